@@ -1,0 +1,247 @@
+/* Corps: services made of Workers on many cores. The public interface for C.
+ *
+ * A Corps is a group of Envs (processes). A Conc is an object with methods that lives in one Env and handles one
+ * request at a time, in the order each sender sent them. A Name is a Conc's address: call through it, pass it on,
+ * return it. A call gives a Future at once; the reply fills it. The program that creates a Corps calls its Concs,
+ * and Concs call each other, with the same functions.
+ *
+ *   int main(void) {
+ *       corps_start(classes);                     // in an Env's process this call never returns
+ *       corps_create(NULL, NULL, &options, &corps);
+ *       corps_create_concs(corps, "Calc", NULL, CORPS_AUTO, 1, &name);
+ *       corps_call(name, "add", &args, NULL, &future);
+ *       corps_future_wait(future, CORPS_FOREVER, &result);
+ *       …
+ *       corps_exit(corps, CORPS_FOREVER);
+ *   }
+ *
+ * An Env is this same program started again: corps_start notices that and serves. Nothing of main before it runs
+ * twice with effect if it is the first statement.
+ *
+ * Threads: every function may be called from any thread, unless it says otherwise. Waiting threads do the
+ * process's messaging (there is no I/O thread): a thread with nothing to run polls, one at a time.
+ *
+ * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
+ */
+#ifndef CORPS_H
+#define CORPS_H
+
+#include <corps/error.h>
+#include <corps/value.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CORPS_VERSION "0.1.0"
+
+struct corps;          /* a Corps, as this process sees it */
+struct corps_name;     /* a Worker's address; reference-counted, immutable */
+struct corps_future;   /* one call's answer */
+struct corps_context;  /* what a method is told about the request that it runs for */
+struct corps_request;  /* a request whose reply was put off */
+
+#define CORPS_FOREVER INT64_MAX /* a timeout that never comes */
+
+/* ---- Classes ---- */
+
+/* A method. `self` is the Conc's own memory (class->bytes). `args` is the caller's argument value (often an ARRAY),
+ * lent until the reply has been encoded. `*result` starts as NIL; what it points to must stay valid until the method's
+ * reply is encoded, which happens on this thread right after return: args, the Conc's own memory,
+ * corps_context_alloc'd memory and static memory all do.
+ * Returns CORPS_OK; or corps_fail(…); or any error code (the caller gets it as REMOTE with the code's name as type);
+ * or CORPS_ERR_PENDING after corps_request_hold. */
+typedef enum corps_err (*corps_method_fn)(struct corps_context *context, void *self, const struct corps_value *args,
+                                          struct corps_value *result);
+
+struct corps_method {
+    const char *name;
+    corps_method_fn run;
+};
+
+struct corps_class {
+    const char *name;                  /* unique in the program */
+    size_t bytes;                      /* size of one Conc's own memory, zeroed before init */
+    corps_method_fn init;              /* may be NULL; result is ignored */
+    const struct corps_method *methods; /* ends with a NULL name */
+    void (*cleanup)(struct corps_context *context, void *self); /* may be NULL; runs once, at exit, if init succeeded */
+};
+
+/* ---- Start ---- */
+
+/* First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
+ * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. */
+CORPS_API void corps_start(const struct corps_class *const *classes);
+
+/* ---- Configuration ---- */
+
+enum corps_wake {
+    CORPS_WAKE_DEFAULT = 0, /* CORPS_WAKE in the environment, else adaptive */
+    CORPS_WAKE_BLOCK,       /* a waiting thread sleeps in the kernel */
+    CORPS_WAKE_SPIN,        /* a waiting thread polls without end: lowest latency, a whole processor */
+    CORPS_WAKE_ADAPTIVE,    /* spins as long as recent waits taught that it pays (at most 200 µs), then sleeps */
+};
+
+enum corps_placement {
+    CORPS_PLACEMENT_DEFAULT = 0, /* CORPS_PLACEMENT in the environment, else unpinned */
+    CORPS_PLACEMENT_UNPINNED,    /* the kernel decides */
+    CORPS_PLACEMENT_SAME,        /* every Env on the first allowed processor */
+    CORPS_PLACEMENT_CROSS,       /* Env i on allowed processor i mod n */
+};
+
+/* Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
+ * CORPS_PLACEMENT, CORPS_ENVS) stand between a zero field and the built-in default. Strings are copied. */
+struct corps_options {
+    const char *tag;            /* shown in texts; default "corps" */
+    unsigned env_count;         /* 1 … 1024; default 1 */
+    const char *transport;      /* between Envs; default "shm". "queue": one Env, everything by reference */
+    const char *serializer;     /* default "msgpack" */
+    enum corps_wake wake;       /* of the Envs */
+    enum corps_wake client_wake; /* of the creating program's waits; default: as `wake`, but never SPIN */
+    enum corps_placement placement;
+    unsigned thread_count;      /* threads that run Concs, per Env; default 2 */
+    unsigned thread_count_max;  /* threads may grow to this when methods block; default 256 */
+    unsigned mailbox_count;     /* unanswered requests per (sending Env, Conc); default 1024 */
+    size_t mailbox_bytes;       /* bytes of them; default 64 MiB; one message of any size always fits */
+    size_t buffer_bytes;        /* transport buffering per link and direction; 0 = the transport's default */
+    size_t queue_count;         /* mqueue: slots asked of the kernel; 0 = what the kernel allows */
+    const char *bind;           /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
+                                   Env i then listens on port + i */
+    const char *module;         /* path of a shared object whose `corps_classes` are served by corps-env, instead of
+                                   starting this program again */
+    int keep_objects;           /* nonzero: Python serializers leave what they decode as objects */
+    int64_t boot_timeout_ns;    /* default 30 s */
+};
+
+/* ---- Corps ---- */
+
+/* Creates a Corps and waits until every Env serves and the front Conc's init has run. `front` names the class of
+ * the Corps' own Conc, which lives in Env 0; NULL for none. `args` are for its init (NULL = NIL). `options` may be NULL.
+ * Errors: INVALID (says which option and what is possible), UNKNOWN, UNSUPPORTED (for example transport queue with
+ * several Envs), SYSTEM, LIMIT, TIMEOUT, REMOTE (init failed), WORKER_LOST (an Env died while booting). After an error
+ * nothing is left running. Gives the Corps; end it with corps_exit. */
+CORPS_API enum corps_err corps_create(const char *front, const struct corps_value *args,
+                                      const struct corps_options *options, struct corps **corps) CORPS_CHECKED;
+
+/* The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
+CORPS_API struct corps_name *corps_front(const struct corps *corps);
+
+CORPS_API unsigned corps_env_count(const struct corps *corps);
+CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when unknown or ended */
+
+/* Ends a Corps in order: cleanup of every Conc (latest first), then every Env. Waits for that at most `timeout_ns`,
+ * then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names answer EXITED.
+ * Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail
+ * says how). */
+CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
+
+/* Where create_concs puts Concs. */
+enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
+struct corps_location {
+    enum corps_location_type type;
+    unsigned env; /* ENV_ID: which */
+};
+#define CORPS_ENV_ID(e) ((struct corps_location){CORPS_LOCATION_ENV_ID, (e)})
+#define CORPS_PER_ENV ((struct corps_location){CORPS_LOCATION_PER_ENV, 0})
+#define CORPS_AUTO ((struct corps_location){CORPS_LOCATION_AUTO, 0})
+
+/* Creates Concs and waits until every init has run. ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
+ * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Writes
+ * count (PER_ENV: count × env_count) Names; gives one reference each. On error none is given, and those that were
+ * made are ended. Errors: INVALID, UNKNOWN (class), REMOTE (an init failed), WORKER_LOST. */
+CORPS_API enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                            struct corps_location location, unsigned count,
+                                            struct corps_name **names) CORPS_CHECKED;
+
+/* ---- Names ---- */
+CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
+CORPS_API void corps_name_unref(struct corps_name *name); /* accepts NULL */
+CORPS_API bool corps_name_equal(const struct corps_name *a, const struct corps_name *b);
+CORPS_API unsigned corps_name_env(const struct corps_name *name);
+CORPS_API const char *corps_name_class(const struct corps_name *name);
+/* "L<env>:M<env>.<conc> Class <class>"; returns the length that the whole text has, as snprintf. */
+CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_t out_bytes);
+
+/* ---- Calls ---- */
+
+enum {
+    CORPS_CALL_TRY = 1u << 0, /* do not wait for room: FULL at once */
+};
+
+struct corps_call_options {
+    int64_t timeout_ns; /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
+    unsigned flags;
+};
+
+/* Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
+ * NULL = NIL. Gives the Future. Errors are of the sending alone: REFUSED (an argument cannot be serialized: which),
+ * FULL, TIMEOUT, EXITED, WORKER_LOST. What happens later is the Future's. */
+CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
+                                    const struct corps_call_options *options, struct corps_future **future) CORPS_CHECKED;
+
+/* The same without a reply: at most once, in order with this sender's other calls; costs no message back. */
+CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
+                                    const struct corps_call_options *options) CORPS_CHECKED;
+
+/* Sends on what earlier corps_sends of this process may have batched. A wait, a method's end and a timer do so too. */
+CORPS_API void corps_flush(void);
+
+/* ---- Futures ---- */
+
+struct corps_error_info {
+    enum corps_err code;
+    const char *type;      /* the remote error's type, "" when there is none */
+    const char *text;      /* one line */
+    const char *traceback; /* remote traceback, "" when there is none */
+    char origin[64];       /* the Worker that failed, "L0:M0.2" */
+};
+
+/* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is lent
+ * until the Future is destroyed. May be called again and again, by one thread at a time.
+ * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT; the detail tells. */
+CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
+                                           const struct corps_value **result);
+
+CORPS_API bool corps_future_ready(const struct corps_future *future); /* never waits */
+
+/* What went wrong, after wait gave an error; code OK otherwise. Lent until the Future is destroyed. */
+CORPS_API const struct corps_error_info *corps_future_error(const struct corps_future *future);
+
+/* The result's box, to keep it beyond the Future: gives a reference; NULL when there is no result. */
+CORPS_API struct corps_box *corps_future_box(struct corps_future *future);
+
+/* Waits until all are ready. Errors: TIMEOUT alone (each Future holds its own outcome). */
+CORPS_API enum corps_err corps_wait_all(struct corps_future *const *futures, size_t count, int64_t timeout_ns);
+
+/* Waits until one that is not NULL is ready, and writes its index: the first in order of the array. Set it to NULL (or
+ * destroy it) before the next call. Errors: TIMEOUT, INVALID (all are NULL). */
+CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count, int64_t timeout_ns,
+                                         size_t *index);
+
+/* Ends interest in the answer and frees the Future. A reply that comes later is dropped. Accepts NULL. */
+CORPS_API void corps_future_destroy(struct corps_future *future);
+
+/* ---- Inside methods ---- */
+CORPS_API struct corps *corps_context_corps(struct corps_context *context); /* lent; create_concs with it */
+CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /* the Conc's own Name; lent */
+CORPS_API unsigned corps_context_env(struct corps_context *context);
+/* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
+CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes);
+/* The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
+CORPS_API struct corps_box *corps_context_box(struct corps_context *context);
+/* Fails the request: the caller's Future gives REMOTE with this type and text. Returns CORPS_ERR_REMOTE. */
+CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...)
+    CORPS_PRINTF(3, 4);
+
+/* Puts the reply off: return CORPS_ERR_PENDING afterwards and answer exactly once later, from any thread. */
+CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
+CORPS_API enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result);
+CORPS_API enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,207 @@
+/* The transport contract: for those who write a transport. (Users of the library include corps.h alone.)
+ *
+ * A transport moves frames (byte strings of any length, 0 included) between endpoints, in order per link, each
+ * exactly once, and knows nothing else: what a frame means, who waits, how long and on which processor is the
+ * core's business. The contract is pull, non-blocking and message-oriented: no operation ever waits. An
+ * endpoint has one *polling thread* at a time (whoever holds the reactor's lead); a link is the duplex
+ * connection of two endpoints and may be written by any thread, one at a time.
+ *
+ * Threads: "polling thread" below means: the one thread that now holds the lead; the core hands the lead over
+ * with a full memory barrier. `send`, `loan` and `commit` may run on any thread while the polling thread is
+ * inside any other operation of the same endpoint except `close` and `disconnect` of that link; the core
+ * serialises the three per link (the link's lock) and orders them before `disconnect`.
+ *
+ * Lifecycle: open endpoint → connect links, or receive them as ACCEPTED events → send/poll → disconnect
+ * every link → close. Nothing that a transport makes may outlive its processes: no named object stays behind
+ * after `close`, and anonymous objects (memfd, unlinked queues, descriptors passed over a socket) are preferred
+ * because they vanish even when a process is killed.
+ *
+ * Source of the shape: nng's transport table (written contracts, one suite for all), verbs' arm-then-poll
+ * (ibv_req_notify_cq), fio's one-file engines.
+ */
+#ifndef CORPS_TRANSPORT_H
+#define CORPS_TRANSPORT_H
+
+#include <corps/block.h>
+#include <corps/error.h>
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s;
+struct corps_transport;
+
+/* Capabilities. */
+enum {
+    CORPS_TRANSPORT_INTRA = 1u << 0,       /* joins threads of one process; no other process can connect */
+    CORPS_TRANSPORT_BY_REFERENCE = 1u << 1, /* carries `parcel.object`; nothing needs serializing */
+    CORPS_TRANSPORT_REMOTE = 1u << 2,      /* reaches other hosts */
+    CORPS_TRANSPORT_LOAN = 1u << 3,        /* has loan and commit */
+    CORPS_TRANSPORT_DISCARDS = 1u << 4,    /* delivers nothing: for measuring the harness only */
+};
+
+#define CORPS_ADDRESS_BYTES 256u          /* longest address, with its NUL */
+#define CORPS_SECRET_BYTES 32u
+#define CORPS_FRAME_BYTES_MAX ((size_t)1 << 31) /* no frame is longer; 1 GiB of payload plus headers fits */
+
+/* What the core tells an endpoint when it opens it. Borrowed until `open` returns, except `loop`. */
+struct corps_endpoint_options {
+    struct uv_loop_s *loop;   /* for rare work only (listening, connecting, a peer's death); callbacks run on
+                                 the polling thread inside its uv_run. Lent until `close`. NULL for INTRA. */
+    const char *directory;    /* existing 0700 directory for rendezvous sockets; NULL for INTRA */
+    const char *name;         /* this endpoint's name, unique within the directory, at most 31 bytes */
+    const char *bind;         /* REMOTE: address to listen on; NULL means 127.0.0.1 */
+    const uint8_t *secret;    /* CORPS_SECRET_BYTES bytes; a REMOTE peer must prove that it knows them */
+    size_t frame_bytes_max;   /* a longer incoming frame closes its link with TOO_LARGE */
+    size_t buffer_bytes;      /* wanted buffering per link and direction; 0 = the transport's default */
+    size_t queue_count;       /* INTRA, mqueue: wanted number of slots; 0 = the transport's default */
+};
+
+/* Base of every transport's endpoint: the first member of its private struct. The core provides
+ * `transport->endpoint_bytes` of zeroed memory, aligned to 64, and fills the base before `open`. */
+struct corps_endpoint {
+    const struct corps_transport *transport;
+    void *user; /* the core's */
+};
+
+/* Base of every transport's link: the first member of its private struct; the transport allocates links. */
+struct corps_link {
+    const struct corps_transport *transport;
+    struct corps_endpoint *endpoint;
+    void *user; /* the core's; NULL when an ACCEPTED event delivers the link */
+};
+
+/* A message passed by reference is an object that begins with this; the queue links objects through it. */
+struct corps_node {
+    struct corps_node *next;
+};
+
+/* What is sent: segments in order (one frame), or an object (BY_REFERENCE only, then segments are ignored). */
+struct corps_parcel {
+    const struct iovec *segments;
+    unsigned segment_count; /* at most CORPS_SEGMENTS_MAX */
+    size_t bytes;           /* the sum of the segments' lengths */
+    struct corps_node *object;
+};
+
+#define CORPS_SEGMENTS_MAX 1024u
+
+enum {
+    CORPS_SEND_MORE = 1u << 0, /* more will follow at once: the transport may hold this frame back until a
+                                  send without MORE, or a send of an empty parcel (segment_count 0, no object),
+                                  which only flushes */
+};
+
+enum corps_event_kind {
+    CORPS_EVENT_MESSAGE,   /* a frame: data and bytes (or object) */
+    CORPS_EVENT_ACCEPTED,  /* a peer has connected and proved itself: `link` is new */
+    CORPS_EVENT_CONNECTED, /* a link made by `connect` is ready */
+    CORPS_EVENT_WRITABLE,  /* after send said FULL or PARTIAL: try again */
+    CORPS_EVENT_CLOSED,    /* no more will come from `link`; `reason` says why (CLOSED = orderly or died) */
+};
+
+struct corps_event {
+    enum corps_event_kind kind;
+    enum corps_err reason;     /* CLOSED: why */
+    struct corps_link *link;   /* whose event; NULL for messages of INTRA transports */
+    const uint8_t *data;       /* MESSAGE: the frame, contiguous. Lent until release; when `block` is set, lives
+                                  as long as the block instead */
+    size_t bytes;
+    struct corps_block *block; /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
+                                  beyond release and drops it on any thread */
+    struct corps_node *object; /* MESSAGE by reference: gives the object to the core */
+};
+
+struct corps_transport {
+    const char *name;        /* "unix"; as in configuration */
+    const char *summary;     /* one line for `corps-lab list` */
+    uint32_t capabilities;
+    size_t endpoint_bytes;   /* sizeof the private endpoint */
+
+    /* 1. Mandatory. Opens an endpoint and writes the address that peers pass to `connect`.
+     * Called by: polling thread. Does not block. Ownership: borrows options until return.
+     * Errors: INVALID, SYSTEM, LIMIT (a kernel limit is below what was asked: says which), NO_MEMORY;
+     * after an error nothing is left open. */
+    enum corps_err (*open)(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,
+                           char address[CORPS_ADDRESS_BYTES]);
+
+    /* 2. Mandatory. Closes the endpoint; every link has been disconnected before. libuv handles may need one
+     * more uv_run to be freed, which the core does. Called by: polling thread. Does not block. */
+    void (*close)(struct corps_endpoint *endpoint);
+
+    /* 3. Mandatory. Starts a link to a peer's address and gives it at once; CONNECTED or CLOSED follows as an
+     * event. Until then send says FULL. The link's memory is the transport's, valid until `disconnect`.
+     * Called by: polling thread. Does not block.
+     * Errors: INVALID (address not of this transport), SYSTEM, NO_MEMORY, CLOSED (nobody listens there). */
+    enum corps_err (*connect)(struct corps_endpoint *endpoint, const char *address, struct corps_link **link);
+
+    /* 4. Mandatory. Ends a link and frees it. Frames already accepted by send and not yet delivered may be
+     * lost unless the peer reads on (a stream or a ring still delivers what it holds). No event for this link
+     * follows. Called by: polling thread, after the core has stopped all senders. Does not block. */
+    void (*disconnect)(struct corps_link *link);
+
+    /* 5. Mandatory. Sends one frame.
+     *   OK       the frame is taken whole; the caller may reuse its memory.
+     *   FULL     nothing was taken; WRITABLE will follow.
+     *   PARTIAL  a part was taken; WRITABLE will follow; the caller must come back with the *same* parcel (same
+     *            memory, same contents) until OK, and nobody may send anything else on this link in between.
+     *   CLOSED   the link is gone; nothing will be delivered any more.
+     *   TOO_LARGE, SYSTEM, NO_MEMORY: faults; the link is then closed by the core.
+     * Called by: any thread, serialised per link. Does not block. Ownership: borrows segments until OK or an
+     * error; takes parcel.object when OK. */
+    enum corps_err (*send)(struct corps_link *link, const struct corps_parcel *parcel, unsigned flags);
+
+    /* 6. Optional (LOAN): lends `bytes` of contiguous memory of the transport to write a frame in place, until
+     * `commit`. FULL as for send; UNSUPPORTED when this size has to go by send. One loan at a time per link.
+     * Called by: any thread, serialised per link. Does not block. */
+    enum corps_err (*loan)(struct corps_link *link, size_t bytes, void **memory);
+
+    /* 7. Optional (LOAN): sends the first `bytes` (at most what was lent; 0 takes the loan back unsent) of the loan.
+     * Called by: the thread that took the loan. Does not block. Errors: CLOSED. */
+    enum corps_err (*commit)(struct corps_link *link, size_t bytes);
+
+    /* 8. Mandatory. Takes the next event, in order per link and fair over links.
+     *   OK     `event` is filled; release it before the next poll.
+     *   EMPTY  nothing now. (Allowed at any time, but not for ever while something waits.)
+     *   SYSTEM, NO_MEMORY: faults of the endpoint as a whole. A link's fault is a CLOSED event.
+     * Everything that a peer can write is checked before it is believed: a bad length or index closes the link
+     * with PROTOCOL, and never crashes. Called by: polling thread. Does not block. */
+    enum corps_err (*poll)(struct corps_endpoint *endpoint, struct corps_event *event);
+
+    /* 9. Mandatory. Ends the borrowing of event->data. A block, an object or a link that the event gave stays
+     * the core's. Called by: polling thread. Does not block. */
+    void (*release)(struct corps_endpoint *endpoint, struct corps_event *event);
+
+    /* 10. Mandatory. "I am going to sleep": after OK, anything that poll would report makes at least one of the
+     * descriptors ready (or wakes the loop), also what arrived between the last EMPTY poll and this call.
+     *   OK     `fds[0..*count)` are filled with fd and events: sleep on them and on the loop. INTRA transports
+     *          give none: whoever sends sees to it that the receiver polls.
+     *   AGAIN  something has arrived already: poll, do not sleep.
+     *   LIMIT  capacity is too small (an endpoint needs at most CORPS_ARM_FDS_MAX).
+     * The core polls after every arm, whether it slept or not; poll disarms. `fds` stays as it is, with revents,
+     * until the next arm. Called by: polling thread. Does not block. */
+    enum corps_err (*arm)(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
+};
+
+#define CORPS_ARM_FDS_MAX 16u
+
+/* The transports that were built, by name. NULL and sets a detail that lists them when there is none.
+ * Lent for ever. Any thread. */
+CORPS_API const struct corps_transport *corps_transport_find(const char *name);
+
+/* The i-th transport that was built, NULL past the end. */
+CORPS_API const struct corps_transport *corps_transport_at(unsigned index);
+
+/* Checks a table: mandatory operations, capabilities that agree with them, sizes. Run for every table at start. */
+CORPS_API enum corps_err corps_transport_check(const struct corps_transport *transport) CORPS_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
