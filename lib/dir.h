@@ -1,0 +1,34 @@
+/* The directory of one Corps: where its rendezvous sockets are.
+ *
+ * Base: $XDG_RUNTIME_DIR/corps when that is a directory of the user's, else /tmp/corps-<uid>; mode 0700, owner
+ * checked. Below it one directory a Corps, named by its id. Its file `lock` is held with a shared flock by every
+ * living process of the Corps, so that an exclusive flock that succeeds proves that none lives.
+ */
+#ifndef CORPS_DIR_H
+#define CORPS_DIR_H
+
+#include <corps/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CORPS__DIR_BYTES 80u /* longest path of a Corps' directory, with its NUL: sun_path holds 108 */
+
+/* Makes (if need be) and checks the base; writes its path. Errors: SYSTEM, DENIED (belongs to somebody else). */
+CORPS_API enum corps_err corps__dir_base(char *out, size_t bytes) CORPS_CHECKED;
+
+/* Makes the directory of a new Corps and takes its lock. `*lock_fd` is the caller's to close. */
+enum corps_err corps__dir_create(uint64_t corps_id, char path[CORPS__DIR_BYTES], int *lock_fd) CORPS_CHECKED;
+
+/* Takes the lock of an existing directory, as every further process of the Corps does. */
+enum corps_err corps__dir_join(const char *path, int *lock_fd) CORPS_CHECKED;
+
+/* Removes the directory and what is in it. Never fails loudly: what is gone is gone. */
+void corps__dir_remove(const char *path);
+
+/* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for
+ * every one found. Returns their number, or -1 (detail) when the base cannot be read. */
+CORPS_API int corps__dir_clean(bool remove, void (*each)(const char *path, bool removed, void *arg), void *arg);
+
+#endif

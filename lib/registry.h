@@ -1,0 +1,18 @@
+/* The plug-ins that were built, and the modules that are loaded on first use. Internal, except for the laboratory.
+ *
+ * Modules (such as corps_python.so) are looked for in the folder named by CORPS_PLUGIN_PATH, beside libcorps (in its
+ * folder, then in its subfolder corps/), and in the installed plug-in folder. */
+#ifndef CORPS_REGISTRY_H
+#define CORPS_REGISTRY_H
+
+#include <corps/error.h>
+#include <corps/serializer.h>
+#include <corps/transport.h>
+
+/* A symbol of a module, loading the module if need be; NULL with a detail when there is none. Any thread. */
+CORPS_API void *corps_module_symbol(const char *module, const char *symbol);
+
+/* Checks every table once, before anything else happens. */
+enum corps_err corps__registry_check(void) CORPS_CHECKED;
+
+#endif
