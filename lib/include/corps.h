@@ -148,7 +148,8 @@ struct corps_location {
 #define CORPS_PER_ENV ((struct corps_location){CORPS_LOCATION_PER_ENV, 0})
 #define CORPS_AUTO ((struct corps_location){CORPS_LOCATION_AUTO, 0})
 
-/* Creates Concs and waits until every init has run. ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
+/* Creates Concs and waits until every init has run. (Where the Corps' serializer carries bytes only, arguments of init
+ * that are no bytes travel as msgpack.) ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
  * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Writes
  * count (PER_ENV: count × env_count) Names; gives one reference each. On error none is given, and those that were
  * made are ended. Errors: INVALID, UNKNOWN (class), REMOTE (an init failed), WORKER_LOST. */
@@ -172,8 +173,9 @@ enum {
 };
 
 struct corps_call_options {
-    int64_t timeout_ns; /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
+    int64_t timeout_ns;     /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
     unsigned flags;
+    const char *serializer; /* for this call and its reply, instead of the Corps' own; NULL = the Corps' */
 };
 
 /* Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;

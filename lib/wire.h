@@ -1,0 +1,75 @@
+/* The frame that crosses between Envs: a fixed 48-byte little-endian header, then the parts it announces.
+ *
+ *   offset bytes field
+ *        0     2 magic 'C','R'
+ *        2     1 version (CORPS__WIRE_VERSION)
+ *        3     1 kind (enum corps__kind)
+ *        4     1 flags
+ *        5     1 serializer (wire id of the payload's serializer)
+ *        6     2 segment_count
+ *        8     8 id: the caller's number of the call; CREDIT: messages given back
+ *       16     4 source Env           20  4 source Worker
+ *       24     4 destination Worker   28  4 method (its number on this link)
+ *       32     8 deadline, CLOCK_MONOTONIC ns of the host, 0 = none; CREDIT: bytes given back
+ *       40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use
+ *       48       name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
+ *
+ * Byte-identical on every architecture. Nothing in a received frame is believed before it is checked.
+ */
+#ifndef CORPS_WIRE_H
+#define CORPS_WIRE_H
+
+#include <corps/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define CORPS__WIRE_VERSION 1u
+#define CORPS__HEADER_BYTES 48u
+#define CORPS__METHOD_BYTES_MAX 255u
+#define CORPS__PAYLOAD_SEGMENTS_MAX 1000u /* + header part, within CORPS_SEGMENTS_MAX of a transport */
+#define CORPS__PREFIX_BYTES_MAX (CORPS__HEADER_BYTES + CORPS__METHOD_BYTES_MAX + 8u * CORPS__PAYLOAD_SEGMENTS_MAX)
+
+enum corps__kind {
+    CORPS__HELLO = 1,   /* first on every link, from both sides: who I am (msgpack) */
+    CORPS__REQUEST = 2, /* call a method */
+    CORPS__REPLY = 3,   /* the result of call `id` */
+    CORPS__FAILURE = 4, /* call `id` failed: msgpack [code, type, text, traceback, origin] */
+    CORPS__CREDIT = 5,  /* room again in a Worker's mailbox after requests without reply */
+};
+
+enum {
+    CORPS__NO_REPLY = 1u << 0,
+    CORPS__NIL_PAYLOAD = 1u << 1, /* the payload is nil and no serializer was asked */
+};
+
+struct corps__header {
+    uint8_t kind;
+    uint8_t flags;
+    uint8_t serializer;
+    uint16_t segment_count;
+    uint64_t id;
+    uint32_t source_env;
+    uint32_t source_conc;
+    uint32_t destination;
+    uint32_t method;
+    uint64_t deadline_ns;
+    uint32_t trace;
+    uint32_t name_bytes;
+};
+
+/* Writes header, method name (may be NULL) and segment lengths to `out` (CORPS__PREFIX_BYTES_MAX bytes); returns their
+ * number of bytes. */
+size_t corps__wire_write(const struct corps__header *header, const char *name, const struct iovec *segments,
+                         uint8_t *out);
+
+/* Checks and reads a frame's header; `*name` points into the frame. Errors: PROTOCOL, VERSION. */
+enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *header,
+                                const char **name) CORPS_CHECKED;
+
+/* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. Errors: PROTOCOL. */
+enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                    struct iovec *segments) CORPS_CHECKED;
+
+#endif
