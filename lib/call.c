@@ -1,0 +1,210 @@
+#include "conc.h"
+#include "future.h"
+#include "name.h"
+#include "peer.h"
+#include "reactor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What one call needs to know, gathered once. */
+struct call {
+    const struct corps_name *to;
+    const struct corps__symbol *method;
+    const struct corps_value *args;
+    const struct corps_serializer *serializer;
+    struct corps *corps;
+    int64_t deadline_ns;
+    bool try_only;
+    bool reply;
+};
+
+static const struct corps_value nil_args = {.kind = CORPS_NIL};
+
+static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
+                              const struct corps_value *args, const struct corps_call_options *options) {
+    call->to = to;
+    call->args = args != NULL ? args : &nil_args;
+    call->deadline_ns = options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns)
+                                                                    : CORPS_FOREVER;
+    call->try_only = options != NULL && (options->flags & CORPS_CALL_TRY) != 0;
+    call->corps = corps__rt.own != NULL && corps__rt.own->id == to->corps_id ? corps__rt.own
+                                                                             : corps__corps_find(to->corps_id);
+    if (call->corps == NULL || atomic_load(&call->corps->exited)) {
+        return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name is not known here, or has exited");
+    }
+    call->serializer = call->corps->settings.serializer;
+    enum corps_err err = corps__symbol_of(method, strlen(method), &call->method);
+    if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
+        err = corps_serializer_find(options->serializer, &call->serializer);
+    }
+    return err;
+}
+
+/* ---- to a Conc of this Env: by reference, through its mailbox ---- */
+
+static enum corps_err call_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+    struct corps__message *message = corps__message_create();
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
+    }
+    enum corps_err err = CORPS_OK;
+    if (call->args->kind == CORPS_BOX) {
+        message->box = corps_box_ref(call->args->box);
+    } else {
+        err = corps_box_of(call->args, &message->box);
+    }
+    if (err == CORPS_OK) {
+        err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+    }
+    if (err != CORPS_OK) {
+        corps__message_free(message);
+        return err;
+    }
+    message->kind = CORPS__MESSAGE_REQUEST;
+    message->method = call->method;
+    message->header.flags = call->reply ? 0 : CORPS__NO_REPLY;
+    message->header.deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns;
+    if (future != NULL) {
+        message->future = corps__future_ref(future);
+        future->local = conc;
+    }
+    corps__conc_post(conc, message, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
+    return CORPS_OK;
+}
+
+/* ---- to another Env ---- */
+
+/* Measured sends go over the data transport where that one discards; all else needs a transport that delivers. */
+static enum corps_err route_for(const struct call *call, struct corps__route **route) {
+    bool data = (call->corps->settings.transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0 &&
+                corps__context() != NULL && !call->reply;
+    struct corps__route *known = data ? NULL : atomic_load(&call->to->route);
+    if (known == NULL) {
+        struct corps__peer *peer;
+        enum corps_err err = corps__peer_of(call->corps, call->to->env, data, &peer);
+        if (err != CORPS_OK) {
+            return err;
+        }
+        known = corps__route_of(peer, call->to->conc);
+        if (known == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a route");
+        }
+        if (!data) {
+            atomic_store(&((struct corps_name *)(uintptr_t)call->to)->route, known);
+        }
+    }
+    *route = known;
+    return CORPS_OK;
+}
+
+static enum corps_err send_request(const struct call *call, struct corps__route *route, struct corps_future *future,
+                                   const struct corps_encoding *encoding, bool nil) {
+    /* The stream is segment 0, the out-of-band buffers follow. */
+    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
+    segments[0] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
+    size_t bytes = CORPS__HEADER_BYTES + encoding->stream_bytes;
+    for (size_t i = 0; i < encoding->buffer_count; i++) {
+        segments[i + 1] = encoding->buffers[i];
+        bytes += encoding->buffers[i].iov_len;
+    }
+    struct corps__outgoing out = {
+        .header = {.kind = CORPS__REQUEST,
+                   .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
+                   .serializer = call->serializer->wire_id,
+                   .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
+                   .source_env = corps__rt.env,
+                   .source_conc = corps__context() != NULL ? corps__context()->conc->id : 0,
+                   .destination = call->to->conc,
+                   .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns},
+        .method = call->method,
+        .segments = segments,
+    };
+    struct corps__peer *peer = route->peer;
+    enum corps_err err = CORPS_OK;
+    if (!peer->discards) {
+        err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
+    }
+    if (err == CORPS_OK && future != NULL) {
+        err = corps__calls_enter(future, peer, route, bytes, &out.header.id);
+        if (err != CORPS_OK) {
+            corps__route_give_back(route, 1, bytes);
+        }
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only, call->deadline_ns);
+    if (err == CORPS_OK || peer->discards) {
+        return err;
+    }
+    if (future == NULL) {
+        corps__route_give_back(route, 1, bytes);
+    } else {
+        corps__future_unref(corps__calls_take(out.header.id, peer)); /* gives the room back too */
+    }
+    return err;
+}
+
+static enum corps_err call_remote(const struct call *call, struct corps_future *future) {
+    struct corps__route *route;
+    enum corps_err err = route_for(call, &route);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    bool nil = corps_value_open(call->args)->kind == CORPS_NIL;
+    if (!nil) {
+        err = call->serializer->encode(call->args, &encoding);
+    }
+    if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
+        err = corps_error_set(CORPS_ERR_TOO_LARGE, "the arguments have %zu large buffers; at most %u can travel at once",
+                              encoding.buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
+    }
+    if (err == CORPS_OK) {
+        err = send_request(call, route, future, &encoding, nil);
+    }
+    corps_encoding_finish(&encoding);
+    return err;
+}
+
+/* ---- public ---- */
+
+static enum corps_err dispatch_call(const struct call *call, struct corps_future *future) {
+    if (call->corps != corps__rt.own || call->to->env != corps__rt.env) {
+        return call_remote(call, future);
+    }
+    struct corps__conc *conc = corps__conc_find(call->to->conc);
+    if (conc == NULL) {
+        return corps_error_set(CORPS_ERR_NO_WORKER, "Env %u has no Worker %u", call->to->env, call->to->conc);
+    }
+    return call_local(call, conc, future);
+}
+
+enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          const struct corps_call_options *options, struct corps_future **future) {
+    struct call call = {.reply = true};
+    enum corps_err err = prepare(&call, to, method, args, options);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects);
+    if (made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");
+    }
+    err = dispatch_call(&call, made);
+    if (err != CORPS_OK) {
+        corps__future_unref(made);
+        return err;
+    }
+    *future = made;
+    return CORPS_OK;
+}
+
+enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          const struct corps_call_options *options) {
+    struct call call = {.reply = false};
+    enum corps_err err = prepare(&call, to, method, args, options);
+    return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
+}

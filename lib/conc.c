@@ -1,0 +1,371 @@
+#include "conc.h"
+
+#include "name.h"
+#include "peer.h"
+#include "reactor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCH = 256,         /* messages of one Conc before another has its turn */
+    PAGE = 1024,         /* Concs per page of the table */
+    PAGES = 16384,
+};
+
+/* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
+static struct {
+    pthread_mutex_t lock;
+    struct corps__conc *_Atomic *_Atomic pages[PAGES];
+    _Atomic uint32_t count;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local struct corps_context *innermost;
+
+struct corps_context *corps__context(void) {
+    return innermost;
+}
+
+/* ---- the table ---- */
+
+struct corps__conc *corps__conc_find(uint32_t id) {
+    if (id >= atomic_load_explicit(&table.count, memory_order_acquire)) {
+        return NULL;
+    }
+    struct corps__conc *_Atomic *page = atomic_load(&table.pages[id / PAGE]);
+    return atomic_load(&page[id % PAGE]);
+}
+
+uint32_t corps__conc_count(void) {
+    return atomic_load(&table.count);
+}
+
+static bool table_add(struct corps__conc *conc) {
+    pthread_mutex_lock(&table.lock);
+    uint32_t id = atomic_load(&table.count);
+    struct corps__conc *_Atomic *page = id / PAGE < PAGES ? atomic_load(&table.pages[id / PAGE]) : NULL;
+    if (page == NULL && id / PAGE < PAGES) {
+        page = calloc(PAGE, sizeof *page);
+        atomic_store(&table.pages[id / PAGE], page);
+    }
+    if (page != NULL) {
+        conc->id = id;
+        atomic_store(&page[id % PAGE], conc);
+        atomic_store_explicit(&table.count, id + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&table.lock);
+    return page != NULL;
+}
+
+const struct corps_class *corps__class_find(const char *name, size_t bytes) {
+    for (const struct corps_class *const *class = corps__rt.classes; class != NULL && *class != NULL; class ++) {
+        if (strlen((*class)->name) == bytes && memcmp((*class)->name, name, bytes) == 0) {
+            return *class;
+        }
+    }
+    return NULL;
+}
+
+/* ---- making ---- */
+
+static size_t align_up(size_t bytes, size_t to) {
+    return (bytes + to - 1) / to * to;
+}
+
+/* One allocation: the Conc, its mailbox, the user's memory. */
+static struct corps__conc *allocate(const struct corps_class *class) {
+    const struct corps_transport *queue = corps_transport_find("queue");
+    size_t mailbox_at = align_up(sizeof(struct corps__conc), 64);
+    size_t self_at = mailbox_at + align_up(queue->endpoint_bytes, 16);
+    size_t bytes = align_up(self_at + class->bytes, 64);
+    char *memory = aligned_alloc(64, bytes);
+    if (memory == NULL) {
+        return NULL;
+    }
+    memset(memory, 0, bytes);
+    struct corps__conc *conc = (struct corps__conc *)memory;
+    conc->class = class;
+    conc->self = memory + self_at;
+    conc->mailbox = (struct corps_endpoint *)(memory + mailbox_at);
+    conc->mailbox->transport = queue;
+    /* Unbounded here: the bound is the senders' credit (remote) and corps__conc_room (local). */
+    struct corps_endpoint_options options = {.name = "mailbox", .frame_bytes_max = CORPS_FRAME_BYTES_MAX};
+    char address[CORPS_ADDRESS_BYTES];
+    if (queue->open(conc->mailbox, &options, address) != CORPS_OK ||
+        queue->connect(conc->mailbox, address, &conc->inbox) != CORPS_OK) {
+        free(memory);
+        return NULL;
+    }
+    return conc;
+}
+
+enum corps_err corps__conc_create(const struct corps_class *class, struct corps_box *box, struct corps__group *group,
+                                  struct corps__conc **made) {
+    struct corps__message *message = corps__message_create();
+    struct corps__conc *conc = message != NULL ? allocate(class) : NULL;
+    if (conc == NULL || !table_add(conc)) {
+        free(conc);
+        if (message != NULL) {
+            corps__message_free(message);
+        }
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %s", class->name);
+    }
+    message->kind = CORPS__MESSAGE_INIT;
+    message->box = box != NULL ? corps_box_ref(box) : NULL;
+    message->group = group;
+    *made = conc;
+    corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+    return CORPS_OK;
+}
+
+/* ---- mailbox and states ---- */
+
+static void make_runnable(struct corps__conc *conc, enum corps__push how) {
+    int expected = CORPS__IDLE;
+    if (atomic_compare_exchange_strong(&conc->state, &expected, CORPS__QUEUED)) {
+        corps__sched_push(conc, how);
+    }
+}
+
+void corps__conc_post(struct corps__conc *conc, struct corps__message *message, enum corps__push how) {
+    struct corps_parcel parcel = {.object = &message->node};
+    if (conc->mailbox->transport->send(conc->inbox, &parcel, 0) != CORPS_OK) {
+        abort(); /* an unbounded queue of linked objects takes everything */
+    }
+    make_runnable(conc, how);
+}
+
+bool corps__conc_claim(struct corps__conc *conc) {
+    int expected = CORPS__QUEUED;
+    return atomic_compare_exchange_strong(&conc->state, &expected, CORPS__RUNNING);
+}
+
+bool corps__conc_is_queued(const struct corps__conc *conc) {
+    return atomic_load(&conc->state) == CORPS__QUEUED;
+}
+
+bool corps__conc_is_mine(const struct corps__conc *conc) {
+    for (const struct corps_context *context = innermost; context != NULL; context = context->outer) {
+        if (context->conc == conc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- room for local senders ---- */
+
+static struct corps__waitlist room = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+struct room_wait {
+    struct corps__conc *conc;
+    uint32_t limit;
+};
+
+static bool has_room(void *arg) {
+    struct room_wait *wait = arg;
+    return atomic_load(&wait->conc->local_count) < wait->limit;
+}
+
+enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t deadline_ns) {
+    struct room_wait wait = {.conc = conc, .limit = corps__rt.own->settings.mailbox_count};
+    enum corps_err err = CORPS_OK;
+    while (err == CORPS_OK && atomic_fetch_add(&conc->local_count, 1) >= wait.limit) {
+        atomic_fetch_sub(&conc->local_count, 1);
+        if (try_only || corps__conc_is_mine(conc)) {
+            return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
+                                   conc->id, conc->class->name, wait.limit);
+        }
+        err = corps__waitlist_wait(&room, has_room, &wait, deadline_ns, conc);
+    }
+    return err;
+}
+
+static void taken(struct corps__conc *conc, const struct corps__message *message) {
+    if (message->kind == CORPS__MESSAGE_REQUEST && message->from == NULL) {
+        atomic_fetch_sub(&conc->local_count, 1);
+        corps__waitlist_notify(&room);
+    }
+}
+
+/* ---- credit for remote senders ---- */
+
+/* A request without reply has been handled: give its room back, a quarter of the window at a time. */
+static void credit(struct corps__conc *conc, struct corps__peer *peer, size_t bytes) {
+    struct corps__credit *entry = NULL;
+    for (uint32_t i = 0; i < conc->credit_count; i++) {
+        entry = conc->credits[i].peer == peer ? &conc->credits[i] : entry;
+    }
+    if (entry == NULL) {
+        struct corps__credit *grown = realloc(conc->credits, (conc->credit_count + 1) * sizeof *grown);
+        if (grown == NULL) {
+            corps__peer_credit(peer, conc->id, 1, bytes); /* no memory to save messages with */
+            return;
+        }
+        conc->credits = grown;
+        entry = &conc->credits[conc->credit_count++];
+        *entry = (struct corps__credit){.peer = peer};
+    }
+    entry->count++;
+    entry->bytes += bytes;
+    const struct corps__settings *settings = &corps__rt.own->settings;
+    if (entry->count >= (settings->mailbox_count + 3) / 4 || entry->bytes >= settings->mailbox_bytes / 4) {
+        corps__peer_credit(peer, conc->id, entry->count, entry->bytes);
+        entry->count = 0;
+        entry->bytes = 0;
+    }
+}
+
+/* ---- running ---- */
+
+static corps_method_fn method_of(const struct corps_class *class, const char *name) {
+    for (const struct corps_method *method = class->methods; method != NULL && method->name != NULL; method++) {
+        if (strcmp(method->name, name) == 0) {
+            return method->run;
+        }
+    }
+    return NULL;
+}
+
+static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
+    context->conc = conc;
+    context->message = message;
+    context->box = NULL;
+    context->scratch = NULL;
+    context->held = false;
+    context->failed = false;
+    context->type[0] = '\0';
+    context->text[0] = '\0';
+    context->outer = innermost;
+    innermost = context;
+}
+
+static void context_leave(struct corps_context *context) {
+    innermost = context->outer;
+    corps_box_unref(context->box);
+    corps_box_unref(context->scratch);
+}
+
+static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
+    struct corps__message *message = context->message;
+    if (err == CORPS_ERR_PENDING && context->held) {
+        return;
+    }
+    if (err == CORPS_OK) {
+        corps__reply(message, context->conc, context->box, result);
+    } else if (context->failed) {
+        corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, context->type, context->text);
+    } else {
+        corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, corps_error_name(err), corps_error_detail());
+    }
+}
+
+static void run_request(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
+    if (method == NULL) {
+        char text[400];
+        snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
+                 conc->class->name, message->method->name);
+        corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
+        return;
+    }
+    if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
+        corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "", "the request came after its deadline and was dropped");
+        return;
+    }
+    struct corps_context context;
+    context_enter(&context, conc, message);
+    enum corps_err err = corps__message_argument(message, &context.box);
+    if (err != CORPS_OK) {
+        corps__reply_failure(message, conc, err, "", corps_error_detail());
+    } else {
+        struct corps_value result = corps_nil();
+        err = method(&context, conc->self, corps_value_open(corps_box_root(context.box)), &result);
+        answer_request(&context, err, &result);
+    }
+    context_leave(&context);
+}
+
+static void group_finish(struct corps__group *group) {
+    if (group != NULL && atomic_fetch_sub(&group->left, 1) == 1) {
+        group->done(group, group->arg);
+    }
+}
+
+static void run_init(struct corps__conc *conc, struct corps__message *message) {
+    struct corps_context context;
+    context_enter(&context, conc, message);
+    static const struct corps_value nil;
+    const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
+    struct corps_value result = corps_nil();
+    enum corps_err err = conc->class->init != NULL ? conc->class->init(&context, conc->self, args, &result) : CORPS_OK;
+    conc->alive = err == CORPS_OK;
+    if (err != CORPS_OK && message->group != NULL && atomic_fetch_add(&message->group->failed, 1) == 0) {
+        snprintf(message->group->type, sizeof message->group->type, "%s",
+                 context.failed ? context.type : corps_error_name(err));
+        snprintf(message->group->text, sizeof message->group->text, "%s",
+                 context.failed ? context.text : corps_error_detail());
+    }
+    struct corps__group *group = message->group;
+    context_leave(&context);
+    corps__message_free(message);
+    group_finish(group);
+}
+
+static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
+    if (conc->alive && conc->class->cleanup != NULL) {
+        struct corps_context context;
+        context_enter(&context, conc, message);
+        conc->class->cleanup(&context, conc->self);
+        context_leave(&context);
+    }
+    conc->alive = false;
+    struct corps__group *group = message->group;
+    corps__message_free(message);
+    group_finish(group);
+}
+
+static void run_message(struct corps__conc *conc, struct corps__message *message) {
+    taken(conc, message);
+    struct corps__peer *from = message->from;
+    bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
+    size_t bytes = message->frame_bytes;
+    switch (message->kind) {
+    case CORPS__MESSAGE_REQUEST:
+        run_request(conc, message);
+        break;
+    case CORPS__MESSAGE_INIT:
+        run_init(conc, message);
+        break;
+    case CORPS__MESSAGE_CLEANUP:
+        run_cleanup(conc, message);
+        break;
+    }
+    if (credited) {
+        credit(conc, from, bytes);
+    }
+}
+
+void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg) {
+    const struct corps_transport *queue = conc->mailbox->transport;
+    for (int n = 0; n < BATCH; n++) {
+        struct corps_event event = {0};
+        if (queue->poll(conc->mailbox, &event) != CORPS_OK) {
+            break;
+        }
+        struct corps__message *message = (struct corps__message *)event.object;
+        queue->release(conc->mailbox, &event);
+        run_message(conc, message);
+        if (stop != NULL && stop(arg)) {
+            break;
+        }
+    }
+    size_t none = 0;
+    atomic_store(&conc->state, CORPS__IDLE);
+    /* Looked at after the store: whoever posts from now on sees IDLE and makes the Conc runnable itself. */
+    if (queue->arm(conc->mailbox, NULL, 0, &none) == CORPS_ERR_AGAIN) {
+        make_runnable(conc, CORPS__PUSH_OTHER);
+    }
+}

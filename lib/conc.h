@@ -1,0 +1,97 @@
+/* Concs: Workers with a mailbox, one request at a time.
+ *
+ * States: IDLE → QUEUED (something is in the mailbox, a run queue holds it) → RUNNING (a thread has claimed it) → IDLE.
+ * Whoever puts a message into the mailbox of an IDLE Conc moves it to QUEUED and pushes it to a run queue; whoever claims
+ * it runs its messages. A thread may claim a QUEUED Conc without taking it out of its run queue (a waiter that runs the
+ * Conc it waits for): the old entry stays, `in_queue` says so, and serves when the Conc is queued again.
+ *
+ * The mailbox is an endpoint of the `queue` transport, which carries messages by reference.
+ */
+#ifndef CORPS_CONC_H
+#define CORPS_CONC_H
+
+#include "message.h"
+#include "runtime.h"
+#include "scheduler.h"
+
+enum { CORPS__IDLE, CORPS__QUEUED, CORPS__RUNNING };
+
+/* What a Conc owes a sending Env for requests without reply that it has handled. */
+struct corps__credit {
+    struct corps__peer *peer;
+    uint32_t count;
+    size_t bytes;
+};
+
+struct corps__conc {
+    _Atomic int state;
+    _Atomic bool in_queue;
+    bool alive; /* init has succeeded and cleanup has not run; only the running thread looks */
+    uint32_t id;
+    struct corps__conc *run_next;
+    const struct corps_class *class;
+    _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
+    _Atomic uint32_t space_waiters;
+    struct corps__credit *credits; /* touched by the running thread alone */
+    uint32_t credit_count;
+    struct corps_name *_Atomic name;
+    struct corps_endpoint *mailbox;
+    struct corps_link *inbox;
+    void *self;
+};
+
+/* What a method is told about its request. On the stack of the thread that runs it. */
+struct corps_context {
+    struct corps__conc *conc;
+    struct corps__message *message;
+    struct corps_box *box;      /* of the argument */
+    struct corps_box *scratch;  /* corps_context_alloc's */
+    bool held;
+    bool failed;
+    char type[64];
+    char text[400];
+    struct corps_context *outer; /* the method on whose waiting stack this one runs */
+};
+
+/* The context of the calling thread's innermost method, NULL outside methods. */
+struct corps_context *corps__context(void);
+
+/* Makes a Conc and queues its INIT (argument: `box`, one reference is added). Errors: UNKNOWN, NO_MEMORY, LIMIT. */
+enum corps_err corps__conc_create(const struct corps_class *class, struct corps_box *box, struct corps__group *group,
+                                  struct corps__conc **conc) CORPS_CHECKED;
+
+/* The Conc with this number, NULL when there is none. */
+struct corps__conc *corps__conc_find(uint32_t id);
+uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */
+
+const struct corps_class *corps__class_find(const char *name, size_t bytes);
+
+/* Puts a message into the mailbox and makes the Conc runnable. Takes the message. Any thread. */
+void corps__conc_post(struct corps__conc *conc, struct corps__message *message, enum corps__push how);
+
+/* QUEUED → RUNNING, for this thread. */
+bool corps__conc_claim(struct corps__conc *conc);
+bool corps__conc_is_queued(const struct corps__conc *conc);
+
+/* Is a method of this Conc on the calling thread's stack? */
+bool corps__conc_is_mine(const struct corps__conc *conc);
+
+/* Runs messages of a claimed Conc until its mailbox is empty, a batch is over, or stop(arg) (may be NULL). */
+void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg);
+
+/* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT. */
+enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t deadline_ns) CORPS_CHECKED;
+
+/* reply.c: answers a request, by Future or by frame; frees the message. */
+void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,
+                  const struct corps_value *result);
+void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
+                          const char *type, const char *text);
+
+/* Refuses a request for which there is no message, with the lead: never waits. */
+void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code, const char *text);
+
+/* manager.c: the class of Conc 0. */
+extern const struct corps_class corps__manager_class;
+
+#endif

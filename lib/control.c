@@ -1,0 +1,326 @@
+#include "control.h"
+
+#include "reactor.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RECORD_BYTES_MAX = 1 << 30 };
+#define WRITE_TIMEOUT_MS 5000
+
+struct corps__control {
+    uv_poll_t poll;
+    int fd;
+    corps__control_fn on_record;
+    void *arg;
+    uint8_t *in;
+    size_t in_bytes, in_capacity;
+    pthread_mutex_t write_lock;
+    bool ended;
+};
+
+/* ---- records ---- */
+
+static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes) {
+    while (bytes > 0) {
+        ssize_t done = send(fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (done > 0) {
+            data += done;
+            bytes -= (size_t)done;
+        } else if (errno == EAGAIN) {
+            struct pollfd room = {.fd = fd, .events = POLLOUT};
+            if (poll(&room, 1, WRITE_TIMEOUT_MS) == 0) {
+                return corps_error_set(CORPS_ERR_TIMEOUT, "the control channel stays full");
+            }
+        } else if (errno != EINTR) {
+            return errno == EPIPE || errno == ECONNRESET
+                       ? corps_error_set(CORPS_ERR_CLOSED, "the other side of the control channel has ended")
+                       : corps_error_system("cannot write to the control channel");
+        }
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__control_write(int fd, const struct corps_value *record) {
+    const struct corps_serializer *msgpack;
+    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    if (err == CORPS_OK) {
+        err = msgpack->encode(record, &encoding);
+    }
+    /* Segments: how many, then each with its length (large buffers go out of band in msgpack too). */
+    uint32_t count = htole32((uint32_t)(1 + encoding.buffer_count));
+    size_t bytes = 0;
+    for (size_t i = 0; err == CORPS_OK && i <= encoding.buffer_count; i++) {
+        bytes += 4 + (i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len);
+    }
+    uint8_t *frame = err == CORPS_OK ? malloc(8 + bytes) : NULL;
+    if (frame != NULL) {
+        uint32_t length = htole32((uint32_t)(4 + bytes));
+        memcpy(frame, &length, 4);
+        memcpy(frame + 4, &count, 4);
+        size_t at = 8;
+        for (size_t i = 0; i <= encoding.buffer_count; i++) {
+            const void *data = i == 0 ? encoding.stream : encoding.buffers[i - 1].iov_base;
+            size_t part = i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len;
+            uint32_t part_length = htole32((uint32_t)part);
+            memcpy(frame + at, &part_length, 4);
+            memcpy(frame + at + 4, data, part);
+            at += 4 + part;
+        }
+        err = write_all(fd, frame, at);
+        free(frame);
+    } else if (err == CORPS_OK) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
+    }
+    corps_encoding_finish(&encoding);
+    return err;
+}
+
+enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record) {
+    pthread_mutex_lock(&control->write_lock);
+    enum corps_err err = corps__control_write(control->fd, record);
+    pthread_mutex_unlock(&control->write_lock);
+    return err;
+}
+
+static uint32_t get32(const uint8_t *at) {
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return le32toh(v);
+}
+
+static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box **box) {
+    uint32_t count = bytes >= 4 ? get32(data) : 0;
+    struct iovec *segments = count > 0 && count <= bytes / 4 ? malloc(count * sizeof *segments) : NULL;
+    const struct corps_serializer *msgpack;
+    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack)
+                                          : corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
+    size_t at = 4;
+    for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
+        uint32_t part = bytes - at >= 4 ? get32(data + at) : UINT32_MAX;
+        if (part > bytes - at - 4) {
+            err = corps_error_set(CORPS_ERR_PROTOCOL, "a control record is cut short");
+            break;
+        }
+        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(data + at + 4), .iov_len = part};
+        at += 4 + (size_t)part;
+    }
+    if (err == CORPS_OK) {
+        *box = corps_box_create();
+        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : CORPS_ERR_NO_MEMORY;
+        if (err != CORPS_OK) {
+            corps_box_unref(*box);
+        }
+    }
+    free(segments);
+    return err;
+}
+
+static enum corps_err read_exactly(int fd, uint8_t *out, size_t bytes, int64_t deadline_ns) {
+    while (bytes > 0) {
+        int64_t left = deadline_ns - corps__now_ns();
+        struct pollfd in = {.fd = fd, .events = POLLIN};
+        if (left <= 0 || poll(&in, 1, (int)(left / 1000000) + 1) == 0) {
+            return corps_error_set(CORPS_ERR_TIMEOUT, "no boot record came");
+        }
+        ssize_t done = recv(fd, out, bytes, 0);
+        if (done == 0) {
+            return corps_error_set(CORPS_ERR_CLOSED, "the parent has ended");
+        }
+        if (done < 0 && errno != EINTR && errno != EAGAIN) {
+            return corps_error_system("cannot read from the control channel");
+        }
+        out += done > 0 ? done : 0;
+        bytes -= done > 0 ? (size_t)done : 0;
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) {
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    uint8_t length[4];
+    enum corps_err err = read_exactly(fd, length, sizeof length, deadline);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    uint32_t bytes = get32(length);
+    uint8_t *data = bytes <= RECORD_BYTES_MAX ? malloc(bytes) : NULL;
+    if (data == NULL) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes);
+    }
+    err = read_exactly(fd, data, bytes, deadline);
+    if (err == CORPS_OK) {
+        err = decode(data, bytes, box);
+    }
+    free(data);
+    return err;
+}
+
+/* ---- watching ---- */
+
+static void end(struct corps__control *control) {
+    if (!control->ended) {
+        control->ended = true;
+        uv_poll_stop(&control->poll);
+        control->on_record(control->arg, NULL);
+    }
+}
+
+static bool take_record(struct corps__control *control) {
+    uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : UINT32_MAX;
+    if (control->in_bytes < 4 || control->in_bytes - 4 < bytes) {
+        return false;
+    }
+    struct corps_box *box;
+    enum corps_err err = decode(control->in + 4, bytes, &box);
+    control->in_bytes -= 4 + (size_t)bytes;
+    memmove(control->in, control->in + 4 + bytes, control->in_bytes);
+    if (err != CORPS_OK) {
+        end(control);
+        return false;
+    }
+    control->on_record(control->arg, corps_box_root(box));
+    corps_box_unref(box);
+    return true;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct corps__control *control = poll->data;
+    for (;;) {
+        if (control->in_capacity - control->in_bytes < 4096) {
+            uint8_t *grown = realloc(control->in, control->in_capacity * 2 + 8192);
+            if (grown == NULL) {
+                end(control);
+                return;
+            }
+            control->in = grown;
+            control->in_capacity = control->in_capacity * 2 + 8192;
+        }
+        ssize_t done = recv(control->fd, control->in + control->in_bytes, control->in_capacity - control->in_bytes,
+                            MSG_DONTWAIT);
+        if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (done <= 0) {
+            end(control);
+            return;
+        }
+        control->in_bytes += (size_t)done;
+        while (!control->ended && take_record(control)) {
+        }
+        if (control->ended) {
+            return;
+        }
+    }
+}
+
+enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg, struct corps__control **control) {
+    struct corps__control *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control channel");
+    }
+    made->fd = fd;
+    made->on_record = on_record;
+    made->arg = arg;
+    made->poll.data = made;
+    pthread_mutex_init(&made->write_lock, NULL);
+    int failed = uv_poll_init(&corps__rt.loop, &made->poll, fd);
+    if (failed != 0) {
+        free(made);
+        return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch the control channel: %s", uv_strerror(failed));
+    }
+    uv_poll_start(&made->poll, UV_READABLE, on_readable);
+    corps__rt.loop_dirty = true;
+    *control = made;
+    return CORPS_OK;
+}
+
+static void free_control(uv_handle_t *handle) {
+    struct corps__control *control = handle->data;
+    free(control->in);
+    free(control);
+}
+
+void corps__control_close(struct corps__control *control) {
+    if (control != NULL) {
+        control->ended = true;
+        uv_poll_stop(&control->poll);
+        close(control->fd);
+        uv_close((uv_handle_t *)&control->poll, free_control);
+        corps__rt.loop_dirty = true;
+    }
+}
+
+/* ---- children ---- */
+
+struct corps__child {
+    uv_poll_t poll;
+    int pidfd;
+    int pid;
+    corps__child_fn on_end;
+    void *arg;
+};
+
+static void on_child(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct corps__child *child = poll->data;
+    siginfo_t info = {0};
+    if (waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) {
+        return;
+    }
+    uv_poll_stop(&child->poll);
+    char text[96];
+    if (info.si_code == CLD_EXITED) {
+        snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, info.si_status);
+    } else {
+        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, info.si_status,
+                 sigabbrev_np(info.si_status) != NULL ? sigabbrev_np(info.si_status) : "?");
+    }
+    child->on_end(child->arg, text);
+}
+
+enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg, struct corps__child **child) {
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+    if (pidfd < 0) {
+        return corps_error_system("cannot watch process %d (Linux 5.4 or later is needed)", pid);
+    }
+    struct corps__child *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        close(pidfd);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to watch a process");
+    }
+    *made = (struct corps__child){.pidfd = pidfd, .pid = pid, .on_end = on_end, .arg = arg};
+    made->poll.data = made;
+    uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
+    uv_poll_start(&made->poll, UV_READABLE, on_child);
+    corps__rt.loop_dirty = true;
+    *child = made;
+    return CORPS_OK;
+}
+
+static void free_child(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void corps__child_close(struct corps__child *child) {
+    if (child != NULL) {
+        uv_poll_stop(&child->poll);
+        close(child->pidfd);
+        uv_close((uv_handle_t *)&child->poll, free_child);
+        corps__rt.loop_dirty = true;
+    }
+}

@@ -1,0 +1,36 @@
+/* The control channel: a socket pair between a process and an Env that it started.
+ *
+ * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
+ *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]
+ *   to the parent   ["ready", …]  ["started"]  ["failed", code, text]  ["lost", env, text]  ["cleaned"]
+ * End of file means that the other side has died. Nothing else ever has these descriptors, so they need no proof.
+ */
+#ifndef CORPS_CONTROL_H
+#define CORPS_CONTROL_H
+
+#include "runtime.h"
+
+struct corps__control;
+
+/* Called with the lead. `record` is NULL at end of file (once, nothing follows). */
+typedef void (*corps__control_fn)(void *arg, const struct corps_value *record);
+
+/* Watches `fd` (takes it). With the lead. */
+enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg,
+                                   struct corps__control **control) CORPS_CHECKED;
+void corps__control_close(struct corps__control *control); /* accepts NULL; with the lead */
+
+/* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: CLOSED, TIMEOUT, SYSTEM. */
+enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
+enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record);
+
+/* Reads one record, blocking at most `timeout_ns`: the boot record. Errors: CLOSED, TIMEOUT, PROTOCOL. */
+enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) CORPS_CHECKED;
+
+/* A watched child: its pidfd becomes readable when it ends. With the lead. */
+struct corps__child;
+typedef void (*corps__child_fn)(void *arg, const char *how_text);
+enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg, struct corps__child **child) CORPS_CHECKED;
+void corps__child_close(struct corps__child *child); /* accepts NULL */
+
+#endif

@@ -1,0 +1,349 @@
+#include "args.h"
+#include "boot.h"
+#include "config.h"
+#include "dir.h"
+#include "name.h"
+#include "peer.h"
+#include "reactor.h"
+#include "registry.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The program's side: corps_start, corps_create, corps_exit. */
+
+static bool started;
+
+/* What the creator knows of its Corps' processes. Changed with the lead. */
+struct creator {
+    struct corps *corps;
+    struct corps__child *env_0; /* NULL once it was waited for */
+    _Atomic bool env_0_ended;
+    int *pidfds; /* of Env 1 … : no children of ours, but ours to kill if they must be */
+};
+
+/* Waits of corps_create and corps_exit. */
+static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void corps_start(const struct corps_class *const *classes) {
+    if (corps__registry_check() != CORPS_OK) {
+        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        abort(); /* a mistake in the build, not in the program's use */
+    }
+    corps__rt.classes = classes;
+    started = true;
+    const char *fd = getenv(CORPS__BOOT_VARIABLE);
+    if (fd != NULL) {
+        exit(corps__env_main(atoi(fd)));
+    }
+}
+
+/* ---- records of Env 0 ---- */
+
+static enum corps_err take_front(struct corps *corps, const struct corps_value *record) {
+    char class_name[256];
+    corps__record_text(record, 2, class_name, sizeof class_name);
+    return class_name[0] == '\0' ? CORPS_OK
+                                 : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name),
+                                                      &corps->front);
+}
+
+static void boot_ends(struct corps *corps, enum corps_err err, const char *text) {
+    if (corps->boot_result == CORPS_ERR_PENDING) {
+        snprintf(corps->boot_text, sizeof corps->boot_text, "%s", text);
+        __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
+        corps__waitlist_notify(&life);
+    }
+}
+
+static void on_record(void *arg, const struct corps_value *record) {
+    struct creator *creator = arg;
+    struct corps *corps = creator->corps;
+    if (record == NULL) {
+        return; /* its end follows */
+    }
+    if (corps__record_is(record, "ready")) {
+        enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
+        if (err == CORPS_OK) {
+            err = take_front(corps, record);
+        }
+        boot_ends(corps, err, err != CORPS_OK ? corps_error_detail() : "");
+    } else if (corps__record_is(record, "failed")) {
+        char text[400];
+        corps__record_text(record, 2, text, sizeof text);
+        int64_t code = corps__record_int(record, 1, CORPS_ERR_SYSTEM);
+        boot_ends(corps, code > 0 && code < CORPS_ERR_COUNT ? (enum corps_err)code : CORPS_ERR_SYSTEM, text);
+    } else if (corps__record_is(record, "lost")) {
+        char text[128];
+        corps__record_text(record, 2, text, sizeof text);
+        corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
+        corps__env_lost(corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    }
+}
+
+static void on_env_0_end(void *arg, const char *how) {
+    struct creator *creator = arg;
+    struct corps *corps = creator->corps;
+    char text[128];
+    snprintf(text, sizeof text, "Env 0 %s", how);
+    boot_ends(corps, CORPS_ERR_WORKER_LOST, text);
+    if (!atomic_load(&corps->exited)) {
+        corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
+        for (unsigned i = 0; i < corps->settings.env_count; i++) {
+            corps__env_lost(corps, i, text); /* the others end with their manager */
+        }
+    }
+    atomic_store(&creator->env_0_ended, true);
+    corps__waitlist_notify(&life);
+}
+
+/* ---- creating ---- */
+
+struct creation {
+    struct creator *creator;
+    const char *front;
+    const struct corps_value *front_args;
+};
+
+static enum corps_err start_env_0(void *arg) {
+    struct creation *creation = arg;
+    struct corps *corps = creation->creator->corps;
+    int pid = 0;
+    int fd = -1;
+    enum corps_err err = corps__env_spawn(corps, 0, creation->front, creation->front_args, &pid, &fd);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    atomic_store(&corps->envs[0].pid, pid);
+    err = corps__child_watch(pid, on_env_0_end, creation->creator, &creation->creator->env_0);
+    if (err == CORPS_OK) {
+        err = corps__control_open(fd, on_record, creation->creator, &corps->control);
+    }
+    if (err != CORPS_OK) {
+        kill(pid, SIGKILL);
+    }
+    return err;
+}
+
+static void list_corps(struct corps *corps) {
+    pthread_mutex_lock(&corps__rt.lock);
+    corps->next = corps__rt.corps_list;
+    corps__rt.corps_list = corps;
+    pthread_mutex_unlock(&corps__rt.lock);
+}
+
+static void unlist_corps(struct corps *corps) {
+    pthread_mutex_lock(&corps__rt.lock);
+    struct corps **at = &corps__rt.corps_list;
+    while (*at != NULL && *at != corps) {
+        at = &(*at)->next;
+    }
+    if (*at == corps) {
+        *at = corps->next;
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+}
+
+static void open_pidfds(struct creator *creator) {
+    struct corps *corps = creator->corps;
+    creator->pidfds = malloc(corps->settings.env_count * sizeof *creator->pidfds);
+    for (unsigned i = 0; creator->pidfds != NULL && i < corps->settings.env_count; i++) {
+        int pid = atomic_load(&corps->envs[i].pid);
+        creator->pidfds[i] = i > 0 && pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    }
+}
+
+static bool boot_ended(void *arg) {
+    struct corps *corps = arg;
+    return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
+}
+
+static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns);
+
+static enum corps_err boot(struct creator *creator, const char *front, const struct corps_value *args) {
+    struct corps *corps = creator->corps;
+    struct corps_box *box = corps_box_create();
+    struct corps_value front_args;
+    enum corps_err err = box != NULL ? corps__init_args_encode(&corps->settings, args, box, &front_args)
+                                     : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    struct creation creation = {creator, front, &front_args};
+    if (err == CORPS_OK) {
+        err = corps__with_lead(start_env_0, &creation);
+    }
+    corps_box_unref(box);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__waitlist_wait(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+    if (err != CORPS_OK) {
+        return corps_error_set(err, "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "
+                               "inits do", (long long)(corps->settings.boot_timeout_ns / 1000000));
+    }
+    if (corps->boot_result != CORPS_OK) {
+        return corps_error_set(corps->boot_result, "%s", corps->boot_text);
+    }
+    open_pidfds(creator);
+    return CORPS_OK;
+}
+
+static enum corps_err may_create(const char *front) {
+    if (!started) {
+        return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
+    }
+    if (corps__rt.is_env) {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED, "a Corps inside a Corps cannot be created yet; create Concs instead");
+    }
+    bool known = front == NULL;
+    for (const struct corps_class *const *class = corps__rt.classes; front != NULL && *class != NULL; class ++) {
+        known = known || strcmp((*class)->name, front) == 0;
+    }
+    return known ? CORPS_OK : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others",
+                                              front);
+}
+
+enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *options,
+                            struct corps **out) {
+    struct corps__settings settings;
+    enum corps_err err = corps__settings_decide(options, &settings);
+    if (err == CORPS_OK && settings.module[0] == '\0') {
+        err = may_create(front);
+    }
+    if (err == CORPS_OK) {
+        err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps *corps = corps__corps_create(&settings);
+    struct creator *creator = calloc(1, sizeof *creator);
+    if (corps == NULL || creator == NULL) {
+        free(corps);
+        free(creator);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    }
+    creator->corps = corps;
+    corps->creator = creator;
+    randombytes_buf(&corps->id, sizeof corps->id);
+    randombytes_buf(corps->secret, sizeof corps->secret);
+    corps__rt.wake = settings.client_wake;
+    err = corps__dir_create(corps->id, corps->directory, &corps->lock_fd);
+    if (err == CORPS_OK) {
+        list_corps(corps);
+        err = boot(creator, front, args);
+        if (err == CORPS_OK) {
+            *out = corps;
+            return CORPS_OK;
+        }
+        char detail[512];
+        snprintf(detail, sizeof detail, "%s", corps_error_detail());
+        (void)!exit_corps(creator, 2000000000);
+        err = corps_error_set(err, "%s", detail);
+    }
+    return err;
+}
+
+/* ---- ending ---- */
+
+static bool env_0_gone(void *arg) {
+    struct creator *creator = arg;
+    return creator->env_0 == NULL || atomic_load(&creator->env_0_ended);
+}
+
+/* Waits for the Envs that are no children of ours; kills them at the deadline. True when one had to be killed. */
+static bool reap_others(struct creator *creator, int64_t deadline_ns) {
+    bool killed = false;
+    for (unsigned i = 1; creator->pidfds != NULL && i < creator->corps->settings.env_count; i++) {
+        int fd = creator->pidfds[i];
+        if (fd < 0) {
+            continue;
+        }
+        struct pollfd gone = {.fd = fd, .events = POLLIN};
+        int64_t left = deadline_ns == CORPS_FOREVER ? 5000000000 : deadline_ns - corps__now_ns();
+        if (poll(&gone, 1, left > 0 ? (int)(left / 1000000) : 0) == 0) {
+            syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+            poll(&gone, 1, 5000);
+            killed = true;
+        }
+        close(fd);
+    }
+    free(creator->pidfds);
+    creator->pidfds = NULL;
+    return killed;
+}
+
+static enum corps_err take_down(void *arg) {
+    struct creator *creator = arg;
+    corps__peers_close(creator->corps);
+    corps__ports_close(creator->corps);
+    corps__control_close(creator->corps->control);
+    corps__child_close(creator->env_0);
+    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    return CORPS_OK;
+}
+
+static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
+    struct corps *corps = creator->corps;
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    atomic_store(&corps->exited, true);
+    if (corps->control != NULL) {
+        struct corps_value word = corps_str("exit");
+        struct corps_value record = corps_array(&word, 1);
+        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: the wait below sees it */
+    }
+    bool killed = false;
+    if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
+        int pid = atomic_load(&corps->envs[0].pid);
+        kill(pid, SIGKILL); /* our child, not waited for yet */
+        killed = true;
+        (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
+        deadline = corps__now_ns() + 100000000;
+    }
+    killed = reap_others(creator, deadline) || killed;
+    (void)!corps__with_lead(take_down, creator);
+    unlist_corps(corps);
+    corps__dir_remove(corps->directory);
+    close(corps->lock_fd);
+    if (killed) {
+        return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
+    }
+    return corps->lost_text != NULL ? corps_error_set(CORPS_ERR_WORKER_LOST, "%s", corps->lost_text) : CORPS_OK;
+}
+
+enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
+    if (corps == NULL) {
+        return CORPS_OK;
+    }
+    if (corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended by the program that created it, not by its methods");
+    }
+    enum corps_err err = exit_corps(corps->creator, timeout_ns);
+    corps_name_unref(corps->front);
+    free(corps->lost_text);
+    free(corps->creator);
+    /* The struct itself stays: Names, and links that are closed, may still point to it from other threads' calls. */
+    corps->creator = NULL;
+    corps->front = NULL;
+    corps->lost_text = NULL;
+    return err;
+}
+
+/* ---- reading ---- */
+
+struct corps_name *corps_front(const struct corps *corps) {
+    return corps->front;
+}
+
+unsigned corps_env_count(const struct corps *corps) {
+    return corps->settings.env_count;
+}
+
+int corps_env_pid(const struct corps *corps, unsigned env) {
+    return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
+}

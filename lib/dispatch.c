@@ -1,0 +1,215 @@
+#include "dispatch.h"
+
+#include "conc.h"
+#include "future.h"
+#include "message.h"
+#include "peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event, const struct corps__header *header) {
+    struct corps_box *box;
+    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, false, &box);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    const struct corps_value *corps_id = corps_value_item(corps_box_root(box), 0);
+    const struct corps_value *env = corps_value_item(corps_box_root(box), 1);
+    if (corps_id == NULL || env == NULL || corps_id->kind != CORPS_INT || env->kind != CORPS_INT) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say who it is");
+    } else {
+        peer->hello_seen = true;
+        peer->peer_corps_id = (uint64_t)corps_id->integer;
+        peer->env = (uint32_t)env->integer;
+    }
+    corps_box_unref(box);
+    return err;
+}
+
+/* The symbol of a request's method: named now, or known by number from before. */
+static enum corps_err method_of(struct corps__peer *peer, const struct corps__header *header, const char *name,
+                                const struct corps__symbol **symbol) {
+    if (header->method >= CORPS__SYMBOLS_MAX) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "method number %u is out of range", header->method);
+    }
+    if (header->method >= peer->method_count && header->name_bytes > 0) {
+        uint32_t count = header->method + 64;
+        const struct corps__symbol **grown = realloc(peer->methods, count * sizeof *grown);
+        if (grown == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for method names");
+        }
+        memset(grown + peer->method_count, 0, (count - peer->method_count) * sizeof *grown);
+        peer->methods = grown;
+        peer->method_count = count;
+    }
+    if (header->name_bytes > 0) {
+        enum corps_err err = corps__symbol_of(name, header->name_bytes, &peer->methods[header->method]);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    *symbol = header->method < peer->method_count ? peer->methods[header->method] : NULL;
+    return *symbol != NULL ? CORPS_OK
+                           : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u was never named", header->method);
+}
+
+static enum corps_err on_request(struct corps__peer *peer, struct corps_event *event,
+                                 const struct corps__header *header, const char *name) {
+    const struct corps__symbol *method;
+    enum corps_err err = method_of(peer, header, name, &method);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (corps__rt.own == NULL) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
+    }
+    struct corps__conc *conc = corps__conc_find(header->destination);
+    if (conc == NULL) {
+        corps__refuse(peer, header, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        return CORPS_OK;
+    }
+    struct corps__message *message = corps__message_of_frame(event, header);
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
+    }
+    message->kind = CORPS__MESSAGE_REQUEST;
+    message->method = method;
+    message->from = peer;
+    message->keep_objects = corps__rt.own->settings.keep_objects && conc->id != CORPS__MANAGER;
+    corps__conc_post(conc, message, CORPS__PUSH_DISPATCH);
+    return CORPS_OK;
+}
+
+static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event, const struct corps__header *header) {
+    struct corps_future *future = corps__calls_take(header->id, peer);
+    if (future == NULL) {
+        return CORPS_OK; /* nobody waits for it any more */
+    }
+    if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
+        corps__future_complete(future, NULL);
+        corps__future_unref(future);
+        return CORPS_OK;
+    }
+    struct corps_block *block = event->block;
+    if (block != NULL && block->data == event->data) {
+        event->block = NULL;
+    } else {
+        block = corps_block_create(event->bytes);
+        if (block != NULL) {
+            memcpy(block->data, event->data, event->bytes);
+        }
+    }
+    if (block == NULL) {
+        corps__future_fail(future, CORPS_ERR_NO_MEMORY, "", "no memory for the reply", "", "");
+    } else {
+        corps__future_complete_frame(future, block, header);
+    }
+    corps__future_unref(future);
+    return CORPS_OK;
+}
+
+static const char *text_of(struct corps_box *box, const struct corps_value *item) {
+    if (item == NULL || item->kind != CORPS_STR) {
+        return "";
+    }
+    char *text = corps_box_alloc(box, item->count + 1);
+    if (text == NULL) {
+        return "";
+    }
+    memcpy(text, item->str, item->count);
+    text[item->count] = '\0';
+    return text;
+}
+
+static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *event,
+                                 const struct corps__header *header) {
+    struct corps_box *box;
+    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, false, &box);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps_future *future = corps__calls_take(header->id, peer);
+    if (future != NULL) {
+        const struct corps_value *root = corps_box_root(box);
+        const struct corps_value *code = corps_value_item(root, 0);
+        bool known = code != NULL && code->kind == CORPS_INT && code->integer > 0 && code->integer < CORPS_ERR_COUNT;
+        corps__future_fail(future, known ? (enum corps_err)code->integer : CORPS_ERR_REMOTE,
+                           text_of(box, corps_value_item(root, 1)), text_of(box, corps_value_item(root, 2)),
+                           text_of(box, corps_value_item(root, 3)), text_of(box, corps_value_item(root, 4)));
+        corps__future_unref(future);
+    }
+    corps_box_unref(box);
+    return CORPS_OK;
+}
+
+static enum corps_err on_credit(struct corps__peer *peer, const struct corps__header *header) {
+    struct corps__route *route = corps__route_of(peer, header->source_conc);
+    if (route == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a route");
+    }
+    corps__route_give_back(route, (uint32_t)header->id, header->deadline_ns);
+    return CORPS_OK;
+}
+
+static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *event) {
+    struct corps__header header;
+    const char *name;
+    enum corps_err err = corps__wire_read(event->data, event->bytes, &header, &name);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    bool called_us = peer->corps == NULL; /* an accepted link: the peer calls, we answer */
+    if (called_us && !peer->hello_seen && header.kind != CORPS__HELLO) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's first message was no HELLO");
+    }
+    switch ((enum corps__kind)header.kind) {
+    case CORPS__HELLO:
+        return on_hello(peer, event, &header);
+    case CORPS__REQUEST:
+        return on_request(peer, event, &header, name);
+    case CORPS__REPLY:
+        return on_reply(peer, event, &header);
+    case CORPS__FAILURE:
+        return on_failure(peer, event, &header);
+    case CORPS__CREDIT:
+        return on_credit(peer, &header);
+    }
+    return CORPS_ERR_PROTOCOL;
+}
+
+enum corps_err corps__dispatch_message(struct corps_event *event) {
+    struct corps__peer *peer = event->link->user;
+    /* A link that was closed on our side may still have had frames under way. */
+    enum corps_err err = peer != NULL ? on_frame(peer, event) : CORPS_OK;
+    corps_block_unref(event->block);
+    event->block = NULL;
+    return err;
+}
+
+void corps__dispatch_link(const struct corps_event *event) {
+    struct corps__peer *peer = event->link->user;
+    switch (event->kind) {
+    case CORPS_EVENT_MESSAGE:
+        break;
+    case CORPS_EVENT_ACCEPTED:
+        if (corps__peer_accepted(event->link->endpoint->user, event->link) == NULL) {
+            event->link->transport->disconnect(event->link);
+        }
+        break;
+    case CORPS_EVENT_CONNECTED:
+        corps__peer_connected(peer);
+        break;
+    case CORPS_EVENT_WRITABLE:
+        corps__peer_writable(peer);
+        break;
+    case CORPS_EVENT_CLOSED:
+        if (peer != NULL) {
+            corps__peer_closed(peer, event->reason);
+        } else {
+            event->link->transport->disconnect(event->link);
+        }
+        break;
+    }
+    corps__rt.loop_dirty = true;
+}

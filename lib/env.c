@@ -1,0 +1,482 @@
+#include "args.h"
+#include "boot.h"
+#include "conc.h"
+#include "control.h"
+#include "name.h"
+#include "peer.h"
+#include "place.h"
+#include "reactor.h"
+#include "scheduler.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* An Env's life: boot, serve, clean up, end. Everything here but the cleanups' own methods runs with the lead, driven by
+ * records of the control channels and by the ends of children. */
+
+enum stage { BOOTING, STARTING, SERVING, CLEANING, ENDING };
+
+/* An Env that Env 0 has started. */
+struct child {
+    unsigned env;
+    struct corps__control *control;
+    struct corps__child *process;
+    bool ready, started, cleaned, ended;
+};
+
+static struct {
+    struct corps *corps;
+    enum stage stage;
+    struct corps__control *parent;
+    struct child *children; /* Env 0: children[1 … env_count − 1] */
+    char front[256];
+    struct corps_box *front_box; /* the boot record, for the front Conc's arguments */
+    bool cleanup_done;
+    _Atomic uint32_t next_cleanup;
+    int status;
+} life;
+
+static bool is_env_0(void) {
+    return corps__rt.env == 0;
+}
+
+static void tell_parent(const struct corps_value *items, size_t count) {
+    struct corps_value record = corps_array(items, count);
+    (void)!corps__control_send(life.parent, &record); /* a parent that is gone shows by its end of file */
+}
+
+static void tell_child(struct child *child, const struct corps_value *items, size_t count) {
+    struct corps_value record = corps_array(items, count);
+    if (child->control != NULL && !child->ended) {
+        (void)!corps__control_send(child->control, &record); /* likewise */
+    }
+}
+
+static void tell_children(const struct corps_value *items, size_t count) {
+    for (unsigned i = 1; life.children != NULL && i < life.corps->settings.env_count; i++) {
+        tell_child(&life.children[i], items, count);
+    }
+}
+
+/* ---- ending ---- */
+
+static void stop(void) {
+    if (life.stage != ENDING) {
+        life.stage = ENDING;
+        corps__sched_stop();
+    }
+}
+
+static bool all_children(bool (*test)(const struct child *child)) {
+    for (unsigned i = 1; life.children != NULL && i < life.corps->settings.env_count; i++) {
+        if (!test(&life.children[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool child_ended(const struct child *child) {
+    return child->ended;
+}
+
+static bool child_cleaned(const struct child *child) {
+    return child->cleaned || child->ended;
+}
+
+static void end_when_cleaned(void) {
+    if (life.stage != CLEANING || !life.cleanup_done || !all_children(child_cleaned)) {
+        return;
+    }
+    if (!is_env_0()) {
+        struct corps_value cleaned = corps_str("cleaned");
+        tell_parent(&cleaned, 1);
+        return; /* "exit" follows: others may still clean up with our help */
+    }
+    struct corps_value word = corps_str("exit");
+    tell_children(&word, 1);
+    if (all_children(child_ended)) {
+        stop();
+    }
+}
+
+static enum corps_err cleanup_is_done(void *arg) {
+    (void)arg;
+    life.cleanup_done = true;
+    end_when_cleaned();
+    return CORPS_OK;
+}
+
+static void next_cleanup(struct corps__group *group, void *arg);
+
+/* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
+static bool clean_up_next(void) {
+    for (;;) {
+        uint32_t id = atomic_load(&life.next_cleanup);
+        if (id <= CORPS__MANAGER) {
+            return false;
+        }
+        atomic_store(&life.next_cleanup, id - 1);
+        struct corps__conc *conc = corps__conc_find(id);
+        if (conc == NULL || conc->class->cleanup == NULL) {
+            continue;
+        }
+        struct corps__message *message = corps__message_create();
+        struct corps__group *group = message != NULL ? calloc(1, sizeof *group) : NULL;
+        if (group == NULL) {
+            return false; /* no memory even for that: end without */
+        }
+        *group = (struct corps__group){.left = 1, .done = next_cleanup};
+        message->kind = CORPS__MESSAGE_CLEANUP;
+        message->group = group;
+        corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+        return true;
+    }
+}
+
+static void next_cleanup(struct corps__group *group, void *arg) {
+    (void)arg;
+    free(group);
+    if (!clean_up_next()) {
+        (void)!corps__with_lead(cleanup_is_done, NULL);
+    }
+}
+
+static void clean_up(void) {
+    if (life.stage == CLEANING || life.stage == ENDING) {
+        return;
+    }
+    if (life.stage != SERVING) {
+        stop(); /* told to end while booting */
+        return;
+    }
+    life.stage = CLEANING;
+    struct corps_value word = corps_str("cleanup");
+    tell_children(&word, 1);
+    uint32_t count = corps__conc_count();
+    atomic_store(&life.next_cleanup, count > 0 ? count - 1 : 0);
+    if (!clean_up_next()) {
+        life.cleanup_done = true;
+        end_when_cleaned();
+    }
+}
+
+static void boot_failed(enum corps_err code, const char *text) {
+    struct corps_value items[3] = {corps_str("failed"), corps_int((int64_t)code), corps_str(text)};
+    tell_parent(items, 3);
+    life.status = 1;
+    stop();
+}
+
+/* ---- serving ---- */
+
+static void serving(void) {
+    life.stage = SERVING;
+    struct corps_box *box = corps_box_create();
+    struct corps_value table = corps_nil();
+    if (box == NULL || corps__table_encode(life.corps, box, &table) != CORPS_OK) {
+        boot_failed(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+    } else {
+        struct corps_value items[3] = {corps_str("ready"), table, corps_str(life.front)};
+        tell_parent(items, 3);
+    }
+    corps_box_unref(box);
+}
+
+static enum corps_err front_is_made(void *arg) {
+    struct corps__group *group = arg;
+    if (atomic_load(&group->failed) > 0) {
+        char text[480];
+        snprintf(text, sizeof text, "%s: %s", group->type, group->text);
+        boot_failed(CORPS_ERR_REMOTE, text);
+    } else {
+        serving();
+    }
+    return CORPS_OK;
+}
+
+static void front_done(struct corps__group *group, void *arg) {
+    (void)arg;
+    (void)!corps__with_lead(front_is_made, group);
+    free(group);
+}
+
+/* [serializer, stream, …] of the boot record → a box, NULL for none. */
+static enum corps_err front_argument(struct corps_box **box) {
+    *box = NULL;
+    const struct corps_value *args = corps_value_item(corps_box_root(life.front_box), 7);
+    if (args == NULL || args->kind != CORPS_ARRAY) {
+        return CORPS_OK;
+    }
+    return corps__init_args_decode(args, 0, box);
+}
+
+static void make_front(void) {
+    const struct corps_class *class = corps__class_find(life.front, strlen(life.front));
+    if (class == NULL) {
+        char text[400];
+        snprintf(text, sizeof text, "there is no class '%s' in this program; corps_start was given others", life.front);
+        boot_failed(CORPS_ERR_UNKNOWN, text);
+        return;
+    }
+    struct corps_box *box = NULL;
+    struct corps__group *group = calloc(1, sizeof *group);
+    enum corps_err err = group != NULL ? front_argument(&box) : CORPS_ERR_NO_MEMORY;
+    struct corps__conc *conc;
+    if (err == CORPS_OK) {
+        *group = (struct corps__group){.left = 1, .done = front_done};
+        err = corps__conc_create(class, box, group, &conc);
+    }
+    corps_box_unref(box);
+    if (err != CORPS_OK) {
+        free(group);
+        boot_failed(err, corps_error_detail());
+    }
+}
+
+static void all_are_up(void) {
+    if (life.front[0] != '\0') {
+        make_front();
+    } else {
+        serving();
+    }
+}
+
+/* ---- Env 0 and its children ---- */
+
+static bool child_ready(const struct child *child) {
+    return child->ready;
+}
+
+static bool child_started(const struct child *child) {
+    return child->started;
+}
+
+static void start_children(void) {
+    life.stage = STARTING;
+    struct corps_box *box = corps_box_create();
+    struct corps_value items[2] = {corps_str("start"), corps_nil()};
+    if (box == NULL || corps__table_encode(life.corps, box, &items[1]) != CORPS_OK) {
+        boot_failed(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+    } else {
+        tell_children(items, 2);
+    }
+    corps_box_unref(box);
+}
+
+static void on_child_record(void *arg, const struct corps_value *record) {
+    struct child *child = arg;
+    struct corps__env *env = &life.corps->envs[child->env];
+    if (record == NULL) {
+        return; /* its end follows */
+    }
+    if (corps__record_is(record, "ready") && life.stage == BOOTING) {
+        corps__record_text(record, 1, env->address, sizeof env->address);
+        corps__record_text(record, 2, env->data_address, sizeof env->data_address);
+        child->ready = true;
+        if (all_children(child_ready)) {
+            start_children();
+        }
+    } else if (corps__record_is(record, "started") && life.stage == STARTING) {
+        child->started = true;
+        if (all_children(child_started)) {
+            all_are_up();
+        }
+    } else if (corps__record_is(record, "failed") && life.stage < SERVING) {
+        char text[400];
+        char whole[480];
+        corps__record_text(record, 2, text, sizeof text);
+        snprintf(whole, sizeof whole, "Env %u: %s", child->env, text);
+        boot_failed((enum corps_err)corps__record_int(record, 1, CORPS_ERR_SYSTEM), whole);
+    } else if (corps__record_is(record, "cleaned")) {
+        child->cleaned = true;
+        end_when_cleaned();
+    }
+}
+
+static void on_child_end(void *arg, const char *how) {
+    struct child *child = arg;
+    child->ended = true;
+    char text[128];
+    snprintf(text, sizeof text, "Env %u %s", child->env, how);
+    if (life.stage < SERVING) {
+        boot_failed(CORPS_ERR_WORKER_LOST, text);
+        return;
+    }
+    if (life.stage == SERVING || !child->cleaned) {
+        corps__env_lost(life.corps, child->env, text);
+        struct corps_value items[3] = {corps_str("lost"), corps_int(child->env), corps_str(text)};
+        tell_children(items, 3);
+        tell_parent(items, 3);
+    }
+    if (life.stage == CLEANING) {
+        end_when_cleaned();
+    }
+}
+
+static enum corps_err spawn_children(void) {
+    unsigned count = life.corps->settings.env_count;
+    life.children = calloc(count, sizeof *life.children);
+    enum corps_err err = life.children != NULL ? CORPS_OK : CORPS_ERR_NO_MEMORY;
+    for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
+        struct child *child = &life.children[i];
+        child->env = i;
+        int pid = 0;
+        int fd = -1;
+        err = corps__env_spawn(life.corps, i, NULL, NULL, &pid, &fd);
+        if (err == CORPS_OK) {
+            atomic_store(&life.corps->envs[i].pid, pid);
+            err = corps__child_watch(pid, on_child_end, child, &child->process);
+        }
+        if (err == CORPS_OK) {
+            err = corps__control_open(fd, on_child_record, child, &child->control);
+        }
+    }
+    return err;
+}
+
+/* ---- records of the parent ---- */
+
+static void on_parent_record(void *arg, const struct corps_value *record) {
+    (void)arg;
+    if (record == NULL) {
+        /* The parent has died. Clean up and end; the monitor sees to it that this does not take for ever. */
+        if (life.stage == CLEANING && !is_env_0()) {
+            stop();
+        } else {
+            clean_up();
+            if (!is_env_0() && life.cleanup_done) {
+                stop();
+            }
+        }
+    } else if (corps__record_is(record, "start")) {
+        if (corps__table_decode(corps_value_item(record, 1), life.corps) == CORPS_OK) {
+            life.stage = SERVING;
+            struct corps_value started = corps_str("started");
+            tell_parent(&started, 1);
+        } else {
+            boot_failed(CORPS_ERR_PROTOCOL, corps_error_detail());
+        }
+    } else if (corps__record_is(record, "lost")) {
+        char text[128];
+        corps__record_text(record, 2, text, sizeof text);
+        corps__env_lost(life.corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    } else if (corps__record_is(record, "cleanup")) {
+        clean_up();
+    } else if (corps__record_is(record, "exit")) {
+        if (is_env_0()) {
+            clean_up();
+        } else {
+            stop();
+        }
+    }
+}
+
+/* ---- main ---- */
+
+static enum corps_err boot(void *arg) {
+    struct corps *corps = life.corps;
+    const struct corps__settings *settings = &corps->settings;
+    int fd = *(int *)arg;
+    enum corps_err err = corps__control_open(fd, on_parent_record, NULL, &life.parent);
+    struct corps__port *port = NULL;
+    struct corps__env *own = &corps->envs[corps__rt.env];
+    if (err == CORPS_OK) {
+        err = corps__port_open(settings->system_transport, corps, &port);
+    }
+    if (err == CORPS_OK) {
+        memcpy(own->address, port->address, sizeof own->address);
+        atomic_store(&own->pid, getpid());
+    }
+    if (err == CORPS_OK && (settings->transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0) {
+        err = corps__port_open(settings->transport, corps, &port);
+        memcpy(own->data_address, port != NULL ? port->address : "", CORPS_ADDRESS_BYTES);
+    }
+    struct corps__conc *manager;
+    if (err == CORPS_OK) {
+        err = corps__conc_create(&corps__manager_class, NULL, NULL, &manager);
+    }
+    if (err == CORPS_OK && is_env_0()) {
+        err = spawn_children();
+        if (err == CORPS_OK && settings->env_count == 1) {
+            all_are_up();
+        }
+    } else if (err == CORPS_OK) {
+        struct corps_value items[3] = {corps_str("ready"), corps_str(own->address), corps_str(own->data_address)};
+        tell_parent(items, 3);
+    }
+    return err;
+}
+
+static enum corps_err prepare(int fd) {
+    struct corps_box *box;
+    uint32_t env = 0;
+    enum corps_err err = corps__control_read(fd, 10000000000, &box);
+    if (err == CORPS_OK) {
+        err = corps__boot_decode(corps_box_root(box), &life.corps, &env);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    life.front_box = box;
+    corps__record_text(corps_box_root(box), 6, life.front, sizeof life.front);
+    char name[16];
+    snprintf(name, sizeof name, "corps-env-%u", env);
+    prctl(PR_SET_NAME, name);
+    err = corps__place_env(life.corps->settings.placement, env, life.corps->settings.env_count);
+    if (err == CORPS_OK) {
+        err = corps__runtime_start(true, life.corps->id, env);
+    }
+    if (err == CORPS_OK) {
+        corps__rt.own = life.corps;
+        corps__rt.corps_list = life.corps;
+        corps__rt.wake = life.corps->settings.wake;
+        err = corps__sched_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max, fd);
+    }
+    return err;
+}
+
+static void report(int fd, enum corps_err err) {
+    struct corps_value items[3] = {corps_str("failed"), corps_int((int64_t)err), corps_str(corps_error_detail())};
+    struct corps_value record = corps_array(items, 3);
+    (void)!corps__control_write(fd, &record); /* the parent sees at least our end */
+}
+
+static enum corps_err shut(void *arg) {
+    (void)arg;
+    corps__peers_close(NULL);
+    corps__ports_close(NULL);
+    for (unsigned i = 1; life.children != NULL && i < life.corps->settings.env_count; i++) {
+        corps__control_close(life.children[i].control); /* an Env that has not ended sees this as its parent's death */
+        corps__child_close(life.children[i].process);
+    }
+    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    return CORPS_OK;
+}
+
+int corps__env_main(int fd) {
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    unsetenv(CORPS__BOOT_VARIABLE); /* programs that Workers start are no Envs */
+    signal(SIGINT, SIG_IGN);        /* Ctrl-C is for the program, which then ends its Corps */
+    signal(SIGPIPE, SIG_IGN);
+    enum corps_err err = prepare(fd);
+    if (err != CORPS_OK) {
+        report(fd, err);
+        return 1;
+    }
+    err = corps__with_lead(boot, &fd);
+    if (err != CORPS_OK) {
+        report(fd, err);
+        life.status = 1;
+    } else {
+        corps__sched_serve();
+    }
+    (void)!corps__with_lead(shut, NULL);
+    fflush(NULL);
+    return life.status;
+}

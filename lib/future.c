@@ -1,0 +1,379 @@
+#include "future.h"
+
+#include "conc.h"
+#include "message.h"
+#include "peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects) {
+    struct corps_future *future = malloc(sizeof *future);
+    if (future != NULL) {
+        memset(future, 0, sizeof *future);
+        future->refs = 1;
+        future->deadline_ns = deadline_ns;
+        future->keep_objects = keep_objects;
+        future->info.type = future->info.text = future->info.traceback = "";
+    }
+    return future;
+}
+
+struct corps_future *corps__future_ref(struct corps_future *future) {
+    atomic_fetch_add_explicit(&future->refs, 1, memory_order_relaxed);
+    return future;
+}
+
+void corps__future_unref(struct corps_future *future) {
+    if (future != NULL && atomic_fetch_sub(&future->refs, 1) == 1) {
+        corps_box_unref(future->box);
+        corps_block_unref(future->frame);
+        free(future->texts);
+        free(future);
+    }
+}
+
+/* ---- fulfilling ---- */
+
+/* Guards the step from unfulfilled to ready, which several threads may try (reply, death of the peer, deadline), and the
+ * pairing with waiters. Sharded by address: Futures are many, and this is short. */
+enum { SHARDS = 64 };
+static pthread_mutex_t shards[SHARDS] = {[0 ... SHARDS - 1] = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_mutex_t *shard_of(const struct corps_future *future) {
+    return &shards[((uintptr_t)future >> 6) % SHARDS];
+}
+
+static bool begin(struct corps_future *future) {
+    pthread_mutex_lock(shard_of(future));
+    if (atomic_load_explicit(&future->ready, memory_order_relaxed)) {
+        pthread_mutex_unlock(shard_of(future));
+        return false;
+    }
+    return true;
+}
+
+static void finish(struct corps_future *future) {
+    atomic_store(&future->ready, true);
+    struct corps__waiter *waiter = atomic_load(&future->waiter);
+    if (waiter != NULL) {
+        corps__notify(waiter); /* under the lock: the waiter cannot leave its stack frame, see set_waiter */
+    }
+    pthread_mutex_unlock(shard_of(future));
+}
+
+static void set_waiter(struct corps_future *future, struct corps__waiter *waiter) {
+    pthread_mutex_lock(shard_of(future));
+    atomic_store(&future->waiter, waiter);
+    pthread_mutex_unlock(shard_of(future));
+}
+
+void corps__future_complete(struct corps_future *future, struct corps_box *box) {
+    if (!begin(future)) {
+        corps_box_unref(box);
+        return;
+    }
+    future->box = box;
+    finish(future);
+}
+
+void corps__future_complete_frame(struct corps_future *future, struct corps_block *frame,
+                                  const struct corps__header *header) {
+    if (!begin(future)) {
+        corps_block_unref(frame);
+        return;
+    }
+    future->frame = frame;
+    future->header = *header;
+    finish(future);
+}
+
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *type, const char *text,
+                        const char *traceback, const char *origin) {
+    if (!begin(future)) {
+        return;
+    }
+    size_t type_bytes = strlen(type) + 1;
+    size_t text_bytes = strlen(text) + 1;
+    size_t traceback_bytes = strlen(traceback) + 1;
+    future->texts = malloc(type_bytes + text_bytes + traceback_bytes);
+    future->outcome = code;
+    future->info.code = code;
+    if (future->texts != NULL) { /* out of memory: the code alone must do */
+        future->info.type = memcpy(future->texts, type, type_bytes);
+        future->info.text = memcpy(future->texts + type_bytes, text, text_bytes);
+        future->info.traceback = memcpy(future->texts + type_bytes + text_bytes, traceback, traceback_bytes);
+    }
+    snprintf(future->info.origin, sizeof future->info.origin, "%s", origin);
+    finish(future);
+}
+
+/* ---- the table of calls ---- */
+
+struct row {
+    struct corps_future *future; /* one reference; NULL when free, or when nobody wants the answer */
+    struct corps__peer *peer;    /* NULL when free */
+    struct corps__route *route;
+    size_t bytes;
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct row *rows;
+    uint32_t count, capacity;
+    uint32_t first_free; /* UINT32_MAX: none */
+} calls = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_free = UINT32_MAX};
+
+static bool grow_locked(void) {
+    uint32_t capacity = calls.capacity == 0 ? 256 : calls.capacity * 2;
+    struct row *rows = capacity > calls.capacity ? realloc(calls.rows, capacity * sizeof *rows) : NULL;
+    if (rows == NULL) {
+        return false;
+    }
+    memset(rows + calls.capacity, 0, (capacity - calls.capacity) * sizeof *rows);
+    calls.rows = rows;
+    calls.capacity = capacity;
+    return true;
+}
+
+enum corps_err corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route,
+                                  size_t bytes, uint64_t *id) {
+    pthread_mutex_lock(&calls.lock);
+    uint32_t index = calls.first_free;
+    if (index != UINT32_MAX) {
+        calls.first_free = calls.rows[index].next_free;
+    } else if (calls.count < calls.capacity || grow_locked()) {
+        index = calls.count++;
+    } else {
+        pthread_mutex_unlock(&calls.lock);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another call in flight");
+    }
+    struct row *row = &calls.rows[index];
+    row->future = corps__future_ref(future);
+    row->peer = peer;
+    row->route = route;
+    row->bytes = bytes;
+    row->generation++;
+    *id = (uint64_t)row->generation << 32 | index;
+    pthread_mutex_unlock(&calls.lock);
+    return CORPS_OK;
+}
+
+static struct corps_future *take_locked(uint32_t index, struct corps__route **route, size_t *bytes) {
+    struct row *row = &calls.rows[index];
+    struct corps_future *future = row->future;
+    *route = row->route;
+    *bytes = row->bytes;
+    row->future = NULL;
+    row->peer = NULL;
+    row->next_free = calls.first_free;
+    calls.first_free = index;
+    return future;
+}
+
+struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer) {
+    uint32_t index = (uint32_t)id;
+    struct corps__route *route = NULL;
+    size_t bytes = 0;
+    struct corps_future *future = NULL;
+    pthread_mutex_lock(&calls.lock);
+    if (index < calls.count && calls.rows[index].peer == peer && calls.rows[index].generation == (uint32_t)(id >> 32)) {
+        future = take_locked(index, &route, &bytes);
+    }
+    pthread_mutex_unlock(&calls.lock);
+    if (route != NULL) {
+        corps__route_give_back(route, 1, bytes);
+    }
+    return future;
+}
+
+void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text) {
+    /* One at a time: completing notifies threads, which must not happen under the table's lock. */
+    for (uint32_t index = 0;; index++) {
+        struct corps__route *route = NULL;
+        size_t bytes = 0;
+        struct corps_future *future = NULL;
+        pthread_mutex_lock(&calls.lock);
+        bool end = index >= calls.count;
+        if (!end && calls.rows[index].peer == peer) {
+            future = take_locked(index, &route, &bytes);
+        }
+        pthread_mutex_unlock(&calls.lock);
+        if (end) {
+            return;
+        }
+        if (route != NULL) {
+            corps__route_give_back(route, 1, bytes);
+        }
+        if (future != NULL) {
+            corps__future_fail(future, code, corps_error_name(code), text, "", "");
+            corps__future_unref(future);
+        }
+    }
+}
+
+/* ---- the owner's side ---- */
+
+static bool is_ready(void *arg) {
+    return corps_future_ready(arg);
+}
+
+bool corps_future_ready(const struct corps_future *future) {
+    return atomic_load_explicit(&future->ready, memory_order_acquire);
+}
+
+/* The reply's bytes become the result in the thread that wants it, not in the one that leads. */
+static void decode(struct corps_future *future) {
+    if (future->frame == NULL) {
+        return;
+    }
+    struct corps_block *frame = future->frame;
+    future->frame = NULL;
+    enum corps_err err = corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects,
+                                               &future->box);
+    corps_block_unref(frame);
+    if (err != CORPS_OK) {
+        future->outcome = err;
+        future->info.code = err;
+        free(future->texts);
+        future->texts = strdup(corps_error_detail());
+        future->info.text = future->texts != NULL ? future->texts : "";
+    }
+}
+
+static enum corps_err outcome(struct corps_future *future, const struct corps_value **result) {
+    static const struct corps_value nil;
+    decode(future);
+    if (future->outcome != CORPS_OK) {
+        return future->info.type[0] != '\0' && future->outcome == CORPS_ERR_REMOTE
+                   ? corps_error_set(future->outcome, "%s: %s (at %s)", future->info.type, future->info.text,
+                                     future->info.origin)
+                   : corps_error_set(future->outcome, "%s", future->info.text);
+    }
+    if (result != NULL) {
+        *result = future->box != NULL ? corps_value_open(corps_box_root(future->box)) : &nil;
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
+    if (!corps_future_ready(future)) {
+        int64_t deadline = corps__deadline_ns(timeout_ns);
+        bool calls_own = future->deadline_ns <= deadline;
+        if (future->local != NULL && corps__conc_is_mine(future->local)) {
+            return corps_error_set(CORPS_ERR_INVALID,
+                                   "a method waits for a call to its own Conc, which cannot run before it returns");
+        }
+        struct corps__waiter waiter = CORPS__WAITER_INIT;
+        set_waiter(future, &waiter);
+        enum corps_err err = corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline,
+                                         future->local);
+        set_waiter(future, NULL);
+        if (err == CORPS_ERR_TIMEOUT && calls_own) {
+            corps__future_fail(future, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "", "");
+        } else if (err != CORPS_OK) {
+            return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
+        }
+    }
+    return outcome(future, result);
+}
+
+const struct corps_error_info *corps_future_error(const struct corps_future *future) {
+    return &future->info;
+}
+
+struct corps_box *corps_future_box(struct corps_future *future) {
+    if (!corps_future_ready(future)) {
+        return NULL;
+    }
+    decode(future);
+    return future->box != NULL ? corps_box_ref(future->box) : NULL;
+}
+
+void corps_future_destroy(struct corps_future *future) {
+    corps__future_unref(future);
+}
+
+/* ---- several ---- */
+
+struct several {
+    struct corps_future *const *futures;
+    size_t count;
+    size_t ready; /* all: the first ones known to be ready; next: the index found */
+};
+
+static bool all_ready(void *arg) {
+    struct several *s = arg;
+    while (s->ready < s->count && (s->futures[s->ready] == NULL || corps_future_ready(s->futures[s->ready]))) {
+        s->ready++;
+    }
+    return s->ready == s->count;
+}
+
+static bool any_ready(void *arg) {
+    struct several *s = arg;
+    for (s->ready = 0; s->ready < s->count; s->ready++) {
+        if (s->futures[s->ready] != NULL && corps_future_ready(s->futures[s->ready])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum corps_err corps_wait_all(struct corps_future *const *futures, size_t count, int64_t timeout_ns) {
+    /* One after the other is no slower than all at once: the last one decides. */
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    struct several s = {.futures = futures, .count = count};
+    while (!all_ready(&s)) {
+        int64_t left = deadline == CORPS_FOREVER ? CORPS_FOREVER : deadline - corps__now_ns();
+        enum corps_err err = corps_future_wait(futures[s.ready], left > 0 ? left : 0, NULL);
+        if (!corps_future_ready(futures[s.ready])) {
+            return err;
+        }
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count, int64_t timeout_ns, size_t *index) {
+    struct several s = {.futures = futures, .count = count};
+    struct corps__waiter waiter = CORPS__WAITER_INIT;
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    struct corps__conc *local = NULL;
+    size_t waited = 0;
+    struct corps_future *soonest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            waited++;
+            local = futures[i]->local;
+            soonest = soonest == NULL || futures[i]->deadline_ns < soonest->deadline_ns ? futures[i] : soonest;
+        }
+    }
+    if (waited == 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "wait_next was given no Future to wait for");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            set_waiter(futures[i], &waiter);
+        }
+    }
+    bool calls_own = soonest->deadline_ns < deadline;
+    enum corps_err err = corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline,
+                                     waited == 1 ? local : NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            set_waiter(futures[i], NULL);
+        }
+    }
+    if (err == CORPS_ERR_TIMEOUT && calls_own) {
+        corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "", "");
+        err = CORPS_OK;
+        (void)any_ready(&s);
+    }
+    if (err == CORPS_OK) {
+        *index = s.ready;
+    }
+    return err;
+}

@@ -1,0 +1,54 @@
+/* Futures, and the table of calls that wait for a reply from another Env.
+ *
+ * A Future has one owner (the caller) and one promise (a local message, or a row of the table). Whoever fulfils the
+ * promise completes it, once; the owner waits and destroys. The row outlives a destroyed Future until the reply has
+ * come, because the reply also gives room back in the receiver's mailbox.
+ */
+#ifndef CORPS_FUTURE_H
+#define CORPS_FUTURE_H
+
+#include "reactor.h"
+#include "runtime.h"
+
+struct corps__route;
+
+struct corps_future {
+    _Atomic unsigned refs;
+    _Atomic bool ready;
+    struct corps__waiter *_Atomic waiter;
+    struct corps__conc *local;   /* the Conc of this Env that answers, else NULL */
+    int64_t deadline_ns;         /* of the call */
+    enum corps_err outcome;      /* once ready; OK may still become a decoding error */
+    struct corps_box *box;       /* the result */
+    struct corps_block *frame;   /* a reply not decoded yet; one reference */
+    struct corps__header header;
+    bool keep_objects;
+    struct corps_error_info info;
+    char *texts;                 /* owns info's type, text and traceback */
+};
+
+struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects);
+struct corps_future *corps__future_ref(struct corps_future *future);
+void corps__future_unref(struct corps_future *future); /* accepts NULL */
+
+/* Fulfils. Each takes its box or frame; the first one counts, later ones are dropped. Any thread. */
+void corps__future_complete(struct corps_future *future, struct corps_box *box);
+void corps__future_complete_frame(struct corps_future *future, struct corps_block *frame,
+                                  const struct corps__header *header);
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *type, const char *text,
+                        const char *traceback, const char *origin);
+
+/* ---- the table ---- */
+
+/* Enters a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. */
+enum corps_err corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route,
+                                  size_t bytes, uint64_t *id) CORPS_CHECKED;
+
+/* Takes a call out of the table: its room is given back; returns its Future with one reference, or NULL when there is no
+ * such call at `peer` or nobody wants the answer any more. */
+struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
+
+/* Fails every call to `peer`. */
+void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);
+
+#endif

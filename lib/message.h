@@ -1,0 +1,59 @@
+/* A request on its way through this process: from a call or a frame, through a mailbox, to the method.
+ *
+ * It is one allocation: the struct, and behind it a copy of the frame if it came from another Env and was small. Large
+ * frames stay in the block that the transport gave. Values decoded from it keep the memory through `block`.
+ */
+#ifndef CORPS_MESSAGE_H
+#define CORPS_MESSAGE_H
+
+#include "runtime.h"
+
+enum corps__message_kind {
+    CORPS__MESSAGE_REQUEST,
+    CORPS__MESSAGE_INIT,    /* run init; `box` holds its argument */
+    CORPS__MESSAGE_CLEANUP, /* run cleanup, then the Conc has ended */
+};
+
+/* Several INITs or CLEANUPs that are answered together. */
+struct corps__group {
+    _Atomic unsigned left;
+    _Atomic unsigned failed; /* INIT: how many */
+    char type[64];           /* of the first failure */
+    char text[400];
+    void (*done)(struct corps__group *group, void *arg);
+    void *arg;
+};
+
+struct corps__message {
+    struct corps_node node;     /* first: the mailbox links messages through it */
+    struct corps_block block;   /* holds the message's own memory, this struct included */
+    struct corps_block *frame_block; /* or the transport's block, one reference */
+    const uint8_t *frame;       /* NULL for local requests */
+    size_t frame_bytes;
+    struct corps__header header;
+    const struct corps__symbol *method;
+    struct corps__peer *from;   /* NULL for local requests */
+    struct corps_future *future; /* local request with reply: one reference */
+    struct corps_box *box;      /* the argument, when it is an object already; one reference */
+    enum corps__message_kind kind;
+    bool keep_objects;
+    struct corps__group *group;
+};
+
+/* A local message; free it with corps__message_free. NULL when out of memory. */
+struct corps__message *corps__message_create(void);
+
+/* A message of a received frame (copied, or taking over the event's block). NULL when out of memory. */
+struct corps__message *corps__message_of_frame(struct corps_event *event, const struct corps__header *header);
+
+void corps__message_free(struct corps__message *message);
+
+/* The request's argument as a box: one reference. Decodes on first use. Errors: of the serializer, PROTOCOL. */
+enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;
+
+/* Decodes any frame's payload into a new box. `block` may be NULL: then everything is copied. */
+enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                     struct corps_block *block, bool keep_objects,
+                                     struct corps_box **box) CORPS_CHECKED;
+
+#endif

@@ -1,0 +1,118 @@
+/* Peers: the other ends of links, and ordered, bounded sending to them.
+ *
+ * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. It is never
+ * freed: Names, calls and credits may refer to it. States: NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a
+ * living Env may be connected again by the next call.
+ *
+ * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked, as
+ * any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait: what it has
+ * to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room.
+ *
+ * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is sent; its
+ * reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop reading, and
+ * replies never queue behind requests.
+ */
+#ifndef CORPS_PEER_H
+#define CORPS_PEER_H
+
+#include "reactor.h"
+#include "runtime.h"
+
+enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
+
+struct corps__post; /* a frame that waits for room */
+
+struct corps__route {
+    struct corps__peer *peer;
+    uint32_t conc;
+    _Atomic uint32_t count; /* requests sent and not yet given back */
+    _Atomic size_t bytes;
+    struct corps__route *next;
+};
+
+struct corps__peer {
+    struct corps *corps;  /* NULL: a guest, or an Env of another Corps, that connected to us */
+    struct corps__env *env_info;
+    uint32_t env;
+    uint64_t peer_corps_id; /* as it said in HELLO */
+    bool hello_seen;
+    bool discards;        /* the transport delivers nothing */
+    _Atomic int state;
+    struct corps__port *port;
+
+    pthread_mutex_t tx;   /* link, named, owner, posts */
+    struct corps_link *link;
+    pthread_t owner;      /* of a PARTIAL frame */
+    bool owned;
+    _Atomic bool writable;
+    _Atomic bool held;    /* the transport may hold frames back (SEND_MORE) */
+    int64_t last_send_ns; /* for deciding whether to batch */
+    uint8_t named[CORPS__SYMBOLS_MAX / 8]; /* symbols that the peer knows by number */
+    struct corps__post *first_post, **last_post;
+    struct corps__waitlist waiters; /* for readiness, room and the owner */
+
+    pthread_mutex_t routes_lock;
+    struct corps__route *_Atomic routes[64]; /* by Worker, chained */
+    struct corps__waitlist credit_waiters;
+
+    const struct corps__symbol **methods; /* the peer's numbers → our symbols; the leader's alone */
+    uint32_t method_count;
+    struct corps__peer *next; /* all peers */
+    uv_timer_t grace;         /* after the link closed: wait for the news of how the Env ended */
+    bool grace_started;
+};
+
+/* ---- finding ---- */
+
+/* The peer for calls to Env `env` of `corps` (data: for measured sends where the data transport discards). Errors: INVALID
+ * (no such Env), WORKER_LOST, EXITED. Does not connect. */
+enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) CORPS_CHECKED;
+
+/* A peer for a link that was accepted. With the lead. NULL when out of memory. */
+struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link);
+
+struct corps *corps__corps_find(uint64_t corps_id);
+
+/* ---- sending ---- */
+
+struct corps__outgoing {
+    struct corps__header header;
+    const struct corps__symbol *method; /* REQUEST: named on first use; else NULL */
+    const struct iovec *segments;       /* header.segment_count of them */
+};
+
+/* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if nothing
+ * was taken). `batch`: the frame may be held back for a moment. Not with the lead.
+ * Errors: FULL, TIMEOUT, WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
+enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
+                                int64_t deadline_ns) CORPS_CHECKED;
+
+/* Sends a small frame, or keeps a copy of it until there is room. Never waits; any thread, also with the lead. */
+void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer. */
+void corps__peer_credit(struct corps__peer *peer, uint32_t conc, uint32_t count, size_t bytes);
+
+/* Something is held back on some link: see to a flush soon. */
+void corps__held_add(void);
+
+/* ---- events, with the lead ---- */
+void corps__peer_connected(struct corps__peer *peer);
+void corps__peer_writable(struct corps__peer *peer);
+void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
+
+/* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
+void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
+
+/* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
+void corps__peers_close(const struct corps *corps);
+
+/* ---- routes ---- */
+struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc);
+
+/* Reserves room for one request. Errors: FULL, TIMEOUT, WORKER_LOST, LIMIT. */
+enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,
+                                    int64_t deadline_ns) CORPS_CHECKED;
+void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes);
+
+#endif

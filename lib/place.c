@@ -1,0 +1,50 @@
+#include "place.h"
+
+#include <sched.h>
+
+static cpu_set_t allowed;
+static bool spread; /* one Env, placed across: its threads are, since there is no second Env */
+
+/* The n-th allowed processor, counted round. */
+static int nth(unsigned n) {
+    unsigned wanted = n % (unsigned)CPU_COUNT(&allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET((size_t)cpu, &allowed) && wanted-- == 0) {
+            return cpu;
+        }
+    }
+    return 0;
+}
+
+static enum corps_err pin(int cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) {
+        return corps_error_system("cannot pin to processor %d", cpu);
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__place_env(enum corps_placement placement, unsigned env, unsigned env_count) {
+    if (placement != CORPS_PLACEMENT_SAME && placement != CORPS_PLACEMENT_CROSS) {
+        return CORPS_OK;
+    }
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        return corps_error_system("cannot read the allowed processors");
+    }
+    if (placement == CORPS_PLACEMENT_SAME) {
+        return pin(nth(0));
+    }
+    if (CPU_COUNT(&allowed) < 2) {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED, "placement cross needs two processors, and one is allowed here");
+    }
+    spread = env_count == 1;
+    return pin(nth(env));
+}
+
+void corps__place_thread(unsigned index) {
+    if (spread) {
+        (void)!pin(nth(index)); /* it worked for the first thread */
+    }
+}

@@ -1,0 +1,177 @@
+#include "conc.h"
+#include "future.h"
+#include "peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Answering a request: a Future of this process, or a frame to the peer it came from. */
+
+static void origin_of(const struct corps__conc *conc, char origin[64]) {
+    snprintf(origin, 64, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
+}
+
+static bool wants_reply(const struct corps__message *message) {
+    return (message->header.flags & CORPS__NO_REPLY) == 0;
+}
+
+/* ---- results ---- */
+
+/* The result of a local call, by reference where that is possible. */
+static enum corps_err result_box(struct corps_box *args_box, const struct corps_value *result, struct corps_box **box) {
+    if (result->kind == CORPS_BOX) {
+        *box = corps_box_ref(result->box);
+        return CORPS_OK;
+    }
+    const struct corps_value *root = corps_box_root(args_box);
+    if (root->kind == CORPS_BOX && result == corps_value_open(root)) {
+        *box = corps_box_ref(root->box);
+        return CORPS_OK;
+    }
+    bool is_argument = result->kind == root->kind && result->count == root->count &&
+                       (result->kind == CORPS_ARRAY || result->kind == CORPS_MAP || result->kind == CORPS_BIN ||
+                        result->kind == CORPS_STR) &&
+                       result->items == root->items;
+    if (is_argument) {
+        *box = corps_box_ref(args_box); /* the method returned its argument: nothing to copy */
+        return CORPS_OK;
+    }
+    return corps_box_of(result, box);
+}
+
+static void send_frame(struct corps__message *message, const struct corps__conc *conc, uint8_t kind, uint8_t serializer,
+                       const struct corps_encoding *encoding) {
+    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
+    uint16_t count = 0;
+    if (encoding != NULL) {
+        segments[count++] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
+        for (size_t i = 0; i < encoding->buffer_count; i++) {
+            segments[count++] = encoding->buffers[i];
+        }
+    }
+    struct corps__outgoing out = {.header = {.kind = kind,
+                                             .flags = encoding == NULL ? CORPS__NIL_PAYLOAD : 0,
+                                             .serializer = serializer,
+                                             .segment_count = count,
+                                             .id = message->header.id,
+                                             .source_env = corps__rt.env,
+                                             .source_conc = conc->id,
+                                             .destination = message->header.source_conc},
+                                  .segments = segments};
+    /* Whoever asked may be gone: then nobody misses the reply. */
+    (void)!corps__peer_send(message->from, &out, false, false, CORPS_FOREVER);
+}
+
+static void reply_remote(struct corps__message *message, const struct corps__conc *conc,
+                         const struct corps_value *result) {
+    if (corps_value_open(result)->kind == CORPS_NIL) {
+        send_frame(message, conc, CORPS__REPLY, 0, NULL);
+        corps__message_free(message);
+        return;
+    }
+    const struct corps_serializer *serializer = NULL;
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    /* In the caller's serializer. A call with nil arguments still names it in its header. */
+    enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &serializer);
+    if (err == CORPS_OK) {
+        err = serializer->encode(result, &encoding);
+    }
+    if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
+        err = corps_error_set(CORPS_ERR_TOO_LARGE, "the result has %zu large buffers", encoding.buffer_count);
+    }
+    if (err == CORPS_OK) {
+        send_frame(message, conc, CORPS__REPLY, serializer->wire_id, &encoding);
+        corps__message_free(message);
+    } else {
+        char text[400];
+        snprintf(text, sizeof text, "the result cannot be sent: %s", corps_error_detail());
+        corps__reply_failure(message, conc, err, "", text);
+    }
+    corps_encoding_finish(&encoding);
+}
+
+void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,
+                  const struct corps_value *result) {
+    if (!wants_reply(message)) {
+        corps__message_free(message);
+        return;
+    }
+    if (message->from != NULL) {
+        reply_remote(message, conc, result);
+        return;
+    }
+    struct corps_box *box = NULL;
+    enum corps_err err = result->kind == CORPS_NIL ? CORPS_OK : result_box(args_box, result, &box);
+    if (err == CORPS_OK) {
+        corps__future_complete(message->future, box);
+    } else {
+        corps__future_fail(message->future, err, "", corps_error_detail(), "", "");
+    }
+    corps__message_free(message);
+}
+
+/* ---- failures ---- */
+
+static enum corps_err encode_failure(enum corps_err code, const char *type, const char *text, const char *origin,
+                                     uint8_t *wire_id, struct corps_encoding *encoding) {
+    struct corps_value items[5] = {corps_int((int64_t)code), corps_str(type), corps_str(text), corps_str(""),
+                                   corps_str(origin)};
+    struct corps_value failure = corps_array(items, 5);
+    const struct corps_serializer *msgpack;
+    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
+    *wire_id = err == CORPS_OK ? msgpack->wire_id : 0;
+    return err == CORPS_OK ? msgpack->encode(&failure, encoding) : err;
+}
+
+static void failure_remote(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
+                           const char *type, const char *text, const char *origin) {
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    uint8_t wire_id;
+    if (encode_failure(code, type, text, origin, &wire_id, &encoding) == CORPS_OK) {
+        send_frame(message, conc, CORPS__FAILURE, wire_id, &encoding);
+    } else {
+        send_frame(message, conc, CORPS__FAILURE, 0, NULL); /* out of memory: the bare fact must do */
+    }
+    corps_encoding_finish(&encoding);
+}
+
+void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code,
+                   const char *text) {
+    if ((request->flags & CORPS__NO_REPLY) != 0) {
+        fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", request->destination, text);
+        return;
+    }
+    char origin[64];
+    snprintf(origin, sizeof origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, request->destination);
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__rt.env}};
+    if (encode_failure(code, "", text, origin, &out.header.serializer, &encoding) == CORPS_OK) {
+        struct iovec segment = {.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
+        out.header.segment_count = 1;
+        out.segments = &segment;
+        corps__peer_post(peer, &out);
+    } else {
+        out.header.flags = CORPS__NIL_PAYLOAD;
+        corps__peer_post(peer, &out);
+    }
+    corps_encoding_finish(&encoding);
+}
+
+void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
+                          const char *type, const char *text) {
+    char origin[64];
+    origin_of(conc, origin);
+    if (!wants_reply(message)) {
+        /* Nobody will ever hear of it otherwise. */
+        fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n", origin, type,
+                type[0] != '\0' ? ": " : "", text);
+    } else if (message->from != NULL) {
+        failure_remote(message, conc, code, type, text, origin);
+    } else {
+        corps__future_fail(message->future, code, type, text, "", origin);
+    }
+    corps__message_free(message);
+}

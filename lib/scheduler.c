@@ -1,0 +1,442 @@
+#include "scheduler.h"
+
+#include "conc.h"
+#include "peer.h"
+#include "place.h"
+#include "reactor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SLOT_RUNS_MAX = 16,               /* times in a row the last-in slot goes before the queue */
+    THREADS_HARD_MAX = 4096,
+    TICK_MS = 1,                      /* the monitor's period while something runs */
+    IDLE_TICKS = 20,                  /* after so many quiet ones it sleeps */
+    ORPHAN_MS = 3000,                 /* the orderly way out after the parent's death may take this long */
+};
+#define SURPLUS_IDLE_NS 1000000000LL  /* a thread beyond thread_count ends after idling this long */
+
+/* A pool thread. */
+struct worker {
+    pthread_mutex_t lock; /* of the queue and the slot */
+    struct corps__conc *first, *last;
+    struct corps__conc *slot;
+    unsigned slot_runs;
+    unsigned index;
+    struct corps__waiter waiter;
+    struct worker *next_idle;
+    bool idle; /* on the idle list; guarded by sched.lock */
+    bool used; /* guarded by sched.lock */
+};
+
+static struct {
+    pthread_mutex_t lock; /* idle list, numbers of threads */
+    struct worker *workers[THREADS_HARD_MAX];
+    _Atomic unsigned worker_count; /* slots of `workers` ever used */
+    struct worker *idle;
+    _Atomic unsigned idle_count;
+    unsigned threads;              /* alive */
+    unsigned blocked;              /* of them, waiting inside a method */
+    unsigned thread_count, thread_count_max;
+    _Atomic unsigned runnable;     /* entries in all queues and slots */
+    _Atomic bool stopping;
+    _Atomic bool batch_taken;      /* the idle leader has its Conc of this batch */
+    _Atomic bool monitor_asleep;
+    int monitor_fd;
+    int parent_fd;
+} sched = {.lock = PTHREAD_MUTEX_INITIALIZER, .monitor_fd = -1};
+
+static _Thread_local struct worker *self;
+
+static enum corps_err start_thread_locked(void);
+
+bool corps__sched_is_pool_thread(void) {
+    return self != NULL;
+}
+
+/* ---- waking ---- */
+
+static void wake_monitor(void) {
+    if (atomic_load_explicit(&sched.monitor_asleep, memory_order_relaxed) &&
+        atomic_exchange(&sched.monitor_asleep, false)) {
+        uint64_t one = 1;
+        if (write(sched.monitor_fd, &one, sizeof one) < 0) {
+            perror("corps: eventfd");
+        }
+    }
+}
+
+void corps__sched_expect_tick(void) {
+    wake_monitor();
+}
+
+/* Takes a parked thread off the idle list. */
+static struct worker *take_idle_locked(void) {
+    struct worker *worker = sched.idle;
+    if (worker != NULL) {
+        sched.idle = worker->next_idle;
+        worker->idle = false;
+        atomic_fetch_sub(&sched.idle_count, 1);
+    }
+    return worker;
+}
+
+/* Sees to it that some other thread looks at the run queues (or takes the lead). */
+static void wake_one(void) {
+    if (atomic_load(&sched.idle_count) == 0 && atomic_load(&corps__rt.leader_idle) != 0) {
+        corps__kick();
+        return;
+    }
+    pthread_mutex_lock(&sched.lock);
+    struct worker *worker = take_idle_locked();
+    if (worker != NULL) {
+        corps__notify(&worker->waiter); /* under the lock: a surplus thread may not end meanwhile */
+    } else if (atomic_load(&corps__rt.leader_idle) != 0) {
+        corps__kick();
+    } else if (sched.threads - sched.blocked < sched.thread_count && sched.threads < sched.thread_count_max) {
+        if (start_thread_locked() != CORPS_OK) {
+            fprintf(stderr, "corps: %s\n", corps_error_detail()); /* the others go on without it */
+        }
+    }
+    pthread_mutex_unlock(&sched.lock);
+}
+
+/* ---- run queues ---- */
+
+static void queue_add(struct worker *worker, struct corps__conc *conc) {
+    conc->run_next = NULL;
+    *(worker->last != NULL ? &worker->last->run_next : &worker->first) = conc;
+    worker->last = conc;
+}
+
+static struct corps__conc *queue_take(struct worker *worker) {
+    struct corps__conc *conc = worker->first;
+    if (conc != NULL) {
+        worker->first = conc->run_next;
+        worker->last = worker->first == NULL ? NULL : worker->last;
+    }
+    return conc;
+}
+
+void corps__sched_push(struct corps__conc *conc, enum corps__push how) {
+    /* The Conc's state is QUEUED. If an old entry is still in a queue (another thread ran it without taking it out),
+     * that entry serves: see corps__conc_claim. */
+    if (atomic_exchange(&conc->in_queue, true)) {
+        return;
+    }
+    struct worker *worker = self != NULL ? self : sched.workers[0];
+    struct corps__conc *displaced = NULL;
+    pthread_mutex_lock(&worker->lock);
+    if (self != NULL && how == CORPS__PUSH_LATER) {
+        displaced = worker->slot;
+        worker->slot = conc;
+        if (displaced != NULL) {
+            queue_add(worker, displaced);
+        }
+    } else {
+        queue_add(worker, conc);
+    }
+    atomic_fetch_add(&sched.runnable, 1);
+    pthread_mutex_unlock(&worker->lock);
+    switch (how) {
+    case CORPS__PUSH_LATER:
+        if (displaced != NULL || self == NULL) {
+            wake_one();
+        }
+        break;
+    case CORPS__PUSH_MINE:
+        break;
+    case CORPS__PUSH_DISPATCH:
+        if (atomic_load(&corps__rt.leader_idle) != 0 && !atomic_exchange(&sched.batch_taken, true)) {
+            break;
+        }
+        wake_one();
+        break;
+    case CORPS__PUSH_OTHER:
+        wake_one();
+        break;
+    }
+    wake_monitor();
+}
+
+static struct corps__conc *take_from(struct worker *worker, bool own) {
+    pthread_mutex_lock(&worker->lock);
+    struct corps__conc *conc = NULL;
+    if (worker->slot != NULL && (worker->first == NULL || (own && worker->slot_runs < SLOT_RUNS_MAX))) {
+        conc = worker->slot;
+        worker->slot = NULL;
+        worker->slot_runs++;
+    } else {
+        conc = queue_take(worker);
+        worker->slot_runs = 0;
+    }
+    if (conc != NULL) {
+        atomic_fetch_sub(&sched.runnable, 1);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return conc;
+}
+
+/* The next Conc to run, claimed; NULL when there is none. */
+static struct corps__conc *next_conc(struct worker *worker) {
+    while (atomic_load(&sched.runnable) > 0) {
+        struct corps__conc *conc = take_from(worker, true);
+        unsigned count = atomic_load(&sched.worker_count);
+        for (unsigned i = 1; conc == NULL && i < count; i++) {
+            conc = take_from(sched.workers[(worker->index + i) % count], false);
+        }
+        if (conc == NULL) {
+            return NULL;
+        }
+        atomic_store(&conc->in_queue, false);
+        if (corps__conc_claim(conc)) {
+            return conc;
+        }
+    }
+    return NULL;
+}
+
+bool corps__sched_wants(bool leader_is_idle) {
+    return leader_is_idle &&
+           (atomic_load_explicit(&sched.runnable, memory_order_relaxed) > 0 ||
+            atomic_load_explicit(&corps__rt.yield, memory_order_relaxed) != 0 || atomic_load(&sched.stopping));
+}
+
+/* ---- blocking inside methods ---- */
+
+enum corps_err corps__sched_block(void) {
+    if (self == NULL) {
+        return CORPS_OK;
+    }
+    pthread_mutex_lock(&sched.lock);
+    bool last = sched.blocked + 1 >= sched.thread_count_max;
+    sched.blocked += last ? 0 : 1;
+    pthread_mutex_unlock(&sched.lock);
+    if (last) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "%u threads of Env %u wait inside methods already; break the cycle of calls, or raise "
+                               "thread_count_max",
+                               sched.thread_count_max - 1, corps__rt.env);
+    }
+    if (atomic_load(&sched.runnable) > 0) {
+        wake_one();
+    }
+    return CORPS_OK;
+}
+
+void corps__sched_unblock(void) {
+    if (self != NULL) {
+        pthread_mutex_lock(&sched.lock);
+        sched.blocked--;
+        pthread_mutex_unlock(&sched.lock);
+    }
+}
+
+/* ---- pool threads ---- */
+
+static void lead_idle(void) {
+    atomic_store(&corps__rt.leader_idle, 1);
+    while (!corps__sched_wants(true)) {
+        atomic_store(&sched.batch_taken, false);
+        corps__reactor_step(NULL, CORPS_FOREVER);
+    }
+    atomic_store(&corps__rt.leader_idle, 0);
+    atomic_store(&corps__rt.yield, 0);
+    corps__lead_release();
+    wake_monitor();
+}
+
+/* Parks on the idle list. False when the thread should end because there are too many. */
+static bool park_idle(struct worker *worker) {
+    pthread_mutex_lock(&sched.lock);
+    /* Looked at under the lock: whoever makes work or frees the lead after this finds us on the list. */
+    if (atomic_load(&sched.runnable) > 0 || atomic_load(&sched.stopping)) {
+        pthread_mutex_unlock(&sched.lock);
+        return true;
+    }
+    worker->next_idle = sched.idle;
+    worker->idle = true;
+    sched.idle = worker;
+    atomic_fetch_add(&sched.idle_count, 1);
+    bool surplus = sched.threads - sched.blocked > sched.thread_count;
+    pthread_mutex_unlock(&sched.lock);
+    corps__park(&worker->waiter, surplus ? corps__deadline_ns(SURPLUS_IDLE_NS) : CORPS_FOREVER);
+    pthread_mutex_lock(&sched.lock);
+    bool woken = !worker->idle;
+    for (struct worker **at = &sched.idle; !woken && *at != NULL; at = &(*at)->next_idle) {
+        if (*at == worker) {
+            *at = worker->next_idle;
+            worker->idle = false;
+            atomic_fetch_sub(&sched.idle_count, 1);
+            break;
+        }
+    }
+    bool end = !woken && worker->index != 0 && sched.threads - sched.blocked > sched.thread_count &&
+               !atomic_load(&sched.stopping);
+    if (end) {
+        sched.threads--;
+        worker->used = false;
+    }
+    pthread_mutex_unlock(&sched.lock);
+    return !end;
+}
+
+static void serve(struct worker *worker) {
+    self = worker;
+    for (;;) {
+        struct corps__conc *conc = next_conc(worker);
+        if (conc != NULL) {
+            corps__conc_run(conc, NULL, NULL);
+            corps_flush();
+        } else if (atomic_load(&sched.stopping)) {
+            break;
+        } else if (corps__lead_try()) {
+            lead_idle();
+        } else if (!park_idle(worker)) {
+            break;
+        }
+    }
+    self = NULL;
+}
+
+static void *thread_main(void *arg) {
+    struct worker *worker = arg;
+    corps__place_thread(worker->index);
+    serve(worker);
+    return NULL;
+}
+
+/* A worker whose thread has ended, or a new one. */
+static struct worker *worker_slot_locked(void) {
+    unsigned count = atomic_load(&sched.worker_count);
+    for (unsigned i = 0; i < count; i++) {
+        if (!sched.workers[i]->used) {
+            sched.workers[i]->used = true;
+            return sched.workers[i];
+        }
+    }
+    struct worker *worker = count < THREADS_HARD_MAX ? calloc(1, sizeof *worker) : NULL;
+    if (worker != NULL) {
+        pthread_mutex_init(&worker->lock, NULL);
+        worker->index = count;
+        worker->used = true;
+        sched.workers[count] = worker;
+        atomic_store(&sched.worker_count, count + 1);
+    }
+    return worker;
+}
+
+static enum corps_err start_thread_locked(void) {
+    struct worker *worker = worker_slot_locked();
+    if (worker == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another thread");
+    }
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, thread_main, worker);
+    if (failed != 0) {
+        worker->used = false;
+        errno = failed;
+        return corps_error_system("cannot start thread %u", worker->index);
+    }
+    pthread_detach(thread);
+    sched.threads++;
+    return CORPS_OK;
+}
+
+/* ---- the monitor ---- */
+
+/* Nobody polled since the last tick, or runnable Concs wait while threads are parked: hand on. */
+static bool tick(uint32_t *last_polls) {
+    uint32_t polls = atomic_load(&corps__rt.polls);
+    bool lead_vacant = atomic_load(&corps__rt.lead) == 0;
+    bool stale = lead_vacant && polls == *last_polls;
+    bool runnable = atomic_load(&sched.runnable) > 0;
+    bool moved = polls != *last_polls;
+    *last_polls = polls;
+    if (stale || (runnable && (atomic_load(&sched.idle_count) > 0 || atomic_load(&corps__rt.leader_idle) != 0))) {
+        wake_one();
+    }
+    corps_flush();
+    return lead_vacant || runnable || moved;
+}
+
+static void *monitor_main(void *arg) {
+    (void)arg;
+    uint32_t polls = 0;
+    unsigned quiet = 0;
+    struct pollfd fds[2] = {{.fd = sched.monitor_fd, .events = POLLIN}, {.fd = sched.parent_fd, .events = POLLRDHUP}};
+    while (!atomic_load(&sched.stopping)) {
+        quiet = tick(&polls) ? 0 : quiet + 1;
+        int timeout = TICK_MS;
+        if (quiet >= IDLE_TICKS) {
+            atomic_store(&sched.monitor_asleep, true);
+            timeout = atomic_load(&sched.runnable) > 0 ? TICK_MS : -1;
+        }
+        if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
+            break;
+        }
+        if (fds[0].revents != 0) {
+            uint64_t rung;
+            quiet = read(sched.monitor_fd, &rung, sizeof rung) > 0 ? 0 : quiet;
+        }
+        if (fds[1].revents != 0) {
+            /* The leader sees this too and ends the Env in order; but a method that never returns must not keep it. */
+            poll(NULL, 0, ORPHAN_MS);
+            _exit(1);
+        }
+    }
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+enum corps_err corps__sched_start(unsigned thread_count, unsigned thread_count_max, int parent_fd) {
+    sched.thread_count = thread_count;
+    sched.thread_count_max = thread_count_max < THREADS_HARD_MAX ? thread_count_max : THREADS_HARD_MAX;
+    sched.parent_fd = parent_fd;
+    sched.monitor_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sched.monitor_fd < 0) {
+        return corps_error_system("cannot make an eventfd");
+    }
+    enum corps_err err = CORPS_OK;
+    pthread_mutex_lock(&sched.lock);
+    if (worker_slot_locked() == NULL) { /* the calling thread's, number 0 */
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for threads");
+    }
+    sched.threads = 1;
+    for (unsigned i = 1; err == CORPS_OK && i < thread_count; i++) {
+        err = start_thread_locked();
+    }
+    pthread_mutex_unlock(&sched.lock);
+    pthread_t monitor;
+    if (err == CORPS_OK) {
+        int failed = pthread_create(&monitor, NULL, monitor_main, NULL);
+        if (failed != 0) {
+            errno = failed;
+            return corps_error_system("cannot start the monitor thread");
+        }
+        pthread_detach(monitor);
+    }
+    return err;
+}
+
+void corps__sched_serve(void) {
+    serve(sched.workers[0]);
+}
+
+void corps__sched_stop(void) {
+    atomic_store(&sched.stopping, true);
+    pthread_mutex_lock(&sched.lock);
+    for (struct worker *worker = take_idle_locked(); worker != NULL; worker = take_idle_locked()) {
+        corps__notify(&worker->waiter);
+    }
+    pthread_mutex_unlock(&sched.lock);
+    corps__kick();
+    wake_monitor();
+}
