@@ -1,0 +1,60 @@
+/* The other process of a raw control: started, watched, ended. And the watchdog that keeps the measuring process from
+ * waiting for ever.
+ *
+ * Lifecycle: start → measure → end → finish; finish also after a start that failed. One at a time in a process: the
+ * watchdog uses the process's interval timer and SIGALRM, and puts both back.
+ */
+#ifndef RAW_PEER_H
+#define RAW_PEER_H
+
+#include "raw.h"
+
+#include <sched.h>
+#include <sys/time.h>
+
+/* Numbers that no timed message has. */
+#define RAW_MARK (UINT64_MAX - 1) /* the timed section begins: the peer takes its first snapshot */
+#define RAW_STOP UINT64_MAX       /* it is over: the peer takes its second snapshot, answers and ends */
+
+/* What one process has used so far, or between two moments. */
+struct raw_snapshot {
+    double cpu_ns;
+    double user_ns;
+    double system_ns;
+    double voluntary;
+    double involuntary;
+    double peak_rss_bytes;
+};
+
+void raw_snapshot_take(struct raw_snapshot *snapshot);
+struct raw_snapshot raw_snapshot_between(const struct raw_snapshot *before, const struct raw_snapshot *after);
+
+/* Memory that both processes share. */
+struct raw_page {
+    struct raw_shared shared;
+    struct raw_snapshot snapshots[2]; /* the peer's */
+    char error[RAW_ERROR_BYTES];      /* the peer's, "" when it had none */
+};
+
+struct raw_peer {
+    pid_t pid; /* 0 when there is none */
+    struct raw_page *page;
+    cpu_set_t allowed; /* the caller's processors before placement */
+    bool placed;
+    bool watched;
+    struct sigaction old_action;
+    struct itimerval old_timer;
+    struct sigaction old_pipe;
+};
+
+/* Opens the channel, starts the peer and the watchdog, places both processes. False with a line in channel->error. */
+bool raw_peer_start(struct raw_peer *peer, const struct raw_mechanism *mechanism, struct raw_channel *channel,
+                    const char *placement, unsigned max_ms);
+
+/* Waits for the peer's end after RAW_STOP (`done`), or kills it. False, with channel->error, when it failed. */
+bool raw_peer_end(struct raw_peer *peer, struct raw_channel *channel, bool done);
+
+/* Kills what is left and gives everything back. */
+void raw_peer_finish(struct raw_peer *peer, struct raw_channel *channel);
+
+#endif

@@ -1,0 +1,232 @@
+#include "../histogram.h"
+#include "../noise.h"
+#include "../trial_fields.h"
+#include "peer.h"
+#include "raw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* One trial of a raw control: the side that measures. */
+
+struct trial {
+    const struct lab_cell *cell;
+    const struct raw_mechanism *mechanism;
+    struct raw_channel channel;
+    struct raw_peer peer;
+    struct lab_histogram *histogram;
+    uint64_t next;     /* number of the next message */
+    uint64_t messages; /* timed */
+    uint64_t total_ns; /* of timed round trips */
+    bool answered;     /* `in` holds an answer */
+    uint8_t out[RAW_BYTES_MAX];
+    uint8_t in[RAW_BYTES_MAX];
+};
+
+const char *lab_raw_at(unsigned index, const char **summary) {
+    const struct raw_mechanism *mechanism = raw_at(index);
+    if (mechanism == NULL) {
+        return NULL;
+    }
+    *summary = mechanism->summary;
+    return mechanism->name;
+}
+
+static const struct raw_mechanism *find_mechanism(const char *name) {
+    const struct raw_mechanism *mechanism = NULL;
+    for (unsigned i = 0; (mechanism = raw_at(i)) != NULL && strcmp(mechanism->name, name) != 0; i++) {
+    }
+    return mechanism;
+}
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The content is from the seed, so that a message that was cut or mixed up cannot pass for another. */
+static void fill(uint8_t *message, size_t bytes, uint64_t seed) {
+    for (size_t i = 0; i < bytes; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth's MMIX generator */
+        message[i] = (uint8_t)(seed >> 56);
+    }
+}
+
+static bool fault(struct trial *trial, const char *what, uint64_t number) {
+    snprintf(trial->channel.error, sizeof trial->channel.error, "the answer to message %llu %s",
+             (unsigned long long)number, what);
+    return false;
+}
+
+/* One round trip of message `number`; the time that it took goes to *took_ns. */
+static bool round_trip(struct trial *trial, uint64_t number, uint64_t *took_ns) {
+    memcpy(trial->out, &number, sizeof number);
+    uint64_t begin = now_ns();
+    if (!trial->mechanism->send(&trial->channel, trial->out) ||
+        !trial->mechanism->receive(&trial->channel, trial->in)) {
+        return false;
+    }
+    *took_ns = now_ns() - begin;
+    uint64_t answered;
+    memcpy(&answered, trial->in, sizeof answered);
+    return answered == number || fault(trial, "carries another number: lost, doubled or reordered", number);
+}
+
+static bool check_content(struct trial *trial) {
+    return memcmp(trial->out, trial->in, trial->channel.bytes) == 0 ||
+           fault(trial, "has other content: corrupted", trial->next - 1);
+}
+
+static void idle_gap(const struct trial *trial) {
+    struct timespec gap = {trial->cell->gap_us / 1000000u, (long)(trial->cell->gap_us % 1000000u) * 1000};
+    if (trial->cell->gap_us == 0) {
+        return;
+    }
+    if (trial->channel.spin) {
+        uint64_t end = now_ns() + (uint64_t)trial->cell->gap_us * 1000u;
+        while (now_ns() < end) {
+        }
+    } else {
+        while (nanosleep(&gap, &gap) != 0) {
+        }
+    }
+}
+
+static bool warm_up(struct trial *trial) {
+    uint64_t end = now_ns() + (uint64_t)trial->cell->max_ms * 1000000u;
+    for (unsigned i = 0; i < trial->cell->warmup_count && now_ns() < end; i++) {
+        uint64_t took_ns;
+        if (!round_trip(trial, trial->next++, &took_ns) || !check_content(trial)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool enough(const struct trial *trial, uint64_t begin) {
+    uint64_t passed_ns = now_ns() - begin;
+    return passed_ns >= (uint64_t)trial->cell->max_ms * 1000000u ||
+           (trial->messages >= trial->cell->min_count && passed_ns >= (uint64_t)trial->cell->min_ms * 1000000u);
+}
+
+static bool timed_section(struct trial *trial) {
+    enum { FULL_CHECK_EVERY = 64 };
+    uint64_t begin = now_ns();
+    do {
+        uint64_t took_ns;
+        idle_gap(trial);
+        if (!round_trip(trial, trial->next++, &took_ns)) {
+            return false;
+        }
+        lab_histogram_record(trial->histogram, took_ns);
+        trial->total_ns += took_ns;
+        if (trial->messages++ % FULL_CHECK_EVERY == 0 && !check_content(trial)) {
+            return false;
+        }
+    } while (!enough(trial, begin));
+    return check_content(trial);
+}
+
+static bool measure(struct trial *trial, struct raw_snapshot snapshots[2]) {
+    uint64_t took_ns;
+    if (!warm_up(trial) || !round_trip(trial, RAW_MARK, &took_ns)) {
+        return false;
+    }
+    raw_snapshot_take(&snapshots[0]);
+    if (!timed_section(trial)) {
+        return false;
+    }
+    raw_snapshot_take(&snapshots[1]);
+    return round_trip(trial, RAW_STOP, &took_ns);
+}
+
+static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], const struct lab_noise *noise) {
+    const struct raw_snapshot *theirs = trial->peer.page->snapshots;
+    struct raw_snapshot used = raw_snapshot_between(&own[0], &own[1]);
+    struct raw_snapshot peer_used = raw_snapshot_between(&theirs[0], &theirs[1]);
+    double split_ns = used.user_ns + used.system_ns + peer_used.user_ns + peer_used.system_ns;
+    struct lab_measures measures = {
+        .messages = trial->messages,
+        .seconds = (double)trial->total_ns / 1e9,
+        .histogram = trial->histogram,
+        .size_bytes = trial->channel.bytes,
+        .cpu_ns = used.cpu_ns + peer_used.cpu_ns,
+        .system_share = split_ns > 0 ? (used.system_ns + peer_used.system_ns) / split_ns : -1,
+        .voluntary = used.voluntary + peer_used.voluntary,
+        .involuntary = used.involuntary + peer_used.involuntary,
+        .peak_rss_bytes = used.peak_rss_bytes + peer_used.peak_rss_bytes,
+        .wire_bytes = 2 * (double)trial->channel.bytes,
+    };
+    json_t *flags = json_array();
+    if (trial->messages < trial->cell->min_count) {
+        json_array_append_new(flags, json_string("short"));
+    }
+    json_t *notes = json_pack("[s, s]", "seconds is the sum of the round trips; checks and gaps between are left out",
+                              "bytes on the wire: the message there and back");
+    return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
+}
+
+/* Why this cell cannot be, or NULL. */
+static const char *refusal(struct trial *trial, char why[RAW_ERROR_BYTES]) {
+    const struct lab_cell *cell = trial->cell;
+    unsigned long bytes = 0;
+    int end = 0;
+    bool spin = strcmp(cell->wake, "spin") == 0;
+    if (trial->mechanism == NULL) {
+        snprintf(why, RAW_ERROR_BYTES, "there is no raw control %s; corps-lab list raw names them", cell->transport);
+    } else if (sscanf(cell->payload, "bytes:%lu%n", &bytes, &end) != 1 || cell->payload[end] != '\0' ||
+               bytes < RAW_BYTES_MIN || bytes > RAW_BYTES_MAX) {
+        snprintf(why, RAW_ERROR_BYTES, "raw controls carry bytes:%d to bytes:%d, not %.100s", RAW_BYTES_MIN,
+                 RAW_BYTES_MAX, cell->payload);
+    } else if (!spin && strcmp(cell->wake, "block") != 0) {
+        snprintf(why, RAW_ERROR_BYTES, "raw controls know wake=block and wake=spin, not %s", cell->wake);
+    } else if (spin ? !trial->mechanism->can_spin : !trial->mechanism->can_block) {
+        snprintf(why, RAW_ERROR_BYTES, "%s cannot %s; choose %s", cell->transport, cell->wake,
+                 trial->mechanism->instead);
+    } else if (spin && strcmp(cell->placement, "same") == 0) {
+        snprintf(why, RAW_ERROR_BYTES, "spin on the same core is infeasible: the spinner keeps the other from running");
+    } else {
+        trial->channel.bytes = bytes;
+        trial->channel.spin = spin;
+        return NULL;
+    }
+    return why;
+}
+
+json_t *lab_raw_trial(const struct lab_cell *cell) {
+    char why[RAW_ERROR_BYTES];
+    struct trial *trial = calloc(1, sizeof *trial);
+    struct lab_histogram *histogram = lab_histogram_create();
+    json_t *fields = NULL;
+    if (trial == NULL || histogram == NULL) {
+        fields = lab_fields_failed("out of memory for the trial");
+        goto free_trial;
+    }
+    trial->cell = cell;
+    trial->histogram = histogram;
+    trial->mechanism = find_mechanism(cell->transport);
+    if (refusal(trial, why) != NULL) {
+        fields = lab_fields_failed("%s", why);
+        goto free_trial;
+    }
+    fill(trial->out, trial->channel.bytes, cell->seed);
+    struct lab_noise noise;
+    lab_noise_begin(&noise);
+    if (raw_peer_start(&trial->peer, trial->mechanism, &trial->channel, cell->placement, cell->max_ms)) {
+        struct raw_snapshot snapshots[2];
+        bool done = measure(trial, snapshots);
+        done = raw_peer_end(&trial->peer, &trial->channel, done) && done;
+        fields = done ? fields_of(trial, snapshots, &noise) : NULL;
+    }
+    if (fields == NULL) {
+        fields = lab_fields_failed("%s: %s", cell->transport, trial->channel.error);
+    }
+    raw_peer_finish(&trial->peer, &trial->channel);
+free_trial:
+    lab_histogram_destroy(histogram);
+    free(trial);
+    return fields;
+}
