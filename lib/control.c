@@ -279,12 +279,15 @@ static void on_child(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct corps__child *child = poll->data;
     siginfo_t info = {0};
-    if (waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) {
+    int failed = waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
+    if (failed == 0 && info.si_pid == 0) {
         return;
     }
     uv_poll_stop(&child->poll);
     char text[96];
-    if (info.si_code == CLD_EXITED) {
+    if (failed != 0) { /* the program ignores SIGCHLD, or has waited for every child itself */
+        snprintf(text, sizeof text, "(pid %d) has ended, and its exit status was taken by somebody else", child->pid);
+    } else if (info.si_code == CLD_EXITED) {
         snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, info.si_status);
     } else {
         snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, info.si_status,

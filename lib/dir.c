@@ -105,6 +105,12 @@ static bool is_dead(const char *path) {
     return dead;
 }
 
+void corps__dir_remove_dead(const char *path) {
+    if (is_dead(path)) {
+        corps__dir_remove(path);
+    }
+}
+
 int corps__dir_clean(bool remove_them, void (*each)(const char *path, bool removed, void *arg), void *arg) {
     char base[CORPS__DIR_BYTES];
     if (corps__dir_base(base, sizeof base) != CORPS_OK) {

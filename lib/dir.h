@@ -27,6 +27,9 @@ enum corps_err corps__dir_join(const char *path, int *lock_fd) CORPS_CHECKED;
 /* Removes the directory and what is in it. Never fails loudly: what is gone is gone. */
 void corps__dir_remove(const char *path);
 
+/* Removes it if no process of the Corps lives any more. */
+void corps__dir_remove_dead(const char *path);
+
 /* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for
  * every one found. Returns their number, or -1 (detail) when the base cannot be read. */
 CORPS_API int corps__dir_clean(bool remove, void (*each)(const char *path, bool removed, void *arg), void *arg);

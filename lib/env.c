@@ -2,6 +2,7 @@
 #include "boot.h"
 #include "conc.h"
 #include "control.h"
+#include "dir.h"
 #include "name.h"
 #include "peer.h"
 #include "place.h"
@@ -37,6 +38,7 @@ static struct {
     char front[256];
     struct corps_box *front_box; /* the boot record, for the front Conc's arguments */
     bool cleanup_done;
+    bool orphan; /* the parent has died */
     _Atomic uint32_t next_cleanup;
     int status;
 } life;
@@ -91,6 +93,10 @@ static bool child_cleaned(const struct child *child) {
 
 static void end_when_cleaned(void) {
     if (life.stage != CLEANING || !life.cleanup_done || !all_children(child_cleaned)) {
+        return;
+    }
+    if (!is_env_0() && life.orphan) {
+        stop();
         return;
     }
     if (!is_env_0()) {
@@ -346,14 +352,9 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
     if (record == NULL) {
         /* The parent has died. Clean up and end; the monitor sees to it that this does not take for ever. */
-        if (life.stage == CLEANING && !is_env_0()) {
-            stop();
-        } else {
-            clean_up();
-            if (!is_env_0() && life.cleanup_done) {
-                stop();
-            }
-        }
+        life.orphan = true;
+        clean_up();
+        end_when_cleaned();
     } else if (corps__record_is(record, "start")) {
         if (corps__table_decode(corps_value_item(record, 1), life.corps) == CORPS_OK) {
             life.stage = SERVING;
@@ -477,6 +478,10 @@ int corps__env_main(int fd) {
         corps__sched_serve();
     }
     (void)!corps__with_lead(shut, NULL);
+    if (life.orphan) {
+        close(life.corps->lock_fd);
+        corps__dir_remove_dead(life.corps->directory); /* the last one of the Corps puts the light out */
+    }
     fflush(NULL);
     return life.status;
 }

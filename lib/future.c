@@ -217,12 +217,20 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
 
 /* ---- the owner's side ---- */
 
+static bool ready_now(const struct corps_future *future) {
+    return atomic_load_explicit(&future->ready, memory_order_acquire);
+}
+
 static bool is_ready(void *arg) {
-    return corps_future_ready(arg);
+    return ready_now(arg);
 }
 
 bool corps_future_ready(const struct corps_future *future) {
-    return atomic_load_explicit(&future->ready, memory_order_acquire);
+    if (!ready_now(future)) {
+        corps_flush();
+        corps__poke();
+    }
+    return ready_now(future);
 }
 
 /* The reply's bytes become the result in the thread that wants it, not in the one that leads. */
@@ -260,7 +268,7 @@ static enum corps_err outcome(struct corps_future *future, const struct corps_va
 }
 
 enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
-    if (!corps_future_ready(future)) {
+    if (!(timeout_ns > 0 ? ready_now(future) : corps_future_ready(future))) {
         int64_t deadline = corps__deadline_ns(timeout_ns);
         bool calls_own = future->deadline_ns <= deadline;
         if (future->local != NULL && corps__conc_is_mine(future->local)) {
@@ -286,7 +294,7 @@ const struct corps_error_info *corps_future_error(const struct corps_future *fut
 }
 
 struct corps_box *corps_future_box(struct corps_future *future) {
-    if (!corps_future_ready(future)) {
+    if (!ready_now(future)) {
         return NULL;
     }
     decode(future);
@@ -307,7 +315,7 @@ struct several {
 
 static bool all_ready(void *arg) {
     struct several *s = arg;
-    while (s->ready < s->count && (s->futures[s->ready] == NULL || corps_future_ready(s->futures[s->ready]))) {
+    while (s->ready < s->count && (s->futures[s->ready] == NULL || ready_now(s->futures[s->ready]))) {
         s->ready++;
     }
     return s->ready == s->count;
@@ -316,7 +324,7 @@ static bool all_ready(void *arg) {
 static bool any_ready(void *arg) {
     struct several *s = arg;
     for (s->ready = 0; s->ready < s->count; s->ready++) {
-        if (s->futures[s->ready] != NULL && corps_future_ready(s->futures[s->ready])) {
+        if (s->futures[s->ready] != NULL && ready_now(s->futures[s->ready])) {
             return true;
         }
     }
@@ -330,7 +338,7 @@ enum corps_err corps_wait_all(struct corps_future *const *futures, size_t count,
     while (!all_ready(&s)) {
         int64_t left = deadline == CORPS_FOREVER ? CORPS_FOREVER : deadline - corps__now_ns();
         enum corps_err err = corps_future_wait(futures[s.ready], left > 0 ? left : 0, NULL);
-        if (!corps_future_ready(futures[s.ready])) {
+        if (!ready_now(futures[s.ready])) {
             return err;
         }
     }

@@ -270,13 +270,14 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
             return corps_error_set(CORPS_ERR_FULL, "the link to Env %u has no room now", peer->env);
         }
         bool others = owned_by_other(peer);
+        /* A frame that was begun must be finished, whatever the deadline says. */
+        int64_t until = peer->owned && !others ? CORPS_FOREVER : deadline_ns;
         pthread_mutex_unlock(&peer->tx);
         if (others) {
             (void)sched_yield();
         }
-        /* A frame that was begun must be finished, whatever the deadline says. */
-        enum corps_err waited = corps__waitlist_wait(&peer->waiters, can_send, peer,
-                                                     peer->owned && !others ? CORPS_FOREVER : deadline_ns, NULL);
+        corps__kick(); /* a sleeping leader does not know yet that it should wait for room on this link */
+        enum corps_err waited = corps__waitlist_wait(&peer->waiters, can_send, peer, until, NULL);
         pthread_mutex_lock(&peer->tx);
         bool mine = peer->owned && !owned_by_other(peer);
         if (waited != CORPS_OK && !mine) {
@@ -317,8 +318,8 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     return err;
 }
 
-void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out) {
-    pthread_mutex_lock(&peer->tx);
+/* Under tx. */
+static void post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
     struct layout layout;
     lay_out(&layout, peer, out);
     enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, &layout, 0);
@@ -339,6 +340,11 @@ void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *ou
         *peer->last_post = post;
         peer->last_post = &post->next;
     } /* else: the link is gone, and with it whoever wanted to hear this */
+}
+
+void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out) {
+    pthread_mutex_lock(&peer->tx);
+    post_locked(peer, out);
     pthread_mutex_unlock(&peer->tx);
 }
 
@@ -404,9 +410,11 @@ void corps__peer_connected(struct corps__peer *peer) {
     struct iovec segment = {.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
     struct corps__outgoing out = {.header = {.kind = CORPS__HELLO, .serializer = msgpack->wire_id, .segment_count = 1},
                                   .segments = &segment};
+    pthread_mutex_lock(&peer->tx); /* whoever sees READY sends after this frame */
     atomic_store(&peer->writable, true);
     atomic_store(&peer->state, CORPS__PEER_READY);
-    corps__peer_post(peer, &out); /* posts go before everything else */
+    post_locked(peer, &out);
+    pthread_mutex_unlock(&peer->tx);
     corps_encoding_finish(&encoding);
     corps__waitlist_notify(&peer->waiters);
 }
@@ -473,6 +481,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
             peer->grace.data = peer;
             peer->grace_started = true;
         }
+        uv_update_time(&corps__rt.loop); /* a timer counts from the loop's own, possibly old, time */
         uv_timer_start(&peer->grace, grace_over, GRACE_MS, 0);
         corps__rt.loop_dirty = true;
     }

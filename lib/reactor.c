@@ -290,6 +290,17 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     sleep_once(waiter, deadline_ns);
 }
 
+void corps__poke(void) {
+    if (corps__lead_try()) {
+        run_jobs();
+        if (corps__rt.loop_dirty) {
+            rare_work();
+        }
+        poll_all();
+        corps__lead_release();
+    }
+}
+
 /* ---- waiting ---- */
 
 /* With the lead: steps until done, the deadline, or until `local` can be run. */

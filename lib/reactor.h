@@ -35,6 +35,9 @@ void corps__lead_release(void);
  * says, at most until `deadline_ns`. Returns early whenever the caller's predicate may have changed. */
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns);
 
+/* Looks once, without waiting, if nobody leads: so that a program that only asks whether something is ready gets on. */
+void corps__poke(void);
+
 /* Makes the leader look at what changed (new work, a link to arm for writing). Any thread. */
 void corps__kick(void);
 
