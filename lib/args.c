@@ -19,9 +19,10 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
     size_t count = 2 + encoding.buffer_count;
     struct corps_value *items = err == CORPS_OK ? corps_box_alloc(box, count * sizeof *items) : NULL;
     for (size_t i = 0; items != NULL && i < count; i++) {
-        struct corps_value item = i == 0   ? corps_int(serializer->wire_id)
-                                  : i == 1 ? corps_bin(encoding.stream, encoding.stream_bytes)
-                                           : corps_bin(encoding.buffers[i - 2].iov_base, encoding.buffers[i - 2].iov_len);
+        struct corps_value item = i == 0 ? corps_int(serializer->wire_id)
+                                  : i == 1
+                                      ? corps_bin(encoding.stream, encoding.stream_bytes)
+                                      : corps_bin(encoding.buffers[i - 2].iov_base, encoding.buffers[i - 2].iov_len);
         err = err == CORPS_OK ? corps_box_copy(box, &item, &items[i]) : err;
     }
     corps_encoding_finish(&encoding);

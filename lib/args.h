@@ -13,6 +13,7 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
 
 /* From items `first` … of `array`; a NULL box when there are none. Gives a reference. In an Env. Errors: of the
  * serializer, PROTOCOL, NO_MEMORY. */
-enum corps_err corps__init_args_decode(const struct corps_value *array, size_t first, struct corps_box **box) CORPS_CHECKED;
+enum corps_err corps__init_args_decode(const struct corps_value *array, size_t first,
+                                       struct corps_box **box) CORPS_CHECKED;
 
 #endif

@@ -1,7 +1,7 @@
 /* Starting Envs, and being one.
  *
- * A parent makes a socket pair, starts the program again (or corps-env) with its end as descriptor 3 and CORPS_BOOT_FD=3 in
- * the environment, and sends a boot record. Nothing secret is in arguments or environment.
+ * A parent makes a socket pair, starts the program again (or corps-env) with its end as descriptor 3 and
+ * CORPS_BOOT_FD=3 in the environment, and sends a boot record. Nothing secret is in arguments or environment.
  *
  *   program              Env 0                         Env k
  *     boot ──────────────▶ boot ──────────────────────▶ opens its endpoint
@@ -24,9 +24,9 @@
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
-/* Starts the process of Env `env`, and sends its boot record. `front` and `front_args` (an array as create takes it behind
- * class and count) only for Env 0, else NULL. Gives the pid and the parent's end of the control channel.
- * Errors: SYSTEM, NO_MEMORY, and of sending. */
+/* Starts the process of Env `env`, and sends its boot record. `front` and `front_args` (an array as create takes it
+ * behind class and count) only for Env 0, else NULL. Gives the pid and the parent's end of the control channel. Errors:
+ * SYSTEM, NO_MEMORY, and of sending. */
 enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
                                 const struct corps_value *front_args, int *pid, int *control_fd) CORPS_CHECKED;
 
@@ -37,7 +37,8 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
 struct corps *corps__corps_create(const struct corps__settings *settings);
 
 /* The table of Envs as a value in `box`, and back into corps->envs. */
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) CORPS_CHECKED;
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
+                                   struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
 
 /* Text item `index` of a record, copied and cut to fit; "" when there is none. */

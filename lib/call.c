@@ -25,11 +25,11 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
                               const struct corps_value *args, const struct corps_call_options *options) {
     call->to = to;
     call->args = args != NULL ? args : &nil_args;
-    call->deadline_ns = options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns)
-                                                                    : CORPS_FOREVER;
+    call->deadline_ns =
+        options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
     call->try_only = options != NULL && (options->flags & CORPS_CALL_TRY) != 0;
-    call->corps = corps__rt.own != NULL && corps__rt.own->id == to->corps_id ? corps__rt.own
-                                                                             : corps__corps_find(to->corps_id);
+    call->corps =
+        corps__rt.own != NULL && corps__rt.own->id == to->corps_id ? corps__rt.own : corps__corps_find(to->corps_id);
     if (call->corps == NULL || atomic_load(&call->corps->exited)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name is not known here, or has exited");
     }
@@ -134,7 +134,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (err != CORPS_OK) {
         return err;
     }
-    err = corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only, call->deadline_ns);
+    err =
+        corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only, call->deadline_ns);
     if (err == CORPS_OK || peer->discards) {
         return err;
     }
@@ -159,8 +160,9 @@ static enum corps_err call_remote(const struct call *call, struct corps_future *
         err = call->serializer->encode(call->args, &encoding);
     }
     if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
-        err = corps_error_set(CORPS_ERR_TOO_LARGE, "the arguments have %zu large buffers; at most %u can travel at once",
-                              encoding.buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
+        err =
+            corps_error_set(CORPS_ERR_TOO_LARGE, "the arguments have %zu large buffers; at most %u can travel at once",
+                            encoding.buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
     }
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);

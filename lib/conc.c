@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    BATCH = 256,         /* messages of one Conc before another has its turn */
-    PAGE = 1024,         /* Concs per page of the table */
+    BATCH = 256, /* messages of one Conc before another has its turn */
+    PAGE = 1024, /* Concs per page of the table */
     PAGES = 16384,
 };
 
@@ -272,7 +272,8 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         return;
     }
     if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
-        corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "", "the request came after its deadline and was dropped");
+        corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
+                             "the request came after its deadline and was dropped");
         return;
     }
     struct corps_context context;

@@ -1,9 +1,9 @@
 /* Concs: Workers with a mailbox, one request at a time.
  *
  * States: IDLE → QUEUED (something is in the mailbox, a run queue holds it) → RUNNING (a thread has claimed it) → IDLE.
- * Whoever puts a message into the mailbox of an IDLE Conc moves it to QUEUED and pushes it to a run queue; whoever claims
- * it runs its messages. A thread may claim a QUEUED Conc without taking it out of its run queue (a waiter that runs the
- * Conc it waits for): the old entry stays, `in_queue` says so, and serves when the Conc is queued again.
+ * Whoever puts a message into the mailbox of an IDLE Conc moves it to QUEUED and pushes it to a run queue; whoever
+ * claims it runs its messages. A thread may claim a QUEUED Conc without taking it out of its run queue (a waiter that
+ * runs the Conc it waits for): the old entry stays, `in_queue` says so, and serves when the Conc is queued again.
  *
  * The mailbox is an endpoint of the `queue` transport, which carries messages by reference.
  */
@@ -44,8 +44,8 @@ struct corps__conc {
 struct corps_context {
     struct corps__conc *conc;
     struct corps__message *message;
-    struct corps_box *box;      /* of the argument */
-    struct corps_box *scratch;  /* corps_context_alloc's */
+    struct corps_box *box;     /* of the argument */
+    struct corps_box *scratch; /* corps_context_alloc's */
     bool held;
     bool failed;
     char type[64];
@@ -79,7 +79,8 @@ bool corps__conc_is_mine(const struct corps__conc *conc);
 /* Runs messages of a claimed Conc until its mailbox is empty, a batch is over, or stop(arg) (may be NULL). */
 void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg);
 
-/* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT. */
+/* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT.
+ */
 enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t deadline_ns) CORPS_CHECKED;
 
 /* reply.c: answers a request, by Future or by frame; frees the message. */
@@ -89,7 +90,8 @@ void corps__reply_failure(struct corps__message *message, const struct corps__co
                           const char *type, const char *text);
 
 /* Refuses a request for which there is no message, with the lead: never waits. */
-void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code, const char *text);
+void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code,
+                   const char *text);
 
 /* manager.c: the class of Conc 0. */
 extern const struct corps_class corps__manager_class;

@@ -57,10 +57,11 @@ static enum corps_err decide_transport(const char *name, struct corps__settings 
     }
     uint32_t capabilities = out->transport->capabilities;
     if ((capabilities & CORPS_TRANSPORT_INTRA) != 0 && out->env_count > 1) {
-        return corps_error_set(CORPS_ERR_UNSUPPORTED,
-                               "transport %s joins the Workers of one Env, and %u Envs were asked for; use one Env, or a "
-                               "transport between processes",
-                               name, out->env_count);
+        return corps_error_set(
+            CORPS_ERR_UNSUPPORTED,
+            "transport %s joins the Workers of one Env, and %u Envs were asked for; use one Env, or a "
+            "transport between processes",
+            name, out->env_count);
     }
     /* What cannot reach the program, or does not deliver, needs company for creating, calling in and ending. */
     out->system_transport = (capabilities & (CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_DISCARDS)) != 0
@@ -116,29 +117,33 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     out->keep_objects = o->keep_objects != 0;
     out->boot_timeout_ns = o->boot_timeout_ns != 0 ? o->boot_timeout_ns : 30000000000;
     if (err == CORPS_OK && (out->thread_count > 4096 || out->thread_count_max < out->thread_count)) {
-        err = corps_error_set(CORPS_ERR_INVALID, "thread_count is %u and thread_count_max %u; the first must be at most the "
-                              "second, and at most 4096", out->thread_count, out->thread_count_max);
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "thread_count is %u and thread_count_max %u; the first must be at most the "
+                              "second, and at most 4096",
+                              out->thread_count, out->thread_count_max);
     }
-    return err == CORPS_OK ? corps_serializer_find(text_or(o->serializer, "CORPS_SERIALIZER", "msgpack"), &out->serializer)
-                           : err;
+    return err == CORPS_OK
+               ? corps_serializer_find(text_or(o->serializer, "CORPS_SERIALIZER", "msgpack"), &out->serializer)
+               : err;
 }
 
 /* ---- in the boot record ---- */
 
 /* X(field) for the plain numbers. */
 #define NUMBERS(X)                                                                                                     \
-    X(env_count) X(wake) X(client_wake) X(placement) X(thread_count) X(thread_count_max) X(mailbox_count)              \
-    X(mailbox_bytes) X(buffer_bytes) X(queue_count) X(keep_objects) X(boot_timeout_ns)
+    X(env_count)                                                                                                       \
+    X(wake) X(client_wake) X(placement) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes)          \
+        X(buffer_bytes) X(queue_count) X(keep_objects) X(boot_timeout_ns)
 
-enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box, struct corps_value *value) {
-    struct corps_entry entries[] = {
-        {corps_str("tag"), corps_str(s->tag)},
-        {corps_str("bind"), corps_str(s->bind)},
-        {corps_str("module"), corps_str(s->module)},
-        {corps_str("transport"), corps_str(s->transport->name)},
-        {corps_str("serializer"), corps_str(s->serializer->name)},
+enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
+                                      struct corps_value *value) {
+    struct corps_entry entries[] = {{corps_str("tag"), corps_str(s->tag)},
+                                    {corps_str("bind"), corps_str(s->bind)},
+                                    {corps_str("module"), corps_str(s->module)},
+                                    {corps_str("transport"), corps_str(s->transport->name)},
+                                    {corps_str("serializer"), corps_str(s->serializer->name)},
 #define NUMBER_ENTRY(field) {corps_str(#field), corps_int((int64_t)s->field)},
-        NUMBERS(NUMBER_ENTRY)
+                                    NUMBERS(NUMBER_ENTRY)
 #undef NUMBER_ENTRY
     };
     struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);

@@ -209,8 +209,8 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
             control->in = grown;
             control->in_capacity = control->in_capacity * 2 + 8192;
         }
-        ssize_t done = recv(control->fd, control->in + control->in_bytes, control->in_capacity - control->in_bytes,
-                            MSG_DONTWAIT);
+        ssize_t done =
+            recv(control->fd, control->in + control->in_bytes, control->in_capacity - control->in_bytes, MSG_DONTWAIT);
         if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }

@@ -30,7 +30,8 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 /* A watched child: its pidfd becomes readable when it ends. With the lead. */
 struct corps__child;
 typedef void (*corps__child_fn)(void *arg, const char *how_text);
-enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg, struct corps__child **child) CORPS_CHECKED;
+enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg,
+                                  struct corps__child **child) CORPS_CHECKED;
 void corps__child_close(struct corps__child *child); /* accepts NULL */
 
 #endif

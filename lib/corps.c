@@ -50,9 +50,9 @@ void corps_start(const struct corps_class *const *classes) {
 static enum corps_err take_front(struct corps *corps, const struct corps_value *record) {
     char class_name[256];
     corps__record_text(record, 2, class_name, sizeof class_name);
-    return class_name[0] == '\0' ? CORPS_OK
-                                 : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name),
-                                                      &corps->front);
+    return class_name[0] == '\0'
+               ? CORPS_OK
+               : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name), &corps->front);
 }
 
 static void boot_ends(struct corps *corps, enum corps_err err, const char *text) {
@@ -183,8 +183,10 @@ static enum corps_err boot(struct creator *creator, const char *front, const str
     }
     err = corps__waitlist_wait(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
     if (err != CORPS_OK) {
-        return corps_error_set(err, "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "
-                               "inits do", (long long)(corps->settings.boot_timeout_ns / 1000000));
+        return corps_error_set(err,
+                               "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "
+                               "inits do",
+                               (long long)(corps->settings.boot_timeout_ns / 1000000));
     }
     if (corps->boot_result != CORPS_OK) {
         return corps_error_set(corps->boot_result, "%s", corps->boot_text);
@@ -198,14 +200,15 @@ static enum corps_err may_create(const char *front) {
         return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
     }
     if (corps__rt.is_env) {
-        return corps_error_set(CORPS_ERR_UNSUPPORTED, "a Corps inside a Corps cannot be created yet; create Concs instead");
+        return corps_error_set(CORPS_ERR_UNSUPPORTED,
+                               "a Corps inside a Corps cannot be created yet; create Concs instead");
     }
     bool known = front == NULL;
     for (const struct corps_class *const *class = corps__rt.classes; front != NULL && *class != NULL; class ++) {
         known = known || strcmp((*class)->name, front) == 0;
     }
-    return known ? CORPS_OK : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others",
-                                              front);
+    return known ? CORPS_OK
+                 : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
 }
 
 enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *options,
@@ -321,7 +324,8 @@ enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
         return CORPS_OK;
     }
     if (corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended by the program that created it, not by its methods");
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "a Corps is ended by the program that created it, not by its methods");
     }
     enum corps_err err = exit_corps(corps->creator, timeout_ns);
     corps_name_unref(corps->front);

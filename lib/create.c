@@ -93,7 +93,8 @@ static void place_of(const struct corps *corps, struct corps_location location, 
 }
 
 static enum corps_err gather(const struct corps *corps, struct order *orders, const char *class_name,
-                             struct corps_location location, unsigned first, unsigned total, struct corps_name **names) {
+                             struct corps_location location, unsigned first, unsigned total,
+                             struct corps_name **names) {
     enum corps_err err = CORPS_OK;
     unsigned made = 0;
     for (unsigned i = 0; err == CORPS_OK && i < total; i++) {

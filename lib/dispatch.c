@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event, const struct corps__header *header) {
+static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event,
+                               const struct corps__header *header) {
     struct corps_box *box;
     enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, false, &box);
     if (err != CORPS_OK) {
@@ -81,7 +82,8 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     return CORPS_OK;
 }
 
-static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event, const struct corps__header *header) {
+static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event,
+                               const struct corps__header *header) {
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */

@@ -4,7 +4,8 @@
 
 #include "runtime.h"
 
-/* A frame. Takes over event->block. After an error the link must be closed, once the event is released. With the lead. */
+/* A frame. Takes over event->block. After an error the link must be closed, once the event is released. With the lead.
+ */
 enum corps_err corps__dispatch_message(struct corps_event *event) CORPS_CHECKED;
 
 /* News of a link, after the event was released. With the lead. */

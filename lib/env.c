@@ -17,8 +17,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* An Env's life: boot, serve, clean up, end. Everything here but the cleanups' own methods runs with the lead, driven by
- * records of the control channels and by the ends of children. */
+/* An Env's life: boot, serve, clean up, end. Everything here but the cleanups' own methods runs with the lead, driven
+ * by records of the control channels and by the ends of children. */
 
 enum stage { BOOTING, STARTING, SERVING, CLEANING, ENDING };
 

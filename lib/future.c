@@ -36,8 +36,8 @@ void corps__future_unref(struct corps_future *future) {
 
 /* ---- fulfilling ---- */
 
-/* Guards the step from unfulfilled to ready, which several threads may try (reply, death of the peer, deadline), and the
- * pairing with waiters. Sharded by address: Futures are many, and this is short. */
+/* Guards the step from unfulfilled to ready, which several threads may try (reply, death of the peer, deadline), and
+ * the pairing with waiters. Sharded by address: Futures are many, and this is short. */
 enum { SHARDS = 64 };
 static pthread_mutex_t shards[SHARDS] = {[0 ... SHARDS - 1] = PTHREAD_MUTEX_INITIALIZER};
 
@@ -240,8 +240,8 @@ static void decode(struct corps_future *future) {
     }
     struct corps_block *frame = future->frame;
     future->frame = NULL;
-    enum corps_err err = corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects,
-                                               &future->box);
+    enum corps_err err =
+        corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects, &future->box);
     corps_block_unref(frame);
     if (err != CORPS_OK) {
         future->outcome = err;
@@ -277,11 +277,12 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
         }
         struct corps__waiter waiter = CORPS__WAITER_INIT;
         set_waiter(future, &waiter);
-        enum corps_err err = corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline,
-                                         future->local);
+        enum corps_err err =
+            corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local);
         set_waiter(future, NULL);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
-            corps__future_fail(future, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "", "");
+            corps__future_fail(future, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "",
+                               "");
         } else if (err != CORPS_OK) {
             return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
         }
@@ -368,8 +369,8 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         }
     }
     bool calls_own = soonest->deadline_ns < deadline;
-    enum corps_err err = corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline,
-                                     waited == 1 ? local : NULL);
+    enum corps_err err =
+        corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline, waited == 1 ? local : NULL);
     for (size_t i = 0; i < count; i++) {
         if (futures[i] != NULL) {
             set_waiter(futures[i], NULL);

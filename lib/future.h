@@ -16,15 +16,15 @@ struct corps_future {
     _Atomic unsigned refs;
     _Atomic bool ready;
     struct corps__waiter *_Atomic waiter;
-    struct corps__conc *local;   /* the Conc of this Env that answers, else NULL */
-    int64_t deadline_ns;         /* of the call */
-    enum corps_err outcome;      /* once ready; OK may still become a decoding error */
-    struct corps_box *box;       /* the result */
-    struct corps_block *frame;   /* a reply not decoded yet; one reference */
+    struct corps__conc *local; /* the Conc of this Env that answers, else NULL */
+    int64_t deadline_ns;       /* of the call */
+    enum corps_err outcome;    /* once ready; OK may still become a decoding error */
+    struct corps_box *box;     /* the result */
+    struct corps_block *frame; /* a reply not decoded yet; one reference */
     struct corps__header header;
     bool keep_objects;
     struct corps_error_info info;
-    char *texts;                 /* owns info's type, text and traceback */
+    char *texts; /* owns info's type, text and traceback */
 };
 
 struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects);
@@ -44,8 +44,8 @@ void corps__future_fail(struct corps_future *future, enum corps_err code, const 
 enum corps_err corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route,
                                   size_t bytes, uint64_t *id) CORPS_CHECKED;
 
-/* Takes a call out of the table: its room is given back; returns its Future with one reference, or NULL when there is no
- * such call at `peer` or nobody wants the answer any more. */
+/* Takes a call out of the table: its room is given back; returns its Future with one reference, or NULL when there is
+ * no such call at `peer` or nobody wants the answer any more. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
 
 /* Fails every call to `peer`. */

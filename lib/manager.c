@@ -8,8 +8,8 @@
 
 /* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere.
  *
- * Making is not one request at a time: the new Concs' inits run as their own first message, and the reply is put off until
- * all have run. So an init may itself create Concs in the same Env, to any depth. */
+ * Making is not one request at a time: the new Concs' inits run as their own first message, and the reply is put off
+ * until all have run. So an init may itself create Concs in the same Env, to any depth. */
 
 struct creation {
     struct corps__group group; /* first */

@@ -25,16 +25,16 @@ struct corps__group {
 };
 
 struct corps__message {
-    struct corps_node node;     /* first: the mailbox links messages through it */
-    struct corps_block block;   /* holds the message's own memory, this struct included */
+    struct corps_node node;          /* first: the mailbox links messages through it */
+    struct corps_block block;        /* holds the message's own memory, this struct included */
     struct corps_block *frame_block; /* or the transport's block, one reference */
-    const uint8_t *frame;       /* NULL for local requests */
+    const uint8_t *frame;            /* NULL for local requests */
     size_t frame_bytes;
     struct corps__header header;
     const struct corps__symbol *method;
-    struct corps__peer *from;   /* NULL for local requests */
+    struct corps__peer *from;    /* NULL for local requests */
     struct corps_future *future; /* local request with reply: one reference */
-    struct corps_box *box;      /* the argument, when it is an object already; one reference */
+    struct corps_box *box;       /* the argument, when it is an object already; one reference */
     enum corps__message_kind kind;
     bool keep_objects;
     struct corps__group *group;

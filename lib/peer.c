@@ -46,7 +46,8 @@ struct corps *corps__corps_find(uint64_t corps_id) {
 
 enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) {
     if (env >= corps->settings.env_count) {
-        return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u", env, corps->settings.env_count);
+        return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u", env,
+                               corps->settings.env_count);
     }
     struct corps__env *info = &corps->envs[env];
     if (atomic_load(&info->lost)) {
@@ -168,16 +169,16 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
         layout->naming = (peer->named[header.method / 8] & 1u << header.method % 8) == 0;
         header.name_bytes = layout->naming ? out->method->bytes : 0;
     }
-    size_t prefix_bytes = corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments,
-                                            layout->prefix);
+    size_t prefix_bytes =
+        corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
     layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
     size_t bytes = prefix_bytes;
     for (unsigned i = 0; i < header.segment_count; i++) {
         layout->iov[i + 1] = out->segments[i];
         bytes += out->segments[i].iov_len;
     }
-    layout->parcel = (struct corps_parcel){
-        .segments = layout->iov, .segment_count = header.segment_count + 1u, .bytes = bytes};
+    layout->parcel =
+        (struct corps_parcel){.segments = layout->iov, .segment_count = header.segment_count + 1u, .bytes = bytes};
 }
 
 static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
@@ -221,7 +222,8 @@ static bool owned_by_other(const struct corps__peer *peer) {
     return peer->owned && !pthread_equal(peer->owner, pthread_self());
 }
 
-/* Under tx. Tries to send; FULL and PARTIAL as the transport says, FULL also while somebody else's frame is under way. */
+/* Under tx. Tries to send; FULL and PARTIAL as the transport says, FULL also while somebody else's frame is under way.
+ */
 static enum corps_err try_send(struct corps__peer *peer, const struct layout *layout, unsigned flags) {
     if (atomic_load(&peer->state) != CORPS__PEER_READY || peer->link == NULL) {
         return CORPS_ERR_CLOSED;
@@ -399,7 +401,8 @@ void corps_flush(void) {
 
 void corps__peer_connected(struct corps__peer *peer) {
     /* HELLO: [Corps id, Env, pid], msgpack; the first frame on the link. */
-    struct corps_value items[3] = {corps_int((int64_t)corps__rt.corps_id), corps_int(corps__rt.env), corps_int(getpid())};
+    struct corps_value items[3] = {corps_int((int64_t)corps__rt.corps_id), corps_int(corps__rt.env),
+                                   corps_int(getpid())};
     struct corps_value hello = corps_array(items, 3);
     const struct corps_serializer *msgpack;
     struct corps_encoding encoding;
@@ -475,7 +478,8 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     } else if (reason != CORPS_ERR_CLOSED) {
         fail_all(peer, reason, detail[0] != '\0' ? detail : corps_error_text(reason));
     } else {
-        /* An Env that died is reported by its parent with its exit status, usually within a millisecond: wait for that. */
+        /* An Env that died is reported by its parent with its exit status, usually within a millisecond: wait for that.
+         */
         if (!peer->grace_started) {
             uv_timer_init(&corps__rt.loop, &peer->grace);
             peer->grace.data = peer;

@@ -1,16 +1,16 @@
 /* Peers: the other ends of links, and ordered, bounded sending to them.
  *
- * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. It is never
- * freed: Names, calls and credits may refer to it. States: NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a
+ * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. It is
+ * never freed: Names, calls and credits may refer to it. States: NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a
  * living Env may be connected again by the next call.
  *
- * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked, as
- * any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait: what it has
- * to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room.
+ * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked,
+ * as any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait:
+ * what it has to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room.
  *
- * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is sent; its
- * reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop reading, and
- * replies never queue behind requests.
+ * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is
+ * sent; its reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop
+ * reading, and replies never queue behind requests.
  */
 #ifndef CORPS_PEER_H
 #define CORPS_PEER_H
@@ -31,22 +31,22 @@ struct corps__route {
 };
 
 struct corps__peer {
-    struct corps *corps;  /* NULL: a guest, or an Env of another Corps, that connected to us */
+    struct corps *corps; /* NULL: a guest, or an Env of another Corps, that connected to us */
     struct corps__env *env_info;
     uint32_t env;
     uint64_t peer_corps_id; /* as it said in HELLO */
     bool hello_seen;
-    bool discards;        /* the transport delivers nothing */
+    bool discards; /* the transport delivers nothing */
     _Atomic int state;
     struct corps__port *port;
 
-    pthread_mutex_t tx;   /* link, named, owner, posts */
+    pthread_mutex_t tx; /* link, named, owner, posts */
     struct corps_link *link;
-    pthread_t owner;      /* of a PARTIAL frame */
+    pthread_t owner; /* of a PARTIAL frame */
     bool owned;
     _Atomic bool writable;
-    _Atomic bool held;    /* the transport may hold frames back (SEND_MORE) */
-    int64_t last_send_ns; /* for deciding whether to batch */
+    _Atomic bool held;                     /* the transport may hold frames back (SEND_MORE) */
+    int64_t last_send_ns;                  /* for deciding whether to batch */
     uint8_t named[CORPS__SYMBOLS_MAX / 8]; /* symbols that the peer knows by number */
     struct corps__post *first_post, **last_post;
     struct corps__waitlist waiters; /* for readiness, room and the owner */
@@ -64,8 +64,8 @@ struct corps__peer {
 
 /* ---- finding ---- */
 
-/* The peer for calls to Env `env` of `corps` (data: for measured sends where the data transport discards). Errors: INVALID
- * (no such Env), WORKER_LOST, EXITED. Does not connect. */
+/* The peer for calls to Env `env` of `corps` (data: for measured sends where the data transport discards). Errors:
+ * INVALID (no such Env), WORKER_LOST, EXITED. Does not connect. */
 enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) CORPS_CHECKED;
 
 /* A peer for a link that was accepted. With the lead. NULL when out of memory. */
@@ -81,9 +81,9 @@ struct corps__outgoing {
     const struct iovec *segments;       /* header.segment_count of them */
 };
 
-/* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if nothing
- * was taken). `batch`: the frame may be held back for a moment. Not with the lead.
- * Errors: FULL, TIMEOUT, WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
+/* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
+ * nothing was taken). `batch`: the frame may be held back for a moment. Not with the lead. Errors: FULL, TIMEOUT,
+ * WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
                                 int64_t deadline_ns) CORPS_CHECKED;
 

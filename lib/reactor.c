@@ -167,7 +167,8 @@ static void take(struct corps__port *port, struct corps_event *event) {
             corps__peer_closed(peer, err); /* it broke the protocol: it loses its link, everything else goes on */
         }
     } else {
-        struct corps_event news = *event; /* what follows may free the link: the transport is done with the event first */
+        struct corps_event news =
+            *event; /* what follows may free the link: the transport is done with the event first */
         port->transport->release(port->endpoint, event);
         corps__dispatch_link(&news);
     }
@@ -449,8 +450,8 @@ static void run_jobs(void) {
         job->err = job->run(job->arg);
         snprintf(job->detail, sizeof job->detail, "%s", corps_error_detail());
         corps__rt.loop_dirty = true;
-        /* The job lies on the stack of a thread that returns once it sees `done`, at the earliest when it has the lead or
-         * is notified: nothing of it is touched after the notification. */
+        /* The job lies on the stack of a thread that returns once it sees `done`, at the earliest when it has the lead
+         * or is notified: nothing of it is touched after the notification. */
         struct corps__waiter *waiter = &job->waiter;
         pthread_mutex_lock(&parked.lock);
         atomic_store(&job->done, true);
@@ -482,7 +483,7 @@ enum corps_err corps__with_lead(enum corps_err (*run)(void *arg), void *arg) {
     do {
         err = corps__wait(&job.waiter, job_done, &job, CORPS_FOREVER, NULL);
     } while (!atomic_load(&job.done)); /* the job refers to this stack: it must have run, whatever the wait said */
-    pthread_mutex_lock(&parked.lock); /* run_jobs has let go of the job */
+    pthread_mutex_lock(&parked.lock);  /* run_jobs has let go of the job */
     pthread_mutex_unlock(&parked.lock);
     if (job.err != CORPS_OK) {
         err = corps_error_set(job.err, "%s", job.detail);

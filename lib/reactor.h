@@ -5,7 +5,8 @@
  * others park on a futex of their own. Who leaves the lead gives it to a parked waiter, if there is one.
  *
  * A waiter waits for a predicate. Whoever may have made it true calls corps__notify: that wakes a parked waiter, and
- * kicks a leader out of its sleep. Predicates are looked at again after every notification, so a spurious one is harmless.
+ * kicks a leader out of its sleep. Predicates are looked at again after every notification, so a spurious one is
+ * harmless.
  */
 #ifndef CORPS_REACTOR_H
 #define CORPS_REACTOR_H

@@ -36,8 +36,8 @@ struct reserve {
     size_t bytes_max;
 };
 
-/* Room for one more? The receiver gives room of requests without reply back a quarter of the window at a time, so up to a
- * quarter may be outstanding although the mailbox is empty: a request larger than the window must pass then. */
+/* Room for one more? The receiver gives room of requests without reply back a quarter of the window at a time, so up to
+ * a quarter may be outstanding although the mailbox is empty: a request larger than the window must pass then. */
 static bool fits(const struct reserve *reserve, uint32_t count, size_t bytes) {
     return count < reserve->count_max &&
            (bytes + reserve->bytes <= reserve->bytes_max || bytes <= reserve->bytes_max / 4);
@@ -67,14 +67,15 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
             continue;
         }
         if (try_only) {
-            return corps_error_set(CORPS_ERR_FULL, "Worker %u of Env %u has %u requests (%zu bytes) of this Env to handle",
-                                   route->conc, route->peer->env, count_before, bytes_before);
+            return corps_error_set(CORPS_ERR_FULL,
+                                   "Worker %u of Env %u has %u requests (%zu bytes) of this Env to handle", route->conc,
+                                   route->peer->env, count_before, bytes_before);
         }
         enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, has_room, &reserve, deadline_ns, NULL);
         if (err != CORPS_OK) {
-            return err == CORPS_ERR_TIMEOUT
-                       ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full", route->conc, route->peer->env)
-                       : err;
+            return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full",
+                                                              route->conc, route->peer->env)
+                                            : err;
         }
     }
 }

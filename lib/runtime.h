@@ -51,9 +51,9 @@ struct corps__env {
     char data_address[CORPS_ADDRESS_BYTES]; /* of the data transport, when that is another one */
     _Atomic int pid;
     _Atomic bool lost;
-    char lost_text[128];                    /* written before `lost` is set */
-    struct corps__peer *_Atomic peer;       /* where calls go */
-    struct corps__peer *_Atomic data_peer;  /* where measured sends go when the data transport discards */
+    char lost_text[128];                   /* written before `lost` is set */
+    struct corps__peer *_Atomic peer;      /* where calls go */
+    struct corps__peer *_Atomic data_peer; /* where measured sends go when the data transport discards */
 };
 
 /* Every option, with its value decided. */
@@ -108,8 +108,8 @@ struct corps__runtime {
 
     /* reactor.c */
     uv_loop_t loop;
-    bool loop_dirty;    /* handles changed since uv_run: epoll does not know yet */
-    _Atomic int lead;   /* 1 while a thread leads */
+    bool loop_dirty;  /* handles changed since uv_run: epoll does not know yet */
+    _Atomic int lead; /* 1 while a thread leads */
     _Atomic int sleeping;
     _Atomic int kicked;
     _Atomic int yield;       /* an idle leader should hand over to a waiting thread */

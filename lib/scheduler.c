@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 enum {
-    SLOT_RUNS_MAX = 16,               /* times in a row the last-in slot goes before the queue */
+    SLOT_RUNS_MAX = 16, /* times in a row the last-in slot goes before the queue */
     THREADS_HARD_MAX = 4096,
-    TICK_MS = 1,                      /* the monitor's period while something runs */
-    IDLE_TICKS = 20,                  /* after so many quiet ones it sleeps */
-    ORPHAN_MS = 3000,                 /* the orderly way out after the parent's death may take this long */
+    TICK_MS = 1,      /* the monitor's period while something runs */
+    IDLE_TICKS = 20,  /* after so many quiet ones it sleeps */
+    ORPHAN_MS = 3000, /* the orderly way out after the parent's death may take this long */
 };
-#define SURPLUS_IDLE_NS 1000000000LL  /* a thread beyond thread_count ends after idling this long */
+#define SURPLUS_IDLE_NS 1000000000LL /* a thread beyond thread_count ends after idling this long */
 
 /* A pool thread. */
 struct worker {
@@ -41,12 +41,12 @@ static struct {
     _Atomic unsigned worker_count; /* slots of `workers` ever used */
     struct worker *idle;
     _Atomic unsigned idle_count;
-    unsigned threads;              /* alive */
-    unsigned blocked;              /* of them, waiting inside a method */
+    unsigned threads; /* alive */
+    unsigned blocked; /* of them, waiting inside a method */
     unsigned thread_count, thread_count_max;
-    _Atomic unsigned runnable;     /* entries in all queues and slots */
+    _Atomic unsigned runnable; /* entries in all queues and slots */
     _Atomic bool stopping;
-    _Atomic bool batch_taken;      /* the idle leader has its Conc of this batch */
+    _Atomic bool batch_taken; /* the idle leader has its Conc of this batch */
     _Atomic bool monitor_asleep;
     int monitor_fd;
     int parent_fd;

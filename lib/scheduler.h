@@ -1,8 +1,8 @@
 /* The pool of threads that run Concs.
  *
- * Each pool thread has a run queue with a last-in slot and steals from the others when it is dry; a Conc is in at most one
- * run queue. A thread with nothing to run takes the reactor's lead, or parks. A method that waits gives its place up: if
- * runnable Concs remain and no thread is free, another thread is started, up to thread_count_max.
+ * Each pool thread has a run queue with a last-in slot and steals from the others when it is dry; a Conc is in at most
+ * one run queue. A thread with nothing to run takes the reactor's lead, or parks. A method that waits gives its place
+ * up: if runnable Concs remain and no thread is free, another thread is started, up to thread_count_max.
  *
  * A monitor thread looks every millisecond, while something runs, whether nobody polls or something runnable lies
  * untouched, because a method takes long; then it sets a parked thread free (or starts one). It sleeps when the Env is
@@ -13,8 +13,8 @@
 
 #include "runtime.h"
 
-/* Starts thread_count − 1 pool threads and the monitor; the caller's thread becomes a pool thread by corps__sched_serve.
- * `parent_fd` hangs up when the parent has died. */
+/* Starts thread_count − 1 pool threads and the monitor; the caller's thread becomes a pool thread by
+ * corps__sched_serve. `parent_fd` hangs up when the parent has died. */
 enum corps_err corps__sched_start(unsigned thread_count, unsigned thread_count_max, int parent_fd) CORPS_CHECKED;
 
 /* The calling thread serves until corps__sched_stop. */

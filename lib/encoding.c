@@ -1,0 +1,82 @@
+#include <corps/serializer.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+void corps_encoding_init(struct corps_encoding *encoding) {
+    encoding->stream = encoding->small;
+    encoding->stream_bytes = 0;
+    encoding->stream_capacity = sizeof encoding->small;
+    encoding->buffers = NULL;
+    encoding->buffer_count = 0;
+    encoding->buffer_capacity = 0;
+    encoding->keep = NULL;
+    encoding->drop_keep = NULL;
+}
+
+void corps_encoding_clear(struct corps_encoding *encoding) {
+    if (encoding->drop_keep != NULL && encoding->keep != NULL) {
+        encoding->drop_keep(encoding->keep);
+    }
+    encoding->keep = NULL;
+    encoding->stream_bytes = 0;
+    encoding->buffer_count = 0;
+}
+
+void corps_encoding_finish(struct corps_encoding *encoding) {
+    corps_encoding_clear(encoding);
+    if (encoding->stream != encoding->small) {
+        free(encoding->stream);
+    }
+    free(encoding->buffers);
+    corps_encoding_init(encoding);
+}
+
+enum corps_err corps_encoding_reserve(struct corps_encoding *encoding, size_t bytes) {
+    if (encoding->stream == NULL) {
+        corps_encoding_init(encoding); /* it was only zeroed */
+    }
+    if (bytes <= encoding->stream_capacity - encoding->stream_bytes) {
+        return CORPS_OK;
+    }
+    size_t wanted = encoding->stream_bytes + bytes;
+    size_t capacity = encoding->stream_capacity * 2 > wanted ? encoding->stream_capacity * 2 : wanted;
+    if (wanted < bytes) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "a message of more bytes than memory has");
+    }
+    bool was_small = encoding->stream == encoding->small;
+    uint8_t *grown = realloc(was_small ? NULL : encoding->stream, capacity);
+    if (grown == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", wanted);
+    }
+    if (was_small) {
+        memcpy(grown, encoding->small, encoding->stream_bytes);
+    }
+    encoding->stream = grown;
+    encoding->stream_capacity = capacity;
+    return CORPS_OK;
+}
+
+enum corps_err corps_encoding_append(struct corps_encoding *encoding, const void *data, size_t bytes) {
+    enum corps_err err = corps_encoding_reserve(encoding, bytes);
+    if (err == CORPS_OK && bytes > 0) {
+        memcpy(encoding->stream + encoding->stream_bytes, data, bytes);
+        encoding->stream_bytes += bytes;
+    }
+    return err;
+}
+
+enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void *data, size_t bytes) {
+    if (encoding->buffer_count == encoding->buffer_capacity) {
+        size_t capacity = encoding->buffer_capacity == 0 ? 8 : encoding->buffer_capacity * 2;
+        struct iovec *grown = realloc(encoding->buffers, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another buffer");
+        }
+        encoding->buffers = grown;
+        encoding->buffer_capacity = capacity;
+    }
+    encoding->buffers[encoding->buffer_count++] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+    return CORPS_OK;
+}
