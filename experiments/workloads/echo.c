@@ -1,0 +1,105 @@
+/* Request and reply, one in flight: the latency of a call. */
+#include "common.h"
+
+static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
+                             struct corps_value *result) {
+    (void)context;
+    (void)self;
+    *result = *args;
+    return CORPS_OK;
+}
+
+/* One round trip. What is checked is checked after the time was taken. */
+static enum corps_err round_trip(struct lab_driver *driver, const struct corps_name *server, bool timed) {
+    const struct corps_value *reply;
+    struct corps_future *future;
+    char error[LAB_TEXT_BYTES];
+    uint64_t number = driver->next++;
+    const struct corps_value *message = lab_message_with(&driver->message, number);
+    uint64_t begin = lab_now_ns();
+    enum corps_err err = corps_call(server, "echo", message, NULL, &future);
+    if (err != CORPS_OK) {
+        return lab_fail(driver->context, err);
+    }
+    err = corps_future_wait(future, LAB_PATIENCE_NS, &reply);
+    uint64_t took_ns = lab_now_ns() - begin;
+    if (err != CORPS_OK) {
+        err = lab_fail_future(driver->context, err, future, "the echo did not come back");
+    } else {
+        bool whole = !timed || driver->messages % LAB_FULL_CHECK_EVERY == 0;
+        if (timed) {
+            lab_histogram_record(driver->histogram, took_ns);
+            driver->total_ns += took_ns;
+            driver->messages++;
+            whole = whole || lab_driver_enough(driver);
+        }
+        if (!lab_message_check(&driver->message, number, reply, whole, error)) {
+            err = corps_fail(driver->context, "Mismatch", "%s", error);
+        }
+    }
+    corps_future_destroy(future);
+    return err;
+}
+
+static enum corps_err measure(struct lab_driver *driver) {
+    const struct corps_name *server = lab_params_name(&driver->params, 0);
+    enum corps_err err = CORPS_OK;
+    lab_driver_warm_begin(driver);
+    while (err == CORPS_OK && !lab_driver_warm_enough(driver)) {
+        err = round_trip(driver, server, false);
+    }
+    lab_driver_begin(driver);
+    while (err == CORPS_OK && (driver->messages == 0 || !lab_driver_enough(driver))) {
+        lab_driver_gap(driver);
+        err = round_trip(driver, server, true);
+    }
+    lab_driver_end(driver);
+    return err;
+}
+
+static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
+                            struct corps_value *result) {
+    static const char *const notes[] = {
+        "seconds is the sum of the round trips; checks and gaps between are left out, but their CPU time counts", NULL};
+    struct lab_driver driver;
+    (void)self;
+    enum corps_err err = lab_driver_open(&driver, context, args, true);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = measure(&driver);
+    if (err == CORPS_OK) {
+        err = lab_driver_result(&driver, notes, NULL, 0, result);
+    }
+    lab_driver_close(&driver);
+    return err;
+}
+
+static const struct corps_class echo_server = {
+    .name = "LabEcho",
+    .methods = (const struct corps_method[]){{"echo", answer}, {NULL, NULL}},
+};
+
+static const struct corps_class echo_driver = {
+    .name = "LabEchoDriver",
+    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+};
+
+static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+    struct corps_name **servers;
+    enum corps_err err = lab_spread(corps, echo_server.name, 1, 1, &servers);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = lab_drive(corps, cell, echo_driver.name, servers, 1, box);
+    lab_release(servers, 1);
+    return err;
+}
+
+const struct lab_workload lab_workload_echo = {
+    .name = "echo",
+    .summary = "request and reply, one in flight",
+    .classes = (const struct corps_class *const[]){&echo_server, &echo_driver, NULL},
+    .impossible = lab_needs_delivery,
+    .run = run,
+};

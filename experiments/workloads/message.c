@@ -1,0 +1,122 @@
+#include "common.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum corps_err measure(struct lab_message *message, const struct lab_params *params) {
+    enum corps_err err = CORPS_OK;
+    message->size_bytes = message->payload.byte_count;
+    if (message->payload.bytes == NULL) {
+        err = lab_encoded_bytes(message->serializer, &message->payload.value, &message->size_bytes);
+    }
+    if (err == CORPS_OK && !params->by_reference) {
+        err = lab_encoded_bytes(message->serializer, lab_message_with(message, 0), &message->wire_bytes);
+    }
+    return err;
+}
+
+enum corps_err lab_message_open(struct lab_message *message, const struct lab_params *params) {
+    memset(message, 0, sizeof *message);
+    enum corps_err err = corps_serializer_find(params->serializer, &message->serializer);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = lab_payload_build(params->payload, params->seed, message->serializer, &message->payload);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    bool bytes_only = (message->serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0;
+    message->bare = bytes_only && !params->by_reference;
+    message->numbered = !message->bare || message->payload.byte_count >= sizeof(uint64_t);
+    if (bytes_only && message->payload.bytes == NULL) {
+        err = corps_error_set(CORPS_ERR_REFUSED, "serializer %s carries bytes alone; choose payload bytes:N",
+                              message->serializer->name);
+    } else {
+        err = measure(message, params);
+    }
+    if (err != CORPS_OK) {
+        lab_message_close(message);
+    }
+    return err;
+}
+
+void lab_message_close(struct lab_message *message) {
+    lab_payload_finish(&message->payload);
+}
+
+const struct corps_value *lab_message_with(struct lab_message *message, uint64_t number) {
+    if (!message->bare) {
+        message->items[0] = corps_int((int64_t)number);
+        message->items[1] = message->payload.value;
+        message->value = corps_array(message->items, 2);
+        return &message->value;
+    }
+    if (message->numbered) {
+        uint64_t little = htole64(number);
+        memcpy(message->payload.bytes, &little, sizeof little);
+    }
+    message->value = corps_bin(message->payload.bytes, message->payload.byte_count);
+    return &message->value;
+}
+
+/* An object may come back as the plain value that it stood for, for example a Python str. */
+static bool same_content(const struct corps_value *ours, const struct corps_value *got) {
+    ours = corps_value_open(ours);
+    if (ours->kind != CORPS_OBJECT || got->kind == CORPS_OBJECT) {
+        return corps_value_equal(ours, got);
+    }
+    struct corps_value plain;
+    struct corps_box *box = corps_box_create();
+    bool same = box != NULL && ours->object->ops->to_value(ours->object, box, &plain) == CORPS_OK &&
+                corps_value_equal(&plain, got);
+    corps_box_unref(box);
+    return same;
+}
+
+static bool wrong(char error[LAB_TEXT_BYTES], uint64_t number, const char *what) {
+    snprintf(error, LAB_TEXT_BYTES, "message %llu: %s", (unsigned long long)number, what);
+    return false;
+}
+
+static bool wrong_number(char error[LAB_TEXT_BYTES], uint64_t number, uint64_t got) {
+    snprintf(error, LAB_TEXT_BYTES, "message %llu came where %llu was due: lost, doubled or reordered",
+             (unsigned long long)got, (unsigned long long)number);
+    return false;
+}
+
+static bool check_bare(const struct lab_message *message, uint64_t number, const struct corps_value *got, bool whole,
+                       char error[LAB_TEXT_BYTES]) {
+    if (got->kind != CORPS_BIN || got->count != message->payload.byte_count) {
+        return wrong(error, number, "kind or length differs from what was sent: corrupted");
+    }
+    size_t head = message->numbered ? sizeof(uint64_t) : 0;
+    uint64_t little = htole64(number);
+    if (message->numbered && memcmp(got->bin, &little, sizeof little) != 0) {
+        memcpy(&little, got->bin, sizeof little);
+        return wrong_number(error, number, le64toh(little));
+    }
+    if (whole && got->count > head &&
+        memcmp(got->bin + head, message->payload.bytes + head, message->payload.byte_count - head) != 0) {
+        return wrong(error, number, "the content differs from what was sent: corrupted");
+    }
+    return true;
+}
+
+bool lab_message_check(const struct lab_message *message, uint64_t number, const struct corps_value *got, bool whole,
+                       char error[LAB_TEXT_BYTES]) {
+    got = corps_value_open(got);
+    if (message->bare) {
+        return check_bare(message, number, got, whole, error);
+    }
+    const struct corps_value *got_number = corps_value_item(got, 0);
+    const struct corps_value *content = corps_value_item(got, 1);
+    if (got->kind != CORPS_ARRAY || got->count != 2 || got_number->kind != CORPS_INT) {
+        return wrong(error, number, "it is no array of number and payload: corrupted");
+    }
+    if (got_number->integer != (int64_t)number) {
+        return wrong_number(error, number, (uint64_t)got_number->integer);
+    }
+    return !whole || same_content(&message->payload.value, content) ||
+           wrong(error, number, "the content differs from what was sent: corrupted");
+}

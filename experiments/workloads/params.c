@@ -1,0 +1,143 @@
+#include "common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 24 };
+
+struct writer {
+    struct corps_entry *entries;
+    size_t count;
+};
+
+static void put(struct writer *writer, const char *key, struct corps_value value) {
+    writer->entries[writer->count++] = (struct corps_entry){corps_str(key), value};
+}
+
+static struct corps_value pids_of(struct corps *corps, struct corps_box *box) {
+    unsigned count = corps_env_count(corps);
+    struct corps_value *items = corps_box_alloc(box, (count + 1) * sizeof *items);
+    if (items == NULL) {
+        return corps_nil();
+    }
+    for (unsigned env = 0; env < count; env++) {
+        items[env] = corps_int(corps_env_pid(corps, env));
+    }
+    return corps_array(items, count);
+}
+
+static struct corps_value names_of(struct corps_name *const *names, size_t count, struct corps_box *box) {
+    struct corps_value *items = corps_box_alloc(box, (count + 1) * sizeof *items);
+    if (items == NULL) {
+        return corps_nil();
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i] = corps_value_of_name(names[i]);
+    }
+    return corps_array(items, count);
+}
+
+enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps, struct corps_name *const *names,
+                                size_t name_count, unsigned index, struct corps_box *box) {
+    struct writer writer = {corps_box_alloc(box, FIELDS_MAX * sizeof *writer.entries), 0};
+    struct corps_value pids = pids_of(corps, box);
+    struct corps_value listed = names_of(names, name_count, box);
+    if (writer.entries == NULL || pids.kind == CORPS_NIL || listed.kind == CORPS_NIL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the driver's parameters");
+    }
+    put(&writer, "payload", corps_str(cell->payload));
+    put(&writer, "serializer", corps_str(cell->serializer));
+    put(&writer, "path", corps_bin(cell->path, strlen(cell->path)));
+    put(&writer, "pattern", corps_bin(cell->pattern, strlen(cell->pattern)));
+    put(&writer, "spin", corps_bool(strcmp(cell->wake, "spin") == 0));
+    put(&writer, "by_reference", corps_bool(strcmp(cell->transport, "queue") == 0));
+    put(&writer, "discards", corps_bool(strcmp(cell->transport, "null") == 0));
+    put(&writer, "seed", corps_int((int64_t)cell->seed));
+    put(&writer, "window", corps_int(cell->window));
+    put(&writer, "gap_us", corps_int(cell->gap_us));
+    put(&writer, "warmup_count", corps_int(cell->warmup_count));
+    put(&writer, "min_count", corps_int(cell->min_count));
+    put(&writer, "min_ms", corps_int(cell->min_ms));
+    put(&writer, "max_ms", corps_int(cell->max_ms));
+    put(&writer, "index", corps_int(index));
+    put(&writer, "pids", pids);
+    put(&writer, "names", listed);
+    corps_box_set_root(box, corps_map(writer.entries, writer.count));
+    return CORPS_OK;
+}
+
+struct reader {
+    const struct corps_value *map;
+    const char *missing; /* the first key that is not there as it should be */
+};
+
+static const struct corps_value *find(struct reader *reader, const char *key, enum corps_kind kind) {
+    const struct corps_value *value = corps_value_get(reader->map, key);
+    if (value == NULL || value->kind != kind) {
+        reader->missing = reader->missing != NULL ? reader->missing : key;
+        return NULL;
+    }
+    return value;
+}
+
+/* STR and BIN share their layout. */
+static void get_text(struct reader *reader, const char *key, enum corps_kind kind, char *out, size_t out_bytes) {
+    const struct corps_value *value = find(reader, key, kind);
+    if (value != NULL && value->count < out_bytes) {
+        memcpy(out, value->bin, value->count);
+        out[value->count] = '\0';
+    } else {
+        reader->missing = reader->missing != NULL ? reader->missing : key;
+    }
+}
+
+static uint64_t get_int(struct reader *reader, const char *key) {
+    const struct corps_value *value = find(reader, key, CORPS_INT);
+    return value != NULL ? (uint64_t)value->integer : 0;
+}
+
+static bool get_bool(struct reader *reader, const char *key) {
+    const struct corps_value *value = find(reader, key, CORPS_BOOL);
+    return value != NULL && value->boolean;
+}
+
+static void get_pids(struct reader *reader, struct lab_params *params) {
+    const struct corps_value *pids = find(reader, "pids", CORPS_ARRAY);
+    params->pid_count = pids != NULL && pids->count <= LAB_PIDS_MAX ? pids->count : 0;
+    for (size_t i = 0; i < params->pid_count; i++) {
+        const struct corps_value *pid = corps_value_item(pids, i);
+        params->pids[i] = pid->kind == CORPS_INT ? (pid_t)pid->integer : 0;
+    }
+}
+
+enum corps_err lab_params_read(const struct corps_value *map, struct lab_params *params) {
+    struct reader reader = {.map = map};
+    memset(params, 0, sizeof *params);
+    get_text(&reader, "payload", CORPS_STR, params->payload, sizeof params->payload);
+    get_text(&reader, "serializer", CORPS_STR, params->serializer, sizeof params->serializer);
+    get_text(&reader, "path", CORPS_BIN, params->path, sizeof params->path);
+    get_text(&reader, "pattern", CORPS_BIN, params->pattern, sizeof params->pattern);
+    params->spin = get_bool(&reader, "spin");
+    params->by_reference = get_bool(&reader, "by_reference");
+    params->discards = get_bool(&reader, "discards");
+    params->seed = get_int(&reader, "seed");
+    params->window = (unsigned)get_int(&reader, "window");
+    params->gap_us = (unsigned)get_int(&reader, "gap_us");
+    params->warmup_count = (unsigned)get_int(&reader, "warmup_count");
+    params->min_count = (unsigned)get_int(&reader, "min_count");
+    params->min_ms = (unsigned)get_int(&reader, "min_ms");
+    params->max_ms = (unsigned)get_int(&reader, "max_ms");
+    params->index = (unsigned)get_int(&reader, "index");
+    get_pids(&reader, params);
+    params->names = find(&reader, "names", CORPS_ARRAY);
+    return reader.missing == NULL ? CORPS_OK
+                                  : corps_error_set(CORPS_ERR_INVALID,
+                                                    "the driver's parameter %s is missing or of the "
+                                                    "wrong kind",
+                                                    reader.missing);
+}
+
+const struct corps_name *lab_params_name(const struct lab_params *params, size_t i) {
+    const struct corps_value *name = corps_value_item(params->names, i);
+    return name != NULL && name->kind == CORPS_NAME ? name->name : NULL;
+}

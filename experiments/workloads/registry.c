@@ -1,0 +1,42 @@
+#include "../lab.h"
+
+#include <string.h>
+
+#define WORKLOAD(name) extern const struct lab_workload lab_workload_##name;
+#include "workload_rows.h"
+#undef WORKLOAD
+
+static const struct lab_workload *const workloads[] = {
+#define WORKLOAD(name) &lab_workload_##name,
+#include "workload_rows.h"
+#undef WORKLOAD
+};
+
+enum { WORKLOAD_COUNT = sizeof workloads / sizeof workloads[0], CLASSES_PER_WORKLOAD_MAX = 8 };
+
+const struct lab_workload *lab_workload_at(unsigned index) {
+    return index < WORKLOAD_COUNT ? workloads[index] : NULL;
+}
+
+const struct lab_workload *lab_workload_find(const char *name) {
+    for (unsigned i = 0; i < WORKLOAD_COUNT; i++) {
+        if (strcmp(workloads[i]->name, name) == 0) {
+            return workloads[i];
+        }
+    }
+    return NULL;
+}
+
+/* Called at the beginning of main, before there is a second thread. */
+const struct corps_class *const *lab_classes(void) {
+    static const struct corps_class *classes[WORKLOAD_COUNT * CLASSES_PER_WORKLOAD_MAX + 1];
+    if (classes[0] == NULL) {
+        size_t count = 0;
+        for (unsigned i = 0; i < WORKLOAD_COUNT; i++) {
+            for (unsigned k = 0; k < CLASSES_PER_WORKLOAD_MAX && workloads[i]->classes[k] != NULL; k++) {
+                classes[count++] = workloads[i]->classes[k];
+            }
+        }
+    }
+    return classes;
+}
