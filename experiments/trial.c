@@ -109,11 +109,16 @@ static json_t *flags_of(const struct lab_cell *cell, const struct corps_value *r
 /* What only some workloads tell. */
 static void add_extra(json_t *fields, const struct corps_value *result) {
     static const char *const keys[] = {"total", "files", "laps"};
+    const struct corps_value *path = corps_value_get(result, "path");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct corps_value *value = corps_value_get(result, keys[i]);
         if (value != NULL && value->kind == CORPS_INT) {
             json_object_set_new(fields, keys[i], json_integer(value->integer));
         }
+    }
+    if (path != NULL) {
+        /* NULL, and thus no field, when the path is no UTF-8 */
+        json_object_set_new(fields, "path", json_stringn((const char *)path->bin, path->count));
     }
 }
 
@@ -148,10 +153,12 @@ static json_t *fields_of(const struct lab_cell *cell, const struct corps_value *
     return fields;
 }
 
+/* A remote error's text begins with its own type. */
 static json_t *failed(enum corps_err err, const char *when) {
     const char *detail = corps_error_detail();
-    return lab_fields_failed("%s: %s: %s", when, corps_error_name(err),
-                             detail[0] != '\0' ? detail : corps_error_text(err));
+    const char *text = detail[0] != '\0' ? detail : corps_error_text(err);
+    return err == CORPS_ERR_REMOTE ? lab_fields_failed("%s: %s", when, text)
+                                   : lab_fields_failed("%s: %s: %s", when, corps_error_name(err), text);
 }
 
 static json_t *run_workload(const struct lab_workload *workload, struct corps *corps, const struct lab_cell *cell,
@@ -166,12 +173,11 @@ static json_t *run_workload(const struct lab_workload *workload, struct corps *c
 
 /* What went wrong first is the reason. An Env that died in the trial also makes the exit fail, and that knows how. */
 static json_t *with_bad_end(json_t *fields, enum corps_err err) {
-    if (json_is_true(json_object_get(fields, "ok"))) {
-        json_decref(fields);
-        return failed(err, "the Corps did not end in order");
-    }
-    json_t *both =
-        lab_fields_failed("%s; at exit: %s", json_string_value(json_object_get(fields, "error")), corps_error_detail());
+    const char *reason = json_string_value(json_object_get(fields, "error"));
+    json_t *both = reason == NULL ? failed(err, "the Corps did not end in order")
+                   : strstr(reason, corps_error_detail()) == NULL
+                       ? lab_fields_failed("%s; at exit: %s", reason, corps_error_detail())
+                       : json_incref(fields);
     json_decref(fields);
     return both;
 }

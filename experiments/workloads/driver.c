@@ -24,8 +24,10 @@ enum corps_err lab_fail_future(struct corps_context *context, enum corps_err err
     if (info == NULL || info->code == CORPS_OK || info->text == NULL || info->text[0] == '\0') {
         return corps_fail(context, corps_error_name(err), "%s: %s", what, corps_error_text(err));
     }
-    return corps_fail(context, corps_error_name(err), "%s: %s%s%s", what, info->type, info->type[0] != '\0' ? ": " : "",
-                      info->text);
+    if (info->type[0] == '\0' || strcmp(info->type, corps_error_name(err)) == 0) {
+        return corps_fail(context, corps_error_name(err), "%s: %s", what, info->text);
+    }
+    return corps_fail(context, info->type, "%s: %s", what, info->text);
 }
 
 enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *context, const struct corps_value *args,

@@ -41,6 +41,15 @@ static enum corps_err env_lost(struct corps *corps) {
     return CORPS_OK;
 }
 
+/* The core's own errors have their code's name as type: once is enough. */
+static enum corps_err from_future(enum corps_err err, const struct corps_error_info *info) {
+    const char *text = info->text[0] != '\0' ? info->text : corps_error_text(err);
+    if (info->type[0] == '\0' || strcmp(info->type, corps_error_name(err)) == 0) {
+        return corps_error_set(err, "%s", text);
+    }
+    return corps_error_set(err, "%s: %s", info->type, text);
+}
+
 static enum corps_err await(struct corps *corps, struct corps_future *future, uint64_t limit_ns) {
     const int64_t look_ns = 250 * INT64_C(1000000);
     uint64_t end = lab_now_ns() + limit_ns;
@@ -51,8 +60,7 @@ static enum corps_err await(struct corps *corps, struct corps_future *future, ui
             return CORPS_OK;
         }
         if (corps_future_ready(future)) {
-            return corps_error_set(err, "%s%s%s", info->type, info->type[0] != '\0' ? ": " : "",
-                                   info->text[0] != '\0' ? info->text : corps_error_text(err));
+            return from_future(err, info);
         }
         err = env_lost(corps);
         if (err != CORPS_OK) {

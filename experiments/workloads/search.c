@@ -200,10 +200,12 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     if (err == CORPS_OK) {
         err = measure(&desk);
     }
-    struct corps_entry extra[] = {{corps_str("total"), corps_int((int64_t)desk.total)},
-                                  {corps_str("files"), corps_int((int64_t)desk.files.count)}};
+    struct corps_entry extra[] = {
+        {corps_str("total"), corps_int((int64_t)desk.total)},
+        {corps_str("files"), corps_int((int64_t)desk.files.count)},
+        {corps_str("path"), corps_bin(desk.driver.params.path, strlen(desk.driver.params.path))}};
     if (err == CORPS_OK) {
-        err = lab_driver_result(&desk.driver, notes, extra, 2, result);
+        err = lab_driver_result(&desk.driver, notes, extra, sizeof extra / sizeof extra[0], result);
     }
     close_desk(&desk);
     return err;

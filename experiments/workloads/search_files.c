@@ -158,9 +158,10 @@ static enum corps_err run_program(struct child *child, char *const *arguments, c
 
 /* ---- where Python's library is ---- */
 
-static bool is_folder(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+static bool is_library(const char *path) {
+    char file[4200];
+    snprintf(file, sizeof file, "%.4090s/os.py", path);
+    return access(file, R_OK) == 0;
 }
 
 static bool ask_python(char *out, size_t out_bytes) {
@@ -171,7 +172,7 @@ static bool ask_python(char *out, size_t out_bytes) {
     bool known = false;
     if (run_program(&child, arguments, environ) == CORPS_OK && child.status == 0 && child.text != NULL) {
         child.text[strcspn(child.text, "\n")] = '\0';
-        known = is_folder(child.text) && snprintf(out, out_bytes, "%s", child.text) < (int)out_bytes;
+        known = is_library(child.text) && snprintf(out, out_bytes, "%s", child.text) < (int)out_bytes;
     }
     free(child.text);
     return known;
@@ -179,12 +180,14 @@ static bool ask_python(char *out, size_t out_bytes) {
 
 enum corps_err search_default_path(char *out, size_t out_bytes) {
     glob_t found;
-    bool known = ask_python(out, out_bytes);
-    if (!known && glob("/usr/lib/python3.*", GLOB_ONLYDIR, NULL, &found) == 0) {
-        known = snprintf(out, out_bytes, "%s", found.gl_pathv[0]) < (int)out_bytes;
+    bool known = false;
+    if (glob("/usr/lib/python3.*", GLOB_ONLYDIR, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && !known; i++) {
+            known = is_library(found.gl_pathv[i]) && snprintf(out, out_bytes, "%s", found.gl_pathv[i]) < (int)out_bytes;
+        }
         globfree(&found);
     }
-    return known
+    return known || ask_python(out, out_bytes)
                ? CORPS_OK
                : corps_error_set(CORPS_ERR_UNKNOWN, "found no Python standard library; choose a directory with path=");
 }

@@ -21,8 +21,9 @@ struct search_files {
 enum corps_err search_files_list(const char *root, struct search_files *files) CORPS_CHECKED;
 void search_files_finish(struct search_files *files);
 
-/* The folder of the Python standard library's sources: the interpreter CORPS_PYTHON (or python3) is asked, and without
- * one /usr/lib/python3.* is looked for. Errors: UNKNOWN. */
+/* The folder of the Python standard library's sources: the distribution's in /usr/lib, which holds nothing else and is
+ * the same on every machine of a release; without it, what the interpreter CORPS_PYTHON (or python3) says. Errors:
+ * UNKNOWN. */
 enum corps_err search_default_path(char *out, size_t out_bytes) CORPS_CHECKED;
 
 /* Runs `grep -rcaE` in the C locale and adds up its counts. Errors: SYSTEM, INVALID (grep complains: what it says),

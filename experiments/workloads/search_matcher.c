@@ -27,15 +27,16 @@ static enum corps_err compile(struct search_matcher *matcher, const char *patter
     return CORPS_OK;
 }
 
-/* Reads at most `bytes` bytes into the matcher's memory. */
+/* Reads at most `bytes` bytes into the matcher's memory. A NUL after them keeps tools content that take regexec's
+ * argument for a string, whatever its flags say. */
 static enum corps_err read_text(struct search_matcher *matcher, int fd, const char *path, size_t bytes, size_t *got) {
-    if (bytes > matcher->capacity) {
-        char *grown = realloc(matcher->text, bytes);
+    if (bytes >= matcher->capacity) {
+        char *grown = realloc(matcher->text, bytes + 1);
         if (grown == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %s (%zu bytes)", path, bytes);
         }
         matcher->text = grown;
-        matcher->capacity = bytes;
+        matcher->capacity = bytes + 1;
     }
     *got = 0;
     while (*got < bytes) {
@@ -48,6 +49,7 @@ static enum corps_err read_text(struct search_matcher *matcher, int fd, const ch
         }
         *got += n > 0 ? (size_t)n : 0;
     }
+    matcher->text[*got] = '\0';
     return CORPS_OK;
 }
 
