@@ -1,0 +1,207 @@
+#include "rendezvous.h"
+#include "stream.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Anonymous pipes, one in each direction of a link. The connector makes both and hands three of the four ends over at
+ * the rendezvous, whose connection stays open as the sign of life.
+ *
+ * Each side also keeps the read end of the pipe that it writes. It never reads there, but a pipe with a reader never
+ * raises SIGPIPE: a library must neither die of that nor change the program's signal handling. That the peer is gone
+ * shows at the rendezvous connection, and as end of file of the pipe that the peer alone writes. */
+
+enum { DEFAULT_BYTES = 256 * 1024 };
+
+struct endpoint {
+    struct corps__stream stream; /* first */
+    struct corps__rendezvous *rendezvous;
+    int buffer_bytes;
+};
+
+/* What a link has besides its descriptors. */
+struct extra {
+    struct corps__meeting *meeting;
+    int own_reader; /* read end of the pipe that we write; −1 for none */
+    int in, out;    /* ours, until the link starts; −1 then */
+};
+
+static void close_fd(int fd) {
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void destroy(struct corps__stream_link *link) {
+    struct extra *extra = link->transport_data;
+    corps__meeting_close(extra->meeting);
+    close_fd(extra->own_reader);
+    close_fd(extra->in);
+    close_fd(extra->out);
+    free(extra);
+}
+
+static struct corps__stream_link *create_link(struct endpoint *endpoint) {
+    struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
+    struct extra *extra = link != NULL ? malloc(sizeof *extra) : NULL;
+    if (extra == NULL) {
+        if (link != NULL) {
+            corps__stream_disconnect(&link->base);
+        }
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+        return NULL;
+    }
+    *extra = (struct extra){.meeting = NULL, .own_reader = -1, .in = -1, .out = -1};
+    link->transport_data = extra;
+    link->destroy = destroy;
+    return link;
+}
+
+static enum corps_err start(struct corps__stream_link *link, bool accepted) {
+    struct extra *extra = link->transport_data;
+    int in = extra->in;
+    int out = extra->out;
+    extra->in = extra->out = -1; /* the link's from now on, whatever happens */
+    return corps__stream_link_start(link, in, out, false, accepted);
+}
+
+/* ---- rendezvous: hello carries [read end for the peer, write end for the peer, that one's read end] ---- */
+
+static bool is_pipe(int fd, int access) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == access && fcntl(fd, F_GETPIPE_SZ) > 0 &&
+           fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+                               struct corps__hello *answer) {
+    (void)answer;
+    if (theirs->fd_count != 3 || !is_pipe(theirs->fds[0], O_RDONLY) || !is_pipe(theirs->fds[1], O_WRONLY) ||
+        !is_pipe(theirs->fds[2], O_RDONLY)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its pipes");
+    }
+    struct corps__stream_link *link = create_link(owner);
+    if (link == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    struct extra *extra = link->transport_data;
+    extra->in = theirs->fds[0];
+    extra->out = theirs->fds[1];
+    extra->own_reader = theirs->fds[2];
+    theirs->fd_count = 0;
+    extra->meeting = meeting;
+    corps__meeting_set_user(meeting, link);
+    return CORPS_OK;
+}
+
+static void on_met(void *owner, struct corps__meeting *meeting) {
+    (void)owner;
+    struct corps__stream_link *link = corps__meeting_user(meeting);
+    if (start(link, true) != CORPS_OK) {
+        corps__stream_disconnect(&link->base); /* the core has not heard of it yet */
+    }
+}
+
+static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+    (void)owner;
+    (void)theirs;
+    struct corps__stream_link *link = corps__meeting_user(meeting);
+    if (start(link, false) != CORPS_OK) {
+        corps__stream_link_end(link, CORPS_ERR_SYSTEM);
+    }
+    return CORPS_OK;
+}
+
+static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+    (void)owner;
+    struct corps__stream_link *link = corps__meeting_user(meeting);
+    if (link->read_fd < 0) {
+        corps__stream_link_end(link, reason); /* no pipe yet whose end of file would tell */
+    }
+    /* Otherwise the peer's end of the pipe is closed too: end of file follows what it still holds. */
+}
+
+static const struct corps__rendezvous_ops rendezvous_ops = {
+    .on_hello = on_hello, .on_met = on_met, .on_answer = on_answer, .on_closed = on_closed};
+
+/* ---- operations ---- */
+
+static enum corps_err pipe_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
+                                char address[CORPS_ADDRESS_BYTES]) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    size_t bytes = options->buffer_bytes > 0 ? options->buffer_bytes : DEFAULT_BYTES;
+    endpoint->buffer_bytes = bytes < (1 << 30) ? (int)bytes : 1 << 30;
+    enum corps_err err = corps__stream_open(&endpoint->stream, options);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->rendezvous);
+    if (err != CORPS_OK) {
+        corps__stream_close(&endpoint->stream);
+    }
+    return err;
+}
+
+static void pipe_close(struct corps_endpoint *base) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    corps__rendezvous_close(endpoint->rendezvous);
+    corps__stream_close(&endpoint->stream);
+}
+
+static enum corps_err make_pipes(const struct endpoint *endpoint, int in[2], int out[2]) {
+    if (pipe2(in, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return corps_error_system("cannot make a pipe");
+    }
+    if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0) {
+        enum corps_err err = corps_error_system("cannot make a pipe");
+        close(in[0]);
+        close(in[1]);
+        return err;
+    }
+    /* Refused beyond the user's share (pipe-user-pages-soft): then the kernel's default size must do. */
+    (void)fcntl(in[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
+    (void)fcntl(out[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
+    return CORPS_OK;
+}
+
+static enum corps_err pipe_connect(struct corps_endpoint *base, const char *address, struct corps_link **out_link) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    struct corps__stream_link *link = create_link(endpoint);
+    if (link == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    struct extra *extra = link->transport_data;
+    int in[2];
+    int out[2];
+    enum corps_err err = make_pipes(endpoint, in, out);
+    if (err == CORPS_OK) {
+        extra->in = in[0];
+        extra->out = out[1];
+        extra->own_reader = out[0];
+        struct corps__hello hello = {.fds = {out[0], in[1], in[0]}, .fd_count = 3};
+        err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &extra->meeting);
+        close(in[1]); /* the peer's alone: its end must be the end of the file */
+    }
+    if (err != CORPS_OK) {
+        corps__stream_disconnect(&link->base);
+        return err;
+    }
+    *out_link = &link->base;
+    return CORPS_OK;
+}
+
+const struct corps_transport corps_transport_pipe = {
+    .name = "pipe",
+    .summary = "anonymous pipes between Envs of one host",
+    .endpoint_bytes = sizeof(struct endpoint),
+    .open = pipe_open,
+    .close = pipe_close,
+    .connect = pipe_connect,
+    .disconnect = corps__stream_disconnect,
+    .send = corps__stream_send,
+    .poll = corps__stream_poll,
+    .release = corps__stream_release,
+    .arm = corps__stream_arm,
+};

@@ -1,0 +1,392 @@
+#include "rendezvous.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A hello on the wire: magic, number of bytes, number of descriptors, then always CORPS__HELLO_BYTES_MAX bytes. Both
+ * sides are programs of one host and build: native byte order. */
+struct wire {
+    uint32_t magic;
+    uint32_t bytes;
+    uint32_t fd_count;
+    uint8_t data[CORPS__HELLO_BYTES_MAX];
+};
+#define MAGIC 0x31565243u /* "CRV1" */
+enum { BACKLOG = 1024 };
+
+struct corps__rendezvous {
+    uv_poll_t poll;
+    uv_loop_t *loop;
+    int fd;
+    char path[sizeof((struct sockaddr_un *)0)->sun_path];
+    const struct corps__rendezvous_ops *ops;
+    void *owner;
+    struct corps__meeting *unmet; /* accepted, no hello yet: nobody's but ours */
+};
+
+struct corps__meeting {
+    uv_poll_t poll;
+    int fd;
+    struct corps__rendezvous *rendezvous;
+    void *user;
+    bool accepted, met, told;
+    struct wire in;
+    size_t in_bytes;
+    int fds[CORPS__HELLO_FDS_MAX];
+    uint32_t fd_count;
+    struct corps__meeting *next, **at; /* in `unmet` */
+};
+
+/* ---- messages with descriptors ---- */
+
+static enum corps_err send_hello(int fd, const struct corps__hello *hello) {
+    struct wire wire = {.magic = MAGIC, .bytes = hello->bytes, .fd_count = hello->fd_count};
+    memcpy(wire.data, hello->data, hello->bytes);
+    struct iovec segment = {.iov_base = &wire, .iov_len = sizeof wire};
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int) * CORPS__HELLO_FDS_MAX)];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &segment, .msg_iovlen = 1};
+    if (hello->fd_count > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * hello->fd_count);
+        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(sizeof(int) * hello->fd_count);
+        memcpy(CMSG_DATA(head), hello->fds, sizeof(int) * hello->fd_count);
+    }
+    /* The first bytes on a fresh connection: the kernel's buffer takes them whole. */
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent == (ssize_t)sizeof wire) {
+        return CORPS_OK;
+    }
+    return sent < 0 && (errno == EPIPE || errno == ECONNRESET)
+               ? corps_error_set(CORPS_ERR_CLOSED, "the peer hung up during the rendezvous")
+               : corps_error_system("cannot say hello to a peer");
+}
+
+static void close_fds(const int *fds, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
+static void take_fds(struct corps__meeting *meeting, struct msghdr *message) {
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        uint32_t count = (uint32_t)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (uint32_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
+            if (meeting->fd_count < CORPS__HELLO_FDS_MAX) {
+                meeting->fds[meeting->fd_count++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+/* OK when the hello is whole, AGAIN when more must come, CLOSED, PROTOCOL. */
+static enum corps_err receive_hello(struct corps__meeting *meeting) {
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int) * 16)];
+    } control;
+    struct iovec segment = {.iov_base = (char *)&meeting->in + meeting->in_bytes,
+                            .iov_len = sizeof meeting->in - meeting->in_bytes};
+    struct msghdr message = {
+        .msg_iov = &segment, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(meeting->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) {
+        return errno == EAGAIN || errno == EINTR ? CORPS_ERR_AGAIN : CORPS_ERR_CLOSED;
+    }
+    if (got == 0) {
+        return CORPS_ERR_CLOSED;
+    }
+    take_fds(meeting, &message);
+    meeting->in_bytes += (size_t)got;
+    if (meeting->in_bytes < sizeof meeting->in) {
+        return CORPS_ERR_AGAIN;
+    }
+    const struct wire *in = &meeting->in;
+    if (in->magic != MAGIC || in->bytes > CORPS__HELLO_BYTES_MAX || in->fd_count != meeting->fd_count) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said something at the rendezvous that is no hello");
+    }
+    return CORPS_OK;
+}
+
+static enum corps_err check_user(int fd) {
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+        return corps_error_system("cannot ask who the peer is");
+    }
+    return peer.uid == geteuid() || peer.uid == 0
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_DENIED, "user %u is not allowed here", peer.uid);
+}
+
+/* ---- meetings ---- */
+
+static void unlist(struct corps__meeting *meeting) {
+    if (meeting->at != NULL) {
+        *meeting->at = meeting->next;
+        if (meeting->next != NULL) {
+            meeting->next->at = meeting->at;
+        }
+        meeting->at = NULL;
+    }
+}
+
+static void free_meeting(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+static void end(struct corps__meeting *meeting, bool close_fd) {
+    unlist(meeting);
+    if (!meeting->met) {
+        close_fds(meeting->fds, meeting->fd_count);
+    }
+    uv_poll_stop(&meeting->poll);
+    if (close_fd) {
+        close(meeting->fd);
+    }
+    uv_close((uv_handle_t *)&meeting->poll, free_meeting);
+}
+
+void corps__meeting_close(struct corps__meeting *meeting) {
+    if (meeting != NULL) {
+        end(meeting, true);
+    }
+}
+
+int corps__meeting_take(struct corps__meeting *meeting) {
+    int fd = meeting->fd;
+    end(meeting, false);
+    return fd;
+}
+
+void *corps__meeting_user(const struct corps__meeting *meeting) {
+    return meeting->user;
+}
+
+void corps__meeting_set_user(struct corps__meeting *meeting, void *user) {
+    meeting->user = user;
+}
+
+static void closed(struct corps__meeting *meeting, enum corps_err reason) {
+    if (meeting->told) {
+        return;
+    }
+    meeting->told = true;
+    uv_poll_stop(&meeting->poll);
+    if (meeting->accepted && !meeting->met) {
+        corps__meeting_close(meeting); /* the owner has never heard of it */
+    } else {
+        meeting->rendezvous->ops->on_closed(meeting->rendezvous->owner, meeting, reason);
+    }
+}
+
+static void met(struct corps__meeting *meeting) {
+    const struct corps__rendezvous_ops *ops = meeting->rendezvous->ops;
+    void *owner = meeting->rendezvous->owner;
+    struct corps__hello theirs = {.bytes = meeting->in.bytes, .fd_count = meeting->fd_count};
+    memcpy(theirs.data, meeting->in.data, meeting->in.bytes);
+    memcpy(theirs.fds, meeting->fds, sizeof theirs.fds);
+    struct corps__hello answer = {0};
+    meeting->met = true; /* the descriptors are the owner's now */
+    unlist(meeting);
+    enum corps_err err;
+    if (meeting->accepted) {
+        err = ops->on_hello(owner, meeting, &theirs, &answer);
+        if (err == CORPS_OK && send_hello(meeting->fd, &answer) != CORPS_OK) {
+            closed(meeting, CORPS_ERR_CLOSED);
+            return;
+        }
+        if (err == CORPS_OK && ops->on_met != NULL) {
+            ops->on_met(owner, meeting);
+            return;
+        }
+    } else {
+        err = ops->on_answer(owner, meeting, &theirs);
+    }
+    if (err != CORPS_OK) {
+        close_fds(theirs.fds, theirs.fd_count);
+        corps__meeting_close(meeting);
+    }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    (void)events;
+    struct corps__meeting *meeting = poll->data;
+    if (status < 0) {
+        closed(meeting, CORPS_ERR_CLOSED);
+        return;
+    }
+    if (!meeting->met) {
+        enum corps_err err = receive_hello(meeting);
+        if (err == CORPS_OK) {
+            met(meeting);
+        } else if (err != CORPS_ERR_AGAIN) {
+            closed(meeting, err);
+        }
+        return;
+    }
+    char nothing;
+    ssize_t got = recv(meeting->fd, &nothing, 1, MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        closed(meeting, CORPS_ERR_CLOSED);
+    } else if (got > 0) {
+        closed(meeting, CORPS_ERR_PROTOCOL); /* nothing is ever said after the hellos */
+    }
+}
+
+static struct corps__meeting *watch(struct corps__rendezvous *rendezvous, int fd, bool accepted, void *user) {
+    struct corps__meeting *meeting = calloc(1, sizeof *meeting);
+    if (meeting == NULL) {
+        return NULL;
+    }
+    meeting->fd = fd;
+    meeting->rendezvous = rendezvous;
+    meeting->accepted = accepted;
+    meeting->user = user;
+    meeting->poll.data = meeting;
+    if (uv_poll_init(rendezvous->loop, &meeting->poll, fd) != 0) {
+        free(meeting);
+        return NULL;
+    }
+    uv_poll_start(&meeting->poll, UV_READABLE | UV_DISCONNECT, on_readable);
+    if (accepted) {
+        meeting->next = rendezvous->unmet;
+        meeting->at = &rendezvous->unmet;
+        if (meeting->next != NULL) {
+            meeting->next->at = &meeting->next;
+        }
+        rendezvous->unmet = meeting;
+    }
+    return meeting;
+}
+
+/* ---- listening and connecting ---- */
+
+static void on_connection(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct corps__rendezvous *rendezvous = poll->data;
+    for (;;) {
+        int fd = accept4(rendezvous->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            return; /* none left, or out of descriptors: the peer waits in the backlog */
+        }
+        if (check_user(fd) != CORPS_OK || watch(rendezvous, fd, true, NULL) == NULL) {
+            close(fd);
+        }
+    }
+}
+
+static int bind_and_listen(int fd, const struct sockaddr_un *address) {
+    mode_t old = umask(0077);
+    int failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    if (failed != 0 && errno == EADDRINUSE) {
+        /* The directory is ours alone and names are unique in it: this is a dead endpoint's. */
+        unlink(address->sun_path);
+        failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    }
+    umask(old);
+    return failed != 0 ? failed : listen(fd, BACKLOG);
+}
+
+enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *options,
+                                      const struct corps__rendezvous_ops *ops, void *owner,
+                                      char address[CORPS_ADDRESS_BYTES], struct corps__rendezvous **rendezvous) {
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    int length = snprintf(where.sun_path, sizeof where.sun_path, "%s/%s.sock", options->directory, options->name);
+    if (length < 0 || (size_t)length >= sizeof where.sun_path) {
+        return corps_error_set(CORPS_ERR_INVALID, "the path %s/%s.sock is longer than a socket's address may be (%zu)",
+                               options->directory, options->name, sizeof where.sun_path - 1);
+    }
+    struct corps__rendezvous *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for an endpoint");
+    }
+    made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made->fd < 0 || bind_and_listen(made->fd, &where) != 0 ||
+        uv_poll_init(options->loop, &made->poll, made->fd) != 0) {
+        enum corps_err err = corps_error_system("cannot listen on %s", where.sun_path);
+        if (made->fd >= 0) {
+            close(made->fd);
+        }
+        free(made);
+        return err;
+    }
+    made->loop = options->loop;
+    made->ops = ops;
+    made->owner = owner;
+    memcpy(made->path, where.sun_path, sizeof made->path);
+    made->poll.data = made;
+    uv_poll_start(&made->poll, UV_READABLE, on_connection);
+    snprintf(address, CORPS_ADDRESS_BYTES, "%s", made->path);
+    *rendezvous = made;
+    return CORPS_OK;
+}
+
+static void free_rendezvous(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
+    if (rendezvous == NULL) {
+        return;
+    }
+    while (rendezvous->unmet != NULL) {
+        corps__meeting_close(rendezvous->unmet);
+    }
+    uv_poll_stop(&rendezvous->poll);
+    close(rendezvous->fd);
+    unlink(rendezvous->path);
+    uv_close((uv_handle_t *)&rendezvous->poll, free_rendezvous);
+}
+
+enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,
+                                         const struct corps__hello *hello, void *user,
+                                         struct corps__meeting **meeting) {
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    if (address[0] != '/' || strlen(address) >= sizeof where.sun_path) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is no path of a socket", address);
+    }
+    strcpy(where.sun_path, address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return corps_error_system("cannot make a socket");
+    }
+    enum corps_err err = CORPS_OK;
+    if (connect(fd, (const struct sockaddr *)&where, sizeof where) != 0) {
+        err = errno == ECONNREFUSED || errno == ENOENT
+                  ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s", address)
+                  : corps_error_system("cannot connect to %s", address);
+    }
+    err = err == CORPS_OK ? check_user(fd) : err;
+    err = err == CORPS_OK ? send_hello(fd, hello) : err;
+    *meeting = err == CORPS_OK ? watch(rendezvous, fd, false, user) : NULL;
+    if (err == CORPS_OK && *meeting == NULL) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+    }
+    if (err != CORPS_OK) {
+        close(fd);
+    }
+    return err;
+}

@@ -1,0 +1,491 @@
+#include "stream.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    LENGTH_BYTES = 8,
+    IN_BYTES = 65536,        /* of the receive buffer */
+    OUT_BYTES = 65536,       /* of the buffer for frames held back */
+    OUT_FLUSH_BYTES = 32768, /* held back at most, before they are sent anyway */
+    FEW_LINKS = 4,           /* so many are tried one by one; more go through epoll */
+};
+
+/* ---- endpoint and links ---- */
+
+enum corps_err corps__stream_open(struct corps__stream *stream, const struct corps_endpoint_options *options) {
+    stream->frame_bytes_max = options->frame_bytes_max;
+    stream->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    return stream->epoll_fd >= 0 ? CORPS_OK : corps_error_system("cannot make an epoll descriptor");
+}
+
+void corps__stream_close(struct corps__stream *stream) {
+    close(stream->epoll_fd);
+}
+
+static struct corps__stream *stream_of(const struct corps__stream_link *link) {
+    return (struct corps__stream *)link->base.endpoint;
+}
+
+struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream) {
+    struct corps__stream_link *link = calloc(1, sizeof *link);
+    if (link != NULL) {
+        link->base.transport = stream->base.transport;
+        link->base.endpoint = &stream->base;
+        link->read_fd = link->write_fd = -1;
+        link->next = stream->links;
+        stream->links = link;
+        stream->link_count++;
+    }
+    return link;
+}
+
+enum corps_err corps__stream_link_start(struct corps__stream_link *link, int read_fd, int write_fd, bool is_socket,
+                                        bool accepted) {
+    link->read_fd = read_fd;
+    link->is_socket = is_socket;
+    link->in = malloc(IN_BYTES);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
+    enum corps_err err = CORPS_OK;
+    if (link->in == NULL) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link's buffer");
+    } else if (epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_ADD, read_fd, &event) != 0) {
+        err = corps_error_system("cannot watch a link");
+    }
+    if (err == CORPS_OK) {
+        link->news = accepted ? CORPS__IS_ACCEPTED : CORPS__IS_CONNECTED;
+        stream_of(link)->news_count++;
+    }
+    /* Last: a sender on another thread looks at this alone. */
+    __atomic_store_n(&link->write_fd, write_fd, __ATOMIC_RELEASE);
+    return err;
+}
+
+void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason) {
+    if (!link->ended) {
+        link->ended = true;
+        link->reason = reason;
+        stream_of(link)->news_count++;
+        if (link->read_fd >= 0) {
+            epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
+        }
+    }
+}
+
+static void set_blocked(struct corps__stream_link *link, bool blocked) {
+    if (atomic_exchange(&link->blocked, blocked) != blocked) {
+        if (blocked) {
+            atomic_fetch_add(&stream_of(link)->blocked_count, 1);
+        } else {
+            atomic_fetch_sub(&stream_of(link)->blocked_count, 1);
+        }
+    }
+}
+
+void corps__stream_disconnect(struct corps_link *base) {
+    struct corps__stream_link *link = (struct corps__stream_link *)base;
+    struct corps__stream *stream = stream_of(link);
+    struct corps__stream_link **at = &stream->links;
+    while (*at != link) {
+        at = &(*at)->next;
+    }
+    *at = link->next;
+    stream->link_count--;
+    stream->turn = stream->turn == link ? link->next : stream->turn;
+    stream->news_count -= (link->news != CORPS__QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
+    set_blocked(link, false);
+    if (link->destroy != NULL) {
+        link->destroy(link);
+    }
+    if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
+        close(link->write_fd);
+    }
+    if (link->read_fd >= 0) {
+        close(link->read_fd); /* leaves epoll by itself */
+    }
+    corps_block_unref(link->large);
+    free(link->in);
+    free(link->out);
+    free(link);
+}
+
+/* ---- sending ---- */
+
+/* Writes from `iov` on; true on progress, false when the kernel is full; *err says when the link is broken. */
+static ssize_t write_some(struct corps__stream_link *link, struct iovec *iov, int count, enum corps_err *err) {
+    for (;;) {
+        ssize_t done;
+        if (link->is_socket) {
+            struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+            done = sendmsg(link->write_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        } else {
+            done = writev(link->write_fd, iov, count);
+        }
+        if (done >= 0) {
+            return done;
+        }
+        if (errno == EAGAIN || errno == ENOBUFS) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            *err = CORPS_ERR_CLOSED;
+            return -1;
+        }
+    }
+}
+
+/* Everything that is to be written now, without what was written before: held-back bytes, length, segments. */
+struct gather {
+    struct iovec iov[IOV_MAX];
+    int count;
+    size_t held; /* bytes of it that are held-back frames */
+    size_t bytes;
+};
+
+static void gather_add(struct gather *gather, const void *data, size_t bytes, size_t *skip) {
+    if (*skip >= bytes) {
+        *skip -= bytes;
+        return;
+    }
+    if (gather->count < IOV_MAX) { /* what finds no place goes in the next round */
+        gather->iov[gather->count++] =
+            (struct iovec){.iov_base = (char *)(uintptr_t)data + *skip, .iov_len = bytes - *skip};
+        gather->bytes += bytes - *skip;
+    }
+    *skip = 0;
+}
+
+static void gather_all(struct gather *gather, const struct corps__stream_link *link, const struct corps_parcel *parcel,
+                       const uint64_t *length) {
+    gather->count = 0;
+    gather->bytes = 0;
+    gather->held = link->out_end - link->out_start;
+    size_t skip = 0;
+    if (gather->held > 0) {
+        gather_add(gather, link->out + link->out_start, gather->held, &skip);
+    }
+    if (parcel->segment_count == 0) {
+        return;
+    }
+    skip = link->sent;
+    gather_add(gather, length, LENGTH_BYTES, &skip);
+    for (unsigned i = 0; i < parcel->segment_count; i++) {
+        gather_add(gather, parcel->segments[i].iov_base, parcel->segments[i].iov_len, &skip);
+    }
+}
+
+static enum corps_err full(struct corps__stream_link *link) {
+    set_blocked(link, true);
+    return link->sent > 0 ? CORPS_ERR_PARTIAL : CORPS_ERR_FULL;
+}
+
+static enum corps_err write_through(struct corps__stream_link *link, const struct corps_parcel *parcel) {
+    uint64_t length = htole64(parcel->bytes);
+    size_t whole = parcel->segment_count > 0 ? LENGTH_BYTES + parcel->bytes : 0;
+    struct gather gather;
+    for (;;) {
+        gather_all(&gather, link, parcel, &length);
+        if (gather.bytes == 0) {
+            link->out_start = link->out_end = 0;
+            link->sent = 0;
+            return CORPS_OK;
+        }
+        enum corps_err err = CORPS_OK;
+        ssize_t done = write_some(link, gather.iov, gather.count, &err);
+        if (err != CORPS_OK) {
+            return err;
+        }
+        if (done == 0) {
+            return full(link);
+        }
+        size_t of_held = (size_t)done < gather.held ? (size_t)done : gather.held;
+        link->out_start += of_held;
+        link->sent += (size_t)done - of_held;
+        if (link->out_start == link->out_end && link->sent == whole) {
+            link->out_start = link->out_end = 0;
+            link->sent = 0;
+            return CORPS_OK;
+        }
+    }
+}
+
+/* Puts a small frame into the buffer; false when it does not fit. */
+static bool hold(struct corps__stream_link *link, const struct corps_parcel *parcel) {
+    if (link->sent > 0 || parcel->bytes + LENGTH_BYTES > OUT_BYTES - link->out_end) {
+        return false;
+    }
+    if (link->out == NULL) {
+        link->out = malloc(OUT_BYTES);
+        if (link->out == NULL) {
+            return false;
+        }
+    }
+    uint64_t length = htole64(parcel->bytes);
+    memcpy(link->out + link->out_end, &length, LENGTH_BYTES);
+    link->out_end += LENGTH_BYTES;
+    for (unsigned i = 0; i < parcel->segment_count; i++) {
+        if (parcel->segments[i].iov_len > 0) {
+            memcpy(link->out + link->out_end, parcel->segments[i].iov_base, parcel->segments[i].iov_len);
+            link->out_end += parcel->segments[i].iov_len;
+        }
+    }
+    return true;
+}
+
+enum corps_err corps__stream_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
+    struct corps__stream_link *link = (struct corps__stream_link *)base;
+    if (__atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) < 0) {
+        set_blocked(link, true);
+        return CORPS_ERR_FULL;
+    }
+    if ((flags & CORPS_SEND_MORE) != 0 && parcel->segment_count > 0 && hold(link, parcel)) {
+        if (link->out_end - link->out_start >= OUT_FLUSH_BYTES) {
+            static const struct corps_parcel nothing;
+            enum corps_err err = write_through(link, &nothing);
+            return err == CORPS_ERR_FULL ? CORPS_OK : err; /* taken; WRITABLE will follow for the rest */
+        }
+        return CORPS_OK;
+    }
+    return write_through(link, parcel);
+}
+
+/* ---- receiving ---- */
+
+static uint64_t length_at(const uint8_t *at) {
+    uint64_t length;
+    memcpy(&length, at, sizeof length);
+    return le64toh(length);
+}
+
+static enum corps_err give(struct corps__stream_link *link, struct corps_event *event, const uint8_t *data,
+                           size_t bytes, struct corps_block *block) {
+    event->kind = CORPS_EVENT_MESSAGE;
+    event->link = &link->base;
+    event->data = data;
+    event->bytes = bytes;
+    event->block = block;
+    return CORPS_OK;
+}
+
+/* A frame that is here already: OK with the event filled, EMPTY, or TOO_LARGE / NO_MEMORY for the link. */
+static enum corps_err parse(struct corps__stream_link *link, struct corps_event *event) {
+    if (link->large != NULL) {
+        if (link->large_bytes < link->large->bytes) {
+            return CORPS_ERR_EMPTY;
+        }
+        struct corps_block *block = link->large;
+        link->large = NULL;
+        return give(link, event, block->data, block->bytes, block);
+    }
+    size_t here = link->in_end - link->in_start;
+    if (here < LENGTH_BYTES) {
+        return CORPS_ERR_EMPTY;
+    }
+    uint64_t length = length_at(link->in + link->in_start);
+    if (length > stream_of(link)->frame_bytes_max) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer announces a frame of %llu bytes; at most %zu are allowed",
+                               (unsigned long long)length, stream_of(link)->frame_bytes_max);
+    }
+    if (length <= here - LENGTH_BYTES) {
+        link->lent = LENGTH_BYTES + (size_t)length;
+        return give(link, event, link->in + link->in_start + LENGTH_BYTES, (size_t)length, NULL);
+    }
+    if (length > IN_BYTES - LENGTH_BYTES) {
+        link->large = corps_block_create((size_t)length);
+        if (link->large == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
+                                   (unsigned long long)length);
+        }
+        link->large_bytes = here - LENGTH_BYTES;
+        memcpy(link->large->data, link->in + link->in_start + LENGTH_BYTES, link->large_bytes);
+        link->in_start = link->in_end = 0;
+    }
+    return CORPS_ERR_EMPTY;
+}
+
+/* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
+static enum corps_err fill(struct corps__stream_link *link) {
+    uint8_t *to;
+    size_t room;
+    if (link->large != NULL) {
+        to = link->large->data + link->large_bytes;
+        room = link->large->bytes - link->large_bytes;
+    } else {
+        if (link->in_start > 0) {
+            memmove(link->in, link->in + link->in_start, link->in_end - link->in_start);
+            link->in_end -= link->in_start;
+            link->in_start = 0;
+        }
+        to = link->in + link->in_end;
+        room = IN_BYTES - link->in_end;
+    }
+    ssize_t got;
+    do {
+        got = read(link->read_fd, to, room);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return errno == EAGAIN ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
+    }
+    if (got == 0) {
+        return CORPS_ERR_CLOSED;
+    }
+    *(link->large != NULL ? &link->large_bytes : &link->in_end) += (size_t)got;
+    link->drained = (size_t)got < room;
+    return CORPS_OK;
+}
+
+/* The next frame of this link: OK, or EMPTY. Faults end the link. */
+static enum corps_err next_frame(struct corps__stream_link *link, struct corps_event *event) {
+    for (;;) {
+        enum corps_err err = parse(link, event);
+        if (err == CORPS_OK) {
+            return CORPS_OK;
+        }
+        if (err != CORPS_ERR_EMPTY) {
+            corps__stream_link_end(link, err);
+            return CORPS_ERR_EMPTY;
+        }
+        if (link->drained) {
+            link->drained = false; /* the next round may read again */
+            link->ready = false;
+            return CORPS_ERR_EMPTY;
+        }
+        err = fill(link);
+        if (err == CORPS_ERR_EMPTY) {
+            link->ready = false;
+            return CORPS_ERR_EMPTY;
+        }
+        if (err != CORPS_OK) {
+            corps__stream_link_end(link, err);
+            return CORPS_ERR_EMPTY;
+        }
+    }
+}
+
+static bool take_news(struct corps__stream *stream, struct corps_event *event) {
+    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        if (link->news != CORPS__QUIET) {
+            event->kind = link->news == CORPS__IS_ACCEPTED ? CORPS_EVENT_ACCEPTED : CORPS_EVENT_CONNECTED;
+            link->news = CORPS__QUIET;
+            link->ready = true;
+        } else if (link->ended && !link->told) {
+            event->kind = CORPS_EVENT_CLOSED;
+            event->reason = link->reason;
+            link->told = true;
+        } else {
+            continue;
+        }
+        event->link = &link->base;
+        stream->news_count--;
+        return true;
+    }
+    return false;
+}
+
+static bool take_writable(struct corps__stream *stream, struct corps_event *event) {
+    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        int fd = atomic_load(&link->blocked) ? __atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) : -1;
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        if (fd >= 0 && link->news == CORPS__QUIET && poll(&room, 1, 0) == 1) {
+            set_blocked(link, false);
+            event->kind = CORPS_EVENT_WRITABLE;
+            event->link = &link->base;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_ready(struct corps__stream *stream) {
+    struct epoll_event events[64];
+    int count = epoll_wait(stream->epoll_fd, events, sizeof events / sizeof events[0], 0);
+    for (int i = 0; i < count; i++) {
+        ((struct corps__stream_link *)events[i].data.ptr)->ready = true;
+    }
+}
+
+static bool can_read(const struct corps__stream_link *link) {
+    return link->in != NULL && !link->ended && link->news == CORPS__QUIET;
+}
+
+static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
+    bool few = stream->link_count <= FEW_LINKS;
+    struct corps__stream_link *link = stream->turn != NULL ? stream->turn : stream->links;
+    for (unsigned i = 0; i < stream->link_count; i++) {
+        struct corps__stream_link *next = link->next != NULL ? link->next : stream->links;
+        if (can_read(link) && (few || link->ready) && next_frame(link, event) == CORPS_OK) {
+            stream->turn = next;
+            return true;
+        }
+        link = next;
+    }
+    return false;
+}
+
+enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_event *event) {
+    struct corps__stream *stream = (struct corps__stream *)base;
+    if (stream->news_count > 0 && take_news(stream, event)) {
+        return CORPS_OK;
+    }
+    if (atomic_load_explicit(&stream->blocked_count, memory_order_relaxed) > 0 && take_writable(stream, event)) {
+        return CORPS_OK;
+    }
+    if (take_frame(stream, event)) {
+        return CORPS_OK;
+    }
+    if (stream->link_count > FEW_LINKS) {
+        find_ready(stream);
+        if (take_frame(stream, event)) {
+            return CORPS_OK;
+        }
+    }
+    return stream->news_count > 0 && take_news(stream, event) ? CORPS_OK : CORPS_ERR_EMPTY;
+}
+
+void corps__stream_release(struct corps_endpoint *base, struct corps_event *event) {
+    (void)base;
+    if (event->kind == CORPS_EVENT_MESSAGE) {
+        struct corps__stream_link *link = (struct corps__stream_link *)event->link;
+        link->in_start += link->lent;
+        link->lent = 0;
+        if (link->in_start == link->in_end) {
+            link->in_start = link->in_end = 0;
+        }
+    }
+}
+
+enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {
+    struct corps__stream *stream = (struct corps__stream *)base;
+    bool few = stream->link_count <= FEW_LINKS;
+    *count = 0;
+    if (capacity < CORPS_ARM_FDS_MAX) {
+        return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for %u descriptors", CORPS_ARM_FDS_MAX);
+    }
+    if (stream->news_count > 0) {
+        return CORPS_ERR_AGAIN;
+    }
+    if (!few) {
+        fds[(*count)++] = (struct pollfd){.fd = stream->epoll_fd, .events = POLLIN};
+    }
+    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        bool blocked = atomic_load(&link->blocked) && link->write_fd >= 0;
+        if (*count + 2 > CORPS_ARM_FDS_MAX) {
+            return CORPS_ERR_AGAIN; /* so many full links at once: look in turn instead of sleeping */
+        }
+        if (few && can_read(link)) {
+            short events = (short)(POLLIN | (blocked && link->write_fd == link->read_fd ? POLLOUT : 0));
+            fds[(*count)++] = (struct pollfd){.fd = link->read_fd, .events = events};
+        }
+        if (blocked && !(few && can_read(link) && link->write_fd == link->read_fd)) {
+            fds[(*count)++] = (struct pollfd){.fd = link->write_fd, .events = POLLOUT};
+        }
+    }
+    return CORPS_OK;
+}

@@ -1,0 +1,82 @@
+/* What the byte-stream transports share: pipe, unix and tcp.
+ *
+ * A frame is its length (8 bytes, little-endian) and its bytes. Sending gathers straight from the caller's segments
+ * and, when the kernel takes only a part, goes on from there when the caller comes back (PARTIAL): nothing is copied
+ * aside. With SEND_MORE small frames collect in a buffer of the link and leave with one system call. Receiving reads
+ * many frames at a time into a buffer of the link and lends them from there; a frame larger than the buffer is read
+ * straight into a block of its own.
+ *
+ * A transport embeds struct corps__stream as the first member of its endpoint, makes links with
+ * corps__stream_link_create once it has descriptors, and puts the functions below into its table. Threads: as in
+ * corps/transport.h; what send and poll both touch is atomic.
+ */
+#ifndef CORPS_STREAM_H
+#define CORPS_STREAM_H
+
+#include <corps/transport.h>
+
+#include <stdbool.h>
+
+struct corps__stream_link {
+    struct corps_link base;
+    int read_fd, write_fd; /* −1 until the transport sets them; may be the same */
+    bool is_socket;        /* sendmsg without SIGPIPE; otherwise writev */
+    struct corps__stream_link *next;
+
+    /* News that poll reports before frames. Polling thread. */
+    enum { CORPS__QUIET, CORPS__IS_ACCEPTED, CORPS__IS_CONNECTED } news;
+    bool ended, told; /* no more will come; CLOSED was reported */
+    enum corps_err reason;
+
+    /* Receiving. Polling thread. */
+    uint8_t *in;
+    size_t in_start, in_end;
+    size_t lent;               /* bytes of `in` that the last event lent */
+    struct corps_block *large; /* a frame larger than `in` */
+    size_t large_bytes;        /* of it that are here */
+    bool drained;              /* the last read came back short: nothing more is there now */
+    bool ready;                /* the descriptor has or may have something */
+
+    /* Sending. Under the core's lock of the link, but for `blocked`. */
+    uint8_t *out; /* frames held back */
+    size_t out_start, out_end;
+    size_t sent;          /* bytes of the present frame (its length included) that the kernel has */
+    _Atomic bool blocked; /* send has said FULL or PARTIAL; poll reports WRITABLE */
+    void (*destroy)(struct corps__stream_link *link); /* the transport's part, before the link is freed; may be NULL */
+    void *transport_data;
+};
+
+struct corps__stream {
+    struct corps_endpoint base;
+    struct corps__stream_link *links;
+    struct corps__stream_link *turn; /* whose turn it is, for fairness */
+    unsigned link_count;
+    unsigned news_count;
+    _Atomic unsigned blocked_count;
+    int epoll_fd; /* of every link's read_fd; used when there are many */
+    size_t frame_bytes_max;
+};
+
+/* Prepares / ends the shared part of an endpoint. Errors: SYSTEM. */
+enum corps_err corps__stream_open(struct corps__stream *stream,
+                                  const struct corps_endpoint_options *options) CORPS_CHECKED;
+void corps__stream_close(struct corps__stream *stream);
+
+/* A link without descriptors: send says FULL. NULL when out of memory. Polling thread. */
+struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream);
+
+/* Gives the link its descriptors (takes them; both non-blocking) and reports it as accepted or connected. */
+enum corps_err corps__stream_link_start(struct corps__stream_link *link, int read_fd, int write_fd, bool is_socket,
+                                        bool accepted) CORPS_CHECKED;
+
+/* Reports CLOSED with this reason, after what can still be read (nothing, before the link has started). */
+void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason);
+
+/* Operations for the table. */
+void corps__stream_disconnect(struct corps_link *link);
+enum corps_err corps__stream_send(struct corps_link *link, const struct corps_parcel *parcel, unsigned flags);
+enum corps_err corps__stream_poll(struct corps_endpoint *endpoint, struct corps_event *event);
+void corps__stream_release(struct corps_endpoint *endpoint, struct corps_event *event);
+enum corps_err corps__stream_arm(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
+
+#endif

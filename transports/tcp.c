@@ -1,0 +1,381 @@
+#include "stream.h"
+#include "tcp_auth.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* TCP over IPv4 and IPv6. Addresses are "host:port" or "[host]:port", numeric. */
+
+enum { BACKLOG = 1024, PROOF_TIMEOUT_MS = 5000 };
+
+struct endpoint {
+    struct corps__stream stream; /* first */
+    uv_poll_t *listener;         /* allocated: freed by its close callback */
+    uv_loop_t *loop;
+    int fd;
+    int buffer_bytes;
+    uint8_t secret[CORPS_SECRET_BYTES];
+    struct proof *proofs; /* under way */
+};
+
+/* A connection that has not proved itself yet. */
+struct proof {
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int open_handles;
+    int fd;
+    struct endpoint *endpoint;
+    struct corps__stream_link *link; /* ours, when we connected; NULL when the peer did */
+    struct corps__auth auth;
+    bool connecting;
+    struct proof *next;
+};
+
+/* ---- addresses ---- */
+
+/* "host:port", "[host]:port" or "host" → host and port texts. */
+static enum corps_err split(const char *text, char host[128], char port[8]) {
+    const char *colon = strrchr(text, ':');
+    const char *bracket = strchr(text, ']');
+    bool v6_bare = colon != NULL && bracket == NULL && strchr(text, ':') != colon;
+    bool has_port = colon != NULL && !v6_bare && (bracket == NULL || colon > bracket);
+    size_t host_bytes = has_port ? (size_t)(colon - text) : strlen(text);
+    const char *start = text;
+    if (text[0] == '[' && bracket != NULL) {
+        start = text + 1;
+        host_bytes = (size_t)(bracket - text) - 1;
+    }
+    if (host_bytes == 0 || host_bytes >= 128 || (has_port && strlen(colon + 1) >= 8)) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is no address; write host:port or [host]:port", text);
+    }
+    memcpy(host, start, host_bytes);
+    host[host_bytes] = '\0';
+    strcpy(port, has_port ? colon + 1 : "0");
+    return CORPS_OK;
+}
+
+static enum corps_err resolve(const char *text, struct sockaddr_storage *out, socklen_t *bytes) {
+    char host[128];
+    char port[8];
+    enum corps_err err = split(text, host, port);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    /* Numeric alone: looking names up could block for seconds. */
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found;
+    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    int failed = getaddrinfo(numeric, port, &hints, &found);
+    if (failed != 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is no numeric IPv4 or IPv6 address with a port: %s", text,
+                               gai_strerror(failed));
+    }
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    *bytes = found->ai_addrlen;
+    freeaddrinfo(found);
+    return CORPS_OK;
+}
+
+static enum corps_err address_of(int fd, char address[CORPS_ADDRESS_BYTES]) {
+    struct sockaddr_storage own;
+    socklen_t bytes = sizeof own;
+    char host[128];
+    char port[8];
+    if (getsockname(fd, (struct sockaddr *)&own, &bytes) != 0 ||
+        getnameinfo((struct sockaddr *)&own, bytes, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        return corps_error_system("cannot tell the listening port");
+    }
+    snprintf(address, CORPS_ADDRESS_BYTES, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    return CORPS_OK;
+}
+
+/* ---- proving ---- */
+
+static void handle_closed(uv_handle_t *handle) {
+    struct proof *proof = handle->data;
+    if (--proof->open_handles == 0) {
+        sodium_memzero(&proof->auth, sizeof proof->auth);
+        free(proof);
+    }
+}
+
+/* Ends the proof; gives its descriptor, or closes it. */
+static int finish(struct proof *proof, bool keep_fd) {
+    struct proof **at = &proof->endpoint->proofs;
+    while (*at != proof) {
+        at = &(*at)->next;
+    }
+    *at = proof->next;
+    if (proof->link != NULL) {
+        proof->link->transport_data = NULL;
+    }
+    uv_poll_stop(&proof->poll);
+    uv_timer_stop(&proof->timer);
+    if (!keep_fd) {
+        close(proof->fd);
+    }
+    uv_close((uv_handle_t *)&proof->poll, handle_closed);
+    uv_close((uv_handle_t *)&proof->timer, handle_closed);
+    return proof->fd;
+}
+
+static void refuse(struct proof *proof, enum corps_err reason) {
+    struct corps__stream_link *link = proof->link;
+    finish(proof, false);
+    if (link != NULL) {
+        corps__stream_link_end(link, reason);
+    }
+}
+
+static void accept_peer(struct proof *proof) {
+    struct endpoint *endpoint = proof->endpoint;
+    bool accepted = proof->link == NULL;
+    struct corps__stream_link *link = accepted ? corps__stream_link_create(&endpoint->stream) : proof->link;
+    int fd = finish(proof, link != NULL);
+    if (link == NULL) {
+        return; /* out of memory: the peer sees the connection close */
+    }
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (corps__stream_link_start(link, fd, fd, true, accepted) != CORPS_OK) {
+        if (accepted) {
+            corps__stream_disconnect(&link->base);
+        } else {
+            corps__stream_link_end(link, CORPS_ERR_SYSTEM);
+        }
+    }
+}
+
+/* What is said here is small and the first thing on the connection: the kernel takes it whole. */
+static bool say(const struct proof *proof, const uint8_t *data, size_t bytes) {
+    return bytes == 0 || send(proof->fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    (void)events;
+    struct proof *proof = poll->data;
+    uint8_t in[128];
+    uint8_t out[128];
+    size_t out_bytes;
+    ssize_t got = status < 0 ? 0 : recv(proof->fd, in, corps__auth_wants(&proof->auth), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got <= 0) {
+        refuse(proof, CORPS_ERR_CLOSED);
+        return;
+    }
+    enum corps_err err = corps__auth_feed(&proof->auth, in, (size_t)got, out, &out_bytes);
+    if (err == CORPS_OK && !say(proof, out, out_bytes)) {
+        err = CORPS_ERR_CLOSED;
+    }
+    if (err != CORPS_OK) {
+        refuse(proof, err);
+    } else if (proof->auth.proved) {
+        accept_peer(proof);
+    }
+}
+
+static void on_connected(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct proof *proof = poll->data;
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    getsockopt(proof->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+    uint8_t out[128];
+    size_t out_bytes = error == 0 ? corps__auth_start(&proof->auth, proof->endpoint->secret, false, out) : 0;
+    if (error != 0 || !say(proof, out, out_bytes)) {
+        refuse(proof, CORPS_ERR_CLOSED);
+        return;
+    }
+    uv_poll_start(&proof->poll, UV_READABLE, on_readable);
+}
+
+static void on_timeout(uv_timer_t *timer) {
+    (void)corps_error_set(CORPS_ERR_DENIED, "a TCP peer did not prove itself within %d s", PROOF_TIMEOUT_MS / 1000);
+    refuse(timer->data, CORPS_ERR_DENIED);
+}
+
+static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__stream_link *link) {
+    struct proof *proof = calloc(1, sizeof *proof);
+    if (proof == NULL || uv_poll_init(endpoint->loop, &proof->poll, fd) != 0) {
+        free(proof);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a connection");
+    }
+    uv_timer_init(endpoint->loop, &proof->timer);
+    uv_update_time(endpoint->loop);
+    proof->open_handles = 2;
+    proof->poll.data = proof->timer.data = proof;
+    proof->fd = fd;
+    proof->endpoint = endpoint;
+    proof->link = link;
+    proof->next = endpoint->proofs;
+    endpoint->proofs = proof;
+    uv_timer_start(&proof->timer, on_timeout, PROOF_TIMEOUT_MS, 0);
+    if (link != NULL) {
+        link->transport_data = proof;
+        uv_poll_start(&proof->poll, UV_WRITABLE, on_connected);
+    } else {
+        uint8_t nothing[128];
+        corps__auth_start(&proof->auth, endpoint->secret, true, nothing);
+        uv_poll_start(&proof->poll, UV_READABLE, on_readable);
+    }
+    return CORPS_OK;
+}
+
+/* ---- listening and connecting ---- */
+
+static void set_buffers(const struct endpoint *endpoint, int fd) {
+    if (endpoint->buffer_bytes > 0) { /* what the kernel does not grant it cuts down: no error to report */
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &endpoint->buffer_bytes, sizeof endpoint->buffer_bytes);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &endpoint->buffer_bytes, sizeof endpoint->buffer_bytes);
+    }
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct endpoint *endpoint = poll->data;
+    for (;;) {
+        int fd = accept4(endpoint->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            return;
+        }
+        if (begin(endpoint, fd, NULL) != CORPS_OK) {
+            close(fd);
+        }
+    }
+}
+
+static enum corps_err listen_on(struct endpoint *endpoint, const char *text) {
+    struct sockaddr_storage where;
+    socklen_t bytes;
+    enum corps_err err = resolve(text, &where, &bytes);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    endpoint->fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (endpoint->fd < 0) {
+        return corps_error_system("cannot make a TCP socket");
+    }
+    int one = 1;
+    (void)setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    set_buffers(endpoint, endpoint->fd); /* accepted connections inherit them */
+    if (bind(endpoint->fd, (struct sockaddr *)&where, bytes) != 0 || listen(endpoint->fd, BACKLOG) != 0) {
+        err =
+            errno == EADDRINUSE
+                ? corps_error_set(CORPS_ERR_LIMIT, "%s is in use; choose another port, or none to get a free one", text)
+                : corps_error_system("cannot listen on %s", text);
+        close(endpoint->fd);
+    }
+    return err;
+}
+
+static void free_handle(uv_handle_t *handle) {
+    free(handle);
+}
+
+static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
+                               char address[CORPS_ADDRESS_BYTES]) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    endpoint->loop = options->loop;
+    endpoint->buffer_bytes = options->buffer_bytes < (1 << 30) ? (int)options->buffer_bytes : 1 << 30;
+    memcpy(endpoint->secret, options->secret, sizeof endpoint->secret);
+    enum corps_err err = corps__stream_open(&endpoint->stream, options);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = listen_on(endpoint, options->bind != NULL ? options->bind : "127.0.0.1");
+    if (err != CORPS_OK) {
+        corps__stream_close(&endpoint->stream);
+        return err;
+    }
+    endpoint->listener = malloc(sizeof *endpoint->listener);
+    err = address_of(endpoint->fd, address);
+    if (err != CORPS_OK || endpoint->listener == NULL ||
+        uv_poll_init(endpoint->loop, endpoint->listener, endpoint->fd) != 0) {
+        free(endpoint->listener);
+        close(endpoint->fd);
+        corps__stream_close(&endpoint->stream);
+        return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for an endpoint");
+    }
+    endpoint->listener->data = endpoint;
+    uv_poll_start(endpoint->listener, UV_READABLE, on_connection);
+    return CORPS_OK;
+}
+
+static void tcp_close(struct corps_endpoint *base) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    while (endpoint->proofs != NULL) {
+        finish(endpoint->proofs, false);
+    }
+    uv_poll_stop(endpoint->listener);
+    close(endpoint->fd);
+    uv_close((uv_handle_t *)endpoint->listener, free_handle);
+    corps__stream_close(&endpoint->stream);
+}
+
+static void destroy(struct corps__stream_link *link) {
+    if (link->transport_data != NULL) {
+        finish(link->transport_data, false); /* still connecting */
+    }
+}
+
+static enum corps_err tcp_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    struct sockaddr_storage where;
+    socklen_t bytes;
+    enum corps_err err = resolve(address, &where, &bytes);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
+    if (link == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+    }
+    link->destroy = destroy;
+    int fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0) {
+        set_buffers(endpoint, fd);
+    }
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&where, bytes) != 0 && errno != EINPROGRESS)) {
+        err = errno == ECONNREFUSED ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s", address)
+                                    : corps_error_system("cannot connect to %s", address);
+    }
+    err = err == CORPS_OK ? begin(endpoint, fd, link) : err;
+    if (err != CORPS_OK) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        corps__stream_disconnect(&link->base);
+        return err;
+    }
+    *out = &link->base;
+    return CORPS_OK;
+}
+
+const struct corps_transport corps_transport_tcp = {
+    .name = "tcp",
+    .summary = "TCP between Envs of one or several hosts; peers prove the Corps' secret",
+    .capabilities = CORPS_TRANSPORT_REMOTE,
+    .endpoint_bytes = sizeof(struct endpoint),
+    .open = tcp_open,
+    .close = tcp_close,
+    .connect = tcp_connect,
+    .disconnect = corps__stream_disconnect,
+    .send = corps__stream_send,
+    .poll = corps__stream_poll,
+    .release = corps__stream_release,
+    .arm = corps__stream_arm,
+};
