@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Every workload and every raw control, as a trial of the built corps-lab (environment CORPS_LAB): the fields, the
+checks that are made, the limits on a trial's length, and that nothing is left when a process is killed in the middle.
+
+Options choose the transport, so that the same tests run over each: workloads.py [--transport NAME] [unittest's own]."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+LAB = os.environ.get("CORPS_LAB", "")
+TRANSPORT = "unix"
+TIMEOUT_S = 120
+FIGURES = ["messages", "seconds", "p50_ns", "p99_ns", "max_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message",
+           "histogram", "size_bytes", "peak_rss_bytes"]
+SHORT = ["warmup_count=20", "min_count=100", "min_ms=5", "max_ms=2000"]
+
+
+def trial(*settings):
+    done = subprocess.run([LAB, "cell", *SHORT, *settings], capture_output=True, text=True, timeout=TIMEOUT_S)
+    try:
+        return json.loads(done.stdout), done.returncode
+    except json.JSONDecodeError as error:
+        raise AssertionError(f"{settings}: no JSON ({error}): {done.stdout!r} {done.stderr!r}") from error
+
+
+def envs_of(transport):
+    return "1" if transport == "queue" else "2"
+
+
+class Base(unittest.TestCase):
+    def good(self, *settings):
+        fields, code = trial(*settings)
+        self.assertTrue(fields["ok"], fields["error"])
+        self.assertEqual(code, 0)
+        self.assertIsNone(fields["error"])
+        self.assertIsNone(fields["stages_ns"])
+        self.assertIsInstance(fields["flags"], list)
+        for key in FIGURES:
+            self.assertIsNotNone(fields[key], key)
+        self.assertLessEqual(fields["p50_ns"], fields["p99_ns"])
+        self.assertLessEqual(fields["p99_ns"], fields["max_ns"])
+        self.assertEqual([low for low, _ in fields["histogram"]], sorted(low for low, _ in fields["histogram"]))
+        self.assertAlmostEqual(fields["messages_per_s"], fields["messages"] / fields["seconds"], delta=1)
+        return fields
+
+
+class Workloads(Base):
+    def run_workload(self, name, *settings):
+        return self.good(f"workload={name}", f"transport={TRANSPORT}", f"envs={envs_of(TRANSPORT)}", *settings)
+
+    def test_calls_and_rings(self):
+        for name in ("echo", "pipeline", "oneway", "fanout", "ring"):
+            for serializer in ("none", "msgpack"):
+                with self.subTest(workload=name, serializer=serializer):
+                    fields = self.run_workload(name, f"serializer={serializer}", "payload=bytes:64")
+                    self.assertGreaterEqual(fields["messages"], 100)
+                    self.assertEqual(fields["size_bytes"], 64)
+                    counted = sum(count for _, count in fields["histogram"])
+                    self.assertEqual(counted, fields["messages"] // (8 if name == "fanout" else 1))
+
+    def test_payloads(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as document:
+            json.dump({"a": [1, 2.5, None, True, "ü"], "b": {"c": -3}}, document)
+            document.flush()
+            for payload in ("bytes:0", "bytes:1", "bytes:100000", "ints:50", "record", "records:5", "tree",
+                            f"file:{document.name}"):
+                with self.subTest(payload=payload):
+                    self.run_workload("echo", "serializer=msgpack", f"payload={payload}")
+
+    def test_small_bytes_without_room_for_a_number(self):
+        for name in ("echo", "oneway", "ring"):
+            with self.subTest(workload=name):
+                self.run_workload(name, "serializer=none", "payload=bytes:3")
+
+    def test_the_seed_decides_the_content(self):
+        sizes = {self.run_workload("echo", "payload=records:5", f"seed={seed}")["size_bytes"] for seed in (1, 1, 2)}
+        self.assertEqual(len(sizes), 2)
+
+    def test_a_ring_of_one_and_of_many(self):
+        for concs in (1, 2, 33):
+            with self.subTest(concs=concs):
+                fields = self.run_workload("ring", f"concs={concs}")
+                self.assertEqual(fields["messages"] % concs, 0)
+
+    def test_max_ms_ends_a_trial(self):
+        fields = self.run_workload("echo", "gap_us=20000", "warmup_count=1", "min_count=100000", "max_ms=200")
+        self.assertLess(fields["messages"], 100000)
+        self.assertIn("short", fields["flags"])
+
+    def test_search_agrees_with_grep(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"plain": b"import a\nno\nimport b\n", "no newline": b"x\nimport c", "empty": b"", "lines": b"\n\n",
+                     "binary": b"\x00import d\x00\n\xff\xfeimport e\n", ".hidden": b"import f\n",
+                     "sub/deep/file": b"reimport\r\nimport\r\n"}
+            for name, content in files.items():
+                path = os.path.join(folder, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb") as file:
+                    file.write(content)
+            os.symlink("plain", os.path.join(folder, "link"))
+            for pattern, total in (("import", 8), ("^import", 5), ("(a|b)$", 2), ("nothing at all", 0)):
+                with self.subTest(pattern=pattern):
+                    fields = self.run_workload("search", f"path={folder}", f"pattern={pattern}")
+                    self.assertEqual((fields["total"], fields["files"]), (total, 7))
+
+
+class Discarding(Base):
+    def test_null_is_timed_and_declared_unverified(self):
+        fields = self.good("workload=oneway", "transport=null", "serializer=msgpack")
+        self.assertIn("unverified", fields["flags"])
+
+
+class Raw(Base):
+    def test_every_control(self):
+        for name in ("futex", "pipe", "unix", "tcp", "mqueue"):
+            for payload in ("bytes:8", "bytes:64", "bytes:4096"):
+                with self.subTest(control=name, payload=payload):
+                    fields = self.good(f"transport=raw:{name}", "serializer=none", "wake=block", "placement=same",
+                                       f"payload={payload}")
+                    self.assertEqual(sum(count for _, count in fields["histogram"]), fields["messages"])
+                    self.assertGreaterEqual(fields["messages"], 100)
+
+    def test_spinning(self):
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest("spinning needs two processors, and one is allowed here")
+        for name in ("cacheline", "pipe", "unix", "tcp", "mqueue"):
+            with self.subTest(control=name):
+                self.good(f"transport=raw:{name}", "serializer=none", "wake=spin", "placement=cross")
+
+
+def descendants(pid):
+    found = []
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        children = []
+    for child in children:
+        found += [child, *descendants(child)]
+    return found
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(condition):
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+class Killed(Base):
+    """A gap of 20 ms before each message keeps the trial going until the kill."""
+
+    def start(self, wanted, *settings):
+        process = subprocess.Popen([LAB, "cell", "gap_us=20000", "min_ms=30000", "max_ms=30000", *settings],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertTrue(eventually(lambda: len(descendants(process.pid)) >= wanted))
+        time.sleep(0.5)  # into the trial itself; earlier is a failed boot, which fails as well
+        return process, descendants(process.pid)
+
+    def check_failed(self, process, children):
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+        fields = json.loads(output)
+        self.assertFalse(fields["ok"])
+        self.assertIn("signal 9", fields["error"])
+        self.assertNotIn("\n", fields["error"])
+        self.assertNotEqual(process.returncode, 0)
+        for key in FIGURES:
+            if key != "size_bytes":  # known beforehand for some payloads
+                self.assertIsNone(fields[key], f"{key}: a failed trial is a null, never a fast one")
+        self.assertTrue(eventually(lambda: not any(alive(child) for child in children)))
+
+    def test_an_env_that_is_killed_fails_the_trial(self):
+        if TRANSPORT == "queue":
+            self.skipTest("transport queue has one Env, which is the driver's")
+        for name in ("echo", "pipeline", "oneway", "fanout", "ring"):
+            for victim in (0, -1):
+                with self.subTest(workload=name, victim=victim):
+                    process, children = self.start(2, f"workload={name}", f"transport={TRANSPORT}")
+                    os.kill(children[victim], signal.SIGKILL)
+                    self.check_failed(process, children)
+
+    def test_a_killed_program_leaves_nothing(self):
+        process, children = self.start(1, "workload=echo", f"transport={TRANSPORT}", f"envs={envs_of(TRANSPORT)}")
+        process.kill()
+        self.assertTrue(eventually(lambda: not any(alive(child) for child in children)))
+
+    def test_raw_peers(self):
+        for name in ("futex", "pipe", "mqueue"):
+            settings = (f"transport=raw:{name}", "serializer=none", "wake=block", "placement=same")
+            with self.subTest(control=name):
+                process, children = self.start(1, *settings)
+                os.kill(children[0], signal.SIGKILL)
+                self.check_failed(process, children)
+                process, children = self.start(1, *settings)
+                process.kill()
+                self.assertTrue(eventually(lambda left=children: not any(alive(child) for child in left)))
+
+
+if __name__ == "__main__":
+    if not LAB:
+        sys.exit("set CORPS_LAB to the built corps-lab")
+    if "--transport" in sys.argv:
+        at = sys.argv.index("--transport")
+        TRANSPORT = sys.argv[at + 1]
+        del sys.argv[at:at + 2]
+    unittest.main(verbosity=2)  # says why a test is skipped
