@@ -109,9 +109,9 @@ static int processor_for(const cpu_set_t *allowed, const char *placement, int si
         return -1;
     }
     int wanted = strcmp(placement, "cross") == 0 ? side : 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (CPU_ISSET(cpu, allowed) && wanted-- == 0) {
-            return cpu;
+            return (int)cpu;
         }
     }
     return -1;
@@ -124,7 +124,7 @@ static bool place(struct raw_channel *channel, const cpu_set_t *allowed, const c
     if (cpu < 0) {
         return true;
     }
-    CPU_SET(cpu, &one);
+    CPU_SET((size_t)cpu, &one);
     return sched_setaffinity(0, sizeof one, &one) == 0 || raw_fail(channel, "sched_setaffinity");
 }
 
