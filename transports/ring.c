@@ -1,0 +1,157 @@
+#include "ring.h"
+
+/* The header word: length in the low 32 bits, kind in 4, position mark in 28. */
+static uint64_t mark_of(uint64_t position) {
+    return position / CORPS__RING_LINE & 0x0fffffff;
+}
+
+static uint64_t word_of(uint64_t position, size_t bytes, enum corps__record kind) {
+    return (uint64_t)bytes | (uint64_t)kind << 32 | mark_of(position) << 36;
+}
+
+static _Atomic uint64_t *word_at(const struct corps__ring *ring, uint64_t position) {
+    return (_Atomic uint64_t *)(ring->data + (position & (ring->bytes - 1)));
+}
+
+static uint64_t record_bytes(size_t bytes) {
+    return (CORPS__RING_WORD + (uint64_t)bytes + CORPS__RING_LINE - 1) & ~(uint64_t)(CORPS__RING_LINE - 1);
+}
+
+void corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes) {
+    *ring = (struct corps__ring){.shared = memory, .data = (uint8_t *)memory + CORPS__RING_HEAD_BYTES, .bytes = bytes};
+}
+
+/* ---- producer ---- */
+
+/* Is there room for `bytes` more, and for the word after them that commit clears? */
+static enum corps_err make_room(struct corps__ring *ring, uint64_t bytes) {
+    if (ring->position + bytes + CORPS__RING_LINE - ring->known <= ring->bytes) {
+        return CORPS_OK;
+    }
+    /* Acquire: what the consumer read comes before we overwrite it. Pairs with the store in corps__ring_release. */
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    if (head < ring->known || head > ring->position || head % CORPS__RING_LINE != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that it has read what was never written");
+    }
+    ring->known = head;
+    return ring->position + bytes + CORPS__RING_LINE - head <= ring->bytes ? CORPS_OK : CORPS_ERR_FULL;
+}
+
+enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void **memory) {
+    uint64_t wanted = record_bytes(bytes);
+    uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
+    uint64_t padding = wanted > to_end ? to_end : 0;
+    enum corps_err err = make_room(ring, padding + wanted);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    ring->padding = padding;
+    ring->reserved = wanted;
+    *memory = ring->data + ((ring->position + padding) & (ring->bytes - 1)) + CORPS__RING_WORD;
+    return CORPS_OK;
+}
+
+void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__record kind) {
+    uint64_t start = ring->position;
+    uint64_t record = start + ring->padding;
+    uint64_t next = record + record_bytes(bytes);
+    /* Cleared before the commit: once the consumer sees this record it will look there. */
+    atomic_store_explicit(word_at(ring, next), 0, memory_order_relaxed);
+    if (ring->padding > 0) {
+        /* Not visible before the padding is: the consumer has not passed that yet. */
+        atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_relaxed);
+        atomic_store_explicit(word_at(ring, start),
+                              word_of(start, (size_t)ring->padding - CORPS__RING_WORD, CORPS__RECORD_PAD),
+                              memory_order_release);
+    } else {
+        /* Release: content and cleared word come first. Pairs with the acquire load in corps__ring_peek. */
+        atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_release);
+    }
+    ring->position = next;
+    ring->reserved = ring->padding = 0;
+}
+
+bool corps__ring_consumer_sleeps(struct corps__ring *ring) {
+    /* The commit comes before we look at `asleep`; pairs with the fence in corps__ring_arm. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) != 0 &&
+           atomic_exchange(&ring->shared->asleep, 0) != 0;
+}
+
+static void ask_for_bell(struct corps__ring *ring) {
+    atomic_store_explicit(&ring->shared->wants_space, 1, memory_order_relaxed);
+    /* Comes before we look at `head` again; pairs with the fence in corps__ring_release. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void corps__ring_want_space(struct corps__ring *ring) {
+    atomic_store_explicit(&ring->wanted_at, ring->position, memory_order_relaxed);
+    ask_for_bell(ring);
+}
+
+/* A head that makes no sense counts as room: the next send finds it broken and says so. */
+static bool room_now(struct corps__ring *ring) {
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_relaxed);
+    uint64_t position = atomic_load_explicit(&ring->wanted_at, memory_order_relaxed);
+    return position - head <= ring->bytes / 2 - CORPS__RING_LINE || position - head > ring->bytes;
+}
+
+bool corps__ring_has_room(struct corps__ring *ring) {
+    if (room_now(ring)) {
+        return true;
+    }
+    ask_for_bell(ring);
+    return room_now(ring);
+}
+
+/* ---- consumer ---- */
+
+enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, size_t *bytes,
+                                enum corps__record *kind) {
+    for (;;) {
+        uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_acquire);
+        if (word == 0) {
+            return CORPS_ERR_EMPTY;
+        }
+        size_t length = (size_t)(word & UINT32_MAX);
+        uint64_t what = word >> 32 & 0xf;
+        uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
+        if (word >> 36 != mark_of(ring->position) || what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD ||
+            record_bytes(length) > to_end) {
+            return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
+        }
+        if (what != CORPS__RECORD_PAD) {
+            *data = ring->data + (ring->position & (ring->bytes - 1)) + CORPS__RING_WORD;
+            *bytes = length;
+            *kind = (enum corps__record)what;
+            return CORPS_OK;
+        }
+        ring->position += record_bytes(length);
+    }
+}
+
+bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
+    ring->position += record_bytes(bytes);
+    if (ring->position - ring->known < ring->bytes / 8) {
+        return false;
+    }
+    ring->known = ring->position;
+    atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release); /* pairs with make_room */
+    /* The head comes before we look at `wants_space`; pairs with the fence in corps__ring_want_space. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&ring->shared->wants_space, memory_order_relaxed) != 0 &&
+           atomic_exchange(&ring->shared->wants_space, 0) != 0;
+}
+
+bool corps__ring_arm(struct corps__ring *ring) {
+    atomic_store_explicit(&ring->shared->asleep, 1, memory_order_relaxed);
+    /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(word_at(ring, ring->position), memory_order_relaxed) == 0;
+}
+
+void corps__ring_disarm(struct corps__ring *ring) {
+    if (atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&ring->shared->asleep, 0, memory_order_relaxed);
+    }
+}

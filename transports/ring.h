@@ -1,0 +1,89 @@
+/* A ring of records in shared memory: one producer, one consumer, in two processes that do not trust each other's
+ * writes.
+ *
+ * Records start on 64-byte lines. The first 8 bytes of a record are its header word: 0 means "not committed"; otherwise
+ * length, kind and a mark that tells the position. The consumer looks at one word only, the header of the next record;
+ * there is no shared tail. Before the producer commits a record it clears the header word after it, so that what an
+ * earlier lap left there is never taken for a record. Records do not wrap: a padding record fills up the end. The
+ * consumer publishes how far it is (head) an eighth of the ring at a time, and the producer keeps a copy of it: so the
+ * two share no line per message but the message's own.
+ *
+ * Sleeping: a side that is going to sleep sets its flag (asleep: consumer, wants_space: producer) and looks once more;
+ * the other side looks at the flag after what it did and rings a bell if it is set. Between the two steps each side has
+ * a full fence: it is Dekker's pattern, and at least one of the two sees the other.
+ *
+ * Everything read from shared memory is checked: a bad word or head is PROTOCOL, never a crash.
+ */
+#ifndef CORPS_RING_H
+#define CORPS_RING_H
+
+#include <corps/error.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CORPS__RING_LINE = 64, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
+
+enum corps__record { CORPS__RECORD_WHOLE = 1, CORPS__RECORD_FIRST = 2, CORPS__RECORD_MORE = 3, CORPS__RECORD_PAD = 4 };
+
+/* The shared head of a ring, one page; its data follow. Written by the side that the comment names. */
+struct corps__ring_shared {
+    _Alignas(128) _Atomic uint64_t head;        /* consumer: bytes released, ever */
+    _Alignas(128) _Atomic uint32_t asleep;      /* consumer sets, producer clears */
+    _Alignas(128) _Atomic uint32_t wants_space; /* producer sets, consumer clears */
+};
+
+/* One side's private view. */
+struct corps__ring {
+    struct corps__ring_shared *shared;
+    uint8_t *data;
+    uint64_t bytes;    /* of data, a power of two */
+    uint64_t position; /* producer: where the next record starts; consumer: where it is read */
+    uint64_t known;    /* producer: the head as last seen; consumer: the head as last published */
+    uint64_t reserved; /* producer: bytes of the record that is being written, its padding included; 0 for none */
+    uint64_t padding;
+    _Atomic uint64_t wanted_at; /* producer: `position` when it last wanted space, for whoever waits on its behalf */
+};
+
+/* The largest payload of one record; what is larger goes in several. */
+static inline size_t corps__ring_record_max(const struct corps__ring *ring) {
+    return ring->bytes / 4 - CORPS__RING_LINE;
+}
+
+/* A view of `memory` (CORPS__RING_HEAD_BYTES + bytes, zeroed, 128-aligned). */
+void corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes);
+
+/* ---- producer ---- */
+
+/* Memory for a record of `bytes` ≤ corps__ring_record_max; written in place, then committed. Errors: FULL, PROTOCOL. */
+enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void **memory) CORPS_CHECKED;
+
+/* Makes the reserved record visible with its first `bytes`. */
+void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__record kind);
+
+/* Must the consumer be woken? Asked after commits; true at most once per sleep. */
+bool corps__ring_consumer_sleeps(struct corps__ring *ring);
+
+/* Before waiting for room: says that space is wanted. Reserve once more afterwards. */
+void corps__ring_want_space(struct corps__ring *ring);
+
+/* Is there room again for the largest record, after want_space? If not, asks for the bell anew. Any thread of the
+ * producer's process, also while the producer writes. */
+bool corps__ring_has_room(struct corps__ring *ring);
+
+/* ---- consumer ---- */
+
+/* The next record, lent until released. Skips padding. Errors: EMPTY, PROTOCOL. */
+enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, size_t *bytes,
+                                enum corps__record *kind) CORPS_CHECKED;
+
+/* Ends the record that peek gave. True when the producer waits for room and must be woken. */
+bool corps__ring_release(struct corps__ring *ring, size_t bytes);
+
+/* "I am going to sleep": true when the ring is empty still. */
+bool corps__ring_arm(struct corps__ring *ring);
+void corps__ring_disarm(struct corps__ring *ring);
+
+#endif

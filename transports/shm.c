@@ -1,0 +1,625 @@
+#include "rendezvous.h"
+#include "ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Shared memory: a memfd with two rings per link, handed over at the rendezvous, which stays as the sign of life. An
+ * endpoint has one bell, an eventfd that its peers hold too: rung for a message when it sleeps, or for room when it
+ * waits for that. Nothing has a name, so nothing stays behind. The memfd is sealed against shrinking, so that a peer
+ * cannot make us fault. */
+
+enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, TOTAL_BYTES = 8 };
+#define BYTES_MAX ((uint64_t)1 << 30)
+
+struct endpoint {
+    struct corps_endpoint base;
+    struct corps__rendezvous *rendezvous;
+    struct link *links, *turn;
+    unsigned link_count;
+    unsigned news_count;
+    _Atomic unsigned blocked_count;
+    int bell;
+    bool armed;
+    const struct pollfd *armed_fds; /* arm's, to see afterwards whether the bell was rung */
+    uint64_t ring_bytes;
+    size_t frame_bytes_max;
+};
+
+struct link {
+    struct corps_link base;
+    struct link *next;
+    struct corps__meeting *meeting;
+    void *memory; /* both rings; NULL until the peers have met */
+    size_t memory_bytes;
+    struct corps__ring in, out;
+    int peer_bell; /* −1 until met */
+    enum { QUIET, IS_ACCEPTED, IS_CONNECTED } news;
+    _Atomic bool started; /* senders may use `out` */
+    bool gone;            /* the peer has ended; what is in the ring is still read */
+    bool ended, told;
+    enum corps_err reason;
+    struct corps_block *large; /* a frame of several records */
+    size_t large_bytes;
+    size_t lent;
+    bool is_lent;
+
+    /* Sending, under the core's lock of the link. */
+    size_t sent; /* bytes of the present frame that are in the ring */
+    bool under_way;
+    bool bell_owed;
+    _Atomic bool blocked;
+};
+
+static struct endpoint *endpoint_of(const struct link *link) {
+    return (struct endpoint *)link->base.endpoint;
+}
+
+static void ring_bell(int bell) {
+    uint64_t one = 1;
+    /* EAGAIN: the counter is full, so the peer is being woken already. A dead peer's bell takes the ring too. */
+    (void)!write(bell, &one, sizeof one);
+}
+
+/* ---- links ---- */
+
+static struct link *create_link(struct endpoint *endpoint) {
+    struct link *link = calloc(1, sizeof *link);
+    if (link == NULL) {
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+        return NULL;
+    }
+    link->base.transport = endpoint->base.transport;
+    link->base.endpoint = &endpoint->base;
+    link->peer_bell = -1;
+    link->next = endpoint->links;
+    endpoint->links = link;
+    endpoint->link_count++;
+    return link;
+}
+
+static void set_blocked(struct link *link, bool blocked) {
+    if (atomic_exchange(&link->blocked, blocked) != blocked) {
+        if (blocked) {
+            atomic_fetch_add(&endpoint_of(link)->blocked_count, 1);
+        } else {
+            atomic_fetch_sub(&endpoint_of(link)->blocked_count, 1);
+        }
+    }
+}
+
+static void end_link(struct link *link, enum corps_err reason) {
+    if (!link->ended) {
+        link->ended = true;
+        link->reason = reason;
+        endpoint_of(link)->news_count++;
+    }
+}
+
+static void shm_disconnect(struct corps_link *base) {
+    struct link *link = (struct link *)base;
+    struct endpoint *endpoint = endpoint_of(link);
+    struct link **at = &endpoint->links;
+    while (*at != link) {
+        at = &(*at)->next;
+    }
+    *at = link->next;
+    endpoint->link_count--;
+    endpoint->turn = endpoint->turn == link ? link->next : endpoint->turn;
+    endpoint->news_count -= (link->news != QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
+    set_blocked(link, false);
+    corps__meeting_close(link->meeting);
+    if (link->peer_bell >= 0) {
+        close(link->peer_bell);
+    }
+    if (link->memory != NULL) {
+        munmap(link->memory, link->memory_bytes);
+    }
+    corps_block_unref(link->large);
+    free(link);
+}
+
+/* ---- memory ---- */
+
+static size_t memory_bytes_of(uint64_t ring_bytes) {
+    return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes);
+}
+
+static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
+    int made = memfd_create("corps", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (made < 0) {
+        return corps_error_system("cannot make shared memory");
+    }
+    if (ftruncate(made, (off_t)memory_bytes_of(ring_bytes)) != 0 ||
+        fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", memory_bytes_of(ring_bytes));
+        close(made);
+        return err;
+    }
+    *fd = made;
+    return CORPS_OK;
+}
+
+/* Maps both rings; the first one is the connector's out. */
+static enum corps_err map_memory(struct link *link, int fd, uint64_t ring_bytes, bool connector) {
+    size_t bytes = memory_bytes_of(ring_bytes);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        return corps_error_system("cannot map shared memory");
+    }
+    link->memory = memory;
+    link->memory_bytes = bytes;
+    corps__ring_init(connector ? &link->out : &link->in, memory, ring_bytes);
+    corps__ring_init(connector ? &link->in : &link->out, (char *)memory + bytes / 2, ring_bytes);
+    return CORPS_OK;
+}
+
+/* Is this memory what a connector must bring? */
+static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    bool good = ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 &&
+                seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+                st.st_size == (off_t)memory_bytes_of(ring_bytes);
+    return good ? CORPS_OK
+                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
+}
+
+/* ---- rendezvous: the connector's hello carries the ring size, memfd and bell; the answer the other bell ---- */
+
+static void start(struct link *link, bool accepted) {
+    link->news = accepted ? IS_ACCEPTED : IS_CONNECTED;
+    endpoint_of(link)->news_count++;
+    atomic_store_explicit(&link->started, true, memory_order_release);
+}
+
+static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+                               struct corps__hello *answer) {
+    struct endpoint *endpoint = owner;
+    uint64_t ring_bytes;
+    if (theirs->fd_count != 2 || theirs->bytes != sizeof ring_bytes) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its shared memory");
+    }
+    memcpy(&ring_bytes, theirs->data, sizeof ring_bytes);
+    enum corps_err err = check_memory(theirs->fds[0], ring_bytes);
+    struct link *link = err == CORPS_OK ? create_link(endpoint) : NULL;
+    if (link == NULL) {
+        return err != CORPS_OK ? err : CORPS_ERR_NO_MEMORY;
+    }
+    err = map_memory(link, theirs->fds[0], ring_bytes, false);
+    if (err != CORPS_OK) {
+        shm_disconnect(&link->base);
+        return err;
+    }
+    link->peer_bell = theirs->fds[1];
+    theirs->fds[1] = -1;
+    close(theirs->fds[0]);
+    theirs->fds[0] = -1;
+    link->meeting = meeting;
+    corps__meeting_set_user(meeting, link);
+    answer->fds[0] = endpoint->bell;
+    answer->fd_count = 1;
+    start(link, true);
+    return CORPS_OK;
+}
+
+static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+    (void)owner;
+    struct link *link = corps__meeting_user(meeting);
+    if (theirs->fd_count != 1) {
+        link->meeting = NULL; /* closed by our error */
+        end_link(link, CORPS_ERR_PROTOCOL);
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its bell");
+    }
+    link->peer_bell = theirs->fds[0];
+    start(link, false);
+    return CORPS_OK;
+}
+
+static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+    (void)owner;
+    struct link *link = corps__meeting_user(meeting);
+    link->gone = true;
+    link->reason = reason;
+    if (!atomic_load(&link->started)) {
+        end_link(link, reason);
+    }
+}
+
+static const struct corps__rendezvous_ops rendezvous_ops = {
+    .on_hello = on_hello, .on_answer = on_answer, .on_closed = on_closed};
+
+/* ---- endpoint ---- */
+
+static uint64_t ring_bytes_for(size_t wanted) {
+    uint64_t bytes = BYTES_MIN;
+    wanted = wanted > 0 ? wanted : DEFAULT_BYTES;
+    while (bytes < wanted && bytes < BYTES_MAX) {
+        bytes *= 2;
+    }
+    return bytes;
+}
+
+static enum corps_err shm_open_endpoint(struct corps_endpoint *base, const struct corps_endpoint_options *options,
+                                        char address[CORPS_ADDRESS_BYTES]) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    endpoint->ring_bytes = ring_bytes_for(options->buffer_bytes);
+    endpoint->frame_bytes_max = options->frame_bytes_max;
+    endpoint->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (endpoint->bell < 0) {
+        return corps_error_system("cannot make an eventfd");
+    }
+    enum corps_err err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->rendezvous);
+    if (err != CORPS_OK) {
+        close(endpoint->bell);
+    }
+    return err;
+}
+
+static void shm_close(struct corps_endpoint *base) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    corps__rendezvous_close(endpoint->rendezvous);
+    close(endpoint->bell);
+}
+
+static enum corps_err shm_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    struct link *link = create_link(endpoint);
+    if (link == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    int fd = -1;
+    enum corps_err err = make_memory(endpoint->ring_bytes, &fd);
+    if (err == CORPS_OK) {
+        err = map_memory(link, fd, endpoint->ring_bytes, true);
+    }
+    if (err == CORPS_OK) {
+        struct corps__hello hello = {.bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->bell}, .fd_count = 2};
+        memcpy(hello.data, &endpoint->ring_bytes, sizeof endpoint->ring_bytes);
+        err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &link->meeting);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (err != CORPS_OK) {
+        shm_disconnect(&link->base);
+        return err;
+    }
+    *out = &link->base;
+    return CORPS_OK;
+}
+
+/* ---- sending ---- */
+
+/* Copies `bytes` of the parcel from `from` on. */
+static void copy_out(const struct corps_parcel *parcel, size_t from, uint8_t *to, size_t bytes) {
+    for (unsigned i = 0; bytes > 0 && i < parcel->segment_count; i++) {
+        size_t length = parcel->segments[i].iov_len;
+        if (from >= length) {
+            from -= length;
+            continue;
+        }
+        size_t part = length - from < bytes ? length - from : bytes;
+        memcpy(to, (const uint8_t *)parcel->segments[i].iov_base + from, part);
+        to += part;
+        bytes -= part;
+        from = 0;
+    }
+}
+
+/* Memory for a record; when there is none, says that room is wanted and looks once more. */
+static enum corps_err reserve(struct link *link, size_t bytes, void **memory) {
+    enum corps_err err = corps__ring_reserve(&link->out, bytes, memory);
+    if (err == CORPS_ERR_FULL) {
+        set_blocked(link, true);
+        corps__ring_want_space(&link->out);
+        err = corps__ring_reserve(&link->out, bytes, memory);
+        if (err == CORPS_OK) {
+            set_blocked(link, false);
+        }
+    }
+    return err;
+}
+
+static void wake_peer(struct link *link, unsigned flags) {
+    if ((flags & CORPS_SEND_MORE) != 0) {
+        link->bell_owed = true;
+        return;
+    }
+    link->bell_owed = false;
+    if (corps__ring_consumer_sleeps(&link->out)) {
+        ring_bell(link->peer_bell);
+    }
+}
+
+/* A frame of several records: the first one announces the whole length. */
+static enum corps_err send_large(struct link *link, const struct corps_parcel *parcel, unsigned flags) {
+    size_t chunk_max = link->out.bytes / 8;
+    while (link->sent < parcel->bytes || !link->under_way) {
+        size_t extra = link->under_way ? 0 : TOTAL_BYTES;
+        size_t part = parcel->bytes - link->sent < chunk_max ? parcel->bytes - link->sent : chunk_max;
+        void *memory;
+        enum corps_err err = reserve(link, part + extra, &memory);
+        if (err != CORPS_OK) {
+            wake_peer(link, 0); /* it must read to make room */
+            return err == CORPS_ERR_FULL && link->under_way ? CORPS_ERR_PARTIAL : err;
+        }
+        if (!link->under_way) {
+            uint64_t total = parcel->bytes;
+            memcpy(memory, &total, sizeof total);
+        }
+        copy_out(parcel, link->sent, (uint8_t *)memory + extra, part);
+        corps__ring_commit(&link->out, part + extra, link->under_way ? CORPS__RECORD_MORE : CORPS__RECORD_FIRST);
+        link->under_way = true;
+        link->sent += part;
+        wake_peer(link, flags);
+    }
+    link->under_way = false;
+    link->sent = 0;
+    return CORPS_OK;
+}
+
+static enum corps_err shm_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
+    struct link *link = (struct link *)base;
+    if (!atomic_load_explicit(&link->started, memory_order_acquire)) {
+        set_blocked(link, true);
+        return CORPS_ERR_FULL;
+    }
+    if (parcel->segment_count == 0) {
+        if (link->bell_owed) {
+            wake_peer(link, 0);
+        }
+        return CORPS_OK;
+    }
+    if (parcel->bytes > corps__ring_record_max(&link->out)) {
+        return send_large(link, parcel, flags);
+    }
+    void *memory;
+    enum corps_err err = reserve(link, parcel->bytes, &memory);
+    if (err != CORPS_OK) {
+        if (link->bell_owed) {
+            wake_peer(link, 0);
+        }
+        return err;
+    }
+    copy_out(parcel, 0, memory, parcel->bytes);
+    corps__ring_commit(&link->out, parcel->bytes, CORPS__RECORD_WHOLE);
+    wake_peer(link, flags);
+    return CORPS_OK;
+}
+
+static enum corps_err shm_loan(struct corps_link *base, size_t bytes, void **memory) {
+    struct link *link = (struct link *)base;
+    if (!atomic_load_explicit(&link->started, memory_order_acquire)) {
+        set_blocked(link, true);
+        return CORPS_ERR_FULL;
+    }
+    if (bytes > corps__ring_record_max(&link->out) || link->under_way) {
+        return CORPS_ERR_UNSUPPORTED;
+    }
+    return reserve(link, bytes, memory);
+}
+
+static enum corps_err shm_commit(struct corps_link *base, size_t bytes) {
+    struct link *link = (struct link *)base;
+    if (bytes > 0) { /* otherwise the reservation is simply forgotten */
+        corps__ring_commit(&link->out, bytes, CORPS__RECORD_WHOLE);
+        wake_peer(link, 0);
+    }
+    return CORPS_OK;
+}
+
+/* ---- receiving ---- */
+
+static void release_record(struct link *link, size_t bytes) {
+    if (corps__ring_release(&link->in, bytes)) {
+        ring_bell(link->peer_bell);
+    }
+}
+
+/* A record of a large frame. OK when the frame is whole, EMPTY when more must come. */
+static enum corps_err gather(struct link *link, const uint8_t *data, size_t bytes, enum corps__record kind) {
+    size_t skip = 0;
+    if (kind == CORPS__RECORD_FIRST) {
+        uint64_t total;
+        if (link->large != NULL || bytes < TOTAL_BYTES) {
+            return corps_error_set(CORPS_ERR_PROTOCOL, "a peer began a frame within a frame");
+        }
+        memcpy(&total, data, sizeof total);
+        if (total > endpoint_of(link)->frame_bytes_max) {
+            return corps_error_set(CORPS_ERR_TOO_LARGE,
+                                   "a peer announces a frame of %llu bytes; at most %zu are allowed",
+                                   (unsigned long long)total, endpoint_of(link)->frame_bytes_max);
+        }
+        link->large = corps_block_create((size_t)total);
+        link->large_bytes = 0;
+        skip = TOTAL_BYTES;
+    }
+    if (link->large == NULL || bytes - skip > link->large->bytes - link->large_bytes) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer sent more of a frame than it had announced");
+    }
+    memcpy(link->large->data + link->large_bytes, data + skip, bytes - skip);
+    link->large_bytes += bytes - skip;
+    return link->large_bytes == link->large->bytes ? CORPS_OK : CORPS_ERR_EMPTY;
+}
+
+static enum corps_err next_frame(struct link *link, struct corps_event *event) {
+    for (;;) {
+        const uint8_t *data;
+        size_t bytes;
+        enum corps__record kind;
+        enum corps_err err = corps__ring_peek(&link->in, &data, &bytes, &kind);
+        if (err != CORPS_OK) {
+            return err;
+        }
+        event->kind = CORPS_EVENT_MESSAGE;
+        event->link = &link->base;
+        if (kind == CORPS__RECORD_WHOLE) {
+            event->data = data;
+            event->bytes = bytes;
+            link->lent = bytes;
+            link->is_lent = true;
+            return CORPS_OK;
+        }
+        err = gather(link, data, bytes, kind);
+        if (err != CORPS_OK && err != CORPS_ERR_EMPTY) {
+            return err;
+        }
+        release_record(link, bytes);
+        if (err == CORPS_OK) {
+            event->block = link->large;
+            event->data = link->large->data;
+            event->bytes = link->large->bytes;
+            link->large = NULL;
+            return CORPS_OK;
+        }
+    }
+}
+
+static bool take_news(struct endpoint *endpoint, struct corps_event *event) {
+    for (struct link *link = endpoint->links; link != NULL; link = link->next) {
+        if (link->news != QUIET) {
+            event->kind = link->news == IS_ACCEPTED ? CORPS_EVENT_ACCEPTED : CORPS_EVENT_CONNECTED;
+            link->news = QUIET;
+        } else if (link->ended && !link->told) {
+            event->kind = CORPS_EVENT_CLOSED;
+            event->reason = link->reason;
+            link->told = true;
+        } else {
+            continue;
+        }
+        event->link = &link->base;
+        endpoint->news_count--;
+        return true;
+    }
+    return false;
+}
+
+static bool take_writable(struct endpoint *endpoint, struct corps_event *event) {
+    for (struct link *link = endpoint->links; link != NULL; link = link->next) {
+        if (!atomic_load(&link->blocked) || !atomic_load(&link->started) || link->news != QUIET) {
+            continue;
+        }
+        /* `known` and `position` are the sender's, which does not send while it is blocked: the flag hands them over.
+         */
+        if (link->gone || corps__ring_has_room(&link->out)) {
+            set_blocked(link, false);
+            event->kind = CORPS_EVENT_WRITABLE;
+            event->link = &link->base;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_frame(struct endpoint *endpoint, struct corps_event *event) {
+    struct link *link = endpoint->turn != NULL ? endpoint->turn : endpoint->links;
+    for (unsigned i = 0; i < endpoint->link_count; i++) {
+        struct link *next = link->next != NULL ? link->next : endpoint->links;
+        if (link->news == QUIET && !link->ended && link->memory != NULL) {
+            bool gone = link->gone; /* looked at first: nothing more can come after it */
+            enum corps_err err = next_frame(link, event);
+            if (err == CORPS_OK) {
+                endpoint->turn = next;
+                return true;
+            }
+            if (err != CORPS_ERR_EMPTY) {
+                end_link(link, err);
+            } else if (gone) {
+                end_link(link, link->reason);
+            }
+        }
+        link = next;
+    }
+    return false;
+}
+
+static void disarm(struct endpoint *endpoint) {
+    endpoint->armed = false;
+    for (struct link *link = endpoint->links; link != NULL; link = link->next) {
+        if (link->memory != NULL) {
+            corps__ring_disarm(&link->in);
+        }
+    }
+    if (endpoint->armed_fds != NULL && endpoint->armed_fds->revents != 0) {
+        uint64_t rung;
+        (void)!read(endpoint->bell, &rung, sizeof rung);
+    }
+    endpoint->armed_fds = NULL;
+}
+
+static enum corps_err shm_poll(struct corps_endpoint *base, struct corps_event *event) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    if (endpoint->armed) {
+        disarm(endpoint);
+    }
+    if (endpoint->news_count > 0 && take_news(endpoint, event)) {
+        return CORPS_OK;
+    }
+    if (atomic_load_explicit(&endpoint->blocked_count, memory_order_relaxed) > 0 && take_writable(endpoint, event)) {
+        return CORPS_OK;
+    }
+    if (take_frame(endpoint, event)) {
+        return CORPS_OK;
+    }
+    return endpoint->news_count > 0 && take_news(endpoint, event) ? CORPS_OK : CORPS_ERR_EMPTY;
+}
+
+static void shm_release(struct corps_endpoint *base, struct corps_event *event) {
+    (void)base;
+    struct link *link = event->kind == CORPS_EVENT_MESSAGE ? (struct link *)event->link : NULL;
+    if (link != NULL && link->is_lent) {
+        link->is_lent = false;
+        release_record(link, link->lent);
+    }
+}
+
+static enum corps_err shm_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {
+    struct endpoint *endpoint = (struct endpoint *)base;
+    *count = 0;
+    if (capacity < 1) {
+        return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for a descriptor");
+    }
+    endpoint->armed = true;
+    bool idle = endpoint->news_count == 0;
+    for (struct link *link = endpoint->links; link != NULL; link = link->next) {
+        if (link->memory == NULL || link->ended) {
+            continue;
+        }
+        idle = corps__ring_arm(&link->in) && !link->gone && idle;
+        /* Room that came since the last poll: its bell may have been rung before anybody listened. */
+        if (atomic_load(&link->blocked) && atomic_load(&link->started)) {
+            idle = !corps__ring_has_room(&link->out) && idle;
+        }
+    }
+    if (!idle) {
+        return CORPS_ERR_AGAIN;
+    }
+    fds[0] = (struct pollfd){.fd = endpoint->bell, .events = POLLIN};
+    endpoint->armed_fds = fds;
+    *count = 1;
+    return CORPS_OK;
+}
+
+const struct corps_transport corps_transport_shm = {
+    .name = "shm",
+    .summary = "rings in shared memory between Envs of one host",
+    .capabilities = CORPS_TRANSPORT_LOAN,
+    .endpoint_bytes = sizeof(struct endpoint),
+    .open = shm_open_endpoint,
+    .close = shm_close,
+    .connect = shm_connect,
+    .disconnect = shm_disconnect,
+    .send = shm_send,
+    .loan = shm_loan,
+    .commit = shm_commit,
+    .poll = shm_poll,
+    .release = shm_release,
+    .arm = shm_arm,
+};
