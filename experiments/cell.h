@@ -1,0 +1,58 @@
+/* Cells as text: the table of keys, and what the command line, matrices and results files need of it beyond lab.h.
+ *
+ * Threads: any; nothing here has state.
+ */
+#ifndef CELL_H
+#define CELL_H
+
+#include "lab.h"
+
+enum {
+    LAB_ERROR_BYTES = 256,       /* as in lab.h */
+    LAB_CELL_VALUE_BYTES = 1024, /* longest value, with its NUL */
+    LAB_CELL_KEY_BYTES = 4096,   /* longest text of lab_cell_key */
+};
+
+/* One key. `axis`: it tells cells apart; the others only say how long a trial lasts. */
+struct lab_cell_field {
+    const char *name;
+    const char *fallback; /* default, as text for people */
+    const char *summary;
+    bool axis;
+};
+
+/* The i-th key, NULL past the end. */
+const struct lab_cell_field *lab_cell_field_at(unsigned index);
+
+/* The value of a key as text that lab_cell_set takes back. False when there is no such key. */
+bool lab_cell_get(const struct lab_cell *cell, const char *key, char out[LAB_CELL_VALUE_BYTES]);
+
+/* Sets a key from "key=value". */
+bool lab_cell_set_pair(struct lab_cell *cell, const char *pair, char error[LAB_ERROR_BYTES]);
+
+/* Are all axes the same? Then it is the same cell, however long its trials last. */
+bool lab_cell_same(const struct lab_cell *a, const struct lab_cell *b);
+
+bool lab_cell_is_raw(const struct lab_cell *cell);
+
+/* For people: the axes that differ from the default, in one short line. */
+void lab_cell_describe(const struct lab_cell *cell, char *out, size_t out_bytes);
+
+/* How long the trial lasts, as an object. New reference. */
+json_t *lab_cell_length_json(const struct lab_cell *cell);
+
+/* Reads what lab_cell_json wrote. False with one line when a key or value is unknown to this program. */
+bool lab_cell_from_json(struct lab_cell *cell, const json_t *object, char error[LAB_ERROR_BYTES]);
+
+/* The line of a trial: kind, cell and every field of `fields`, which is taken. run is "cell", block and order are 0
+ * until lab_line_place says otherwise. New reference. */
+json_t *lab_line(const struct lab_cell *cell, json_t *fields);
+void lab_line_place(json_t *line, const char *run, const char *family, unsigned block, unsigned order);
+
+/* One line of JSON with its newline, malloc'd; NULL when out of memory. */
+char *lab_line_text(const json_t *line);
+
+/* Now, as "2025-01-31T12:00:00Z". */
+void lab_time_text(char out[32]);
+
+#endif

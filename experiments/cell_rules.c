@@ -1,0 +1,147 @@
+#include "cell.h"
+
+#include <corps/transport.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Defaults that depend on other keys, and combinations that cannot be. A zero or empty field is one that nobody set. */
+
+static bool is(const char *text, const char *word) {
+    return strcmp(text, word) == 0;
+}
+
+bool lab_cell_is_raw(const struct lab_cell *cell) {
+    return strncmp(cell->transport, "raw:", 4) == 0;
+}
+
+static bool is_intra(const struct lab_cell *cell) {
+    const struct corps_transport *transport = lab_cell_is_raw(cell) ? NULL : corps_transport_find(cell->transport);
+    return transport != NULL && (transport->capabilities & CORPS_TRANSPORT_INTRA) != 0;
+}
+
+void lab_cell_init(struct lab_cell *cell) {
+    *cell = (struct lab_cell){
+        .workload = "echo",
+        .transport = "shm",
+        .payload = "bytes:64",
+        .placement = "unpinned",
+        .lang = "c",
+        .warmup_count = 50,
+        .min_count = 600,
+        .min_ms = 40,
+        .max_ms = 250,
+        .seed = 1,
+    };
+}
+
+void lab_cell_finish(struct lab_cell *cell) {
+    bool raw = lab_cell_is_raw(cell);
+    bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
+    if (cell->serializer[0] == '\0') {
+        strcpy(cell->serializer, raw ? "none" : "msgpack");
+    }
+    if (cell->wake[0] == '\0') {
+        /* Raw controls do not adapt; the cache line has nothing to sleep on. */
+        strcpy(cell->wake, !raw ? "adaptive" : is(cell->transport, "raw:cacheline") ? "spin" : "block");
+    }
+    if (cell->window == 0) {
+        cell->window = is(cell->workload, "pipeline") ? 16 : 1;
+    }
+    if (cell->envs == 0) {
+        cell->envs = is_intra(cell) ? 1 : 2;
+    }
+    if (cell->concs == 0) {
+        cell->concs = several ? 8 : 1;
+    }
+    if (!is(cell->workload, "search")) {
+        /* Nothing reads them: cells that differ here alone are the same cell. */
+        cell->path[0] = '\0';
+        cell->pattern[0] = '\0';
+    } else if (cell->pattern[0] == '\0') {
+        strcpy(cell->pattern, "import");
+    }
+}
+
+static unsigned processors(void) {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : 1;
+}
+
+static const char *placement_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    unsigned have = processors();
+    /* Inside one Env the two threads that talk are what spins. */
+    unsigned spinners = cell->envs > 1 ? cell->envs : 2;
+    if (is(cell->wake, "spin") && is(cell->placement, "same")) {
+        return "infeasible: spinning on the same processor keeps the other side from running; choose wake=block";
+    }
+    if (is(cell->wake, "spin") && spinners > have) {
+        snprintf(why, LAB_ERROR_BYTES,
+                 "infeasible: %u spinning sides need %u processors, and %u may be used; choose "
+                 "wake=block",
+                 spinners, spinners, have);
+        return why;
+    }
+    if (is(cell->placement, "cross") && have < 2) {
+        return "infeasible: placement=cross needs two processors, and one may be used; choose placement=same";
+    }
+    return NULL;
+}
+
+static const char *raw_rule(const struct lab_cell *cell) {
+    if (!is(cell->serializer, "none")) {
+        return "raw controls serialize nothing; choose serializer=none";
+    }
+    if (!is(cell->workload, "echo")) {
+        return "raw controls do nothing but workload=echo";
+    }
+    if (strncmp(cell->payload, "bytes:", 6) != 0) {
+        return "raw controls carry payload bytes:N alone";
+    }
+    if (is(cell->wake, "adaptive")) {
+        return "raw controls do not adapt; choose wake=block or wake=spin";
+    }
+    if (is(cell->transport, "raw:cacheline") && !is(cell->wake, "spin")) {
+        return "raw:cacheline has nothing to sleep on; choose wake=spin, or raw:futex";
+    }
+    if (is(cell->transport, "raw:futex") && is(cell->wake, "spin")) {
+        return "raw:futex is there to sleep on; choose wake=block, or raw:cacheline";
+    }
+    return cell->envs != 2 ? "raw controls are two processes; choose envs=2" : NULL;
+}
+
+static const char *payload_rule(const struct lab_cell *cell) {
+    bool python_payload = is(cell->payload, "ast") || strncmp(cell->payload, "py:", 3) == 0;
+    bool plain = is(cell->serializer, "none") || is(cell->serializer, "msgpack");
+    if (python_payload && plain) {
+        return "a payload of Python objects needs serializer pickle, dill or cloudpickle";
+    }
+    if (is(cell->serializer, "none") && strncmp(cell->payload, "bytes:", 6) != 0) {
+        return "serializer none carries bytes alone; choose payload=bytes:N, or another serializer";
+    }
+    return NULL;
+}
+
+const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    if (is(cell->lang, "python")) {
+        return "not yet: Python Workers come with the Python package; choose lang=c";
+    }
+    if (cell->min_ms > cell->max_ms) {
+        snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
+        return why;
+    }
+    const char *rule = lab_cell_is_raw(cell) ? raw_rule(cell) : payload_rule(cell);
+    if (rule == NULL && is_intra(cell) && cell->envs > 1) {
+        snprintf(why, LAB_ERROR_BYTES, "transport %s stays within one Env; choose envs=1", cell->transport);
+        return why;
+    }
+    if (rule == NULL) {
+        rule = placement_rule(cell, why);
+    }
+    const struct lab_workload *workload = lab_workload_find(cell->workload);
+    if (rule == NULL && !lab_cell_is_raw(cell) && workload != NULL && workload->impossible != NULL) {
+        rule = workload->impossible(cell, why);
+    }
+    return rule;
+}

@@ -1,0 +1,81 @@
+#include "plan.h"
+
+#include "cell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The controls of a family: raw ping-pongs that bound what its transports can reach at its wake policies and
+ * placements. */
+
+bool lab_family_add(struct lab_family *family, const struct lab_cell *cell) {
+    struct lab_cell *grown = reallocarray(family->cells, family->count + 1, sizeof *family->cells);
+    if (grown == NULL) {
+        return false;
+    }
+    family->cells = grown;
+    grown[family->count++] = *cell;
+    return true;
+}
+
+static bool has(const struct lab_family *family, const struct lab_cell *cell) {
+    for (size_t i = 0; i < family->count; i++) {
+        if (lab_cell_same(&family->cells[i], cell)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds a raw control of 64 bytes, unless it is there already or this machine cannot run it. `like` says how long the
+ * trial lasts. */
+static bool add_raw(struct lab_family *family, const char *transport, const char *wake, const char *placement,
+                    const struct lab_cell *like) {
+    struct lab_cell cell;
+    char why[LAB_ERROR_BYTES];
+    const char *const pairs[][2] = {{"transport", transport}, {"wake", wake}, {"placement", placement}};
+    lab_cell_init(&cell);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (!lab_cell_set(&cell, pairs[i][0], pairs[i][1], why)) {
+            return true; /* this build has no such control */
+        }
+    }
+    cell.warmup_count = like->warmup_count;
+    cell.min_count = like->min_count;
+    cell.min_ms = like->min_ms;
+    cell.max_ms = like->max_ms;
+    lab_cell_finish(&cell);
+    return lab_cell_impossible(&cell, why) != NULL || has(family, &cell) || lab_family_add(family, &cell);
+}
+
+/* The raw control of the same mechanism. Shared memory and queues are bounded by a cache line when they spin and by a
+ * futex when they sleep. */
+static const char *twin_of(const struct lab_cell *cell, bool spin, char out[32]) {
+    static const char *const twins[] = {"pipe", "unix", "tcp", "mqueue"};
+    for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++) {
+        if (strcmp(twins[i], cell->transport) == 0) {
+            strcat(strcpy(out, "raw:"), twins[i]);
+            return out;
+        }
+    }
+    return strcpy(out, spin ? "raw:cacheline" : "raw:futex");
+}
+
+bool lab_family_add_controls(struct lab_family *family) {
+    size_t own_count = family->own_count;
+    struct lab_cell first = family->cells[0];
+    struct lab_cell duplicate = first;
+    strcpy(duplicate.arm, "aa");
+    bool ok = lab_family_add(family, &duplicate) && add_raw(family, "raw:cacheline", "spin", "cross", &first) &&
+              add_raw(family, "raw:pipe", "block", "same", &first) &&
+              add_raw(family, "raw:pipe", "block", "cross", &first);
+    for (size_t i = 0; ok && i < own_count; i++) {
+        struct lab_cell cell = family->cells[i]; /* the array may move */
+        bool spin = strcmp(cell.wake, "spin") == 0;
+        char twin[32];
+        if (!lab_cell_is_raw(&cell)) {
+            ok = add_raw(family, twin_of(&cell, spin, twin), spin ? "spin" : "block", cell.placement, &cell);
+        }
+    }
+    return ok;
+}

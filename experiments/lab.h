@@ -1,0 +1,116 @@
+/* The laboratory's inner interface: what the parts of corps-lab share. See docs and method for the meaning of fields.
+ *
+ *   cell.c      one combination: parsing key=value, defaults, names of keys, what is impossible and why
+ *   matrix.c    YAML matrix → list of cells        run.c      blocks of trials in fresh processes
+ *   trial.c     performs one cell in this process   report.c   hands over to the Python programs
+ *   workloads/  one file each, over corps.h alone   payloads.c what is sent
+ *   raw/        bare ping-pongs without the core    histogram.c log-linear histogram
+ *
+ * Threads: corps-lab is single-threaded except inside libcorps and inside raw/ trials.
+ */
+#ifndef LAB_H
+#define LAB_H
+
+#include <corps.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
+
+/* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
+struct lab_cell {
+    char workload[32];    /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
+    char transport[32];   /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue (shm) */
+    char serializer[32];  /* "none" for raw cells (msgpack) */
+    char payload[256];    /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
+    char wake[16];        /* block | spin | adaptive (adaptive) */
+    char placement[16];   /* same | cross | unpinned (unpinned) */
+    char lang[16];        /* c; python comes later (c) */
+    unsigned window;      /* requests in flight (1; pipeline 16) */
+    unsigned envs;        /* Envs of the Corps (2; queue 1) */
+    unsigned concs;       /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
+    unsigned gap_us;      /* idle gap before each send (0) */
+    char arm[16];         /* "" or "aa": the duplicate of another cell for the A/A control ("") */
+    char path[1024];      /* search: directory (the Python standard library) */
+    char pattern[256];    /* search: POSIX extended regular expression as grep -E takes it ("import") */
+    /* how long a trial lasts */
+    unsigned warmup_count;    /* messages before timing (50) */
+    unsigned min_count;       /* at least this many timed messages (600) … */
+    unsigned min_ms;          /* … and this long (40) */
+    unsigned max_ms;          /* but no longer than this, whatever min_count says (250) */
+    uint64_t seed;            /* of payload contents (1) */
+};
+
+/* A cell with every default that does not depend on another key; see lab_cell_finish. */
+void lab_cell_init(struct lab_cell *cell);
+
+/* Sets one key from text. Errors (one line in `error`): unknown key or value, with the ones that exist. */
+bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, char error[256]);
+
+/* Fills the defaults that depend on other keys, after all keys are set. */
+void lab_cell_finish(struct lab_cell *cell);
+
+/* Why this combination cannot be run ("spin on the same core is infeasible: …"), or NULL. Static or in `why`. */
+const char *lab_cell_impossible(const struct lab_cell *cell, char why[256]);
+
+/* The method's cell object: every axis above, and size_bytes. New reference. size_bytes is 0 until a trial fills it
+ * for payloads whose size only encoding tells; for bytes:N it is N. */
+json_t *lab_cell_json(const struct lab_cell *cell);
+
+/* A stable text that identifies the cell for resume: the sorted key=value list of the axes. */
+void lab_cell_key(const struct lab_cell *cell, char *out, size_t out_bytes);
+
+/* ---- Histogram: log-linear, 3 significant digits up to 2^40 ns (source of the idea: HdrHistogram) ---- */
+struct lab_histogram;
+struct lab_histogram *lab_histogram_create(void);
+void lab_histogram_destroy(struct lab_histogram *histogram);
+void lab_histogram_record(struct lab_histogram *histogram, uint64_t value_ns);
+uint64_t lab_histogram_count(const struct lab_histogram *histogram);
+uint64_t lab_histogram_quantile(const struct lab_histogram *histogram, double quantile); /* 0 … 1 */
+uint64_t lab_histogram_max(const struct lab_histogram *histogram);
+/* [[lower bound of bucket in ns, count], …] for buckets with a count. New reference. */
+json_t *lab_histogram_json(const struct lab_histogram *histogram);
+
+/* ---- Trials ---- */
+
+/* Performs one trial of `cell` in this process (which becomes the Corps' creator) and returns the trial's fields: ok,
+ * error, messages, seconds, p50_ns, p99_ns, max_ns, messages_per_s, bytes_per_s, cpu_ns_per_message, histogram,
+ * stages_ns (null), flags, payload size as "size_bytes", peak_rss_bytes, voluntary/involuntary switches per message,
+ * bytes_on_wire_per_message where known. Never NULL: a failure is ok=false with its reason. New reference. */
+json_t *lab_trial(const struct lab_cell *cell);
+
+/* A raw control (transport raw:*), same fields. */
+json_t *lab_raw_trial(const struct lab_cell *cell);
+
+/* ---- Workloads ---- */
+
+/* What a workload's driver reports after its timed section; filled in the Env where the driver Conc lives and sent to
+ * the program as a value (map), see workloads/common.h. */
+struct lab_workload {
+    const char *name;
+    const char *summary;
+    const struct corps_class *const *classes; /* NULL-terminated; registered with corps_start */
+    /* Why the workload cannot run in this cell, or NULL. */
+    const char *(*impossible)(const struct lab_cell *cell, char why[256]);
+    /* Runs the trial on a ready Corps; writes a map value with the measured fields into *box. */
+    enum corps_err (*run)(struct corps *corps, const struct lab_cell *cell, struct corps_box **box);
+};
+const struct lab_workload *lab_workload_find(const char *name);
+const struct lab_workload *lab_workload_at(unsigned index); /* NULL past the end */
+
+/* All classes of all workloads, NULL-terminated, for corps_start. Lent for ever. */
+const struct corps_class *const *lab_classes(void);
+
+/* Names of payload families with a one-line summary each, for `list`; NULL past the end. */
+const char *lab_payload_family_at(unsigned index, const char **summary);
+
+/* Checks a payload text without building it; one line in `error`. */
+bool lab_payload_check(const char *payload, char error[256]);
+
+/* The raw controls' names ("raw:pipe") and summaries; NULL past the end. */
+const char *lab_raw_at(unsigned index, const char **summary);
+
+#endif

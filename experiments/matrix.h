@@ -1,0 +1,69 @@
+/* A matrix file: which cells an experiment has. See docs/results-format.md for the file's form.
+ *
+ * A matrix has families; a family's axes are multiplied. The first axis varies fastest: cells that differ in it alone
+ * are neighbours (a *group*), and a plan keeps a group together, so that they are compared within minutes of each
+ * other.
+ *
+ * Lifecycle: load → use → finish (also after an error).
+ */
+#ifndef MATRIX_H
+#define MATRIX_H
+
+#include "lab.h"
+
+enum {
+    LAB_MATRIX_ERROR_BYTES = 640,
+    LAB_NAME_BYTES = 64,
+    LAB_MATRIX_CELLS_MAX = 20000, /* of one family */
+};
+
+struct lab_matrix_family {
+    char name[LAB_NAME_BYTES];
+    struct lab_cell *cells; /* finished; possible or not */
+    size_t count;
+    size_t group; /* number of cells in a group */
+};
+
+struct lab_matrix {
+    char name[LAB_NAME_BYTES];
+    char about[256];
+    unsigned blocks; /* 0 = the file does not say */
+    bool controls;   /* raw controls and the A/A duplicate in every block */
+    struct lab_matrix_family *families;
+    size_t family_count;
+};
+
+/* Reads a file. False with one line "file:line:column: …" in `error`. */
+bool lab_matrix_load(struct lab_matrix *matrix, const char *path, char error[LAB_MATRIX_ERROR_BYTES]);
+void lab_matrix_finish(struct lab_matrix *matrix);
+
+/* ---- between matrix.c (the file as a whole) and family.c (one family's axes) ---- */
+
+struct fy_node;
+struct lab_reader {
+    const char *path;
+    char *error;          /* LAB_MATRIX_ERROR_BYTES */
+    struct lab_cell base; /* trial and defaults so far */
+    unsigned include_depth;
+};
+
+/* Writes "path:line:column: text" for a scalar node (NULL: for the whole file) and returns false. */
+bool lab_reader_fail(struct lab_reader *reader, struct fy_node *at, const char *format, ...) CORPS_PRINTF(3, 4);
+
+/* The text of a scalar; NULL after an error, which is put at `key` when `node` is no scalar. */
+const char *lab_reader_text(struct lab_reader *reader, struct fy_node *key, struct fy_node *node);
+
+/* Calls `each` for the pairs of a map, until it returns false. `key` is where an error is put if `map` is no map. */
+bool lab_reader_each(struct lab_reader *reader, struct fy_node *key, struct fy_node *map,
+                     bool (*each)(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg),
+                     void *arg);
+
+/* Sets keys of a cell from a map: `trial` (lengths only) or `defaults` (axes only). */
+bool lab_reader_keys(struct lab_reader *reader, struct fy_node *key, struct fy_node *map, bool axes,
+                     struct lab_cell *cell);
+
+/* Reads one entry of `families`. `key` is the word `families`. */
+bool lab_reader_family(struct lab_reader *reader, struct fy_node *key, struct fy_node *node,
+                       struct lab_matrix_family *family);
+
+#endif
