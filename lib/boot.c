@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "dir.h"
+#include "place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +89,7 @@ enum corps_err corps__table_decode(const struct corps_value *table, struct corps
     return CORPS_OK;
 }
 
-/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args] ---- */
+/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors] ---- */
 
 static enum corps_err send_boot(const struct corps *corps, unsigned env, const char *front,
                                 const struct corps_value *front_args, int fd) {
@@ -96,6 +97,8 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const c
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
     }
+    uint8_t processors[CORPS__ALLOWED_BYTES];
+    corps__place_allowed(processors);
     struct corps_value settings;
     enum corps_err err = corps__settings_encode(&corps->settings, box, &settings);
     struct corps_value items[] = {
@@ -107,6 +110,7 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const c
         corps_bin(corps->secret, sizeof corps->secret),
         front != NULL ? corps_str(front) : corps_nil(),
         front_args != NULL ? *front_args : corps_nil(),
+        corps_bin(processors, sizeof processors),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -136,6 +140,10 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     *env = (uint32_t)corps__record_int(record, 2, 0);
     corps__record_text(record, 4, corps->directory, sizeof corps->directory);
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    const struct corps_value *processors = corps_value_item(record, 8);
+    if (processors != NULL && processors->kind == CORPS_BIN) {
+        corps__place_allow(processors->bin, processors->count);
+    }
     err = corps__dir_join(corps->directory, &corps->lock_fd);
     if (err != CORPS_OK) {
         free(corps->envs);
@@ -148,17 +156,18 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
 
 /* ---- starting a process ---- */
 
-/* The environment with CORPS_BOOT_FD=3 in front of the caller's. Freed by free. */
-static char **boot_environment(void) {
+/* The environment with what boot needs in front of the caller's. Freed by free; `module` is used until then. */
+static char **boot_environment(char *module) {
     size_t count = 0;
     while (environ[count] != NULL) {
         count++;
     }
-    char **made = malloc((count + 2) * sizeof *made);
+    char **made = malloc((count + 3) * sizeof *made);
     if (made != NULL) {
         static char variable[] = CORPS__BOOT_VARIABLE "=3";
         made[0] = variable;
-        memcpy(made + 1, environ, (count + 1) * sizeof *made);
+        made[1] = module;
+        memcpy(made + 2, environ, (count + 1) * sizeof *made);
     }
     return made;
 }
@@ -191,7 +200,9 @@ static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, int
     memcpy(tag, corps->settings.tag, sizeof tag);
     char name[] = "corps-env";
     char *argv[] = {name, tag, number, NULL}; /* what ps shows */
-    char **environment = boot_environment();
+    char module[sizeof corps->settings.module + 16];
+    snprintf(module, sizeof module, "CORPS_MODULE=%s", corps->settings.module);
+    char **environment = boot_environment(module);
     if (environment == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to start an Env");
     }

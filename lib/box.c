@@ -173,6 +173,9 @@ static enum corps_err copy_bytes(struct corps_box *box, const struct corps_value
 /* Arrays and maps alike: a map is an array of twice as many values. */
 static enum corps_err copy_items(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
                                  unsigned depth) {
+    if (depth >= CORPS_VALUE_DEPTH_MAX) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "a value is nested deeper than %u levels", CORPS_VALUE_DEPTH_MAX);
+    }
     size_t count = value->kind == CORPS_MAP ? value->count * 2 : value->count;
     struct corps_value *items = corps_box_alloc(box, count * sizeof *items);
     if (items == NULL) {
@@ -191,9 +194,6 @@ static enum corps_err copy_items(struct corps_box *box, const struct corps_value
 
 static enum corps_err copy(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
                            unsigned depth) {
-    if (depth > CORPS_VALUE_DEPTH_MAX) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "a value is nested deeper than %u levels", CORPS_VALUE_DEPTH_MAX);
-    }
     switch (value->kind) {
     case CORPS_STR:
     case CORPS_BIN:

@@ -148,7 +148,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
 }
 
 static enum corps_err call_remote(const struct call *call, struct corps_future *future) {
-    struct corps__route *route;
+    struct corps__route *route = NULL;
     enum corps_err err = route_for(call, &route);
     if (err != CORPS_OK) {
         return err;

@@ -1,6 +1,9 @@
+#include "refuse.h"
+
 #include <corps/serializer.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,4 +82,24 @@ enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void
     }
     encoding->buffers[encoding->buffer_count++] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
     return CORPS_OK;
+}
+
+/* ---- refusals ---- */
+
+enum { KEY_TEXT_BYTES = 64 }; /* how much of a key goes into a path */
+
+enum corps_err corps__refused_at(const struct corps_value *container, size_t index) {
+    char inner[384]; /* the outermost steps and the reason's beginning matter most */
+    snprintf(inner, sizeof inner, "%s", corps_error_detail());
+    const char *colon = inner[0] == '[' || inner[0] == '.' ? "" : ": ";
+    if (container->kind != CORPS_MAP) {
+        return corps_error_set(CORPS_ERR_REFUSED, "[%zu]%s%s", index, colon, inner);
+    }
+    const struct corps_value *key = corps_value_open(&container->entries[index / 2].key);
+    if (index % 2 == 1 && key->kind == CORPS_STR) {
+        int bytes = key->count < KEY_TEXT_BYTES ? (int)key->count : KEY_TEXT_BYTES;
+        return corps_error_set(CORPS_ERR_REFUSED, "[\"%.*s\"]%s%s", bytes, key->str, colon, inner);
+    }
+    return corps_error_set(CORPS_ERR_REFUSED, "[%s of entry %zu]%s%s", index % 2 == 0 ? "key" : "value", index / 2,
+                           colon, inner);
 }

@@ -39,7 +39,13 @@ void corps__future_unref(struct corps_future *future) {
 /* Guards the step from unfulfilled to ready, which several threads may try (reply, death of the peer, deadline), and
  * the pairing with waiters. Sharded by address: Futures are many, and this is short. */
 enum { SHARDS = 64 };
-static pthread_mutex_t shards[SHARDS] = {[0 ... SHARDS - 1] = PTHREAD_MUTEX_INITIALIZER};
+static pthread_mutex_t shards[SHARDS];
+
+void corps__futures_start(void) {
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_init(&shards[i], NULL);
+    }
+}
 
 static pthread_mutex_t *shard_of(const struct corps_future *future) {
     return &shards[((uintptr_t)future >> 6) % SHARDS];

@@ -27,6 +27,9 @@ struct corps_future {
     char *texts; /* owns info's type, text and traceback */
 };
 
+/* Once, before the first Future. */
+void corps__futures_start(void);
+
 struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects);
 struct corps_future *corps__future_ref(struct corps_future *future);
 void corps__future_unref(struct corps_future *future); /* accepts NULL */

@@ -1,9 +1,31 @@
 #include "place.h"
 
 #include <sched.h>
+#include <string.h>
 
 static cpu_set_t allowed;
+static bool allowed_known;
 static bool spread; /* one Env, placed across: its threads are, since there is no second Env */
+
+_Static_assert(sizeof(cpu_set_t) == CORPS__ALLOWED_BYTES, "the mask of processors in a boot record");
+
+static void know_allowed(void) {
+    if (!allowed_known && sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        allowed_known = true;
+    }
+}
+
+void corps__place_allowed(uint8_t out[CORPS__ALLOWED_BYTES]) {
+    know_allowed();
+    memcpy(out, &allowed, sizeof allowed);
+}
+
+void corps__place_allow(const uint8_t *bytes, size_t count) {
+    if (count == sizeof allowed) {
+        memcpy(&allowed, bytes, sizeof allowed);
+        allowed_known = CPU_COUNT(&allowed) > 0;
+    }
+}
 
 /* The n-th allowed processor, counted round. */
 static int nth(unsigned n) {
@@ -30,7 +52,8 @@ enum corps_err corps__place_env(enum corps_placement placement, unsigned env, un
     if (placement != CORPS_PLACEMENT_SAME && placement != CORPS_PLACEMENT_CROSS) {
         return CORPS_OK;
     }
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    know_allowed();
+    if (!allowed_known) {
         return corps_error_system("cannot read the allowed processors");
     }
     if (placement == CORPS_PLACEMENT_SAME) {

@@ -4,6 +4,12 @@
 
 #include "runtime.h"
 
+/* The processors that this process was allowed when it started, as bytes for a boot record; and the same in a child, whose own
+ * mask is its parent's, who may be pinned already. */
+#define CORPS__ALLOWED_BYTES 128u
+void corps__place_allowed(uint8_t out[CORPS__ALLOWED_BYTES]);
+void corps__place_allow(const uint8_t *bytes, size_t count);
+
 /* Pins the calling process as `placement` says. Before other threads are started. Errors: UNSUPPORTED (cross with one
  * processor), SYSTEM. */
 enum corps_err corps__place_env(enum corps_placement placement, unsigned env, unsigned env_count) CORPS_CHECKED;

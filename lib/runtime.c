@@ -1,5 +1,6 @@
 #include "runtime.h"
 
+#include "future.h"
 #include "reactor.h"
 
 #include <sodium.h>
@@ -21,6 +22,7 @@ enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env
     if (err != CORPS_OK) {
         return err;
     }
+    corps__futures_start();
     corps__rt.is_env = is_env;
     corps__rt.env = env;
     corps__rt.corps_id = corps_id;

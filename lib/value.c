@@ -1,6 +1,8 @@
 #include <corps.h>
 #include <corps/value.h>
 
+#include <math.h>
+
 static const char *const kind_names[] = {
     [CORPS_NIL] = "nil",   [CORPS_BOOL] = "bool",     [CORPS_INT] = "int",     [CORPS_FLOAT] = "float",
     [CORPS_STR] = "str",   [CORPS_BIN] = "bin",       [CORPS_ARRAY] = "array", [CORPS_MAP] = "map",
@@ -99,6 +101,12 @@ static uint64_t mix(uint64_t hash, const void *data, size_t bytes) {
     return hash;
 }
 
+/* Equal numbers have equal hashes: 0.0 and -0.0 are equal, and so are all NaNs. */
+static uint64_t hash_number(uint64_t hash, double number) {
+    double same = number != number ? (double)NAN : number == 0 ? 0 : number;
+    return mix(hash, &same, sizeof same);
+}
+
 static uint64_t hash_into(uint64_t hash, const struct corps_value *value) {
     value = corps_value_open(value);
     uint8_t kind = (uint8_t)value->kind;
@@ -108,8 +116,9 @@ static uint64_t hash_into(uint64_t hash, const struct corps_value *value) {
     case CORPS_BOOL:
         return mix(hash, &value->boolean, sizeof value->boolean);
     case CORPS_INT:
-    case CORPS_FLOAT:
         return mix(hash, &value->integer, sizeof value->integer);
+    case CORPS_FLOAT:
+        return hash_number(hash, value->number);
     case CORPS_STR:
     case CORPS_BIN:
         return mix(hash, value->bin, value->count);

@@ -1,5 +1,7 @@
 #include "msgpack_scan.h"
 
+#include "msgpack_decode.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -7,6 +9,7 @@ enum { DEPTH_MAX = 1024 };
 
 /* One object's head: how many bytes of content follow, and how many objects. */
 struct head {
+    uint8_t type;
     size_t head_bytes;
     uint64_t content_bytes;
     uint64_t items;
@@ -36,7 +39,7 @@ static const struct format formats[32] = {
 
 static enum corps_err read_head(const uint8_t *data, size_t bytes, size_t at, struct head *head) {
     uint8_t type = data[at];
-    *head = (struct head){.head_bytes = 1};
+    *head = (struct head){.type = type, .head_bytes = 1};
     if (type <= 0x7f || type >= 0xe0) { /* small integers */
         return CORPS_OK;
     }
@@ -68,6 +71,25 @@ static enum corps_err read_head(const uint8_t *data, size_t bytes, size_t at, st
     return CORPS_OK;
 }
 
+/* Well-formed, but not for us: integers that need the 64th bit, and extensions of others. `content` is complete. */
+static enum corps_err check_content(const struct head *head, const uint8_t *content, size_t at) {
+    uint8_t type = head->type;
+    if (type == 0xcf && content[0] >= 0x80) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE,
+                               "msgpack: the integer %llu at byte %zu does not fit 64 bits with a sign",
+                               (unsigned long long)big_endian(content, 8), at);
+    }
+    bool ext = (type >= 0xc7 && type <= 0xc9) || (type >= 0xd4 && type <= 0xd8);
+    bool known = ext && ((content[0] == CORPS__MSGPACK_NAME && head->content_bytes > 1) ||
+                         (content[0] == CORPS__MSGPACK_BUFFER && head->content_bytes == 5));
+    if (ext && !known) {
+        return corps_error_set(CORPS_ERR_CORRUPT,
+                               "msgpack: no extension of type %d with %llu bytes is known (byte %zu)",
+                               (int8_t)content[0], (unsigned long long)head->content_bytes - 1, at);
+    }
+    return CORPS_OK;
+}
+
 enum corps_err corps__msgpack_scan(const uint8_t *data, size_t bytes, unsigned depth_max) {
     uint64_t left[DEPTH_MAX + 1]; /* objects still to come, per level */
     unsigned depth = 0;
@@ -95,11 +117,15 @@ enum corps_err corps__msgpack_scan(const uint8_t *data, size_t bytes, unsigned d
                                    at, (unsigned long long)(head.container ? head.items : head.content_bytes),
                                    head.container ? "items" : "bytes", follow);
         }
-        at += head.head_bytes + (size_t)head.content_bytes;
+        err = check_content(&head, data + at + head.head_bytes, at);
+        if (err != CORPS_OK) {
+            return err;
+        }
         if (head.container && depth == depth_max) {
             return corps_error_set(CORPS_ERR_TOO_LARGE, "msgpack: nested deeper than %u levels at byte %zu", depth_max,
                                    at);
         }
+        at += head.head_bytes + (size_t)head.content_bytes;
         if (head.container) {
             left[++depth] = head.items;
         }

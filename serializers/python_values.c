@@ -464,7 +464,8 @@ static enum corps_err convert_top(PyObject *object, const struct conversion *con
         items != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %zd items", count);
     for (Py_ssize_t i = 0; err == CORPS_OK && i < count; i++) {
         PyObject *item = PySequence_Fast_GET_ITEM(object, i);
-        bool scalar = item == Py_None || PyBool_Check(item) || PyLong_CheckExact(item) || PyFloat_CheckExact(item);
+        bool scalar = item == Py_None || PyBool_Check(item) || PyLong_CheckExact(item) || PyFloat_CheckExact(item) ||
+                      PyUnicode_CheckExact(item) || PyBytes_CheckExact(item) || PyMemoryView_Check(item);
         err = scalar || Py_TYPE(item) == (PyTypeObject *)name_class
                   ? convert(item, conversion, NULL, i, NULL, 1, &items[i])
                   : wrap(item, conversion->box, &items[i]);
