@@ -235,12 +235,23 @@ static enum corps_err counter_make(struct corps_context *context, void *self, co
 }
 
 static const struct corps_method counter_methods[] = {
-    {"add", counter_add},         {"sequence", counter_sequence}, {"report", counter_report},
-    {"echo", counter_echo},       {"fail", counter_fail},         {"env", counter_env},
-    {"pid", counter_pid},         {"sleep", counter_sleep},       {"hold", counter_hold},
-    {"let_go", counter_let_go},   {"name", counter_name},         {"relay", counter_relay},
-    {"descend", counter_descend}, {"call_self", counter_call_self}, {"flood", counter_flood},
-    {"make", counter_make},       {NULL, NULL},
+    {"add", counter_add},
+    {"sequence", counter_sequence},
+    {"report", counter_report},
+    {"echo", counter_echo},
+    {"fail", counter_fail},
+    {"env", counter_env},
+    {"pid", counter_pid},
+    {"sleep", counter_sleep},
+    {"hold", counter_hold},
+    {"let_go", counter_let_go},
+    {"name", counter_name},
+    {"relay", counter_relay},
+    {"descend", counter_descend},
+    {"call_self", counter_call_self},
+    {"flood", counter_flood},
+    {"make", counter_make},
+    {NULL, NULL},
 };
 static const struct corps_class counter_class = {
     .name = "Counter", .bytes = sizeof(struct counter), .init = counter_init, .methods = counter_methods};
@@ -258,8 +269,8 @@ static enum corps_err nester_init(struct corps_context *context, void *self, con
     if (args->kind == CORPS_STR) {
         snprintf(nester->path, sizeof nester->path, "%.*s", (int)args->count, args->str);
     }
-    return corps_create_concs(corps_context_corps(context), "Counter", NULL, CORPS_ENV_ID(corps_context_env(context)), 1,
-                              &nester->inner);
+    return corps_create_concs(corps_context_corps(context), "Counter", NULL, CORPS_ENV_ID(corps_context_env(context)),
+                              1, &nester->inner);
 }
 
 static void nester_cleanup(struct corps_context *context, void *self) {
@@ -757,15 +768,15 @@ int main(int argc, char **argv) {
         cmocka_set_test_filter(argv[2]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_call_and_reply),   cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_call_and_reply),     cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_order_and_no_reply), cmocka_unit_test(test_flood_between_concs),
-        cmocka_unit_test(test_many_in_flight),   cmocka_unit_test(test_wait_next),
-        cmocka_unit_test(test_remote_errors),    cmocka_unit_test(test_locations),
-        cmocka_unit_test(test_names_travel),     cmocka_unit_test(test_nested_calls),
-        cmocka_unit_test(test_create_inside),    cmocka_unit_test(test_cleanup_order),
-        cmocka_unit_test(test_pending_reply),    cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_try_when_full),    cmocka_unit_test(test_killed_env),
-        cmocka_unit_test(test_bad_options),      cmocka_unit_test(test_front),
+        cmocka_unit_test(test_many_in_flight),     cmocka_unit_test(test_wait_next),
+        cmocka_unit_test(test_remote_errors),      cmocka_unit_test(test_locations),
+        cmocka_unit_test(test_names_travel),       cmocka_unit_test(test_nested_calls),
+        cmocka_unit_test(test_create_inside),      cmocka_unit_test(test_cleanup_order),
+        cmocka_unit_test(test_pending_reply),      cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_try_when_full),      cmocka_unit_test(test_killed_env),
+        cmocka_unit_test(test_bad_options),        cmocka_unit_test(test_front),
         cmocka_unit_test(test_nothing_left),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
