@@ -24,10 +24,11 @@ static enum corps_placement placement_of(const char *text) {
     return strcmp(text, "cross") == 0 ? CORPS_PLACEMENT_CROSS : CORPS_PLACEMENT_UNPINNED;
 }
 
-/* With a Python serializer the payload stays a Python object at both ends, as it does for a Python program; a search
- * has no payload, and its tasks are plain values. */
+/* With a Python serializer the payload stays a Python object at both ends, as it does for a Python program. Plain bytes
+ * stay bytes, which these serializers carry out of band; a search has no payload, and its tasks are plain values. */
 static bool keeps_objects(const struct lab_cell *cell, const struct corps_serializer *serializer) {
-    return (serializer->capabilities & CORPS_SERIALIZER_OBJECTS) != 0 && strcmp(cell->workload, "search") != 0;
+    return (serializer->capabilities & CORPS_SERIALIZER_OBJECTS) != 0 && strcmp(cell->workload, "search") != 0 &&
+           strncmp(cell->payload, "bytes:", 6) != 0;
 }
 
 static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
