@@ -212,7 +212,8 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
         rt->loop_dirty = false;
         uv_run(&rt->loop, UV_RUN_NOWAIT);
     }
-    struct pollfd fds[2 + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX];
+    /* Not on the stack: transports look at the results in the next poll. The leader alone is here. */
+    static struct pollfd fds[2 + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX];
     fds[0] = (struct pollfd){.fd = rt->wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = uv_backend_fd(&rt->loop), .events = POLLIN};
     nfds_t count = 2;
@@ -274,21 +275,23 @@ static bool spin(struct corps__waiter *waiter, int64_t deadline_ns) {
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     atomic_store(&corps__rt.kicked, 0);
     run_jobs();
+    if (corps__rt.wake == CORPS_WAKE_BLOCK) {
+        /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
+         * would cost every stream a read that finds nothing. */
+        if (!called_away(waiter)) {
+            sleep_once(waiter, deadline_ns);
+        }
+        (void)poll_all();
+        return;
+    }
     if (poll_all() || called_away(waiter)) {
         return;
     }
-    switch (corps__rt.wake) {
-    case CORPS_WAKE_SPIN:
+    if (corps__rt.wake == CORPS_WAKE_SPIN) {
         corps__relax();
-        return;
-    case CORPS_WAKE_BLOCK:
-        break;
-    default:
-        if (spin(waiter, deadline_ns)) {
-            return;
-        }
+    } else if (!spin(waiter, deadline_ns)) {
+        sleep_once(waiter, deadline_ns);
     }
-    sleep_once(waiter, deadline_ns);
 }
 
 void corps__poke(void) {

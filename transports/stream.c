@@ -416,7 +416,7 @@ static bool can_read(const struct corps__stream_link *link) {
 }
 
 static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
-    bool few = stream->link_count <= FEW_LINKS;
+    bool few = stream->link_count <= FEW_LINKS && !stream->sifted;
     struct corps__stream_link *link = stream->turn != NULL ? stream->turn : stream->links;
     for (unsigned i = 0; i < stream->link_count; i++) {
         struct corps__stream_link *next = link->next != NULL ? link->next : stream->links;
@@ -429,8 +429,23 @@ static bool take_frame(struct corps__stream *stream, struct corps_event *event) 
     return false;
 }
 
+/* After a sleep the descriptors themselves tell which links have something: the others need no read to find out. */
+static void sift(struct corps__stream *stream) {
+    stream->armed = false;
+    stream->sifted = stream->link_count <= FEW_LINKS;
+    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        if (link->armed != NULL) {
+            link->ready = link->armed->revents != 0;
+            link->armed = NULL;
+        }
+    }
+}
+
 enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct corps__stream *stream = (struct corps__stream *)base;
+    if (stream->armed) {
+        sift(stream);
+    }
     if (stream->news_count > 0 && take_news(stream, event)) {
         return CORPS_OK;
     }
@@ -440,6 +455,7 @@ enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_even
     if (take_frame(stream, event)) {
         return CORPS_OK;
     }
+    stream->sifted = false;
     if (stream->link_count > FEW_LINKS) {
         find_ready(stream);
         if (take_frame(stream, event)) {
@@ -471,6 +487,7 @@ enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds
     if (stream->news_count > 0) {
         return CORPS_ERR_AGAIN;
     }
+    stream->armed = true;
     if (!few) {
         fds[(*count)++] = (struct pollfd){.fd = stream->epoll_fd, .events = POLLIN};
     }
@@ -481,6 +498,7 @@ enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds
         }
         if (few && can_read(link)) {
             short events = (short)(POLLIN | (blocked && link->write_fd == link->read_fd ? POLLOUT : 0));
+            link->armed = &fds[*count];
             fds[(*count)++] = (struct pollfd){.fd = link->read_fd, .events = events};
         }
         if (blocked && !(few && can_read(link) && link->write_fd == link->read_fd)) {

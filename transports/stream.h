@@ -31,11 +31,12 @@ struct corps__stream_link {
     /* Receiving. Polling thread. */
     uint8_t *in;
     size_t in_start, in_end;
-    size_t lent;               /* bytes of `in` that the last event lent */
-    struct corps_block *large; /* a frame larger than `in` */
-    size_t large_bytes;        /* of it that are here */
-    bool drained;              /* the last read came back short: nothing more is there now */
-    bool ready;                /* the descriptor has or may have something */
+    size_t lent;                /* bytes of `in` that the last event lent */
+    struct corps_block *large;  /* a frame larger than `in` */
+    size_t large_bytes;         /* of it that are here */
+    bool drained;               /* the last read came back short: nothing more is there now */
+    bool ready;                 /* the descriptor has or may have something */
+    const struct pollfd *armed; /* where arm put the descriptor, until the next poll */
 
     /* Sending. Under the core's lock of the link, but for `blocked`. */
     uint8_t *out; /* frames held back */
@@ -54,6 +55,8 @@ struct corps__stream {
     unsigned news_count;
     _Atomic unsigned blocked_count;
     int epoll_fd; /* of every link's read_fd; used when there are many */
+    bool armed;   /* arm was the last operation: its descriptors tell what is ready */
+    bool sifted;  /* `ready` was taken from them; only such links are read until none is left */
     size_t frame_bytes_max;
 };
 
