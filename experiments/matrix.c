@@ -274,11 +274,21 @@ static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, 
            lab_reader_fail(reader, top.families_key, "the matrix has no families; add 'families:' with axes");
 }
 
+/* Collected errors are printed by us; the few that cannot be collected say nothing more. */
+static void print_nothing(struct fy_diag *diag, void *user, const char *text, size_t bytes) {
+    (void)diag;
+    (void)user;
+    (void)text;
+    (void)bytes;
+}
+
 /* The parser's own complaints, of which the first tells. */
 static struct fy_document *parse(struct lab_reader *reader, FILE *file) {
     struct fy_diag_cfg diag_cfg;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.level = FYET_ERROR;
+    diag_cfg.fp = NULL;
+    diag_cfg.output_fn = print_nothing;
     struct fy_diag *diag = fy_diag_create(&diag_cfg);
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg cfg = {.flags = FYPCF_DEFAULT_DOC, .diag = diag};
@@ -288,7 +298,7 @@ static struct fy_document *parse(struct lab_reader *reader, FILE *file) {
         const struct fy_diag_error *first = fy_diag_errors_iterate(diag, &at);
         snprintf(reader->error, LAB_MATRIX_ERROR_BYTES, "%.100s:%d:%d: %.300s", reader->path,
                  first != NULL ? first->line : 1, first != NULL ? first->column : 1,
-                 first != NULL ? first->msg : "this is no YAML");
+                 first != NULL ? first->msg : "this is no YAML, or empty");
     }
     fy_diag_destroy(diag);
     return document;

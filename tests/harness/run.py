@@ -1,0 +1,320 @@
+"""Runs: what a results file holds, blocks and their order, stopping and going on, shards, trials that die."""
+
+import json
+import os
+import re
+import signal
+import time
+import unittest
+
+import lab
+
+FIGURES = ["messages", "seconds", "p50_ns", "p99_ns", "max_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message",
+           "histogram", "stages_ns"]
+AXES = ["workload", "transport", "serializer", "payload", "size_bytes", "wake", "placement", "lang", "window", "envs",
+        "concs", "gap_us", "arm", "path", "pattern", "seed"]
+LONG = "{warmup_count: 1, min_count: 1, min_ms: 20000, max_ms: 20000}"
+TWO = "{transport: [raw:pipe, raw:unix], placement: same}"
+
+
+class Lines(lab.LabTest):
+    def test_fields(self):
+        out = self.path("r.jsonl")
+        matrix = self.matrix("{transport: [shm, unix], serializer: none, placement: same, wake: block}")
+        status, printed, err = self.lab("run", matrix, "--blocks", "2", "--seed", "5", "--out", out)
+        self.assertEqual(0, status, err)
+        self.assertEqual(out, printed.strip())
+        first = self.lines(out)[0]
+        self.assertEqual(("run", 1, "test", 5, 2), tuple(first[key] for key in ("kind", "schema", "matrix", "seed",
+                                                                              "blocks")))
+        for key in ("machine", "time", "processor", "kernel", "limits", "build", "git", "libraries", "serializers"):
+            self.assertIn(key, first["fingerprint"])
+        trials = self.trials(out)
+        self.assertEqual(2 * first["block_trials"], len(trials))
+        for line in trials:
+            self.assertIs(True, line["ok"], line["error"])
+            self.assertIsNone(line["error"])
+            for key in FIGURES + ["flags", "block", "order", "family", "time", "length"]:
+                self.assertIn(key, line)
+            self.assertEqual(AXES, list(line["cell"]))
+            self.assertGreaterEqual(line["messages"], 20)
+            self.assertEqual(line["messages"], sum(count for _, count in line["histogram"]))
+        self.assertEqual(1, sum(line["cell"]["arm"] == "aa" for line in trials if line["block"] == 0))
+        raws = {line["cell"]["transport"] for line in trials if line["cell"]["transport"].startswith("raw:")}
+        self.assertLessEqual({"raw:pipe", "raw:unix", "raw:futex"}, raws)
+        self.nothing_left()
+
+    def test_cell_prints_the_same_object(self):
+        status, out, err = self.lab("cell", "transport=raw:pipe", "placement=same", "min_ms=5")
+        self.assertEqual((0, ""), (status, err))
+        line = json.loads(out)
+        self.assertEqual(("trial", "cell", 0, 0, True), tuple(line[key] for key in ("kind", "run", "block", "order",
+                                                                                  "ok")))
+        for key in FIGURES + ["flags", "family", "time", "length"]:
+            self.assertIn(key, line)
+        self.assertEqual(AXES, list(line["cell"]))
+
+    def test_default_file(self):
+        matrix = self.matrix(TWO)
+        status, printed, err = self.lab("run", matrix, "--blocks", "1")
+        self.assertEqual(0, status, err)
+        self.assertRegex(printed.strip(), r"^results/\d{8}T\d{6}Z-test\.jsonl$")
+        self.trials(self.path(printed.strip()))
+
+
+class Blocks(lab.LabTest):
+    def order(self, seed, name):
+        out = self.path(name)
+        axes = "{payload: [" + ", ".join(f'"bytes:{8 + i}"' for i in range(8)) + "], transport: raw:pipe, placement: same}"
+        matrix = self.matrix(axes)
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "3", "--seed", seed, "--out", out)[0])
+        trials = self.trials(out)
+        self.identities(trials)
+        found = {}
+        for line in trials:
+            found.setdefault(line["block"], []).append((line["order"], line["cell"]["payload"], line["cell"]["arm"],
+                                                        line["cell"]["transport"], line["cell"]["placement"]))
+        for block in found.values():
+            self.assertEqual(list(range(len(block))), [entry[0] for entry in block])
+        return [[entry[1:] for entry in found[block]] for block in sorted(found)]
+
+    def test_order_follows_from_the_seed_alone(self):
+        first = self.order("11", "a.jsonl")
+        self.assertEqual(first, self.order("11", "b.jsonl"))
+        self.assertNotEqual(first, self.order("12", "c.jsonl"))
+        self.assertNotEqual(first[0], first[1], "two blocks in the same order")
+        self.assertEqual(sorted(first[0]), sorted(first[1]))
+
+    def test_shards_make_the_whole(self):
+        matrix = self.matrix(TWO)
+        whole = self.path("w.jsonl")
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--seed", "1", "--out", whole)[0])
+        parts = set()
+        for shard in ("1/3", "2/3", "3/3"):
+            out = self.path(shard[0])
+            self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--seed", "1", "--shard", shard, "--out",
+                                         out)[0])
+            part = self.identities(self.trials(out))
+            self.assertFalse(part & parts)
+            parts |= part
+        self.assertEqual(self.identities(self.trials(whole)), parts)
+        status, _, err = self.lab("run", matrix, "--blocks", "2", "--shard", "3/3")
+        self.assertEqual(1, status)
+        self.assertIn("empty", err)
+
+    def test_only(self):
+        out = self.path("r.jsonl")
+        status, _, err = self.lab("run", self.matrix(TWO), "--blocks", "1", "--only", "transport=raw:unix,raw:tcp",
+                                  "--out", out)
+        self.assertEqual(0, status, err)
+        own = [line for line in self.trials(out) if line["cell"]["transport"] == "raw:unix"]
+        self.assertEqual(2, len(own), "the cell and its duplicate")
+
+    def test_large_families_are_split_between_groups(self):
+        payloads = ", ".join(f'"bytes:{8 * i}"' for i in range(1, 31))
+        matrix = self.matrix("{transport: [raw:pipe, raw:unix, raw:tcp], payload: [" + payloads + "], placement: same}")
+        status, out, _ = self.lab("run", matrix, "--dry-run")
+        self.assertEqual(0, status)
+        self.assertIn("family f/1: 39 cells", out)
+        self.assertIn("family f/2: 39 cells", out)
+        self.assertIn("family f/3: 12 cells", out)
+
+
+class Stopping(lab.LabTest):
+    def planned(self, matrix, arguments):
+        out = self.path("planned.jsonl")
+        self.assertEqual(0, self.lab("run", matrix, *arguments, "--out", out)[0])
+        return self.identities(self.trials(out))
+
+    @staticmethod
+    def count_lines(path):
+        try:
+            with open(path, "rb") as file:
+                return file.read().count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def run_until(self, matrix, arguments, out, lines, number):
+        process = self.start("run", matrix, *arguments, "--out", out)
+        try:
+            lab.await_that(lambda: self.count_lines(out) > lines, "some trials")
+        finally:
+            process.send_signal(number)
+        return self.finish(process)
+
+    def check(self, number, status_expected):
+        matrix = self.matrix(TWO)
+        arguments = ["--blocks", "30", "--seed", "9"]
+        planned = self.planned(matrix, arguments)
+        out = self.path("r.jsonl")
+        status, _, err = self.run_until(matrix, arguments, out, 5, number)
+        self.assertEqual(status_expected, status, err)
+        before = self.trials(out)
+        self.assertLess(len(before), len(planned), "it was not stopped in the middle")
+        self.nothing_left()
+        # Stopped within a line, as a crash of the machine does.
+        with open(out, "ab") as file:
+            file.write(b'{"kind":"trial","run":"20')
+        status, _, again = self.lab("run", matrix, "--resume", out)
+        self.assertEqual(0, status, again)
+        self.assertIn("cut short", again)
+        after = self.trials(out)
+        self.assertTrue(before == after[:len(before)], "what was measured before has changed")
+        self.assertEqual(planned, self.identities(after))
+        return err
+
+    def test_ctrl_c(self):
+        err = self.check(signal.SIGINT, 1)
+        self.assertIn("stopped by Ctrl-C", err)
+        self.assertIn("--resume", err)
+
+    def test_terminated(self):
+        self.check(signal.SIGTERM, 1)
+
+    def test_killed(self):
+        self.check(signal.SIGKILL, -signal.SIGKILL)
+
+    def test_ctrl_c_within_a_long_trial(self):
+        matrix = self.matrix("{transport: shm, placement: same, wake: block}", trial=LONG, more="controls: false\n")
+        process = self.start("run", matrix, "--blocks", "1", "--out", self.path("r.jsonl"))
+        lab.await_that(lambda: len(lab.descendants(process.pid)) >= 3, "a trial with two Envs")
+        lab.interrupt(process)
+        status, _, err = self.finish(process)
+        self.assertEqual(1, status, err)
+        self.assertEqual(0, len(self.trials(self.path("r.jsonl"))))
+        self.nothing_left()
+
+    def test_more_blocks_later(self):
+        matrix = self.matrix(TWO)
+        out = self.path("r.jsonl")
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "2", "--seed", "9", "--out", out)[0])
+        planned = self.planned(matrix, ["--blocks", "4", "--seed", "9"])
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--resume", out)[0])
+        self.assertEqual(planned, self.identities(self.trials(out)))
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--resume", out)[0])
+        self.assertEqual(planned, self.identities(self.trials(out)))
+
+    def test_two_runs_do_not_write_one_file(self):
+        matrix = self.matrix("{transport: raw:pipe, placement: same}", trial=LONG)
+        out = self.path("r.jsonl")
+        process = self.start("run", matrix, "--blocks", "1", "--out", out)
+        try:
+            lab.await_that(lambda: lab.descendants(process.pid), "a trial")
+            status, _, err = self.lab("run", matrix, "--resume", out)
+            self.assertEqual(1, status)
+            self.assertIn("another run", err)
+        finally:
+            lab.interrupt(process)
+            self.finish(process)
+
+
+class Deaths(lab.LabTest):
+    """Two cells; the trial of the first long one is hurt, the rest must be measured."""
+
+    def hurt(self, victim_of, transport="shm", reason=r"signal 9|SIGKILL"):
+        more = "controls: false\n"
+        matrix = self.write("m.yaml", "name: test\n" + more + "families:\n"
+                            f"  - name: hurt\n    trial: {LONG}\n"
+                            f"    axes: {{transport: {transport}, wake: block, placement: same}}\n"
+                            f"  - name: sound\n    trial: {lab.FAST}\n"
+                            "    axes: {transport: [unix, raw:unix], wake: block, placement: same}\n")
+        out = self.path("r.jsonl")
+        process = self.start("run", matrix, "--blocks", "1", "--out", out)
+        try:
+            victim = lab.await_that(lambda: victim_of(lab.descendants(process.pid)), "the victim")
+            time.sleep(0.5)  # into the timed section; the test holds earlier too
+            os.kill(victim, signal.SIGKILL)
+            status, _, err = self.finish(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+        self.assertEqual(1, status, err)
+        by_family = {}
+        for line in self.trials(out):
+            by_family.setdefault(line["family"], []).append(line)
+        self.assertEqual([True, True], [line["ok"] for line in by_family["sound"]])
+        (line,) = by_family["hurt"]
+        self.assertIs(False, line["ok"])
+        self.assertRegex(line["error"], reason)
+        for key in FIGURES:
+            self.assertIsNone(line[key], key)
+        self.nothing_left()
+        return line["error"]
+
+    @staticmethod
+    def env(number):
+        def find(table):
+            if len(table) < 3:
+                return None
+            found = [pid for pid, command in table.items() if command[:1] == ["corps-env"] and command[-1] == number]
+            return found[0] if found else None
+        return find
+
+    def test_trial_killed(self):
+        def find(table):
+            found = [pid for pid, command in table.items() if command[1:2] == ["cell"]]
+            return found[0] if len(table) >= 3 and found else None
+        self.assertIn("killed by signal 9 (SIGKILL)", self.hurt(find))
+
+    def test_first_env_killed(self):
+        self.hurt(self.env("0"))
+
+    def test_second_env_killed(self):
+        self.hurt(self.env("1"))
+
+    def test_second_env_killed_over_mqueue(self):
+        self.hurt(self.env("1"), "mqueue")
+
+    def test_raw_control_killed(self):
+        def find(table):
+            found = [pid for pid, command in table.items() if command[1:2] == ["cell"]]
+            return max(found) if len(found) >= 2 else None
+        self.hurt(find, "raw:pipe", "raw:pipe: .*(peer|signal 9)")
+
+    def test_time_limit(self):
+        matrix = self.matrix("{transport: shm, wake: block, placement: same}", trial=LONG, more="controls: false\n")
+        out = self.path("r.jsonl")
+        status, _, err = self.lab("run", matrix, "--blocks", "1", "--trial-timeout", "0.5", "--out", out)
+        self.assertEqual(1, status, err)
+        (line,) = self.trials(out)
+        self.assertIs(False, line["ok"])
+        self.assertIn("no result within 0.5 s", line["error"])
+        self.nothing_left()
+
+
+class Doctor(lab.LabTest):
+    def test_leftovers(self):
+        base = os.path.join(self.runtime, "corps")
+        dead = os.path.join(base, "0123456789abcdef")
+        os.mkdir(base, 0o700)
+        os.mkdir(dead, 0o700)
+        with open(os.path.join(dead, "lock"), "w", encoding="utf-8"):
+            pass
+        _, out, _ = self.lab("doctor")
+        self.assertRegex(out, re.compile(f"^warn +leftover +{dead}.*--clean", re.M))
+        self.assertTrue(os.path.isdir(dead))
+        _, out, _ = self.lab("doctor", "--clean")
+        self.assertIn("was removed", out)
+        self.assertFalse(os.path.exists(dead))
+        _, out, _ = self.lab("doctor")
+        self.assertRegex(out, re.compile("^ok +leftovers +none", re.M))
+
+    def test_every_line_has_a_verdict(self):
+        status, out, _ = self.lab("doctor")
+        *checks, last = out.splitlines()
+        for line in checks:
+            self.assertRegex(line, r"^(ok|warn|fail) +\S")
+        fails = sum(line.startswith("fail") for line in checks)
+        self.assertTrue(last.startswith(f"{fails} to mend"))
+        self.assertEqual(1 if fails else 0, status)
+
+    def test_list_names_everything(self):
+        status, out, _ = self.lab("list")
+        self.assertEqual(0, status)
+        for word in ["shm", "queue", "raw:cacheline", "msgpack", "search", "records:N", "adaptive", "cross", "quick.yaml",
+                     "warmup_count"]:
+            self.assertIn(word, out)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
