@@ -86,11 +86,13 @@ enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void
 
 /* ---- refusals ---- */
 
-enum { KEY_TEXT_BYTES = 64 }; /* how much of a key goes into a path */
+enum { KEY_TEXT_BYTES = 64, PATH_TEXT_BYTES = 300 }; /* how much of a key, and of the whole, goes into a path */
 
 enum corps_err corps__refused_at(const struct corps_value *container, size_t index) {
-    char inner[384]; /* the outermost steps and the reason's beginning matter most */
-    snprintf(inner, sizeof inner, "%s", corps_error_detail());
+    char inner[512];
+    if (snprintf(inner, sizeof inner, "%s", corps_error_detail()) > PATH_TEXT_BYTES) {
+        return CORPS_ERR_REFUSED; /* the reason and the steps next to it matter most: keep those */
+    }
     const char *colon = inner[0] == '[' || inner[0] == '.' ? "" : ": ";
     if (container->kind != CORPS_MAP) {
         return corps_error_set(CORPS_ERR_REFUSED, "[%zu]%s%s", index, colon, inner);
