@@ -282,6 +282,38 @@ class Deaths(lab.LabTest):
         self.nothing_left()
 
 
+class Shipped(lab.LabTest):
+    """The matrices that come with the laboratory."""
+
+    FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "experiments", "matrices")
+
+    def cells(self, name):
+        status, out, err = self.lab("run", os.path.join(self.FOLDER, name), "--dry-run")
+        self.assertEqual((0, ""), (status, err), name)
+        return [line.split() for line in out.splitlines() if line.startswith("  ") and "control:" not in line]
+
+    def test_every_matrix_can_be_planned(self):
+        names = {name: len(self.cells(name)) for name in os.listdir(self.FOLDER) if name.endswith(".yaml")}
+        self.assertLessEqual({"quick.yaml", "transports.yaml", "serializers.yaml", "workloads.yaml", "full.yaml"},
+                             set(names))
+        self.assertEqual(names["full.yaml"], max(names.values()))
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "placement cross needs two processors")
+    def test_quick_covers_everything(self):
+        cells = self.cells("quick.yaml")
+
+        def known(section):
+            return [line.split()[0] for line in self.lab("list", section)[1].splitlines()[1:]]
+        pairs = {(transport, serializer) for _, transport, serializer, *_ in cells}
+        for transport in known("transports"):
+            for serializer in known("serializers"):
+                self.assertIn((transport, serializer), pairs)
+        self.assertLessEqual(set(known("workloads")), {cell[0] for cell in cells})
+        self.assertGreaterEqual(len({cell[3] for cell in cells if cell[3].startswith("bytes:")}), 3)
+        self.assertLessEqual({"same", "cross"}, {cell[5] for cell in cells})
+        self.assertLessEqual({"block", "spin", "adaptive"}, {cell[4] for cell in cells})
+
+
 class Doctor(lab.LabTest):
     def test_leftovers(self):
         base = os.path.join(self.runtime, "corps")
