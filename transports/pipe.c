@@ -24,6 +24,7 @@ struct endpoint {
 /* What a link has besides its descriptors. */
 struct extra {
     struct corps__meeting *meeting;
+    bool accepted;
     int own_reader; /* read end of the pipe that we write; −1 for none */
     int in, out;    /* ours, until the link starts; −1 then */
 };
@@ -92,6 +93,7 @@ static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, stru
     extra->own_reader = theirs->fds[2];
     theirs->fd_count = 0;
     extra->meeting = meeting;
+    extra->accepted = true;
     corps__meeting_set_user(meeting, link);
     return CORPS_OK;
 }
@@ -117,7 +119,10 @@ static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, str
 static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
     (void)owner;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (link->read_fd < 0) {
+    const struct extra *extra = link->transport_data;
+    if (link->read_fd < 0 && extra->accepted) {
+        corps__stream_disconnect(&link->base); /* it came and went: the core has not heard of it */
+    } else if (link->read_fd < 0) {
         corps__stream_link_end(link, reason); /* no pipe yet whose end of file would tell */
     }
     /* Otherwise the peer's end of the pipe is closed too: end of file follows what it still holds. */

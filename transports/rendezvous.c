@@ -119,11 +119,13 @@ static enum corps_err receive_hello(struct corps__meeting *meeting) {
     }
     take_fds(meeting, &message);
     meeting->in_bytes += (size_t)got;
-    if (meeting->in_bytes < sizeof meeting->in) {
+    const struct wire *in = &meeting->in;
+    /* Wrong from the first word on: no need to wait for the rest. */
+    bool foreign = meeting->in_bytes >= sizeof in->magic && in->magic != MAGIC;
+    if (meeting->in_bytes < sizeof *in && !foreign) {
         return CORPS_ERR_AGAIN;
     }
-    const struct wire *in = &meeting->in;
-    if (in->magic != MAGIC || in->bytes > CORPS__HELLO_BYTES_MAX || in->fd_count != meeting->fd_count) {
+    if (foreign || in->bytes > CORPS__HELLO_BYTES_MAX || in->fd_count != meeting->fd_count) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said something at the rendezvous that is no hello");
     }
     return CORPS_OK;
@@ -161,11 +163,10 @@ static void end(struct corps__meeting *meeting, bool close_fd) {
     if (!meeting->met) {
         close_fds(meeting->fds, meeting->fd_count);
     }
-    uv_poll_stop(&meeting->poll);
+    uv_close((uv_handle_t *)&meeting->poll, free_meeting); /* first: it still needs the descriptor's number */
     if (close_fd) {
         close(meeting->fd);
     }
-    uv_close((uv_handle_t *)&meeting->poll, free_meeting);
 }
 
 void corps__meeting_close(struct corps__meeting *meeting) {
@@ -298,16 +299,33 @@ static void on_connection(uv_poll_t *poll, int status, int events) {
     }
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_un *address) {
-    mode_t old = umask(0077);
+/* Does nobody listen there any more? Then its owner was killed. */
+static bool is_stale(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool stale =
+        fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return stale;
+}
+
+static enum corps_err bind_and_listen(int fd, const struct sockaddr_un *address) {
+    /* On Linux the mode of an unbound socket becomes that of its file. (umask would be the whole process's.) */
+    if (fchmod(fd, 0600) != 0) {
+        return corps_error_system("cannot restrict a socket to its user");
+    }
     int failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
     if (failed != 0 && errno == EADDRINUSE) {
-        /* The directory is ours alone and names are unique in it: this is a dead endpoint's. */
+        if (!is_stale(address)) {
+            return corps_error_set(CORPS_ERR_INVALID, "%s is in use by another endpoint; choose another name",
+                                   address->sun_path);
+        }
         unlink(address->sun_path);
         failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
     }
-    umask(old);
-    return failed != 0 ? failed : listen(fd, BACKLOG);
+    return failed == 0 && listen(fd, BACKLOG) == 0 ? CORPS_OK
+                                                   : corps_error_system("cannot listen on %s", address->sun_path);
 }
 
 enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *options,
@@ -324,9 +342,12 @@ enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *optio
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for an endpoint");
     }
     made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made->fd < 0 || bind_and_listen(made->fd, &where) != 0 ||
-        uv_poll_init(options->loop, &made->poll, made->fd) != 0) {
-        enum corps_err err = corps_error_system("cannot listen on %s", where.sun_path);
+    enum corps_err err = made->fd >= 0 ? bind_and_listen(made->fd, &where) : corps_error_system("cannot make a socket");
+    if (err == CORPS_OK && uv_poll_init(options->loop, &made->poll, made->fd) != 0) {
+        err = corps_error_set(CORPS_ERR_SYSTEM, "cannot watch %s", where.sun_path);
+        unlink(where.sun_path);
+    }
+    if (err != CORPS_OK) {
         if (made->fd >= 0) {
             close(made->fd);
         }
@@ -355,10 +376,9 @@ void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
     while (rendezvous->unmet != NULL) {
         corps__meeting_close(rendezvous->unmet);
     }
-    uv_poll_stop(&rendezvous->poll);
-    close(rendezvous->fd);
     unlink(rendezvous->path);
     uv_close((uv_handle_t *)&rendezvous->poll, free_rendezvous);
+    close(rendezvous->fd);
 }
 
 enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,
@@ -376,7 +396,7 @@ enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, c
     enum corps_err err = CORPS_OK;
     if (connect(fd, (const struct sockaddr *)&where, sizeof where) != 0) {
         err = errno == ECONNREFUSED || errno == ENOENT
-                  ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s", address)
+                  ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s; its process has ended", address)
                   : corps_error_system("cannot connect to %s", address);
     }
     err = err == CORPS_OK ? check_user(fd) : err;

@@ -39,11 +39,13 @@ struct corps__rendezvous_ops {
     void (*on_met)(void *owner, struct corps__meeting *meeting);
     /* A peer that we connected to has answered. Same rules, without an answer; on error on_closed does not follow. */
     enum corps_err (*on_answer)(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs);
-    /* The peer is gone, or broke the protocol, or refused us. The meeting is still to be closed by the owner. */
+    /* The peer is gone, or broke the protocol, or refused us: also between on_hello and on_met. The meeting is still
+     * to be closed by the owner. */
     void (*on_closed)(void *owner, struct corps__meeting *meeting, enum corps_err reason);
 };
 
-/* Listens on <directory>/<name>.sock, and writes that path as the address. Errors: INVALID (path too long), SYSTEM. */
+/* Listens on <directory>/<name>.sock, and writes that path as the address. A file that a killed owner left there is
+ * replaced. Errors: INVALID (path too long, or in use by a living endpoint), SYSTEM. */
 enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *options,
                                       const struct corps__rendezvous_ops *ops, void *owner,
                                       char address[CORPS_ADDRESS_BYTES],

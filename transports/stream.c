@@ -99,6 +99,7 @@ void corps__stream_disconnect(struct corps_link *base) {
     *at = link->next;
     stream->link_count--;
     stream->turn = stream->turn == link ? link->next : stream->turn;
+    stream->lender = stream->lender == link ? NULL : stream->lender;
     stream->news_count -= (link->news != CORPS__QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
     set_blocked(link, false);
     if (link->destroy != NULL) {
@@ -193,9 +194,7 @@ static enum corps_err write_through(struct corps__stream_link *link, const struc
     for (;;) {
         gather_all(&gather, link, parcel, &length);
         if (gather.bytes == 0) {
-            link->out_start = link->out_end = 0;
-            link->sent = 0;
-            return CORPS_OK;
+            return CORPS_OK; /* a flush with nothing held back; a frame that is half sent stays so */
         }
         enum corps_err err = CORPS_OK;
         ssize_t done = write_some(link, gather.iov, gather.count, &err);
@@ -294,7 +293,8 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
                                (unsigned long long)length, stream_of(link)->frame_bytes_max);
     }
     if (length <= here - LENGTH_BYTES) {
-        link->lent = LENGTH_BYTES + (size_t)length;
+        stream_of(link)->lender = link;
+        stream_of(link)->lent = LENGTH_BYTES + (size_t)length;
         return give(link, event, link->in + link->in_start + LENGTH_BYTES, (size_t)length, NULL);
     }
     if (length > IN_BYTES - LENGTH_BYTES) {
@@ -466,15 +466,25 @@ enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_even
 }
 
 void corps__stream_release(struct corps_endpoint *base, struct corps_event *event) {
-    (void)base;
-    if (event->kind == CORPS_EVENT_MESSAGE) {
-        struct corps__stream_link *link = (struct corps__stream_link *)event->link;
-        link->in_start += link->lent;
-        link->lent = 0;
+    (void)event;
+    struct corps__stream *stream = (struct corps__stream *)base;
+    struct corps__stream_link *link = stream->lender; /* NULL too when the link was disconnected meanwhile */
+    if (link != NULL) {
+        link->in_start += stream->lent;
+        stream->lender = NULL;
         if (link->in_start == link->in_end) {
             link->in_start = link->in_end = 0;
         }
     }
+}
+
+/* Is a whole frame here that poll has not reported yet? No descriptor tells of it. */
+static bool holds_frame(const struct corps__stream_link *link) {
+    if (link->large != NULL) {
+        return link->large_bytes == link->large->bytes;
+    }
+    size_t here = link->in_end - link->in_start;
+    return here >= LENGTH_BYTES && length_at(link->in + link->in_start) <= here - LENGTH_BYTES;
 }
 
 enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {
@@ -493,6 +503,9 @@ enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds
     }
     for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
         bool blocked = atomic_load(&link->blocked) && link->write_fd >= 0;
+        if (can_read(link) && holds_frame(link)) {
+            return CORPS_ERR_AGAIN;
+        }
         if (*count + 2 > CORPS_ARM_FDS_MAX) {
             return CORPS_ERR_AGAIN; /* so many full links at once: look in turn instead of sleeping */
         }

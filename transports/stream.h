@@ -31,7 +31,6 @@ struct corps__stream_link {
     /* Receiving. Polling thread. */
     uint8_t *in;
     size_t in_start, in_end;
-    size_t lent;                /* bytes of `in` that the last event lent */
     struct corps_block *large;  /* a frame larger than `in` */
     size_t large_bytes;         /* of it that are here */
     bool drained;               /* the last read came back short: nothing more is there now */
@@ -52,6 +51,8 @@ struct corps__stream {
     struct corps__stream_link *links;
     struct corps__stream_link *turn; /* whose turn it is, for fairness */
     unsigned link_count;
+    struct corps__stream_link *lender; /* whose `in` the last event lends, NULL for none … */
+    size_t lent;                       /* … and how much of it, the length included */
     unsigned news_count;
     _Atomic unsigned blocked_count;
     int epoll_fd; /* of every link's read_fd; used when there are many */

@@ -60,6 +60,12 @@ static enum corps_err split(const char *text, char host[128], char port[8]) {
     memcpy(host, start, host_bytes);
     host[host_bytes] = '\0';
     strcpy(port, has_port ? colon + 1 : "0");
+    /* getaddrinfo would take 99999 and use what is left of it in 16 bits. */
+    char *end;
+    unsigned long number = strtoul(port, &end, 10);
+    if (port[0] < '0' || port[0] > '9' || *end != '\0' || number > UINT16_MAX) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' names no port; write a number from 0 to 65535", text);
+    }
     return CORPS_OK;
 }
 
@@ -119,14 +125,13 @@ static int finish(struct proof *proof, bool keep_fd) {
     if (proof->link != NULL) {
         proof->link->transport_data = NULL;
     }
-    uv_poll_stop(&proof->poll);
-    uv_timer_stop(&proof->timer);
-    if (!keep_fd) {
-        close(proof->fd);
-    }
-    uv_close((uv_handle_t *)&proof->poll, handle_closed);
+    int fd = proof->fd;
+    uv_close((uv_handle_t *)&proof->poll, handle_closed); /* first: it still needs the descriptor's number */
     uv_close((uv_handle_t *)&proof->timer, handle_closed);
-    return proof->fd;
+    if (!keep_fd) {
+        close(fd);
+    }
+    return fd;
 }
 
 static void refuse(struct proof *proof, enum corps_err reason) {
@@ -289,6 +294,9 @@ static void free_handle(uv_handle_t *handle) {
 static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
                                char address[CORPS_ADDRESS_BYTES]) {
     struct endpoint *endpoint = (struct endpoint *)base;
+    if (options->secret == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "tcp needs a secret that its peers can prove to know");
+    }
     endpoint->loop = options->loop;
     endpoint->buffer_bytes = options->buffer_bytes < (1 << 30) ? (int)options->buffer_bytes : 1 << 30;
     memcpy(endpoint->secret, options->secret, sizeof endpoint->secret);
@@ -320,9 +328,9 @@ static void tcp_close(struct corps_endpoint *base) {
     while (endpoint->proofs != NULL) {
         finish(endpoint->proofs, false);
     }
-    uv_poll_stop(endpoint->listener);
-    close(endpoint->fd);
     uv_close((uv_handle_t *)endpoint->listener, free_handle);
+    close(endpoint->fd);
+    sodium_memzero(endpoint->secret, sizeof endpoint->secret);
     corps__stream_close(&endpoint->stream);
 }
 

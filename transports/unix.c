@@ -25,21 +25,16 @@ static void destroy(struct corps__stream_link *link) {
 
 static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
                                struct corps__hello *answer) {
-    (void)theirs;
+    (void)owner;
+    (void)meeting;
     (void)answer;
-    struct endpoint *endpoint = owner;
-    struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
-    if (link == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
-    }
-    corps__meeting_set_user(meeting, link);
-    link->transport_data = meeting;
-    link->destroy = destroy;
-    return CORPS_OK;
+    return theirs->fd_count == 0 && theirs->bytes == 0
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL, "a peer of another transport came to a UNIX socket");
 }
 
-static enum corps_err start(struct endpoint *endpoint, struct corps__meeting *meeting, bool accepted) {
-    struct corps__stream_link *link = corps__meeting_user(meeting);
+static enum corps_err start(struct endpoint *endpoint, struct corps__meeting *meeting, struct corps__stream_link *link,
+                            bool accepted) {
     link->transport_data = NULL;
     int fd = corps__meeting_take(meeting);
     set_buffers(endpoint, fd);
@@ -47,8 +42,11 @@ static enum corps_err start(struct endpoint *endpoint, struct corps__meeting *me
 }
 
 static void on_met(void *owner, struct corps__meeting *meeting) {
-    struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (start(owner, meeting, true) != CORPS_OK) {
+    struct endpoint *endpoint = owner;
+    struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
+    if (link == NULL) {
+        corps__meeting_close(meeting); /* out of memory: the peer sees the connection close */
+    } else if (start(endpoint, meeting, link, true) != CORPS_OK) {
         corps__stream_disconnect(&link->base); /* the core has not heard of it yet */
     }
 }
@@ -56,7 +54,7 @@ static void on_met(void *owner, struct corps__meeting *meeting) {
 static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
     (void)theirs;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (start(owner, meeting, false) != CORPS_OK) {
+    if (start(owner, meeting, link, false) != CORPS_OK) {
         corps__stream_link_end(link, CORPS_ERR_SYSTEM);
     }
     return CORPS_OK;
@@ -64,7 +62,12 @@ static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, str
 
 static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
     (void)owner;
-    corps__stream_link_end(corps__meeting_user(meeting), reason);
+    struct corps__stream_link *link = corps__meeting_user(meeting);
+    if (link == NULL) {
+        corps__meeting_close(meeting); /* it came and went: nobody has heard of it */
+    } else {
+        corps__stream_link_end(link, reason);
+    }
 }
 
 static const struct corps__rendezvous_ops rendezvous_ops = {
