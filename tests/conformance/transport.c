@@ -1,0 +1,80 @@
+/* Conformance of one transport with corps/transport.h: `transport NAME [CASE]`. Passed by every transport; a transport
+ * that passes can stand under the core. CORPS_TEST_LARGE=1 makes the very large frame 1 GiB. */
+#include "transport_driver.h"
+
+#include "transport_cases.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { CASE_SECONDS = 150 }; /* far beyond what any case takes, also under a sanitizer on a busy machine */
+
+static int set_up(void **state) {
+    (void)state;
+    snprintf(directory, sizeof directory, "/tmp/corps-conformance-XXXXXX");
+    alarm(CASE_SECONDS);
+    return mkdtemp(directory) == NULL || uv_loop_init(&loop) != 0 ? -1 : 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    alarm(0);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    /* A handle that its transport has not closed makes this fail. */
+    int failed = uv_loop_close(&loop);
+    return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0 || failed != 0 ? -1 : 0;
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+static const struct CMUnitTest cases[] = {
+    CASE(table_is_complete),     CASE(address_fits),
+    CASE(connect_and_accept),    CASE(close_leaves_nothing),
+    CASE(name_in_use),           CASE(bind_in_use),
+    CASE(connect_to_nobody),     CASE(discards),
+    CASE(order_and_content),     CASE(sizes),
+    CASE(many_segments),         CASE(full_then_writable),
+    CASE(partial_is_resumed),    CASE(flush_amid_a_frame),
+    CASE(batches_keep_order),    CASE(many_links),
+    CASE(send_from_a_thread),    CASE(loans),
+    CASE(frame_before_arm),      CASE(frames_left_before_arm),
+    CASE(frame_after_arm),       CASE(room_after_arm),
+    CASE(connect_after_arm),     CASE(close_after_arm),
+    CASE(ping_pong_asleep),      CASE(flood_both_ways),
+    CASE(close_in_flight),       CASE(close_under_a_sender),
+    CASE(killed_peer),           CASE(oversize_frame),
+    CASE(garbage_on_the_socket), CASE(wrong_secret),
+    CASE(silent_peer),           CASE(very_large),
+};
+
+int main(int argc, char **argv) {
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: transport NAME [CASE]\n");
+        return 2;
+    }
+    transport = corps_transport_find(argv[1]);
+    if (transport == NULL || sodium_init() < 0) {
+        fprintf(stderr, "transport: %s\n", corps_error_detail());
+        return 2;
+    }
+    randombytes_buf(secret, sizeof secret);
+    if (argc == 3) {
+        cmocka_set_test_filter(argv[2]);
+    }
+    return cmocka_run_group_tests_name(argv[1], cases, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+/* The cases of the conformance suite, by file; transport.c runs them all. Every case runs for every transport, and
+ * skips itself, with a reason, where a capability excludes it. */
+#ifndef TRANSPORT_CASES_H
+#define TRANSPORT_CASES_H
+
+/* Skips the case when the transport has the capability. */
+#define SKIP_IF(capability, reason)                                                                                    \
+    do {                                                                                                               \
+        if (has(capability)) {                                                                                         \
+            print_message("skipped for %s: %s\n", transport->name, (reason));                                          \
+            skip();                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+/* transport_life.c */
+void table_is_complete(void **state);
+void address_fits(void **state);
+void connect_and_accept(void **state);
+void close_leaves_nothing(void **state);
+void name_in_use(void **state);
+void bind_in_use(void **state);
+void connect_to_nobody(void **state);
+void discards(void **state);
+
+/* transport_frames.c */
+void order_and_content(void **state);
+void sizes(void **state);
+void many_segments(void **state);
+void very_large(void **state);
+void full_then_writable(void **state);
+void partial_is_resumed(void **state);
+void flood_both_ways(void **state);
+void batches_keep_order(void **state);
+
+/* transport_links.c */
+void many_links(void **state);
+void send_from_a_thread(void **state);
+void loans(void **state);
+
+/* transport_wake.c */
+void frame_before_arm(void **state);
+void frames_left_before_arm(void **state);
+void frame_after_arm(void **state);
+void room_after_arm(void **state);
+void connect_after_arm(void **state);
+void close_after_arm(void **state);
+void ping_pong_asleep(void **state);
+
+/* transport_end.c */
+void close_in_flight(void **state);
+void close_under_a_sender(void **state);
+void killed_peer(void **state);
+void oversize_frame(void **state);
+void garbage_on_the_socket(void **state);
+void wrong_secret(void **state);
+void silent_peer(void **state);
+void flush_amid_a_frame(void **state);
+
+#endif

@@ -1,0 +1,206 @@
+#include "transport_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- content ---- */
+
+/* Any two words, of any two frames, differ: a frame out of place or cut apart cannot pass. */
+static uint64_t word_at(uint64_t seed, size_t i) {
+    uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u;
+    return x ^ x >> 29;
+}
+
+void fill(uint8_t *data, size_t bytes, uint64_t seed) {
+    size_t i = 0;
+    for (; (i + 1) * 8 <= bytes; i++) {
+        uint64_t word = word_at(seed, i);
+        memcpy(data + i * 8, &word, 8);
+    }
+    uint64_t word = word_at(seed, i);
+    if (bytes > i * 8) {
+        memcpy(data + i * 8, &word, bytes - i * 8);
+    }
+}
+
+bool is_filled(const uint8_t *data, size_t bytes, uint64_t seed) {
+    uint64_t different = 0;
+    size_t i = 0;
+    for (; (i + 1) * 8 <= bytes; i++) {
+        uint64_t word;
+        memcpy(&word, data + i * 8, 8);
+        different |= word ^ word_at(seed, i);
+    }
+    uint64_t word = word_at(seed, i);
+    return different == 0 && (bytes == i * 8 || memcmp(data + i * 8, &word, bytes - i * 8) == 0);
+}
+
+enum corps_err send_bytes(struct corps_link *link, const void *data, size_t bytes, unsigned flags) {
+    struct iovec segment = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+    struct corps_parcel parcel = {.segments = &segment, .segment_count = 1, .bytes = bytes};
+    return transport->send(link, &parcel, flags);
+}
+
+enum corps_err flush(struct corps_link *link) {
+    static const struct corps_parcel nothing;
+    return transport->send(link, &nothing, 0);
+}
+
+/* ---- sending ---- */
+
+static uint64_t frame_seed(const struct flow *flow, unsigned k) {
+    return flow->seed * 1000003u + k;
+}
+
+/* Makes the next frame in fresh memory, so that memory checkers see a transport that looks at it after OK. */
+static void prepare(struct flow *flow) {
+    size_t bytes = flow->bytes_of(flow->sent);
+    unsigned segments = flow->segments > 0 ? flow->segments : 1;
+    flow->frame = malloc(bytes > 0 ? bytes : 1);
+    flow->iov = calloc(segments, sizeof *flow->iov);
+    check(flow->frame != NULL && flow->iov != NULL);
+    fill(flow->frame, bytes, frame_seed(flow, flow->sent));
+    size_t at = 0;
+    for (unsigned i = 0; i < segments; i++) {
+        /* Uneven on purpose; some are empty. The last takes the rest. */
+        size_t part = i + 1 == segments ? bytes - at : (i % 3 == 1 ? 0 : 1 + (bytes / segments) * (i % 2));
+        part = part < bytes - at ? part : bytes - at;
+        flow->iov[i] = (struct iovec){.iov_base = flow->frame + at, .iov_len = part};
+        at += part;
+    }
+}
+
+void flow_finish(struct flow *flow) {
+    free(flow->frame);
+    free(flow->iov);
+    flow->frame = NULL;
+    flow->iov = NULL;
+}
+
+/* One attempt: true when a frame was taken. */
+static bool send_one(struct flow *flow) {
+    bool more = flow->flush_every > 0;
+    if (flow->sent == flow->count) { /* all that is left is to flush */
+        enum corps_err err = flush(flow->out);
+        check(err == CORPS_OK || err == CORPS_ERR_FULL);
+        flow->flushed = err == CORPS_OK;
+        flow->blocked = err != CORPS_OK;
+        return flow->flushed;
+    }
+    if (flow->frame == NULL) {
+        prepare(flow);
+    }
+    more = more && (flow->sent + 1) % flow->flush_every != 0;
+    struct corps_parcel parcel = {.segments = flow->iov,
+                                  .segment_count = flow->segments > 0 ? flow->segments : 1,
+                                  .bytes = flow->bytes_of(flow->sent)};
+    enum corps_err err = transport->send(flow->out, &parcel, more ? CORPS_SEND_MORE : 0);
+    check(err == CORPS_OK || err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL);
+    flow->full_count += err == CORPS_ERR_FULL;
+    flow->partial_count += err == CORPS_ERR_PARTIAL;
+    flow->blocked = err != CORPS_OK;
+    if (err == CORPS_OK) {
+        flow_finish(flow);
+        flow->sent++;
+        flow->flushed = !more;
+    }
+    return err == CORPS_OK;
+}
+
+static bool must_send(const struct flow *flow) {
+    return flow->from != NULL && (flow->sent < flow->count || !flow->flushed);
+}
+
+void flow_send_until_blocked(struct flow *flow) {
+    while (must_send(flow) && send_one(flow)) {
+    }
+}
+
+/* ---- receiving ---- */
+
+static void take_message(struct flow *flows, unsigned count, const struct side *side, const struct corps_event *event) {
+    for (unsigned i = 0; i < count; i++) {
+        struct flow *flow = &flows[i];
+        if (flow->to == side && flow->in == event->link) {
+            check(flow->received < flow->count);
+            check(event->bytes == flow->bytes_of(flow->received));
+            check(is_filled(event->data, event->bytes, frame_seed(flow, flow->received)));
+            flow->received++;
+            return;
+        }
+    }
+    check(!"a frame on a link that carries none");
+}
+
+static void take_event(struct flow *flows, unsigned count, struct side *side, struct corps_event *event) {
+    if (event->kind == CORPS_EVENT_MESSAGE) {
+        take_message(flows, count, side, event);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (event->kind == CORPS_EVENT_WRITABLE && flows[i].out == event->link) {
+            flows[i].blocked = false;
+        } else if (event->kind == CORPS_EVENT_CLOSED && (flows[i].in == event->link || flows[i].out == event->link)) {
+            flows[i].closed = true;
+        }
+    }
+}
+
+static unsigned sides_of(const struct flow *flows, unsigned count, struct side *sides[SIDES_MAX]) {
+    unsigned found = 0;
+    for (unsigned i = 0; i < 2 * count; i++) {
+        struct side *side = i % 2 == 0 ? flows[i / 2].from : flows[i / 2].to;
+        bool known = side == NULL;
+        for (unsigned j = 0; j < found; j++) {
+            known = known || sides[j] == side;
+        }
+        if (!known) {
+            check(found < SIDES_MAX);
+            sides[found++] = side;
+        }
+    }
+    return found;
+}
+
+bool flows_step(struct flow *flows, unsigned count) {
+    bool moved = false;
+    for (unsigned i = 0; i < count; i++) {
+        if (must_send(&flows[i]) && (!flows[i].blocked || has(CORPS_TRANSPORT_INTRA))) {
+            moved = send_one(&flows[i]) || moved;
+        }
+    }
+    struct side *sides[SIDES_MAX];
+    unsigned side_count = sides_of(flows, count, sides);
+    for (unsigned i = 0; i < side_count; i++) {
+        struct corps_event event;
+        if (side_next(sides[i], &event)) {
+            take_event(flows, count, sides[i], &event);
+            side_done(sides[i], &event);
+            moved = true;
+        }
+    }
+    return moved;
+}
+
+static bool all_done(const struct flow *flows, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        if (must_send(&flows[i]) || (flows[i].to != NULL && flows[i].received < flows[i].count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void flows_run(struct flow *flows, unsigned count) {
+    struct side *sides[SIDES_MAX];
+    unsigned side_count = sides_of(flows, count, sides);
+    while (!all_done(flows, count)) {
+        if (!flows_step(flows, count)) {
+            for (unsigned i = 0; i < count; i++) {
+                check(!flows[i].closed);
+            }
+            sides_sleep(sides, side_count);
+        }
+    }
+}
