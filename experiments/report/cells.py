@@ -1,0 +1,110 @@
+"""Trials grouped into cells: block values, medians, ratios to the control, noise flags."""
+import numpy as np
+
+import load
+import stats
+
+RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix": "raw:unix", "tcp": "raw:tcp",
+            "mqueue": "raw:mqueue", "null": None}
+
+
+class Cell:
+    """All trials of one combination."""
+
+    def __init__(self, axes):
+        self.axes = axes
+        self.trials = []
+        self.failures = []
+        self.control = None  # name of the raw control used
+        self.to_control = None  # stats.Ratio of p50 against it
+        self.flags = []
+
+    def blocks(self, field):
+        """block → median over that block's trials, where the field has a value."""
+        values = {}
+        for trial in self.trials:
+            if trial.get(field) is not None:
+                values.setdefault((trial["run"], trial["block"]), []).append(trial[field])
+        return {block: float(np.median(v)) for block, v in values.items() if np.median(v) > 0}
+
+    def median(self, field):
+        values = list(self.blocks(field).values())
+        return float(np.median(values)) if values else None
+
+    def spread(self, field):
+        """(lowest, highest) over blocks."""
+        values = list(self.blocks(field).values())
+        return (min(values), max(values)) if values else (None, None)
+
+    @property
+    def is_raw(self):
+        return self.axes["transport"].startswith("raw:")
+
+    @property
+    def text(self):
+        return load.cell_text(self.axes)
+
+
+def group(results):
+    """key → Cell for every combination in the results, failures included."""
+    cells = {}
+    for trial in results.trials:
+        cell = cells.setdefault(load.cell_key(trial["cell"]), Cell(trial["cell"]))
+        if trial["ok"]:
+            cell.trials.append(trial)
+            cell.axes = trial["cell"]
+        else:
+            cell.failures.append(trial)
+    add_controls(cells)
+    for cell in cells.values():
+        cell.flags = noise(cell, cells)
+    return cells
+
+
+def find(cells, **axes):
+    """The cells (not A/A duplicates) whose axes have these values."""
+    return [c for c in cells.values()
+            if c.trials and not c.axes.get("arm") and all(c.axes.get(k) == v for k, v in axes.items())]
+
+
+def add_controls(cells):
+    """The raw control of every echo cell: its twin with the same wake and placement, else pipe or cache line."""
+    raw = {(c.axes["transport"], c.axes["wake"], c.axes["placement"]): c for c in cells.values() if c.is_raw and c.trials}
+    for cell in cells.values():
+        if cell.is_raw or not cell.trials or cell.axes["workload"] != "echo":
+            continue
+        wake = "spin" if cell.axes["wake"] == "spin" else "block"
+        placement = cell.axes["placement"] if cell.axes["placement"] != "unpinned" else "cross"
+        twin = RAW_TWIN.get(cell.axes["transport"])
+        twin = "raw:cacheline" if wake == "spin" and twin == "raw:futex" else twin
+        for name in (twin, "raw:cacheline" if wake == "spin" else "raw:pipe", "raw:pipe"):
+            control = raw.get((name, wake, placement))
+            if control is not None:
+                ours, theirs = stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns"))
+                if ours:
+                    cell.control, cell.to_control = name, stats.ratio(ours, theirs)
+                break
+
+
+def noise(cell, cells):
+    """The method's flags, as far as the lines allow."""
+    flags = []
+    p50 = cell.blocks("p50_ns")
+    tails = [t for t in cell.trials if t.get("p99_ns") and t.get("p50_ns") and t["p99_ns"] > 10 * t["p50_ns"]]
+    if cell.trials and len(tails) > len(cell.trials) / 4:
+        flags.append("tail: p99 over 10 × p50 in over a quarter of the trials")
+    if len(p50) >= 3 and stats.mad(np.log(list(p50.values()))) > 0.10:
+        flags.append("spread: blocks differ by more than 10 % (MAD)")
+    if cell.is_raw and len(p50) >= 2 and max(p50.values()) > 1.2 * min(p50.values()):
+        flags.append("drift: the control moved by more than 20 %")
+    lost = [t for t in cell.trials if "sentinel" in t.get("flags", [])]
+    if cell.trials and len(lost) > len(cell.trials) / 2:
+        flags.append("sentinel: the processors were taken away in over half of the trials")
+    if cell.axes.get("arm") == "aa":
+        twin = cells.get(load.cell_key({**cell.axes, "arm": ""}))
+        ours, theirs = stats.paired(p50, twin.blocks("p50_ns")) if twin else ([], [])
+        if len(ours) >= stats.FEWEST_BLOCKS:
+            r = stats.ratio(ours, theirs)
+            if r.excludes_one() or r.high > 1.10 or r.low < 0.90:
+                flags.append(f"A/A: identical arms differ ({r.low:.2f}–{r.high:.2f})")
+    return flags

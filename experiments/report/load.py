@@ -1,0 +1,99 @@
+"""Reads results files: JSON lines of kind "run" and "trial".
+
+A cut last line is a warning. A doubled or a foreign line is an error that names file and line. Nothing is guessed.
+"""
+import json
+import sys
+
+AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us")
+SCHEMA = 1
+
+
+class BadResults(Exception):
+    """The file cannot be reported on; the text says why and what to do."""
+
+
+class Results:
+    """Runs (their first lines) and trials, as they stood in the files."""
+
+    def __init__(self):
+        self.runs = []
+        self.trials = []
+        self.warnings = []
+
+    @property
+    def ok(self):
+        return [t for t in self.trials if t["ok"]]
+
+    @property
+    def failed(self):
+        return [t for t in self.trials if not t["ok"]]
+
+
+def cell_key(cell, without=()):
+    """What identifies a cell: a tuple of its axes' values and its arm."""
+    return tuple(str(cell.get(axis, "")) for axis in AXES + ("arm",) if axis not in without)
+
+
+def cell_text(cell):
+    """A cell in a few words."""
+    words = [cell["workload"], cell["transport"], cell["serializer"], cell["payload"], cell["wake"], cell["placement"]]
+    if cell.get("window", 1) > 1:
+        words.append(f"window {cell['window']}")
+    if cell.get("arm"):
+        words.append(cell["arm"])
+    return " ".join(words)
+
+
+def load(paths):
+    """Reads all files into one Results. Raises BadResults."""
+    results = Results()
+    seen = {}
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().split("\n")
+        except OSError as error:
+            raise BadResults(f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BadResults(f"{path} is no results file: it is not text") from error
+        cut = lines.pop() if lines and lines[-1] != "" else None
+        for number, line in enumerate(lines, 1):
+            if line:
+                take(results, seen, path, number, line)
+        if cut is not None:
+            try:
+                take(results, seen, path, len(lines) + 1, cut)
+            except BadResults:
+                results.warnings.append(f"{path}:{len(lines) + 1}: the last line is cut short and was left out")
+    if not results.trials:
+        raise BadResults(f"{', '.join(paths)}: there is no trial to report; let corps-lab run measure some")
+    return results
+
+
+def take(results, seen, path, number, line):
+    """One line into `results`."""
+    where = f"{path}:{number}"
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise BadResults(f"{where}: not JSON ({error}); is this a results file of corps-lab?") from error
+    kind = record.get("kind") if isinstance(record, dict) else None
+    if kind == "run":
+        if record.get("schema") != SCHEMA:
+            raise BadResults(f"{where}: schema {record.get('schema')}, and this program reads schema {SCHEMA}")
+        results.runs.append(record)
+        return
+    if kind != "trial" or not isinstance(record.get("cell"), dict) or "ok" not in record:
+        raise BadResults(f"{where}: neither a run nor a trial; is this a results file of corps-lab?")
+    key = (record.get("run"), record.get("family"), record.get("block"), record.get("order"), cell_key(record["cell"]))
+    if key in seen:
+        raise BadResults(f"{where}: the same trial stands at {seen[key]} already; merge files without doubles")
+    seen[key] = where
+    results.trials.append(record)
+
+
+def warn(results):
+    """Prints the warnings."""
+    for warning in results.warnings:
+        print(f"report: {warning}", file=sys.stderr)

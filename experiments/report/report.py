@@ -1,0 +1,51 @@
+"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W]: tables in the terminal and one self-contained page."""
+import argparse
+import os
+import sys
+
+import cells as grouping
+import load
+import text
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="corps-lab report", description="Tables in the terminal, and one HTML page.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run (JSON lines)")
+    parser.add_argument("--html", metavar="OUT", help="the page (default: the first file's name with .html)")
+    parser.add_argument("--no-html", action="store_true", help="no page")
+    parser.add_argument("--no-text", action="store_true", help="no tables")
+    parser.add_argument("--workload", metavar="W", help="only this workload's table")
+    args = parser.parse_args()
+    try:
+        results = load.load(args.files)
+    except load.BadResults as error:
+        print(f"corps-lab report: {error}", file=sys.stderr)
+        return 1
+    load.warn(results)
+    cells = grouping.group(results)
+    if not args.no_text:
+        sys.stdout.write(text.report(results, cells, args.workload))
+    if args.no_html:
+        return 0
+    out = args.html or os.path.splitext(args.files[0])[0] + ".html"
+    try:
+        import page
+    except ImportError as error:
+        print(f"corps-lab report: no page: {error.name} is not installed; run scripts/setup", file=sys.stderr)
+        return 1
+    try:
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(page.page(results, cells))
+    except OSError as error:
+        print(f"corps-lab report: cannot write {out}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"page written to {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # for example `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)

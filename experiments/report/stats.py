@@ -1,0 +1,102 @@
+"""Statistics over blocks: the unit of inference is the block, never the message.
+
+For a cell against a reference, d_b = ln(cell_b / reference_b). The estimate is Hodges and Lehmann's (the median of the Walsh
+averages), the interval the one of Wilcoxon's signed-rank test at 95 %, by the exact distribution from scipy; exponentiated.
+Sources: Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3; Holm 1979.
+"""
+import math
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+WINNER_BELOW = 0.95  # a winner's upper bound against every rival
+FEWEST_BLOCKS = 6    # with fewer, no signed-rank interval at 95 % exists
+
+
+class Ratio:
+    """An estimate of cell / reference with its interval; low and high are NaN when there are too few blocks."""
+
+    def __init__(self, estimate, low, high, blocks, p_value):
+        self.estimate, self.low, self.high, self.blocks, self.p_value = estimate, low, high, blocks, p_value
+
+    @property
+    def has_interval(self):
+        return not math.isnan(self.low)
+
+    def excludes_one(self):
+        return self.has_interval and (self.low > 1 or self.high < 1)
+
+
+def walsh_averages(differences):
+    """(d_i + d_j) / 2 for i ≤ j, sorted."""
+    d = np.asarray(differences, dtype=float)
+    i, j = np.triu_indices(len(d))
+    return np.sort((d[i] + d[j]) / 2)
+
+
+def signed_rank_quantile(n, tail):
+    """The largest k with P(W ≤ k) ≤ tail under the hypothesis, for n differences; −1 when there is none."""
+    counts = np.zeros(n * (n + 1) // 2 + 1)
+    counts[0] = 1.0
+    for rank in range(1, n + 1):  # W is a sum of ranks, each in or out with probability one half
+        shifted = np.zeros_like(counts)
+        shifted[rank:] = counts[:-rank]
+        counts = (counts + shifted) / 2
+    return int(np.searchsorted(np.cumsum(counts), tail, side="right")) - 1
+
+
+def ratio(cell, reference):
+    """Ratio of paired block values (equal lengths, positive)."""
+    cell, reference = np.asarray(cell, dtype=float), np.asarray(reference, dtype=float)
+    d = np.log(cell) - np.log(reference)
+    n = len(d)
+    walsh = walsh_averages(d)
+    estimate = math.exp(float(np.median(walsh)))
+    k = signed_rank_quantile(n, (1 - LEVEL) / 2) if n >= FEWEST_BLOCKS else -1
+    if k < 0:
+        return Ratio(estimate, math.nan, math.nan, n, math.nan)
+    p_value = 1.0 if np.all(d == 0) else float(stats.wilcoxon(d, zero_method="zsplit").pvalue)
+    return Ratio(estimate, math.exp(float(walsh[k + 1])), math.exp(float(walsh[len(walsh) - k - 2])), n, p_value)
+
+
+def holm(p_values):
+    """Holm's adjusted p-values, in the order given."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    running = 0.0
+    for position, index in enumerate(order):
+        running = max(running, min(1.0, (len(p) - position) * p[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def mad(values):
+    """Median absolute deviation from the median."""
+    return float(stats.median_abs_deviation(np.asarray(values, dtype=float)))
+
+
+def paired(blocks_a, blocks_b):
+    """Two dicts block → value as two lists over the blocks that both have."""
+    common = sorted(set(blocks_a) & set(blocks_b))
+    return [blocks_a[b] for b in common], [blocks_b[b] for b in common]
+
+
+def winners(values):
+    """values: name → {block → cost}. (best, names tied with it): the best by median and everybody whose interval against it does
+    not show that the best is below WINNER_BELOW of it. With too few blocks for an interval everybody within 5 % of the best
+    in every block counts as tied."""
+    best = min(values, key=lambda name: float(np.median(list(values[name].values()))))
+    tied = []
+    for name in values:
+        if name == best:
+            continue
+        ours, theirs = paired(values[best], values[name])
+        if not ours:
+            continue
+        r = ratio(ours, theirs)
+        clear = r.high < WINNER_BELOW if r.has_interval else max(a / b for a, b in zip(ours, theirs)) < WINNER_BELOW
+        if not clear:
+            tied.append(name)
+    return best, tied

@@ -1,0 +1,105 @@
+"""The report for a terminal: 100 columns, no colour."""
+import textwrap
+
+import cells as grouping
+import words
+
+WIDTH = 100
+
+
+def heading(title):
+    return f"\n{title}\n{'─' * len(title)}"
+
+
+def paragraph(text):
+    return textwrap.fill(text.replace("**", ""), WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def ratio_text(cell):
+    if cell.to_control is None:
+        return "", ""
+    r = cell.to_control
+    interval = f"{r.low:.2f}–{r.high:.2f}" if r.has_interval else ""
+    return f"{r.estimate:.2f}×", interval
+
+
+def latency_table(cells, workload="echo"):
+    rows = []
+    chosen = [c for c in grouping.find(cells, workload=workload) if not c.is_raw]
+    chosen.sort(key=lambda c: (c.axes["placement"], c.axes["wake"], c.axes["serializer"], c.axes["payload"].split(":")[0],
+                               c.axes["size_bytes"], c.median("p50_ns")))
+    group = None
+    for c in chosen:
+        key = (c.axes["placement"], c.axes["wake"])
+        if key != group:
+            group = key
+            rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}")
+            rows.append(f"    {'transport':<10}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
+                        f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
+        estimate, interval = ratio_text(c)
+        rows.append(f"    {c.axes['transport']:<10}{c.axes['serializer']:<12}{c.axes['payload'][:15]:<16}"
+                    f"{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
+                    f"{estimate:>10} {interval:<11}{words.rate_text(c.median('messages_per_s')):>10}"
+                    f"{words.time_text(c.median('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")
+    return rows
+
+
+def controls_table(cells):
+    rows = [f"    {'control':<15}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
+    raw = sorted((c for c in cells.values() if c.is_raw and c.trials),
+                 key=lambda c: (c.axes["placement"], c.axes["wake"], c.median("p50_ns")))
+    for c in raw:
+        rows.append(f"    {c.axes['transport']:<15}{c.axes['wake']:<7}{c.axes['placement']:<11}"
+                    f"{words.time_text(c.median('p50_ns')):>10}{words.time_text(c.median('p99_ns')):>10}"
+                    f"{words.time_text(c.median('cpu_ns_per_message')):>10}{' !' if c.flags else ''}")
+    return rows if raw else []
+
+
+def failures(results, cells):
+    rows = []
+    for c in cells.values():
+        for reason in sorted({t["error"] or "no reason given" for t in c.failures}):
+            count = sum(1 for t in c.failures if (t["error"] or "no reason given") == reason)
+            rows.append(paragraph(f"{count}× {c.text}: {reason}"))
+    return rows
+
+
+def header(results):
+    lines = []
+    for run in results.runs:
+        finger = run.get("fingerprint", {})
+        cpu = finger.get("processor", {})
+        lines.append(f"run {run['run']}: matrix {run['matrix']}, seed {run['seed']}, "
+                     f"{cpu.get('processors', '?')} × {cpu.get('model', 'unknown processor')}, "
+                     f"Linux {finger.get('kernel', {}).get('release', '?')}")
+    blocks = len({(t["run"], t["block"]) for t in results.trials})
+    lines.append(f"{len(results.trials)} trials in {blocks} blocks, {len(results.failed)} failed")
+    return lines
+
+
+def report(results, cells, workload=None):
+    """The whole text."""
+    out = ["Corps Lab report", "════════════════"]
+    out += header(results)
+    out += [paragraph(line) for line in words.caution(results, cells)]
+    for title, sentences in (("Which transport", words.transport_answers(cells)),
+                             ("Which serializer", words.serializer_answers(cells)),
+                             ("Does serializing dominate", words.share_answer(cells))):
+        if sentences:
+            out.append(heading(title))
+            out += [paragraph(s) for s in sentences]
+    table = controls_table(cells)
+    if table:
+        out.append(heading("The physical limit: bare ping-pongs without the core"))
+        out += table
+    out.append(heading("Cells (÷ control: p50 against the bare ping-pong of the same wake and placement)"))
+    names = sorted({c.axes["workload"] for c in cells.values() if not c.is_raw})
+    for name in names if workload is None else [workload]:
+        out += latency_table(cells, name)
+    lost = failures(results, cells)
+    if lost:
+        out.append(heading("Failed trials"))
+        out += lost
+    if any(c.flags for c in cells.values()):
+        out.append("\n  ! = noise flag; the page tells which")
+    return "\n".join(out) + "\n"

@@ -1,0 +1,190 @@
+"""Report, compare and recommend, on results made here. Run by meson with CORPS_REPORT (the folder of the programs)."""
+import base64
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(os.path.dirname(__file__), "..", "..", "experiments", "report")
+sys.path.insert(0, FOLDER)
+import cells as grouping  # noqa: E402
+import load  # noqa: E402
+import stats  # noqa: E402
+
+
+def run_line(run="r1", machine="m1"):
+    return {"kind": "run", "run": run, "schema": 1, "matrix": "test", "seed": 1, "fingerprint": {"machine": machine}}
+
+
+def trial(block, order, p50, run="r1", ok=True, **axes):
+    cell = {"workload": "echo", "transport": "shm", "serializer": "none", "payload": "bytes:64", "size_bytes": 64,
+            "wake": "adaptive", "placement": "cross", "lang": "c", "window": 1, "envs": 2, "concs": 1, "gap_us": 0, "arm": ""}
+    cell.update(axes)
+    figures = {"p50_ns": p50, "p99_ns": 3 * p50, "max_ns": 9 * p50, "messages": 100, "seconds": 100 * p50 / 1e9,
+               "messages_per_s": 1e9 / p50, "bytes_per_s": 64e9 / p50, "cpu_ns_per_message": 2 * p50}
+    if not ok:
+        figures = dict.fromkeys(figures)
+    return {"kind": "trial", "run": run, "family": "f", "block": block, "order": order, "cell": cell, "ok": ok,
+            "error": None if ok else "killed by signal 9 (SIGKILL)", "histogram": None, "stages_ns": None, "flags": [], **figures}
+
+
+def simulated(effects, blocks=20, noise=0.03, seed=1, machine="m1", run="r1"):
+    """effects: transport → p50. Each block has a shift of its own, each trial a noise."""
+    random = np.random.default_rng(seed)
+    lines = [run_line(run, machine)]
+    for block in range(blocks):
+        shift = np.exp(random.normal(0, 0.1))
+        for order, (transport, p50) in enumerate(effects.items()):
+            lines.append(trial(block, order, p50 * shift * np.exp(random.normal(0, noise)), run=run, transport=transport))
+    return lines
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def write(self, lines, name="results.jsonl", end="\n"):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w") as file:
+            file.write("\n".join(l if isinstance(l, str) else json.dumps(l) for l in lines) + end)
+        return path
+
+    def program(self, name, *args):
+        return subprocess.run([sys.executable, os.path.join(FOLDER, name + ".py"), *args], capture_output=True, text=True,
+                              timeout=120)
+
+
+class Statistics(unittest.TestCase):
+    def test_signed_rank_quantiles_are_those_of_the_tables(self):
+        # Largest k with P(W ≤ k) ≤ 0.025: n = 6 → 0, 8 → 3, 10 → 8, 20 → 52 (published tables of the signed-rank test).
+        self.assertEqual([stats.signed_rank_quantile(n, 0.025) for n in (5, 6, 8, 10, 20)], [-1, 0, 3, 8, 52])
+
+    def test_estimate_and_interval_of_a_small_sample(self):
+        d = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+        r = stats.ratio(np.exp(d), np.ones(6))
+        self.assertAlmostEqual(np.log(r.estimate), 0.35)  # symmetric: the middle
+        self.assertAlmostEqual(np.log(r.low), 0.1)        # n = 6: the interval reaches from end to end
+        self.assertAlmostEqual(np.log(r.high), 0.6)
+
+    def test_no_interval_from_five_blocks(self):
+        self.assertFalse(stats.ratio([2.0] * 5, [1.0] * 5).has_interval)
+
+    def test_identical_arms_are_rarely_called_different(self):
+        random = np.random.default_rng(7)
+        wrong = sum(stats.ratio(np.exp(random.normal(0, 0.05, 20)), np.exp(random.normal(0, 0.05, 20))).excludes_one()
+                    for _ in range(1000))
+        self.assertLessEqual(wrong, 60)  # 5 % of 1000, and what chance allows on top
+
+    def test_ten_percent_are_found_in_twenty_blocks(self):
+        random = np.random.default_rng(8)
+        found = sum(stats.ratio(1.1 * np.exp(random.normal(0, 0.05, 20)), np.exp(random.normal(0, 0.05, 20))).excludes_one()
+                    for _ in range(400))
+        self.assertGreaterEqual(found, 360)
+
+    def test_holm(self):
+        np.testing.assert_allclose(stats.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+
+    def test_winner_and_tie(self):
+        values = {"a": {b: 10.0 for b in range(8)}, "b": {b: 10.2 for b in range(8)}, "c": {b: 20.0 for b in range(8)}}
+        self.assertEqual(stats.winners(values), ("a", ["b"]))
+
+
+class Loading(Files):
+    def test_cut_last_line_is_a_warning(self):
+        path = self.write([run_line(), trial(0, 0, 100)] + ['{"kind":"tri'], end="")
+        results = load.load([path])
+        self.assertEqual(len(results.trials), 1)
+        self.assertIn("cut short", results.warnings[0])
+
+    def test_doubled_and_foreign_lines_are_named(self):
+        for lines, words in (([run_line(), trial(0, 0, 1), trial(0, 0, 1)], ":3: the same trial"), ([run_line(), "[1]"], ":2:"),
+                             (["hello"], ":1: not JSON"), ([dict(run_line(), schema=9), trial(0, 0, 1)], "schema 9"),
+                             ([run_line()], "no trial")):
+            with self.assertRaises(load.BadResults) as caught:
+                load.load([self.write(lines)])
+            self.assertIn(words, str(caught.exception))
+
+    def test_missing_file(self):
+        done = self.program("report", os.path.join(self.folder.name, "nothing.jsonl"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot read", done.stderr)
+        self.assertEqual(len(done.stderr.strip().split("\n")), 1)
+
+
+class Report(Files):
+    def test_text_and_page_hold_the_figures(self):
+        lines = simulated({"shm": 2000, "unix": 9000, "tcp": 12000}, blocks=8)
+        lines += [trial(b, 9, 4000, transport="raw:pipe", wake="block") for b in range(8)]
+        lines += [trial(3, 10, 0, ok=False, transport="mqueue")]
+        path = self.write(lines)
+        page = os.path.join(self.folder.name, "page.html")
+        done = self.program("report", path, "--html", page)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        cells = grouping.group(load.load([path]))
+        shm = grouping.find(cells, transport="shm")[0]
+        self.assertIn("shm, ", done.stdout)
+        self.assertIn(f"{shm.median('p50_ns') / 1e3:.3g} µs", done.stdout)
+        self.assertIn("SIGKILL", done.stdout)
+        html = open(page, encoding="utf-8").read()
+        self.assertIn(f'data-v="{shm.median("p50_ns")}"', html)
+        self.assertNotRegex(html, r'<(script|link|img)[^>]+(src|href)="https?:')
+        raw = re.search(r'id="raw">([^<]+)<', html).group(1)
+        self.assertEqual(len(gzip.decompress(base64.b64decode(raw)).decode().strip().split("\n")), len(lines))
+
+    def test_failed_trials_are_no_figures(self):
+        path = self.write([run_line(), trial(0, 0, 0, ok=False)])
+        done = self.program("report", path, "--no-html")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 failed", done.stdout)
+        self.assertNotIn("0 ns", done.stdout)
+
+
+class Compare(Files):
+    def verdict(self, a, b):
+        done = self.program("compare", self.write(a, "a.jsonl"), self.write(b, "b.jsonl"))
+        return done.returncode, done.stdout + done.stderr
+
+    def test_same_is_0_and_a_tenth_slower_is_1(self):
+        base = {"shm": 2000, "unix": 9000}
+        self.assertEqual(self.verdict(simulated(base, seed=1), simulated(base, seed=1))[0], 0)
+        # Two runs share their blocks' shifts here, as two arms of one interleaved run do.
+        status, text = self.verdict(simulated(base, seed=3), simulated({"shm": 2000, "unix": 9900}, seed=3))
+        self.assertEqual(status, 1, text)
+        self.assertIn("SLOWER", text)
+        self.assertEqual(self.verdict(simulated(base, seed=4), simulated({"shm": 2000, "unix": 9180}, seed=4))[0], 0)
+
+    def test_inconclusive_is_2(self):
+        base = {"shm": 2000}
+        self.assertEqual(self.verdict(simulated(base), simulated(base, machine="m2"))[0], 2)
+        self.assertEqual(self.verdict(simulated(base, blocks=4), simulated(base, blocks=4))[0], 2)
+        status, text = self.verdict(simulated({"shm": 1, "unix": 2}), simulated({"shm": 1}))
+        self.assertEqual(status, 2)
+        self.assertIn("only one side", text)
+
+
+class Recommend(Files):
+    def test_winner_and_configuration(self):
+        path = self.write(simulated({"shm": 2000, "unix": 9000, "queue": 100}))
+        done = self.program("recommend", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("winner: echo shm", done.stdout)
+        self.assertIn("CORPS_TRANSPORT=shm", done.stdout)
+
+    def test_tie_and_nothing_measured(self):
+        path = self.write(simulated({"unix": 9000, "pipe": 9010}))
+        self.assertIn("not clearly behind", self.program("recommend", path).stdout)
+        done = self.program("recommend", path, "--payload", "bytes:1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bytes:64", done.stderr)
+        self.assertEqual(self.program("recommend", path, "--by", "luck").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
