@@ -429,7 +429,8 @@ static enum corps_err take_message(struct endpoint *endpoint, size_t got, struct
     event->link = &link->base;
     event->data = endpoint->in + HEADER_BYTES;
     event->bytes = got - HEADER_BYTES;
-    if (header.flags == (FIRST | LAST) && link->large == NULL && header.total_bytes == event->bytes) {
+    if (header.flags == (FIRST | LAST) && link->large == NULL && header.total_bytes == event->bytes &&
+        event->bytes <= endpoint->frame_bytes_max) {
         return CORPS_OK;
     }
     enum corps_err err = gather(link, &header, event->data, event->bytes);

@@ -460,6 +460,10 @@ static enum corps_err next_frame(struct link *link, struct corps_event *event) {
         }
         event->kind = CORPS_EVENT_MESSAGE;
         event->link = &link->base;
+        if (kind == CORPS__RECORD_WHOLE && bytes > endpoint_of(link)->frame_bytes_max) {
+            return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer sent a frame of %zu bytes; at most %zu are allowed",
+                                   bytes, endpoint_of(link)->frame_bytes_max);
+        }
         if (kind == CORPS__RECORD_WHOLE) {
             event->data = data;
             event->bytes = bytes;
