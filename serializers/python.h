@@ -1,10 +1,21 @@
-/* Inside of the module corps_python: CPython in the process, for the serializers pickle, dill and cloudpickle.
+/* Python inside the process: what the parts of the Python serializers' module share, and what the laboratory asks of
+ * it.
  *
- * If the process has an interpreter already, that one is used; otherwise one is started, without signal handlers, with
- * the executable (and so the site-packages) that CORPS_PYTHON names or that was configured at build time. Functions
- * marked "GIL" need the interpreter lock held; the others take it.
+ *   python.c           the three tables: pickle, dill, cloudpickle    python_start.c    the interpreter, threads,
+ * errors python_encode.c    values to Python, pickling                     python_decode.c   unpickling, Python to
+ * values python_objects.c   Python objects as values                       python_buffer.c   a block as a Python buffer
+ *   python_source.c    what is simpler said in Python
  *
- * Not installed. The laboratory finds corps_python_eval and corps_python_run by name (corps_module_symbol).
+ * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
+ * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An
+ * interpreter of ours changes no signal handler and no locale, and is never finalised.
+ *
+ * Threads: everything marked "GIL" needs the interpreter's lock; everything else takes it itself. A thread that holds
+ * it may call too. Who holds any other lock that a Python thread may wait for must not call.
+ *
+ * What the serializers write: segment 0 begins with two little-endian 32-bit numbers, the bytes of the pickle and the
+ * count of buffers; the highest bit of the second says that the pickle is segment 1, otherwise it follows here. Then
+ * one segment for each buffer (PEP 574).
  */
 #ifndef CORPS_PYTHON_H
 #define CORPS_PYTHON_H
@@ -15,46 +26,100 @@
 #include <corps.h>
 #include <corps/serializer.h>
 
-/* Starts the interpreter, once. Errors: SYSTEM, UNKNOWN. */
-enum corps_err corps__python_start(void) CORPS_CHECKED;
+/* A pickling library. */
+struct corps__pickler {
+    const char *name;
+    const char *module;       /* with `dumps` */
+    const char *loads_module; /* with `loads` */
+    PyObject *dumps;
+    PyObject *loads;
+    char version[96];
+};
 
-/* The path of the interpreter's executable; lent for ever, valid after start. */
-const char *corps__python_executable(void);
+/* Made once by corps__python_begin, read-only afterwards. */
+struct corps__python {
+    PyTypeObject *buffer_type;
+    PyObject *name_type;    /* _corps.Name: a Name inside Python objects */
+    PyObject *find_refused; /* Python functions, see python_source.c */
+    PyObject *equal;
+    PyObject *run;
+    PyObject *dumps_keywords; /* ("protocol", "buffer_callback") */
+    PyObject *loads_keywords; /* ("buffers",) */
+    PyObject *protocol;       /* 5 */
+};
+extern struct corps__python corps__python;
 
-/* "3.11.2"; likewise. */
-const char *corps__python_version(void);
+extern const char *const corps__python_sources[]; /* of the module _corps; ends with NULL */
 
-/* GIL. The pending Python exception as "Type: text"; cleared. */
-void corps__python_error(char *out, size_t out_bytes);
+/* ---- Interpreter ---- */
 
-/* ---- python_values.c, all GIL ---- */
+/* Finds or starts the interpreter and fills corps__python, once. Errors: UNKNOWN (no such interpreter), SYSTEM. */
+enum corps_err corps__python_begin(void) CORPS_CHECKED;
 
-/* A value as a Python object (new reference; NULL with REFUSED and a path in the detail). Bytes of
- * CORPS_OUT_OF_BAND_BYTES or more become PickleBuffers over the value's own memory. */
-PyObject *corps__python_from_value(const struct corps_value *value);
+/* Imports the pickling library. Errors: UNKNOWN (not installed: says how to), SYSTEM. */
+enum corps_err corps__pickler_start(struct corps__pickler *pickler) CORPS_CHECKED;
 
-/* A Python object as a value in `box`. Objects that are no plain data are kept as CORPS_OBJECT, or refused when
- * `plain_only` (REFUSED with the path). With `leave` set, only the top level is converted: see CORPS_DECODE_OBJECTS. */
-enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, bool plain_only, bool leave,
-                                      struct corps_value *value) CORPS_CHECKED;
+/* Takes the interpreter's lock; a thread that does so often keeps its Python thread state between. */
+PyGILState_STATE corps__python_enter(void);
+void corps__python_leave(PyGILState_STATE state);
 
-/* The Python object inside a CORPS_OBJECT of kind "python" (borrowed), NULL for another kind. */
-PyObject *corps__python_object(const struct corps_object *object);
+/* False before the interpreter starts and once it has begun to end: then its lock must not be taken. */
+bool corps__python_alive(void);
 
-/* Prepares the class of Names and the helpers in Python. Errors: SYSTEM. */
-enum corps_err corps__python_values_start(void) CORPS_CHECKED;
+/* GIL. Takes the pending exception and makes it an error of Corps: NO_MEMORY or TOO_LARGE (recursion) where it says so,
+ * otherwise `otherwise`. The detail is "<what>: <type>: <text>". Never leaves an exception pending. */
+enum corps_err corps__python_error(enum corps_err otherwise, const char *what);
 
-/* A buffer object over `data`, which lies in `block`: keeps a reference to the block. New reference. */
-PyObject *corps__python_block_view(struct corps_block *block, void *data, size_t bytes);
+/* GIL. The same for an exception that was taken already. Borrows it. */
+enum corps_err corps__python_fetched(PyObject *exception, enum corps_err otherwise, const char *what);
 
-/* ---- for the laboratory ---- */
+/* GIL. "type: text" of an exception on one line. */
+void corps__python_text(PyObject *exception, char *out, size_t out_bytes);
 
-/* MODULE.FACTORY() as an OBJECT that `box` keeps. Errors: UNKNOWN (no such module or name), REMOTE (it raised). */
+/* ---- Pickling ---- */
+enum corps_err corps__python_encode(const struct corps__pickler *pickler, const struct corps_value *value,
+                                    struct corps_encoding *encoding) CORPS_CHECKED;
+enum corps_err corps__python_decode(const struct corps__pickler *pickler, const struct iovec *segments,
+                                    size_t segment_count, struct corps_block *block, enum corps_decode_to to,
+                                    struct corps_box *box) CORPS_CHECKED;
+
+/* GIL. A plain tree as a value in `box`; REFUSED with the path when a part is not plain. Borrows `object`. */
+enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, struct corps_value *value) CORPS_CHECKED;
+
+/* ---- Buffers ---- */
+
+/* GIL. Makes the type of buffers. */
+PyTypeObject *corps__python_buffer_type(void);
+
+/* GIL. A read-only memoryview of a part of `block`, of which it keeps a reference. New reference; NULL with an
+ * exception. */
+PyObject *corps__python_view(struct corps_block *block, void *data, size_t bytes);
+
+/* GIL. The block behind such a view, NULL when it is another one. Lent. */
+struct corps_block *corps__python_view_block(PyObject *view);
+
+/* ---- Objects ---- */
+
+extern const struct corps_object_ops corps__python_ops;
+
+/* GIL. The Python object of a value of kind OBJECT, NULL when it is of another language. Borrowed. */
+PyObject *corps__python_of(struct corps_object *object);
+
+/* GIL. Wraps a Python object, taking a reference of its own. Gives one reference; NULL when out of memory. */
+CORPS_API struct corps_object *corps_python_object(PyObject *object);
+
+/* Imports `module`, calls its `factory` without arguments and gives the result as an OBJECT that `box` keeps. Errors:
+ * UNKNOWN (no such module or factory), REMOTE (Python raised: type and text). */
 CORPS_API enum corps_err corps_python_eval(const char *module, const char *factory, struct corps_value *value,
-                                           struct corps_box *box);
+                                           struct corps_box *box) CORPS_CHECKED;
 
-/* The same for a factory that `source` (Python text) defines. */
+/* The same for a function that `source` defines. */
 CORPS_API enum corps_err corps_python_run(const char *source, const char *factory, struct corps_value *value,
-                                          struct corps_box *box);
+                                          struct corps_box *box) CORPS_CHECKED;
+
+/* ---- Tables ---- */
+CORPS_API extern const struct corps_serializer corps_serializer_pickle;
+CORPS_API extern const struct corps_serializer corps_serializer_dill;
+CORPS_API extern const struct corps_serializer corps_serializer_cloudpickle;
 
 #endif

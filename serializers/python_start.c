@@ -1,98 +1,295 @@
 #include "python.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#ifndef CORPS_PYTHON_EXECUTABLE
-#define CORPS_PYTHON_EXECUTABLE "python3"
-#endif
+struct corps__python corps__python;
 
-static char executable[1024];
-static char version[64];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool begun;
 
-const char *corps__python_executable(void) {
-    return executable;
-}
+/* ---- errors ---- */
 
-const char *corps__python_version(void) {
-    return version;
-}
-
-void corps__python_error(char *out, size_t out_bytes) {
-    PyObject *type;
-    PyObject *value;
-    PyObject *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject *text = value != NULL ? PyObject_Str(value) : NULL;
+void corps__python_text(PyObject *exception, char *out, size_t out_bytes) {
+    PyObject *text = PyObject_Str(exception);
     const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-    const char *name = type != NULL ? ((PyTypeObject *)type)->tp_name : "no exception";
-    snprintf(out, out_bytes, "%s: %s", name, utf8 != NULL ? utf8 : "(no text)");
-    for (char *at = out; *at != '\0'; at++) {
-        *at = *at == '\n' ? ' ' : *at; /* one line */
-    }
+    PyErr_Clear(); /* an exception whose own text fails still has a type */
+    const char *type = Py_TYPE(exception)->tp_name;
+    snprintf(out, out_bytes, "%s%s%s", type, utf8 != NULL && utf8[0] != '\0' ? ": " : "", utf8 != NULL ? utf8 : "");
     Py_XDECREF(text);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-    PyErr_Clear();
+    for (char *at = out; *at != '\0'; at++) {
+        *at = (unsigned char)*at < ' ' ? ' ' : *at;
+    }
 }
 
-/* Starts an interpreter as `python3` of that virtual environment would: its prefix decides where packages are found. */
-static enum corps_err start_interpreter(void) {
-    const char *wanted = getenv("CORPS_PYTHON");
-    wanted = wanted != NULL && wanted[0] != '\0' ? wanted : CORPS_PYTHON_EXECUTABLE;
+/* A pickler may wrap what was raised in an exception of its own: that is its cause then. */
+static enum corps_err code_of(PyObject *exception, enum corps_err otherwise) {
+    PyObject *cause = PyException_GetCause(exception);
+    PyObject *first = cause != NULL ? cause : exception;
+    enum corps_err err = PyErr_GivenExceptionMatches(first, PyExc_MemoryError)      ? CORPS_ERR_NO_MEMORY
+                         : PyErr_GivenExceptionMatches(first, PyExc_RecursionError) ? CORPS_ERR_TOO_LARGE
+                                                                                    : otherwise;
+    Py_XDECREF(cause);
+    return err;
+}
+
+enum corps_err corps__python_fetched(PyObject *exception, enum corps_err otherwise, const char *what) {
+    char text[256] = "no exception was set";
+    enum corps_err err = otherwise;
+    if (exception != NULL) {
+        corps__python_text(exception, text, sizeof text);
+        err = code_of(exception, otherwise);
+    }
+    return corps_error_set(err, "%s: %s", what, text);
+}
+
+enum corps_err corps__python_error(enum corps_err otherwise, const char *what) {
+    PyObject *type;
+    PyObject *exception;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    enum corps_err err = corps__python_fetched(exception, otherwise, what);
+    Py_XDECREF(type);
+    Py_XDECREF(exception);
+    Py_XDECREF(traceback);
+    return err;
+}
+
+/* ---- the interpreter's lock ---- */
+
+bool corps__python_alive(void) {
+    return Py_IsInitialized() && !_Py_IsFinalizing();
+}
+
+static pthread_key_t thread_key;
+
+/* At the end of a thread that we gave a Python thread state. */
+static void detach(void *thread_state) {
+    if (corps__python_alive()) {
+        PyEval_RestoreThread(thread_state);
+        PyThreadState_Clear(thread_state);
+        PyThreadState_DeleteCurrent();
+    }
+}
+
+/* PyGILState_Ensure makes a thread state and throws it away each time, unless one is there: this one stays. */
+static void attach(void) {
+    if (PyGILState_GetThisThreadState() == NULL) {
+        (void)PyGILState_Ensure();
+        (void)pthread_setspecific(thread_key, PyEval_SaveThread());
+    }
+}
+
+PyGILState_STATE corps__python_enter(void) {
+    static _Thread_local bool attached;
+    if (!attached) {
+        attached = true;
+        attach();
+    }
+    return PyGILState_Ensure();
+}
+
+void corps__python_leave(PyGILState_STATE state) {
+    PyGILState_Release(state);
+}
+
+/* ---- the interpreter ---- */
+
+static enum corps_err failed(PyStatus status) {
+    return corps_error_set(CORPS_ERR_SYSTEM, "Python does not start: %s; set CORPS_PYTHON to a Python %d.%d",
+                           status.err_msg != NULL ? status.err_msg : "no reason given", PY_MAJOR_VERSION,
+                           PY_MINOR_VERSION);
+}
+
+static PyStatus initialize(const char *executable) {
+    PyPreConfig before;
+    PyPreConfig_InitPythonConfig(&before);
+    before.parse_argv = 0;
+    before.configure_locale = 0; /* the locale is the program's */
+    before.coerce_c_locale = 0;
+    before.utf8_mode = 1;
+    PyStatus status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status)) {
+        return status;
+    }
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
-    config.install_signal_handlers = 0;
     config.parse_argv = 0;
-    config.buffered_stdio = 1;
-    PyStatus status = PyConfig_SetBytesString(&config, &config.program_name, wanted);
-    if (!PyStatus_Exception(status) && wanted[0] == '/') {
-        status = PyConfig_SetBytesString(&config, &config.executable, wanted);
+    config.install_signal_handlers = 0;
+    config.pathconfig_warnings = 0;
+    /* Beside the executable lies pyvenv.cfg: from it Python finds the virtual environment's packages. */
+    status = PyConfig_SetBytesString(&config, &config.program_name, executable);
+    if (!PyStatus_Exception(status)) {
+        status = PyConfig_SetBytesString(&config, &config.executable, executable);
     }
     if (!PyStatus_Exception(status)) {
         status = Py_InitializeFromConfig(&config);
     }
     PyConfig_Clear(&config);
-    if (PyStatus_Exception(status)) {
-        return corps_error_set(CORPS_ERR_SYSTEM,
-                               "Python does not start as %s: %s; set CORPS_PYTHON to a working interpreter", wanted,
-                               status.err_msg != NULL ? status.err_msg : "unknown reason");
+    return status;
+}
+
+/* Nested values take several Python calls a level where a pickler is written in Python: 256 levels need more than the
+ * default limit of 1,000. */
+enum { RECURSION_LIMIT = 4000 };
+
+static enum corps_err start_interpreter(void) {
+    const char *executable = getenv("CORPS_PYTHON");
+    if (executable == NULL || executable[0] == '\0') {
+        executable = CORPS_PYTHON_EXECUTABLE;
     }
+    if (strchr(executable, '/') == NULL || access(executable, X_OK) != 0) {
+        return corps_error_set(CORPS_ERR_UNKNOWN,
+                               "there is no Python interpreter '%s'; set CORPS_PYTHON to the path of one", executable);
+    }
+    PyStatus status = initialize(executable);
+    if (PyStatus_Exception(status)) {
+        return failed(status);
+    }
+    Py_SetRecursionLimit(RECURSION_LIMIT);
+    (void)PyEval_SaveThread(); /* any thread may take the lock now */
     return CORPS_OK;
 }
 
-static enum corps_err describe(void) {
-    PyObject *path = PySys_GetObject("executable"); /* borrowed */
-    const char *utf8 = path != NULL && PyUnicode_Check(path) ? PyUnicode_AsUTF8(path) : NULL;
-    snprintf(executable, sizeof executable, "%s", utf8 != NULL ? utf8 : "python3");
-    snprintf(version, sizeof version, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
-    PyErr_Clear();
-    return corps__python_values_start();
-}
+/* ---- what we keep of it ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static enum corps_err started;
-static char start_detail[400];
-
-static void start(void) {
-    bool hosted = Py_IsInitialized() != 0;
-    if (!hosted) {
-        started = start_interpreter();
-        if (started == CORPS_OK) {
-            started = describe();
-            PyEval_SaveThread(); /* from now on every thread takes the lock when it needs it */
-        }
-    } else {
-        PyGILState_STATE gil = PyGILState_Ensure();
-        started = describe();
-        PyGILState_Release(gil);
+/* GIL. Runs the source of _corps in its namespace; an exception is pending when NULL. Borrowed. */
+static PyObject *make_module(void) {
+    PyObject *module = PyImport_AddModule("_corps"); /* borrowed */
+    PyObject *names = module != NULL ? PyModule_GetDict(module) : NULL;
+    if (names == NULL || PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) != 0) {
+        return NULL;
     }
-    snprintf(start_detail, sizeof start_detail, "%s", corps_error_detail());
+    for (const char *const *source = corps__python_sources; *source != NULL; source++) {
+        PyObject *code = Py_CompileString(*source, "<corps>", Py_file_input);
+        PyObject *done = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
+        Py_XDECREF(code);
+        if (done == NULL) {
+            return NULL;
+        }
+        Py_DECREF(done);
+    }
+    return names;
 }
 
-enum corps_err corps__python_start(void) {
-    pthread_once(&once, start);
-    return started == CORPS_OK ? CORPS_OK : corps_error_set(started, "%s", start_detail);
+/* GIL. An exception is pending when false. */
+static bool fill(struct corps__python *python) {
+    PyObject *names = make_module();
+    if (names == NULL) {
+        return false;
+    }
+    python->name_type = Py_XNewRef(PyDict_GetItemString(names, "Name"));
+    python->find_refused = Py_XNewRef(PyDict_GetItemString(names, "find_refused"));
+    python->equal = Py_XNewRef(PyDict_GetItemString(names, "equal"));
+    python->run = Py_XNewRef(PyDict_GetItemString(names, "run"));
+    python->buffer_type = corps__python_buffer_type();
+    python->dumps_keywords = Py_BuildValue("(ss)", "protocol", "buffer_callback");
+    python->loads_keywords = Py_BuildValue("(s)", "buffers");
+    python->protocol = PyLong_FromLong(5);
+    return python->name_type != NULL && python->find_refused != NULL && python->equal != NULL && python->run != NULL &&
+           python->buffer_type != NULL && python->dumps_keywords != NULL && python->loads_keywords != NULL &&
+           python->protocol != NULL;
+}
+
+static enum corps_err begin(void) {
+    enum corps_err err = Py_IsInitialized() ? CORPS_OK : start_interpreter();
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (pthread_key_create(&thread_key, detach) != 0) {
+        return corps_error_set(CORPS_ERR_LIMIT, "no thread-specific key is left for Python");
+    }
+    PyGILState_STATE state = corps__python_enter();
+    err = fill(&corps__python) ? CORPS_OK : corps__python_error(CORPS_ERR_SYSTEM, "Python cannot prepare _corps");
+    corps__python_leave(state);
+    return err;
+}
+
+enum corps_err corps__python_begin(void) {
+    if (atomic_load_explicit(&begun, memory_order_acquire)) {
+        return CORPS_OK;
+    }
+    /* Whoever waits for our lock must not hold the interpreter's, which begin needs. */
+    PyThreadState *held = Py_IsInitialized() && PyGILState_Check() ? PyEval_SaveThread() : NULL;
+    pthread_mutex_lock(&lock);
+    enum corps_err err = begun ? CORPS_OK : begin();
+    if (err == CORPS_OK) {
+        atomic_store_explicit(&begun, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&lock);
+    if (held != NULL) {
+        PyEval_RestoreThread(held);
+    }
+    return err;
+}
+
+/* ---- pickling libraries ---- */
+
+/* GIL. */
+static PyObject *function_of(const char *module_name, const char *name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *function = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return function;
+}
+
+/* GIL. "dill 0.4.1, Python 3.11.2". */
+static void describe(struct corps__pickler *pickler) {
+    int version_bytes = (int)strcspn(Py_GetVersion(), " ");
+    PyObject *version = function_of(pickler->module, "__version__");
+    const char *text = version != NULL && PyUnicode_Check(version) ? PyUnicode_AsUTF8(version) : NULL;
+    snprintf(pickler->version, sizeof pickler->version, "%s %s, Python %.*s", pickler->name,
+             text != NULL ? text : "protocol 5", version_bytes, Py_GetVersion());
+    Py_XDECREF(version);
+    PyErr_Clear(); /* pickle has no version of its own */
+}
+
+/* GIL. dill warns on standard error where it finds another way; what it cannot do it raises. */
+static void silence(const char *module_name) {
+    PyObject *category = function_of(module_name, "PicklingWarning");
+    PyObject *filter = category != NULL ? function_of("warnings", "simplefilter") : NULL;
+    PyObject *done = filter != NULL ? PyObject_CallFunction(filter, "sO", "ignore", category) : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(filter);
+    Py_XDECREF(category);
+    PyErr_Clear(); /* other libraries have no such category */
+}
+
+/* GIL; an exception is pending. */
+static enum corps_err not_started(const struct corps__pickler *pickler) {
+    if (!PyErr_ExceptionMatches(PyExc_ModuleNotFoundError)) {
+        return corps__python_error(CORPS_ERR_SYSTEM, pickler->name);
+    }
+    PyErr_Clear();
+    PyObject *executable = PySys_GetObject("executable"); /* borrowed */
+    const char *path = executable != NULL && PyUnicode_Check(executable) ? PyUnicode_AsUTF8(executable) : "python3";
+    PyErr_Clear();
+    return corps_error_set(CORPS_ERR_UNKNOWN, "%s is not installed for %s: run %s -m pip install %s", pickler->name,
+                           path, path, pickler->name);
+}
+
+enum corps_err corps__pickler_start(struct corps__pickler *pickler) {
+    enum corps_err err = corps__python_begin();
+    if (err != CORPS_OK) {
+        return err;
+    }
+    PyGILState_STATE state = corps__python_enter();
+    PyObject *dumps = function_of(pickler->module, "dumps");
+    PyObject *loads = dumps != NULL ? function_of(pickler->loads_module, "loads") : NULL;
+    if (loads == NULL) {
+        Py_XDECREF(dumps);
+        err = not_started(pickler);
+    } else {
+        pickler->dumps = dumps;
+        pickler->loads = loads;
+        describe(pickler);
+        silence(pickler->module);
+    }
+    corps__python_leave(state);
+    return err;
 }

@@ -1,0 +1,326 @@
+#include "serializer_cases.h"
+
+#include <registry.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Objects of Python, which the module's own functions make. */
+typedef enum corps_err (*run_fn)(const char *source, const char *factory, struct corps_value *value,
+                                 struct corps_box *box);
+
+static enum corps_err run(const char *source, struct corps_value *value, struct corps_box *box) {
+    void *symbol = corps_module_symbol("corps_python", "corps_python_run");
+    run_fn function;
+    assert_non_null(symbol);
+    memcpy(&function, &symbol, sizeof function); /* ISO C has no cast from an object's to a function's pointer */
+    return function(source, "make", value, box);
+}
+
+static void only_python(void) {
+    if (!has(CORPS_SERIALIZER_OBJECTS)) {
+        print_message("# skipped: %s takes no objects of Python\n", serializer->name);
+        skip();
+    }
+}
+
+static bool is(const char *name) {
+    return strcmp(serializer->name, name) == 0;
+}
+
+/* ---- what goes in comes out ---- */
+
+static void python_round_trip(const char *source) {
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    CHECK_OK(run(source, &value, box));
+    assert_int_equal(value.kind, CORPS_OBJECT);
+    static struct wire wire;
+    wire_of(serializer, &value, &wire);
+    struct corps_box *decoded;
+    CHECK_OK(wire_decode(serializer, &wire, CORPS_DECODE_OBJECTS, &decoded));
+    wire_finish(&wire);
+    const struct corps_value *root = corps_box_root(decoded);
+    if (root->kind != CORPS_OBJECT || !corps_value_equal(&value, root)) {
+        fail_msg("it came back as another %s: %s", corps_kind_name(root->kind), source);
+    }
+    corps_box_unref(decoded);
+    corps_box_unref(box);
+}
+
+void test_python_objects(void **state) {
+    (void)state;
+    only_python();
+    static const char *const sources[] = {
+        "import fractions\nmake = lambda: fractions.Fraction(1, 3)\n",
+        "import collections\nmake = lambda: collections.OrderedDict(a=1, b=[2, 3])\n",
+        "import datetime\nmake = lambda: {datetime.date(2020, 2, 29): {1, 2, 3}}\n",
+        "import types\nmake = lambda: types.SimpleNamespace(x=1, y=[types.SimpleNamespace(z=2)])\n",
+        "import ast, inspect, textwrap\nmake = lambda: ast.parse(inspect.getsource(textwrap))\n",
+        "make = lambda: {'big': 1 << 100, 'complex': 1j, 'set': frozenset('abc')}\n",
+        "make = lambda: bytearray(b'x' * 10000) and {'array': bytearray(b'x' * 10000)}\n",
+    };
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        python_round_trip(sources[i]);
+    }
+    if (!is("pickle")) { /* classes that no module has */
+        python_round_trip("class Point:\n"
+                          "    def __init__(self, x): self.x = x\n"
+                          "    def __eq__(self, other): return self.x == other.x\n"
+                          "point = Point(3)\n"
+                          "make = lambda: {'p': 1, 'q': [1.5, None]}\n");
+    }
+}
+
+void test_python_arrays(void **state) {
+    (void)state;
+    only_python();
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    if (run("import numpy\nmake = lambda: numpy.arange(10000.)\n", &value, box) != CORPS_OK) {
+        print_message("# skipped: there is no numpy (%s)\n", corps_error_detail());
+        corps_box_unref(box);
+        skip();
+    }
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    CHECK_OK(serializer->encode(&value, &encoding));
+    assert_int_equal(encoding.buffer_count, 1);
+    if (!is("dill")) { /* which copies arrays into the pickle, by a way of its own */
+        assert_int_equal(encoding.buffers[0].iov_len, 80000);
+    }
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+    python_round_trip("import numpy\nmake = lambda: numpy.arange(10000.)\n");
+    python_round_trip("import numpy\nmake = lambda: numpy.arange(10.)\n");
+    python_round_trip(
+        "import numpy\nmake = lambda: {'t': numpy.arange(9000).reshape(90, 100).T, 's': numpy.arange(9000)[::2]}\n");
+}
+
+void test_python_functions(void **state) {
+    (void)state;
+    only_python();
+    if (!is("pickle")) {
+        python_round_trip("make = lambda: (lambda x: x + 1)\n");
+        python_round_trip("def make():\n"
+                          "    class Point:\n"
+                          "        def __init__(self, x): self.x = x\n"
+                          "    return {'function': make, 'n': 3}\n");
+        return;
+    }
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    struct corps_encoding encoding;
+    CHECK_OK(run("make = lambda: {'a': [1, {'f': lambda x: x}]}\n", &value, box));
+    struct corps_value items[] = {corps_int(1), value};
+    struct corps_value array = corps_array(items, 2);
+    corps_encoding_init(&encoding);
+    assert_int_equal(serializer->encode(&array, &encoding), CORPS_ERR_REFUSED);
+    assert_non_null(strstr(corps_error_detail(), "[1][\"a\"][1][\"f\"]"));
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+}
+
+/* ---- what is refused ---- */
+
+static void refused_at(const char *source, const char *path, const char *reason) {
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    CHECK_OK(run(source, &value, box));
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    assert_int_equal(serializer->encode(&value, &encoding), CORPS_ERR_REFUSED);
+    if (strstr(corps_error_detail(), path) == NULL || strstr(corps_error_detail(), reason) == NULL) {
+        fail_msg("'%s' does not name the path %s and the reason %s", corps_error_detail(), path, reason);
+    }
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+}
+
+void test_python_refused(void **state) {
+    (void)state;
+    only_python();
+    /* A generator: none of the three takes it. */
+    refused_at("make = lambda: (i for i in 'abc')\n", "generator", "generator");
+    refused_at("make = lambda: [1, ['x', (i for i in 'abc')]]\n", "[1][1]: ", "generator");
+    refused_at("import types\nmake = lambda: [0, types.SimpleNamespace(x=1, y={'k': iter(i for i in 'a')})]\n",
+               "[1].y[\"k\"]: ", "generator");
+    /* An object that raises what it likes when it is pickled. */
+    refused_at("class Odd:\n"
+               "    def __reduce__(self): raise ValueError('not\\nme')\n"
+               "make = lambda: {'odd': Odd()}\n",
+               "[\"odd\"]: ", "not me");
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    CHECK_OK(run("def make():\n"
+                 "    deep = []\n"
+                 "    for i in range(100000): deep = [deep]\n"
+                 "    return deep\n",
+                 &value, box));
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    assert_int_equal(serializer->encode(&value, &encoding), CORPS_ERR_TOO_LARGE);
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+    assert_int_not_equal(run("def make(): raise ValueError('why')\n", &value, NULL), CORPS_OK);
+    assert_non_null(strstr(corps_error_detail(), "ValueError: why"));
+}
+
+/* ---- values or objects ---- */
+
+static void decoded(const char *source, enum corps_decode_to to, struct corps_box **box) {
+    struct corps_box *made = corps_box_create();
+    struct corps_value value;
+    static struct wire wire;
+    CHECK_OK(run(source, &value, made));
+    wire_of(serializer, &value, &wire);
+    CHECK_OK(wire_decode(serializer, &wire, to, box));
+    wire_finish(&wire);
+    corps_box_unref(made);
+}
+
+/* Plain trees become values; what is shared or contains itself stays an object, so that it is neither torn apart nor
+ * multiplied. */
+void test_python_shared(void **state) {
+    (void)state;
+    only_python();
+    struct corps_box *box;
+    decoded("make = lambda: [1, 'x', (2.5, None), {'k': b'v', 'l': []}, bytes(5000)]\n", CORPS_DECODE_VALUES, &box);
+    const struct corps_value *root = corps_box_root(box);
+    assert_int_equal(root->kind, CORPS_ARRAY);
+    assert_int_equal(corps_value_item(root, 2)->kind, CORPS_ARRAY);
+    assert_int_equal(corps_value_item(root, 3)->kind, CORPS_MAP);
+    assert_int_equal(corps_value_get(corps_value_item(root, 3), "k")->kind, CORPS_BIN);
+    assert_int_equal(corps_value_item(root, 4)->count, 5000);
+    corps_box_unref(box);
+
+    decoded("def make():\n"
+            "    x = ['x']\n"
+            "    for i in range(80): x = [x, x]\n" /* 2^80 leaves, were it torn apart */
+            "    return [1, x]\n",
+            CORPS_DECODE_VALUES, &box);
+    root = corps_box_root(box);
+    assert_int_equal(root->kind, CORPS_ARRAY);
+    assert_int_equal(corps_value_item(corps_value_item(root, 1), 0)->kind, CORPS_OBJECT);
+    corps_box_unref(box);
+
+    decoded("def make():\n"
+            "    x = [1]\n"
+            "    x.append(x)\n"
+            "    return x\n",
+            CORPS_DECODE_VALUES, &box);
+    assert_int_equal(corps_box_root(box)->kind, CORPS_OBJECT);
+    corps_box_unref(box);
+
+    decoded("make = lambda: [1 << 80, {3}, 'a\\ud800b', 1j]\n", CORPS_DECODE_VALUES, &box);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(corps_value_item(corps_box_root(box), i)->kind, CORPS_OBJECT);
+    }
+    corps_box_unref(box);
+}
+
+void test_python_keep_objects(void **state) {
+    (void)state;
+    only_python();
+    struct corps_box *box;
+    decoded("make = lambda: (7, 'x', [1], {'k': 1}, b'v', None, bytes(5000))\n", CORPS_DECODE_OBJECTS, &box);
+    static const enum corps_kind kinds[] = {CORPS_INT, CORPS_STR, CORPS_OBJECT, CORPS_OBJECT,
+                                            CORPS_BIN, CORPS_NIL, CORPS_BIN};
+    assert_int_equal(corps_box_root(box)->count, 7);
+    for (size_t i = 0; i < 7; i++) {
+        assert_int_equal(corps_value_item(corps_box_root(box), i)->kind, kinds[i]);
+    }
+    corps_box_unref(box);
+    decoded("make = lambda: {'k': 1}\n", CORPS_DECODE_OBJECTS, &box);
+    assert_int_equal(corps_box_root(box)->kind, CORPS_OBJECT);
+    corps_box_unref(box);
+}
+
+/* ---- between serializers ---- */
+
+/* What cloudpickle and pickle write any of them loads; dill's needs dill's loader for what only dill takes, but plain
+ * values load everywhere. */
+void test_python_pairs(void **state) {
+    (void)state;
+    only_python();
+    static const char *const names[] = {"pickle", "dill", "cloudpickle"};
+    struct corps_box *box = corps_box_create();
+    struct corps_value value = document(box);
+    static struct wire wire;
+    wire_of(serializer, &value, &wire);
+    for (size_t i = 0; i < 3; i++) {
+        const struct corps_serializer *other;
+        struct corps_box *decoded_box;
+        CHECK_OK(corps_serializer_find(names[i], &other));
+        CHECK_OK(wire_decode(other, &wire, CORPS_DECODE_VALUES, &decoded_box));
+        assert_true(corps_value_equal(&value, corps_box_root(decoded_box)));
+        corps_box_unref(decoded_box);
+    }
+    wire_finish(&wire);
+    corps_box_unref(box);
+}
+
+/* An object of Python that is made of plain values goes through msgpack as well; another is refused with its path. */
+void test_python_to_msgpack(void **state) {
+    (void)state;
+    only_python();
+    const struct corps_serializer *msgpack;
+    CHECK_OK(corps_serializer_find("msgpack", &msgpack));
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    static struct wire wire;
+    CHECK_OK(run("make = lambda: {'a': [1, 2.5, 'x', None, True, bytes(5000)], 'b': ('t',)}\n", &value, box));
+    struct corps_value items[] = {corps_int(1), value};
+    struct corps_value array = corps_array(items, 2);
+    wire_of(msgpack, &array, &wire);
+    assert_int_equal(wire.count, 2);
+    struct corps_box *decoded_box;
+    CHECK_OK(wire_decode(msgpack, &wire, CORPS_DECODE_VALUES, &decoded_box));
+    wire_finish(&wire);
+    const struct corps_value *map = corps_value_item(corps_box_root(decoded_box), 1);
+    assert_int_equal(map->kind, CORPS_MAP);
+    assert_int_equal(corps_value_item(corps_value_get(map, "a"), 5)->count, 5000);
+    corps_box_unref(decoded_box);
+
+    CHECK_OK(run("import threading\nmake = lambda: {'a': [1, threading.Lock()]}\n", &items[1], box));
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    assert_int_equal(msgpack->encode(&array, &encoding), CORPS_ERR_REFUSED);
+    if (strstr(corps_error_detail(), "[1][\"a\"][1]: ") == NULL) {
+        fail_msg("'%s' does not name the path", corps_error_detail());
+    }
+    corps_encoding_finish(&encoding);
+    CHECK_OK(run("def make():\n"
+                 "    x = []\n"
+                 "    x.append(x)\n"
+                 "    return x\n",
+                 &items[1], box));
+    corps_encoding_init(&encoding);
+    assert_int_equal(msgpack->encode(&array, &encoding), CORPS_ERR_TOO_LARGE);
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+}
+
+/* An interpreter that is not there: the error names it and says what to set. In a process of its own, since an
+ * interpreter that was started stays. */
+void test_python_missing(void **state) {
+    (void)state;
+    only_python();
+    char path[64];
+    char line[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)getpid());
+    char command[256];
+    char exe[128];
+    ssize_t bytes = readlink(path, exe, sizeof exe - 1);
+    assert_true(bytes > 0);
+    exe[bytes] = '\0';
+    snprintf(command, sizeof command, "CORPS_PYTHON=/nowhere/python '%.120s' %.20s test_kinds 2>&1", exe,
+             serializer->name);
+    FILE *output = popen(command, "re");
+    assert_non_null(output);
+    assert_non_null(fgets(line, sizeof line, output));
+    int status = pclose(output);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_non_null(strstr(line, "no Python interpreter '/nowhere/python'"));
+    assert_non_null(strstr(line, "CORPS_PYTHON"));
+}
