@@ -99,7 +99,7 @@ void corps_box_set_root(struct corps_box *box, struct corps_value root) {
 /* A new chunk with room for `bytes`: twice the size of the last one, up to 1 MiB, or just as much as is asked for. */
 static bool grow(struct corps_box *box, size_t bytes) {
     size_t wanted = bytes > box->next_bytes ? bytes : box->next_bytes;
-    struct chunk *chunk = wanted <= SIZE_MAX - sizeof *chunk ? malloc(sizeof *chunk + wanted) : NULL;
+    struct chunk *chunk = malloc(sizeof *chunk + wanted);
     if (chunk == NULL) {
         return false;
     }
@@ -112,7 +112,7 @@ static bool grow(struct corps_box *box, size_t bytes) {
 }
 
 void *corps_box_alloc(struct corps_box *box, size_t bytes) {
-    if (bytes > SIZE_MAX - ALIGNMENT) {
+    if (bytes >> 48 != 0) { /* no value is that long, and the sums below stay right */
         return NULL;
     }
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
