@@ -154,10 +154,29 @@ static enum corps_err on_credit(struct corps__peer *peer, const struct corps__he
     return CORPS_OK;
 }
 
+/* What is decoded right here, with the lead, is copied first: the frame may lie in memory that the peer can still
+ * write, and decoders check before they believe only if what they check stays as it is. Requests and replies are copied
+ * anyway. */
+static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
+    if (event->block != NULL || (kind != CORPS__HELLO && kind != CORPS__FAILURE)) {
+        return CORPS_OK;
+    }
+    event->block = corps_block_create(event->bytes);
+    if (event->block == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %zu bytes", event->bytes);
+    }
+    memcpy(event->block->data, event->data, event->bytes);
+    event->data = event->block->data;
+    return CORPS_OK;
+}
+
 static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *event) {
     struct corps__header header;
     const char *name;
     enum corps_err err = corps__wire_read(event->data, event->bytes, &header, &name);
+    if (err == CORPS_OK) {
+        err = make_private(event, header.kind);
+    }
     if (err != CORPS_OK) {
         return err;
     }

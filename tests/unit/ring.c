@@ -1,0 +1,169 @@
+/* The shared-memory ring in one process: order, edges, wrap, full, and what a hostile peer may write. */
+#include "ring.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { RING_BYTES = 65536 };
+
+struct pair {
+    void *memory;
+    struct corps__ring out, in;
+};
+
+static int setup(void **state) {
+    struct pair *pair = calloc(1, sizeof *pair);
+    pair->memory = aligned_alloc(4096, CORPS__RING_HEAD_BYTES + RING_BYTES);
+    memset(pair->memory, 0, CORPS__RING_HEAD_BYTES + RING_BYTES);
+    corps__ring_init(&pair->out, pair->memory, RING_BYTES);
+    corps__ring_init(&pair->in, pair->memory, RING_BYTES);
+    *state = pair;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct pair *pair = *state;
+    free(pair->memory);
+    free(pair);
+    return 0;
+}
+
+static enum corps_err put(struct pair *pair, uint32_t number, size_t bytes) {
+    void *memory;
+    enum corps_err err = corps__ring_reserve(&pair->out, bytes, &memory);
+    if (err == CORPS_OK) {
+        memset(memory, (int)(number & 0xff), bytes);
+        corps__ring_commit(&pair->out, bytes, CORPS__RECORD_WHOLE);
+    }
+    return err;
+}
+
+static void expect(struct pair *pair, uint32_t number, size_t bytes) {
+    const uint8_t *data;
+    size_t got;
+    enum corps__record kind;
+    assert_int_equal(corps__ring_peek(&pair->in, &data, &got, &kind), CORPS_OK);
+    assert_int_equal(kind, CORPS__RECORD_WHOLE);
+    assert_int_equal(got, bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        assert_int_equal(data[i], number & 0xff);
+    }
+    corps__ring_release(&pair->in, got);
+}
+
+static void expect_empty(struct pair *pair) {
+    const uint8_t *data;
+    size_t bytes;
+    enum corps__record kind;
+    assert_int_equal(corps__ring_peek(&pair->in, &data, &bytes, &kind), CORPS_ERR_EMPTY);
+}
+
+static void test_edges(void **state) {
+    struct pair *pair = *state;
+    size_t most = corps__ring_record_max(&pair->out);
+    const size_t sizes[] = {0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 121, most - 1, most};
+    for (uint32_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        expect_empty(pair);
+        assert_int_equal(put(pair, i, sizes[i]), CORPS_OK);
+        expect(pair, i, sizes[i]);
+    }
+    expect_empty(pair);
+}
+
+/* Many laps with every size, so that records end at, before and across the end of the ring. */
+static void test_wrap(void **state) {
+    struct pair *pair = *state;
+    for (uint32_t i = 0; i < 200000; i++) {
+        size_t bytes = i * 37 % 3000;
+        assert_int_equal(put(pair, i, bytes), CORPS_OK);
+        expect(pair, i, bytes);
+    }
+}
+
+static void test_full_and_room(void **state) {
+    struct pair *pair = *state;
+    uint32_t sent = 0;
+    while (put(pair, sent, 1000) == CORPS_OK) {
+        sent++;
+    }
+    assert_in_range(sent, RING_BYTES / 1024 - 2, RING_BYTES / 1024);
+    corps__ring_want_space(&pair->out);
+    assert_false(corps__ring_has_room(&pair->out));
+    bool rung = false;
+    for (uint32_t i = 0; i < sent; i++) {
+        const uint8_t *data;
+        size_t bytes;
+        enum corps__record kind;
+        assert_int_equal(corps__ring_peek(&pair->in, &data, &bytes, &kind), CORPS_OK);
+        assert_int_equal(data[0], i & 0xff);
+        rung = corps__ring_release(&pair->in, bytes) || rung;
+    }
+    assert_true(rung);
+    assert_true(corps__ring_has_room(&pair->out));
+    assert_int_equal(put(pair, 1, 1000), CORPS_OK);
+}
+
+static void test_sleep_and_bell(void **state) {
+    struct pair *pair = *state;
+    assert_true(corps__ring_arm(&pair->in));
+    assert_int_equal(put(pair, 1, 8), CORPS_OK);
+    assert_true(corps__ring_consumer_sleeps(&pair->out));
+    assert_false(corps__ring_consumer_sleeps(&pair->out)); /* once per sleep */
+    assert_false(corps__ring_arm(&pair->in));              /* something is there */
+    corps__ring_disarm(&pair->in);
+    assert_false(corps__ring_consumer_sleeps(&pair->out));
+}
+
+/* Random bytes anywhere in the shared memory: records, EMPTY or PROTOCOL, never a crash or a length beyond the ring. */
+static void test_scribbling_peer(void **state) {
+    struct pair *pair = *state;
+    uint64_t random = 88172645463325252u;
+    int refused = 0;
+    for (int round = 0; round < 3000; round++) {
+        memset(pair->memory, 0, CORPS__RING_HEAD_BYTES + RING_BYTES);
+        corps__ring_init(&pair->out, pair->memory, RING_BYTES);
+        corps__ring_init(&pair->in, pair->memory, RING_BYTES);
+        for (uint32_t i = 0; i < 20; i++) {
+            assert_int_equal(put(pair, i, i * 100), CORPS_OK);
+        }
+        for (int i = 0; i < 8; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17; /* xorshift64, Marsaglia 2003 */
+            size_t at =
+                i < 6 ? CORPS__RING_HEAD_BYTES + random % 20000 / 8 * 8 : random % CORPS__RING_HEAD_BYTES / 8 * 8;
+            memcpy((char *)pair->memory + at, &random, sizeof random);
+        }
+        const uint8_t *data;
+        size_t bytes;
+        enum corps__record kind;
+        enum corps_err err = CORPS_OK;
+        for (int i = 0; i < 40 && err == CORPS_OK; i++) {
+            err = corps__ring_peek(&pair->in, &data, &bytes, &kind);
+            if (err == CORPS_OK) {
+                assert_true(data >= pair->in.data && data + bytes <= pair->in.data + RING_BYTES);
+                corps__ring_release(&pair->in, bytes);
+            }
+        }
+        refused += err == CORPS_ERR_PROTOCOL;
+        for (int i = 0; i < 200; i++) {
+            err = put(pair, 1, 1000);
+            assert_true(err == CORPS_OK || err == CORPS_ERR_FULL || err == CORPS_ERR_PROTOCOL);
+        }
+    }
+    assert_true(refused > 100);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_edges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_and_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sleep_and_bell, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_scribbling_peer, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
+}
