@@ -1,39 +1,51 @@
-"""corps-lab report: a text table for the terminal and one self-contained page."""
-
+"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W]: tables in the terminal and one self-contained page."""
+import argparse
+import os
 import sys
 
-try:
-    import common
-    import text
-except ImportError as missing:  # numpy, which common needs
-    sys.exit(f"corps-lab report: {missing}; run scripts/setup, or name an interpreter that has it in CORPS_PYTHON")
-
-
-def options():
-    parser = common.parser("report", "Shows what was measured: which transport and which serializer win, and by how much.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run; several are read as one")
-    parser.add_argument("--html", metavar="OUT", help="write a self-contained page there as well")
-    parser.add_argument("--no-text", action="store_true", help="print no text")
-    parser.add_argument("--no-raw", action="store_true", help="leave the raw data out of the page")
-    common.add_choices(parser)
-    return parser
+import cells as grouping
+import load
+import text
 
 
 def main():
-    parser = options()
-    chosen = parser.parse_args()
-    if chosen.no_text and not chosen.html:
-        parser.error("--no-text without --html OUT leaves nothing to do")
-    table = common.read(chosen.files, chosen)
-    if not chosen.no_text:
-        sys.stdout.write(text.report(table, colour=sys.stdout.isatty()))
-    if chosen.html:
-        import page  # after the text, which needs less
-
-        for warning in page.write(table, chosen.html, with_raw=not chosen.no_raw):
-            print(f"corps-lab report: {warning}", file=sys.stderr)
-    return common.EXIT_OK
+    parser = argparse.ArgumentParser(prog="corps-lab report", description="Tables in the terminal, and one HTML page.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run (JSON lines)")
+    parser.add_argument("--html", metavar="OUT", help="the page (default: the first file's name with .html)")
+    parser.add_argument("--no-html", action="store_true", help="no page")
+    parser.add_argument("--no-text", action="store_true", help="no tables")
+    parser.add_argument("--workload", metavar="W", help="only this workload's table")
+    args = parser.parse_args()
+    try:
+        results = load.load(args.files)
+    except load.BadResults as error:
+        print(f"corps-lab report: {error}", file=sys.stderr)
+        return 1
+    load.warn(results)
+    cells = grouping.group(results)
+    if not args.no_text:
+        sys.stdout.write(text.report(results, cells, args.workload))
+    if args.no_html:
+        return 0
+    out = args.html or os.path.splitext(args.files[0])[0] + ".html"
+    try:
+        import page
+    except ImportError as error:
+        print(f"corps-lab report: no page: {error.name} is not installed; run scripts/setup", file=sys.stderr)
+        return 1
+    try:
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(page.page(results, cells))
+    except OSError as error:
+        print(f"corps-lab report: cannot write {out}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"page written to {out}")
+    return 0
 
 
 if __name__ == "__main__":
-    common.run(main, "report")
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # for example `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)

@@ -1,152 +1,102 @@
-"""Statistics over blocks.
+"""Statistics over blocks: the unit of inference is the block, never the message.
 
-The unit of inference is the block, never the message: messages of one trial share its processes, its processor's mood
-and its neighbours. Two cells are compared within each block, d_b = ln(cell_b / reference_b). The estimate is the
-Hodges-Lehmann median of the Walsh averages (d_i + d_j) / 2, and the 95 % interval comes from inverting the Wilcoxon
-signed-rank test over the same averages (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, 3.1-3.3). Blocks of
-two runs have no partners; there the two-sample forms are used (Mann-Whitney, ibid. 4.1-4.3).
-
-Everything here takes and gives natural logarithms, except Estimate, which holds ratios.
+For a cell against a reference, d_b = ln(cell_b / reference_b). The estimate is Hodges and Lehmann's (the median of the Walsh
+averages), the interval the one of Wilcoxon's signed-rank test at 95 %, by the exact distribution from scipy; exponentiated.
+Sources: Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3; Holm 1979.
 """
-
-import dataclasses
 import math
-import statistics
 
 import numpy as np
+from scipy import stats
 
 LEVEL = 0.95
-NORMAL = statistics.NormalDist()
-# With fewer, even a reference that loses every single block gives p > 0.05 (2 / 2^5), so that no interval exists.
-MIN_BLOCKS = 6
-# Largest samples whose distributions are counted out; beyond, the normal approximation is good to three digits.
-EXACT_PAIRS = 50
-EXACT_SUM = 40
+WINNER_BELOW = 0.95  # a winner's upper bound against every rival
+FEWEST_BLOCKS = 6    # with fewer, no signed-rank interval at 95 % exists
 
 
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-    """A ratio with its bounds. Where blocks are too few for an interval, the bounds are those over the blocks."""
+class Ratio:
+    """An estimate of cell / reference with its interval; low and high are NaN when there are too few blocks."""
 
-    ratio: float
-    low: float
-    high: float
-    count: int  # blocks, or the smaller of two counts
-    is_interval: bool  # False: low and high are the range over blocks
-    p: float  # of ratio = 1, two-sided; nan without an interval
+    def __init__(self, estimate, low, high, blocks, p_value):
+        self.estimate, self.low, self.high, self.blocks, self.p_value = estimate, low, high, blocks, p_value
+
+    @property
+    def has_interval(self):
+        return not math.isnan(self.low)
 
     def excludes_one(self):
-        return self.is_interval and (self.low > 1 or self.high < 1)
-
-    def half_width(self):
-        """In logarithms: 0.05 means about ±5 %."""
-        return math.log(self.high / self.low) / 2
-
-    def inverse(self):
-        return Estimate(1 / self.ratio, 1 / self.high, 1 / self.low, self.count, self.is_interval, self.p)
+        return self.has_interval and (self.low > 1 or self.high < 1)
 
 
-def walsh_averages(d):
-    d = np.asarray(d, dtype=float)
+def walsh_averages(differences):
+    """(d_i + d_j) / 2 for i ≤ j, sorted."""
+    d = np.asarray(differences, dtype=float)
     i, j = np.triu_indices(len(d))
     return np.sort((d[i] + d[j]) / 2)
 
 
-def signed_rank_probabilities(n):
-    """P(T = 0), P(T = 1), … of Wilcoxon's signed-rank statistic for n pairs, by counting sets of ranks."""
-    counts = np.ones(1)
-    for rank in range(1, n + 1):
-        grown = np.zeros(len(counts) + rank)
-        grown[:len(counts)] += counts
-        grown[rank:] += counts
-        counts = grown / 2
-    return counts
+def signed_rank_quantile(n, tail):
+    """The largest k with P(W ≤ k) ≤ tail under the hypothesis, for n differences; −1 when there is none."""
+    counts = np.zeros(n * (n + 1) // 2 + 1)
+    counts[0] = 1.0
+    for rank in range(1, n + 1):  # W is a sum of ranks, each in or out with probability one half
+        shifted = np.zeros_like(counts)
+        shifted[rank:] = counts[:-rank]
+        counts = (counts + shifted) / 2
+    return int(np.searchsorted(np.cumsum(counts), tail, side="right")) - 1
 
 
-def rank_sum_probabilities(n, m):
-    """P(U = 0), P(U = 1), … of Mann and Whitney's statistic: the coefficients of the Gaussian binomial."""
-    counts = [1]
-    for i in range(1, n + 1):
-        for step, sign in ((m + i, -1), (i, 1)):  # times (1 - x^(m+i)), then divided by (1 - x^i)
-            if sign < 0:
-                counts = counts + [0] * step
-                for at in range(len(counts) - 1, step - 1, -1):
-                    counts[at] -= counts[at - step]
-            else:
-                for at in range(step, len(counts)):
-                    counts[at] += counts[at - step]
-                del counts[n * m + 1:]
-    counts = np.array((counts + [0] * (n * m + 1))[:n * m + 1], dtype=float)
-    return counts / math.comb(n + m, n)
-
-
-def interval_of(averages, probabilities, mean, deviation):
-    """The interval and p that a rank test with this null distribution gives over its sorted averages, as
-    (low, high, p); None when there are too few. `probabilities` is None where the normal approximation serves."""
-    alpha = (1 - LEVEL) / 2
-    if probabilities is not None:
-        below = np.cumsum(probabilities)
-        cut = int(np.searchsorted(below, alpha, side="right"))  # number of k with P(T <= k) <= alpha
-    else:
-        cut = int(math.floor(mean - NORMAL.inv_cdf(1 - alpha) * deviation))
-    if cut < 1:
-        return None
-    # The statistic is the number of averages above zero; one that is zero counts for neither side.
-    t = min(np.count_nonzero(averages > 0), np.count_nonzero(averages < 0)) + np.count_nonzero(averages == 0) / 2
-    if probabilities is not None:
-        p = 2 * float(below[int(t)])
-    else:
-        p = 2 * NORMAL.cdf((t - mean + 0.5) / deviation)
-    return float(averages[cut - 1]), float(averages[-cut]), min(1.0, p)
-
-
-def make_estimate(center, interval, low, high, count):
-    is_interval = interval is not None
-    low, high, p = interval if is_interval else (low, high, math.nan)
-    return Estimate(math.exp(center), math.exp(low), math.exp(high), count, is_interval, p)
-
-
-def paired(d):
-    """Estimate from logarithms of ratios, one a block. None without blocks."""
-    d = np.asarray(d, dtype=float)
+def ratio(cell, reference):
+    """Ratio of paired block values (equal lengths, positive)."""
+    cell, reference = np.asarray(cell, dtype=float), np.asarray(reference, dtype=float)
+    d = np.log(cell) - np.log(reference)
     n = len(d)
-    if n == 0:
-        return None
-    averages = walsh_averages(d)
-    total = n * (n + 1) / 2
-    deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-    probabilities = signed_rank_probabilities(n) if n <= EXACT_PAIRS else None
-    interval = interval_of(averages, probabilities, total / 2, deviation) if n >= MIN_BLOCKS else None
-    return make_estimate(float(np.median(averages)), interval, d.min(), d.max(), n)
+    walsh = walsh_averages(d)
+    estimate = math.exp(float(np.median(walsh)))
+    k = signed_rank_quantile(n, (1 - LEVEL) / 2) if n >= FEWEST_BLOCKS else -1
+    if k < 0:
+        return Ratio(estimate, math.nan, math.nan, n, math.nan)
+    p_value = 1.0 if np.all(d == 0) else float(stats.wilcoxon(d, zero_method="zsplit").pvalue)
+    return Ratio(estimate, math.exp(float(walsh[k + 1])), math.exp(float(walsh[len(walsh) - k - 2])), n, p_value)
 
 
-def unpaired(a, b):
-    """Estimate of b / a from the logarithms of two independent samples. None when one is empty."""
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    n, m = len(a), len(b)
-    if n == 0 or m == 0:
-        return None
-    differences = np.sort(np.subtract.outer(b, a).ravel())
-    deviation = math.sqrt(n * m * (n + m + 1) / 12)
-    probabilities = rank_sum_probabilities(n, m) if n + m <= EXACT_SUM else None
-    interval = interval_of(differences, probabilities, n * m / 2, deviation)
-    return make_estimate(float(np.median(differences)), interval, differences[0], differences[-1], min(n, m))
-
-
-def holm(p):
-    """Holm's step-down correction: adjusted values in the order given; nan stays nan and counts for nothing."""
-    p = np.asarray(p, dtype=float)
-    adjusted = np.full(len(p), math.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    highest = 0.0
-    for step, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - step) * p[index]))
-        adjusted[index] = highest
+def holm(p_values):
+    """Holm's adjusted p-values, in the order given."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    running = 0.0
+    for position, index in enumerate(order):
+        running = max(running, min(1.0, (len(p) - position) * p[index]))
+        adjusted[index] = running
     return adjusted
 
 
-def median_deviation(d):
-    """Median absolute deviation, unscaled."""
-    d = np.asarray(d, dtype=float)
-    return float(np.median(np.abs(d - np.median(d)))) if len(d) else 0.0
+def mad(values):
+    """Median absolute deviation from the median."""
+    return float(stats.median_abs_deviation(np.asarray(values, dtype=float)))
+
+
+def paired(blocks_a, blocks_b):
+    """Two dicts block → value as two lists over the blocks that both have."""
+    common = sorted(set(blocks_a) & set(blocks_b))
+    return [blocks_a[b] for b in common], [blocks_b[b] for b in common]
+
+
+def winners(values):
+    """values: name → {block → cost}. (best, names tied with it): the best by median and everybody whose interval against it does
+    not show that the best is below WINNER_BELOW of it. With too few blocks for an interval everybody within 5 % of the best
+    in every block counts as tied."""
+    best = min(values, key=lambda name: float(np.median(list(values[name].values()))))
+    tied = []
+    for name in values:
+        if name == best:
+            continue
+        ours, theirs = paired(values[best], values[name])
+        if not ours:
+            continue
+        r = ratio(ours, theirs)
+        clear = r.high < WINNER_BELOW if r.has_interval else max(a / b for a, b in zip(ours, theirs)) < WINNER_BELOW
+        if not clear:
+            tied.append(name)
+    return best, tied
