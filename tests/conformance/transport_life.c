@@ -203,6 +203,7 @@ void connect_to_nobody(void **state) {
     expect_no_link(&a, "/nonsense/of/a/path/nonsense.sock");
     expect_no_link(&a, "127.0.0.1:0");
     memset(address, '/', sizeof address - 1);
+    address[sizeof address - 1] = '\0';
     expect_no_link(&a, address);
     /* A link that is given up before it is ready. */
     struct side b;
