@@ -2,20 +2,15 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    LENGTH_BYTES = 8,
-    IN_BYTES = 65536,        /* of the receive buffer */
-    OUT_BYTES = 65536,       /* of the buffer for frames held back */
-    OUT_FLUSH_BYTES = 32768, /* held back at most, before they are sent anyway */
-    FEW_LINKS = 4,           /* so many are tried one by one; more go through epoll */
+    IN_BYTES = 65536, /* of the receive buffer */
+    FEW_LINKS = 4,    /* so many are tried one by one; more go through epoll */
 };
 
 /* ---- endpoint and links ---- */
@@ -79,16 +74,6 @@ void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reas
     }
 }
 
-static void set_blocked(struct corps__stream_link *link, bool blocked) {
-    if (atomic_exchange(&link->blocked, blocked) != blocked) {
-        if (blocked) {
-            atomic_fetch_add(&stream_of(link)->blocked_count, 1);
-        } else {
-            atomic_fetch_sub(&stream_of(link)->blocked_count, 1);
-        }
-    }
-}
-
 void corps__stream_disconnect(struct corps_link *base) {
     struct corps__stream_link *link = (struct corps__stream_link *)base;
     struct corps__stream *stream = stream_of(link);
@@ -101,7 +86,7 @@ void corps__stream_disconnect(struct corps_link *base) {
     stream->turn = stream->turn == link ? link->next : stream->turn;
     stream->lender = stream->lender == link ? NULL : stream->lender;
     stream->news_count -= (link->news != CORPS__QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
-    set_blocked(link, false);
+    corps__stream_set_blocked(link, false);
     if (link->destroy != NULL) {
         link->destroy(link);
     }
@@ -115,144 +100,6 @@ void corps__stream_disconnect(struct corps_link *base) {
     free(link->in);
     free(link->out);
     free(link);
-}
-
-/* ---- sending ---- */
-
-/* Writes from `iov` on; true on progress, false when the kernel is full; *err says when the link is broken. */
-static ssize_t write_some(struct corps__stream_link *link, struct iovec *iov, int count, enum corps_err *err) {
-    for (;;) {
-        ssize_t done;
-        if (link->is_socket) {
-            struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-            done = sendmsg(link->write_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        } else {
-            done = writev(link->write_fd, iov, count);
-        }
-        if (done >= 0) {
-            return done;
-        }
-        if (errno == EAGAIN || errno == ENOBUFS) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            *err = CORPS_ERR_CLOSED;
-            return -1;
-        }
-    }
-}
-
-/* Everything that is to be written now, without what was written before: held-back bytes, length, segments. */
-struct gather {
-    struct iovec iov[IOV_MAX];
-    int count;
-    size_t held; /* bytes of it that are held-back frames */
-    size_t bytes;
-};
-
-static void gather_add(struct gather *gather, const void *data, size_t bytes, size_t *skip) {
-    if (*skip >= bytes) {
-        *skip -= bytes;
-        return;
-    }
-    if (gather->count < IOV_MAX) { /* what finds no place goes in the next round */
-        gather->iov[gather->count++] =
-            (struct iovec){.iov_base = (char *)(uintptr_t)data + *skip, .iov_len = bytes - *skip};
-        gather->bytes += bytes - *skip;
-    }
-    *skip = 0;
-}
-
-static void gather_all(struct gather *gather, const struct corps__stream_link *link, const struct corps_parcel *parcel,
-                       const uint64_t *length) {
-    gather->count = 0;
-    gather->bytes = 0;
-    gather->held = link->out_end - link->out_start;
-    size_t skip = 0;
-    if (gather->held > 0) {
-        gather_add(gather, link->out + link->out_start, gather->held, &skip);
-    }
-    if (parcel->segment_count == 0) {
-        return;
-    }
-    skip = link->sent;
-    gather_add(gather, length, LENGTH_BYTES, &skip);
-    for (unsigned i = 0; i < parcel->segment_count; i++) {
-        gather_add(gather, parcel->segments[i].iov_base, parcel->segments[i].iov_len, &skip);
-    }
-}
-
-static enum corps_err full(struct corps__stream_link *link) {
-    set_blocked(link, true);
-    return link->sent > 0 ? CORPS_ERR_PARTIAL : CORPS_ERR_FULL;
-}
-
-static enum corps_err write_through(struct corps__stream_link *link, const struct corps_parcel *parcel) {
-    uint64_t length = htole64(parcel->bytes);
-    size_t whole = parcel->segment_count > 0 ? LENGTH_BYTES + parcel->bytes : 0;
-    struct gather gather;
-    for (;;) {
-        gather_all(&gather, link, parcel, &length);
-        if (gather.bytes == 0) {
-            return CORPS_OK; /* a flush with nothing held back; a frame that is half sent stays so */
-        }
-        enum corps_err err = CORPS_OK;
-        ssize_t done = write_some(link, gather.iov, gather.count, &err);
-        if (err != CORPS_OK) {
-            return err;
-        }
-        if (done == 0) {
-            return full(link);
-        }
-        size_t of_held = (size_t)done < gather.held ? (size_t)done : gather.held;
-        link->out_start += of_held;
-        link->sent += (size_t)done - of_held;
-        if (link->out_start == link->out_end && link->sent == whole) {
-            link->out_start = link->out_end = 0;
-            link->sent = 0;
-            return CORPS_OK;
-        }
-    }
-}
-
-/* Puts a small frame into the buffer; false when it does not fit. */
-static bool hold(struct corps__stream_link *link, const struct corps_parcel *parcel) {
-    if (link->sent > 0 || parcel->bytes + LENGTH_BYTES > OUT_BYTES - link->out_end) {
-        return false;
-    }
-    if (link->out == NULL) {
-        link->out = malloc(OUT_BYTES);
-        if (link->out == NULL) {
-            return false;
-        }
-    }
-    uint64_t length = htole64(parcel->bytes);
-    memcpy(link->out + link->out_end, &length, LENGTH_BYTES);
-    link->out_end += LENGTH_BYTES;
-    for (unsigned i = 0; i < parcel->segment_count; i++) {
-        if (parcel->segments[i].iov_len > 0) {
-            memcpy(link->out + link->out_end, parcel->segments[i].iov_base, parcel->segments[i].iov_len);
-            link->out_end += parcel->segments[i].iov_len;
-        }
-    }
-    return true;
-}
-
-enum corps_err corps__stream_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
-    struct corps__stream_link *link = (struct corps__stream_link *)base;
-    if (__atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) < 0) {
-        set_blocked(link, true);
-        return CORPS_ERR_FULL;
-    }
-    if ((flags & CORPS_SEND_MORE) != 0 && parcel->segment_count > 0 && hold(link, parcel)) {
-        if (link->out_end - link->out_start >= OUT_FLUSH_BYTES) {
-            static const struct corps_parcel nothing;
-            enum corps_err err = write_through(link, &nothing);
-            return err == CORPS_ERR_FULL ? CORPS_OK : err; /* taken; WRITABLE will follow for the rest */
-        }
-        return CORPS_OK;
-    }
-    return write_through(link, parcel);
 }
 
 /* ---- receiving ---- */
@@ -284,7 +131,7 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
         return give(link, event, block->data, block->bytes, block);
     }
     size_t here = link->in_end - link->in_start;
-    if (here < LENGTH_BYTES) {
+    if (here < CORPS__STREAM_LENGTH_BYTES) {
         return CORPS_ERR_EMPTY;
     }
     uint64_t length = length_at(link->in + link->in_start);
@@ -292,19 +139,19 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
         return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer announces a frame of %llu bytes; at most %zu are allowed",
                                (unsigned long long)length, stream_of(link)->frame_bytes_max);
     }
-    if (length <= here - LENGTH_BYTES) {
+    if (length <= here - CORPS__STREAM_LENGTH_BYTES) {
         stream_of(link)->lender = link;
-        stream_of(link)->lent = LENGTH_BYTES + (size_t)length;
-        return give(link, event, link->in + link->in_start + LENGTH_BYTES, (size_t)length, NULL);
+        stream_of(link)->lent = CORPS__STREAM_LENGTH_BYTES + (size_t)length;
+        return give(link, event, link->in + link->in_start + CORPS__STREAM_LENGTH_BYTES, (size_t)length, NULL);
     }
-    if (length > IN_BYTES - LENGTH_BYTES) {
+    if (length > IN_BYTES - CORPS__STREAM_LENGTH_BYTES) {
         link->large = corps_block_create((size_t)length);
         if (link->large == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
                                    (unsigned long long)length);
         }
-        link->large_bytes = here - LENGTH_BYTES;
-        memcpy(link->large->data, link->in + link->in_start + LENGTH_BYTES, link->large_bytes);
+        link->large_bytes = here - CORPS__STREAM_LENGTH_BYTES;
+        memcpy(link->large->data, link->in + link->in_start + CORPS__STREAM_LENGTH_BYTES, link->large_bytes);
         link->in_start = link->in_end = 0;
     }
     return CORPS_ERR_EMPTY;
@@ -394,7 +241,7 @@ static bool take_writable(struct corps__stream *stream, struct corps_event *even
         int fd = atomic_load(&link->blocked) ? __atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) : -1;
         struct pollfd room = {.fd = fd, .events = POLLOUT};
         if (fd >= 0 && link->news == CORPS__QUIET && poll(&room, 1, 0) == 1) {
-            set_blocked(link, false);
+            corps__stream_set_blocked(link, false);
             event->kind = CORPS_EVENT_WRITABLE;
             event->link = &link->base;
             return true;
@@ -484,7 +331,8 @@ static bool holds_frame(const struct corps__stream_link *link) {
         return link->large_bytes == link->large->bytes;
     }
     size_t here = link->in_end - link->in_start;
-    return here >= LENGTH_BYTES && length_at(link->in + link->in_start) <= here - LENGTH_BYTES;
+    return here >= CORPS__STREAM_LENGTH_BYTES &&
+           length_at(link->in + link->in_start) <= here - CORPS__STREAM_LENGTH_BYTES;
 }
 
 enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {

@@ -17,6 +17,8 @@
 
 #include <stdbool.h>
 
+enum { CORPS__STREAM_LENGTH_BYTES = 8 }; /* in front of every frame */
+
 struct corps__stream_link {
     struct corps_link base;
     int read_fd, write_fd; /* −1 until the transport sets them; may be the same */
@@ -75,6 +77,9 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
 
 /* Reports CLOSED with this reason, after what can still be read (nothing, before the link has started). */
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason);
+
+/* Notes that send has said FULL or PARTIAL, or that WRITABLE was reported. Any thread. */
+void corps__stream_set_blocked(struct corps__stream_link *link, bool blocked);
 
 /* Operations for the table. */
 void corps__stream_disconnect(struct corps_link *link);
