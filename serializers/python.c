@@ -1,12 +1,81 @@
 #include "python.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* pickle, dill and cloudpickle: the same in all but who pickles. What they read can run code, so they are for peers
  * that have proved themselves. */
+
+/* GIL. */
+static PyObject *function_of(const char *module_name, const char *name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *function = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return function;
+}
+
+/* GIL. "dill 0.4.1, Python 3.11.2". */
+static void describe(struct corps__pickler *pickler) {
+    int version_bytes = (int)strcspn(Py_GetVersion(), " ");
+    PyObject *version = function_of(pickler->module, "__version__");
+    const char *text = version != NULL && PyUnicode_Check(version) ? PyUnicode_AsUTF8(version) : NULL;
+    snprintf(pickler->version, sizeof pickler->version, "%s %s, Python %.*s", pickler->name,
+             text != NULL ? text : "protocol 5", version_bytes, Py_GetVersion());
+    Py_XDECREF(version);
+    PyErr_Clear(); /* pickle has no version of its own */
+}
+
+/* GIL. dill warns on standard error where it finds another way; what it cannot do it raises. */
+static void silence(const char *module_name) {
+    PyObject *category = function_of(module_name, "PicklingWarning");
+    PyObject *filter = category != NULL ? function_of("warnings", "simplefilter") : NULL;
+    PyObject *done = filter != NULL ? PyObject_CallFunction(filter, "sO", "ignore", category) : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(filter);
+    Py_XDECREF(category);
+    PyErr_Clear(); /* other libraries have no such category */
+}
+
+/* GIL; an exception is pending. */
+static enum corps_err not_started(const struct corps__pickler *pickler) {
+    if (!PyErr_ExceptionMatches(PyExc_ModuleNotFoundError)) {
+        return corps__python_error(CORPS_ERR_SYSTEM, pickler->name);
+    }
+    PyErr_Clear();
+    PyObject *executable = PySys_GetObject("executable"); /* borrowed */
+    const char *path = executable != NULL && PyUnicode_Check(executable) ? PyUnicode_AsUTF8(executable) : "python3";
+    PyErr_Clear();
+    return corps_error_set(CORPS_ERR_UNKNOWN, "%s is not installed for %s: run %s -m pip install %s", pickler->name,
+                           path, path, pickler->name);
+}
+
+static enum corps_err start(struct corps__pickler *pickler) {
+    enum corps_err err = corps__python_begin();
+    if (err != CORPS_OK) {
+        return err;
+    }
+    PyGILState_STATE state = corps__python_enter();
+    PyObject *dumps = function_of(pickler->module, "dumps");
+    PyObject *loads = dumps != NULL ? function_of(pickler->loads_module, "loads") : NULL;
+    if (loads == NULL) {
+        Py_XDECREF(dumps);
+        err = not_started(pickler);
+    } else {
+        pickler->dumps = dumps;
+        pickler->loads = loads;
+        describe(pickler);
+        silence(pickler->module);
+    }
+    corps__python_leave(state);
+    return err;
+}
+
+/* ---- tables ---- */
 
 #define PICKLER(title, in, from)                                                                                       \
     static struct corps__pickler title = {.name = #title, .module = in, .loads_module = from};                         \
     static enum corps_err title##_start(void) {                                                                        \
-        return corps__pickler_start(&title);                                                                           \
+        return start(&title);                                                                                          \
     }                                                                                                                  \
     static const char *title##_version(void) {                                                                         \
         return title.version;                                                                                          \

@@ -1,10 +1,10 @@
 /* Python inside the process: what the parts of the Python serializers' module share, and what the laboratory asks of
  * it.
  *
- *   python.c           the three tables: pickle, dill, cloudpickle    python_start.c    the interpreter, threads,
- * errors python_encode.c    values to Python, pickling                     python_decode.c   unpickling, Python to
- * values python_objects.c   Python objects as values                       python_buffer.c   a block as a Python buffer
- *   python_source.c    what is simpler said in Python
+ *   python.c           the tables and their libraries      python_start.c     the interpreter, threads, errors
+ *   python_encode.c    values to Python, pickling          python_decode.c    unpickling
+ *   python_values.c    Python to values                    python_buffer.c    a block as a Python buffer
+ *   python_objects.c   Python objects as values            python_source.c    what is simpler said in Python
  *
  * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
  * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An
@@ -56,9 +56,6 @@ extern const char *const corps__python_sources[]; /* of the module _corps; ends 
 /* Finds or starts the interpreter and fills corps__python, once. Errors: UNKNOWN (no such interpreter), SYSTEM. */
 enum corps_err corps__python_begin(void) CORPS_CHECKED;
 
-/* Imports the pickling library. Errors: UNKNOWN (not installed: says how to), SYSTEM. */
-enum corps_err corps__pickler_start(struct corps__pickler *pickler) CORPS_CHECKED;
-
 /* Takes the interpreter's lock; a thread that does so often keeps its Python thread state between. */
 PyGILState_STATE corps__python_enter(void);
 void corps__python_leave(PyGILState_STATE state);
@@ -82,6 +79,11 @@ enum corps_err corps__python_encode(const struct corps__pickler *pickler, const 
 enum corps_err corps__python_decode(const struct corps__pickler *pickler, const struct iovec *segments,
                                     size_t segment_count, struct corps_block *block, enum corps_decode_to to,
                                     struct corps_box *box) CORPS_CHECKED;
+
+/* GIL. What was loaded as a value in `box`: plain trees as values, the rest as objects; see corps_decode_to. Borrows
+ * `object`, whose containers nobody else may refer to. */
+enum corps_err corps__python_values(PyObject *object, enum corps_decode_to to, struct corps_box *box,
+                                    struct corps_value *value) CORPS_CHECKED;
 
 /* GIL. A plain tree as a value in `box`; REFUSED with the path when a part is not plain. Borrows `object`. */
 enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, struct corps_value *value) CORPS_CHECKED;

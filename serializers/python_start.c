@@ -1,5 +1,6 @@
 #include "python.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -134,18 +135,35 @@ static PyStatus initialize(const char *executable) {
     return status;
 }
 
+/* A path as it is, a name as the shell would find it. */
+static bool find_executable(const char *wanted, char out[PATH_MAX]) {
+    const char *folder = strchr(wanted, '/') == NULL ? getenv("PATH") : NULL;
+    if (folder == NULL) {
+        return snprintf(out, PATH_MAX, "%s", wanted) < PATH_MAX && access(out, X_OK) == 0;
+    }
+    while (*folder != '\0') {
+        int bytes = (int)strcspn(folder, ":");
+        if (snprintf(out, PATH_MAX, "%.*s/%s", bytes, folder, wanted) < PATH_MAX && access(out, X_OK) == 0) {
+            return true;
+        }
+        folder += bytes + (folder[bytes] == ':');
+    }
+    return false;
+}
+
 /* Nested values take several Python calls a level where a pickler is written in Python: 256 levels need more than the
  * default limit of 1,000. */
 enum { RECURSION_LIMIT = 4000 };
 
 static enum corps_err start_interpreter(void) {
-    const char *executable = getenv("CORPS_PYTHON");
-    if (executable == NULL || executable[0] == '\0') {
-        executable = CORPS_PYTHON_EXECUTABLE;
+    char executable[PATH_MAX];
+    const char *wanted = getenv("CORPS_PYTHON");
+    if (wanted == NULL || wanted[0] == '\0') {
+        wanted = CORPS_PYTHON_EXECUTABLE;
     }
-    if (strchr(executable, '/') == NULL || access(executable, X_OK) != 0) {
+    if (!find_executable(wanted, executable)) {
         return corps_error_set(CORPS_ERR_UNKNOWN,
-                               "there is no Python interpreter '%s'; set CORPS_PYTHON to the path of one", executable);
+                               "there is no Python interpreter '%s'; set CORPS_PYTHON to the path of one", wanted);
     }
     PyStatus status = initialize(executable);
     if (PyStatus_Exception(status)) {
@@ -225,71 +243,5 @@ enum corps_err corps__python_begin(void) {
     if (held != NULL) {
         PyEval_RestoreThread(held);
     }
-    return err;
-}
-
-/* ---- pickling libraries ---- */
-
-/* GIL. */
-static PyObject *function_of(const char *module_name, const char *name) {
-    PyObject *module = PyImport_ImportModule(module_name);
-    PyObject *function = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
-    Py_XDECREF(module);
-    return function;
-}
-
-/* GIL. "dill 0.4.1, Python 3.11.2". */
-static void describe(struct corps__pickler *pickler) {
-    int version_bytes = (int)strcspn(Py_GetVersion(), " ");
-    PyObject *version = function_of(pickler->module, "__version__");
-    const char *text = version != NULL && PyUnicode_Check(version) ? PyUnicode_AsUTF8(version) : NULL;
-    snprintf(pickler->version, sizeof pickler->version, "%s %s, Python %.*s", pickler->name,
-             text != NULL ? text : "protocol 5", version_bytes, Py_GetVersion());
-    Py_XDECREF(version);
-    PyErr_Clear(); /* pickle has no version of its own */
-}
-
-/* GIL. dill warns on standard error where it finds another way; what it cannot do it raises. */
-static void silence(const char *module_name) {
-    PyObject *category = function_of(module_name, "PicklingWarning");
-    PyObject *filter = category != NULL ? function_of("warnings", "simplefilter") : NULL;
-    PyObject *done = filter != NULL ? PyObject_CallFunction(filter, "sO", "ignore", category) : NULL;
-    Py_XDECREF(done);
-    Py_XDECREF(filter);
-    Py_XDECREF(category);
-    PyErr_Clear(); /* other libraries have no such category */
-}
-
-/* GIL; an exception is pending. */
-static enum corps_err not_started(const struct corps__pickler *pickler) {
-    if (!PyErr_ExceptionMatches(PyExc_ModuleNotFoundError)) {
-        return corps__python_error(CORPS_ERR_SYSTEM, pickler->name);
-    }
-    PyErr_Clear();
-    PyObject *executable = PySys_GetObject("executable"); /* borrowed */
-    const char *path = executable != NULL && PyUnicode_Check(executable) ? PyUnicode_AsUTF8(executable) : "python3";
-    PyErr_Clear();
-    return corps_error_set(CORPS_ERR_UNKNOWN, "%s is not installed for %s: run %s -m pip install %s", pickler->name,
-                           path, path, pickler->name);
-}
-
-enum corps_err corps__pickler_start(struct corps__pickler *pickler) {
-    enum corps_err err = corps__python_begin();
-    if (err != CORPS_OK) {
-        return err;
-    }
-    PyGILState_STATE state = corps__python_enter();
-    PyObject *dumps = function_of(pickler->module, "dumps");
-    PyObject *loads = dumps != NULL ? function_of(pickler->loads_module, "loads") : NULL;
-    if (loads == NULL) {
-        Py_XDECREF(dumps);
-        err = not_started(pickler);
-    } else {
-        pickler->dumps = dumps;
-        pickler->loads = loads;
-        describe(pickler);
-        silence(pickler->module);
-    }
-    corps__python_leave(state);
     return err;
 }

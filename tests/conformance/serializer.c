@@ -31,6 +31,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(test_python_refused),
     cmocka_unit_test(test_python_shared),
     cmocka_unit_test(test_python_keep_objects),
+    cmocka_unit_test(test_python_leaks),
     cmocka_unit_test(test_python_pairs),
     cmocka_unit_test(test_python_to_msgpack),
     cmocka_unit_test(test_python_missing),

@@ -72,8 +72,8 @@ enum corps_err wire_decode(const struct corps_serializer *with, const struct wir
 /* Encodes and decodes, once with a block and once without, and compares. Fails the test otherwise. */
 void round_trip(const struct corps_value *value);
 
-/* As bytes: what a serializer that takes bytes only can carry of a test's value. */
-struct corps_value document(struct corps_box *box); /* a tree of every kind, about 1 KiB and one large buffer */
+/* A tree of every kind, about 500 bytes and one large buffer; plain bytes for a serializer that takes nothing else. */
+struct corps_value document(struct corps_box *box);
 struct corps_name *sample_name(void);
 
 /* Arrays in arrays, `depth` of them, with `core` inside the innermost. */
@@ -110,6 +110,7 @@ void test_python_functions(void **state);
 void test_python_refused(void **state);
 void test_python_shared(void **state);
 void test_python_keep_objects(void **state);
+void test_python_leaks(void **state);
 void test_python_pairs(void **state);
 void test_python_to_msgpack(void **state);
 void test_python_missing(void **state);

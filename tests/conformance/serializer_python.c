@@ -236,6 +236,67 @@ void test_python_keep_objects(void **state) {
     corps_box_unref(box);
 }
 
+/* ---- memory ---- */
+
+/* How many pieces of memory the interpreter has given out. */
+static int64_t blocks_in_use(void) {
+    struct corps_box *box = corps_box_create();
+    struct corps_value object;
+    struct corps_value count;
+    CHECK_OK(run("import gc, sys\n"
+                 "def make():\n"
+                 "    gc.collect()\n"
+                 "    return sys.getallocatedblocks()\n",
+                 &object, box));
+    CHECK_OK(object.object->ops->to_value(object.object, box, &count));
+    corps_box_unref(box);
+    return count.integer;
+}
+
+static void use_all_ways(const struct corps_value *value, const struct corps_value *bad, const struct wire *wire) {
+    static struct iovec segments[WIRE_SEGMENTS_MAX];
+    round_trip(value);
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    assert_int_equal(serializer->encode(bad, &encoding), CORPS_ERR_REFUSED);
+    corps_encoding_finish(&encoding);
+
+    struct corps_block *block = wire_block(wire, segments);
+    for (size_t bytes = segments[0].iov_len; bytes > 8; bytes /= 2) { /* the last one that is whole comes first */
+        struct corps_box *box = corps_box_create();
+        segments[0].iov_len = bytes;
+        (void)serializer->decode(segments, wire->count, block, CORPS_DECODE_OBJECTS, box);
+        corps_box_unref(box);
+    }
+    assert_int_equal(block->refs, 1);
+    corps_block_unref(block);
+}
+
+void test_python_leaks(void **state) {
+    (void)state;
+    only_python();
+    enum { WARM = 100, ROUNDS = 400, SLACK = 200 };
+    static struct wire wire;
+    struct corps_box *box = corps_box_create();
+    struct corps_value value = document(box);
+    struct corps_value bad[] = {value, corps_str("\xff")};
+    struct corps_value array = corps_array(bad, 2);
+    wire_of(serializer, &value, &wire);
+    for (int i = 0; i < WARM; i++) {
+        use_all_ways(&value, &array, &wire);
+    }
+    int64_t before = blocks_in_use();
+    for (int i = 0; i < ROUNDS; i++) {
+        use_all_ways(&value, &array, &wire);
+    }
+    int64_t after = blocks_in_use();
+    if (after - before > SLACK) { /* less than one for each round */
+        fail_msg("%lld pieces of memory more after %d rounds", (long long)(after - before), ROUNDS);
+    }
+    wire_finish(&wire);
+    corps_box_unref(box);
+}
+
 /* ---- between serializers ---- */
 
 /* What cloudpickle and pickle write any of them loads; dill's needs dill's loader for what only dill takes, but plain
