@@ -57,7 +57,7 @@ def ratio(cell, reference):
     if k < 0:
         return Ratio(estimate, math.nan, math.nan, n, math.nan)
     p_value = 1.0 if np.all(d == 0) else float(stats.wilcoxon(d, zero_method="zsplit").pvalue)
-    return Ratio(estimate, math.exp(float(walsh[k + 1])), math.exp(float(walsh[len(walsh) - k - 2])), n, p_value)
+    return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), n, p_value)
 
 
 def holm(p_values):

@@ -122,7 +122,7 @@ class Report(Files):
     def test_text_and_page_hold_the_figures(self):
         lines = simulated({"shm": 2000, "unix": 9000, "tcp": 12000}, blocks=8)
         lines += [trial(b, 9, 4000, transport="raw:pipe", wake="block") for b in range(8)]
-        lines += [trial(3, 10, 0, ok=False, transport="mqueue")]
+        lines += [trial(3, 10, 1, ok=False, transport="mqueue")]
         path = self.write(lines)
         page = os.path.join(self.folder.name, "page.html")
         done = self.program("report", path, "--html", page)
@@ -139,7 +139,7 @@ class Report(Files):
         self.assertEqual(len(gzip.decompress(base64.b64decode(raw)).decode().strip().split("\n")), len(lines))
 
     def test_failed_trials_are_no_figures(self):
-        path = self.write([run_line(), trial(0, 0, 0, ok=False)])
+        path = self.write([run_line(), trial(0, 0, 1, ok=False)])
         done = self.program("report", path, "--no-html")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("1 failed", done.stdout)
