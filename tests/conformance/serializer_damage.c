@@ -197,6 +197,16 @@ static void python_promises(void) {
                 CORRUPT, ""),
     };
     check_promises(promises, sizeof promises / sizeof promises[0]);
+    static uint8_t one_buffer[] = "\2\0\0\0\1\0\0\0N.";   /* which the pickle does not use */
+    static uint8_t no_buffer[] = "\2\0\0\0\0\0\0\0\x97."; /* where the pickle asks for one */
+    struct wire wire = {.segments = {{one_buffer, 10}, {one_buffer, 10}}, .count = 2};
+    struct corps_box *box;
+    assert_int_equal(wire_decode(serializer, &wire, CORPS_DECODE_VALUES, &box), CORPS_ERR_CORRUPT);
+    assert_non_null(strstr(corps_error_detail(), "fewer buffers"));
+    corps_box_unref(box);
+    wire = (struct wire){.segments = {{no_buffer, 10}}, .count = 1};
+    assert_int_equal(wire_decode(serializer, &wire, CORPS_DECODE_VALUES, &box), CORPS_ERR_CORRUPT);
+    corps_box_unref(box);
 }
 
 void test_announced(void **state) {
