@@ -112,7 +112,7 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
 }
 
 static const char *text_of(struct corps_box *box, const struct corps_value *item) {
-    if (item == NULL || item->kind != CORPS_STR) {
+    if (item == NULL || item->kind != CORPS_STR || item->count == 0) {
         return "";
     }
     char *text = corps_box_alloc(box, item->count + 1);
