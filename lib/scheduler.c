@@ -243,7 +243,9 @@ void corps__sched_unblock(void) {
 static void lead_idle(void) {
     atomic_store(&corps__rt.leader_idle, 1);
     while (!corps__sched_wants(true)) {
-        atomic_store(&sched.batch_taken, false);
+        if (atomic_load_explicit(&sched.batch_taken, memory_order_relaxed)) {
+            atomic_store(&sched.batch_taken, false);
+        }
         corps__reactor_step(NULL, CORPS_FOREVER);
     }
     atomic_store(&corps__rt.leader_idle, 0);
