@@ -18,7 +18,7 @@ STYLE = """
 main{max-width:1080px;margin:0 auto;padding:1.2rem}h1{font-size:1.7rem;margin:.4rem 0}h2{margin:2.2rem 0 .6rem;font-size:1.25rem}
 p.dim,figcaption,.dim{color:var(--dim);font-size:.92rem}ul.words{padding-left:1.1rem}ul.words li{margin:.3rem 0}
 .note{border-left:4px solid #e69f00;padding:.3rem .8rem;background:var(--card);margin:.5rem 0}
-figure{margin:1rem 0;padding:.6rem;background:var(--card);border:1px solid var(--line);border-radius:10px}
+figure{overflow-x:auto;margin:1rem 0;padding:.6rem;background:var(--card);border:1px solid var(--line);border-radius:10px}
 figcaption{padding:0 .4rem .2rem}.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{padding:.32rem .6rem;text-align:right;white-space:nowrap;
 border-bottom:1px solid var(--line)}th:nth-child(-n+6),td:nth-child(-n+6){text-align:left}
