@@ -1,3 +1,4 @@
+#include "parcel.h"
 #include "rendezvous.h"
 
 #include <errno.h>
@@ -312,21 +313,6 @@ static enum corps_err mqueue_connect(struct corps_endpoint *base, const char *ad
 
 /* ---- sending ---- */
 
-static void copy_out(const struct corps_parcel *parcel, size_t from, uint8_t *to, size_t bytes) {
-    for (unsigned i = 0; bytes > 0 && i < parcel->segment_count; i++) {
-        size_t length = parcel->segments[i].iov_len;
-        if (from >= length) {
-            from -= length;
-            continue;
-        }
-        size_t part = length - from < bytes ? length - from : bytes;
-        memcpy(to, (const uint8_t *)parcel->segments[i].iov_base + from, part);
-        to += part;
-        bytes -= part;
-        from = 0;
-    }
-}
-
 static enum corps_err send_message(struct link *link, size_t bytes) {
     for (bool again = false;; again = true) {
         if (mq_send(link->queue, (const char *)link->out, bytes, 0) == 0) {
@@ -365,7 +351,7 @@ static enum corps_err mqueue_send(struct corps_link *base, const struct corps_pa
             .flags = (link->under_way ? 0u : FIRST) | (link->sent + part == parcel->bytes ? LAST : 0u),
         };
         memcpy(link->out, &header, sizeof header);
-        copy_out(parcel, link->sent, link->out + HEADER_BYTES, part);
+        corps__parcel_copy(parcel, link->sent, link->out + HEADER_BYTES, part);
         enum corps_err err = send_message(link, HEADER_BYTES + part);
         if (err != CORPS_OK) {
             return err == CORPS_ERR_FULL && link->under_way ? CORPS_ERR_PARTIAL : err;

@@ -1,3 +1,4 @@
+#include "parcel.h"
 #include "rendezvous.h"
 #include "ring.h"
 
@@ -297,22 +298,6 @@ static enum corps_err shm_connect(struct corps_endpoint *base, const char *addre
 
 /* ---- sending ---- */
 
-/* Copies `bytes` of the parcel from `from` on. */
-static void copy_out(const struct corps_parcel *parcel, size_t from, uint8_t *to, size_t bytes) {
-    for (unsigned i = 0; bytes > 0 && i < parcel->segment_count; i++) {
-        size_t length = parcel->segments[i].iov_len;
-        if (from >= length) {
-            from -= length;
-            continue;
-        }
-        size_t part = length - from < bytes ? length - from : bytes;
-        memcpy(to, (const uint8_t *)parcel->segments[i].iov_base + from, part);
-        to += part;
-        bytes -= part;
-        from = 0;
-    }
-}
-
 /* Memory for a record; when there is none, says that room is wanted and looks once more. */
 static enum corps_err reserve(struct link *link, size_t bytes, void **memory) {
     enum corps_err err = corps__ring_reserve(&link->out, bytes, memory);
@@ -354,7 +339,7 @@ static enum corps_err send_large(struct link *link, const struct corps_parcel *p
             uint64_t total = parcel->bytes;
             memcpy(memory, &total, sizeof total);
         }
-        copy_out(parcel, link->sent, (uint8_t *)memory + extra, part);
+        corps__parcel_copy(parcel, link->sent, (uint8_t *)memory + extra, part);
         corps__ring_commit(&link->out, part + extra, link->under_way ? CORPS__RECORD_MORE : CORPS__RECORD_FIRST);
         link->under_way = true;
         link->sent += part;
@@ -388,7 +373,7 @@ static enum corps_err shm_send(struct corps_link *base, const struct corps_parce
         }
         return err;
     }
-    copy_out(parcel, 0, memory, parcel->bytes);
+    corps__parcel_copy(parcel, 0, memory, parcel->bytes);
     corps__ring_commit(&link->out, parcel->bytes, CORPS__RECORD_WHOLE);
     wake_peer(link, flags);
     return CORPS_OK;
