@@ -257,7 +257,10 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
         enum corps_err err = try_send(peer, &layout, flags);
         if (err == CORPS_OK) {
             mark_named(peer, out);
-            release_ownership(peer);
+            peer->owned = false;
+            /* There was room, so others that wait for it may go on too. The transport need not tell them: a send that
+             * succeeds may have taken back what an earlier one asked it to report. */
+            corps__waitlist_notify(&peer->waiters);
             return CORPS_OK;
         }
         if (err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL) {
@@ -327,6 +330,7 @@ static void post_locked(struct corps__peer *peer, const struct corps__outgoing *
     enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, &layout, 0);
     if (err == CORPS_OK) {
         mark_named(peer, out);
+        corps__waitlist_notify(&peer->waiters); /* as in send_locked */
     } else if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
         struct corps__post *post = malloc(sizeof *post + layout.parcel.bytes);
         if (post == NULL) {

@@ -438,6 +438,31 @@ static void test_many_in_flight(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Replies of several Concs of one Env crowd one link that their reader leaves full: whoever waits for room must be told
+ * of it, whichever sender made or found it. */
+static void test_crowded_link(void **state) {
+    (void)state;
+    enum { ROUNDS = 15, COUNT = 600, CONCS = 6 };
+    struct corps *corps = make((struct corps_options){.env_count = 2, .thread_count = 4, .mailbox_count = COUNT});
+    struct corps_name *names[CONCS];
+    assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_ENV_ID(last_env(corps)), CONCS, names));
+    for (int round = 0; round < ROUNDS; round++) {
+        struct corps_future *futures[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            struct corps_value value = corps_int(i);
+            assert_ok(corps_call(names[i % CONCS], "echo", &value, NULL, &futures[i]));
+        }
+        assert_ok(corps_wait_all(futures, COUNT, LONG_NS));
+        for (int i = 0; i < COUNT; i++) {
+            corps_future_destroy(futures[i]);
+        }
+    }
+    for (int i = 0; i < CONCS; i++) {
+        corps_name_unref(names[i]);
+    }
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 static void test_wait_next(void **state) {
     (void)state;
     struct corps *corps = make((struct corps_options){.env_count = 2});
@@ -768,15 +793,25 @@ int main(int argc, char **argv) {
         cmocka_set_test_filter(argv[2]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_call_and_reply),     cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_order_and_no_reply), cmocka_unit_test(test_flood_between_concs),
-        cmocka_unit_test(test_many_in_flight),     cmocka_unit_test(test_wait_next),
-        cmocka_unit_test(test_remote_errors),      cmocka_unit_test(test_locations),
-        cmocka_unit_test(test_names_travel),       cmocka_unit_test(test_nested_calls),
-        cmocka_unit_test(test_create_inside),      cmocka_unit_test(test_cleanup_order),
-        cmocka_unit_test(test_pending_reply),      cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_try_when_full),      cmocka_unit_test(test_killed_env),
-        cmocka_unit_test(test_bad_options),        cmocka_unit_test(test_front),
+        cmocka_unit_test(test_call_and_reply),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_order_and_no_reply),
+        cmocka_unit_test(test_flood_between_concs),
+        cmocka_unit_test(test_many_in_flight),
+        cmocka_unit_test(test_crowded_link),
+        cmocka_unit_test(test_wait_next),
+        cmocka_unit_test(test_remote_errors),
+        cmocka_unit_test(test_locations),
+        cmocka_unit_test(test_names_travel),
+        cmocka_unit_test(test_nested_calls),
+        cmocka_unit_test(test_create_inside),
+        cmocka_unit_test(test_cleanup_order),
+        cmocka_unit_test(test_pending_reply),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_try_when_full),
+        cmocka_unit_test(test_killed_env),
+        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_front),
         cmocka_unit_test(test_nothing_left),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
