@@ -1,5 +1,9 @@
 #include "args.h"
 
+#include "message.h"
+
+#include <string.h>
+
 enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
                                        struct corps_box *box, struct corps_value *value) {
     *value = corps_nil();
@@ -32,9 +36,24 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
     return err;
 }
 
+#define BY_REFERENCE "by reference"
+
+enum corps_err corps__init_args_lend(const struct corps_value *args, struct corps_box *box, struct corps_value *value) {
+    struct corps_value *items = corps_box_alloc(box, 2 * sizeof *items);
+    if (items == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the arguments of init");
+    }
+    items[0] = corps_str(BY_REFERENCE);
+    *value = corps_array(items, 2);
+    return corps_box_copy(box, args, &items[1]);
+}
+
 enum corps_err corps__init_args_decode(const struct corps_value *array, size_t first, struct corps_box **box) {
     *box = NULL;
     const struct corps_value *wire_id = corps_value_item(array, first);
+    if (wire_id != NULL && wire_id->kind == CORPS_STR && wire_id->count == strlen(BY_REFERENCE)) {
+        return corps_box_of(corps_value_item(array, first + 1), box);
+    }
     if (wire_id == NULL || wire_id->kind != CORPS_INT) {
         return CORPS_OK;
     }
@@ -54,7 +73,7 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the arguments of init");
     }
     err = serializer->decode(segments, count, NULL,
-                             corps__rt.own->settings.keep_objects ? CORPS_DECODE_OBJECTS : CORPS_DECODE_VALUES, made);
+                             corps__decode_to(corps__rt.own->settings.keep_objects), made);
     if (err != CORPS_OK) {
         corps_box_unref(made);
         return err;

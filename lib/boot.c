@@ -89,7 +89,14 @@ enum corps_err corps__table_decode(const struct corps_value *table, struct corps
     return CORPS_OK;
 }
 
-/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors] ---- */
+void corps__corps_list(struct corps *corps) {
+    pthread_mutex_lock(&corps__rt.lock);
+    corps->next = corps__rt.corps_list;
+    corps__rt.corps_list = corps;
+    pthread_mutex_unlock(&corps__rt.lock);
+}
+
+/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ---- */
 
 static enum corps_err send_boot(const struct corps *corps, unsigned env, const char *front,
                                 const struct corps_value *front_args, int fd) {
@@ -111,6 +118,7 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const c
         front != NULL ? corps_str(front) : corps_nil(),
         front_args != NULL ? *front_args : corps_nil(),
         corps_bin(processors, sizeof processors),
+        corps->boot_data,
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -140,6 +148,8 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     *env = (uint32_t)corps__record_int(record, 2, 0);
     corps__record_text(record, 4, corps->directory, sizeof corps->directory);
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    const struct corps_value *boot_data = corps_value_item(record, 9);
+    corps->boot_data = boot_data != NULL ? *boot_data : corps_nil(); /* lives as long as the record: for ever */
     const struct corps_value *processors = corps_value_item(record, 8);
     if (processors != NULL && processors->kind == CORPS_BIN) {
         corps__place_allow(processors->bin, processors->count);
@@ -191,7 +201,19 @@ static void program_of(const struct corps__settings *settings, char out[PATH_MAX
     }
 }
 
-static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, int *pid) {
+static corps_launch_fn launcher;
+static void *launcher_arg;
+
+void corps_launcher_set(corps_launch_fn launch, void *arg) {
+    launcher = launch;
+    launcher_arg = arg;
+}
+
+static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, struct corps_launched *launched) {
+    *launched = (struct corps_launched){.status_fd = -1};
+    if (launcher != NULL && corps->settings.module[0] == '\0') {
+        return launcher(launcher_arg, corps->settings.tag, env, fd, launched);
+    }
     char program[PATH_MAX];
     program_of(&corps->settings, program);
     char number[16];
@@ -216,7 +238,7 @@ static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, int
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int failed = posix_spawnp(pid, program, &actions, &attributes, argv, environment);
+    int failed = posix_spawnp(&launched->pid, program, &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     free(environment);
@@ -228,7 +250,8 @@ static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, int
 }
 
 enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
-                                const struct corps_value *front_args, int *pid, int *control_fd) {
+                                const struct corps_value *front_args, struct corps_launched *launched,
+                                int *control_fd) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return corps_error_system("cannot make a control channel");
@@ -239,12 +262,12 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
         close(pair[1]);
         pair[1] = moved;
     }
-    enum corps_err err = spawn(corps, env, pair[1], pid);
+    enum corps_err err = spawn(corps, env, pair[1], launched);
     close(pair[1]);
     if (err == CORPS_OK) {
         err = send_boot(corps, env, front, front_args, pair[0]);
         if (err != CORPS_OK) {
-            kill(*pid, SIGKILL); /* our own child, not yet waited for: the number is still its */
+            kill(launched->pid, SIGKILL); /* just started, not yet waited for: the number is still its */
         }
     }
     if (err != CORPS_OK) {

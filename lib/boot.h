@@ -25,13 +25,17 @@
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
 /* Starts the process of Env `env`, and sends its boot record. `front` and `front_args` (an array as create takes it
- * behind class and count) only for Env 0, else NULL. Gives the pid and the parent's end of the control channel. Errors:
+ * behind class and count) only for Env 0, else NULL. Gives the process and the parent's end of the control channel. Errors:
  * SYSTEM, NO_MEMORY, and of sending. */
 enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
-                                const struct corps_value *front_args, int *pid, int *control_fd) CORPS_CHECKED;
+                                const struct corps_value *front_args, struct corps_launched *launched,
+                                int *control_fd) CORPS_CHECKED;
 
 /* Reads a boot record into a new Corps (directory lock taken). */
 enum corps_err corps__boot_decode(const struct corps_value *record, struct corps **corps, uint32_t *env) CORPS_CHECKED;
+
+/* Puts a Corps on the list of those that this process knows. */
+void corps__corps_list(struct corps *corps);
 
 /* A Corps struct with room for its Envs. NULL when out of memory. */
 struct corps *corps__corps_create(const struct corps__settings *settings);
@@ -46,7 +50,14 @@ void corps__record_text(const struct corps_value *record, size_t index, char *ou
 int64_t corps__record_int(const struct corps_value *record, size_t index, int64_t otherwise);
 bool corps__record_is(const struct corps_value *record, const char *word);
 
+/* env.c: begins to end the own Corps. Errors: INVALID (not in Env 0). */
+enum corps_err corps__env_end(void) CORPS_CHECKED;
+
+/* corps.c: the Corps that this Env has created and that end with it. exit: waits; not with the lead. */
+bool corps__has_created(void);
+void corps__exit_created(void);
+
 /* env.c: serves as the Env that the record on `fd` says; returns the process's exit status. */
-int corps__env_main(int fd);
+int corps__env_main(int fd, corps_boot_fn on_boot);
 
 #endif

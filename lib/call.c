@@ -1,4 +1,5 @@
 #include "conc.h"
+#include "foreign.h"
 #include "future.h"
 #include "name.h"
 #include "peer.h"
@@ -16,6 +17,7 @@ struct call {
     struct corps *corps;
     int64_t deadline_ns;
     bool try_only;
+    bool no_wait;
     bool reply;
 };
 
@@ -27,11 +29,17 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns =
         options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
-    call->try_only = options != NULL && (options->flags & CORPS_CALL_TRY) != 0;
-    call->corps =
-        corps__rt.own != NULL && corps__rt.own->id == to->corps_id ? corps__rt.own : corps__corps_find(to->corps_id);
-    if (call->corps == NULL || atomic_load(&call->corps->exited)) {
-        return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name is not known here, or has exited");
+    call->no_wait = options != NULL && (options->flags & CORPS_CALL_NO_WAIT) != 0;
+    call->try_only = call->no_wait || (options != NULL && (options->flags & CORPS_CALL_TRY) != 0);
+    call->corps = corps__rt.own;
+    if (corps__rt.own == NULL || corps__rt.own->id != to->corps_id) {
+        enum corps_err err = corps__foreign_find(to->corps_id, &call->corps);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    if (atomic_load(&call->corps->exited)) {
+        return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
     call->serializer = call->corps->settings.serializer;
     enum corps_err err = corps__symbol_of(method, strlen(method), &call->method);
@@ -135,7 +143,10 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
         return err;
     }
     err =
-        corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only, call->deadline_ns);
+        call->no_wait && !corps__peer_is_ready(peer)
+            ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
+            : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
+                               call->deadline_ns);
     if (err == CORPS_OK || peer->discards) {
         return err;
     }

@@ -1,5 +1,6 @@
 #include "conc.h"
 
+#include "failure.h"
 #include "name.h"
 #include "peer.h"
 #include "reactor.h"
@@ -60,12 +61,16 @@ static bool table_add(struct corps__conc *conc) {
 }
 
 const struct corps_class *corps__class_find(const char *name, size_t bytes) {
+    const struct corps_class *any = NULL;
     for (const struct corps_class *const *class = corps__rt.classes; class != NULL && *class != NULL; class ++) {
         if (strlen((*class)->name) == bytes && memcmp((*class)->name, name, bytes) == 0) {
             return *class;
         }
+        if (strcmp((*class)->name, CORPS_ANY_CLASS) == 0) {
+            any = *class;
+        }
     }
-    return NULL;
+    return any;
 }
 
 /* ---- making ---- */
@@ -101,16 +106,25 @@ static struct corps__conc *allocate(const struct corps_class *class) {
     return conc;
 }
 
-enum corps_err corps__conc_create(const struct corps_class *class, struct corps_box *box, struct corps__group *group,
-                                  struct corps__conc **made) {
+enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
+                                  struct corps_box *box, struct corps__group *group, struct corps__conc **made) {
+    const struct corps__symbol *symbol;
+    enum corps_err err = corps__symbol_of(class_name, class_bytes, &symbol);
+    if (err != CORPS_OK) {
+        return err;
+    }
     struct corps__message *message = corps__message_create();
     struct corps__conc *conc = message != NULL ? allocate(class) : NULL;
+    if (conc != NULL) {
+        conc->class_name = symbol->name;
+    }
     if (conc == NULL || !table_add(conc)) {
         free(conc);
         if (message != NULL) {
             corps__message_free(message);
         }
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %s", class->name);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
+                               class_name);
     }
     message->kind = CORPS__MESSAGE_INIT;
     message->box = box != NULL ? corps_box_ref(box) : NULL;
@@ -176,7 +190,7 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
         atomic_fetch_sub(&conc->local_count, 1);
         if (try_only || corps__conc_is_mine(conc)) {
             return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
-                                   conc->id, conc->class->name, wait.limit);
+                                   conc->id, conc->class_name, wait.limit);
         }
         err = corps__waitlist_wait(&room, has_room, &wait, deadline_ns, conc);
     }
@@ -235,9 +249,8 @@ static void context_enter(struct corps_context *context, struct corps__conc *con
     context->box = NULL;
     context->scratch = NULL;
     context->held = false;
-    context->failed = false;
-    context->type[0] = '\0';
-    context->text[0] = '\0';
+    context->failure = NULL;
+    context->depth = innermost != NULL ? innermost->depth + 1 : 0;
     context->outer = innermost;
     innermost = context;
 }
@@ -246,6 +259,7 @@ static void context_leave(struct corps_context *context) {
     innermost = context->outer;
     corps_box_unref(context->box);
     corps_box_unref(context->scratch);
+    free(context->failure);
 }
 
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
@@ -255,8 +269,8 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
     }
     if (err == CORPS_OK) {
         corps__reply(message, context->conc, context->box, result);
-    } else if (context->failed) {
-        corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, context->type, context->text);
+    } else if (context->failure != NULL) {
+        corps__reply_failed(message, context->conc, &context->failure->info);
     } else {
         corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, corps_error_name(err), corps_error_detail());
     }
@@ -264,10 +278,11 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
 
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
+    method = method == NULL && conc->alive ? conc->class->any : method;
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
-                 conc->class->name, message->method->name);
+                 conc->class_name, message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
         return;
     }
@@ -289,6 +304,12 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     context_leave(&context);
 }
 
+void corps__group_fail(struct corps__group *group, const struct corps_error_info *info) {
+    if (atomic_fetch_add(&group->failed, 1) == 0) {
+        atomic_store(&group->failure, corps__failure_create(info));
+    }
+}
+
 static void group_finish(struct corps__group *group) {
     if (group != NULL && atomic_fetch_sub(&group->left, 1) == 1) {
         group->done(group, group->arg);
@@ -303,11 +324,10 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     struct corps_value result = corps_nil();
     enum corps_err err = conc->class->init != NULL ? conc->class->init(&context, conc->self, args, &result) : CORPS_OK;
     conc->alive = err == CORPS_OK;
-    if (err != CORPS_OK && message->group != NULL && atomic_fetch_add(&message->group->failed, 1) == 0) {
-        snprintf(message->group->type, sizeof message->group->type, "%s",
-                 context.failed ? context.type : corps_error_name(err));
-        snprintf(message->group->text, sizeof message->group->text, "%s",
-                 context.failed ? context.text : corps_error_detail());
+    if (err != CORPS_OK && message->group != NULL) {
+        const struct corps_error_info plain = {
+            .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
+        corps__group_fail(message->group, context.failure != NULL ? &context.failure->info : &plain);
     }
     struct corps__group *group = message->group;
     context_leave(&context);

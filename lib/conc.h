@@ -30,6 +30,7 @@ struct corps__conc {
     uint32_t id;
     struct corps__conc *run_next;
     const struct corps_class *class;
+    const char *class_name; /* as it was asked for; interned */
     _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
     _Atomic uint32_t space_waiters;
     struct corps__credit *credits; /* touched by the running thread alone */
@@ -47,9 +48,8 @@ struct corps_context {
     struct corps_box *box;     /* of the argument */
     struct corps_box *scratch; /* corps_context_alloc's */
     bool held;
-    bool failed;
-    char type[64];
-    char text[400];
+    struct corps__failure *failure; /* what the method said by corps_fail */
+    unsigned depth;                 /* how many methods run on this thread's stack below this one */
     struct corps_context *outer; /* the method on whose waiting stack this one runs */
 };
 
@@ -57,8 +57,8 @@ struct corps_context {
 struct corps_context *corps__context(void);
 
 /* Makes a Conc and queues its INIT (argument: `box`, one reference is added). Errors: UNKNOWN, NO_MEMORY, LIMIT. */
-enum corps_err corps__conc_create(const struct corps_class *class, struct corps_box *box, struct corps__group *group,
-                                  struct corps__conc **conc) CORPS_CHECKED;
+enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes, struct corps_box *box,
+                                  struct corps__group *group, struct corps__conc **conc) CORPS_CHECKED;
 
 /* The Conc with this number, NULL when there is none. */
 struct corps__conc *corps__conc_find(uint32_t id);
@@ -88,6 +88,8 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
                   const struct corps_value *result);
 void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
                           const char *type, const char *text);
+void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
+                         const struct corps_error_info *info);
 
 /* Refuses a request for which there is no message, with the lead: never waits. */
 void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code,

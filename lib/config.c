@@ -114,7 +114,8 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     out->mailbox_bytes = o->mailbox_bytes != 0 ? o->mailbox_bytes : (size_t)64 << 20;
     out->buffer_bytes = o->buffer_bytes;
     out->queue_count = o->queue_count;
-    out->keep_objects = o->keep_objects != 0;
+    out->keep_objects = (enum corps_keep)o->keep_objects;
+    out->detached = o->detached != 0;
     out->boot_timeout_ns = o->boot_timeout_ns != 0 ? o->boot_timeout_ns : 30000000000;
     if (err == CORPS_OK && (out->thread_count > 4096 || out->thread_count_max < out->thread_count)) {
         err = corps_error_set(CORPS_ERR_INVALID,
@@ -133,7 +134,7 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
 #define NUMBERS(X)                                                                                                     \
     X(env_count)                                                                                                       \
     X(wake) X(client_wake) X(placement) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes)          \
-        X(buffer_bytes) X(queue_count) X(keep_objects) X(boot_timeout_ns)
+        X(buffer_bytes) X(queue_count) X(keep_objects) X(detached) X(boot_timeout_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

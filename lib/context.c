@@ -1,4 +1,5 @@
 #include "conc.h"
+#include "failure.h"
 #include "name.h"
 
 #include <stdarg.h>
@@ -18,8 +19,8 @@ struct corps_name *corps_context_name(struct corps_context *context) {
     struct corps_name *name = atomic_load(&conc->name);
     if (name == NULL) {
         struct corps_name *made;
-        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class->name,
-                               strlen(conc->class->name), &made) != CORPS_OK) {
+        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class_name,
+                               strlen(conc->class_name), &made) != CORPS_OK) {
             return NULL;
         }
         atomic_store(&conc->name, made); /* one thread runs the Conc at a time */
@@ -45,13 +46,41 @@ struct corps_box *corps_context_box(struct corps_context *context) {
 }
 
 enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...) {
-    snprintf(context->type, sizeof context->type, "%s", type);
+    char text[400];
     va_list args;
     va_start(args, format);
-    vsnprintf(context->text, sizeof context->text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    context->failed = true;
-    return CORPS_ERR_REMOTE;
+    const struct corps_error_info info = {.type = type, .text = text};
+    return corps_fail_with(context, &info);
+}
+
+/* `info` as the failure of a Worker. */
+static struct corps_error_info remote(const struct corps_error_info *info, const struct corps__conc *conc) {
+    struct corps_error_info own = *info;
+    own.code = CORPS_ERR_REMOTE;
+    snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
+    return own;
+}
+
+enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info) {
+    const struct corps_error_info own = remote(info, context->conc);
+    free(context->failure);
+    context->failure = corps__failure_create(&own);
+    return context->failure != NULL ? CORPS_ERR_REMOTE
+                                    : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say what failed");
+}
+
+const char *corps_context_method(struct corps_context *context) {
+    return context->message->method != NULL ? context->message->method->name : "";
+}
+
+const char *corps_context_class(struct corps_context *context) {
+    return context->conc->class_name;
+}
+
+bool corps_context_is_local(struct corps_context *context) {
+    return context->message->from == NULL;
 }
 
 /* ---- putting a reply off ---- */
@@ -80,7 +109,13 @@ enum corps_err corps_request_reply(struct corps_request *request, const struct c
 }
 
 enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text) {
-    corps__reply_failure(request->message, request->conc, CORPS_ERR_REMOTE, type, text);
+    const struct corps_error_info info = {.type = type, .text = text};
+    return corps_request_fail_with(request, &info);
+}
+
+enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
+    const struct corps_error_info own = remote(info, request->conc);
+    corps__reply_failed(request->message, request->conc, &own);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 enum { RECORD_BYTES_MAX = 1 << 30 };
 #define WRITE_TIMEOUT_MS 5000
+#define STATUS_TIMEOUT_MS 1000 /* between a process's end and its parent's word about it */
 
 struct corps__control {
     uv_poll_t poll;
@@ -269,50 +271,83 @@ void corps__control_close(struct corps__control *control) {
 struct corps__child {
     uv_poll_t poll;
     int pidfd;
+    int status_fd;
     int pid;
     corps__child_fn on_end;
     void *arg;
 };
 
+/* How it ended: 0 = not yet, 1 = `wait_status` says it, -1 = nobody knows. */
+static int ending_of(const struct corps__child *child, int *wait_status) {
+    if (child->status_fd >= 0) {
+        struct pollfd in = {.fd = child->status_fd, .events = POLLIN};
+        bool told = poll(&in, 1, STATUS_TIMEOUT_MS) > 0 &&
+                    read(child->status_fd, wait_status, sizeof *wait_status) == (ssize_t)sizeof *wait_status;
+        return told ? 1 : -1;
+    }
+    siginfo_t info = {0};
+    if (waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0) {
+        return -1; /* the program ignores SIGCHLD, or has waited for every child itself */
+    }
+    *wait_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
+    return info.si_pid != 0 ? 1 : 0;
+}
+
 static void on_child(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
     struct corps__child *child = poll->data;
-    siginfo_t info = {0};
-    int failed = waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
-    if (failed == 0 && info.si_pid == 0) {
+    int wait_status = 0;
+    int known = ending_of(child, &wait_status);
+    if (known == 0) {
         return;
     }
     uv_poll_stop(&child->poll);
     char text[96];
-    if (failed != 0) { /* the program ignores SIGCHLD, or has waited for every child itself */
+    if (known < 0) {
         snprintf(text, sizeof text, "(pid %d) has ended, and its exit status was taken by somebody else", child->pid);
-    } else if (info.si_code == CLD_EXITED) {
-        snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, info.si_status);
+    } else if (WIFEXITED(wait_status)) {
+        snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, WEXITSTATUS(wait_status));
     } else {
-        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, info.si_status,
-                 sigabbrev_np(info.si_status) != NULL ? sigabbrev_np(info.si_status) : "?");
+        int number = WTERMSIG(wait_status);
+        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, number,
+                 sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
     }
     child->on_end(child->arg, text);
 }
 
-enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg, struct corps__child **child) {
+static void close_status(int status_fd) {
+    if (status_fd >= 0) {
+        close(status_fd);
+    }
+}
+
+enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
+                                  struct corps__child **child) {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
     if (pidfd < 0) {
+        close_status(status_fd);
         return corps_error_system("cannot watch process %d (Linux 5.4 or later is needed)", pid);
     }
     struct corps__child *made = calloc(1, sizeof *made);
     if (made == NULL) {
         close(pidfd);
+        close_status(status_fd);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to watch a process");
     }
-    *made = (struct corps__child){.pidfd = pidfd, .pid = pid, .on_end = on_end, .arg = arg};
+    *made = (struct corps__child){.pidfd = pidfd, .status_fd = status_fd, .pid = pid, .on_end = on_end, .arg = arg};
     made->poll.data = made;
     uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
     uv_poll_start(&made->poll, UV_READABLE, on_child);
     corps__rt.loop_dirty = true;
     *child = made;
     return CORPS_OK;
+}
+
+void corps__child_kill(struct corps__child *child) {
+    if (child != NULL) {
+        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+    }
 }
 
 static void free_child(uv_handle_t *handle) {
@@ -323,6 +358,7 @@ void corps__child_close(struct corps__child *child) {
     if (child != NULL) {
         uv_poll_stop(&child->poll);
         close(child->pidfd);
+        close_status(child->status_fd);
         uv_close((uv_handle_t *)&child->poll, free_child);
         corps__rt.loop_dirty = true;
     }

@@ -2,7 +2,7 @@
  *
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]
- *   to the parent   ["ready", …]  ["started"]  ["failed", code, text]  ["lost", env, text]  ["cleaned"]
+ *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["cleaned"]  ["exiting"]
  * End of file means that the other side has died. Nothing else ever has these descriptors, so they need no proof.
  */
 #ifndef CORPS_CONTROL_H
@@ -30,8 +30,10 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 /* A watched child: its pidfd becomes readable when it ends. With the lead. */
 struct corps__child;
 typedef void (*corps__child_fn)(void *arg, const char *how_text);
-enum corps_err corps__child_watch(int pid, corps__child_fn on_end, void *arg,
+/* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
+enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
                                   struct corps__child **child) CORPS_CHECKED;
+void corps__child_kill(struct corps__child *child);  /* accepts NULL */
 void corps__child_close(struct corps__child *child); /* accepts NULL */
 
 #endif

@@ -2,6 +2,7 @@
 #include "boot.h"
 #include "config.h"
 #include "dir.h"
+#include "failure.h"
 #include "name.h"
 #include "peer.h"
 #include "reactor.h"
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 /* The program's side: corps_start, corps_create, corps_exit. */
+
+#define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
 
 static bool started;
 
@@ -41,8 +44,14 @@ void corps_start(const struct corps_class *const *classes) {
     started = true;
     const char *fd = getenv(CORPS__BOOT_VARIABLE);
     if (fd != NULL) {
-        exit(corps__env_main(atoi(fd)));
+        exit(corps__env_main(atoi(fd), NULL));
     }
+}
+
+int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot) {
+    corps__rt.classes = classes;
+    started = true;
+    return corps__env_main(control_fd, on_boot);
 }
 
 /* ---- records of Env 0 ---- */
@@ -55,12 +64,20 @@ static enum corps_err take_front(struct corps *corps, const struct corps_value *
                : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name), &corps->front);
 }
 
-static void boot_ends(struct corps *corps, enum corps_err err, const char *text) {
-    if (corps->boot_result == CORPS_ERR_PENDING) {
-        snprintf(corps->boot_text, sizeof corps->boot_text, "%s", text);
-        __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
-        corps__waitlist_notify(&life);
+/* Takes the failure. */
+static void boot_ends(struct corps *corps, enum corps_err err, struct corps__failure *failure) {
+    if (corps->boot_result != CORPS_ERR_PENDING) {
+        free(failure);
+        return;
     }
+    corps->boot_failure = failure;
+    __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
+    corps__waitlist_notify(&life);
+}
+
+static void boot_fails(struct corps *corps, enum corps_err err, const char *text) {
+    const struct corps_error_info info = {.code = err, .text = text};
+    boot_ends(corps, err, corps__failure_create(&info));
 }
 
 static void on_record(void *arg, const struct corps_value *record) {
@@ -74,17 +91,21 @@ static void on_record(void *arg, const struct corps_value *record) {
         if (err == CORPS_OK) {
             err = take_front(corps, record);
         }
-        boot_ends(corps, err, err != CORPS_OK ? corps_error_detail() : "");
+        if (err == CORPS_OK) {
+            boot_ends(corps, CORPS_OK, NULL);
+        } else {
+            boot_fails(corps, err, corps_error_detail());
+        }
     } else if (corps__record_is(record, "failed")) {
-        char text[400];
-        corps__record_text(record, 2, text, sizeof text);
-        int64_t code = corps__record_int(record, 1, CORPS_ERR_SYSTEM);
-        boot_ends(corps, code > 0 && code < CORPS_ERR_COUNT ? (enum corps_err)code : CORPS_ERR_SYSTEM, text);
+        struct corps__failure *failure = corps__failure_of_items(record, 1);
+        boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
     } else if (corps__record_is(record, "lost")) {
         char text[128];
         corps__record_text(record, 2, text, sizeof text);
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         corps__env_lost(corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    } else if (corps__record_is(record, "exiting")) {
+        atomic_store(&corps->exited, true);
     }
 }
 
@@ -93,7 +114,7 @@ static void on_env_0_end(void *arg, const char *how) {
     struct corps *corps = creator->corps;
     char text[128];
     snprintf(text, sizeof text, "Env 0 %s", how);
-    boot_ends(corps, CORPS_ERR_WORKER_LOST, text);
+    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
     if (!atomic_load(&corps->exited)) {
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         for (unsigned i = 0; i < corps->settings.env_count; i++) {
@@ -115,28 +136,21 @@ struct creation {
 static enum corps_err start_env_0(void *arg) {
     struct creation *creation = arg;
     struct corps *corps = creation->creator->corps;
-    int pid = 0;
+    struct corps_launched launched;
     int fd = -1;
-    enum corps_err err = corps__env_spawn(corps, 0, creation->front, creation->front_args, &pid, &fd);
+    enum corps_err err = corps__env_spawn(corps, 0, creation->front, creation->front_args, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }
-    atomic_store(&corps->envs[0].pid, pid);
-    err = corps__child_watch(pid, on_env_0_end, creation->creator, &creation->creator->env_0);
+    atomic_store(&corps->envs[0].pid, launched.pid);
+    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator, &creation->creator->env_0);
     if (err == CORPS_OK) {
         err = corps__control_open(fd, on_record, creation->creator, &corps->control);
     }
     if (err != CORPS_OK) {
-        kill(pid, SIGKILL);
+        kill(launched.pid, SIGKILL);
     }
     return err;
-}
-
-static void list_corps(struct corps *corps) {
-    pthread_mutex_lock(&corps__rt.lock);
-    corps->next = corps__rt.corps_list;
-    corps__rt.corps_list = corps;
-    pthread_mutex_unlock(&corps__rt.lock);
 }
 
 static void unlist_corps(struct corps *corps) {
@@ -189,7 +203,12 @@ static enum corps_err boot(struct creator *creator, const char *front, const str
                                (long long)(corps->settings.boot_timeout_ns / 1000000));
     }
     if (corps->boot_result != CORPS_OK) {
-        return corps_error_set(corps->boot_result, "%s", corps->boot_text);
+        const char *type = corps->boot_failure != NULL ? corps->boot_failure->info.type : "";
+        const char *text = corps->boot_failure != NULL ? corps->boot_failure->info.text : "no memory to say what failed";
+        err = corps_error_set(corps->boot_result, "%s%s%s", type, type[0] != '\0' ? ": " : "", text);
+        corps__create_failure_set(corps->boot_failure);
+        corps->boot_failure = NULL;
+        return err;
     }
     open_pidfds(creator);
     return CORPS_OK;
@@ -199,13 +218,9 @@ static enum corps_err may_create(const char *front) {
     if (!started) {
         return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
     }
-    if (corps__rt.is_env) {
-        return corps_error_set(CORPS_ERR_UNSUPPORTED,
-                               "a Corps inside a Corps cannot be created yet; create Concs instead");
-    }
     bool known = front == NULL;
     for (const struct corps_class *const *class = corps__rt.classes; front != NULL && *class != NULL; class ++) {
-        known = known || strcmp((*class)->name, front) == 0;
+        known = known || strcmp((*class)->name, front) == 0 || strcmp((*class)->name, CORPS_ANY_CLASS) == 0;
     }
     return known ? CORPS_OK
                  : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
@@ -235,10 +250,15 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     corps->creator = creator;
     randombytes_buf(&corps->id, sizeof corps->id);
     randombytes_buf(corps->secret, sizeof corps->secret);
-    corps__rt.wake = settings.client_wake;
+    if (options != NULL && options->boot_data_bytes > 0) {
+        corps->boot_data = corps_bin(options->boot_data, options->boot_data_bytes);
+    }
+    if (!corps__rt.is_env) {
+        corps__rt.wake = settings.client_wake;
+    }
     err = corps__dir_create(corps->id, corps->directory, &corps->lock_fd);
     if (err == CORPS_OK) {
-        list_corps(corps);
+        corps__corps_list(corps);
         err = boot(creator, front, args);
         if (err == CORPS_OK) {
             *out = corps;
@@ -291,19 +311,28 @@ static enum corps_err take_down(void *arg) {
     return CORPS_OK;
 }
 
-static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
-    struct corps *corps = creator->corps;
-    int64_t deadline = corps__deadline_ns(timeout_ns);
+static enum corps_err kill_env_0(void *arg) {
+    struct creator *creator = arg;
+    corps__child_kill(creator->env_0);
+    return CORPS_OK;
+}
+
+static void ask_to_end(struct corps *corps) {
     atomic_store(&corps->exited, true);
     if (corps->control != NULL) {
         struct corps_value word = corps_str("exit");
         struct corps_value record = corps_array(&word, 1);
-        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: the wait below sees it */
+        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
     }
+}
+
+static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
+    struct corps *corps = creator->corps;
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    ask_to_end(corps);
     bool killed = false;
     if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
-        int pid = atomic_load(&corps->envs[0].pid);
-        kill(pid, SIGKILL); /* our child, not waited for yet */
+        (void)!corps__with_lead(kill_env_0, creator);
         killed = true;
         (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
         deadline = corps__now_ns() + 100000000;
@@ -325,7 +354,7 @@ enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
     }
     if (corps->creator == NULL) {
         return corps_error_set(CORPS_ERR_INVALID,
-                               "a Corps is ended by the program that created it, not by its methods");
+                               "corps_exit is for the process that created the Corps; corps_end ends the own one");
     }
     enum corps_err err = exit_corps(corps->creator, timeout_ns);
     corps_name_unref(corps->front);
@@ -338,7 +367,54 @@ enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
     return err;
 }
 
+enum corps_err corps_end(struct corps *corps) {
+    if (corps == corps__rt.own && corps != NULL) {
+        return corps__env_end();
+    }
+    if (corps == NULL || corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "only the own Corps can be ended, or one that this process created");
+    }
+    ask_to_end(corps);
+    return CORPS_OK;
+}
+
+void corps__exit_created(void) {
+    struct corps *mine[CORPS__ENDPOINTS_MAX];
+    unsigned count = 0;
+    pthread_mutex_lock(&corps__rt.lock);
+    for (struct corps *at = corps__rt.corps_list; at != NULL && count < CORPS__ENDPOINTS_MAX; at = at->next) {
+        if (at->creator != NULL && !at->settings.detached) {
+            mine[count++] = at;
+        }
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    for (unsigned i = 0; i < count; i++) {
+        ask_to_end(mine[i]); /* all at once … */
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)!corps_exit(mine[i], CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern any more */
+    }
+}
+
+bool corps__has_created(void) {
+    bool found = false;
+    pthread_mutex_lock(&corps__rt.lock);
+    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
+        found = found || (at->creator != NULL && !at->settings.detached);
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    return found;
+}
+
 /* ---- reading ---- */
+
+bool corps_has_ended(const struct corps *corps) {
+    return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
+}
+
+struct corps *corps_own(void) {
+    return corps__rt.own;
+}
 
 struct corps_name *corps_front(const struct corps *corps) {
     return corps->front;

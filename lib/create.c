@@ -1,5 +1,6 @@
 #include "args.h"
 #include "conc.h"
+#include "failure.h"
 #include "name.h"
 #include "runtime.h"
 
@@ -135,12 +136,13 @@ static void undo(const struct corps *corps, struct order *orders) {
 }
 
 static enum corps_err create_all(struct corps *corps, struct order *orders, const char *class_name,
-                                 const struct corps_value *init_args) {
+                                 const struct corps_value *init_args, const struct corps_value *local_args) {
     enum corps_err err = CORPS_OK;
     char detail[512] = "";
     for (unsigned env = 0; env < corps->settings.env_count; env++) {
         if (orders[env].count > 0 && err == CORPS_OK) {
-            err = order_concs(corps, &orders[env], class_name, init_args);
+            bool here = corps == corps__rt.own && env == corps__rt.env;
+            err = order_concs(corps, &orders[env], class_name, here ? local_args : init_args);
             snprintf(detail, sizeof detail, "%s", corps_error_detail());
         }
     }
@@ -151,6 +153,7 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
         enum corps_err waited = corps_future_wait(orders[env].future, CORPS_FOREVER, NULL);
         if (waited != CORPS_OK && err == CORPS_OK) {
             err = waited;
+            corps__create_failure_set(corps__failure_create(corps_future_error(orders[env].future)));
             snprintf(detail, sizeof detail, "%s", corps_error_detail());
         }
     }
@@ -172,17 +175,25 @@ enum corps_err corps_create_concs(struct corps *corps, const char *class_name, c
     }
     struct corps_box *box = corps_box_create();
     struct order *orders = calloc(envs, sizeof *orders);
-    struct corps_value init_args;
-    err = box != NULL && orders != NULL ? corps__init_args_encode(&corps->settings, args, box, &init_args)
+    struct corps_value init_args = corps_nil();
+    struct corps_value local_args = corps_nil();
+    err = box != NULL && orders != NULL ? CORPS_OK
                                         : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to create Concs");
+    unsigned here = corps == corps__rt.own ? counts[corps__rt.env] : 0;
     unsigned total = 0;
     for (unsigned env = 0; err == CORPS_OK && env < envs; env++) {
         orders[env].env = env;
         orders[env].count = counts[env];
         total += counts[env];
     }
+    if (err == CORPS_OK && total > here) {
+        err = corps__init_args_encode(&corps->settings, args, box, &init_args);
+    }
+    if (err == CORPS_OK && here > 0 && args != NULL) {
+        err = corps__init_args_lend(args, box, &local_args);
+    }
     if (err == CORPS_OK) {
-        err = create_all(corps, orders, class_name, &init_args);
+        err = create_all(corps, orders, class_name, &init_args, &local_args);
     }
     if (err == CORPS_OK) {
         err = gather(corps, orders, class_name, location, first, total, names);

@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include "conc.h"
+#include "failure.h"
 #include "future.h"
 #include "message.h"
 #include "peer.h"
@@ -11,7 +12,7 @@
 static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event,
                                const struct corps__header *header) {
     struct corps_box *box;
-    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, false, &box);
+    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
     if (err != CORPS_OK) {
         return err;
     }
@@ -77,7 +78,7 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     message->kind = CORPS__MESSAGE_REQUEST;
     message->method = method;
     message->from = peer;
-    message->keep_objects = corps__rt.own->settings.keep_objects && conc->id != CORPS__MANAGER;
+    message->keep_objects = conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
     corps__conc_post(conc, message, CORPS__PUSH_DISPATCH);
     return CORPS_OK;
 }
@@ -103,7 +104,7 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
         }
     }
     if (block == NULL) {
-        corps__future_fail(future, CORPS_ERR_NO_MEMORY, "", "no memory for the reply", "", "");
+        corps__future_fail(future, CORPS_ERR_NO_MEMORY, "no memory for the reply");
     } else {
         corps__future_complete_frame(future, block, header);
     }
@@ -111,34 +112,17 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
     return CORPS_OK;
 }
 
-static const char *text_of(struct corps_box *box, const struct corps_value *item) {
-    if (item == NULL || item->kind != CORPS_STR || item->count == 0) {
-        return "";
-    }
-    char *text = corps_box_alloc(box, item->count + 1);
-    if (text == NULL) {
-        return "";
-    }
-    memcpy(text, item->str, item->count);
-    text[item->count] = '\0';
-    return text;
-}
-
 static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *event,
                                  const struct corps__header *header) {
     struct corps_box *box;
-    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, false, &box);
+    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
     if (err != CORPS_OK) {
         return err;
     }
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future != NULL) {
-        const struct corps_value *root = corps_box_root(box);
-        const struct corps_value *code = corps_value_item(root, 0);
-        bool known = code != NULL && code->kind == CORPS_INT && code->integer > 0 && code->integer < CORPS_ERR_COUNT;
-        corps__future_fail(future, known ? (enum corps_err)code->integer : CORPS_ERR_REMOTE,
-                           text_of(box, corps_value_item(root, 1)), text_of(box, corps_value_item(root, 2)),
-                           text_of(box, corps_value_item(root, 3)), text_of(box, corps_value_item(root, 4)));
+        struct corps__failure *failure = corps__failure_of_items(corps_box_root(box), 0);
+        corps__future_failed(future, failure != NULL ? failure->info.code : CORPS_ERR_REMOTE, failure);
         corps__future_unref(future);
     }
     corps_box_unref(box);

@@ -3,6 +3,8 @@
 #include "conc.h"
 #include "control.h"
 #include "dir.h"
+#include "failure.h"
+#include "foreign.h"
 #include "name.h"
 #include "peer.h"
 #include "place.h"
@@ -49,7 +51,9 @@ static bool is_env_0(void) {
 
 static void tell_parent(const struct corps_value *items, size_t count) {
     struct corps_value record = corps_array(items, count);
-    (void)!corps__control_send(life.parent, &record); /* a parent that is gone shows by its end of file */
+    if (life.parent != NULL) {
+        (void)!corps__control_send(life.parent, &record); /* a parent that is gone shows by its end of file */
+    }
 }
 
 static void tell_child(struct child *child, const struct corps_value *items, size_t count) {
@@ -118,6 +122,23 @@ static enum corps_err cleanup_is_done(void *arg) {
     return CORPS_OK;
 }
 
+static void *end_created(void *arg) {
+    (void)arg;
+    corps__exit_created();
+    (void)!corps__with_lead(cleanup_is_done, NULL);
+    return NULL;
+}
+
+/* Every Conc has been cleaned up: now the Corps that they created, which takes waiting and so a thread of its own. */
+static enum corps_err concs_are_cleaned(void *arg) {
+    pthread_t thread;
+    if (!corps__has_created() || pthread_create(&thread, NULL, end_created, NULL) != 0) {
+        return cleanup_is_done(arg); /* without a thread they see our end, and end */
+    }
+    pthread_detach(thread);
+    return CORPS_OK;
+}
+
 static void next_cleanup(struct corps__group *group, void *arg);
 
 /* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
@@ -149,7 +170,7 @@ static void next_cleanup(struct corps__group *group, void *arg) {
     (void)arg;
     free(group);
     if (!clean_up_next()) {
-        (void)!corps__with_lead(cleanup_is_done, NULL);
+        (void)!corps__with_lead(concs_are_cleaned, NULL);
     }
 }
 
@@ -167,16 +188,36 @@ static void clean_up(void) {
     uint32_t count = corps__conc_count();
     atomic_store(&life.next_cleanup, count > 0 ? count - 1 : 0);
     if (!clean_up_next()) {
-        life.cleanup_done = true;
-        end_when_cleaned();
+        (void)!concs_are_cleaned(NULL);
     }
 }
 
-static void boot_failed(enum corps_err code, const char *text) {
-    struct corps_value items[3] = {corps_str("failed"), corps_int((int64_t)code), corps_str(text)};
-    tell_parent(items, 3);
+static enum corps_err end_job(void *arg) {
+    (void)arg;
+    struct corps_value word = corps_str("exiting");
+    tell_parent(&word, 1);
+    clean_up();
+    return CORPS_OK;
+}
+
+enum corps_err corps__env_end(void) {
+    if (!is_env_0()) {
+        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended from its Env 0, this is Env %u", corps__rt.env);
+    }
+    return corps__with_lead(end_job, NULL);
+}
+
+static void boot_failed_with(const struct corps_error_info *info) {
+    struct corps_value items[1 + CORPS__FAILURE_ITEMS] = {corps_str("failed")};
+    corps__failure_items(info, items + 1);
+    tell_parent(items, 1 + CORPS__FAILURE_ITEMS);
     life.status = 1;
     stop();
+}
+
+static void boot_failed(enum corps_err code, const char *text) {
+    const struct corps_error_info info = {.code = code, .text = text};
+    boot_failed_with(&info);
 }
 
 /* ---- serving ---- */
@@ -197,9 +238,14 @@ static void serving(void) {
 static enum corps_err front_is_made(void *arg) {
     struct corps__group *group = arg;
     if (atomic_load(&group->failed) > 0) {
-        char text[480];
-        snprintf(text, sizeof text, "%s: %s", group->type, group->text);
-        boot_failed(CORPS_ERR_REMOTE, text);
+        struct corps__failure *failure = atomic_load(&group->failure);
+        if (failure != NULL) {
+            failure->info.code = CORPS_ERR_REMOTE;
+            boot_failed_with(&failure->info);
+        } else {
+            boot_failed(CORPS_ERR_REMOTE, "no memory to say what failed");
+        }
+        free(failure);
     } else {
         serving();
     }
@@ -236,7 +282,7 @@ static void make_front(void) {
     struct corps__conc *conc;
     if (err == CORPS_OK) {
         *group = (struct corps__group){.left = 1, .done = front_done};
-        err = corps__conc_create(class, box, group, &conc);
+        err = corps__conc_create(class, life.front, strlen(life.front), box, group, &conc);
     }
     corps_box_unref(box);
     if (err != CORPS_OK) {
@@ -246,7 +292,9 @@ static void make_front(void) {
 }
 
 static void all_are_up(void) {
-    if (life.front[0] != '\0') {
+    if (corps__foreign_publish(life.corps) != CORPS_OK) {
+        boot_failed(CORPS_ERR_SYSTEM, corps_error_detail());
+    } else if (life.front[0] != '\0') {
         make_front();
     } else {
         serving();
@@ -294,11 +342,13 @@ static void on_child_record(void *arg, const struct corps_value *record) {
             all_are_up();
         }
     } else if (corps__record_is(record, "failed") && life.stage < SERVING) {
-        char text[400];
-        char whole[480];
-        corps__record_text(record, 2, text, sizeof text);
-        snprintf(whole, sizeof whole, "Env %u: %s", child->env, text);
-        boot_failed((enum corps_err)corps__record_int(record, 1, CORPS_ERR_SYSTEM), whole);
+        struct corps__failure *failure = corps__failure_of_items(record, 1);
+        char text[480];
+        snprintf(text, sizeof text, "Env %u: %s", child->env, failure != NULL ? failure->info.text : "no memory");
+        struct corps_error_info info = failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY};
+        info.text = info.code == CORPS_ERR_REMOTE ? info.text : text; /* a Worker's own error stays as it is */
+        boot_failed_with(&info);
+        free(failure);
     } else if (corps__record_is(record, "cleaned")) {
         child->cleaned = true;
         end_when_cleaned();
@@ -332,12 +382,12 @@ static enum corps_err spawn_children(void) {
     for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
         struct child *child = &life.children[i];
         child->env = i;
-        int pid = 0;
+        struct corps_launched launched;
         int fd = -1;
-        err = corps__env_spawn(life.corps, i, NULL, NULL, &pid, &fd);
+        err = corps__env_spawn(life.corps, i, NULL, NULL, &launched, &fd);
         if (err == CORPS_OK) {
-            atomic_store(&life.corps->envs[i].pid, pid);
-            err = corps__child_watch(pid, on_child_end, child, &child->process);
+            atomic_store(&life.corps->envs[i].pid, launched.pid);
+            err = corps__child_watch(launched.pid, launched.status_fd, on_child_end, child, &child->process);
         }
         if (err == CORPS_OK) {
             err = corps__control_open(fd, on_child_record, child, &child->control);
@@ -350,7 +400,10 @@ static enum corps_err spawn_children(void) {
 
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
-    if (record == NULL) {
+    if (record == NULL && is_env_0() && life.corps->settings.detached) {
+        corps__control_close(life.parent); /* it lives on by itself */
+        life.parent = NULL;
+    } else if (record == NULL) {
         /* The parent has died. Clean up and end; the monitor sees to it that this does not take for ever. */
         life.orphan = true;
         clean_up();
@@ -400,7 +453,8 @@ static enum corps_err boot(void *arg) {
     }
     struct corps__conc *manager;
     if (err == CORPS_OK) {
-        err = corps__conc_create(&corps__manager_class, NULL, NULL, &manager);
+        const char *name = corps__manager_class.name;
+        err = corps__conc_create(&corps__manager_class, name, strlen(name), NULL, NULL, &manager);
     }
     if (err == CORPS_OK && is_env_0()) {
         err = spawn_children();
@@ -414,7 +468,7 @@ static enum corps_err boot(void *arg) {
     return err;
 }
 
-static enum corps_err prepare(int fd) {
+static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     struct corps_box *box;
     uint32_t env = 0;
     enum corps_err err = corps__control_read(fd, 10000000000, &box);
@@ -430,6 +484,9 @@ static enum corps_err prepare(int fd) {
     snprintf(name, sizeof name, "corps-env-%u", env);
     prctl(PR_SET_NAME, name);
     err = corps__place_env(life.corps->settings.placement, env, life.corps->settings.env_count);
+    if (err == CORPS_OK && on_boot != NULL) {
+        err = on_boot(life.corps->boot_data.bin, life.corps->boot_data.count);
+    }
     if (err == CORPS_OK) {
         err = corps__runtime_start(true, life.corps->id, env);
     }
@@ -437,14 +494,20 @@ static enum corps_err prepare(int fd) {
         corps__rt.own = life.corps;
         corps__rt.corps_list = life.corps;
         corps__rt.wake = life.corps->settings.wake;
-        err = corps__sched_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max, fd);
+        err = corps__sched_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max,
+                                 env == 0 && life.corps->settings.detached ? -1 : fd);
     }
     return err;
 }
 
 static void report(int fd, enum corps_err err) {
-    struct corps_value items[3] = {corps_str("failed"), corps_int((int64_t)err), corps_str(corps_error_detail())};
-    struct corps_value record = corps_array(items, 3);
+    struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+    if (err == CORPS_ERR_REMOTE && corps_create_failure()->code != CORPS_OK) {
+        info = *corps_create_failure(); /* what corps_boot_fail said */
+    }
+    struct corps_value items[1 + CORPS__FAILURE_ITEMS] = {corps_str("failed")};
+    corps__failure_items(&info, items + 1);
+    struct corps_value record = corps_array(items, 1 + CORPS__FAILURE_ITEMS);
     (void)!corps__control_write(fd, &record); /* the parent sees at least our end */
 }
 
@@ -460,12 +523,12 @@ static enum corps_err shut(void *arg) {
     return CORPS_OK;
 }
 
-int corps__env_main(int fd) {
+int corps__env_main(int fd, corps_boot_fn on_boot) {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     unsetenv(CORPS__BOOT_VARIABLE); /* programs that Workers start are no Envs */
     signal(SIGINT, SIG_IGN);        /* Ctrl-C is for the program, which then ends its Corps */
     signal(SIGPIPE, SIG_IGN);
-    enum corps_err err = prepare(fd);
+    enum corps_err err = prepare(fd, on_boot);
     if (err != CORPS_OK) {
         report(fd, err);
         return 1;
@@ -478,7 +541,7 @@ int corps__env_main(int fd) {
         corps__sched_serve();
     }
     (void)!corps__with_lead(shut, NULL);
-    if (life.orphan) {
+    if (life.orphan || (is_env_0() && life.corps->settings.detached)) {
         close(life.corps->lock_fd);
         corps__dir_remove_dead(life.corps->directory); /* the last one of the Corps puts the light out */
     }

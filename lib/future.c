@@ -1,6 +1,7 @@
 #include "future.h"
 
 #include "conc.h"
+#include "failure.h"
 #include "message.h"
 #include "peer.h"
 
@@ -8,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects) {
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects) {
     struct corps_future *future = malloc(sizeof *future);
     if (future != NULL) {
         memset(future, 0, sizeof *future);
         future->refs = 1;
         future->deadline_ns = deadline_ns;
         future->keep_objects = keep_objects;
-        future->info.type = future->info.text = future->info.traceback = "";
     }
     return future;
 }
@@ -29,7 +29,7 @@ void corps__future_unref(struct corps_future *future) {
     if (future != NULL && atomic_fetch_sub(&future->refs, 1) == 1) {
         corps_box_unref(future->box);
         corps_block_unref(future->frame);
-        free(future->texts);
+        free(future->failure);
         free(future);
     }
 }
@@ -66,7 +66,31 @@ static void finish(struct corps_future *future) {
     if (waiter != NULL) {
         corps__notify(waiter); /* under the lock: the waiter cannot leave its stack frame, see set_waiter */
     }
+    void (*notify)(void *arg) = future->notify;
+    void *arg = future->notify_arg;
     pthread_mutex_unlock(shard_of(future));
+    if (notify != NULL) {
+        notify(arg); /* the caller's reference keeps the Future until here */
+    }
+}
+
+void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg) {
+    pthread_mutex_lock(shard_of(future));
+    bool ready = atomic_load(&future->ready);
+    future->notify = ready ? NULL : notify;
+    future->notify_arg = arg;
+    pthread_mutex_unlock(shard_of(future));
+    if (ready) {
+        notify(arg);
+    }
+}
+
+struct corps_future *corps_future_create(void) {
+    return corps__future_create(CORPS_FOREVER, CORPS_KEEP_NONE);
+}
+
+void corps_future_fulfil(struct corps_future *future) {
+    corps__future_complete(future, NULL);
 }
 
 static void set_waiter(struct corps_future *future, struct corps__waiter *waiter) {
@@ -95,24 +119,19 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_bloc
     finish(future);
 }
 
-void corps__future_fail(struct corps_future *future, enum corps_err code, const char *type, const char *text,
-                        const char *traceback, const char *origin) {
+void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure) {
     if (!begin(future)) {
+        free(failure);
         return;
     }
-    size_t type_bytes = strlen(type) + 1;
-    size_t text_bytes = strlen(text) + 1;
-    size_t traceback_bytes = strlen(traceback) + 1;
-    future->texts = malloc(type_bytes + text_bytes + traceback_bytes);
     future->outcome = code;
-    future->info.code = code;
-    if (future->texts != NULL) { /* out of memory: the code alone must do */
-        future->info.type = memcpy(future->texts, type, type_bytes);
-        future->info.text = memcpy(future->texts + type_bytes, text, text_bytes);
-        future->info.traceback = memcpy(future->texts + type_bytes + text_bytes, traceback, traceback_bytes);
-    }
-    snprintf(future->info.origin, sizeof future->info.origin, "%s", origin);
+    future->failure = failure;
     finish(future);
+}
+
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text) {
+    const struct corps_error_info info = {.code = code, .text = text};
+    corps__future_failed(future, code, corps__failure_create(&info));
 }
 
 /* ---- the table of calls ---- */
@@ -215,7 +234,7 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
             corps__route_give_back(route, 1, bytes);
         }
         if (future != NULL) {
-            corps__future_fail(future, code, corps_error_name(code), text, "", "");
+            corps__future_fail(future, code, text);
             corps__future_unref(future);
         }
     }
@@ -250,11 +269,9 @@ static void decode(struct corps_future *future) {
         corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects, &future->box);
     corps_block_unref(frame);
     if (err != CORPS_OK) {
+        const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
         future->outcome = err;
-        future->info.code = err;
-        free(future->texts);
-        future->texts = strdup(corps_error_detail());
-        future->info.text = future->texts != NULL ? future->texts : "";
+        future->failure = corps__failure_create(&info);
     }
 }
 
@@ -262,10 +279,10 @@ static enum corps_err outcome(struct corps_future *future, const struct corps_va
     static const struct corps_value nil;
     decode(future);
     if (future->outcome != CORPS_OK) {
-        return future->info.type[0] != '\0' && future->outcome == CORPS_ERR_REMOTE
-                   ? corps_error_set(future->outcome, "%s: %s (at %s)", future->info.type, future->info.text,
-                                     future->info.origin)
-                   : corps_error_set(future->outcome, "%s", future->info.text);
+        const struct corps_error_info *info = corps_future_error(future);
+        return info->type[0] != '\0' && future->outcome == CORPS_ERR_REMOTE
+                   ? corps_error_set(future->outcome, "%s: %s (at %s)", info->type, info->text, info->origin)
+                   : corps_error_set(future->outcome, "%s", info->text);
     }
     if (result != NULL) {
         *result = future->box != NULL ? corps_value_open(corps_box_root(future->box)) : &nil;
@@ -287,8 +304,7 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
             corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local);
         set_waiter(future, NULL);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
-            corps__future_fail(future, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "",
-                               "");
+            corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
         } else if (err != CORPS_OK) {
             return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
         }
@@ -297,7 +313,10 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
 }
 
 const struct corps_error_info *corps_future_error(const struct corps_future *future) {
-    return &future->info;
+    static const struct corps_error_info none = {.type = "", .text = "", .traceback = "", .detail = ""};
+    static const struct corps_error_info untold = {
+        .code = CORPS_ERR_NO_MEMORY, .type = "", .text = "no memory to say what failed", .traceback = "", .detail = ""};
+    return future->outcome == CORPS_OK ? &none : future->failure != NULL ? &future->failure->info : &untold;
 }
 
 struct corps_box *corps_future_box(struct corps_future *future) {
@@ -383,7 +402,7 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         }
     }
     if (err == CORPS_ERR_TIMEOUT && calls_own) {
-        corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "", "the call's deadline passed before its reply came", "", "");
+        corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
         err = CORPS_OK;
         (void)any_ready(&s);
     }

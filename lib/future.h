@@ -10,6 +10,7 @@
 #include "reactor.h"
 #include "runtime.h"
 
+struct corps__failure;
 struct corps__route;
 
 struct corps_future {
@@ -22,15 +23,16 @@ struct corps_future {
     struct corps_box *box;     /* the result */
     struct corps_block *frame; /* a reply not decoded yet; one reference */
     struct corps__header header;
-    bool keep_objects;
-    struct corps_error_info info;
-    char *texts; /* owns info's type, text and traceback */
+    enum corps_keep keep_objects;
+    struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */
+    void (*notify)(void *arg);      /* see corps_future_on_ready */
+    void *notify_arg;
 };
 
 /* Once, before the first Future. */
 void corps__futures_start(void);
 
-struct corps_future *corps__future_create(int64_t deadline_ns, bool keep_objects);
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects);
 struct corps_future *corps__future_ref(struct corps_future *future);
 void corps__future_unref(struct corps_future *future); /* accepts NULL */
 
@@ -38,8 +40,9 @@ void corps__future_unref(struct corps_future *future); /* accepts NULL */
 void corps__future_complete(struct corps_future *future, struct corps_box *box);
 void corps__future_complete_frame(struct corps_future *future, struct corps_block *frame,
                                   const struct corps__header *header);
-void corps__future_fail(struct corps_future *future, enum corps_err code, const char *type, const char *text,
-                        const char *traceback, const char *origin);
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
+/* Takes the failure (NULL: `code` alone). */
+void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure);
 
 /* ---- the table ---- */
 

@@ -1,5 +1,6 @@
 #include "args.h"
 #include "conc.h"
+#include "failure.h"
 #include "name.h"
 
 #include <stdio.h>
@@ -33,7 +34,10 @@ static void created(struct corps__group *group, void *arg) {
         for (uint32_t i = creation->count; i > 0; i--) {
             end_conc(creation->ids[i - 1]);
         }
-        (void)!corps_request_fail(creation->request, group->type, group->text);
+        struct corps__failure *failure = atomic_load(&group->failure);
+        const struct corps_error_info untold = {.type = "NO_MEMORY", .text = "no memory to say what failed"};
+        (void)!corps_request_fail_with(creation->request, failure != NULL ? &failure->info : &untold);
+        free(failure);
     } else {
         struct corps_box *box = corps_box_create();
         struct corps_value *items = box != NULL ? corps_box_alloc(box, (creation->count + 1) * sizeof *items) : NULL;
@@ -82,12 +86,10 @@ static enum corps_err create(struct corps_context *context, void *self, const st
     creation->request = corps_request_hold(context);
     for (uint32_t i = 0; i < wanted; i++) {
         struct corps__conc *conc;
-        err = corps__conc_create(class, box, &creation->group, &conc);
+        err = corps__conc_create(class, class_name->str, class_name->count, box, &creation->group, &conc);
         if (err != CORPS_OK) {
-            if (atomic_fetch_add(&creation->group.failed, 1) == 0) {
-                snprintf(creation->group.type, sizeof creation->group.type, "%s", corps_error_name(err));
-                snprintf(creation->group.text, sizeof creation->group.text, "%s", corps_error_detail());
-            }
+            const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
+            corps__group_fail(&creation->group, &info);
             atomic_fetch_sub(&creation->group.left, wanted - i);
             break;
         }

@@ -48,8 +48,14 @@ void corps__message_free(struct corps__message *message) {
     corps_block_unref(&message->block);
 }
 
+enum corps_decode_to corps__decode_to(enum corps_keep keep) {
+    return keep == CORPS_KEEP_WHOLE   ? CORPS_DECODE_WHOLE
+           : keep == CORPS_KEEP_ITEMS ? CORPS_DECODE_OBJECTS
+                                      : CORPS_DECODE_VALUES;
+}
+
 enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                     struct corps_block *block, bool keep_objects, struct corps_box **box) {
+                                     struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
     struct corps_box *made = corps_box_create();
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", bytes);
@@ -64,7 +70,7 @@ enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const s
         }
         if (err == CORPS_OK) {
             err = serializer->decode(segments, header->segment_count, block,
-                                     keep_objects ? CORPS_DECODE_OBJECTS : CORPS_DECODE_VALUES, made);
+                                     corps__decode_to(keep_objects), made);
         }
     }
     if (err != CORPS_OK) {

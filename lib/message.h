@@ -17,12 +17,14 @@ enum corps__message_kind {
 /* Several INITs or CLEANUPs that are answered together. */
 struct corps__group {
     _Atomic unsigned left;
-    _Atomic unsigned failed; /* INIT: how many */
-    char type[64];           /* of the first failure */
-    char text[400];
+    _Atomic unsigned failed;                /* INIT: how many */
+    struct corps__failure *_Atomic failure; /* the first one */
     void (*done)(struct corps__group *group, void *arg);
     void *arg;
 };
+
+/* Counts a failure, and keeps the first. */
+void corps__group_fail(struct corps__group *group, const struct corps_error_info *info);
 
 struct corps__message {
     struct corps_node node;          /* first: the mailbox links messages through it */
@@ -36,7 +38,7 @@ struct corps__message {
     struct corps_future *future; /* local request with reply: one reference */
     struct corps_box *box;       /* the argument, when it is an object already; one reference */
     enum corps__message_kind kind;
-    bool keep_objects;
+    enum corps_keep keep_objects;
     struct corps__group *group;
 };
 
@@ -51,9 +53,11 @@ void corps__message_free(struct corps__message *message);
 /* The request's argument as a box: one reference. Decodes on first use. Errors: of the serializer, PROTOCOL. */
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;
 
+enum corps_decode_to corps__decode_to(enum corps_keep keep);
+
 /* Decodes any frame's payload into a new box. `block` may be NULL: then everything is copied. */
 enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                     struct corps_block *block, bool keep_objects,
+                                     struct corps_block *block, enum corps_keep keep_objects,
                                      struct corps_box **box) CORPS_CHECKED;
 
 #endif

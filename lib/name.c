@@ -48,6 +48,16 @@ unsigned corps_name_env(const struct corps_name *name) {
     return name->env;
 }
 
+void corps_name_address(const struct corps_name *name, uint64_t *corps_id, unsigned *env, unsigned *conc) {
+    *corps_id = name->corps_id;
+    *env = name->env;
+    *conc = name->conc;
+}
+
+bool corps_name_is_here(const struct corps_name *name) {
+    return corps__rt.own != NULL && name->corps_id == corps__rt.own->id && name->env == corps__rt.env;
+}
+
 const char *corps_name_class(const struct corps_name *name) {
     return name->class_name;
 }

@@ -295,6 +295,12 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
     }
 }
 
+bool corps__peer_is_ready(const struct corps__peer *peer) {
+    int state = atomic_load(&peer->state);
+    bool may_connect = peer->corps != NULL && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
+    return state == CORPS__PEER_READY || !may_connect; /* what is lost fails at once */
+}
+
 enum { BATCH_WITHIN_NS = 20000 }; /* requests without reply that follow each other this closely are batched */
 
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
@@ -469,14 +475,18 @@ static void grace_over(uv_timer_t *timer) {
     char text[128];
     snprintf(text, sizeof text, "the link to Env %u has closed and nothing tells why", peer->env);
     fail_all(peer, CORPS_ERR_WORKER_LOST, text);
+    corps__rt.check_foreign = true;
 }
 
 void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     char detail[256];
     snprintf(detail, sizeof detail, "%s", reason == CORPS_ERR_CLOSED ? "" : corps_error_detail());
     detach(peer);
+    corps__rt.check_foreign = true;
     if (peer->env_info == NULL) {
         fail_all(peer, CORPS_ERR_WORKER_LOST, "the peer has closed its link");
+    } else if (atomic_load(&peer->corps->exited)) {
+        fail_all(peer, CORPS_ERR_EXITED, "the Corps has exited");
     } else if (atomic_load(&peer->env_info->lost)) {
         fail_all(peer, CORPS_ERR_WORKER_LOST, peer->env_info->lost_text);
     } else if (reason != CORPS_ERR_CLOSED) {

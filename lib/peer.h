@@ -87,6 +87,9 @@ struct corps__outgoing {
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
                                 int64_t deadline_ns) CORPS_CHECKED;
 
+/* Would corps__peer_send send, or fail, without connecting first? */
+bool corps__peer_is_ready(const struct corps__peer *peer);
+
 /* Sends a small frame, or keeps a copy of it until there is room. Never waits; any thread, also with the lead. */
 void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out);
 

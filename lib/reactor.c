@@ -2,6 +2,7 @@
 
 #include "conc.h"
 #include "dispatch.h"
+#include "foreign.h"
 #include "peer.h"
 #include "scheduler.h"
 
@@ -20,6 +21,7 @@ enum {
     RARE_WORK_EVERY = 1024, /* polls between looks at the libuv loop while there is no sleep */
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
+    NESTED_MAX = 16, /* methods on one thread's stack; deeper ones get threads of their own */
 };
 
 static struct {
@@ -284,6 +286,10 @@ static void clear(_Atomic int *flag) {
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     clear(&corps__rt.kicked);
     run_jobs();
+    if (corps__rt.check_foreign) {
+        corps__rt.check_foreign = false;
+        corps__foreign_sweep();
+    }
     if (corps__rt.wake == CORPS_WAKE_BLOCK) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
@@ -378,6 +384,9 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
         return CORPS_OK;
     }
     corps_flush();
+    if (corps__context() != NULL && corps__context()->depth >= NESTED_MAX) {
+        local = NULL;
+    }
     enum corps_err err = CORPS_OK;
     bool blocked = false;
     while (!done(arg)) {

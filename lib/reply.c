@@ -1,4 +1,5 @@
 #include "conc.h"
+#include "failure.h"
 #include "future.h"
 #include "peer.h"
 
@@ -106,30 +107,30 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
     if (err == CORPS_OK) {
         corps__future_complete(message->future, box);
     } else {
-        corps__future_fail(message->future, err, "", corps_error_detail(), "", "");
+        corps__future_fail(message->future, err, corps_error_detail());
     }
     corps__message_free(message);
 }
 
 /* ---- failures ---- */
 
-static enum corps_err encode_failure(enum corps_err code, const char *type, const char *text, const char *origin,
-                                     uint8_t *wire_id, struct corps_encoding *encoding) {
-    struct corps_value items[5] = {corps_int((int64_t)code), corps_str(type), corps_str(text), corps_str(""),
-                                   corps_str(origin)};
-    struct corps_value failure = corps_array(items, 5);
+static enum corps_err encode_failure(const struct corps_error_info *info, uint8_t *wire_id,
+                                     struct corps_encoding *encoding) {
+    struct corps_value items[CORPS__FAILURE_ITEMS];
+    corps__failure_items(info, items);
+    struct corps_value failure = corps_array(items, CORPS__FAILURE_ITEMS);
     const struct corps_serializer *msgpack;
     enum corps_err err = corps_serializer_find("msgpack", &msgpack);
     *wire_id = err == CORPS_OK ? msgpack->wire_id : 0;
     return err == CORPS_OK ? msgpack->encode(&failure, encoding) : err;
 }
 
-static void failure_remote(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
-                           const char *type, const char *text, const char *origin) {
+static void failure_remote(struct corps__message *message, const struct corps__conc *conc,
+                           const struct corps_error_info *info) {
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     uint8_t wire_id;
-    if (encode_failure(code, type, text, origin, &wire_id, &encoding) == CORPS_OK) {
+    if (encode_failure(info, &wire_id, &encoding) == CORPS_OK) {
         send_frame(message, conc, CORPS__FAILURE, wire_id, &encoding);
     } else {
         send_frame(message, conc, CORPS__FAILURE, 0, NULL); /* out of memory: the bare fact must do */
@@ -143,12 +144,12 @@ void corps__refuse(struct corps__peer *peer, const struct corps__header *request
         fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", request->destination, text);
         return;
     }
-    char origin[64];
-    snprintf(origin, sizeof origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, request->destination);
+    struct corps_error_info info = {.code = code, .text = text};
+    snprintf(info.origin, sizeof info.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, request->destination);
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__rt.env}};
-    if (encode_failure(code, "", text, origin, &out.header.serializer, &encoding) == CORPS_OK) {
+    if (encode_failure(&info, &out.header.serializer, &encoding) == CORPS_OK) {
         struct iovec segment = {.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
         out.header.segment_count = 1;
         out.segments = &segment;
@@ -160,18 +161,23 @@ void corps__refuse(struct corps__peer *peer, const struct corps__header *request
     corps_encoding_finish(&encoding);
 }
 
-void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
-                          const char *type, const char *text) {
-    char origin[64];
-    origin_of(conc, origin);
+void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
+                         const struct corps_error_info *info) {
     if (!wants_reply(message)) {
         /* Nobody will ever hear of it otherwise. */
-        fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n", origin, type,
-                type[0] != '\0' ? ": " : "", text);
+        fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n%s", info->origin, info->type,
+                info->type[0] != '\0' ? ": " : "", info->text, info->traceback != NULL ? info->traceback : "");
     } else if (message->from != NULL) {
-        failure_remote(message, conc, code, type, text, origin);
+        failure_remote(message, conc, info);
     } else {
-        corps__future_fail(message->future, code, type, text, "", origin);
+        corps__future_failed(message->future, info->code, corps__failure_create(info));
     }
     corps__message_free(message);
+}
+
+void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
+                          const char *type, const char *text) {
+    struct corps_error_info info = {.code = code, .type = type, .text = text};
+    origin_of(conc, info.origin);
+    corps__reply_failed(message, conc, &info);
 }

@@ -42,7 +42,7 @@ static void bind_text(const struct corps *corps, char *out, size_t out_bytes) {
     if (colon == NULL || strchr(colon, ']') != NULL) {
         return;
     }
-    if (corps__rt.is_env) {
+    if (corps == corps__rt.own) {
         unsigned port = (unsigned)strtoul(colon + 1, NULL, 10) + corps__rt.env;
         snprintf(colon + 1, out_bytes - (size_t)(colon + 1 - out), "%u", port);
     } else {
@@ -53,10 +53,10 @@ static void bind_text(const struct corps *corps, char *out, size_t out_bytes) {
 static enum corps_err open_endpoint(struct corps__port *port, const struct corps *corps) {
     char name[32];
     char bind[sizeof corps->settings.bind + 8];
-    if (corps__rt.is_env) {
+    if (corps == corps__rt.own) {
         snprintf(name, sizeof name, "env-%u-%s", corps__rt.env, port->transport->name);
     } else {
-        snprintf(name, sizeof name, "p%llx", (unsigned long long)corps__rt.corps_id);
+        snprintf(name, sizeof name, "p%llx-%x", (unsigned long long)corps__rt.corps_id, corps__rt.env & 0xffff);
     }
     bind_text(corps, bind, sizeof bind);
     struct corps_endpoint_options options = {

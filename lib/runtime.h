@@ -30,6 +30,7 @@
 #define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
 
 struct corps__conc;
+struct corps__failure;
 struct corps__message;
 struct corps__peer;
 struct corps__symbol;
@@ -74,7 +75,8 @@ struct corps__settings {
     size_t queue_count;
     char bind[128];
     char module[256];
-    bool keep_objects;
+    enum corps_keep keep_objects;
+    bool detached;
     int64_t boot_timeout_ns;
 };
 
@@ -93,9 +95,10 @@ struct corps {
     /* The creator's side of boot and exit; see corps.c. */
     struct creator *creator; /* NULL in Envs */
     struct corps__control *control;
-    enum corps_err boot_result; /* PENDING until Env 0 has answered */
-    char boot_text[400];
-    char *lost_text; /* how an Env ended before its time, for corps_exit */
+    struct corps_value boot_data;         /* BIN, lent by the caller of corps_create or the boot record; NIL for none */
+    enum corps_err boot_result;           /* PENDING until Env 0 has answered */
+    struct corps__failure *boot_failure;  /* what Env 0 said then */
+    char *lost_text;                      /* how an Env ended before its time, for corps_exit */
 };
 
 struct corps__runtime {
@@ -119,6 +122,7 @@ struct corps__runtime {
     enum corps_wake wake;
     struct corps__port *ports[CORPS__ENDPOINTS_MAX]; /* changed with the lead */
     unsigned port_count;
+    bool check_foreign; /* a link to a Corps of others has closed: see corps__foreign_sweep */
 
     pthread_mutex_t lock; /* corps_list, peers, rare things */
     struct corps *corps_list;

@@ -18,6 +18,7 @@ enum {
     THREADS_HARD_MAX = 4096,
     TICK_MS = 1,      /* the monitor's period while something runs */
     IDLE_TICKS = 20,  /* after so many quiet ones it sleeps */
+    GROW_TICKS = 5,   /* after so many without progress, although there is work, it adds a thread */
     ORPHAN_MS = 3000, /* the orderly way out after the parent's death may take this long */
 };
 #define SURPLUS_IDLE_NS 1000000000LL /* a thread beyond thread_count ends after idling this long */
@@ -45,6 +46,7 @@ static struct {
     unsigned blocked; /* of them, waiting inside a method */
     unsigned thread_count, thread_count_max;
     _Atomic unsigned runnable; /* entries in all queues and slots */
+    _Atomic uint32_t runs;     /* Concs taken from there so far */
     _Atomic bool stopping;
     _Atomic bool batch_taken; /* the idle leader has its Conc of this batch */
     _Atomic bool monitor_asleep;
@@ -196,6 +198,7 @@ static struct corps__conc *next_conc(struct worker *worker) {
         }
         atomic_store(&conc->in_queue, false);
         if (corps__conc_claim(conc)) {
+            atomic_fetch_add_explicit(&sched.runs, 1, memory_order_relaxed);
             return conc;
         }
     }
@@ -353,6 +356,26 @@ static enum corps_err start_thread_locked(void) {
 
 /* ---- the monitor ---- */
 
+/* All threads are inside methods that take long, without waiting for Corps (they sleep, read, compute), while something
+ * is runnable or nobody polls: others must not wait for them. A surplus thread ends when it has idled for a while. */
+static void grow_if_stuck(bool wanting) {
+    static uint32_t last_runs;
+    static unsigned stuck;
+    uint32_t runs = atomic_load(&sched.runs);
+    bool busy = atomic_load(&sched.idle_count) == 0 && atomic_load(&corps__rt.leader_idle) == 0;
+    stuck = wanting && busy && runs == last_runs ? stuck + 1 : 0;
+    last_runs = runs;
+    if (stuck < GROW_TICKS) {
+        return;
+    }
+    stuck = 0;
+    pthread_mutex_lock(&sched.lock);
+    if (sched.threads < sched.thread_count_max && start_thread_locked() != CORPS_OK) {
+        fprintf(stderr, "corps: %s\n", corps_error_detail());
+    }
+    pthread_mutex_unlock(&sched.lock);
+}
+
 /* Nobody polled since the last tick, or runnable Concs wait while threads are parked: hand on. */
 static bool tick(uint32_t *last_polls) {
     uint32_t polls = atomic_load(&corps__rt.polls);
@@ -364,6 +387,7 @@ static bool tick(uint32_t *last_polls) {
     if (stale || (runnable && (atomic_load(&sched.idle_count) > 0 || atomic_load(&corps__rt.leader_idle) != 0))) {
         wake_one();
     }
+    grow_if_stuck(stale || runnable);
     corps_flush();
     return lead_vacant || runnable || moved;
 }

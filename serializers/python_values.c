@@ -244,6 +244,9 @@ static enum corps_err from_arguments(struct reader *reader, PyObject *object, st
 enum corps_err corps__python_values(PyObject *object, enum corps_decode_to to, struct corps_box *box,
                                     struct corps_value *value) {
     struct reader reader = {.box = box};
+    if (to == CORPS_DECODE_WHOLE) {
+        return leave_object(&reader, object, value);
+    }
     return to == CORPS_DECODE_OBJECTS ? from_arguments(&reader, object, value) : from_any(&reader, object, 0, value);
 }
 

@@ -41,6 +41,7 @@ extern "C" {
 struct corps;          /* a Corps, as this process sees it */
 struct corps_name;     /* a Worker's address; reference-counted, immutable */
 struct corps_future;   /* one call's answer */
+struct corps_error_info;
 struct corps_context;  /* what a method is told about the request that it runs for */
 struct corps_request;  /* a request whose reply was put off */
 
@@ -68,13 +69,46 @@ struct corps_class {
     corps_method_fn init;              /* may be NULL; result is ignored */
     const struct corps_method *methods; /* ends with a NULL name */
     void (*cleanup)(struct corps_context *context, void *self); /* may be NULL; runs once, at exit, if init succeeded */
+    corps_method_fn any; /* may be NULL: runs what `methods` does not name; corps_context_method tells what it was */
 };
+
+/* A class of this name serves every class name that no other class of the program has (corps_context_class tells which
+ * was asked for): for languages whose classes are made at run time. */
+#define CORPS_ANY_CLASS "*"
 
 /* ---- Start ---- */
 
 /* First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
  * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. */
 CORPS_API void corps_start(const struct corps_class *const *classes);
+
+/* ---- Processes of another kind (for embedding into another language) ---- */
+
+/* An Env's process that was started. */
+struct corps_launched {
+    int pid;
+    int status_fd; /* -1: the process is this process's child. Otherwise its parent writes the 4-byte wait status
+                      there once it has ended; the core closes it */
+};
+
+/* Starts a process that will call corps_serve with (its copy of) `control_fd`, which stays the caller's. Runs on the
+ * thread that creates or boots, and must not wait for Corps. Errors: SYSTEM, NO_MEMORY. */
+typedef enum corps_err (*corps_launch_fn)(void *arg, const char *tag, unsigned env, int control_fd,
+                                          struct corps_launched *launched);
+
+/* How this process starts Envs from now on, instead of starting its program again. NULL: as before. */
+CORPS_API void corps_launcher_set(corps_launch_fn launch, void *arg);
+
+/* Called in an Env's process before it opens anything, with what corps_options.boot_data held (lent). An error ends the
+ * Env and is the error of corps_create. */
+typedef enum corps_err (*corps_boot_fn)(const void *data, size_t bytes);
+
+/* For a corps_boot_fn: says what failed, in full. Returns REMOTE. */
+CORPS_API enum corps_err corps_boot_fail(const struct corps_error_info *info);
+
+/* Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for corps_start. Ignores
+ * SIGINT and SIGPIPE from now on. Once a process. */
+CORPS_API int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot);
 
 /* ---- Configuration ---- */
 
@@ -90,6 +124,12 @@ enum corps_placement {
     CORPS_PLACEMENT_UNPINNED,    /* the kernel decides */
     CORPS_PLACEMENT_SAME,        /* every Env on the first allowed processor */
     CORPS_PLACEMENT_CROSS,       /* Env i on allowed processor i mod n */
+};
+
+enum corps_keep {
+    CORPS_KEEP_NONE = 0, /* plain trees become values */
+    CORPS_KEEP_ITEMS,    /* the items of the outermost list or tuple stay objects, unless they are scalars */
+    CORPS_KEEP_WHOLE,    /* what was decoded stays one object */
 };
 
 /* Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
@@ -112,7 +152,10 @@ struct corps_options {
                                    Env i then listens on port + i */
     const char *module;         /* path of a shared object whose `corps_classes` are served by corps-env, instead of
                                    starting this program again */
-    int keep_objects;           /* nonzero: Python serializers leave what they decode as objects */
+    int keep_objects;           /* what Python serializers leave as objects: see enum corps_keep */
+    const void *boot_data;      /* bytes for every Env's corps_boot_fn; copied */
+    size_t boot_data_bytes;
+    int detached;               /* nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
     int64_t boot_timeout_ns;    /* default 30 s */
 };
 
@@ -126,6 +169,13 @@ struct corps_options {
 CORPS_API enum corps_err corps_create(const char *front, const struct corps_value *args,
                                       const struct corps_options *options, struct corps **corps) CORPS_CHECKED;
 
+/* What failed remotely in the calling thread's last corps_create or corps_create_concs that gave REMOTE: type, text,
+ * traceback, detail. Lent until its next one. */
+CORPS_API const struct corps_error_info *corps_create_failure(void);
+
+/* The Corps that this process is an Env of, NULL in a program. Lent for ever. */
+CORPS_API struct corps *corps_own(void);
+
 /* The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
 CORPS_API struct corps_name *corps_front(const struct corps *corps);
 
@@ -137,6 +187,14 @@ CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when 
  * Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail
  * says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
+
+/* Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then after the running
+ * request of its front Conc has been answered; from Env 0 alone), or one that this process created. Errors:
+ * INVALID. */
+CORPS_API enum corps_err corps_end(struct corps *corps) CORPS_CHECKED;
+
+/* Has a Corps that this process created ended? corps_exit then only gives back what it held. */
+CORPS_API bool corps_has_ended(const struct corps *corps);
 
 /* Where create_concs puts Concs. */
 enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
@@ -163,13 +221,17 @@ CORPS_API void corps_name_unref(struct corps_name *name); /* accepts NULL */
 CORPS_API bool corps_name_equal(const struct corps_name *a, const struct corps_name *b);
 CORPS_API unsigned corps_name_env(const struct corps_name *name);
 CORPS_API const char *corps_name_class(const struct corps_name *name);
+/* The address as numbers: of the Corps, the Env in it, the Conc in that. */
+CORPS_API void corps_name_address(const struct corps_name *name, uint64_t *corps_id, unsigned *env, unsigned *conc);
+CORPS_API bool corps_name_is_here(const struct corps_name *name); /* is the Worker in this Env? */
 /* "L<env>:M<env>.<conc> Class <class>"; returns the length that the whole text has, as snprintf. */
 CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_t out_bytes);
 
 /* ---- Calls ---- */
 
 enum {
-    CORPS_CALL_TRY = 1u << 0, /* do not wait for room: FULL at once */
+    CORPS_CALL_TRY = 1u << 0,     /* do not wait for room: FULL at once */
+    CORPS_CALL_NO_WAIT = 1u << 1, /* nor for a connection: FULL whenever the call would have to wait for anything */
 };
 
 struct corps_call_options {
@@ -198,6 +260,8 @@ struct corps_error_info {
     const char *type;      /* the remote error's type, "" when there is none */
     const char *text;      /* one line */
     const char *traceback; /* remote traceback, "" when there is none */
+    const void *detail;    /* what the method attached for callers of its own language */
+    size_t detail_bytes;
     char origin[64];       /* the Worker that failed, "L0:M0.2" */
 };
 
@@ -223,6 +287,15 @@ CORPS_API enum corps_err corps_wait_all(struct corps_future *const *futures, siz
 CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count, int64_t timeout_ns,
                                          size_t *index);
 
+/* Calls `notify(arg)` once, as soon as the Future is ready (at once if it is): on the thread that completes it, which
+ * may be polling for the whole process, so it must neither wait nor call Corps but for corps_future_fulfil. One per Future. */
+CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg);
+
+/* A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out of
+ * memory. */
+CORPS_API struct corps_future *corps_future_create(void);
+CORPS_API void corps_future_fulfil(struct corps_future *future);
+
 /* Ends interest in the answer and frees the Future. A reply that comes later is dropped. Accepts NULL. */
 CORPS_API void corps_future_destroy(struct corps_future *future);
 
@@ -230,6 +303,9 @@ CORPS_API void corps_future_destroy(struct corps_future *future);
 CORPS_API struct corps *corps_context_corps(struct corps_context *context); /* lent; create_concs with it */
 CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /* the Conc's own Name; lent */
 CORPS_API unsigned corps_context_env(struct corps_context *context);
+CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
+CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
+CORPS_API bool corps_context_is_local(struct corps_context *context); /* was the request made in this Env? */
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
 CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes);
 /* The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
@@ -238,10 +314,14 @@ CORPS_API struct corps_box *corps_context_box(struct corps_context *context);
 CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...)
     CORPS_PRINTF(3, 4);
 
+/* The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
+CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
+
 /* Puts the reply off: return CORPS_ERR_PENDING afterwards and answer exactly once later, from any thread. */
 CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
 CORPS_API enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result);
 CORPS_API enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text);
+CORPS_API enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info);
 
 #ifdef __cplusplus
 }

@@ -68,6 +68,7 @@ enum corps_decode_to {
     CORPS_DECODE_VALUES,  /* plain trees become values; anything else inside becomes an OBJECT */
     CORPS_DECODE_OBJECTS, /* a top-level list or tuple becomes an ARRAY whose scalar items are values and whose
                              other items are OBJECTs; nothing else is converted */
+    CORPS_DECODE_WHOLE,   /* one OBJECT, whatever it is */
 };
 
 struct corps_serializer {
