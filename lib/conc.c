@@ -371,6 +371,10 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
 
 void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg) {
     const struct corps_transport *queue = conc->mailbox->transport;
+    const struct corps_class *class = conc->class;
+    if (class->enter != NULL) {
+        class->enter();
+    }
     for (int n = 0; n < BATCH; n++) {
         struct corps_event event = {0};
         if (queue->poll(conc->mailbox, &event) != CORPS_OK) {
@@ -382,6 +386,9 @@ void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *ar
         if (stop != NULL && stop(arg)) {
             break;
         }
+    }
+    if (class->leave != NULL) {
+        class->leave();
     }
     size_t none = 0;
     atomic_store(&conc->state, CORPS__IDLE);

@@ -41,6 +41,17 @@ void *corps_context_alloc(struct corps_context *context, size_t bytes) {
     return context->scratch != NULL ? corps_box_alloc(context->scratch, bytes) : NULL;
 }
 
+enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) {
+    if (context->scratch == NULL) {
+        context->scratch = corps_box_create();
+    }
+    if (context->scratch == NULL) {
+        object->ops->release(object);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to keep an object");
+    }
+    return corps_box_keep_object(context->scratch, object);
+}
+
 struct corps_box *corps_context_box(struct corps_context *context) {
     return context->box != NULL ? corps_box_ref(context->box) : NULL;
 }

@@ -62,9 +62,8 @@ static bool begin(struct corps_future *future) {
 
 static void finish(struct corps_future *future) {
     atomic_store(&future->ready, true);
-    struct corps__waiter *waiter = atomic_load(&future->waiter);
-    if (waiter != NULL) {
-        corps__notify(waiter); /* under the lock: the waiter cannot leave its stack frame, see set_waiter */
+    for (struct corps__interest *at = future->interests; at != NULL; at = at->next) {
+        corps__notify(at->waiter); /* under the lock: the waiter cannot leave its stack frame, see interest_drop */
     }
     void (*notify)(void *arg) = future->notify;
     void *arg = future->notify_arg;
@@ -93,9 +92,20 @@ void corps_future_fulfil(struct corps_future *future) {
     corps__future_complete(future, NULL);
 }
 
-static void set_waiter(struct corps_future *future, struct corps__waiter *waiter) {
+static void interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter) {
     pthread_mutex_lock(shard_of(future));
-    atomic_store(&future->waiter, waiter);
+    *interest = (struct corps__interest){.waiter = waiter, .next = future->interests};
+    future->interests = interest;
+    pthread_mutex_unlock(shard_of(future));
+}
+
+static void interest_drop(struct corps_future *future, const struct corps__interest *interest) {
+    pthread_mutex_lock(shard_of(future));
+    struct corps__interest **at = &future->interests;
+    while (*at != interest) {
+        at = &(*at)->next;
+    }
+    *at = interest->next;
     pthread_mutex_unlock(shard_of(future));
 }
 
@@ -116,6 +126,7 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_bloc
     }
     future->frame = frame;
     future->header = *header;
+    atomic_store(&future->encoded, true);
     finish(future);
 }
 
@@ -260,19 +271,39 @@ bool corps_future_ready(const struct corps_future *future) {
 
 /* The reply's bytes become the result in the thread that wants it, not in the one that leads. */
 static void decode(struct corps_future *future) {
-    if (future->frame == NULL) {
+    if (!atomic_load_explicit(&future->encoded, memory_order_acquire)) {
         return;
     }
-    struct corps_block *frame = future->frame;
-    future->frame = NULL;
-    enum corps_err err =
-        corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects, &future->box);
-    corps_block_unref(frame);
-    if (err != CORPS_OK) {
-        const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
-        future->outcome = err;
-        future->failure = corps__failure_create(&info);
+    pthread_mutex_lock(shard_of(future));
+    struct corps_block *frame = future->frame != NULL ? corps_block_ref(future->frame) : NULL;
+    pthread_mutex_unlock(shard_of(future));
+    if (frame == NULL) {
+        return; /* another thread has just done it */
     }
+    /* Not under the lock, which must not be held while an interpreter's is taken: threads that read the same result at
+     * once each decode it, and the first one counts. */
+    struct corps_box *box = NULL;
+    enum corps_err err =
+        corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects, &box);
+    const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};
+    struct corps__failure *failure = err != CORPS_OK ? corps__failure_create(&info) : NULL;
+    pthread_mutex_lock(shard_of(future));
+    bool first = atomic_load(&future->encoded);
+    if (first) {
+        future->box = box;
+        future->outcome = err;
+        future->failure = failure;
+        future->frame = NULL;
+        atomic_store_explicit(&future->encoded, false, memory_order_release);
+    }
+    pthread_mutex_unlock(shard_of(future));
+    if (first) {
+        corps_block_unref(frame); /* the Future's own reference */
+    } else {
+        corps_box_unref(box);
+        free(failure);
+    }
+    corps_block_unref(frame);
 }
 
 static enum corps_err outcome(struct corps_future *future, const struct corps_value **result) {
@@ -299,10 +330,11 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
                                    "a method waits for a call to its own Conc, which cannot run before it returns");
         }
         struct corps__waiter waiter = CORPS__WAITER_INIT;
-        set_waiter(future, &waiter);
+        struct corps__interest interest;
+        interest_take(future, &interest, &waiter);
         enum corps_err err =
             corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local);
-        set_waiter(future, NULL);
+        interest_drop(future, &interest);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
             corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
         } else if (err != CORPS_OK) {
@@ -388,9 +420,14 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
     if (waited == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "wait_next was given no Future to wait for");
     }
+    struct corps__interest few[16];
+    struct corps__interest *interests = count <= sizeof few / sizeof few[0] ? few : malloc(count * sizeof *interests);
+    if (interests == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to wait for %zu Futures", count);
+    }
     for (size_t i = 0; i < count; i++) {
         if (futures[i] != NULL) {
-            set_waiter(futures[i], &waiter);
+            interest_take(futures[i], &interests[i], &waiter);
         }
     }
     bool calls_own = soonest->deadline_ns < deadline;
@@ -398,8 +435,11 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline, waited == 1 ? local : NULL);
     for (size_t i = 0; i < count; i++) {
         if (futures[i] != NULL) {
-            set_waiter(futures[i], NULL);
+            interest_drop(futures[i], &interests[i]);
         }
+    }
+    if (interests != few) {
+        free(interests);
     }
     if (err == CORPS_ERR_TIMEOUT && calls_own) {
         corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");

@@ -13,15 +13,22 @@
 struct corps__failure;
 struct corps__route;
 
+/* One thread's interest in one Future, on its stack. */
+struct corps__interest {
+    struct corps__waiter *waiter;
+    struct corps__interest *next;
+};
+
 struct corps_future {
     _Atomic unsigned refs;
     _Atomic bool ready;
-    struct corps__waiter *_Atomic waiter;
+    struct corps__interest *interests; /* who waits; guarded by the Future's lock */
     struct corps__conc *local; /* the Conc of this Env that answers, else NULL */
     int64_t deadline_ns;       /* of the call */
     enum corps_err outcome;    /* once ready; OK may still become a decoding error */
     struct corps_box *box;     /* the result */
-    struct corps_block *frame; /* a reply not decoded yet; one reference */
+    _Atomic bool encoded;      /* there is a frame, and nobody has decoded it yet */
+    struct corps_block *frame; /* the reply as it came, until it is decoded; one reference */
     struct corps__header header;
     enum corps_keep keep_objects;
     struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */

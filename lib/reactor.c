@@ -326,6 +326,14 @@ void corps__poke(void) {
 
 /* ---- waiting ---- */
 
+static void *(*before_wait)(void);
+static void (*after_wait)(void *given_up);
+
+void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up)) {
+    before_wait = before;
+    after_wait = after;
+}
+
 /* With the lead: steps until done, the deadline, or until `local` can be run. */
 static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
                        struct corps__conc *local) {
@@ -389,6 +397,7 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
     }
     enum corps_err err = CORPS_OK;
     bool blocked = false;
+    void *given_up = NULL;
     while (!done(arg)) {
         if (local != NULL && corps__conc_claim(local)) {
             corps__conc_run(local, done, arg);
@@ -404,11 +413,15 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
                 break;
             }
             blocked = true;
+            given_up = before_wait != NULL ? before_wait() : NULL;
         }
         wait_once(waiter, done, arg, deadline_ns, local);
     }
     if (blocked) {
         corps__sched_unblock();
+    }
+    if (given_up != NULL) {
+        after_wait(given_up);
     }
     return err;
 }

@@ -10,7 +10,11 @@
 
 #define TRANSPORT(name) extern const struct corps_transport corps_transport_##name;
 #define SERIALIZER(name) extern const struct corps_serializer corps_serializer_##name;
+#ifdef CORPS_PYTHON_BUILT_IN /* an extension module of Python holds them itself */
+#define MODULE_SERIALIZER(name, module) SERIALIZER(name)
+#else
 #define MODULE_SERIALIZER(name, module)
+#endif
 #include "registry_rows.h"
 #undef TRANSPORT
 #undef SERIALIZER
@@ -33,7 +37,11 @@ struct row {
 
 static struct row serializers[] = {
 #define SERIALIZER(n) {.name = #n, .table = &corps_serializer_##n},
+#ifdef CORPS_PYTHON_BUILT_IN
+#define MODULE_SERIALIZER(n, m) SERIALIZER(n)
+#else
 #define MODULE_SERIALIZER(n, m) {.name = #n, .module = #m},
+#endif
 #include "registry_rows.h"
 #undef SERIALIZER
 #undef MODULE_SERIALIZER

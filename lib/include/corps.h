@@ -70,6 +70,10 @@ struct corps_class {
     const struct corps_method *methods; /* ends with a NULL name */
     void (*cleanup)(struct corps_context *context, void *self); /* may be NULL; runs once, at exit, if init succeeded */
     corps_method_fn any; /* may be NULL: runs what `methods` does not name; corps_context_method tells what it was */
+    /* May be NULL: around everything that the core does for some requests of one Conc, from decoding to freeing, on the
+     * thread that does it. For an interpreter's lock; a wait in between gives that up by corps_wait_hooks_set. */
+    void (*enter)(void);
+    void (*leave)(void);
 };
 
 /* A class of this name serves every class name that no other class of the program has (corps_context_class tells which
@@ -98,6 +102,11 @@ typedef enum corps_err (*corps_launch_fn)(void *arg, const char *tag, unsigned e
 
 /* How this process starts Envs from now on, instead of starting its program again. NULL: as before. */
 CORPS_API void corps_launcher_set(corps_launch_fn launch, void *arg);
+
+/* Around every wait of a thread of this process inside Corps (not around short locks): `before` gives up what others
+ * may need, such as an interpreter's lock, and returns what `after` needs to take it back; both leave the thread's Corps
+ * error as it is. Call it before anything else. */
+CORPS_API void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up));
 
 /* Called in an Env's process before it opens anything, with what corps_options.boot_data held (lent). An error ends the
  * Env and is the error of corps_create. */
@@ -266,7 +275,7 @@ struct corps_error_info {
 };
 
 /* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is lent
- * until the Future is destroyed. May be called again and again, by one thread at a time.
+ * until the Future is destroyed. May be called again and again, by any threads.
  * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT; the detail tells. */
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
@@ -306,6 +315,8 @@ CORPS_API unsigned corps_context_env(struct corps_context *context);
 CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
 CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
 CORPS_API bool corps_context_is_local(struct corps_context *context); /* was the request made in this Env? */
+/* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
+CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
 CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes);
 /* The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
