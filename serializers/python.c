@@ -72,8 +72,9 @@ static enum corps_err start(struct corps__pickler *pickler) {
 
 /* ---- tables ---- */
 
-#define PICKLER(title, in, from)                                                                                       \
-    static struct corps__pickler title = {.name = #title, .module = in, .loads_module = from};                         \
+#define PICKLER(title, in, from, chooses)                                                                              \
+    static struct corps__pickler title = {                                                                             \
+        .name = chooses ? "auto" : #title, .module = in, .loads_module = from, .automatic = chooses};                  \
     static enum corps_err title##_start(void) {                                                                        \
         return start(&title);                                                                                          \
     }                                                                                                                  \
@@ -89,9 +90,10 @@ static enum corps_err start(struct corps__pickler *pickler) {
     }                                                                                                                  \
     static_assert(sizeof #title <= 32, "a serializer's name is short")
 
-PICKLER(pickle, "pickle", "pickle");
-PICKLER(dill, "dill", "dill");
-PICKLER(cloudpickle, "cloudpickle", "pickle");
+PICKLER(pickle, "pickle", "pickle", false);
+PICKLER(dill, "dill", "dill", false);
+PICKLER(cloudpickle, "cloudpickle", "pickle", false);
+PICKLER(automatic, "pickle", "pickle", true);
 
 enum { CAPABILITIES = CORPS_SERIALIZER_OBJECTS | CORPS_SERIALIZER_OUT_OF_BAND };
 
@@ -126,4 +128,15 @@ const struct corps_serializer corps_serializer_cloudpickle = {
     .version = cloudpickle_version,
     .encode = cloudpickle_encode,
     .decode = cloudpickle_decode,
+};
+
+const struct corps_serializer corps_serializer_auto = {
+    .name = "auto",
+    .summary = "pickle, and cloudpickle for what pickle refuses",
+    .wire_id = 5,
+    .capabilities = CAPABILITIES,
+    .start = automatic_start,
+    .version = automatic_version,
+    .encode = automatic_encode,
+    .decode = automatic_decode,
 };

@@ -23,6 +23,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "python_compat.h"
+
 #include <corps.h>
 #include <corps/serializer.h>
 
@@ -31,6 +33,7 @@ struct corps__pickler {
     const char *name;
     const char *module;       /* with `dumps` */
     const char *loads_module; /* with `loads` */
+    bool automatic;           /* what `dumps` refuses goes to corps__python.by_value */
     PyObject *dumps;
     PyObject *loads;
     char version[96];
@@ -39,7 +42,10 @@ struct corps__pickler {
 /* Made once by corps__python_begin, read-only afterwards. */
 struct corps__python {
     PyTypeObject *buffer_type;
-    PyObject *name_type;    /* _corps.Name: a Name inside Python objects */
+    PyObject *name_type;    /* makes a Name inside Python objects of its address (bytes) */
+    PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
+    PyObject *by_value;     /* dumps of `auto` for what pickle refuses; NULL: not known yet; None: there is none */
+    bool main_by_value;     /* `auto`: nobody can import our __main__, so what is defined there travels by value */
     PyObject *find_refused; /* Python functions, see python_source.c */
     PyObject *equal;
     PyObject *run;
@@ -88,6 +94,9 @@ enum corps_err corps__python_values(PyObject *object, enum corps_decode_to to, s
 /* GIL. A plain tree as a value in `box`; REFUSED with the path when a part is not plain. Borrows `object`. */
 enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, struct corps_value *value) CORPS_CHECKED;
 
+/* GIL. A value as a Python object: a new reference; NULL with *err set and its detail, and no exception pending. */
+PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err);
+
 /* ---- Buffers ---- */
 
 /* GIL. Makes the type of buffers. */
@@ -123,5 +132,6 @@ CORPS_API enum corps_err corps_python_run(const char *source, const char *factor
 CORPS_API extern const struct corps_serializer corps_serializer_pickle;
 CORPS_API extern const struct corps_serializer corps_serializer_dill;
 CORPS_API extern const struct corps_serializer corps_serializer_cloudpickle;
+CORPS_API extern const struct corps_serializer corps_serializer_auto;
 
 #endif

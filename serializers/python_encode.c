@@ -102,6 +102,11 @@ static PyObject *from_object(struct corps_object *object, enum corps_err *err) {
     return Py_XNewRef(python);
 }
 
+PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err) {
+    *err = CORPS_OK;
+    return to_python(value, 0, false, err);
+}
+
 static PyObject *to_python(const struct corps_value *value, unsigned depth, bool key, enum corps_err *err) {
     value = corps_value_open(value);
     switch (value->kind) {
@@ -150,18 +155,63 @@ static PyObject *collect(PyObject *kept, PyObject *buffer) {
 }
 
 /* GIL. The pickle; buffers go to `kept`. */
-static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept) {
+static PyObject *dump_with(const struct corps__pickler *pickler, PyObject *dumps, PyObject *object, PyObject *kept) {
     static PyMethodDef method = {"collect", collect, METH_O, NULL};
     PyObject *callback = PyCFunction_New(&method, kept);
     PyObject *args[] = {object, corps__python.protocol, callback};
     PyObject *pickle =
-        callback != NULL ? PyObject_Vectorcall(pickler->dumps, args, 1, corps__python.dumps_keywords) : NULL;
+        callback != NULL ? PyObject_Vectorcall(dumps, args, 1, corps__python.dumps_keywords) : NULL;
     Py_XDECREF(callback);
     if (pickle != NULL && !PyBytes_CheckExact(pickle)) {
         PyErr_Format(PyExc_TypeError, "%s gave %s instead of bytes", pickler->name, Py_TYPE(pickle)->tp_name);
         Py_CLEAR(pickle);
     }
     return pickle;
+}
+
+/* GIL. What pickles by value; NULL when there is nothing. Borrowed. */
+static PyObject *by_value(void) {
+    if (corps__python.by_value == NULL) {
+        PyObject *module = PyImport_ImportModule("cloudpickle");
+        PyObject *dumps = module != NULL ? PyObject_GetAttrString(module, "dumps") : NULL;
+        Py_XDECREF(module);
+        PyErr_Clear(); /* without cloudpickle, what pickle refuses stays refused */
+        corps__python.by_value = dumps != NULL ? dumps : Py_NewRef(Py_None);
+    }
+    return corps__python.by_value != Py_None ? corps__python.by_value : NULL;
+}
+
+/* GIL. Does the pickle refer to our __main__, which the other side does not have? */
+static bool needs_main(PyObject *pickle) {
+    static const char main_name[] = "__main__";
+    return corps__python.main_by_value && memmem(PyBytes_AS_STRING(pickle), (size_t)PyBytes_GET_SIZE(pickle), main_name,
+                                                 sizeof main_name - 1) != NULL;
+}
+
+static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept) {
+    PyObject *pickle = dump_with(pickler, pickler->dumps, object, kept);
+    bool again = pickle != NULL ? needs_main(pickle)
+                                : !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
+    if (!pickler->automatic || !again) {
+        return pickle;
+    }
+    PyObject *type = NULL;
+    PyObject *exception = NULL;
+    PyObject *traceback = NULL;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyObject *second = by_value() != NULL && PyList_SetSlice(kept, 0, PyList_GET_SIZE(kept), NULL) == 0
+                           ? dump_with(pickler, by_value(), object, kept)
+                           : NULL;
+    if (second == NULL) { /* pickle's own reason tells more */
+        PyErr_Clear();
+        PyErr_Restore(type, exception, traceback);
+        return pickle;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(exception);
+    Py_XDECREF(traceback);
+    Py_XDECREF(pickle);
+    return second;
 }
 
 /* The reason alone reads best: "cannot pickle '_thread.lock' object". */

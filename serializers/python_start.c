@@ -64,7 +64,7 @@ enum corps_err corps__python_error(enum corps_err otherwise, const char *what) {
 /* ---- the interpreter's lock ---- */
 
 bool corps__python_alive(void) {
-    return Py_IsInitialized() && !_Py_IsFinalizing();
+    return Py_IsInitialized() && !Py_IsFinalizing();
 }
 
 static pthread_key_t thread_key;
@@ -202,6 +202,7 @@ static bool fill(struct corps__python *python) {
         return false;
     }
     python->name_type = Py_XNewRef(PyDict_GetItemString(names, "Name"));
+    python->name_base = (PyTypeObject *)python->name_type;
     python->find_refused = Py_XNewRef(PyDict_GetItemString(names, "find_refused"));
     python->equal = Py_XNewRef(PyDict_GetItemString(names, "equal"));
     python->run = Py_XNewRef(PyDict_GetItemString(names, "run"));

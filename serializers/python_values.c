@@ -142,7 +142,7 @@ static bool from_scalar(struct reader *reader, PyObject *object, struct corps_va
         *err = from_view(reader, object, out);
     } else if (PyByteArray_CheckExact(object)) {
         *err = from_bytearray(reader, object, out);
-    } else if ((PyObject *)Py_TYPE(object) == corps__python.name_type) {
+    } else if (PyObject_TypeCheck(object, corps__python.name_base)) {
         *err = from_name(reader, object, out);
     } else {
         return false;
