@@ -412,6 +412,14 @@ bool corps_has_ended(const struct corps *corps) {
     return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
 }
 
+unsigned corps_own_env(void) {
+    return corps__rt.env;
+}
+
+uint64_t corps_id(const struct corps *corps) {
+    return corps->id;
+}
+
 struct corps *corps_own(void) {
     return corps__rt.own;
 }

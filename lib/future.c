@@ -84,6 +84,10 @@ void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg
     }
 }
 
+struct corps_future *corps_future_ref(struct corps_future *future) {
+    return corps__future_ref(future);
+}
+
 struct corps_future *corps_future_create(void) {
     return corps__future_create(CORPS_FOREVER, CORPS_KEEP_NONE);
 }

@@ -7,15 +7,15 @@ static const char name_source[] =
     "\n"
     "class Name:\n"
     "    \"\"\"The address of a Worker.\"\"\"\n"
-    "    __slots__ = ('address',)\n"
+    "    __slots__ = ('__corps_address__',)\n"
     "    def __init__(self, address):\n"
-    "        self.address = address\n"
+    "        self.__corps_address__ = address\n"
     "    def __reduce__(self):\n"
-    "        return Name, (self.address,)\n"
+    "        return Name, (self.__corps_address__,)\n"
     "    def __eq__(self, other):\n"
-    "        return self.address == other.address if type(other) is Name else NotImplemented\n"
+    "        return self.__corps_address__ == other.__corps_address__ if type(other) is Name else NotImplemented\n"
     "    def __hash__(self):\n"
-    "        return hash(self.address)\n"
+    "        return hash(self.__corps_address__)\n"
     "Name.__module__ = '_corps'\n";
 
 static const char refused_source[] =

@@ -93,7 +93,7 @@ static enum corps_err from_bytearray(struct reader *reader, PyObject *object, st
 
 static enum corps_err from_name(struct reader *reader, PyObject *object, struct corps_value *out) {
     struct corps_name *name;
-    PyObject *address = PyObject_GetAttrString(object, "address");
+    PyObject *address = PyObject_GetAttrString(object, "__corps_address__");
     if (address == NULL || !PyBytes_CheckExact(address)) {
         PyErr_Clear();
         Py_XDECREF(address);

@@ -184,6 +184,9 @@ CORPS_API const struct corps_error_info *corps_create_failure(void);
 
 /* The Corps that this process is an Env of, NULL in a program. Lent for ever. */
 CORPS_API struct corps *corps_own(void);
+CORPS_API unsigned corps_own_env(void); /* the number of this Env in it */
+
+CORPS_API uint64_t corps_id(const struct corps *corps); /* unique on the host, and as good as unique beyond */
 
 /* The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
 CORPS_API struct corps_name *corps_front(const struct corps *corps);
@@ -303,6 +306,8 @@ CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)
 /* A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out of
  * memory. */
 CORPS_API struct corps_future *corps_future_create(void);
+/* One more reference; corps_future_destroy drops one. */
+CORPS_API struct corps_future *corps_future_ref(struct corps_future *future);
 CORPS_API void corps_future_fulfil(struct corps_future *future);
 
 /* Ends interest in the answer and frees the Future. A reply that comes later is dropped. Accepts NULL. */

@@ -1,0 +1,70 @@
+/* corps._core: libcorps for Python. What its parts share.
+ *
+ *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
+ *   worker.c   Concs of Python classes        launch.c   Envs from a template process
+ *
+ * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up (corps_wait_hooks_set),
+ * everything else that the core does is short. A request of a Python Conc runs with it from decoding to the reply.
+ *
+ * What is simpler said in Python is a *hook*: a function that the package hands over once, by `hooks_set`.
+ */
+#ifndef CORPS_PYTHON_CORE_H
+#define CORPS_PYTHON_CORE_H
+
+#include "python.h"
+
+/* X(name): the hooks; what they take and give stands in corps/_hooks.py. */
+#define HOOKS(X) X(make) X(cleanup) X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore)
+
+struct hooks {
+#define HOOK_FIELD(name) PyObject *name;
+    HOOKS(HOOK_FIELD)
+#undef HOOK_FIELD
+    PyObject *future_type; /* what calls give: a subclass of Future */
+    bool copy_local;       /* arguments and results are copied inside an Env too */
+};
+extern struct hooks corps__hooks;
+
+/* name.c */
+struct name {
+    PyObject_HEAD
+    struct corps_name *name;
+    bool external; /* shown with its host */
+};
+extern PyTypeObject corps__name_type;
+extern PyTypeObject corps__method_type;
+PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
+
+/* future.c */
+extern PyTypeObject corps__future_type;
+/* Takes `future`; NULL: one that is ready with None. New reference. */
+PyObject *corps__py_future(struct corps_future *future);
+PyObject *corps__py_wait_next(PyObject *module, PyObject *args); /* wait_next([Future or None …], seconds) → index, None at the timeout */
+PyObject *corps__py_callbacks(PyObject *module, PyObject *none); /* serves callbacks of Futures, for ever */
+
+/* A timeout in seconds (None: for ever) in ns; -1 with an exception when it is no number. */
+int64_t corps__py_timeout(PyObject *seconds);
+
+/* After a wait of at most PY_WAIT_SLICE_NS on the main thread: -1 when a signal's handler has raised. */
+#define PY_WAIT_SLICE_NS 100000000
+int64_t corps__py_slice(int64_t left_ns); /* how long to wait before signals are looked at */
+
+/* worker.c */
+extern const struct corps_class corps__python_class;
+extern PyTypeObject corps__worker_type;
+extern PyTypeObject corps__request_type;
+PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it copies: new reference */
+
+/* launch.c */
+PyObject *corps__py_template_set(PyObject *module, PyObject *fd);
+
+/* Raises the exception of an error of Corps: by the hook, or RuntimeError. Returns NULL. */
+PyObject *corps__py_raise(enum corps_err code);
+
+/* Raises what a failure in `info` says. Returns NULL. */
+PyObject *corps__py_remote(const struct corps_error_info *info);
+
+/* New reference; NULL with an exception. */
+PyObject *corps__py_of_value(const struct corps_value *value);
+
+#endif

@@ -1,0 +1,89 @@
+"""Corps: services made of Workers on many cores.
+
+A **Corps** is a group of **Envs** (processes). A **Conc** is an object in one of them that handles one request at a time.
+A **Name** is its address: calling a method through it gives a **Future** at once, whose `Ret` is the result.
+
+    from corps import Conc, Corps, create_Concs, create_Corps, wait_all
+
+    class Adder(Conc):
+        def add(self, a, b):
+            return a + b
+
+    class Service(Corps):
+        def __init__(self):
+            super().__init__()
+            self.adders = create_Concs(Adder, Num=8)
+
+        def total(self, n):
+            answers = [adder.add(i, n) for i, adder in enumerate(self.adders)]
+            wait_all(answers)
+            return sum(answer.Ret for answer in answers)
+
+    if __name__ == '__main__':
+        with create_Corps(Service) as service:
+            print(service.total(10).Ret)
+
+Inside one Env arguments and results are passed as they are (the FastPath), not copied: do not change what you have sent,
+or say FastPath='copy' in the configuration. Between Envs they are pickled, and by cloudpickle where pickle refuses.
+"""
+
+import sys as _sys
+
+from . import _core, _main
+from ._boot import load_classes
+from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
+from ._env import MajorStatus, MinorStatus
+from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
+                      AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Deadlock, NotSerializable, WorkerLost)
+from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
+from ._name import ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, port_of as _port_of
+from ._worker import Conc, Corps
+
+__version__ = _core.version
+
+__all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
+           'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
+           'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
+           'NotSerializable', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
+           'load_classes', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'wait_all', 'wait_next']
+
+
+def my_EnvId():
+    """The number of this Env; -1 in a program."""
+    own = _core.own()
+    return own[1] if own is not None else -1
+
+
+def my_EnvStatus():
+    """What this Env is doing; Nonexistent in a program."""
+    from . import _env
+    return _env.status
+
+
+def my_Host():
+    """The host's full name."""
+    import socket
+    return socket.getfqdn()
+
+
+def my_Ip():
+    """The host's address, an ipaddress object."""
+    return _LOCAL_IP
+
+
+def my_Port():
+    """The number that stands for this Corps in printed addresses; None in a program."""
+    own = _core.own()
+    return _port_of(own[0]) if own is not None else None
+
+
+def _start():
+    from . import _hooks, _pickling
+    _core.hooks_set(_hooks)
+    if _core.own() is None:
+        _main.start()
+        _pickling.start()
+
+
+_start()
+del _sys

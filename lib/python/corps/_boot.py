@@ -1,0 +1,110 @@
+"""The creator's side of processes: the template process, and what a new Env is told."""
+
+import os
+import select
+import socket
+import sys
+import threading
+
+from . import _core, _main, _pickling
+
+_lock = threading.Lock()
+_requests = None  # our end of the template's socket
+_template_pid = None
+_libraries = []
+
+_FLAGS = (('dont_write_bytecode', 'B'), ('ignore_environment', 'E'), ('no_user_site', 's'), ('no_site', 'S'),
+          ('optimize', 'O'), ('bytes_warning', 'b'))
+
+
+def _interpreter_flags():
+    """The flags of this interpreter that its Envs shall have too."""
+    if getattr(sys.flags, 'isolated', 0):
+        return ['-I']
+    flags = ['-' + letter * getattr(sys.flags, name) for name, letter in _FLAGS if getattr(sys.flags, name)]
+    flags += [f'-W{warning}' for warning in sys.warnoptions]
+    for key, value in getattr(sys, '_xoptions', {}).items():
+        flags += ['-X', key if value is True else f'{key}={value}']
+    return flags
+
+
+def _is_alive():
+    if _requests is None:
+        return False
+    ready, _, _ = select.select([_requests], [], [], 0)
+    return not ready  # the template never writes: what can be read is its end
+
+
+def ensure_template():
+    """Starts the template process, unless one runs."""
+    global _requests, _template_pid
+    with _lock:
+        if _requests is None and _inherited is not None:
+            _requests = socket.socket(fileno=_inherited)
+        if _is_alive():
+            return
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fd = its.fileno()
+        os.set_inheritable(fd, True)
+        folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); from corps import _template; _template.main({fd})')
+        executable = sys.executable
+        arguments = [executable, *_interpreter_flags(), '-c', program]
+        _template_pid = os.posix_spawn(executable, arguments, os.environ, setsigmask=[],
+                                       file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
+        its.close()
+        if _requests is not None:
+            _requests.close()
+        _requests = ours
+        _core.template_set(ours.fileno())
+
+
+_inherited = None
+
+
+def inherit(template_fd):
+    """In an Env: the template process that made us serves us too."""
+    global _inherited
+    _inherited = template_fd
+
+
+def stop_template():
+    """At the end of the program, when its Corps have ended."""
+    global _requests, _template_pid
+    with _lock:
+        if _requests is None or _inherited is not None:
+            return
+        _core.template_set(-1)
+        _requests.close()
+        _requests = None
+        if _template_pid is not None:
+            try:
+                os.waitpid(_template_pid, os.WNOHANG)
+            except ChildProcessError:
+                pass  # somebody else has waited for it
+            _template_pid = None
+
+
+def boot_data(config, front_text, manager, compat):
+    """What every Env of a new Corps is told, see _env.boot."""
+    return _pickling.dumps({
+        'environ': dict(os.environ), 'directory': os.getcwd(), 'path': list(sys.path), 'argv': list(sys.argv),
+        'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config, 'libraries': list(_libraries),
+        'main': _main.description() if _core.own() is None else _described(), 'manager': _pickling.dumps(manager)})
+
+
+def _described():
+    """In an Env: the main program that it has imported itself."""
+    main = sys.modules.get(_main.ALIAS)
+    if main is None or getattr(main, '__file__', None) is None:
+        return None
+    spec = getattr(main, '__spec__', None)
+    return ('name', spec.name) if spec is not None else ('path', main.__file__)
+
+
+def load_classes(path):
+    """Makes Worker classes written in C, in the shared object `path` (its symbol corps_classes), known to the Corps that
+    this process creates from now on."""
+    path = os.path.abspath(path)
+    _core.load_classes(path)
+    _libraries.append(path)

@@ -1,0 +1,88 @@
+"""Configuration of a Corps: defaults, then files, then dicts, then what the creation call says."""
+
+import datetime
+import logging
+import os
+import sys
+
+DEFAULTS = {
+    'NumEnvs': 8,
+    'ThreadPool_MinThreads': 10,
+    'ThreadPool_ThreadsInc': 10,
+    'ThreadPool_MaxQueueLength': 10,
+    'Networking_Max_Connection_Attempts': 100,
+    'Networking_Client_Timeout': 60,
+    'Networking_Server_Timeout': 600,
+    'Networking_Max_Queued_Conn_Requests': 100,
+    'Max_Msg_Request_Attempts': 50,
+    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),
+    'ResultsCache_Min_Clean_Interval': datetime.timedelta(seconds=2),
+    'Logging_Level': logging.WARNING,
+    'Logging_Format': '%(levelno)s %(process)d %(asctime)s.%(msecs)03d %(message)s',
+    'Logging_Datefmt': '%y-%m-%d %H:%M:%S',
+    'Tag': 'No Name',
+    'Ext': False,
+    'LocType': 0,
+    'LocVal': 0,
+    'Managed': False,
+    'MgrCorpsIpPort': (0, 0),
+    'Transport': None,  # between Envs: shm, unix, tcp, pipe, mqueue; None: CORPS_TRANSPORT, else shm
+    'Serializer': None,  # auto, pickle, cloudpickle, dill, msgpack; None: CORPS_SERIALIZER, else auto
+    'Wake': None,  # block, adaptive, spin; None: CORPS_WAKE, else adaptive
+    'FastPath': None,  # inside an Env: 'reference' passes the objects themselves, 'copy' copies; None: reference
+    'Mailbox_Max_Requests': None,  # unanswered requests per sending Env and Worker; None: 1024
+    'Mailbox_Max_Bytes': None,  # bytes of them; None: 64 MiB
+    'Threads': None,  # that run Workers, per Env; None: 2. More are added when methods block
+    'Max_Threads': None,  # None: 1024
+    'Boot_Timeout': None,  # seconds; None: 60
+}
+
+ORIGINAL = tuple(DEFAULTS)[:20]
+
+values = dict(DEFAULTS)
+"""What is in force in this process."""
+
+default_fast_path = 'reference'
+"""corps.compat changes this to 'copy'."""
+
+
+def _read_file(path, config):
+    with open(path, 'rb') as file:
+        code = compile(file.read(), os.path.abspath(path), 'exec')
+    namespace = {'__name__': '__config__', '__file__': os.path.abspath(path), '__builtins__': __builtins__}
+    namespace.update({name: config[name] for name in config})
+    exec(code, namespace)
+    config.update((name, namespace[name]) for name in DEFAULTS if name in namespace)
+
+
+def read(files, dicts):
+    """A config from files and dicts, in order. What a file raises is the caller's."""
+    config = dict(DEFAULTS)
+    for path in files:
+        _read_file(path, config)
+    for entries in dicts:
+        for name, value in entries.items():
+            if name in DEFAULTS:
+                config[name] = value
+            else:
+                print(f'\tWarning: {name} is Not a Config variable, skipping')
+                sys.stdout.flush()
+    return config
+
+
+def apply(config):
+    """Puts a config in force in this process."""
+    values.update(config)
+    globals_module = sys.modules.get('ConfigGlobals')
+    if globals_module is not None:
+        globals_module.__dict__.update(values)
+    logging.basicConfig(level=values['Logging_Level'], format=values['Logging_Format'],
+                        datefmt=values['Logging_Datefmt'])
+
+
+def fast_path(config):
+    """'reference' or 'copy'."""
+    chosen = config['FastPath'] or default_fast_path
+    if chosen not in ('reference', 'copy'):
+        raise ValueError(f"there is no FastPath {chosen!r}; choose 'reference' or 'copy'")
+    return chosen

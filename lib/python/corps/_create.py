@@ -1,0 +1,242 @@
+"""Creating Corps, Concs and Funcs."""
+
+import atexit
+import enum
+import os
+import sys
+import threading
+
+from . import _boot, _config, _core, _env, _hooks, _pickling
+from ._name import class_text, name_class
+from ._worker import HIDDEN, Conc, Corps
+
+
+class LocType(enum.IntEnum):
+    """Where Workers are created."""
+    EnvId = 0  #: in the Env that LocVal names
+    PerEnv = 1  #: Num in every Env
+    Auto = 2  #: each in the next Env, round robin
+    Host = 3
+    Cluster = 4
+    Region = 5
+
+
+compat = False
+"""Envs of Corps that this process creates offer the modules of Corps Python 0.1."""
+
+_created = []  # the capsules of Corps that this process has created and not given back
+_lock = threading.Lock()
+
+
+def _text(options, key, variable, otherwise):
+    return options[key] or os.environ.get(variable) or otherwise
+
+
+def _options(config, detached):
+    """What the core is told, from a config."""
+    count = config['NumEnvs']
+    if not isinstance(count, int):
+        raise TypeError(f'NumEnvs must be a number, not {count!r}')
+    options = {
+        'tag': str(config['Tag']).encode('utf-8', 'replace')[:60].decode('utf-8', 'ignore') or 'corps',
+        'env_count': max(1, count), 'detached': int(detached),
+        'transport': _text(config, 'Transport', 'CORPS_TRANSPORT', 'shm'),
+        'serializer': _text(config, 'Serializer', 'CORPS_SERIALIZER', 'auto'),
+        'wake': _text(config, 'Wake', 'CORPS_WAKE', 'adaptive'),
+        'thread_count': config['Threads'] or 2, 'thread_count_max': config['Max_Threads'] or 1024,
+        'boot_timeout_ns': int((config['Boot_Timeout'] or 60) * 1e9)}
+    if options['transport'] == 'queue':
+        options['env_count'] = 1
+    for key, name in (('mailbox_count', 'Mailbox_Max_Requests'), ('mailbox_bytes', 'Mailbox_Max_Bytes')):
+        if config[name]:
+            options[key] = config[name]
+    return options
+
+
+def _split(kwargs):
+    """Keyword arguments for the __init__, and those that belong to the system."""
+    hidden = {name: kwargs.pop(name) for name in HIDDEN if name in kwargs}
+    return kwargs, hidden
+
+
+def _give_back():
+    """Gives back what Corps that have ended still hold here."""
+    with _lock:
+        ended = [corps for corps in _created if _core.has_ended(corps)]
+        for corps in ended:
+            _created.remove(corps)
+    for corps in ended:
+        _core.exit_corps(corps, 5.0)
+
+
+def wait_end(name):
+    """Waits until the Corps with this Name, if this process created it, has ended."""
+    with _lock:
+        mine = [corps for corps in _created if _core.front_address(corps) == name.__corps_address__]
+        for corps in mine:
+            _created.remove(corps)
+    for corps in mine:
+        _core.exit_corps(corps, None)
+
+
+def _at_exit():
+    """The end of the program: its Corps end in order, and it waits for them."""
+    with _lock:
+        left, _created[:] = _created[:], []
+    for corps in left:
+        if not _core.has_ended(corps):
+            try:
+                front = _core.Name(_core.front_address(corps))
+                _core.call(front, 'exit', (), None, False).ret_ready()  # behind what was asked before
+            except Exception:
+                pass  # it is ending already: that is waited for below
+    for corps in left:
+        try:
+            problem = _core.exit_corps(corps, None)
+        except KeyboardInterrupt:
+            problem = _core.exit_corps(corps, 1.0)
+        if problem:
+            print(f'corps: {problem}', file=sys.stderr)
+    _boot.stop_template()
+
+
+_registered = False
+
+
+def _check_class(cls, base):
+    if not issubclass(cls, base):
+        raise AssertionError(f'{cls.__name__} is not a subclass of {base.__name__}')
+
+
+def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, ConfigFiles=(), ConfigDicts=(),
+                 LocType=LocType.Auto, LocVal=None, Transport=None, Serializer=None, Wake=None, **kwargs):
+    """Creates a Corps: its Envs, and CorpsClass(*args, **kwargs) in Env 0. Returns its Name when that __init__ has run.
+
+    From a program: an ExtCorps. Inside a Corps: an ExtCorps (Ext=True) or a ContCorps; with Managed=True it ends with
+    the Corps that created it, otherwise only by its own exit. Transport, Serializer and Wake override the config.
+    Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
+    raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted).
+    """
+    global _registered
+    _check_class(CorpsClass, Corps)
+    if not isinstance(ConfigFiles, (list, tuple)) or not isinstance(ConfigDicts, (list, tuple)):
+        raise AttributeError('ConfigFiles and ConfigDicts are lists')
+    inside = _core.own() is not None
+    try:
+        config = _config.read(ConfigFiles, ConfigDicts)
+        config.update(Tag=Tag, Ext=bool(Ext) if inside else True, Managed=bool(Managed) and inside, LocType=LocType,
+                      LocVal=LocVal)
+        config.update((key, value) for key, value in
+                      (('Transport', Transport), ('Serializer', Serializer), ('Wake', Wake)) if value is not None)
+        config['FastPath'] = _config.fast_path(config)
+        options = _options(config, inside and not Managed)
+    except Exception as exception:
+        raise _hooks.remote('REMOTE', *_hooks.failure(exception), '') from exception
+    kwargs, attributes = _split(kwargs)
+    attributes['ConfigFiles'], attributes['ConfigDicts'] = list(ConfigFiles), list(ConfigDicts)
+    manager = None
+    if inside and Managed:
+        manager = _own_ext_name()
+    _boot.ensure_template()
+    _give_back()
+    payload = CorpsClass, args, kwargs, attributes
+    if options['serializer'] == 'msgpack':
+        payload = _pickling.dumps(payload)
+    corps = _core.create_corps(class_text(CorpsClass), payload, _boot.boot_data(config, class_text(CorpsClass), manager, compat),
+                               options)
+    with _lock:
+        _created.append(corps)
+        if not _registered and not inside:
+            _registered = True
+            atexit.register(_at_exit)
+    return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed)
+
+
+def _own_ext_name():
+    """The ExtName of the Corps of this Env."""
+    from . import _name
+    corps, _, _ = _core.own()
+    address = corps.to_bytes(8, 'little') + (0).to_bytes(4, 'little') + (1).to_bytes(4, 'little')
+    return _name.restore(address + _env.front_text.encode(), True)
+
+
+def _location(kind, value):
+    """(type, Env) as the core takes them; checks."""
+    if not isinstance(kind, LocType):
+        raise AttributeError(f'LocType must be a member of LocType, not {kind!r}')
+    if kind in (LocType.Host, LocType.Cluster, LocType.Region):
+        raise NotImplementedError(f'{kind.name} needs several hosts, which are not supported yet')
+    own = _core.own()
+    if own is None:
+        raise RuntimeError('Concs are created inside a Corps: call create_Concs in a method or an __init__')
+    if kind == LocType.EnvId:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f'LocVal must be the number of an Env, not {value!r}')
+        if not 0 <= value < own[2]:
+            raise IndexError(f'there is no Env {value}; this Corps has {own[2]}, numbered from 0')
+        return 0, value
+    if isinstance(value, int) and not isinstance(value, bool) and value > own[2]:
+        raise IndexError(f'there is no Env {value}; this Corps has {own[2]}')
+    if value is not None:
+        raise ValueError(f'LocVal must be None with {kind.name}')
+    return (1 if kind == LocType.PerEnv else 2), 0
+
+
+def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1, **kwargs):
+    """Creates Num Concs of ConcClass(*args, **kwargs), inside a Corps, and returns their Names when every __init__ has
+    run; None when Num < 1.
+
+    EnvId: all in Env LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every Env, Env 0, 1, 2 …
+    and again. If an __init__ raises, those that were made are ended, and AsyncExecutionError is raised here.
+    """
+    _check_class(ConcClass, Conc)
+    if issubclass(ConcClass, Corps):
+        raise AttributeError(f'{ConcClass.__name__} is a Corps: use create_Corps')
+    if Num < 1:
+        return None
+    kind, env = _location(LocType, LocVal)
+    kwargs, attributes = _split(kwargs)
+    kwargs.pop('NoReply', None)
+    attributes['Mgr'] = Mgr
+    payload = ConcClass, args, kwargs, attributes
+    if (_config.values['Serializer'] or os.environ.get('CORPS_SERIALIZER')) == 'msgpack':
+        payload = _pickling.dumps(payload)
+    addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num)
+    made = name_class(ConcClass)
+    return [made(address) for address in addresses]
+
+
+class Func(Conc):
+    """A Worker made from functions; see create_Funcs."""
+
+    def __init__(self, functions):
+        super().__init__()
+        for name, function in functions:
+            self.__dict__[name] = function
+        self.__dict__['_first'] = functions[0][1]
+
+    def __call__(self, *args, **kwargs):
+        return self._first(*args, **kwargs)
+
+
+
+def create_Funcs(*functions, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1):
+    """Creates Num Workers from functions and returns their Names. name.f(…) calls function f; name(…) the first one.
+
+    Functions of modules travel by name, lambdas and closures if the serializer carries them (auto and cloudpickle do).
+    """
+    if not functions:
+        raise TypeError('create_Funcs takes at least one function')
+    named = []
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f'{function!r} is no function')
+        name = getattr(function, '__name__', 'function')
+        named.append((name if name.isidentifier() else 'function', function))
+    names = create_Concs(Func, named, Mgr=Mgr, LocType=LocType, LocVal=LocVal, Num=Num)
+    return names and [_func_name(name, [name for name, _ in named]) for name in names]
+
+
+def _func_name(name, methods):
+    from . import _name
+    return _name.callable_name(name, tuple(methods))

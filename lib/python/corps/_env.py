@@ -1,0 +1,84 @@
+"""Being an Env: a process of a Corps."""
+
+import atexit
+import enum
+import os
+import sys
+import threading
+
+from . import _config, _core, _main, _pickling
+
+
+class MajorStatus(enum.IntEnum):
+    """What an Env is doing."""
+    Nonexistent = -999
+    Booting = 1
+    Restarting = 2
+    Running = 3
+    Exiting = 4
+    Impaired = 5
+    Failed = 6
+
+
+class MinorStatus(enum.IntEnum):
+    Undefined = 0
+
+
+status = MajorStatus.Nonexistent
+tag = 'No Name'
+manager = None  # the ExtName of the managing Corps
+front_text = ''  # the class of the Corps' front, as in addresses
+
+
+def boot(data):
+    """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
+    global status, tag, manager, front_text
+    status = MajorStatus.Booting
+    _core.by_value_set(None, False)
+    sent = _pickling.loads(data)
+    os.environ.clear()
+    os.environ.update(sent['environ'])
+    try:
+        os.chdir(sent['directory'])
+    except OSError:
+        pass  # the program's own relative paths will tell
+    sys.path[:] = sent['path']
+    sys.argv[:] = sent['argv']
+    sys.executable = sent['executable']
+    if sent['compat']:
+        import corps.compat
+        corps.compat.start()
+    _config.apply(sent['config'])
+    _core.copy_local_set(_config.fast_path(sent['config']) == 'copy')
+    tag = sent['config']['Tag']
+    front_text = sent['front']
+    for library in sent['libraries']:
+        _core.load_classes(library)
+    _main.prepare(sent['main'])
+    _pickling.start()
+    manager = _pickling.loads(sent['manager'])
+    status = MajorStatus.Running
+
+
+def _flush():
+    for stream in sys.stdout, sys.stderr:
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed by the program, or nobody reads any more
+
+
+def main(control_fd, template_fd, env, tag_text):
+    """The process's life; does not return."""
+    try:
+        from . import _boot
+        _boot.inherit(template_fd)
+        _core.template_set(template_fd)
+        threading.current_thread().name = f'corps-env-{env}'
+        exit_status = _core.serve(control_fd)
+        atexit._run_exitfuncs()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        exit_status = 1
+    _flush()
+    os._exit(exit_status)

@@ -1,0 +1,75 @@
+"""Exceptions.
+
+Two families, as in Corps Python 0.1. *Local*: the call could not be made, or its answer cannot come any more. *Remote*:
+the method was called and raised.
+"""
+
+
+class AsyncLocalException(Exception):
+    """Something went wrong on the caller's side of a call."""
+
+
+class AsyncLocalMaxRetries(AsyncLocalException):
+    """A call could not be delivered, or no answer can come any more; waiting was given up."""
+
+
+class WorkerLost(AsyncLocalMaxRetries):
+    """The Worker, its Env or its Corps has ended; the text says how."""
+
+
+class CallTimeout(AsyncLocalMaxRetries, TimeoutError):
+    """A deadline has passed."""
+
+
+class NotSerializable(AsyncLocalMaxRetries, TypeError):
+    """The serializer does not carry an argument; the text names it by its path, for example args[1].x."""
+
+
+class Deadlock(AsyncLocalMaxRetries):
+    """The wait could never end (a Worker waits for itself), or too many threads wait inside methods."""
+
+
+class AsyncRemoteException(Exception):
+    """A method raised. TypeName: the class of what it raised; Value: the exception (or its text where it cannot
+    travel); TracebackStrings: the remote traceback, one text."""
+
+    def __init__(self, TypeName=None, Value=None, TracebackStrings=None):
+        super().__init__(TypeName, Value, TracebackStrings)
+        self.TypeName = TypeName
+        self.Value = Value
+        self.TracebackStrings = TracebackStrings
+
+
+class AsyncExecutionError(AsyncRemoteException):
+    """A method, or an __init__, raised."""
+
+
+class AsyncRemoteMaxRetries(AsyncRemoteException):
+    """For programs to raise in methods: a service that they call in turn gave up."""
+
+
+class AsyncAttributeError(AsyncExecutionError):
+    """The Worker has no such attribute or method."""
+
+
+_mixed = {}
+
+
+def mixed(base, original):
+    """A class that is both `base` (of ours) and `original`, so that callers may catch either; `base` where that cannot be."""
+    key = base, original
+    if key not in _mixed:
+        try:
+            _mixed[key] = type(base.__name__, (base, original), {
+                '__module__': base.__module__, '__doc__': base.__doc__, '__qualname__': base.__qualname__,
+                '__reduce__': _reduce_mixed, '__str__': base.__str__})
+        except TypeError:  # layouts that do not go together
+            _mixed[key] = base
+    return _mixed[key]
+
+
+def _reduce_mixed(self):
+    for base in AsyncAttributeError, AsyncExecutionError:
+        if isinstance(self, base):
+            return base, (self.TypeName, self.Value, self.TracebackStrings)
+    raise TypeError('not one of ours')

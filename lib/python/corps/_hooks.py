@@ -1,0 +1,146 @@
+"""What the extension module asks of the package: see core.h."""
+
+import asyncio
+import os
+import re
+import threading
+import traceback
+
+from . import _env, _errors, _pickling, _worker
+from ._future import Future  # noqa: F401 (a hook itself)
+from ._name import restore  # noqa: F401 (likewise)
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+mix_types = True
+"""Remote exceptions are also instances of the original type. corps.compat turns that off: there they never were."""
+
+
+def make(class_text, worker, payload):
+    """A Worker's init. payload: (class, args, kwargs, attributes), or its pickle."""
+    if isinstance(payload, bytes):
+        payload = _pickling.loads(payload)
+    cls, args, kwargs, attributes = payload
+    return _worker.make(cls, worker, args, kwargs, attributes)
+
+
+def cleanup(worker):
+    """The Corps ends and nobody has called the Worker's exit."""
+    worker.cleanup()
+
+
+def _traceback_text(exception):
+    """The traceback from the Worker's own code downwards."""
+    trace = exception.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_FOLDER) and trace.tb_next is not None:
+        trace = trace.tb_next
+    return ''.join(traceback.format_exception(type(exception), exception, trace))
+
+
+def failure(exception):
+    """(type, text, traceback, pickle) of what a method raised."""
+    kind = type(exception).__name__
+    try:
+        text = str(exception)
+    except Exception:
+        text = f'<the text of a {kind} cannot be made>'
+    try:
+        trace = _traceback_text(exception)
+    except Exception:
+        trace = f'{kind}: {text}\n'
+    try:
+        data = _pickling.dumps(exception)
+        _pickling.loads(data)  # one that cannot be loaded is no use to the caller
+    except Exception:
+        data = b''
+    return tuple(part.replace('\0', '?') for part in (
+        part.encode('utf-8', 'replace').decode() for part in (kind, text, trace))) + (data,)
+
+
+_PATH = re.compile(r'(: )\[(?:"args"\]\[)?(\d+)\]')
+_KEYWORD = re.compile(r'(: )\["kwargs"\](?:\["([^"]*)"\])')
+
+
+def _named_argument(detail):
+    """'pickle: [1].x: …' → 'pickle: args[1].x: …'"""
+    return _KEYWORD.sub(r'\1\2', _PATH.sub(r'\1args[\2]', detail, count=1), count=1)
+
+
+_LOCAL = {
+    'EXITED': _errors.WorkerLost, 'WORKER_LOST': _errors.WorkerLost, 'NO_WORKER': _errors.WorkerLost,
+    'CLOSED': _errors.WorkerLost, 'TIMEOUT': _errors.CallTimeout, 'REFUSED': _errors.NotSerializable,
+}
+
+
+def error(code, detail):
+    """The exception for a call that could not be made."""
+    if code in ('INVALID', 'LIMIT') and ('its own Conc' in detail or 'wait inside methods' in detail):
+        return _errors.Deadlock(detail)
+    if code in ('INVALID', 'UNKNOWN', 'UNSUPPORTED'):
+        return ValueError(detail)
+    if code == 'REFUSED':
+        detail = _named_argument(detail)
+    if code == 'NO_MEMORY':
+        return MemoryError(detail)
+    return _LOCAL.get(code, _errors.AsyncLocalMaxRetries)(f'{detail} ({code})')
+
+
+def remote(code, kind, text, trace, data, origin):
+    """The exception for a failed request: what the method raised, or why there is no answer."""
+    if code == 'REMOTE' and kind in _LOCAL and not data:
+        code = kind  # the core's own word, from a Worker's Env
+    if code in _LOCAL and code != 'REFUSED':
+        return _LOCAL[code](f'{text} ({code}{", at " if origin else ""}{origin})')
+    if code != 'REMOTE':
+        kind, trace = {'REFUSED': 'PicklingError', 'NO_METHOD': 'AttributeError'}.get(code, code), f'{code}: {text}\n'
+    value = text
+    if data:
+        try:
+            value = _pickling.loads(data)
+        except Exception:  # its class is not known here: the text must do
+            value = text
+    base = _errors.AsyncAttributeError if kind == 'AttributeError' else _errors.AsyncExecutionError
+    if mix_types and isinstance(value, Exception) and not isinstance(value, _errors.AsyncRemoteException):
+        try:
+            made = _errors.mixed(base, type(value))(kind, value, trace)
+            made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
+            return made
+        except Exception:  # a type with a constructor of its own mind
+            pass
+    return base(kind, value, trace)
+
+
+_loop = None
+_loop_lock = threading.Lock()
+
+
+def _event_loop():
+    """The Env's event loop, on a thread of its own, from the first coroutine on."""
+    global _loop
+    with _loop_lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name='corps-asyncio', daemon=True).start()
+        return _loop
+
+
+async def _answer(coroutine, request):
+    try:
+        result = await coroutine
+    except BaseException as exception:
+        request.fail(exception)
+    else:
+        request.reply(result)
+
+
+def coroutine(started, request):
+    """An `async def` method was called: runs it on the event loop, which answers."""
+    asyncio.run_coroutine_threadsafe(_answer(started, request), _event_loop())
+
+
+def copy(thing):
+    """What FastPath = 'copy' passes inside an Env."""
+    return _pickling.loads(_pickling.dumps(thing))
+
+
+boot = _env.boot

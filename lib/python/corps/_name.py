@@ -1,0 +1,314 @@
+"""Names: addresses of Workers that can be called like the Workers themselves.
+
+For every class of Workers there is a class of Names, made when it is first needed: a method of the Worker is a
+`_core.Method` there, a class attribute is its value, a property runs with the Name as self. Everything else is asked
+of the Worker.
+"""
+
+import inspect
+import ipaddress
+import sys
+import types
+
+from . import _core
+
+LOCAL_IP = ipaddress.IPv4Address('127.0.0.1')
+
+
+class ConcAddr:
+    """Where a Worker is: the Env that made it, its number there, and the Env where it lives."""
+
+    def __init__(self, MgrEnvId, ConcId, LocEnvId):
+        self.MgrEnvId = MgrEnvId
+        self.ConcId = ConcId
+        self.LocEnvId = LocEnvId
+
+    def _key(self):
+        return self.MgrEnvId, self.ConcId, self.LocEnvId
+
+    def __eq__(self, other):
+        return self._key() == other._key() if isinstance(other, ConcAddr) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key())
+
+    def __repr__(self):
+        return f'L{self.LocEnvId}:M{self.MgrEnvId}.{self.ConcId}'
+
+
+class ExtAddr(ConcAddr):
+    """The same for Workers of other Corps: with the host's address, and a number that tells the Corps on it."""
+
+    def __init__(self, MgrEnvId, ConcId, LocEnvId, IpAddr, Port):
+        super().__init__(MgrEnvId, ConcId, LocEnvId)
+        self.IpAddr = IpAddr
+        self.Port = Port
+
+    def _key(self):
+        return super()._key() + (self.IpAddr, self.Port)
+
+    __hash__ = ConcAddr.__hash__
+
+    def __repr__(self):
+        return f'{super().__repr__()}@{self.IpAddr}:{self.Port}'
+
+
+def port_of(corps_id):
+    """The number that stands for a Corps in printed addresses."""
+    return corps_id & 0xffffffff
+
+
+def main_name(module):
+    """A module's name; that of the main program is the same in every process."""
+    return '__main__' if module == '__mp_main__' else module
+
+
+def class_text(cls):
+    """What a class is called in addresses: unique as far as class names within modules are."""
+    return f'{cls.__name__} in {main_name(cls.__module__)}.py'
+
+
+def _remote_get(name, attribute):
+    return _core.call(name, 'corps:get', (attribute,), None, False)
+
+
+def _remote_set(name, attribute, value):
+    _core.call(name, 'corps:set', (attribute, value), None, False).Ret
+
+
+class Name(_core.Name):
+    """A Worker's address and proxy. name.method(…) gives a Future at once; with NoReply=True nothing comes back.
+
+    Names can be arguments and results, in any process of this user on this host. Two Names of one Worker are equal.
+    """
+
+    def __getattr__(self, attribute):
+        """Python found no such attribute in the Name: it is one of the Worker's instance."""
+        cls = type(self)
+        if attribute.startswith('__') and attribute.endswith('__'):
+            found = inspect.getattr_static(cls._worker_class, attribute, None) if cls._worker_class else None
+            if found is None or not callable(getattr(cls._worker_class, attribute, None)):
+                raise AttributeError(attribute)
+            return types.MethodType(_core.Method(attribute, found), self)
+        if attribute.startswith(('_repr_', '_ipython_')):
+            raise AttributeError(attribute)  # what notebooks ask of every object
+        if cls._worker_class is None and cls._methods is None:
+            return Unknown(self, attribute)
+        return _remote_get(self, attribute)
+
+    def __setattr__(self, attribute, value):
+        """Writes at the Worker, and returns when that is done."""
+        kind = inspect.getattr_static(type(self), attribute, None)
+        if isinstance(kind, _Property):
+            kind.write(self, value)
+            return
+        _remote_set(self, attribute, value)
+        if attribute in type(self)._class_attributes:
+            self.__dict__[attribute] = value  # this Name reads back what it wrote
+
+    def __delattr__(self, attribute):
+        raise AttributeError(f"attribute '{attribute}' of a Worker cannot be deleted through a Name")
+
+    def __bool__(self):
+        return True
+
+    def __repr__(self):
+        corps, env, conc = self.__corps_numbers__
+        own = _core.own()
+        foreign = own is None or own[0] != corps
+        where = f'@{LOCAL_IP}:{port_of(corps)}' if foreign or self.__corps_external__ else ''
+        return f'L{env}:M{env}.{conc}{where} Class {self.__corps_class__}'
+
+    __str__ = __repr__
+
+    def __format__(self, spec):
+        return format(repr(self), spec)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return restore, (self.__corps_address__, self.__corps_external__, type(self)._methods)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        """Ends the Worker; of a Corps that this process created, waits until all of it has ended."""
+        from . import _create
+        _core.call(self, 'exit', (), None, False).Ret
+        _create.wait_end(self)
+
+    @property
+    def Proxy(self):
+        """The Name itself; Corps Python 0.1 had an object of its own here."""
+        return self
+
+    @property
+    def TheClassName(self):
+        return self.__corps_class__.rpartition(' in ')[0]
+
+    @property
+    def TheModuleName(self):
+        return self.__corps_class__.rpartition(' in ')[2][:-3]
+
+    _worker_class = None
+    _methods = None  # sent along when receivers cannot import the class
+    _class_attributes = frozenset()
+
+
+class Unknown:
+    """An attribute of a Worker whose class is not known here: can be called as a method, or read as a Future."""
+
+    def __init__(self, name, attribute):
+        self._name = name
+        self._attribute = attribute
+        self._future = None
+
+    def __call__(self, *args, **kwargs):
+        no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712 (as it always was: 1 counts)
+        return _core.call(self._name, self._attribute, args, kwargs, no_reply)
+
+    def __getattr__(self, attribute):
+        if attribute.startswith('__'):
+            raise AttributeError(attribute)
+        if self._future is None:
+            self._future = _remote_get(self._name, self._attribute)
+        return getattr(self._future, attribute)
+
+    def __await__(self):
+        return self.ret_ready and self._future.__await__()
+
+
+class _Property:
+    """A property of the Worker's class: its functions run here, with the Name as self."""
+
+    def __init__(self, attribute, original):
+        self.attribute = attribute
+        self.original = original
+        self.__doc__ = original.__doc__
+
+    def __get__(self, name, owner=None):
+        if name is None:
+            return self
+        try:
+            return self.original.fget(name)
+        except Exception:  # it needs the Worker's own values
+            return _remote_get(name, self.attribute)
+
+    def __set__(self, name, value):
+        self.write(name, value)
+
+    def write(self, name, value):
+        if self.original.fset is None:
+            raise AttributeError(f"property '{self.attribute}' cannot be set")
+        try:
+            self.original.fget(name)
+        except Exception:
+            _remote_set(name, self.attribute, value)
+        else:
+            self.original.fset(name, value)
+
+
+_name_classes = {}  # class → its class of Names
+_by_text = {}  # class text → the same, also of classes that cannot be imported
+
+
+def _is_importable(cls):
+    from . import _main
+    module = main_name(cls.__module__)
+    found = getattr(sys.modules.get(module), cls.__name__, None)
+    return found is cls and (module != '__main__' or _main.is_importable())
+
+
+def name_class(cls):
+    """The class of Names of Workers of this class."""
+    made = _name_classes.get(cls)
+    if made is None:
+        made = _name_classes[cls] = _make(cls)
+        _by_text[class_text(cls)] = made
+    return made
+
+
+def _make(cls):
+    attributes, plain, methods = {}, set(), []
+    for attribute in dir(cls):
+        if attribute.startswith('__') and attribute.endswith('__') or attribute in ('Proxy', 'TheClassName', 'TheModuleName'):
+            continue
+        found = inspect.getattr_static(cls, attribute)
+        if isinstance(found, property):
+            attributes[attribute] = _Property(attribute, found)
+        elif isinstance(found, (staticmethod, classmethod)) or callable(found):
+            attributes[attribute] = _core.Method(attribute, getattr(cls, attribute))
+            methods.append(attribute)
+        elif not hasattr(type(found), '__get__'):
+            attributes[attribute] = found
+            plain.add(attribute)
+    attributes['_worker_class'] = cls
+    attributes['_class_attributes'] = frozenset(plain)
+    attributes['_methods'] = None if _is_importable(cls) else tuple(methods)
+    attributes['__module__'] = cls.__module__
+    attributes['__doc__'] = cls.__doc__
+    return type(f'{cls.__name__}Name', (Name,), attributes)
+
+
+def _find(text):
+    """The class that a text names, imported if need be; None when there is none."""
+    class_name, _, module = text.rpartition(' in ')
+    module = module[:-3]
+    if not module:
+        return None
+    try:
+        __import__(module)
+        found = getattr(sys.modules[module], class_name, None)
+    except Exception:  # then the Name must do without its class
+        return None
+    return found if isinstance(found, type) else None
+
+
+def restore(address, external=False, methods=None):
+    """A Name from its address."""
+    text = bytes(address[16:]).decode()
+    made = _by_text.get(text)
+    if made is None or (made is Name and methods is not None):
+        cls = _find(text) if methods is None else None
+        if cls is not None:
+            made = name_class(cls)
+        elif methods is not None:
+            made = type(f"{text.partition(' in ')[0]}Name", (Name,), {
+                '_methods': methods, **{method: _core.Method(method) for method in methods}})
+        else:
+            made = Name
+        _by_text[text] = made
+    return made(address, external)
+
+
+class _Callable(Name):
+    """The Name of a Func."""
+
+    def __call__(self, *args, **kwargs):
+        no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712
+        return _core.call(self, '__call__', args, kwargs, no_reply)
+
+    def __reduce__(self):
+        return restore_callable, (self.__corps_address__, type(self)._methods)
+
+
+_callables = {}
+
+
+def restore_callable(address, methods):
+    """The Name of a Func from its address."""
+    methods = tuple(methods)
+    if methods not in _callables:
+        own = {method: _core.Method(method) for method in methods + ('exit', 'my_Name', 'my_Mgr', 'my_Class')}
+        _callables[methods] = type('FuncName', (_Callable,), {'_methods': methods, **own})
+    return _callables[methods](address)
+
+
+def callable_name(name, methods):
+    """The same from another Name of it."""
+    return restore_callable(name.__corps_address__, methods)

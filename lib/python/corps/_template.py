@@ -1,0 +1,95 @@
+"""The template process: an interpreter with the package imported and nothing else, that forks Envs on request.
+
+It has one thread and no state of the program, so that an Env begins as a fresh interpreter would, only sooner. Requests
+come over a socket of packets, see launch.c. It ends when the last process that could ask has ended.
+"""
+
+import array
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+
+from . import _env
+
+
+def _receive(requests):
+    """A packet and its descriptors; (b'', []) when nobody can ask any more."""
+    data, ancillary, _, _ = requests.recvmsg(256, socket.CMSG_SPACE(3 * 4), socket.MSG_CMSG_CLOEXEC)
+    fds = array.array('i')
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[:len(content) - len(content) % fds.itemsize])
+    return data, list(fds)
+
+
+def _reap(children):
+    """Tells what became of children that have ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        status_fd = children.pop(pid, None)
+        if status_fd is not None:
+            try:
+                os.write(status_fd, struct.pack('=i', status))
+            except BrokenPipeError:
+                pass  # nobody wants to know any more
+            os.close(status_fd)
+
+
+def serve(request_fd):
+    """Serves requests until nobody can ask any more. Returns in the children, with (control_fd, template_fd, env, tag)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    requests = socket.socket(fileno=request_fd)
+    children = {}
+    open_for_requests = True
+    gc.collect()
+    gc.freeze()  # shared with the children as it is
+    while open_for_requests or children:
+        ready, _, _ = select.select([wake_read] + ([requests] if open_for_requests else []), [], [])
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            _reap(children)
+        if requests not in ready:
+            continue
+        data, fds = _receive(requests)
+        if not data:
+            open_for_requests = False
+            continue
+        if len(fds) != 3:
+            for fd in fds:
+                os.close(fd)
+            continue
+        control_fd, status_fd, template_fd = fds
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for fd in [wake_read, wake_write, status_fd, *children.values()]:
+                os.close(fd)
+            requests.close()
+            return control_fd, template_fd, struct.unpack('=I', data[:4])[0], data[4:].decode(errors='replace')
+        children[pid] = status_fd
+        try:
+            os.write(status_fd, struct.pack('=i', pid))
+        except BrokenPipeError:
+            pass
+        os.close(control_fd)
+        os.close(template_fd)
+    os._exit(0)
+
+
+def main(request_fd):
+    """The template process, and in its children an Env."""
+    control_fd, template_fd, env, tag = serve(request_fd)
+    _env.main(control_fd, template_fd, env, tag)

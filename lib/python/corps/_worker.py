@@ -1,0 +1,121 @@
+"""Workers: Concs, and the Corps that front a group of Envs."""
+
+from . import _core, _env
+from ._name import ConcAddr, ExtAddr, LOCAL_IP, name_class, port_of
+
+HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
+"""Keywords that belong to the system: kept as attributes, never given to an __init__."""
+
+
+class Conc:
+    """A Worker made from an object. Inherit from it (beside any plain classes), and create with create_Concs.
+
+    It handles one request at a time, those of one sender in order. Its methods may call other Workers, wait for their
+    Futures, and create Workers. `async def` methods run on the Env's event loop and may overlap where they await.
+    """
+
+    Mgr = None
+
+    def __init__(self):
+        super().__init__()
+
+    def start(self):
+        """May be called at the end of __init__; a Conc works without it too."""
+
+    def main(self):
+        """Kept for programs that call it; requests are served without it."""
+
+    def cleanup(self):
+        """For overriding: called once, by exit or when the Corps ends."""
+        return True
+
+    def exit(self):
+        """Cleans up and ends this Worker: later calls to it fail. Requests that came before are still handled."""
+        self.cleanup()
+        self._corps_worker.end()
+        return True
+
+    def my_Class(self):
+        """The name of the class."""
+        return type(self).__name__
+
+    def my_Name(self):
+        """This Worker's Name."""
+        return name_class(type(self))(self._corps_worker.address)
+
+    def my_Mgr(self):
+        """What was given as Mgr= at creation, normally a Name; else None."""
+        return self.Mgr
+
+    def before_rec_msg(self):
+        return 0
+
+    def before_request(self, Msg):
+        return 0
+
+    def after_request(self, Msg, Ret):
+        return 0
+
+    def after_reply(self, Msg, RetBody):
+        return 0
+
+    def __repr__(self):
+        worker = self.__dict__.get('_corps_worker')
+        return f'Conc {_env.tag}:{self.ConcAddr}' if worker is not None else object.__repr__(self)
+
+
+class Corps(Conc):
+    """The front of a group of Envs: a Conc in Env 0 that stands for them all. Create with create_Corps.
+
+    When its __init__ runs (after super().__init__()) all Envs are up.
+    """
+
+    def exit(self):
+        """Cleans up and ends the Corps: all its Workers (their cleanup is called), the managed Corps that they created,
+        and all Envs. Returns True before that is done."""
+        self.cleanup()
+        self._corps_worker.end()
+        _core.end_corps(None)
+        return True
+
+    def my_ExtName(self):
+        """This Corps' Name for other Corps and for programs."""
+        return name_class(type(self))(self._corps_worker.address, True)
+
+    def my_Mgr(self):
+        """The ExtName of the Corps that manages this one, None if there is none."""
+        return self.Mgr if self.Mgr is not None else _env.manager
+
+    def my_Tag(self):
+        """The Tag given at creation."""
+        return _env.tag
+
+    def __repr__(self):
+        if '_corps_worker' not in self.__dict__:
+            return object.__repr__(self)
+        from . import _config
+        kind = 'ExtCorps' if _config.values['Ext'] else 'ContCorps'
+        return f'{kind} {_env.tag} {self.ConcAddr}'
+
+
+def address_of(worker):
+    """The ConcAddr of a Worker of this Env."""
+    name = _core.Name(worker.address)
+    _, env, conc = name.__corps_numbers__
+    return ConcAddr(env, conc, env)
+
+
+def ext_address_of(address):
+    """The ExtAddr of a Conc's ConcAddr in this process's Corps."""
+    return ExtAddr(address.MgrEnvId, address.ConcId, address.LocEnvId, LOCAL_IP, port_of(_core.own()[0]))
+
+
+def make(cls, worker, args, kwargs, attributes):
+    """A new Worker: known to itself before its __init__ runs."""
+    made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
+    made.__dict__['_corps_worker'] = worker
+    made.__dict__['ConcAddr'] = address_of(worker)
+    made.__dict__.update(attributes)
+    name_class(cls)  # so that Names of it in this process know the class, importable or not
+    made.__init__(*args, **kwargs)
+    return made

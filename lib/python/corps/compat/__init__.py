@@ -1,0 +1,30 @@
+"""Compatibility with Corps Python 0.1: its module names (Corps, Conc, Workers, …) over this package.
+
+    python -m corps.compat PROGRAM.py [ARGUMENT …]      runs a program of Corps Python 0.1 unchanged
+    PYTHONPATH=$(python -m corps.compat --path) python PROGRAM.py      the same by path
+
+Arguments and results are copied inside an Env too, as they always were there.
+"""
+
+import os
+import sys
+
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'modules')
+"""The folder with the modules."""
+
+_started = False
+
+
+def start():
+    """In this process, and in the Envs of Corps that it creates: the modules can be imported, and behave as they did."""
+    global _started
+    if _started:
+        return
+    _started = True
+    if PATH not in sys.path:
+        sys.path.append(PATH)
+    from corps import _config, _core, _create, _hooks
+    _config.default_fast_path = 'copy'
+    _core.copy_local_set(True)
+    _create.compat = True
+    _hooks.mix_types = False

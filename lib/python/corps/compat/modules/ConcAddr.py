@@ -1,0 +1,6 @@
+"""Addresses, as they are printed."""
+
+import corps.compat
+from corps import ConcAddr, ExtAddr  # noqa: F401
+
+corps.compat.start()

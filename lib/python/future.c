@@ -1,0 +1,396 @@
+#include "core.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* Futures: a result is taken over from the core when somebody first reads it, and kept. */
+
+struct future {
+    PyObject_HEAD
+    struct corps_future *future; /* NULL once the outcome is here */
+    PyObject *result;            /* the outcome: one of the two */
+    PyObject *exception;
+    PyObject *callbacks; /* a list, or NULL */
+    PyObject *weak;
+    bool cancelled;
+    struct future *next_done;
+};
+
+/* ---- the outcome ---- */
+
+static PyObject *exception_of(struct corps_future *future, enum corps_err err) {
+    const struct corps_error_info *info = corps_future_error(future);
+    if (info->code != CORPS_OK) {
+        corps__py_remote(info);
+    } else {
+        corps__py_raise(err);
+    }
+    PyObject *type;
+    PyObject *exception;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return exception;
+}
+
+/* Takes the outcome over. The Future is ready. */
+static void take(struct future *self) {
+    struct corps_future *future = self->future;
+    if (future == NULL) {
+        return;
+    }
+    const struct corps_value *value = NULL;
+    enum corps_err err = corps_future_wait(future, 0, &value);
+    PyObject *result = err == CORPS_OK ? corps__py_of_value(value) : NULL;
+    PyObject *exception = NULL;
+    if (err != CORPS_OK) {
+        exception = exception_of(future, err);
+    } else if (result == NULL) {
+        PyObject *type;
+        PyObject *traceback;
+        PyErr_Fetch(&type, &exception, &traceback);
+        PyErr_NormalizeException(&type, &exception, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+    if (self->future == NULL) { /* another thread has taken it while Python code ran above */
+        Py_XDECREF(result);
+        Py_XDECREF(exception);
+        return;
+    }
+    self->result = result;
+    self->exception = exception;
+    self->future = NULL;
+    corps_future_destroy(future);
+}
+
+static PyObject *outcome(struct future *self) {
+    take(self);
+    if (self->result != NULL) {
+        return Py_NewRef(self->result);
+    }
+    if (self->exception != NULL && PyExceptionInstance_Check(self->exception)) {
+        (void)PyException_SetTraceback(self->exception, Py_None); /* the same object is raised at every reading */
+        PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
+    }
+    return NULL;
+}
+
+/* ---- waiting ---- */
+
+static unsigned long main_thread;
+
+int64_t corps__py_slice(int64_t left_ns) {
+    bool main = PyThread_get_thread_ident() == main_thread;
+    return main && left_ns > PY_WAIT_SLICE_NS ? PY_WAIT_SLICE_NS : left_ns;
+}
+
+int64_t corps__py_timeout(PyObject *seconds) {
+    if (seconds == NULL || seconds == Py_None) {
+        return CORPS_FOREVER;
+    }
+    double number = PyFloat_AsDouble(seconds);
+    if (number == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    return number >= 9e9 ? CORPS_FOREVER : number <= 0 ? 0 : (int64_t)(number * 1e9);
+}
+
+/* 1: ready, 0: the time is over, -1: an exception. */
+static int wait_for(struct future *self, int64_t timeout_ns) {
+    while (self->future != NULL && !corps_future_ready(self->future)) {
+        int64_t slice = corps__py_slice(timeout_ns);
+        struct corps_future *future = corps_future_ref(self->future); /* another thread may take the outcome meanwhile */
+        enum corps_err err = corps_future_wait(future, slice, NULL);
+        bool ready = corps_future_ready(future);
+        corps_future_destroy(future);
+        if (err != CORPS_OK && err != CORPS_ERR_TIMEOUT && !ready) {
+            corps__py_raise(err); /* a cycle, or too many threads */
+            return -1;
+        }
+        if (PyErr_CheckSignals() != 0) {
+            return -1;
+        }
+        if (timeout_ns != CORPS_FOREVER) {
+            timeout_ns -= slice;
+            if (timeout_ns <= 0 && self->future != NULL && !corps_future_ready(self->future)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static PyObject *future_ret(PyObject *self, void *closure) {
+    (void)closure;
+    return wait_for((struct future *)self, CORPS_FOREVER) > 0 ? outcome((struct future *)self) : NULL;
+}
+
+/* _wait(seconds or None) → bool */
+static PyObject *future_wait(PyObject *self, PyObject *seconds) {
+    int64_t timeout = corps__py_timeout(seconds);
+    if (timeout < 0) {
+        return NULL;
+    }
+    int ready = wait_for((struct future *)self, timeout);
+    return ready < 0 ? NULL : PyBool_FromLong(ready);
+}
+
+static bool is_ready(struct future *self) {
+    return self->future == NULL || corps_future_ready(self->future);
+}
+
+static PyObject *future_ret_ready(PyObject *self, PyObject *none) {
+    (void)none;
+    return PyBool_FromLong(is_ready((struct future *)self));
+}
+
+/* _exception() → the exception or None, of a Future that is ready */
+static PyObject *future_exception(PyObject *self, PyObject *none) {
+    (void)none;
+    struct future *future = (struct future *)self;
+    take(future);
+    return Py_NewRef(future->exception != NULL ? future->exception : Py_None);
+}
+
+static void release(struct corps_future **futures, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        corps_future_destroy(futures[i]);
+    }
+    PyMem_Free(futures);
+}
+
+PyObject *corps__py_wait_next(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *list;
+    PyObject *seconds;
+    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &seconds)) {
+        return NULL;
+    }
+    int64_t left = corps__py_timeout(seconds);
+    Py_ssize_t count = PyList_GET_SIZE(list);
+    struct corps_future **futures = left >= 0 ? PyMem_Calloc((size_t)count + 1, sizeof *futures) : NULL;
+    if (futures == NULL) {
+        return left >= 0 ? PyErr_NoMemory() : NULL;
+    }
+    PyObject *answer = NULL;
+    for (Py_ssize_t i = 0; i < count && answer == NULL; i++) {
+        PyObject *item = PyList_GET_ITEM(list, i);
+        if (item == Py_None) {
+            continue;
+        }
+        if (!PyObject_TypeCheck(item, &corps__future_type)) {
+            PyErr_Format(PyExc_TypeError, "a %.100s is no Future", Py_TYPE(item)->tp_name);
+            release(futures, count);
+            return NULL;
+        }
+        if (is_ready((struct future *)item)) {
+            answer = PyLong_FromSsize_t(i);
+        }
+        futures[i] = ((struct future *)item)->future != NULL ? corps_future_ref(((struct future *)item)->future) : NULL;
+    }
+    while (answer == NULL) {
+        int64_t slice = corps__py_slice(left);
+        size_t index = 0;
+        enum corps_err err = corps_wait_next(futures, (size_t)count, slice, &index);
+        if (err == CORPS_OK) {
+            answer = PyLong_FromSize_t(index);
+        } else if (err != CORPS_ERR_TIMEOUT) {
+            corps__py_raise(err);
+            break;
+        } else if (PyErr_CheckSignals() != 0) {
+            break;
+        } else if (left != CORPS_FOREVER && (left -= slice) <= 0) {
+            answer = Py_NewRef(Py_None);
+        }
+    }
+    release(futures, count);
+    return answer;
+}
+
+/* ---- callbacks ---- */
+
+/* Futures that have become ready and have callbacks; `bell` is what the thread that serves them waits for. */
+static struct {
+    pthread_mutex_t lock;
+    struct future *first, **last;
+    struct corps_future *bell;
+} done = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &done.first};
+
+/* Any thread, without the interpreter's lock. */
+static void on_ready(void *arg) {
+    struct future *future = arg;
+    pthread_mutex_lock(&done.lock);
+    future->next_done = NULL;
+    *done.last = future;
+    done.last = &future->next_done;
+    if (done.bell != NULL) {
+        corps_future_fulfil(done.bell);
+    }
+    pthread_mutex_unlock(&done.lock);
+}
+
+static void run_callbacks(struct future *self) {
+    PyObject *callbacks = self->callbacks;
+    self->callbacks = NULL;
+    for (Py_ssize_t i = 0; callbacks != NULL && i < PyList_GET_SIZE(callbacks); i++) {
+        PyObject *answer = PyObject_CallFunctionObjArgs(PyList_GET_ITEM(callbacks, i), (PyObject *)self, NULL);
+        if (answer == NULL) {
+            PyErr_WriteUnraisable(PyList_GET_ITEM(callbacks, i));
+        }
+        Py_XDECREF(answer);
+    }
+    Py_XDECREF(callbacks);
+}
+
+static struct future *take_done(void) {
+    pthread_mutex_lock(&done.lock);
+    struct future *future = done.first;
+    if (future != NULL) {
+        done.first = future->next_done;
+        done.last = done.first == NULL ? &done.first : done.last;
+    }
+    pthread_mutex_unlock(&done.lock);
+    return future;
+}
+
+PyObject *corps__py_callbacks(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    for (;;) {
+        struct corps_future *bell = corps_future_create();
+        if (bell == NULL) {
+            return PyErr_NoMemory();
+        }
+        pthread_mutex_lock(&done.lock);
+        struct corps_future *old = done.bell;
+        done.bell = bell;
+        pthread_mutex_unlock(&done.lock);
+        corps_future_destroy(old);
+        for (struct future *future = take_done(); future != NULL; future = take_done()) {
+            run_callbacks(future);
+            Py_DECREF(future); /* _notify's */
+        }
+        (void)!corps_future_wait(bell, CORPS_FOREVER, NULL);
+    }
+}
+
+/* _notify(callback) → bool: will it be called by the thread of callbacks? False: the Future is ready already. */
+static PyObject *future_notify(PyObject *self, PyObject *callback) {
+    struct future *future = (struct future *)self;
+    if (is_ready(future)) {
+        Py_RETURN_FALSE;
+    }
+    bool first = future->callbacks == NULL;
+    if (first) {
+        future->callbacks = PyList_New(0);
+    }
+    if (future->callbacks == NULL || PyList_Append(future->callbacks, callback) != 0) {
+        return NULL;
+    }
+    if (first) {
+        Py_INCREF(self); /* until its callbacks have run */
+        corps_future_on_ready(future->future, on_ready, future);
+    }
+    Py_RETURN_TRUE;
+}
+
+/* ---- the type ---- */
+
+static void future_free(PyObject *self) {
+    struct future *future = (struct future *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (future->weak != NULL) {
+        PyObject_ClearWeakRefs(self);
+    }
+    corps_future_destroy(future->future);
+    Py_XDECREF(future->result);
+    Py_XDECREF(future->exception);
+    Py_XDECREF(future->callbacks);
+    type->tp_free(self);
+}
+
+static int future_traverse(PyObject *self, visitproc visit, void *arg) {
+    struct future *future = (struct future *)self;
+    Py_VISIT(future->result);
+    Py_VISIT(future->exception);
+    Py_VISIT(future->callbacks);
+    return 0;
+}
+
+static int future_clear(PyObject *self) {
+    struct future *future = (struct future *)self;
+    Py_CLEAR(future->exception);
+    Py_CLEAR(future->callbacks);
+    return 0;
+}
+
+PyObject *corps__py_future(struct corps_future *core) {
+    PyTypeObject *type = (PyTypeObject *)corps__hooks.future_type;
+    struct future *future = (struct future *)type->tp_alloc(type, 0);
+    if (future == NULL) {
+        corps_future_destroy(core);
+        return NULL;
+    }
+    future->future = core;
+    if (core == NULL) {
+        future->result = Py_NewRef(Py_None);
+    }
+    return (PyObject *)future;
+}
+
+/* _cancel() → bool: gives the answer up; the request may still run. */
+static PyObject *future_cancel(PyObject *self, PyObject *exception) {
+    struct future *future = (struct future *)self;
+    if (is_ready(future)) {
+        Py_RETURN_FALSE;
+    }
+    future->exception = Py_NewRef(exception);
+    struct corps_future *core = future->future;
+    future->future = NULL;
+    future->cancelled = true;
+    corps_future_fulfil(core); /* who waits for it goes on; a reply that comes later is dropped */
+    corps_future_destroy(core);
+    Py_RETURN_TRUE;
+}
+
+static PyObject *future_cancelled(PyObject *self, PyObject *none) {
+    (void)none;
+    return PyBool_FromLong(((struct future *)self)->cancelled);
+}
+
+static PyMethodDef future_methods[] = {
+    {"ret_ready", future_ret_ready, METH_NOARGS, "Is the result (or the exception) here? Never waits."},
+    {"_wait", future_wait, METH_O, NULL},
+    {"_exception", future_exception, METH_NOARGS, NULL},
+    {"_notify", future_notify, METH_O, NULL},
+    {"_cancel", future_cancel, METH_O, NULL},
+    {"cancelled", future_cancelled, METH_NOARGS, "Was it cancelled?"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef future_properties[] = {
+    {"Ret", future_ret, NULL, "Waits, then the result; or raises what the method raised. As often as you like.", NULL},
+    {"ret", future_ret, NULL, "The same as Ret.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject corps__future_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Future",
+    .tp_basicsize = sizeof(struct future),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_weaklistoffset = offsetof(struct future, weak),
+    .tp_dealloc = future_free,
+    .tp_traverse = future_traverse,
+    .tp_clear = future_clear,
+    .tp_methods = future_methods,
+    .tp_getset = future_properties,
+};
+
+void corps__py_main_thread(void);
+void corps__py_main_thread(void) {
+    main_thread = PyThread_get_thread_ident();
+}

@@ -1,0 +1,448 @@
+#include "core.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hooks corps__hooks;
+void corps__py_main_thread(void);
+
+/* ---- errors and values ---- */
+
+PyObject *corps__py_raise(enum corps_err code) {
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    PyObject *exception = corps__hooks.error != NULL ? PyObject_CallFunction(corps__hooks.error, "ss", corps_error_name(code),
+                                                                             corps_error_detail())
+                                                     : NULL;
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    } else if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_RuntimeError, "%s: %s", corps_error_name(code), corps_error_detail());
+    }
+    return NULL;
+}
+
+PyObject *corps__py_remote(const struct corps_error_info *info) {
+    PyObject *exception = PyObject_CallFunction(corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type,
+                                                info->text, info->traceback, info->detail != NULL ? info->detail : "",
+                                                (Py_ssize_t)info->detail_bytes, info->origin);
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
+PyObject *corps__py_of_value(const struct corps_value *value) {
+    if (value == NULL) {
+        return Py_NewRef(Py_None);
+    }
+    enum corps_err err;
+    PyObject *object = corps__python_of_value(value, &err);
+    return object != NULL ? object : corps__py_raise(err);
+}
+
+/* ---- starting and serving ---- */
+
+static const struct corps_class *const classes[] = {&corps__python_class, NULL};
+static const struct corps_class **all_classes;
+
+static void *before_wait(void) {
+    return PyGILState_GetThisThreadState() != NULL && PyGILState_Check() ? PyEval_SaveThread() : NULL;
+}
+
+static void after_wait(void *given_up) {
+    PyEval_RestoreThread(given_up);
+}
+
+static PyObject *hooks_set(PyObject *module, PyObject *hooks) {
+    (void)module;
+#define HOOK_TAKE(name)                                                                                                \
+    Py_XDECREF(corps__hooks.name);                                                                                     \
+    corps__hooks.name = PyObject_GetAttrString(hooks, #name);                                                          \
+    if (corps__hooks.name == NULL) {                                                                                   \
+        return NULL;                                                                                                   \
+    }
+    HOOKS(HOOK_TAKE)
+#undef HOOK_TAKE
+    PyObject *type = PyObject_GetAttrString(hooks, "Future");
+    if (type == NULL || !PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &corps__future_type)) {
+        PyErr_SetString(PyExc_TypeError, "hooks.Future must be a subclass of corps._core.Future");
+        return NULL;
+    }
+    corps__hooks.future_type = type;
+    enum corps_err err = corps__python_begin();
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    corps__python.name_type = Py_NewRef(corps__hooks.restore);
+    corps__python.name_base = &corps__name_type;
+    corps_wait_hooks_set(before_wait, after_wait);
+    corps_start(all_classes != NULL ? all_classes : classes);
+    Py_RETURN_NONE;
+}
+
+static enum corps_err tell_boot(void *arg, const struct corps_error_info *info) {
+    (void)arg;
+    return corps_boot_fail(info);
+}
+
+static enum corps_err on_boot(const void *data, size_t bytes) {
+    PyGILState_STATE state = corps__python_enter();
+    PyObject *done = PyObject_CallFunction(corps__hooks.boot, "y#", data, (Py_ssize_t)bytes);
+    enum corps_err err = CORPS_OK;
+    if (done == NULL) {
+        PyObject *type;
+        PyObject *exception;
+        PyObject *traceback;
+        PyErr_Fetch(&type, &exception, &traceback);
+        PyErr_NormalizeException(&type, &exception, &traceback);
+        if (traceback != NULL) {
+            (void)PyException_SetTraceback(exception, traceback);
+        }
+        PyObject *told = PyObject_CallFunctionObjArgs(corps__hooks.failure, exception, NULL);
+        struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
+        const char *detail = NULL;
+        Py_ssize_t detail_bytes = 0;
+        if (told == NULL ||
+            !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
+            PyErr_Clear();
+        }
+        info.detail = detail;
+        info.detail_bytes = (size_t)detail_bytes;
+        err = tell_boot(NULL, &info);
+        Py_XDECREF(told);
+        Py_XDECREF(type);
+        Py_XDECREF(exception);
+        Py_XDECREF(traceback);
+    }
+    Py_XDECREF(done);
+    corps__python_leave(state);
+    return err;
+}
+
+static PyObject *serve(PyObject *module, PyObject *fd) {
+    (void)module;
+    long number = PyLong_AsLong(fd);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = corps_serve((int)number, all_classes != NULL ? all_classes : classes, on_boot);
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLong(status);
+}
+
+/* load_classes(path): classes of a shared object written in C, beside those of Python. Before the first Corps. */
+static PyObject *load_classes(PyObject *module, PyObject *path) {
+    (void)module;
+    const char *text = PyUnicode_AsUTF8(path);
+    Dl_info self;
+    if (text == NULL) {
+        return NULL;
+    }
+    /* The object must find our libcorps, not load another one: what this module exports becomes visible to it. */
+    if (dladdr((const void *)&corps__python_class, &self) != 0) {
+        (void)dlopen(self.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+    }
+    void *handle = dlopen(text, RTLD_NOW);
+    const struct corps_class *const *found = handle != NULL ? dlsym(handle, "corps_classes") : NULL;
+    if (found == NULL) {
+        PyErr_Format(PyExc_OSError, "cannot load classes from %s: %s", text,
+                     handle == NULL ? dlerror() : "it has no corps_classes");
+        return NULL;
+    }
+    size_t before = 0;
+    size_t more = 0;
+    while (all_classes != NULL && all_classes[before] != NULL) {
+        before++;
+    }
+    while (found[more] != NULL) {
+        more++;
+    }
+    const struct corps_class **grown = calloc(before + more + 2, sizeof *grown);
+    if (grown == NULL) {
+        return PyErr_NoMemory();
+    }
+    if (before == 0) {
+        grown[before++] = &corps__python_class;
+    } else {
+        memcpy(grown, all_classes, before * sizeof *grown);
+    }
+    memcpy(grown + before, found, more * sizeof *grown);
+    all_classes = grown; /* the old table may still be in use: it stays */
+    corps_start(all_classes);
+    Py_RETURN_NONE;
+}
+
+/* ---- Corps ---- */
+
+static struct corps *corps_of(PyObject *capsule) {
+    return PyCapsule_GetPointer(capsule, "corps");
+}
+
+/* X(key, field): numbers of struct corps_options. */
+#define COUNTS(X)                                                                                                      \
+    X(env_count) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached)     \
+        X(boot_timeout_ns)
+
+static int number_of(PyObject *options, const char *key, long long *out) {
+    PyObject *item = PyDict_GetItemString(options, key);
+    if (item == NULL) {
+        return 0;
+    }
+    *out = PyLong_AsLongLong(item);
+    return *out == -1 && PyErr_Occurred() ? -1 : 1;
+}
+
+static const char *text_of(PyObject *options, const char *key) {
+    PyObject *item = PyDict_GetItemString(options, key);
+    return item != NULL && item != Py_None ? PyUnicode_AsUTF8(item) : NULL;
+}
+
+static bool fill_options(PyObject *given, struct corps_options *options) {
+    static const struct {
+        const char *name;
+        enum corps_wake wake;
+    } wakes[] = {{"block", CORPS_WAKE_BLOCK}, {"spin", CORPS_WAKE_SPIN}, {"adaptive", CORPS_WAKE_ADAPTIVE}};
+    long long number;
+    int found;
+#define COUNT_TAKE(field)                                                                                              \
+    found = number_of(given, #field, &number);                                                                         \
+    if (found < 0) {                                                                                                   \
+        return false;                                                                                                  \
+    }                                                                                                                  \
+    if (found > 0) {                                                                                                   \
+        options->field = (__typeof__(options->field))number;                                                           \
+    }
+    COUNTS(COUNT_TAKE)
+#undef COUNT_TAKE
+    options->tag = text_of(given, "tag");
+    options->transport = text_of(given, "transport");
+    options->serializer = text_of(given, "serializer");
+    options->bind = text_of(given, "bind");
+    const char *wake = text_of(given, "wake");
+    for (size_t i = 0; wake != NULL && i < sizeof wakes / sizeof wakes[0]; i++) {
+        if (strcmp(wake, wakes[i].name) == 0) {
+            options->wake = wakes[i].wake;
+            wake = NULL;
+        }
+    }
+    if (wake != NULL) {
+        PyErr_Format(PyExc_ValueError, "there is no wake policy '%s'; choose one of: block, spin, adaptive", wake);
+        return false;
+    }
+    return !PyErr_Occurred();
+}
+
+/* After an error of creating: what failed in a Worker is raised as its exception. */
+static PyObject *raise_create(enum corps_err err) {
+    const struct corps_error_info *info = corps_create_failure();
+    return err == CORPS_ERR_REMOTE && info->code != CORPS_OK ? corps__py_remote(info) : corps__py_raise(err);
+}
+
+/* create_corps(front, payload, boot_data, options) → a capsule */
+static PyObject *create_corps(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *front;
+    PyObject *payload;
+    const char *boot_data;
+    Py_ssize_t boot_bytes;
+    PyObject *given;
+    if (!PyArg_ParseTuple(args, "sOy#O!", &front, &payload, &boot_data, &boot_bytes, &PyDict_Type, &given)) {
+        return NULL;
+    }
+    struct corps_options options = {.keep_objects = CORPS_KEEP_WHOLE, .boot_data = boot_data, .boot_data_bytes = (size_t)boot_bytes};
+    struct corps_object *object = fill_options(given, &options) ? corps_python_object(payload) : NULL;
+    if (object == NULL) {
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    struct corps_value value = corps_value_of_object(object);
+    struct corps *corps = NULL;
+    enum corps_err err = corps_create(front, &value, &options, &corps);
+    object->ops->release(object);
+    return err == CORPS_OK ? PyCapsule_New(corps, "corps", NULL) : raise_create(err);
+}
+
+static PyObject *address_of(const struct corps_name *name) {
+    uint8_t address[CORPS_NAME_BYTES_MAX];
+    size_t bytes;
+    enum corps_err err = corps_name_encode(name, address, &bytes);
+    return err == CORPS_OK ? PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes) : corps__py_raise(err);
+}
+
+static PyObject *front_address(PyObject *module, PyObject *capsule) {
+    (void)module;
+    struct corps *corps = corps_of(capsule);
+    return corps != NULL ? address_of(corps_front(corps)) : NULL;
+}
+
+static PyObject *has_ended(PyObject *module, PyObject *capsule) {
+    (void)module;
+    struct corps *corps = corps_of(capsule);
+    return corps != NULL ? PyBool_FromLong(corps_has_ended(corps)) : NULL;
+}
+
+static PyObject *pids(PyObject *module, PyObject *capsule) {
+    (void)module;
+    struct corps *corps = capsule == Py_None ? corps_own() : corps_of(capsule);
+    if (corps == NULL) {
+        return PyErr_Occurred() ? NULL : PyList_New(0);
+    }
+    PyObject *list = PyList_New(corps_env_count(corps));
+    for (unsigned i = 0; list != NULL && i < corps_env_count(corps); i++) {
+        PyList_SET_ITEM(list, i, PyLong_FromLong(corps_env_pid(corps, i)));
+    }
+    return list;
+}
+
+/* exit_corps(capsule, seconds) → text of what was wrong, or None. The capsule must not be used any more. */
+static PyObject *exit_corps(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *capsule;
+    PyObject *seconds;
+    if (!PyArg_ParseTuple(args, "OO", &capsule, &seconds)) {
+        return NULL;
+    }
+    struct corps *corps = corps_of(capsule);
+    int64_t timeout = corps != NULL ? corps__py_timeout(seconds) : -1;
+    if (timeout < 0) {
+        return NULL;
+    }
+    enum corps_err err = corps_exit(corps, timeout);
+    if (err == CORPS_OK) {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_FromString(corps_error_detail());
+}
+
+static PyObject *end_corps(PyObject *module, PyObject *capsule) {
+    (void)module;
+    struct corps *corps = capsule == Py_None ? corps_own() : corps_of(capsule);
+    enum corps_err err = PyErr_Occurred() ? CORPS_ERR_INVALID : corps_end(corps);
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    Py_RETURN_NONE;
+}
+
+/* own() → (Corps, Env, number of Envs), or None in a program */
+static PyObject *own(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    struct corps *corps = corps_own();
+    if (corps == NULL) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(KII)", (unsigned long long)corps_id(corps), corps_own_env(), corps_env_count(corps));
+}
+
+/* create_concs(class, payload, location type, env, count) → [address …] */
+static PyObject *create_concs(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *class_name;
+    PyObject *payload;
+    int type;
+    unsigned env;
+    unsigned count;
+    if (!PyArg_ParseTuple(args, "sOiII", &class_name, &payload, &type, &env, &count)) {
+        return NULL;
+    }
+    struct corps *corps = corps_own();
+    if (corps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "Concs are created inside a Corps");
+        return NULL;
+    }
+    size_t total = (size_t)count * (type == CORPS_LOCATION_PER_ENV ? corps_env_count(corps) : 1);
+    struct corps_name **names = PyMem_Calloc(total, sizeof *names);
+    struct corps_object *object = names != NULL ? corps_python_object(payload) : NULL;
+    if (object == NULL) {
+        PyMem_Free(names);
+        return PyErr_NoMemory();
+    }
+    struct corps_value value = corps_value_of_object(object);
+    struct corps_location location = {.type = (enum corps_location_type)type, .env = env};
+    enum corps_err err = corps_create_concs(corps, class_name, &value, location, count, names);
+    object->ops->release(object);
+    PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
+    for (size_t i = 0; err == CORPS_OK && i < total; i++) {
+        PyObject *address = list != NULL ? address_of(names[i]) : NULL;
+        corps_name_unref(names[i]);
+        if (address == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, address);
+        }
+    }
+    PyMem_Free(names);
+    return list;
+}
+
+/* ---- choices ---- */
+
+static PyObject *copy_local_set(PyObject *module, PyObject *on) {
+    (void)module;
+    corps__hooks.copy_local = PyObject_IsTrue(on) == 1;
+    Py_RETURN_NONE;
+}
+
+/* by_value_set(dumps, main_by_value): for the serializer auto */
+static PyObject *by_value_set(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *dumps;
+    int main_by_value;
+    if (!PyArg_ParseTuple(args, "Op", &dumps, &main_by_value)) {
+        return NULL;
+    }
+    Py_XDECREF(corps__python.by_value);
+    corps__python.by_value = Py_NewRef(dumps);
+    corps__python.main_by_value = main_by_value != 0;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"hooks_set", hooks_set, METH_O, NULL},
+    {"serve", serve, METH_O, NULL},
+    {"load_classes", load_classes, METH_O, NULL},
+    {"template_set", corps__py_template_set, METH_O, NULL},
+    {"create_corps", create_corps, METH_VARARGS, NULL},
+    {"front_address", front_address, METH_O, NULL},
+    {"has_ended", has_ended, METH_O, NULL},
+    {"pids", pids, METH_O, NULL},
+    {"exit_corps", exit_corps, METH_VARARGS, NULL},
+    {"end_corps", end_corps, METH_O, NULL},
+    {"own", own, METH_NOARGS, NULL},
+    {"create_concs", create_concs, METH_VARARGS, NULL},
+    {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
+    {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},
+    {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
+    {"copy_local_set", copy_local_set, METH_O, NULL},
+    {"by_value_set", by_value_set, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "corps._core", "libcorps for Python; use the package corps.", -1, functions, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__core(void);
+PyMODINIT_FUNC PyInit__core(void) {
+    corps__py_main_thread();
+    PyTypeObject *types[] = {&corps__name_type, &corps__method_type, &corps__future_type, &corps__worker_type,
+                             &corps__request_type};
+    static const char *const names[] = {"Name", "Method", "Future", "Worker", "Request"};
+    PyObject *module = PyModule_Create(&definition);
+    for (size_t i = 0; module != NULL && i < sizeof types / sizeof types[0]; i++) {
+        if (PyType_Ready(types[i]) != 0 || PyModule_AddObject(module, names[i], Py_NewRef((PyObject *)types[i])) != 0) {
+            Py_CLEAR(module);
+        }
+    }
+    if (module != NULL && PyModule_AddStringConstant(module, "version", CORPS_VERSION) != 0) {
+        Py_CLEAR(module);
+    }
+    return module;
+}

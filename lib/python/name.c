@@ -1,0 +1,281 @@
+#include "core.h"
+
+#include <string.h>
+
+/* Names, and methods of Names: descriptors, so that name.method(…) makes no bound object. */
+
+PyTypeObject corps__name_type;
+
+/* ---- calling ---- */
+
+/* The arguments as one object: a tuple, or a dict when there are keyword arguments. */
+static PyObject *payload_of(PyObject *positional, PyObject *keywords) {
+    if (keywords == NULL || PyDict_GET_SIZE(keywords) == 0) {
+        return Py_NewRef(positional);
+    }
+    return Py_BuildValue("{sOsO}", "args", positional, "kwargs", keywords);
+}
+
+/* Sends what is waiting no longer; a send that finds no room waits without the interpreter's lock. */
+static PyObject *send(struct name *to, const char *method, PyObject *payload, bool no_reply) {
+    PyObject *own = NULL;
+    if (corps__hooks.copy_local && corps_name_is_here(to->name)) {
+        own = corps__py_copy(payload);
+        if (own == NULL) {
+            return NULL;
+        }
+    }
+    struct corps_object *object = corps_python_object(own != NULL ? own : payload);
+    Py_XDECREF(own);
+    if (object == NULL) {
+        return PyErr_NoMemory();
+    }
+    struct corps_value value = corps_value_of_object(object);
+    struct corps_future *future = NULL;
+    enum corps_err err = no_reply ? corps_send(to->name, method, &value, NULL)
+                                  : corps_call(to->name, method, &value, NULL, &future);
+    object->ops->release(object);
+    return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
+}
+
+PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 5 || !PyObject_TypeCheck(args[0], &corps__name_type) || !PyUnicode_Check(args[1]) ||
+        !PyTuple_Check(args[2]) || !(PyDict_Check(args[3]) || args[3] == Py_None)) {
+        PyErr_SetString(PyExc_TypeError, "call takes (Name, str, tuple, dict or None, bool)");
+        return NULL;
+    }
+    const char *method = PyUnicode_AsUTF8(args[1]);
+    PyObject *payload = method != NULL ? payload_of(args[2], args[3] != Py_None ? args[3] : NULL) : NULL;
+    PyObject *future = payload != NULL ? send((struct name *)args[0], method, payload, args[4] == Py_True) : NULL;
+    Py_XDECREF(payload);
+    return future;
+}
+
+/* ---- methods ---- */
+
+struct method {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject *name;     /* str, interned */
+    PyObject *original; /* the function of the class: for its signature and docstring */
+};
+
+static PyObject *no_reply_word;
+
+/* Keyword arguments without NoReply. New reference, NULL with or without an exception (none were given). */
+static PyObject *keywords_of(PyObject *const *values, PyObject *names, bool *no_reply) {
+    PyObject *keywords = NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *key = PyTuple_GET_ITEM(names, i);
+        if (key == no_reply_word || PyUnicode_Compare(key, no_reply_word) == 0) {
+            int equal = PyObject_RichCompareBool(values[i], Py_True, Py_EQ);
+            if (equal < 0) {
+                Py_XDECREF(keywords);
+                return NULL;
+            }
+            *no_reply = equal != 0;
+            continue;
+        }
+        if (keywords == NULL) {
+            keywords = PyDict_New();
+        }
+        if (keywords == NULL || PyDict_SetItem(keywords, key, values[i]) != 0) {
+            Py_XDECREF(keywords);
+            return NULL;
+        }
+    }
+    return keywords;
+}
+
+static PyObject *method_call(PyObject *self, PyObject *const *args, size_t flags, PyObject *names) {
+    struct method *method = (struct method *)self;
+    Py_ssize_t count = PyVectorcall_NARGS(flags);
+    if (count < 1 || !PyObject_TypeCheck(args[0], &corps__name_type)) {
+        PyErr_Format(PyExc_TypeError, "%U is a method of a Name", method->name);
+        return NULL;
+    }
+    bool no_reply = false;
+    PyObject *keywords = names != NULL ? keywords_of(args + count, names, &no_reply) : NULL;
+    if (keywords == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    PyObject *positional = PyTuple_New(count - 1);
+    for (Py_ssize_t i = 1; positional != NULL && i < count; i++) {
+        PyTuple_SET_ITEM(positional, i - 1, Py_NewRef(args[i]));
+    }
+    PyObject *payload = positional != NULL ? payload_of(positional, keywords) : NULL;
+    const char *text = payload != NULL ? PyUnicode_AsUTF8(method->name) : NULL;
+    PyObject *future = text != NULL ? send((struct name *)args[0], text, payload, no_reply) : NULL;
+    Py_XDECREF(payload);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return future;
+}
+
+static PyObject *method_get(PyObject *self, PyObject *instance, PyObject *owner) {
+    (void)owner;
+    return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
+}
+
+static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+    PyObject *name;
+    PyObject *original = Py_None;
+    if (keywords != NULL || !PyArg_ParseTuple(args, "U|O", &name, &original)) {
+        return NULL;
+    }
+    struct method *made = (struct method *)type->tp_alloc(type, 0);
+    if (made != NULL) {
+        made->vectorcall = method_call;
+        made->name = Py_NewRef(name);
+        PyUnicode_InternInPlace(&made->name);
+        made->original = Py_NewRef(original);
+    }
+    return (PyObject *)made;
+}
+
+static void method_free(PyObject *self) {
+    struct method *method = (struct method *)self;
+    Py_XDECREF(method->name);
+    Py_XDECREF(method->original);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyObject *method_attribute(PyObject *self, PyObject *name) {
+    PyObject *own = PyObject_GenericGetAttr(self, name);
+    if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return own;
+    }
+    PyErr_Clear();
+    return PyObject_GetAttr(((struct method *)self)->original, name); /* __name__, __doc__, … */
+}
+
+static PyObject *method_wrapped(PyObject *self, void *closure) {
+    (void)closure;
+    return Py_NewRef(((struct method *)self)->original);
+}
+
+static PyObject *method_doc(PyObject *self, void *closure) {
+    (void)closure;
+    return PyObject_GetAttrString(((struct method *)self)->original, "__doc__");
+}
+
+static PyGetSetDef method_properties[] = {
+    {"__wrapped__", method_wrapped, NULL, "the method of the class", NULL},
+    {"__doc__", method_doc, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject corps__method_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Method",
+    .tp_basicsize = sizeof(struct method),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_METHOD_DESCRIPTOR |
+#if PY_VERSION_HEX < 0x03090000
+                _Py_TPFLAGS_HAVE_VECTORCALL,
+#else
+                Py_TPFLAGS_HAVE_VECTORCALL,
+#endif
+    .tp_new = method_new,
+    .tp_dealloc = method_free,
+    .tp_call = PyVectorcall_Call,
+    .tp_vectorcall_offset = offsetof(struct method, vectorcall),
+    .tp_descr_get = method_get,
+    .tp_getattro = method_attribute,
+    .tp_getset = method_properties,
+};
+
+/* ---- Names ---- */
+
+static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+    const char *address;
+    Py_ssize_t bytes;
+    int external = 0;
+    if (keywords != NULL || !PyArg_ParseTuple(args, "y#|p", &address, &bytes, &external)) {
+        return NULL;
+    }
+    struct corps_name *name;
+    enum corps_err err = corps_name_decode((const uint8_t *)address, (size_t)bytes, &name);
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    struct name *made = (struct name *)type->tp_alloc(type, 0);
+    if (made == NULL) {
+        corps_name_unref(name);
+        return NULL;
+    }
+    made->name = name;
+    made->external = external != 0;
+    if (no_reply_word == NULL) {
+        no_reply_word = PyUnicode_InternFromString("NoReply");
+    }
+    return (PyObject *)made;
+}
+
+static void name_free(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    corps_name_unref(((struct name *)self)->name);
+    type->tp_free(self);
+}
+
+static PyObject *name_address(PyObject *self, void *closure) {
+    (void)closure;
+    uint8_t address[CORPS_NAME_BYTES_MAX];
+    size_t bytes;
+    enum corps_err err = corps_name_encode(((struct name *)self)->name, address, &bytes);
+    return err == CORPS_OK ? PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes) : corps__py_raise(err);
+}
+
+static PyObject *name_numbers(PyObject *self, void *closure) {
+    (void)closure;
+    uint64_t corps_id;
+    unsigned env;
+    unsigned conc;
+    corps_name_address(((struct name *)self)->name, &corps_id, &env, &conc);
+    return Py_BuildValue("(KII)", (unsigned long long)corps_id, env, conc);
+}
+
+static PyObject *name_class(PyObject *self, void *closure) {
+    (void)closure;
+    return PyUnicode_FromString(corps_name_class(((struct name *)self)->name));
+}
+
+static PyObject *name_external(PyObject *self, void *closure) {
+    (void)closure;
+    return PyBool_FromLong(((struct name *)self)->external);
+}
+
+static Py_hash_t name_hash(PyObject *self) {
+    uint64_t corps_id;
+    unsigned env;
+    unsigned conc;
+    corps_name_address(((struct name *)self)->name, &corps_id, &env, &conc);
+    Py_hash_t hash = (Py_hash_t)(corps_id ^ ((uint64_t)env << 40) ^ ((uint64_t)conc * 0x9E3779B97F4A7C15u));
+    return hash == -1 ? -2 : hash;
+}
+
+static PyObject *name_compare(PyObject *self, PyObject *other, int how) {
+    if ((how != Py_EQ && how != Py_NE) || !PyObject_TypeCheck(other, &corps__name_type)) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    bool equal = corps_name_equal(((struct name *)self)->name, ((struct name *)other)->name);
+    return PyBool_FromLong(equal == (how == Py_EQ));
+}
+
+static PyGetSetDef name_properties[] = {
+    {"__corps_address__", name_address, NULL, "the address as bytes, for any process of this user", NULL},
+    {"__corps_numbers__", name_numbers, NULL, "(Corps, Env, Worker) as numbers", NULL},
+    {"__corps_class__", name_class, NULL, "the class's text", NULL},
+    {"__corps_external__", name_external, NULL, "is it an ExtName?", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject corps__name_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Name",
+    .tp_basicsize = sizeof(struct name),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_new = name_new,
+    .tp_dealloc = name_free,
+    .tp_hash = name_hash,
+    .tp_richcompare = name_compare,
+    .tp_getset = name_properties,
+};

@@ -1,0 +1,372 @@
+#include "core.h"
+
+#include <string.h>
+
+/* Concs of Python classes: one class of the core serves them all. */
+
+struct worker {
+    PyObject *object; /* NULL once it has ended */
+};
+
+/* What the package holds of a Worker: its address, and the way to end it. */
+struct handle {
+    PyObject_HEAD
+    struct worker *worker; /* lives as long as the process */
+    PyObject *address;
+};
+
+/* A request whose reply was put off. */
+struct request {
+    PyObject_HEAD
+    struct corps_request *request; /* NULL once answered */
+    bool local;
+};
+
+/* ---- the interpreter's lock around requests ---- */
+
+static _Thread_local PyGILState_STATE entered[64];
+static _Thread_local unsigned enter_depth;
+
+static void enter(void) {
+    PyGILState_STATE state = corps__python_enter();
+    if (enter_depth < sizeof entered / sizeof entered[0]) {
+        entered[enter_depth] = state;
+    }
+    enter_depth++;
+}
+
+static void leave(void) {
+    enter_depth--;
+    corps__python_leave(entered[enter_depth]); /* the core nests fewer methods on one stack than there is room for */
+}
+
+/* ---- failing ---- */
+
+/* The pending exception as what the hook says of it; `use` passes it on. */
+static enum corps_err fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg) {
+    PyObject *type;
+    PyObject *exception;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (traceback != NULL && exception != NULL) {
+        (void)PyException_SetTraceback(exception, traceback);
+    }
+    PyObject *told = PyObject_CallFunctionObjArgs(corps__hooks.failure, exception, NULL);
+    struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
+    const char *detail = NULL;
+    Py_ssize_t detail_bytes = 0;
+    if (told == NULL || !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
+        PyErr_Clear(); /* the texts above must do */
+    }
+    info.detail = detail;
+    info.detail_bytes = (size_t)detail_bytes;
+    enum corps_err err = use(arg, &info);
+    Py_XDECREF(told);
+    Py_XDECREF(type);
+    Py_XDECREF(exception);
+    Py_XDECREF(traceback);
+    return err;
+}
+
+static enum corps_err fail_context(void *arg, const struct corps_error_info *info) {
+    return corps_fail_with(arg, info);
+}
+
+static enum corps_err fail_request(void *arg, const struct corps_error_info *info) {
+    return corps_request_fail_with(arg, info);
+}
+
+/* ---- handles ---- */
+
+static PyObject *handle_create(struct corps_context *context, struct worker *worker) {
+    uint8_t address[CORPS_NAME_BYTES_MAX];
+    size_t bytes;
+    struct corps_name *name = corps_context_name(context);
+    struct handle *made = name != NULL && corps_name_encode(name, address, &bytes) == CORPS_OK
+                              ? PyObject_New(struct handle, &corps__worker_type)
+                              : NULL;
+    if (made == NULL) {
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    made->worker = worker;
+    made->address = PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes);
+    if (made->address == NULL) {
+        Py_CLEAR(made);
+    }
+    return (PyObject *)made;
+}
+
+static void handle_free(PyObject *self) {
+    Py_XDECREF(((struct handle *)self)->address);
+    PyObject_Free(self);
+}
+
+static PyObject *handle_end(PyObject *self, PyObject *none) {
+    (void)none;
+    PyObject *object = ((struct handle *)self)->worker->object;
+    ((struct handle *)self)->worker->object = NULL;
+    Py_XDECREF(object);
+    Py_RETURN_NONE;
+}
+
+static PyObject *handle_address(PyObject *self, void *closure) {
+    (void)closure;
+    return Py_NewRef(((struct handle *)self)->address);
+}
+
+static PyObject *handle_alive(PyObject *self, void *closure) {
+    (void)closure;
+    return PyBool_FromLong(((struct handle *)self)->worker->object != NULL);
+}
+
+static PyMethodDef handle_methods[] = {{"end", handle_end, METH_NOARGS, "Requests from now on find no Worker."},
+                                       {NULL, NULL, 0, NULL}};
+static PyGetSetDef handle_properties[] = {{"address", handle_address, NULL, NULL, NULL},
+                                          {"alive", handle_alive, NULL, NULL, NULL},
+                                          {NULL, NULL, NULL, NULL, NULL}};
+
+PyTypeObject corps__worker_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Worker",
+    .tp_basicsize = sizeof(struct handle),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_dealloc = handle_free,
+    .tp_methods = handle_methods,
+    .tp_getset = handle_properties,
+};
+
+/* ---- copies for the FastPath ---- */
+
+static bool is_immutable(PyObject *object, int depth) {
+    if (object == Py_None || PyLong_CheckExact(object) || PyUnicode_CheckExact(object) || PyFloat_CheckExact(object) ||
+        PyBool_Check(object) || PyBytes_CheckExact(object) || PyObject_TypeCheck(object, &corps__name_type)) {
+        return true;
+    }
+    if (!PyTuple_CheckExact(object) || depth > 8) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
+        if (!is_immutable(PyTuple_GET_ITEM(object, i), depth + 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+PyObject *corps__py_copy(PyObject *object) {
+    return is_immutable(object, 0) ? Py_NewRef(object) : PyObject_CallFunctionObjArgs(corps__hooks.copy, object, NULL);
+}
+
+/* ---- running ---- */
+
+static enum corps_err init(struct corps_context *context, void *self, const struct corps_value *args,
+                           struct corps_value *result) {
+    (void)result;
+    struct worker *worker = self;
+    PyObject *handle = handle_create(context, worker);
+    PyObject *payload = handle != NULL ? corps__py_of_value(args) : NULL;
+    worker->object = payload != NULL ? PyObject_CallFunction(corps__hooks.make, "sOO", corps_context_class(context),
+                                                             handle, payload)
+                                     : NULL;
+    Py_XDECREF(payload);
+    Py_XDECREF(handle);
+    return worker->object != NULL ? CORPS_OK : fail(fail_context, context);
+}
+
+static void cleanup(struct corps_context *context, void *self) {
+    (void)context;
+    struct worker *worker = self;
+    PyObject *object = worker->object;
+    if (object == NULL) {
+        return;
+    }
+    PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.cleanup, object, NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(object);
+    }
+    Py_XDECREF(done);
+    Py_CLEAR(worker->object);
+}
+
+/* The arguments of a request: a tuple (new reference) and keyword arguments (borrowed from `keep`, or NULL). */
+static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyObject **keywords) {
+    PyObject *payload = corps__py_of_value(args);
+    *keep = payload;
+    *keywords = NULL;
+    if (payload == NULL || PyTuple_Check(payload)) {
+        return Py_XNewRef(payload);
+    }
+    if (payload == Py_None) {
+        return PyTuple_New(0);
+    }
+    if (PyDict_Check(payload) && PyDict_GET_SIZE(payload) == 2) {
+        PyObject *positional = PyDict_GetItemString(payload, "args");
+        *keywords = PyDict_GetItemString(payload, "kwargs");
+        if (positional != NULL && *keywords != NULL && PyDict_Check(*keywords)) {
+            return PySequence_Tuple(positional);
+        }
+        *keywords = NULL;
+    }
+    /* From C: an array is the arguments, anything else the one argument. */
+    return PyList_Check(payload) ? PyList_AsTuple(payload) : PyTuple_Pack(1, payload);
+}
+
+enum { NAMES = 4096 };
+
+/* Names of methods live as long as the process: one str for each. */
+static PyObject *name_of(const char *method) {
+    static struct {
+        const char *method;
+        PyObject *name;
+    } known[NAMES];
+    size_t at = ((uintptr_t)method >> 4) % NAMES;
+    if (known[at].method != method) {
+        PyObject *name = PyUnicode_InternFromString(method);
+        if (name == NULL) {
+            return NULL;
+        }
+        Py_XDECREF(known[at].name);
+        known[at].name = name;
+        known[at].method = method;
+    }
+    return Py_NewRef(known[at].name);
+}
+
+static PyObject *run(PyObject *object, const char *method, PyObject *positional, PyObject *keywords) {
+    if (method[0] == 'c' && strcmp(method, "corps:get") == 0 && PyTuple_GET_SIZE(positional) == 1) {
+        return PyObject_GetAttr(object, PyTuple_GET_ITEM(positional, 0));
+    }
+    if (method[0] == 'c' && strcmp(method, "corps:set") == 0 && PyTuple_GET_SIZE(positional) == 2) {
+        int failed = PyObject_SetAttr(object, PyTuple_GET_ITEM(positional, 0), PyTuple_GET_ITEM(positional, 1));
+        return failed == 0 ? Py_NewRef(Py_None) : NULL;
+    }
+    PyObject *name = name_of(method);
+    PyObject *function = name != NULL ? PyObject_GetAttr(object, name) : NULL;
+    PyObject *answer = function != NULL ? PyObject_Call(function, positional, keywords) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(name);
+    return answer;
+}
+
+/* A coroutine runs on the Env's event loop, which answers later. */
+static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
+    struct request *made = PyObject_New(struct request, &corps__request_type);
+    if (made == NULL) {
+        return fail(fail_context, context);
+    }
+    made->local = corps_context_is_local(context);
+    made->request = corps_request_hold(context);
+    PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
+    if (done == NULL && made->request != NULL) {
+        (void)fail(fail_request, made->request);
+        made->request = NULL;
+    }
+    Py_XDECREF(done);
+    Py_DECREF(made);
+    return CORPS_ERR_PENDING;
+}
+
+static enum corps_err give(struct corps_context *context, PyObject *answer, struct corps_value *result) {
+    PyObject *own = corps__hooks.copy_local && corps_context_is_local(context) ? corps__py_copy(answer) : Py_NewRef(answer);
+    if (own == NULL) {
+        return fail(fail_context, context);
+    }
+    struct corps_object *object = corps_python_object(own);
+    Py_DECREF(own);
+    if (object == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a result");
+    }
+    *result = corps_value_of_object(object);
+    return corps_context_keep(context, object);
+}
+
+static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,
+                          struct corps_value *result) {
+    struct worker *worker = self;
+    if (worker->object == NULL) {
+        return corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended", corps_context_class(context));
+    }
+    PyObject *object = Py_NewRef(worker->object);
+    PyObject *keep;
+    PyObject *keywords;
+    PyObject *positional = arguments(args, &keep, &keywords);
+    PyObject *answer = positional != NULL ? run(object, corps_context_method(context), positional, keywords) : NULL;
+    Py_XDECREF(positional);
+    Py_XDECREF(keep);
+    enum corps_err err = CORPS_OK;
+    if (answer == NULL) {
+        err = fail(fail_context, context);
+    } else if (PyCoro_CheckExact(answer)) {
+        err = put_off(context, answer);
+    } else if (answer != Py_None) {
+        err = give(context, answer, result);
+    }
+    Py_XDECREF(answer);
+    Py_DECREF(object);
+    return err;
+}
+
+const struct corps_class corps__python_class = {
+    .name = CORPS_ANY_CLASS,
+    .bytes = sizeof(struct worker),
+    .init = init,
+    .cleanup = cleanup,
+    .any = any,
+    .enter = enter,
+    .leave = leave,
+};
+
+/* ---- replies that were put off ---- */
+
+static PyObject *request_reply(PyObject *self, PyObject *answer) {
+    struct request *request = (struct request *)self;
+    if (request->request == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this request has been answered");
+        return NULL;
+    }
+    PyObject *own = corps__hooks.copy_local && request->local ? corps__py_copy(answer) : Py_NewRef(answer);
+    struct corps_object *object = own != NULL ? corps_python_object(own) : NULL;
+    Py_XDECREF(own);
+    if (object == NULL) {
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    struct corps_value value = corps_value_of_object(object);
+    struct corps_request *core = request->request;
+    request->request = NULL;
+    (void)!corps_request_reply(core, answer != Py_None ? &value : NULL);
+    object->ops->release(object);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_fail(PyObject *self, PyObject *exception) {
+    struct request *request = (struct request *)self;
+    if (request->request == NULL || !PyExceptionInstance_Check(exception)) {
+        PyErr_SetString(PyExc_RuntimeError, "fail takes an exception, once");
+        return NULL;
+    }
+    struct corps_request *core = request->request;
+    request->request = NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    (void)fail(fail_request, core);
+    Py_RETURN_NONE;
+}
+
+static void request_free(PyObject *self) {
+    struct corps_request *core = ((struct request *)self)->request;
+    if (core != NULL) { /* nobody will answer any more: the caller must not wait for ever */
+        (void)corps_request_fail(core, "RuntimeError", "the method ended without an answer");
+    }
+    PyObject_Free(self);
+}
+
+static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answers with a result."},
+                                        {"fail", request_fail, METH_O, "Answers with an exception."},
+                                        {NULL, NULL, 0, NULL}};
+
+PyTypeObject corps__request_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Request",
+    .tp_basicsize = sizeof(struct request),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_dealloc = request_free,
+    .tp_methods = request_methods,
+};
