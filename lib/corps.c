@@ -121,6 +121,10 @@ static void on_env_0_end(void *arg, const char *how) {
             corps__env_lost(corps, i, text); /* the others end with their manager */
         }
     }
+    /* Whoever is left of it ends by itself, and the last one removes the directory. */
+    close(corps->lock_fd);
+    corps->lock_fd = -1;
+    corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
     corps__waitlist_notify(&life);
 }
@@ -341,7 +345,10 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     (void)!corps__with_lead(take_down, creator);
     unlist_corps(corps);
     corps__dir_remove(corps->directory);
-    close(corps->lock_fd);
+    if (corps->lock_fd >= 0) {
+        close(corps->lock_fd);
+        corps->lock_fd = -1;
+    }
     if (killed) {
         return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
     }
@@ -393,6 +400,15 @@ void corps__exit_created(void) {
     }
     for (unsigned i = 0; i < count; i++) {
         (void)!corps_exit(mine[i], CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern any more */
+    }
+}
+
+void corps__leave_created(void) {
+    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
+        if (at->creator != NULL && at->settings.detached && at->lock_fd >= 0) {
+            close(at->lock_fd);
+            corps__dir_remove_dead(at->directory);
+        }
     }
 }
 

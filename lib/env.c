@@ -519,6 +519,7 @@ static enum corps_err shut(void *arg) {
         corps__control_close(life.children[i].control); /* an Env that has not ended sees this as its parent's death */
         corps__child_close(life.children[i].process);
     }
+    corps__leave_created();
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     return CORPS_OK;
 }

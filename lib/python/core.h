@@ -30,6 +30,7 @@ struct name {
     PyObject_HEAD
     struct corps_name *name;
     bool external; /* shown with its host */
+    int creator;   /* the Env that had it made, as it is shown; -1: the one where it lives */
 };
 extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;

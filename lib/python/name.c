@@ -190,7 +190,8 @@ static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     const char *address;
     Py_ssize_t bytes;
     int external = 0;
-    if (keywords != NULL || !PyArg_ParseTuple(args, "y#|p", &address, &bytes, &external)) {
+    int creator = -1;
+    if (keywords != NULL || !PyArg_ParseTuple(args, "y#|pi", &address, &bytes, &external, &creator)) {
         return NULL;
     }
     struct corps_name *name;
@@ -205,6 +206,7 @@ static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     }
     made->name = name;
     made->external = external != 0;
+    made->creator = creator;
     if (no_reply_word == NULL) {
         no_reply_word = PyUnicode_InternFromString("NoReply");
     }
@@ -244,6 +246,11 @@ static PyObject *name_external(PyObject *self, void *closure) {
     return PyBool_FromLong(((struct name *)self)->external);
 }
 
+static PyObject *name_creator(PyObject *self, void *closure) {
+    (void)closure;
+    return PyLong_FromLong(((struct name *)self)->creator);
+}
+
 static Py_hash_t name_hash(PyObject *self) {
     uint64_t corps_id;
     unsigned env;
@@ -266,6 +273,7 @@ static PyGetSetDef name_properties[] = {
     {"__corps_numbers__", name_numbers, NULL, "(Corps, Env, Worker) as numbers", NULL},
     {"__corps_class__", name_class, NULL, "the class's text", NULL},
     {"__corps_external__", name_external, NULL, "is it an ExtName?", NULL},
+    {"__corps_creator__", name_creator, NULL, "the Env that had it made, or -1", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -7,6 +7,7 @@ import sys
 import threading
 
 from . import _boot, _config, _core, _env, _hooks, _pickling
+from ._errors import AsyncExecutionError
 from ._name import class_text, name_class
 from ._worker import HIDDEN, Conc, Corps
 
@@ -139,7 +140,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         manager = _own_ext_name()
     _boot.ensure_template()
     _give_back()
-    payload = CorpsClass, args, kwargs, attributes
+    payload = CorpsClass, 0, args, kwargs, attributes
     if options['serializer'] == 'msgpack':
         payload = _pickling.dumps(payload)
     corps = _core.create_corps(class_text(CorpsClass), payload, _boot.boot_data(config, class_text(CorpsClass), manager, compat),
@@ -149,7 +150,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         if not _registered and not inside:
             _registered = True
             atexit.register(_at_exit)
-    return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed)
+    return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed, 0)
 
 
 def _own_ext_name():
@@ -157,7 +158,7 @@ def _own_ext_name():
     from . import _name
     corps, _, _ = _core.own()
     address = corps.to_bytes(8, 'little') + (0).to_bytes(4, 'little') + (1).to_bytes(4, 'little')
-    return _name.restore(address + _env.front_text.encode(), True)
+    return _name.restore(address + _env.front_text.encode(), True, 0)
 
 
 def _location(kind, value):
@@ -198,12 +199,16 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     kwargs, attributes = _split(kwargs)
     kwargs.pop('NoReply', None)
     attributes['Mgr'] = Mgr
-    payload = ConcClass, args, kwargs, attributes
+    creator = _core.own()[1]
+    payload = ConcClass, creator, args, kwargs, attributes
     if (_config.values['Serializer'] or os.environ.get('CORPS_SERIALIZER')) == 'msgpack':
         payload = _pickling.dumps(payload)
-    addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num)
+    try:
+        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num)
+    except AsyncExecutionError as error:  # of the original type too: in the own Env it always was that
+        raise _hooks.mix(error) from None
     made = name_class(ConcClass)
-    return [made(address) for address in addresses]
+    return [made(address, False, creator) for address in addresses]
 
 
 class Func(Conc):

@@ -34,10 +34,24 @@ class AsyncRemoteException(Exception):
     travel); TracebackStrings: the remote traceback, one text."""
 
     def __init__(self, TypeName=None, Value=None, TracebackStrings=None):
-        super().__init__(TypeName, Value, TracebackStrings)
+        Exception.__init__(self, TypeName, Value, TracebackStrings)
         self.TypeName = TypeName
         self.Value = Value
         self.TracebackStrings = TracebackStrings
+
+    def __str__(self):
+        return f'({self.TypeName!r}, {_short(repr(self.Value))}, {_short(repr(self.TracebackStrings))})'
+
+    def __repr__(self):
+        return f'{type(self).__name__}{self}'
+
+
+_SHORT = 2000
+
+
+def _short(text):
+    """A text, without its middle if it is long: tracebacks quote exceptions that quote tracebacks, to any depth."""
+    return text if len(text) <= _SHORT else f'{text[:_SHORT // 2]} ... {text[-_SHORT // 2:]}'
 
 
 class AsyncExecutionError(AsyncRemoteException):
@@ -62,7 +76,7 @@ def mixed(base, original):
         try:
             _mixed[key] = type(base.__name__, (base, original), {
                 '__module__': base.__module__, '__doc__': base.__doc__, '__qualname__': base.__qualname__,
-                '__reduce__': _reduce_mixed, '__str__': base.__str__})
+                '__reduce__': _reduce_mixed, '__str__': base.__str__, '__repr__': base.__repr__})
         except TypeError:  # layouts that do not go together
             _mixed[key] = base
     return _mixed[key]

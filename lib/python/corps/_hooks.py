@@ -17,11 +17,11 @@ mix_types = True
 
 
 def make(class_text, worker, payload):
-    """A Worker's init. payload: (class, args, kwargs, attributes), or its pickle."""
+    """A Worker's init. payload: (class, creating Env, args, kwargs, attributes), or its pickle."""
     if isinstance(payload, bytes):
         payload = _pickling.loads(payload)
-    cls, args, kwargs, attributes = payload
-    return _worker.make(cls, worker, args, kwargs, attributes)
+    cls, creator, args, kwargs, attributes = payload
+    return _worker.make(cls, worker, creator, args, kwargs, attributes)
 
 
 def cleanup(worker):
@@ -100,14 +100,21 @@ def remote(code, kind, text, trace, data, origin):
         except Exception:  # its class is not known here: the text must do
             value = text
     base = _errors.AsyncAttributeError if kind == 'AttributeError' else _errors.AsyncExecutionError
-    if mix_types and isinstance(value, Exception) and not isinstance(value, _errors.AsyncRemoteException):
-        try:
-            made = _errors.mixed(base, type(value))(kind, value, trace)
-            made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
-            return made
-        except Exception:  # a type with a constructor of its own mind
-            pass
-    return base(kind, value, trace)
+    error = base(kind, value, trace)
+    return mix(error) if mix_types else error
+
+
+def mix(error):
+    """The same as an instance of the original type as well, where that can be."""
+    value = error.Value
+    if not isinstance(value, Exception) or isinstance(value, _errors.AsyncRemoteException):
+        return error
+    try:
+        made = _errors.mixed(type(error), type(value))(error.TypeName, value, error.TracebackStrings)
+        made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
+        return made
+    except Exception:  # a type with a constructor of its own mind
+        return error
 
 
 _loop = None

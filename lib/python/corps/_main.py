@@ -11,7 +11,7 @@ import sys
 import types
 
 ALIAS = '__mp_main__'
-_path = None  # of a main program that is run by somebody else's __main__ (corps.compat)
+_imported = False  # this is an Env, and its main program the imported one
 
 
 def _main_module():
@@ -23,24 +23,18 @@ def description():
     main = _main_module()
     spec = getattr(main, '__spec__', None)
     name = getattr(spec, 'name', None)
-    if name is not None and name not in ('__main__',) and not name.endswith('.__main__'):
-        return 'name', name
-    if name is not None and name.endswith('.__main__'):
+    if name is not None and name != '__main__':
         return 'name', name
     path = getattr(main, '__file__', None)
     if getattr(sys, 'frozen', False) or path is None or hasattr(sys, 'ps1'):
         return None
     path = os.path.abspath(path)
-    return ('path', path) if os.path.isfile(path) and path.endswith(('.py', '.pyc', '.pyw')) or _is_source(path) else None
-
-
-def _is_source(path):
-    return os.path.isfile(path) and os.path.basename(path) not in ('<stdin>', '<string>')
+    return ('path', path) if os.path.isfile(path) else None
 
 
 def is_importable():
     """Can Envs import the main program of this process?"""
-    return ALIAS in sys.modules and sys.modules[ALIAS] is _main_module() or description() is not None
+    return _imported or description() is not None
 
 
 _names = None
@@ -71,10 +65,10 @@ def _bound(statements):
 def defines(thing):
     """Does importing the main program again give this function or class of it? (Read from its source.)"""
     global _names
-    if '.' in thing.__qualname__.partition('.')[0] or '<' in thing.__qualname__:
+    if '<' in thing.__qualname__:
         return False
-    if sys.modules.get(ALIAS) is _main_module() and ALIAS in sys.modules and _names is None:
-        return True  # an Env: its main program is the imported one
+    if _imported:
+        return True
     if _names is None:
         try:
             with open(_main_module().__file__, 'rb') as file:
@@ -91,8 +85,10 @@ def start():
 
 def prepare(described):
     """In an Env: imports the main program."""
+    global _imported
     if described is None:
         return
+    _imported = True
     kind, where = described
     module = types.ModuleType(ALIAS)
     if kind == 'name':

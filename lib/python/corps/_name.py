@@ -117,7 +117,8 @@ class Name(_core.Name):
         own = _core.own()
         foreign = own is None or own[0] != corps
         where = f'@{LOCAL_IP}:{port_of(corps)}' if foreign or self.__corps_external__ else ''
-        return f'L{env}:M{env}.{conc}{where} Class {self.__corps_class__}'
+        creator = self.__corps_creator__
+        return f'L{env}:M{env if creator < 0 else creator}.{conc}{where} Class {self.__corps_class__}'
 
     __str__ = __repr__
 
@@ -131,7 +132,7 @@ class Name(_core.Name):
         return self
 
     def __reduce__(self):
-        return restore, (self.__corps_address__, self.__corps_external__, type(self)._methods)
+        return restore, (self.__corps_address__, self.__corps_external__, self.__corps_creator__, type(self)._methods)
 
     def __enter__(self):
         return self
@@ -269,7 +270,7 @@ def _find(text):
     return found if isinstance(found, type) else None
 
 
-def restore(address, external=False, methods=None):
+def restore(address, external=False, creator=-1, methods=None):
     """A Name from its address."""
     text = bytes(address[16:]).decode()
     made = _by_text.get(text)
@@ -283,7 +284,7 @@ def restore(address, external=False, methods=None):
         else:
             made = Name
         _by_text[text] = made
-    return made(address, external)
+    return made(address, external, creator)
 
 
 class _Callable(Name):

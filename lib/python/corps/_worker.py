@@ -41,7 +41,7 @@ class Conc:
 
     def my_Name(self):
         """This Worker's Name."""
-        return name_class(type(self))(self._corps_worker.address)
+        return name_class(type(self))(self._corps_worker.address, False, self.ConcAddr.MgrEnvId)
 
     def my_Mgr(self):
         """What was given as Mgr= at creation, normally a Name; else None."""
@@ -80,7 +80,7 @@ class Corps(Conc):
 
     def my_ExtName(self):
         """This Corps' Name for other Corps and for programs."""
-        return name_class(type(self))(self._corps_worker.address, True)
+        return name_class(type(self))(self._corps_worker.address, True, self.ConcAddr.MgrEnvId)
 
     def my_Mgr(self):
         """The ExtName of the Corps that manages this one, None if there is none."""
@@ -98,11 +98,10 @@ class Corps(Conc):
         return f'{kind} {_env.tag} {self.ConcAddr}'
 
 
-def address_of(worker):
+def _address_of(worker, creator):
     """The ConcAddr of a Worker of this Env."""
-    name = _core.Name(worker.address)
-    _, env, conc = name.__corps_numbers__
-    return ConcAddr(env, conc, env)
+    _, env, conc = _core.Name(worker.address).__corps_numbers__
+    return ConcAddr(creator, conc, env)
 
 
 def ext_address_of(address):
@@ -110,11 +109,11 @@ def ext_address_of(address):
     return ExtAddr(address.MgrEnvId, address.ConcId, address.LocEnvId, LOCAL_IP, port_of(_core.own()[0]))
 
 
-def make(cls, worker, args, kwargs, attributes):
+def make(cls, worker, creator, args, kwargs, attributes):
     """A new Worker: known to itself before its __init__ runs."""
     made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
     made.__dict__['_corps_worker'] = worker
-    made.__dict__['ConcAddr'] = address_of(worker)
+    made.__dict__['ConcAddr'] = _address_of(worker, creator)
     made.__dict__.update(attributes)
     name_class(cls)  # so that Names of it in this process know the class, importable or not
     made.__init__(*args, **kwargs)

@@ -1,0 +1,54 @@
+"""wait_next: the index of every Future once, in the order of completion, or AsyncLocalMaxRetries."""
+
+import time
+
+from Corps import Corps
+from Exceptions import AsyncLocalMaxRetries
+from Future import wait_next
+from Workers import create_Concs, create_Corps, LocType
+from helpers import raised
+from team import Worker
+
+
+class WaitCorps(Corps):
+
+    def run(self):
+        workers = create_Concs(Worker, LocType=LocType.PerEnv, Num=2)
+        futures = [worker.nap(seconds) for worker, seconds in zip(workers, (1.5, 0.1, 1.0, 0.5))]
+        assert list(wait_next(futures)) == [1, 3, 2, 0]
+        assert sorted(wait_next(futures)) == [0, 1, 2, 3]       # ready already
+        assert list(wait_next([])) == []
+
+        futures = [worker.echo(number) for number in range(10) for worker in workers]
+        futures.append(workers[0].fail('x'))
+        seen = []
+        for index in wait_next(futures):
+            seen.append(index)
+            if len(seen) == 3:
+                time.sleep(0.1)                                 # a slow consumer
+        assert sorted(seen) == list(range(41))
+
+        futures = [workers[0].nap(1.2), workers[1].echo('quick')]
+        start = time.monotonic()
+        seen = []
+
+        def collect():
+            for index in wait_next(futures, InitDelay=0.1, DelayIncPct=0, MaxTries=5):
+                seen.append(index)
+
+        error = raised(collect)
+        spent = time.monotonic() - start
+        assert isinstance(error, AsyncLocalMaxRetries), repr(error)
+        assert seen == [1]
+        assert 0.35 <= spent <= 1.1, spent
+        assert list(wait_next(futures[:1])) == [0]
+        return True
+
+
+if __name__ == '__main__':
+    corps = create_Corps(WaitCorps, ConfigDicts=[{'NumEnvs': 2}])
+    assert corps.run().Ret is True
+    futures = (corps.my_Tag(), corps.my_Class())
+    assert sorted(wait_next(futures)) == [0, 1]
+    corps.exit()
+    print('OK')

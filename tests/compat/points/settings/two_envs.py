@@ -1,0 +1,1 @@
+NumEnvs = 2

@@ -1,0 +1,3 @@
+import os
+
+NumEnvs = int(os.environ['NumEnvs'])

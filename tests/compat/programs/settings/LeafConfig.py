@@ -1,0 +1,2 @@
+NumEnvs = 2
+Max_Msg_Request_Attempts = 30

@@ -1,0 +1,4 @@
+import os
+
+NumEnvs = int(os.environ['NumEnvs'])
+Max_Msg_Request_Attempts = 40
