@@ -30,11 +30,16 @@ struct name {
     PyObject_HEAD
     struct corps_name *name;
     bool external; /* shown with its host */
+    bool plain;    /* a Worker written in C: takes and gives plain values */
     int creator;   /* the Env that had it made, as it is shown; -1: the one where it lives */
 };
 extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;
 PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
+
+/* The arguments of a Worker as a value: an object, or (plain) values in `box`. Takes `payload`; its content lives as
+ * long as the box. False with an exception. */
+bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, struct corps_value *value);
 
 /* future.c */
 extern PyTypeObject corps__future_type;

@@ -341,7 +341,7 @@ static PyObject *own(PyObject *module, PyObject *none) {
     return Py_BuildValue("(KII)", (unsigned long long)corps_id(corps), corps_own_env(), corps_env_count(corps));
 }
 
-/* create_concs(class, payload, location type, env, count) → [address …] */
+/* create_concs(class, payload, location type, env, count, plain) → [address …] */
 static PyObject *create_concs(PyObject *module, PyObject *args) {
     (void)module;
     const char *class_name;
@@ -349,7 +349,8 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     int type;
     unsigned env;
     unsigned count;
-    if (!PyArg_ParseTuple(args, "sOiII", &class_name, &payload, &type, &env, &count)) {
+    int plain;
+    if (!PyArg_ParseTuple(args, "sOiIIp", &class_name, &payload, &type, &env, &count, &plain)) {
         return NULL;
     }
     struct corps *corps = corps_own();
@@ -359,15 +360,16 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     }
     size_t total = (size_t)count * (type == CORPS_LOCATION_PER_ENV ? corps_env_count(corps) : 1);
     struct corps_name **names = PyMem_Calloc(total, sizeof *names);
-    struct corps_object *object = names != NULL ? corps_python_object(payload) : NULL;
-    if (object == NULL) {
+    struct corps_box *box = names != NULL ? corps_box_create() : NULL;
+    struct corps_value value;
+    if (box == NULL || !corps__py_arguments(payload, plain != 0, box, &value)) {
         PyMem_Free(names);
-        return PyErr_NoMemory();
+        corps_box_unref(box);
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
-    struct corps_value value = corps_value_of_object(object);
     struct corps_location location = {.type = (enum corps_location_type)type, .env = env};
     enum corps_err err = corps_create_concs(corps, class_name, &value, location, count, names);
-    object->ops->release(object);
+    corps_box_unref(box);
     PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
     for (size_t i = 0; err == CORPS_OK && i < total; i++) {
         PyObject *address = list != NULL ? address_of(names[i]) : NULL;

@@ -16,8 +16,44 @@ static PyObject *payload_of(PyObject *positional, PyObject *keywords) {
     return Py_BuildValue("{sOsO}", "args", positional, "kwargs", keywords);
 }
 
-/* Sends what is waiting no longer; a send that finds no room waits without the interpreter's lock. */
+bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, struct corps_value *value) {
+    if (plain) {
+        enum corps_err err = corps__python_to_value(payload, box, value);
+        if (err != CORPS_OK) {
+            (void)corps__py_raise(err);
+        }
+        return err == CORPS_OK;
+    }
+    struct corps_object *object = corps_python_object(payload);
+    if (object == NULL || corps_box_keep_object(box, object) != CORPS_OK) {
+        (void)PyErr_NoMemory();
+        return false;
+    }
+    *value = corps_value_of_object(object);
+    return true;
+}
+
+/* To a Worker written in C: plain values, also inside the Env. */
+static PyObject *send_plain(struct name *to, const char *method, PyObject *payload, bool no_reply) {
+    static const struct corps_call_options options = {.serializer = "msgpack"};
+    struct corps_box *box = corps_box_create();
+    struct corps_value value;
+    if (box == NULL || !corps__py_arguments(payload, true, box, &value)) {
+        corps_box_unref(box);
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    struct corps_future *future = NULL;
+    enum corps_err err = no_reply ? corps_send(to->name, method, &value, &options)
+                                  : corps_call(to->name, method, &value, &options, &future);
+    corps_box_unref(box);
+    return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
+}
+
+/* Sends at once; what finds no room waits without the interpreter's lock. */
 static PyObject *send(struct name *to, const char *method, PyObject *payload, bool no_reply) {
+    if (to->plain) {
+        return send_plain(to, method, payload, no_reply);
+    }
     PyObject *own = NULL;
     if (corps__hooks.copy_local && corps_name_is_here(to->name)) {
         own = corps__py_copy(payload);
@@ -206,6 +242,7 @@ static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     }
     made->name = name;
     made->external = external != 0;
+    made->plain = strstr(corps_name_class(name), " in ") == NULL; /* Python's classes say in which module they are */
     made->creator = creator;
     if (no_reply_word == NULL) {
         no_reply_word = PyUnicode_InternFromString("NoReply");

@@ -8,7 +8,7 @@ import threading
 
 from . import _boot, _config, _core, _env, _hooks, _pickling
 from ._errors import AsyncExecutionError
-from ._name import class_text, name_class
+from ._name import class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
 
 
@@ -188,8 +188,10 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     run; None when Num < 1.
 
     EnvId: all in Env LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every Env, Env 0, 1, 2 …
-    and again. If an __init__ raises, those that were made are ended, and AsyncExecutionError is raised here.
+    and again. ConcClass may be the name of a class written in C (see load_classes). If an __init__ raises, those that were made are ended, and AsyncExecutionError is raised here.
     """
+    if isinstance(ConcClass, str):
+        return _create_plain(ConcClass, args, LocType, LocVal, Num)
     _check_class(ConcClass, Conc)
     if issubclass(ConcClass, Corps):
         raise AttributeError(f'{ConcClass.__name__} is a Corps: use create_Corps')
@@ -204,11 +206,19 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     if (_config.values['Serializer'] or os.environ.get('CORPS_SERIALIZER')) == 'msgpack':
         payload = _pickling.dumps(payload)
     try:
-        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num)
+        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num, False)
     except AsyncExecutionError as error:  # of the original type too: in the own Env it always was that
         raise _hooks.mix(error) from None
     made = name_class(ConcClass)
     return [made(address, False, creator) for address in addresses]
+
+
+def _create_plain(class_name, args, kind, value, count):
+    """Concs of a class written in C, that load_classes has made known; their arguments are plain values."""
+    if count < 1:
+        return None
+    kind, env = _location(kind, value)
+    return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True)]
 
 
 class Func(Conc):

@@ -1,5 +1,7 @@
 """A Name that leaves its Corps goes on meaning the same Worker, or is refused: never somebody else."""
 
+import time
+
 from Workers import create_Corps
 from helpers import outcome
 from team import Team
@@ -15,6 +17,9 @@ class Giver(Team):
         """Let another Corps ask one of our Workers; the answer is read later, since it may be we who are asked."""
         name = {'itself': self.my_Name(), 'worker': self.workers[1], 'child': getattr(self, 'child', None)}[what]
         self.future = other.label_of(name)
+
+    def is_ready(self):
+        return self.future.ret_ready()
 
     def answer(self):
         return outcome(lambda: self.future.Ret)
@@ -33,6 +38,8 @@ if __name__ == '__main__':
     for what, label in (('itself', 'giver'), ('worker', 'giver'), ('child', 'child')):
         result = outcome(lambda: giver.give(taker, what).Ret)
         if result is None:
+            while not giver.is_ready().Ret:    # not in one wait: it may be the giver itself that must answer
+                time.sleep(0.01)
             result = giver.answer().Ret
         assert is_right(result, label), result
 
