@@ -1,7 +1,5 @@
 #include "python.h"
 
-#include <string.h>
-
 /* A Python object that lends out a part of a block: what a message carries out of band is never copied for Python. */
 
 struct buffer {
@@ -16,26 +14,20 @@ static int get_buffer(PyObject *self, Py_buffer *view, int flags) {
 }
 
 static void destroy(PyObject *self) {
-    PyTypeObject *type = Py_TYPE(self);
     corps_block_unref(((struct buffer *)self)->block);
-    type->tp_free(self);
-    Py_DECREF(type);
+    PyObject_Free(self);
 }
 
 PyTypeObject *corps__python_buffer_type(void) {
-    static PyType_Slot slots[] = {{Py_bf_getbuffer, NULL}, {Py_tp_dealloc, NULL}, {0, NULL}};
-    static PyType_Spec spec = {
-        .name = "_corps.Buffer",
-        .basicsize = sizeof(struct buffer),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-        .slots = slots,
+    static PyBufferProcs procedures = {.bf_getbuffer = get_buffer};
+    static PyTypeObject type = {
+        PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_corps.Buffer",
+        .tp_basicsize = sizeof(struct buffer),
+        .tp_flags = Py_TPFLAGS_DEFAULT,
+        .tp_dealloc = destroy,
+        .tp_as_buffer = &procedures,
     };
-    /* ISO C has no cast from a function's pointer to an object's. */
-    getbufferproc lend = get_buffer;
-    destructor end = destroy;
-    memcpy(&slots[0].pfunc, &lend, sizeof lend);
-    memcpy(&slots[1].pfunc, &end, sizeof end);
-    return (PyTypeObject *)PyType_FromSpec(&spec);
+    return PyType_Ready(&type) == 0 ? &type : NULL;
 }
 
 PyObject *corps__python_view(struct corps_block *block, void *data, size_t bytes) {

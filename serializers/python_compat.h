@@ -18,7 +18,6 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
     Py_XINCREF(object);
     return object;
 }
-#define Py_TPFLAGS_DISALLOW_INSTANTIATION 0
 #endif
 
 #if PY_VERSION_HEX < 0x030D0000

@@ -179,6 +179,21 @@ static PyObject *load_classes(PyObject *module, PyObject *path) {
     Py_RETURN_NONE;
 }
 
+/* classes() → names of the classes written in C */
+static PyObject *class_names(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    PyObject *list = PyList_New(0);
+    for (size_t i = 1; list != NULL && all_classes != NULL && all_classes[i] != NULL; i++) {
+        PyObject *name = PyUnicode_FromString(all_classes[i]->name);
+        if (name == NULL || PyList_Append(list, name) != 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
 /* ---- Corps ---- */
 
 static struct corps *corps_of(PyObject *capsule) {
@@ -409,6 +424,7 @@ static PyObject *by_value_set(PyObject *module, PyObject *args) {
 static PyMethodDef functions[] = {
     {"hooks_set", hooks_set, METH_O, NULL},
     {"serve", serve, METH_O, NULL},
+    {"classes", class_names, METH_NOARGS, NULL},
     {"load_classes", load_classes, METH_O, NULL},
     {"template_set", corps__py_template_set, METH_O, NULL},
     {"create_corps", create_corps, METH_VARARGS, NULL},
@@ -431,7 +447,7 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "corps._core", "libcorps for Python; use the package corps.", -1, functions, NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__core(void);
+CORPS_API PyMODINIT_FUNC PyInit__core(void); /* Python before 3.9 leaves the visibility to us */
 PyMODINIT_FUNC PyInit__core(void) {
     corps__py_main_thread();
     PyTypeObject *types[] = {&corps__name_type, &corps__method_type, &corps__future_type, &corps__worker_type,

@@ -218,6 +218,9 @@ def _create_plain(class_name, args, kind, value, count):
     if count < 1:
         return None
     kind, env = _location(kind, value)
+    if class_name not in _core.classes():
+        raise TypeError(f"'{class_name}' is no class; written in C and made known by load_classes are: "
+                        f"{', '.join(_core.classes()) or 'none'}")
     return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True)]
 
 
