@@ -374,6 +374,13 @@ enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
     return err;
 }
 
+enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
+    if (corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "only who created a Corps can wait for its end");
+    }
+    return corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
+}
+
 enum corps_err corps_end(struct corps *corps) {
     if (corps == corps__rt.own && corps != NULL) {
         return corps__env_end();

@@ -147,6 +147,7 @@ void corps__lead_release(void) {
         atomic_store(&corps__rt.lead, 0);
         /* A waiter that listed itself before the store above failed to take the lead: it is ours to serve. */
         if (atomic_load(&parked.count) == 0 || !corps__lead_try()) {
+            corps__sched_lead_is_free();
             return;
         }
     }
@@ -229,6 +230,10 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     }
     int64_t uv_deadline = CORPS_FOREVER;
     int uv_timeout = uv_backend_timeout(&rt->loop);
+    if (uv_timeout > 0) {
+        uv_update_time(&rt->loop); /* the time left counts from the loop's own clock, which stands between uv_runs */
+        uv_timeout = uv_backend_timeout(&rt->loop);
+    }
     if (uv_timeout >= 0) {
         uv_deadline = corps__deadline_ns((int64_t)uv_timeout * 1000000);
     }

@@ -109,6 +109,16 @@ static void wake_one(void) {
     pthread_mutex_unlock(&sched.lock);
 }
 
+void corps__sched_lead_is_free(void) {
+    if (!corps__rt.is_env || sched.monitor_fd < 0) {
+        return;
+    }
+    wake_monitor(); /* a pool thread goes on with its method, and will lead again unless that takes long */
+    if (self == NULL) {
+        wake_one(); /* a thread of somebody else's may never come back */
+    }
+}
+
 /* ---- run queues ---- */
 
 static void queue_add(struct worker *worker, struct corps__conc *conc) {
@@ -254,7 +264,6 @@ static void lead_idle(void) {
     atomic_store(&corps__rt.leader_idle, 0);
     atomic_store(&corps__rt.yield, 0);
     corps__lead_release();
-    wake_monitor();
 }
 
 /* Parks on the idle list. False when the thread should end because there are too many. */

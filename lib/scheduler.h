@@ -41,6 +41,9 @@ void corps__sched_unblock(void);
 /* Makes sure that the monitor's next tick comes soon: something is held back that it should flush. */
 void corps__sched_expect_tick(void);
 
+/* The calling thread has let go of the lead and nobody waited for it: sees to it that it does not stay free for long. */
+void corps__sched_lead_is_free(void);
+
 /* True on pool threads. */
 bool corps__sched_is_pool_thread(void);
 

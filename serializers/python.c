@@ -72,9 +72,13 @@ static enum corps_err start(struct corps__pickler *pickler) {
 
 /* ---- tables ---- */
 
-#define PICKLER(title, in, from, chooses)                                                                              \
+#define PICKLER(title, in, from, chooses, given)                                                                              \
     static struct corps__pickler title = {                                                                             \
-        .name = chooses ? "auto" : #title, .module = in, .loads_module = from, .automatic = chooses};                  \
+        .name = chooses ? "auto" : #title,                                                                             \
+        .module = in,                                                                                                  \
+        .loads_module = from,                                                                                          \
+        .automatic = chooses,                                                                                          \
+        .instead = given};                                                                                             \
     static enum corps_err title##_start(void) {                                                                        \
         return start(&title);                                                                                          \
     }                                                                                                                  \
@@ -90,10 +94,10 @@ static enum corps_err start(struct corps__pickler *pickler) {
     }                                                                                                                  \
     static_assert(sizeof #title <= 32, "a serializer's name is short")
 
-PICKLER(pickle, "pickle", "pickle", false);
-PICKLER(dill, "dill", "dill", false);
-PICKLER(cloudpickle, "cloudpickle", "pickle", false);
-PICKLER(automatic, "pickle", "pickle", true);
+PICKLER(pickle, "pickle", "pickle", false, NULL);
+PICKLER(dill, "dill", "dill", false, &corps__python.dill);
+PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
+PICKLER(automatic, "pickle", "pickle", true, NULL);
 
 enum { CAPABILITIES = CORPS_SERIALIZER_OBJECTS | CORPS_SERIALIZER_OUT_OF_BAND };
 

@@ -34,6 +34,7 @@ struct corps__pickler {
     const char *module;       /* with `dumps` */
     const char *loads_module; /* with `loads` */
     bool automatic;           /* what `dumps` refuses goes to corps__python.by_value */
+    PyObject **instead;       /* a better `dumps` that the host may have given; may be NULL, and point to NULL */
     PyObject *dumps;
     PyObject *loads;
     char version[96];
@@ -45,6 +46,8 @@ struct corps__python {
     PyObject *name_type;    /* makes a Name inside Python objects of its address (bytes) */
     PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
     PyObject *by_value;     /* dumps of `auto` for what pickle refuses; NULL: not known yet; None: there is none */
+    PyObject *cloudpickle;  /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
+    PyObject *dill;
     bool main_by_value;     /* `auto`: nobody can import our __main__, so what is defined there travels by value */
     PyObject *find_refused; /* Python functions, see python_source.c */
     PyObject *equal;

@@ -189,7 +189,8 @@ static bool needs_main(PyObject *pickle) {
 }
 
 static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept) {
-    PyObject *pickle = dump_with(pickler, pickler->dumps, object, kept);
+    PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
+    PyObject *pickle = dump_with(pickler, own != NULL ? own : pickler->dumps, object, kept);
     bool again = pickle != NULL ? needs_main(pickle)
                                 : !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
     if (!pickler->automatic || !again) {

@@ -208,6 +208,9 @@ CORPS_API enum corps_err corps_end(struct corps *corps) CORPS_CHECKED;
 /* Has a Corps that this process created ended? corps_exit then only gives back what it held. */
 CORPS_API bool corps_has_ended(const struct corps *corps);
 
+/* Waits until it has. Errors: TIMEOUT, INVALID (not created by this process). */
+CORPS_API enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) CORPS_CHECKED;
+
 /* Where create_concs puts Concs. */
 enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
 struct corps_location {

@@ -315,6 +315,32 @@ static PyObject *pids(PyObject *module, PyObject *capsule) {
     return list;
 }
 
+/* wait_ended(capsule, seconds) → bool; raises what a signal's handler raises */
+static PyObject *wait_ended(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *capsule;
+    PyObject *seconds;
+    if (!PyArg_ParseTuple(args, "OO", &capsule, &seconds)) {
+        return NULL;
+    }
+    struct corps *corps = corps_of(capsule);
+    int64_t left = corps != NULL ? corps__py_timeout(seconds) : -1;
+    if (left < 0) {
+        return NULL;
+    }
+    while (!corps_has_ended(corps)) {
+        int64_t slice = corps__py_slice(left);
+        (void)!corps_wait_ended(corps, slice);
+        if (PyErr_CheckSignals() != 0) {
+            return NULL;
+        }
+        if (left != CORPS_FOREVER && (left -= slice) <= 0) {
+            break;
+        }
+    }
+    return PyBool_FromLong(corps_has_ended(corps));
+}
+
 /* exit_corps(capsule, seconds) → text of what was wrong, or None. The capsule must not be used any more. */
 static PyObject *exit_corps(PyObject *module, PyObject *args) {
     (void)module;
@@ -407,16 +433,23 @@ static PyObject *copy_local_set(PyObject *module, PyObject *on) {
     Py_RETURN_NONE;
 }
 
-/* by_value_set(dumps, main_by_value): for the serializer auto */
+/* by_value_set(dumps, cloudpickle, dill, main_by_value): dumps of the serializer auto for what pickle refuses; what to
+ * use instead of the libraries' own (None: nothing) */
 static PyObject *by_value_set(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *dumps;
+    PyObject *cloudpickle;
+    PyObject *dill;
     int main_by_value;
-    if (!PyArg_ParseTuple(args, "Op", &dumps, &main_by_value)) {
+    if (!PyArg_ParseTuple(args, "OOOp", &dumps, &cloudpickle, &dill, &main_by_value)) {
         return NULL;
     }
     Py_XDECREF(corps__python.by_value);
+    Py_XDECREF(corps__python.cloudpickle);
+    Py_XDECREF(corps__python.dill);
     corps__python.by_value = Py_NewRef(dumps);
+    corps__python.cloudpickle = cloudpickle != Py_None ? Py_NewRef(cloudpickle) : NULL;
+    corps__python.dill = dill != Py_None ? Py_NewRef(dill) : NULL;
     corps__python.main_by_value = main_by_value != 0;
     Py_RETURN_NONE;
 }
@@ -430,6 +463,7 @@ static PyMethodDef functions[] = {
     {"create_corps", create_corps, METH_VARARGS, NULL},
     {"front_address", front_address, METH_O, NULL},
     {"has_ended", has_ended, METH_O, NULL},
+    {"wait_ended", wait_ended, METH_VARARGS, NULL},
     {"pids", pids, METH_O, NULL},
     {"exit_corps", exit_corps, METH_VARARGS, NULL},
     {"end_corps", end_corps, METH_O, NULL},

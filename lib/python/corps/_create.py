@@ -44,7 +44,8 @@ def _options(config, detached):
         'transport': _text(config, 'Transport', 'CORPS_TRANSPORT', 'shm'),
         'serializer': _text(config, 'Serializer', 'CORPS_SERIALIZER', 'auto'),
         'wake': _text(config, 'Wake', 'CORPS_WAKE', 'adaptive'),
-        'thread_count': config['Threads'] or 2, 'thread_count_max': config['Max_Threads'] or 1024,
+        'thread_count': config['Threads'] or 2,
+        'thread_count_max': max(config['Max_Threads'] or 1024, (config['Threads'] or 2) + 1),
         'boot_timeout_ns': int((config['Boot_Timeout'] or 60) * 1e9)}
     if options['transport'] == 'queue':
         options['env_count'] = 1
@@ -77,11 +78,31 @@ def wait_end(name):
         for corps in mine:
             _created.remove(corps)
     for corps in mine:
-        _core.exit_corps(corps, None)
+        _end(corps, None)
+
+
+INTERRUPTED_SECONDS = 2.0
+
+
+def _end(corps, seconds):
+    """Waits until a Corps that is asked to end has ended, at most `seconds`, or until Ctrl-C; then kills it. What was
+    wrong as text, or None."""
+    try:
+        _core.end_corps(corps)
+        _core.wait_ended(corps, seconds)
+    except KeyboardInterrupt:
+        _core.exit_corps(corps, 0.0)
+        raise
+    return _core.exit_corps(corps, 0.0 if seconds is not None else None)
+
+
+def _was_interrupted():
+    last = getattr(sys, 'last_exc', None) or getattr(sys, 'last_value', None)
+    return isinstance(last, KeyboardInterrupt)
 
 
 def _at_exit():
-    """The end of the program: its Corps end in order, and it waits for them."""
+    """The end of the program: its Corps end in order, and it waits for them; not for long after Ctrl-C."""
     with _lock:
         left, _created[:] = _created[:], []
     for corps in left:
@@ -91,12 +112,13 @@ def _at_exit():
                 _core.call(front, 'exit', (), None, False).ret_ready()  # behind what was asked before
             except Exception:
                 pass  # it is ending already: that is waited for below
+    seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
     for corps in left:
         try:
-            problem = _core.exit_corps(corps, None)
+            problem = _end(corps, seconds)
         except KeyboardInterrupt:
-            problem = _core.exit_corps(corps, 1.0)
-        if problem:
+            problem, seconds = None, 0.0
+        if problem and seconds is None:
             print(f'corps: {problem}', file=sys.stderr)
     _boot.stop_template()
 
@@ -138,6 +160,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     manager = None
     if inside and Managed:
         manager = _own_ext_name()
+    if not inside:
+        _pickling.start()  # whether our main program can be imported is not always known before
     _boot.ensure_template()
     _give_back()
     payload = CorpsClass, 0, args, kwargs, attributes

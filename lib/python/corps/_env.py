@@ -34,7 +34,6 @@ def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text
     status = MajorStatus.Booting
-    _core.by_value_set(None, False)
     sent = _pickling.loads(data)
     os.environ.clear()
     os.environ.update(sent['environ'])

@@ -45,6 +45,8 @@ class Future(_core.Future):
     __slots__ = ()
 
     def __getattr__(self, name):
+        if name in ('Ret', 'ret'):  # they raised an AttributeError, so Python looks here too
+            raise self._exception().with_traceback(None)
         raise AttributeError(f"a Future has no attribute '{name}'; read its Ret first")
 
     def __repr__(self):

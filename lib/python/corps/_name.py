@@ -11,6 +11,7 @@ import sys
 import types
 
 from . import _core
+from ._errors import WorkerLost
 
 LOCAL_IP = ipaddress.IPv4Address('127.0.0.1')
 
@@ -140,7 +141,10 @@ class Name(_core.Name):
     def __exit__(self, *exception):
         """Ends the Worker; of a Corps that this process created, waits until all of it has ended."""
         from . import _create
-        _core.call(self, 'exit', (), None, False).Ret
+        try:
+            _core.call(self, 'exit', (), None, False).Ret
+        except WorkerLost:
+            pass  # it has ended already
         _create.wait_end(self)
 
     @property

@@ -1,6 +1,10 @@
-"""Pickling by value, for the serializer `auto`: what pickle refuses, and what is defined in a __main__ that others
-cannot import."""
+"""Pickling by value: what pickle refuses, and what is defined in a __main__ that others cannot import.
 
+What a main program that every Env imports defines travels by reference with every serializer: by value it would arrive
+as another class each time.
+"""
+
+import io
 import pickle
 import types
 
@@ -19,8 +23,6 @@ def _travels_by_reference(thing):
 
 
 if cloudpickle is not None:
-    import io
-
     class _Pickler(cloudpickle.Pickler):
         def reducer_override(self, thing):
             if _travels_by_reference(thing):
@@ -35,9 +37,29 @@ else:
     _by_value = None
 
 
+_dill_pickler = None
+
+
+def _dill(thing, protocol=5, buffer_callback=None):
+    """dill.dumps, but for the main program's own."""
+    global _dill_pickler
+    if _dill_pickler is None:
+        import dill
+
+        class Pickler(dill.Pickler):
+            def reducer_override(self, thing):
+                return thing.__qualname__ if _travels_by_reference(thing) else NotImplemented
+
+        _dill_pickler = Pickler
+    with io.BytesIO() as file:
+        _dill_pickler(file, protocol=protocol, buffer_callback=buffer_callback, recurse=True).dump(thing)
+        return file.getvalue()
+
+
 def start():
     """Tells the core, once a process."""
-    _core.by_value_set(_by_value, not _main.is_importable())
+    importable = _main.is_importable()
+    _core.by_value_set(_by_value, _by_value if importable else None, _dill if importable else None, not importable)
 
 
 def dumps(thing):
