@@ -134,6 +134,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
         err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
     }
     if (err == CORPS_OK && future != NULL) {
+        future->peer = peer;
+        future->remote_conc = call->to->conc;
         err = corps__calls_enter(future, peer, route, bytes, &out.header.id);
         if (err != CORPS_OK) {
             corps__route_give_back(route, 1, bytes);

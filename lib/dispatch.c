@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include "conc.h"
+#include "deadlock.h"
 #include "failure.h"
 #include "future.h"
 #include "message.h"
@@ -138,11 +139,21 @@ static enum corps_err on_credit(struct corps__peer *peer, const struct corps__he
     return CORPS_OK;
 }
 
+static enum corps_err on_probe(const struct corps_event *event, const struct corps__header *header) {
+    struct corps_box *box;
+    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
+    if (err == CORPS_OK) {
+        err = corps__deadlock_probe(header->destination, corps_box_root(box));
+        corps_box_unref(box);
+    }
+    return err;
+}
+
 /* What is decoded right here, with the lead, is copied first: the frame may lie in memory that the peer can still
  * write, and decoders check before they believe only if what they check stays as it is. Requests and replies are copied
  * anyway. */
 static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
-    if (event->block != NULL || (kind != CORPS__HELLO && kind != CORPS__FAILURE)) {
+    if (event->block != NULL || (kind != CORPS__HELLO && kind != CORPS__FAILURE && kind != CORPS__PROBE)) {
         return CORPS_OK;
     }
     event->block = corps_block_create(event->bytes);
@@ -179,6 +190,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
         return on_failure(peer, event, &header);
     case CORPS__CREDIT:
         return on_credit(peer, &header);
+    case CORPS__PROBE:
+        return on_probe(event, &header);
     }
     return CORPS_ERR_PROTOCOL;
 }

@@ -1,6 +1,7 @@
 #include "future.h"
 
 #include "conc.h"
+#include "deadlock.h"
 #include "failure.h"
 #include "message.h"
 #include "peer.h"
@@ -330,14 +331,16 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
         int64_t deadline = corps__deadline_ns(timeout_ns);
         bool calls_own = future->deadline_ns <= deadline;
         if (future->local != NULL && corps__conc_is_mine(future->local)) {
-            return corps_error_set(CORPS_ERR_INVALID,
+            return corps_error_set(CORPS_ERR_DEADLOCK,
                                    "a method waits for a call to its own Conc, which cannot run before it returns");
         }
         struct corps__waiter waiter = CORPS__WAITER_INIT;
         struct corps__interest interest;
         interest_take(future, &interest, &waiter);
         enum corps_err err =
-            corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local);
+            corps__context() == NULL
+                ? corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local)
+                : corps__deadlock_wait(future, &waiter, is_ready, calls_own ? future->deadline_ns : deadline);
         interest_drop(future, &interest);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
             corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");

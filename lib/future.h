@@ -24,6 +24,8 @@ struct corps_future {
     _Atomic bool ready;
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
     struct corps__conc *local; /* the Conc of this Env that answers, else NULL */
+    struct corps__peer *peer;  /* or else the other Env … */
+    uint32_t remote_conc;      /* … and its Conc that does */
     int64_t deadline_ns;       /* of the call */
     enum corps_err outcome;    /* once ready; OK may still become a decoding error */
     struct corps_box *box;     /* the result */

@@ -35,8 +35,9 @@ enum corps__kind {
     CORPS__HELLO = 1,   /* first on every link, from both sides: who I am (msgpack) */
     CORPS__REQUEST = 2, /* call a method */
     CORPS__REPLY = 3,   /* the result of call `id` */
-    CORPS__FAILURE = 4, /* call `id` failed: msgpack [code, type, text, traceback, origin] */
+    CORPS__FAILURE = 4, /* call `id` failed: msgpack [code, type, text, traceback, origin, detail] */
     CORPS__CREDIT = 5,  /* room again in a Worker's mailbox after requests without reply */
+    CORPS__PROBE = 6,   /* who waits for whom, msgpack; see deadlock.h */
 };
 
 enum {

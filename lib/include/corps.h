@@ -282,7 +282,8 @@ struct corps_error_info {
 
 /* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is lent
  * until the Future is destroyed. May be called again and again, by any threads.
- * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT; the detail tells. */
+ * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT, DEADLOCK (this
+ * method's own Worker would have to answer first; seen at once, or after a second when others are between). */
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
 

@@ -83,7 +83,7 @@ static PyObject *outcome(struct future *self) {
 static unsigned long main_thread;
 
 int64_t corps__py_slice(int64_t left_ns) {
-    bool main = PyThread_get_thread_ident() == main_thread;
+    bool main = corps_own() == NULL && PyThread_get_thread_ident() == main_thread; /* Envs leave signals alone */
     return main && left_ns > PY_WAIT_SLICE_NS ? PY_WAIT_SLICE_NS : left_ns;
 }
 

@@ -573,7 +573,7 @@ static void test_nested_calls(void **state) {
         args[i] = corps_value_of_name(names[i]);
     }
     assert_int_equal(ask_int(names[0], "descend", corps_array(args + 1, DEPTH - 1)), DEPTH - 1);
-    assert_int_equal(ask_int(names[0], "call_self", corps_nil()), CORPS_ERR_INVALID);
+    assert_int_equal(ask_int(names[0], "call_self", corps_nil()), CORPS_ERR_DEADLOCK);
     for (int i = 0; i < DEPTH; i++) {
         corps_name_unref(names[i]);
     }

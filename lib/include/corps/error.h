@@ -51,7 +51,8 @@ extern "C" {
     X(NO_METHOD, "the Worker has no such method")                                                \
     X(REMOTE, "the method failed")                                                               \
     X(WORKER_LOST, "the Worker's process has ended")                                             \
-    X(EXITED, "the Corps has exited")
+    X(EXITED, "the Corps has exited")                                                            \
+    X(DEADLOCK, "the wait could never end")
 
 enum corps_err {
 #define CORPS_ERROR_ENUM(code, text) CORPS_ERR_##code,

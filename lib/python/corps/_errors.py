@@ -26,7 +26,8 @@ class NotSerializable(AsyncLocalMaxRetries, TypeError):
 
 
 class Deadlock(AsyncLocalMaxRetries):
-    """The wait could never end (a Worker waits for itself), or too many threads wait inside methods."""
+    """The wait could never end: a Worker waits, over others or not, for itself (the text names the circle). Or too
+    many threads wait inside methods."""
 
 
 class AsyncRemoteException(Exception):

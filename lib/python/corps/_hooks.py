@@ -69,12 +69,13 @@ def _named_argument(detail):
 _LOCAL = {
     'EXITED': _errors.WorkerLost, 'WORKER_LOST': _errors.WorkerLost, 'NO_WORKER': _errors.WorkerLost,
     'CLOSED': _errors.WorkerLost, 'TIMEOUT': _errors.CallTimeout, 'REFUSED': _errors.NotSerializable,
+    'DEADLOCK': _errors.Deadlock,
 }
 
 
 def error(code, detail):
     """The exception for a call that could not be made."""
-    if code in ('INVALID', 'LIMIT') and ('its own Conc' in detail or 'wait inside methods' in detail):
+    if code == 'LIMIT' and 'wait inside methods' in detail:
         return _errors.Deadlock(detail)
     if code in ('INVALID', 'UNKNOWN', 'UNSUPPORTED'):
         return ValueError(detail)
