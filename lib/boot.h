@@ -53,6 +53,9 @@ bool corps__record_is(const struct corps_value *record, const char *word);
 /* env.c: begins to end the own Corps. Errors: INVALID (not in Env 0). */
 enum corps_err corps__env_end(void) CORPS_CHECKED;
 
+/* env.c: the process must end although it could not do so in order: gives up what others would find. */
+void corps__env_abandon(void);
+
 /* corps.c: the Corps that this Env has created and that end with it. exit: waits; not with the lead. */
 bool corps__has_created(void);
 void corps__exit_created(void);

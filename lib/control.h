@@ -1,7 +1,7 @@
 /* The control channel: a socket pair between a process and an Env that it started.
  *
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
- *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]
+ *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]  ["orphan"]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["cleaned"]  ["exiting"]
  * End of file means that the other side has died. Nothing else ever has these descriptors, so they need no proof.
  */

@@ -8,6 +8,7 @@
 
 #define FIRST_PROBE_NS 1000000000
 #define LAST_INTERVAL_NS 16000000000
+#define PATIENT_NS 10000000000
 enum { HOPS_MAX = 256, PATH_BYTES = 1200 };
 
 /* A long wait, on the stack of the thread that waits. */
@@ -178,6 +179,10 @@ enum corps_err corps__deadlock_probe(uint32_t conc, const struct corps_value *va
 
 /* ---- waiting ---- */
 
+bool corps__is_patient(int64_t deadline_ns) {
+    return deadline_ns == CORPS_FOREVER || deadline_ns - corps__now_ns() >= PATIENT_NS;
+}
+
 static void list(struct wait *wait) {
     pthread_mutex_lock(&waits.lock);
     wait->next = waits.first;
@@ -198,13 +203,14 @@ static void unlist(const struct wait *wait) {
 enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter,
                                     bool (*done)(void *arg), int64_t deadline_ns) {
     struct wait wait = {.context = corps__context(), .future = future, .start_ns = corps__now_ns()};
+    struct corps__conc *local = corps__is_patient(deadline_ns) ? future->local : NULL;
     int64_t interval = FIRST_PROBE_NS;
     bool listed = false;
     enum corps_err err;
     for (;;) {
         int64_t until = corps__deadline_ns(interval);
         until = until < deadline_ns ? until : deadline_ns;
-        err = corps__wait(waiter, done, future, until, future->local);
+        err = corps__wait(waiter, done, future, until, local);
         if (err != CORPS_ERR_TIMEOUT || until == deadline_ns) {
             break;
         }

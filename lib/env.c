@@ -139,6 +139,20 @@ static enum corps_err concs_are_cleaned(void *arg) {
     return CORPS_OK;
 }
 
+/* Queues the cleanup of one Conc; `done` frees the group. False: no memory even for that. */
+static bool clean_up_conc(struct corps__conc *conc, void (*done)(struct corps__group *group, void *arg)) {
+    struct corps__message *message = corps__message_create();
+    struct corps__group *group = message != NULL ? calloc(1, sizeof *group) : NULL;
+    if (group == NULL) {
+        return false;
+    }
+    *group = (struct corps__group){.left = 1, .done = done};
+    message->kind = CORPS__MESSAGE_CLEANUP;
+    message->group = group;
+    corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+    return true;
+}
+
 static void next_cleanup(struct corps__group *group, void *arg);
 
 /* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
@@ -153,16 +167,7 @@ static bool clean_up_next(void) {
         if (conc == NULL || conc->class->cleanup == NULL) {
             continue;
         }
-        struct corps__message *message = corps__message_create();
-        struct corps__group *group = message != NULL ? calloc(1, sizeof *group) : NULL;
-        if (group == NULL) {
-            return false; /* no memory even for that: end without */
-        }
-        *group = (struct corps__group){.left = 1, .done = next_cleanup};
-        message->kind = CORPS__MESSAGE_CLEANUP;
-        message->group = group;
-        corps__conc_post(conc, message, CORPS__PUSH_OTHER);
-        return true;
+        return clean_up_conc(conc, next_cleanup);
     }
 }
 
@@ -174,6 +179,26 @@ static void next_cleanup(struct corps__group *group, void *arg) {
     }
 }
 
+/* Everything but the Corps' own Conc, which has been cleaned up. */
+static enum corps_err clean_up_rest(void *arg) {
+    (void)arg;
+    struct corps_value word = corps_str("cleanup");
+    tell_children(&word, 1);
+    uint32_t count = corps__conc_count();
+    atomic_store(&life.next_cleanup, count > 0 ? count - 1 : 0);
+    if (!clean_up_next()) {
+        (void)!concs_are_cleaned(NULL);
+    }
+    return CORPS_OK;
+}
+
+static void front_is_cleaned(struct corps__group *group, void *arg) {
+    (void)arg;
+    free(group);
+    (void)!corps__with_lead(clean_up_rest, NULL);
+}
+
+/* The Corps' own Conc first: its cleanup may still call all others. */
 static void clean_up(void) {
     if (life.stage == CLEANING || life.stage == ENDING) {
         return;
@@ -183,12 +208,9 @@ static void clean_up(void) {
         return;
     }
     life.stage = CLEANING;
-    struct corps_value word = corps_str("cleanup");
-    tell_children(&word, 1);
-    uint32_t count = corps__conc_count();
-    atomic_store(&life.next_cleanup, count > 0 ? count - 1 : 0);
-    if (!clean_up_next()) {
-        (void)!concs_are_cleaned(NULL);
+    struct corps__conc *front = is_env_0() && life.front[0] != '\0' ? corps__conc_find(CORPS__FRONT_CONC) : NULL;
+    if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {
+        (void)!clean_up_rest(NULL);
     }
 }
 
@@ -398,16 +420,25 @@ static enum corps_err spawn_children(void) {
 
 /* ---- records of the parent ---- */
 
+/* The parent, or its parent, has died. Clean up and end; the monitor sees to it that this does not take for ever. */
+static void orphaned(void) {
+    life.orphan = true;
+    struct corps_value word = corps_str("orphan");
+    tell_children(&word, 1);
+    corps__sched_orphaned();
+    clean_up();
+    end_when_cleaned();
+}
+
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
     if (record == NULL && is_env_0() && life.corps->settings.detached) {
         corps__control_close(life.parent); /* it lives on by itself */
         life.parent = NULL;
     } else if (record == NULL) {
-        /* The parent has died. Clean up and end; the monitor sees to it that this does not take for ever. */
-        life.orphan = true;
-        clean_up();
-        end_when_cleaned();
+        orphaned();
+    } else if (corps__record_is(record, "orphan")) {
+        orphaned();
     } else if (corps__record_is(record, "start")) {
         if (corps__table_decode(corps_value_item(record, 1), life.corps) == CORPS_OK) {
             life.stage = SERVING;
@@ -522,6 +553,11 @@ static enum corps_err shut(void *arg) {
     corps__leave_created();
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     return CORPS_OK;
+}
+
+void corps__env_abandon(void) {
+    close(life.corps->lock_fd);
+    corps__dir_remove_dead(life.corps->directory);
 }
 
 int corps__env_main(int fd, corps_boot_fn on_boot) {

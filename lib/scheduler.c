@@ -1,5 +1,6 @@
 #include "scheduler.h"
 
+#include "boot.h"
 #include "conc.h"
 #include "peer.h"
 #include "place.h"
@@ -19,7 +20,7 @@ enum {
     TICK_MS = 1,      /* the monitor's period while something runs */
     IDLE_TICKS = 20,  /* after so many quiet ones it sleeps */
     GROW_TICKS = 5,   /* after so many without progress, although there is work, it adds a thread */
-    ORPHAN_MS = 3000, /* the orderly way out after the parent's death may take this long */
+    ORPHAN_MS = 2000, /* the orderly way out after the parent's death may take this long */
 };
 #define SURPLUS_IDLE_NS 1000000000LL /* a thread beyond thread_count ends after idling this long */
 
@@ -50,6 +51,7 @@ static struct {
     _Atomic bool stopping;
     _Atomic bool batch_taken; /* the idle leader has its Conc of this batch */
     _Atomic bool monitor_asleep;
+    _Atomic bool orphaned;
     int monitor_fd;
     int parent_fd;
 } sched = {.lock = PTHREAD_MUTEX_INITIALIZER, .monitor_fd = -1};
@@ -107,6 +109,11 @@ static void wake_one(void) {
         }
     }
     pthread_mutex_unlock(&sched.lock);
+}
+
+void corps__sched_orphaned(void) {
+    atomic_store(&sched.orphaned, true);
+    wake_monitor();
 }
 
 void corps__sched_lead_is_free(void) {
@@ -420,9 +427,17 @@ static void *monitor_main(void *arg) {
             uint64_t rung;
             quiet = read(sched.monitor_fd, &rung, sizeof rung) > 0 ? 0 : quiet;
         }
-        if (fds[1].revents != 0) {
+        if (fds[1].revents != 0 || atomic_load(&sched.orphaned)) {
             /* The leader sees this too and ends the Env in order; but a method that never returns must not keep it. */
-            poll(NULL, 0, ORPHAN_MS);
+            for (int ms = 0; ms < ORPHAN_MS && !atomic_load(&sched.stopping); ms += TICK_MS) {
+                poll(NULL, 0, TICK_MS);
+                (void)tick(&polls);
+            }
+            if (!atomic_load(&sched.stopping)) {
+                corps__env_abandon();
+                _exit(1);
+            }
+            poll(NULL, 0, ORPHAN_MS); /* the main thread is on its way out */
             _exit(1);
         }
     }

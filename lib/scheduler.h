@@ -44,6 +44,9 @@ void corps__sched_expect_tick(void);
 /* The calling thread has let go of the lead and nobody waited for it: sees to it that it does not stay free for long. */
 void corps__sched_lead_is_free(void);
 
+/* The parent has died: the process ends within ORPHAN_MS, in order or not. */
+void corps__sched_orphaned(void);
+
 /* True on pool threads. */
 bool corps__sched_is_pool_thread(void);
 

@@ -105,7 +105,7 @@ PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err
 /* GIL. Makes the type of buffers. */
 PyTypeObject *corps__python_buffer_type(void);
 
-/* GIL. A read-only memoryview of a part of `block`, of which it keeps a reference. New reference; NULL with an
+/* GIL. A memoryview of a part of `block`, of which it keeps a reference. New reference; NULL with an
  * exception. */
 PyObject *corps__python_view(struct corps_block *block, void *data, size_t bytes);
 

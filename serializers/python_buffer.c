@@ -1,6 +1,7 @@
 #include "python.h"
 
-/* A Python object that lends out a part of a block: what a message carries out of band is never copied for Python. */
+/* A Python object that lends out a part of a block: what a message carries out of band is never copied for Python. It
+ * can be written to; the pickle says where the sender's buffer could not. */
 
 struct buffer {
     PyObject_HEAD struct corps_block *block;
@@ -10,7 +11,7 @@ struct buffer {
 
 static int get_buffer(PyObject *self, Py_buffer *view, int flags) {
     struct buffer *buffer = (struct buffer *)self;
-    return PyBuffer_FillInfo(view, self, buffer->data, buffer->bytes, 1, flags);
+    return PyBuffer_FillInfo(view, self, buffer->data, buffer->bytes, 0, flags);
 }
 
 static void destroy(PyObject *self) {

@@ -45,7 +45,7 @@ static PyObject *iterate(const struct parts *parts, struct corps_block *block) {
     for (size_t i = 0; list != NULL && i < parts->buffer_count; i++) {
         const struct iovec *buffer = &parts->buffers[i];
         PyObject *item = block != NULL ? corps__python_view(block, buffer->iov_base, buffer->iov_len)
-                                       : PyBytes_FromStringAndSize(buffer->iov_base, (Py_ssize_t)buffer->iov_len);
+                                       : PyByteArray_FromStringAndSize(buffer->iov_base, (Py_ssize_t)buffer->iov_len);
         if (item == NULL) {
             Py_CLEAR(list);
         } else {

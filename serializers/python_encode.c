@@ -12,7 +12,11 @@ enum { BUFFERS_MAX = 900 }; /* more large buffers than a message has segments fo
 
 /* All of these: GIL; a new reference; NULL with *err set and its detail, and no exception pending. */
 
-static PyObject *to_python(const struct corps_value *value, unsigned depth, bool key, enum corps_err *err);
+enum {
+    KEY = 1u << 0,     /* of a map: nothing that can change */
+    DELIVER = 1u << 1, /* for a program to keep: nothing that is lent */
+};
+static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err);
 
 static PyObject *made(PyObject *object, enum corps_err *err) {
     if (object == NULL) {
@@ -22,8 +26,8 @@ static PyObject *made(PyObject *object, enum corps_err *err) {
 }
 
 /* Large bytes are not copied: the pickler hands them out again, as a buffer. */
-static PyObject *from_bin(const struct corps_value *bin, bool key, enum corps_err *err) {
-    if (bin->count < CORPS_OUT_OF_BAND_BYTES || key) {
+static PyObject *from_bin(const struct corps_value *bin, unsigned how, enum corps_err *err) {
+    if (bin->count < CORPS_OUT_OF_BAND_BYTES || how != 0) {
         return made(PyBytes_FromStringAndSize((const char *)bin->bin, (Py_ssize_t)bin->count), err);
     }
     PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)bin->bin, (Py_ssize_t)bin->count, PyBUF_READ);
@@ -32,15 +36,15 @@ static PyObject *from_bin(const struct corps_value *bin, bool key, enum corps_er
     return made(buffer, err);
 }
 
-static PyObject *from_array(const struct corps_value *array, unsigned depth, bool key, enum corps_err *err) {
+static PyObject *from_array(const struct corps_value *array, unsigned depth, unsigned how, enum corps_err *err) {
     Py_ssize_t count = (Py_ssize_t)array->count;
-    PyObject *list = made(key ? PyTuple_New(count) : PyList_New(count), err); /* a list can be no key */
+    PyObject *list = made((how & KEY) != 0 ? PyTuple_New(count) : PyList_New(count), err); /* a list can be no key */
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *item = to_python(&array->items[i], depth + 1, key, err);
+        PyObject *item = to_python(&array->items[i], depth + 1, how, err);
         if (item == NULL) {
             *err = *err == CORPS_ERR_REFUSED ? corps__refused_at(array, (size_t)i) : *err;
             Py_CLEAR(list);
-        } else if (key) {
+        } else if ((how & KEY) != 0) {
             PyTuple_SET_ITEM(list, i, item);
         } else {
             PyList_SET_ITEM(list, i, item);
@@ -49,10 +53,10 @@ static PyObject *from_array(const struct corps_value *array, unsigned depth, boo
     return list;
 }
 
-static bool add_entry(PyObject *dict, const struct corps_value *map, size_t index, unsigned depth,
+static bool add_entry(PyObject *dict, const struct corps_value *map, size_t index, unsigned depth, unsigned how,
                       enum corps_err *err) {
-    PyObject *key = to_python(&map->entries[index].key, depth + 1, true, err);
-    PyObject *value = key != NULL ? to_python(&map->entries[index].value, depth + 1, false, err) : NULL;
+    PyObject *key = to_python(&map->entries[index].key, depth + 1, how | KEY, err);
+    PyObject *value = key != NULL ? to_python(&map->entries[index].value, depth + 1, how, err) : NULL;
     if (value == NULL) {
         *err = *err == CORPS_ERR_REFUSED ? corps__refused_at(map, 2 * index + (key != NULL)) : *err;
     } else if (PyDict_SetItem(dict, key, value) != 0) {
@@ -67,14 +71,14 @@ static bool add_entry(PyObject *dict, const struct corps_value *map, size_t inde
     return *err == CORPS_OK;
 }
 
-static PyObject *from_map(const struct corps_value *map, unsigned depth, bool key, enum corps_err *err) {
-    if (key) {
+static PyObject *from_map(const struct corps_value *map, unsigned depth, unsigned how, enum corps_err *err) {
+    if ((how & KEY) != 0) {
         *err = corps_error_set(CORPS_ERR_REFUSED, "a map cannot be a key in Python");
         return NULL;
     }
     PyObject *dict = made(PyDict_New(), err);
     for (size_t i = 0; dict != NULL && i < map->count; i++) {
-        if (!add_entry(dict, map, i, depth, err)) {
+        if (!add_entry(dict, map, i, depth, how, err)) {
             Py_CLEAR(dict);
         }
     }
@@ -104,10 +108,10 @@ static PyObject *from_object(struct corps_object *object, enum corps_err *err) {
 
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err) {
     *err = CORPS_OK;
-    return to_python(value, 0, false, err);
+    return to_python(value, 0, DELIVER, err);
 }
 
-static PyObject *to_python(const struct corps_value *value, unsigned depth, bool key, enum corps_err *err) {
+static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err) {
     value = corps_value_open(value);
     switch (value->kind) {
     case CORPS_NIL:
@@ -121,7 +125,7 @@ static PyObject *to_python(const struct corps_value *value, unsigned depth, bool
     case CORPS_STR:
         return made(PyUnicode_DecodeUTF8(value->str, (Py_ssize_t)value->count, NULL), err);
     case CORPS_BIN:
-        return from_bin(value, key, err);
+        return from_bin(value, how, err);
     case CORPS_ARRAY:
     case CORPS_MAP:
         if (depth >= CORPS_VALUE_DEPTH_MAX) {
@@ -129,7 +133,7 @@ static PyObject *to_python(const struct corps_value *value, unsigned depth, bool
                 corps_error_set(CORPS_ERR_TOO_LARGE, "a value is nested deeper than %u levels", CORPS_VALUE_DEPTH_MAX);
             return NULL;
         }
-        return value->kind == CORPS_ARRAY ? from_array(value, depth, key, err) : from_map(value, depth, key, err);
+        return value->kind == CORPS_ARRAY ? from_array(value, depth, how, err) : from_map(value, depth, how, err);
     case CORPS_NAME:
         return from_name(value->name, err);
     case CORPS_OBJECT:
@@ -316,7 +320,7 @@ enum corps_err corps__python_encode(const struct corps__pickler *pickler, const 
                                     struct corps_encoding *encoding) {
     enum corps_err err = CORPS_OK;
     PyGILState_STATE state = corps__python_enter();
-    PyObject *object = to_python(value, 0, false, &err);
+    PyObject *object = to_python(value, 0, 0, &err);
     if (object != NULL) {
         err = encode_object(pickler, object, encoding);
         Py_DECREF(object);

@@ -194,7 +194,7 @@ CORPS_API struct corps_name *corps_front(const struct corps *corps);
 CORPS_API unsigned corps_env_count(const struct corps *corps);
 CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when unknown or ended */
 
-/* Ends a Corps in order: cleanup of every Conc (latest first), then every Env. Waits for that at most `timeout_ns`,
+/* Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that at most `timeout_ns`,
  * then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names answer EXITED.
  * Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail
  * says how). */
@@ -283,7 +283,9 @@ struct corps_error_info {
 /* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is lent
  * until the Future is destroyed. May be called again and again, by any threads.
  * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT, DEADLOCK (this
- * method's own Worker would have to answer first; seen at once, or after a second when others are between). */
+ * method's own Worker would have to answer first; seen at once, or after a second when others are between).
+ * Inside a method, a wait of 10 s or more for a Worker of the same Env runs that Worker on the waiting thread, and then
+ * lasts as long as its method does, whatever the timeout says. */
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
 

@@ -71,17 +71,17 @@ def _give_back():
         _core.exit_corps(corps, 5.0)
 
 
-def wait_end(name):
-    """Waits until the Corps with this Name, if this process created it, has ended."""
+def wait_end(name, seconds=None):
+    """Ends the Corps with this Name, if this process created it, and waits for that."""
     with _lock:
         mine = [corps for corps in _created if _core.front_address(corps) == name.__corps_address__]
         for corps in mine:
             _created.remove(corps)
     for corps in mine:
-        _end(corps, None)
+        _end(corps, seconds)
 
 
-INTERRUPTED_SECONDS = 2.0
+INTERRUPTED_SECONDS = 1.0
 
 
 def _end(corps, seconds):

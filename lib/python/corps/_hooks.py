@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import traceback
+import types
 
 from . import _env, _errors, _pickling, _worker
 from ._future import Future  # noqa: F401 (a hook itself)
@@ -105,14 +106,30 @@ def remote(code, kind, text, trace, data, origin):
     return mix(error) if mix_types else error
 
 
+def _copy_fields(value, made):
+    """What built-in exceptions keep outside of __dict__, such as errno."""
+    for base in type(value).__mro__:
+        if base in (BaseException, object):
+            continue
+        for name, kind in vars(base).items():
+            if type(kind) in (types.MemberDescriptorType, types.GetSetDescriptorType) and not name.startswith('_'):
+                try:
+                    setattr(made, name, getattr(value, name))
+                except (AttributeError, TypeError):
+                    pass  # read-only, or not set
+
+
 def mix(error):
     """The same as an instance of the original type as well, where that can be."""
     value = error.Value
+    while isinstance(value, _errors.AsyncExecutionError):
+        value = value.Value  # passed on by Workers between
     if not isinstance(value, Exception) or isinstance(value, _errors.AsyncRemoteException):
         return error
     try:
-        made = _errors.mixed(type(error), type(value))(error.TypeName, value, error.TracebackStrings)
+        made = _errors.mixed(type(error), type(value))(error.TypeName, error.Value, error.TracebackStrings)
         made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
+        _copy_fields(value, made)
         return made
     except Exception:  # a type with a constructor of its own mind
         return error

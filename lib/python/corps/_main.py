@@ -65,8 +65,11 @@ def _bound(statements):
 def defines(thing):
     """Does importing the main program again give this function or class of it? (Read from its source.)"""
     global _names
-    if '<' in thing.__qualname__:
-        return False
+    found = _main_module()
+    for part in thing.__qualname__.split('.'):
+        found = getattr(found, part, None)
+    if found is not thing:
+        return False  # made at run time, or received by value
     if _imported:
         return True
     if _names is None:
@@ -76,6 +79,13 @@ def defines(thing):
         except (OSError, SyntaxError, ValueError, AttributeError):
             _names = frozenset()
     return thing.__qualname__.partition('.')[0] in _names
+
+
+def has_own():
+    """Does the main program of this process define anything that importing it again would not give?"""
+    return not is_importable() or not _imported and any(
+        getattr(thing, '__module__', None) == '__main__' and not defines(thing)
+        for thing in list(vars(_main_module()).values()) if isinstance(thing, (types.FunctionType, type)))
 
 
 def start():
@@ -102,4 +112,6 @@ def prepare(described):
             code = compile(file.read(), where, 'exec')
         module.__file__, module.__package__ = where, ''
     sys.modules[ALIAS] = sys.modules['__main__'] = module
+    if 'dill._dill' in sys.modules:
+        sys.modules['dill._dill']._main_module = module  # it remembers the one that was there when it was imported
     exec(code, module.__dict__)

@@ -138,9 +138,13 @@ class Name(_core.Name):
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
-        """Ends the Worker; of a Corps that this process created, waits until all of it has ended."""
+    def __exit__(self, kind, exception, trace):
+        """Ends the Worker; of a Corps that this process created, waits until all of it has ended (after Ctrl-C not for
+        long)."""
         from . import _create
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            _create.wait_end(self, _create.INTERRUPTED_SECONDS)
+            return
         try:
             _core.call(self, 'exit', (), None, False).Ret
         except WorkerLost:
@@ -219,7 +223,7 @@ class _Property:
 
 
 _name_classes = {}  # class → its class of Names
-_by_text = {}  # class text → the same, also of classes that cannot be imported
+_by_text = {}  # class text, or (class text, methods) of a class that cannot be imported → the same
 
 
 def _is_importable(cls):
@@ -234,7 +238,7 @@ def name_class(cls):
     made = _name_classes.get(cls)
     if made is None:
         made = _name_classes[cls] = _make(cls)
-        _by_text[class_text(cls)] = made
+        _by_text[class_text(cls) if made._methods is None else (class_text(cls), made._methods)] = made
     return made
 
 
@@ -277,8 +281,9 @@ def _find(text):
 def restore(address, external=False, creator=-1, methods=None):
     """A Name from its address."""
     text = bytes(address[16:]).decode()
-    made = _by_text.get(text)
-    if made is None or (made is Name and methods is not None):
+    key = text if methods is None else (text, methods)  # classes made at run time may share their names
+    made = _by_text.get(key)
+    if made is None:
         cls = _find(text) if methods is None else None
         if cls is not None:
             made = name_class(cls)
@@ -287,7 +292,7 @@ def restore(address, external=False, creator=-1, methods=None):
                 '_methods': methods, **{method: _core.Method(method) for method in methods}})
         else:
             made = Name
-        _by_text[text] = made
+        _by_text[key] = made
     return made(address, external, creator)
 
 

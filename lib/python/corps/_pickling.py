@@ -38,6 +38,7 @@ else:
 
 
 _dill_pickler = None
+_main_by_value = False  # something of our __main__ may have to travel by value
 
 
 def _dill(thing, protocol=5, buffer_callback=None):
@@ -58,15 +59,17 @@ def _dill(thing, protocol=5, buffer_callback=None):
 
 def start():
     """Tells the core, once a process."""
+    global _main_by_value
     importable = _main.is_importable()
-    _core.by_value_set(_by_value, _by_value if importable else None, _dill if importable else None, not importable)
+    _main_by_value = _main.has_own()
+    _core.by_value_set(_by_value, _by_value if importable else None, _dill if importable else None, _main_by_value)
 
 
 def dumps(thing):
     """As the serializer `auto` does, but in one piece."""
     try:
         data = pickle.dumps(thing, protocol=5)
-        if b'__main__' not in data or _main.is_importable() or _by_value is None:
+        if b'__main__' not in data or not _main_by_value or _by_value is None:
             return data
     except Exception:
         if _by_value is None:

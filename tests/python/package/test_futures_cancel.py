@@ -1,0 +1,79 @@
+"""cancel: who waits goes on with CancelledError; callbacks run; the method may run nevertheless, the Worker goes on."""
+
+import threading
+import time
+from concurrent.futures import CancelledError
+
+from corps import Corps, create_Corps, wait_all, wait_next
+from helpers import expect, wait_until
+
+
+class Service(Corps):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def later(self, seconds):
+        time.sleep(seconds)
+        self.count += 1
+        return self.count
+
+
+def check_waiters(service):
+    future = service.later(0.4)
+    errors, seen = [], []
+
+    def wait():
+        try:
+            errors.append(future.result(5))
+        except CancelledError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=wait) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    future.add_done_callback(lambda ready: seen.append(ready.cancelled()))
+    time.sleep(0.1)
+    begin = time.monotonic()
+    assert future.cancel() is True
+    for thread in threads:
+        thread.join(5)
+    assert time.monotonic() - begin < 0.25
+    assert len(errors) == 4 and all(isinstance(error, CancelledError) for error in errors), errors
+    assert wait_until(lambda: seen == [True]), seen
+    return future
+
+
+def check_state(future):
+    assert future.done() and future.cancelled() and future.ret_ready() and 'cancelled' in repr(future)
+    future.cancel()
+    assert future.cancelled()
+    expect(CancelledError, lambda: future.Ret)
+    expect(CancelledError, future.result, 0)
+    seen = []
+    future.add_done_callback(seen.append)
+    assert seen == [future]
+    assert wait_all([future]) and list(wait_next([future])) == [0]
+
+
+def main():
+    with create_Corps(Service, ConfigDicts=[{'NumEnvs': 1}]) as service:
+        future = check_waiters(service)
+        check_state(future)
+        assert service.later(0).Ret == 2            # the cancelled one has run, its answer was dropped
+        ready = service.later(0)
+        assert ready.Ret == 3
+        assert ready.cancel() is False and not ready.cancelled() and ready.Ret == 3
+        many = [service.later(0) for _ in range(200)]
+        cancelled = sum(future.cancel() for future in many)
+        assert service.later(0).Ret == 204
+        assert sum(future.cancelled() for future in many) == cancelled
+        assert all(future.Ret == 4 + i for i, future in enumerate(many) if not future.cancelled())
+        service.later(0.3).cancel()                 # nobody holds this one any more
+        del future, ready, many
+        assert service.later(0).Ret == 206
+    print('OK')
+
+
+if __name__ == '__main__':
+    main()

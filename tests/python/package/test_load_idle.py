@@ -1,0 +1,52 @@
+"""Eight idle Envs (and their program) use next to no processor time, with every wake policy that lets go."""
+
+import os
+import time
+
+from corps import Conc, Corps, LocType, create_Concs, create_Corps
+
+SECONDS = 3.0
+SHARE = 0.03
+
+
+class Worker(Conc):
+    def pid(self):
+        return os.getpid()
+
+
+class Service(Corps):
+    def __init__(self):
+        super().__init__()
+        self.workers = create_Concs(Worker, LocType=LocType.PerEnv)
+
+    def pids(self):
+        return [worker.pid().Ret for worker in self.workers]
+
+
+def used(pids):
+    """The processor time of these processes, in seconds."""
+    ticks = 0
+    for pid in pids:
+        with open('/proc/{}/stat'.format(pid)) as file:
+            fields = file.read().rpartition(')')[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
+def main():
+    for wake in ('adaptive', 'block'):
+        with create_Corps(Service, Wake=wake, ConfigDicts=[{'NumEnvs': 8}]) as service:
+            pids = service.pids().Ret
+            assert len(set(pids)) == 8
+            time.sleep(0.5)
+            pids.append(os.getpid())
+            before = used(pids)
+            time.sleep(SECONDS)
+            share = (used(pids) - before) / SECONDS
+            print('note: {} {:.2%} of a core'.format(wake, share))
+            assert share < SHARE, (wake, share)
+    print('OK')
+
+
+if __name__ == '__main__':
+    main()
