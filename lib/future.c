@@ -332,7 +332,7 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
         bool calls_own = future->deadline_ns <= deadline;
         if (future->local != NULL && corps__conc_is_mine(future->local)) {
             return corps_error_set(CORPS_ERR_DEADLOCK,
-                                   "a method waits for a call to its own Conc, which cannot run before it returns");
+                                   "the wait could never end: it is for a Conc whose own method waits on this thread");
         }
         struct corps__waiter waiter = CORPS__WAITER_INIT;
         struct corps__interest interest;

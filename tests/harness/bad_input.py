@@ -36,7 +36,7 @@ class Cell(lab.LabTest):
         (["transport=null"], ["null", "oneway"]),
         (["serializer=none", "payload=record"], ["none", "bytes:N"]),
         (["serializer=msgpack", "payload=ast"], ["pickle"]),
-        (["lang=python"], ["not yet", "lang=c"]),
+        (["lang=python", "serializer=none"], ["none", "another serializer"]),
         (["transport=raw:pipe", "serializer=msgpack"], ["none"]),
         (["transport=raw:pipe", "workload=ring"], ["echo"]),
         (["transport=raw:cacheline", "wake=block"], ["raw:futex"]),

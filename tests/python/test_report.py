@@ -138,6 +138,25 @@ class Report(Files):
         raw = re.search(r'id="raw">([^<]+)<', html).group(1)
         self.assertEqual(len(gzip.decompress(base64.b64decode(raw)).decode().strip().split("\n")), len(lines))
 
+    def test_languages_are_told_apart(self):
+        lines = [run_line()]
+        for block in range(8):
+            for order, (lang, p50) in enumerate((("c", 5000), ("python", 20000), ("c-python", 9000))):
+                lines.append(trial(block, order, p50 + block, lang=lang, serializer="msgpack", payload="record"))
+            lines.append(trial(block, 3, 60000, transport="raw:mp-pipe", wake="block", lang="python"))
+            lines.append(trial(block, 4, 30000, transport="raw:futex", wake="block"))
+        path = self.write(lines)
+        cells = {c.lang: c for c in grouping.find(grouping.group(load.load([path]))) if not c.is_raw}
+        self.assertEqual(["raw:futex", "raw:mp-pipe", "raw:mp-pipe"], [cells[lang].control for lang in ("c", "python", "c-python")])
+        self.assertAlmostEqual(cells["python"].to_control.estimate, 1 / 3, places=2)
+        self.assertNotIn("lang", cells["c"].text)
+        self.assertIn("lang python", cells["python"].text)
+        done = self.program("report", path, "--html", os.path.join(self.folder.name, "page.html"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("lang c 5 µs, c-python 9 µs, python 20 µs", " ".join(done.stdout.split()))
+        done = self.program("recommend", path, "--payload", "record", "--lang", "python")
+        self.assertIn("create_Corps", done.stdout)
+
     def test_failed_trials_are_no_figures(self):
         path = self.write([run_line(), trial(0, 0, 1, ok=False)])
         done = self.program("report", path, "--no-html")
