@@ -105,7 +105,6 @@ static enum corps_err connect_job(void *arg) {
     pthread_mutex_lock(&peer->tx);
     link->user = peer;
     peer->link = link;
-    memset(peer->named, 0, sizeof peer->named);
     atomic_store(&peer->writable, false);
     atomic_store(&peer->state, CORPS__PEER_CONNECTING);
     pthread_mutex_unlock(&peer->tx);
@@ -166,7 +165,8 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
     layout->naming = false;
     if (out->method != NULL) {
         header.method = out->method->number;
-        layout->naming = (peer->named[header.method / 8] & 1u << header.method % 8) == 0;
+        size_t byte = header.method / 8;
+        layout->naming = byte >= peer->named_bytes || (peer->named[byte] & 1u << header.method % 8) == 0;
         header.name_bytes = layout->naming ? out->method->bytes : 0;
     }
     size_t prefix_bytes =
@@ -182,9 +182,21 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
 }
 
 static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
-    if (out->method != NULL) {
-        peer->named[out->method->number / 8] |= (uint8_t)(1u << out->method->number % 8);
+    if (out->method == NULL) {
+        return;
     }
+    size_t byte = out->method->number / 8;
+    if (byte >= peer->named_bytes) {
+        size_t bytes = byte + 32;
+        uint8_t *grown = realloc(peer->named, bytes);
+        if (grown == NULL) {
+            return; /* then it is named again next time */
+        }
+        memset(grown + peer->named_bytes, 0, bytes - peer->named_bytes);
+        peer->named = grown;
+        peer->named_bytes = bytes;
+    }
+    peer->named[byte] |= (uint8_t)(1u << out->method->number % 8);
 }
 
 static bool can_send(void *arg) {
@@ -457,7 +469,13 @@ static void detach(struct corps__peer *peer) {
     }
     peer->first_post = NULL;
     peer->last_post = &peer->first_post;
+    free(peer->named);
+    peer->named = NULL;
+    peer->named_bytes = 0;
     pthread_mutex_unlock(&peer->tx);
+    free(peer->methods);
+    peer->methods = NULL;
+    peer->method_count = 0;
     if (link != NULL) {
         link->transport->disconnect(link);
         corps__rt.loop_dirty = true;
