@@ -100,7 +100,7 @@ static bool check_placement(const char *value, char error[LAB_ERROR_BYTES]) {
 }
 
 static bool check_lang(const char *value, char error[LAB_ERROR_BYTES]) {
-    return check_word("lang", value, (const char *const[]){"c", "python", NULL}, error);
+    return check_word("lang", value, (const char *const[]){"c", "python", "c-python", "python-c", NULL}, error);
 }
 
 static bool check_arm(const char *value, char error[LAB_ERROR_BYTES]) {
@@ -141,7 +141,8 @@ static const struct field fields[] = {
     {{"transport", "shm", "what carries messages between Envs; see: corps-lab list transports", true},
      TEXT_AT(transport),
      .check = check_transport},
-    {{"serializer", "msgpack; raw: none", "what turns values into bytes; see: corps-lab list serializers", true},
+    {{"serializer", "msgpack; lang python: auto; raw: none",
+      "what turns values into bytes; see: corps-lab list serializers", true},
      TEXT_AT(serializer),
      .check = check_serializer},
     {{"payload", "bytes:64", "what is sent; see: corps-lab list payloads", true},
@@ -153,7 +154,9 @@ static const struct field fields[] = {
     {{"placement", "unpinned", "where Envs run: same processor, cross processors, unpinned", true},
      TEXT_AT(placement),
      .check = check_placement},
-    {{"lang", "c", "language of the Workers: c, python", true}, TEXT_AT(lang), .check = check_lang},
+    {{"lang", "c", "who calls whom: c, python, c-python (C calls Python), python-c (Python calls C)", true},
+     TEXT_AT(lang),
+     .check = check_lang},
     {{"window", "1; pipeline: 16", "requests in flight", true}, COUNT, AT(window), .min = 1, .max = 65536},
     {{"envs", "2; queue: 1", "processes of the Corps", true}, COUNT, AT(envs), .min = 1, .max = 1024},
     {{"concs", "1; fanout, ring: 8", "Concs that share the work", true}, COUNT, AT(concs), .min = 1, .max = 4096},

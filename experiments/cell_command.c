@@ -63,7 +63,7 @@ int lab_command_cell(const struct lab_command *command, int argc, char **argv) {
     if (!read_cell(command, argv + optind, &cell)) {
         return LAB_EXIT_USAGE;
     }
-    json_t *line = lab_line(&cell, lab_cell_is_raw(&cell) ? lab_raw_trial(&cell) : lab_trial(&cell));
+    json_t *line = lab_line(&cell, lab_trial(&cell));
     bool ok = json_is_true(json_object_get(line, "ok"));
     char *text = lab_line_text(line);
     if (text == NULL || !write_all((int)fd, text)) {

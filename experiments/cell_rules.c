@@ -27,7 +27,6 @@ void lab_cell_init(struct lab_cell *cell) {
         .transport = "shm",
         .payload = "bytes:64",
         .placement = "unpinned",
-        .lang = "c",
         .warmup_count = 50,
         .min_count = 600,
         .min_ms = 40,
@@ -38,9 +37,13 @@ void lab_cell_init(struct lab_cell *cell) {
 
 void lab_cell_finish(struct lab_cell *cell) {
     bool raw = lab_cell_is_raw(cell);
+    bool python_raw = raw && lab_raw_is_python(cell->transport);
     bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
+    if (cell->lang[0] == '\0') {
+        strcpy(cell->lang, python_raw ? "python" : "c");
+    }
     if (cell->serializer[0] == '\0') {
-        strcpy(cell->serializer, raw ? "none" : "msgpack");
+        strcpy(cell->serializer, raw ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
     }
     if (cell->wake[0] == '\0') {
         /* Raw controls do not adapt; the cache line has nothing to sleep on. */
@@ -50,7 +53,7 @@ void lab_cell_finish(struct lab_cell *cell) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
     }
     if (cell->envs == 0) {
-        cell->envs = is_intra(cell) ? 1 : 2;
+        cell->envs = is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
     }
     if (cell->concs == 0) {
         cell->concs = several ? 8 : 1;
@@ -96,7 +99,7 @@ static const char *raw_rule(const struct lab_cell *cell) {
     if (!is(cell->workload, "echo")) {
         return "raw controls do nothing but workload=echo";
     }
-    if (strncmp(cell->payload, "bytes:", 6) != 0) {
+    if (strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
         return "raw controls carry payload bytes:N alone";
     }
     if (is(cell->wake, "adaptive")) {
@@ -107,6 +110,9 @@ static const char *raw_rule(const struct lab_cell *cell) {
     }
     if (is(cell->transport, "raw:futex") && is(cell->wake, "spin")) {
         return "raw:futex is there to sleep on; choose wake=block, or raw:cacheline";
+    }
+    if (is(cell->transport, "raw:queue")) {
+        return cell->envs != 1 ? "raw:queue is two threads of one process; choose envs=1" : NULL;
     }
     return cell->envs != 2 ? "raw controls are two processes; choose envs=2" : NULL;
 }
@@ -124,14 +130,14 @@ static const char *payload_rule(const struct lab_cell *cell) {
 }
 
 const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
-    if (is(cell->lang, "python")) {
-        return "not yet: Python Workers come with the Python package; choose lang=c";
-    }
     if (cell->min_ms > cell->max_ms) {
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
         return why;
     }
     const char *rule = lab_cell_is_raw(cell) ? raw_rule(cell) : payload_rule(cell);
+    if (rule == NULL) {
+        rule = lab_cell_lang_rule(cell, why);
+    }
     if (rule == NULL && is_intra(cell) && cell->envs > 1) {
         snprintf(why, LAB_ERROR_BYTES, "transport %s stays within one Env; choose envs=1", cell->transport);
         return why;

@@ -61,6 +61,11 @@ static const char *twin_of(const struct lab_cell *cell, bool spin, char out[32])
     return strcpy(out, spin ? "raw:cacheline" : "raw:futex");
 }
 
+/* What a Python program without the core would use instead. */
+static const char *python_twin_of(const struct lab_cell *cell) {
+    return strcmp(cell->transport, "queue") == 0 ? "raw:queue" : "raw:mp-pipe";
+}
+
 bool lab_family_add_controls(struct lab_family *family) {
     size_t own_count = family->own_count;
     struct lab_cell first = family->cells[0];
@@ -73,7 +78,10 @@ bool lab_family_add_controls(struct lab_family *family) {
         struct lab_cell cell = family->cells[i]; /* the array may move */
         bool spin = strcmp(cell.wake, "spin") == 0;
         char twin[32];
-        if (!lab_cell_is_raw(&cell)) {
+        if (!lab_cell_is_raw(&cell) && strcmp(cell.lang, "c") != 0) {
+            ok = add_raw(family, python_twin_of(&cell), "block", cell.placement, &cell);
+        }
+        if (ok && !lab_cell_is_raw(&cell)) {
             ok = add_raw(family, twin_of(&cell, spin, twin), spin ? "spin" : "block", cell.placement, &cell);
         }
     }

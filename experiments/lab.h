@@ -2,7 +2,8 @@
  *
  *   cell.c      one combination: parsing key=value, defaults, names of keys, what is impossible and why
  *   matrix.c    YAML matrix → list of cells        run.c      blocks of trials in fresh processes
- *   trial.c     performs one cell in this process   report.c   hands over to the Python programs
+ *   trial.c     performs one cell in this process, trial_python.c in a Python program
+ *                                                   report.c   hands over to the Python programs
  *   workloads/  one file each, over corps.h alone   payloads.c what is sent
  *   raw/        bare ping-pongs without the core    histogram.c log-linear histogram
  *
@@ -23,12 +24,13 @@ enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
 /* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
 struct lab_cell {
     char workload[32];    /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
-    char transport[32];   /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue (shm) */
-    char serializer[32];  /* "none" for raw cells (msgpack) */
+    char transport[32];   /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
+                             raw:queue (shm) */
+    char serializer[32];  /* "none" for raw cells (msgpack; lang python: auto) */
     char payload[256];    /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
     char wake[16];        /* block | spin | adaptive (adaptive) */
     char placement[16];   /* same | cross | unpinned (unpinned) */
-    char lang[16];        /* c; python comes later (c) */
+    char lang[16];        /* c | python | c-python (C calls Python) | python-c (c; raw:mp-pipe, raw:queue: python) */
     unsigned window;      /* requests in flight (1; pipeline 16) */
     unsigned envs;        /* Envs of the Corps (2; queue 1) */
     unsigned concs;       /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
@@ -49,6 +51,9 @@ void lab_cell_init(struct lab_cell *cell);
 
 /* Sets one key from text. Errors (one line in `error`): unknown key or value, with the ones that exist. */
 bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, char error[256]);
+
+/* What a lang other than c cannot do, or NULL; see lab_cell_impossible. */
+const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[256]);
 
 /* Fills the defaults that depend on other keys, after all keys are set. */
 void lab_cell_finish(struct lab_cell *cell);
@@ -112,5 +117,8 @@ bool lab_payload_check(const char *payload, char error[256]);
 
 /* The raw controls' names ("raw:pipe") and summaries; NULL past the end. */
 const char *lab_raw_at(unsigned index, const char **summary);
+
+/* Is this raw control a Python program? */
+bool lab_raw_is_python(const char *name);
 
 #endif

@@ -67,9 +67,9 @@ static struct corps_value value_of(struct corps_box *box, json_t *json, bool *fa
     return corps_nil();
 }
 
-static enum corps_err read_json(json_t *json, struct lab_payload *payload) {
+enum corps_err lab_value_of_json(struct json_t *json, struct corps_box *box) {
     bool failed = false;
-    corps_box_set_root(payload->box, value_of(payload->box, json, &failed));
+    corps_box_set_root(box, value_of(box, json, &failed));
     return failed ? corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the document") : CORPS_OK;
 }
 
@@ -132,7 +132,7 @@ enum corps_err lab_make_file(const char *argument, uint64_t seed, struct lab_pay
     json_error_t json_error;
     json_t *json = json_loadb((const char *)data, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, &json_error);
     if (json != NULL) {
-        err = read_json(json, payload);
+        err = lab_value_of_json(json, payload->box);
     } else if (read_msgpack(data, bytes, payload) != CORPS_OK) {
         err = corps_error_set(CORPS_ERR_CORRUPT, "%s is neither JSON (line %d, column %d: %s) nor msgpack", argument,
                               json_error.line, json_error.column, json_error.text);

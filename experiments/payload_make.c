@@ -71,8 +71,12 @@ static struct corps_value make_text(struct maker *maker, unsigned words) {
     char text[512];
     size_t used = 0;
     for (unsigned word = 0; word < words && used + 40 < sizeof text; word++) {
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s%s", word > 0 ? " " : "",
-                                 syllables[below(maker, 16)], syllables[below(maker, 16)], syllables[below(maker, 16)]);
+        /* One after the other: the order in which arguments of a call are evaluated is a compiler's own. */
+        const char *third = syllables[below(maker, 16)];
+        const char *second = syllables[below(maker, 16)];
+        const char *first = syllables[below(maker, 16)];
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s%s%s", word > 0 ? " " : "", first, second, third);
     }
     char *out = allocate(maker, used);
     if (out == NULL) {

@@ -55,6 +55,10 @@ enum corps_err lab_make_py(const char *argument, uint64_t seed, struct lab_paylo
 enum corps_err lab_payload_to_python(const struct corps_serializer *serializer,
                                      struct lab_payload *payload) CORPS_CHECKED;
 
+/* A JSON document as a value, the root of `box`. */
+struct json_t;
+enum corps_err lab_value_of_json(struct json_t *json, struct corps_box *box) CORPS_CHECKED;
+
 /* A whole number from `text` that is at most `max`. */
 bool lab_parse_count(const char *text, uint64_t max, uint64_t *count);
 

@@ -1,5 +1,6 @@
+#include "trial.h"
+
 #include "histogram.h"
-#include "noise.h"
 #include "trial_fields.h"
 
 #include <corps/serializer.h>
@@ -80,18 +81,20 @@ static double wire_bytes(const struct lab_cell *cell, const struct corps_value *
     return one_way ? once : 2 * once;
 }
 
-static json_t *notes_of(const struct corps_value *result) {
+static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *result) {
     json_t *notes = json_array();
     const struct corps_value *texts = corps_value_get(result, "notes");
     for (size_t i = 0; texts != NULL && i < texts->count; i++) {
         const struct corps_value *text = corps_value_item(texts, i);
         json_array_append_new(notes, json_stringn(text->str, text->count));
     }
-    json_array_append_new(notes,
-                          json_string("CPU time, switches and memory are those of the Envs, not of the program that "
-                                      "started them"));
-    json_array_append_new(notes,
-                          json_string("bytes on the wire: encoded arguments and results without message headers"));
+    if (strncmp(cell->transport, "raw:", 4) != 0) {
+        json_array_append_new(
+            notes, json_string("CPU time, switches and memory are those of the Envs, not of the program that "
+                               "started them"));
+        json_array_append_new(notes,
+                              json_string("bytes on the wire: encoded arguments and results without message headers"));
+    }
     return notes;
 }
 
@@ -117,20 +120,35 @@ static void add_extra(json_t *fields, const struct corps_value *result) {
             json_object_set_new(fields, keys[i], json_integer(value->integer));
         }
     }
-    if (path != NULL) {
+    if (path != NULL && (path->kind == CORPS_BIN || path->kind == CORPS_STR)) {
         /* NULL, and thus no field, when the path is no UTF-8 */
         json_object_set_new(fields, "path", json_stringn((const char *)path->bin, path->count));
     }
 }
 
-static json_t *fields_of(const struct lab_cell *cell, const struct corps_value *result, const struct lab_noise *noise) {
-    const struct corps_value *packed = corps_value_get(result, "histogram");
+/* A driver in this language packs its histogram; JSON brings it as pairs. */
+static bool read_histogram(const struct corps_value *result, struct lab_histogram *histogram) {
+    const struct corps_value *given = corps_value_get(result, "histogram");
+    if (given == NULL || given->kind != CORPS_ARRAY) {
+        return given != NULL && given->kind == CORPS_BIN && lab_histogram_unpack(histogram, given->bin, given->count);
+    }
+    for (size_t i = 0; i < given->count; i++) {
+        const struct corps_value *low = corps_value_item(corps_value_item(given, i), 0);
+        const struct corps_value *count = corps_value_item(corps_value_item(given, i), 1);
+        if (count == NULL || low->kind != CORPS_INT || count->kind != CORPS_INT) {
+            return false;
+        }
+        lab_histogram_record_many(histogram, (uint64_t)low->integer, (uint64_t)count->integer);
+    }
+    return true;
+}
+
+json_t *lab_trial_fields(const struct lab_cell *cell, const struct corps_value *result, const struct lab_noise *noise) {
     struct lab_histogram *histogram = lab_histogram_create();
     double messages = number(result, "messages");
     double seconds = number(result, "seconds");
     json_t *fields;
-    if (histogram == NULL || packed == NULL || packed->kind != CORPS_BIN ||
-        !lab_histogram_unpack(histogram, packed->bin, packed->count) || messages < 1 || seconds <= 0) {
+    if (histogram == NULL || !read_histogram(result, histogram) || messages < 1 || seconds <= 0) {
         fields = lab_fields_failed("the driver's result is not complete: no message was timed");
     } else {
         lab_histogram_set_max(histogram, (uint64_t)number(result, "max_ns"));
@@ -147,7 +165,7 @@ static json_t *fields_of(const struct lab_cell *cell, const struct corps_value *
             .wire_bytes = wire_bytes(cell, result),
         };
         json_t *flags = flags_of(cell, result);
-        fields = lab_fields_of(&measures, flags, notes_of(result), lab_noise_end(noise, flags));
+        fields = lab_fields_of(&measures, flags, notes_of(cell, result), lab_noise_end(noise, flags));
         add_extra(fields, result);
     }
     lab_histogram_destroy(histogram);
@@ -166,8 +184,8 @@ static json_t *run_workload(const struct lab_workload *workload, struct corps *c
                             const struct lab_noise *noise) {
     struct corps_box *box = NULL;
     enum corps_err err = workload->run(corps, cell, &box);
-    json_t *fields =
-        err == CORPS_OK ? fields_of(cell, corps_value_open(corps_box_root(box)), noise) : failed(err, cell->workload);
+    json_t *fields = err == CORPS_OK ? lab_trial_fields(cell, corps_value_open(corps_box_root(box)), noise)
+                                     : failed(err, cell->workload);
     corps_box_unref(box);
     return fields;
 }
@@ -185,6 +203,9 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
 
 json_t *lab_trial(const struct lab_cell *cell) {
     char why[256];
+    if (strcmp(cell->lang, "c") != 0) {
+        return lab_python_trial(cell);
+    }
     if (strncmp(cell->transport, "raw:", 4) == 0) {
         return lab_raw_trial(cell);
     }

@@ -71,6 +71,9 @@ struct raw_mechanism {
 /* The mechanisms that were built; NULL past the end. */
 const struct raw_mechanism *raw_at(unsigned index);
 
+/* The controls in Python, which experiments/python/raw.py performs: name and summary; NULL past the end. */
+const char *raw_python_at(unsigned index, const char **summary);
+
 /* Is the waiting process to give up: its peer has died, or its time is over? Cheap enough for a spinning loop, since it
  * reads a flag that a timer's signal sets; that signal also ends a sleeping system call with EINTR. Sets the error. */
 bool raw_must_stop(struct raw_channel *channel);

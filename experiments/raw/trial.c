@@ -28,7 +28,11 @@ struct trial {
 const char *lab_raw_at(unsigned index, const char **summary) {
     const struct raw_mechanism *mechanism = raw_at(index);
     if (mechanism == NULL) {
-        return NULL;
+        unsigned before = 0;
+        while (raw_at(before) != NULL) {
+            before++;
+        }
+        return raw_python_at(index - before, summary);
     }
     *summary = mechanism->summary;
     return mechanism->name;

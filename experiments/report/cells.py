@@ -6,6 +6,8 @@ import stats
 
 RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix": "raw:unix", "tcp": "raw:tcp",
             "mqueue": "raw:mqueue", "null": None}
+PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
+CONTROL_BYTES = 64
 
 
 class Cell:
@@ -41,6 +43,10 @@ class Cell:
         return self.axes["transport"].startswith("raw:")
 
     @property
+    def lang(self):
+        return load.lang(self.axes)
+
+    @property
     def text(self):
         return load.cell_text(self.axes)
 
@@ -68,8 +74,12 @@ def find(cells, **axes):
 
 
 def add_controls(cells):
-    """The raw control of every echo cell: its twin with the same wake and placement, else pipe or cache line."""
-    raw = {(c.axes["transport"], c.axes["wake"], c.axes["placement"]): c for c in cells.values() if c.is_raw and c.trials}
+    """The raw control of every echo cell: its twin with the same wake and placement, else pipe or cache line. Where Python
+    calls or is called, it is a ping-pong of Python's own."""
+    raw = {}
+    for c in cells.values():
+        if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["size_bytes"] <= CONTROL_BYTES:
+            raw[c.axes["transport"], c.axes["wake"], c.axes["placement"]] = c
     for cell in cells.values():
         if cell.is_raw or not cell.trials or cell.axes["workload"] != "echo":
             continue
@@ -77,7 +87,10 @@ def add_controls(cells):
         placement = cell.axes["placement"] if cell.axes["placement"] != "unpinned" else "cross"
         twin = RAW_TWIN.get(cell.axes["transport"])
         twin = "raw:cacheline" if wake == "spin" and twin == "raw:futex" else twin
-        for name in (twin, "raw:cacheline" if wake == "spin" else "raw:pipe", "raw:pipe"):
+        names = [twin, "raw:cacheline" if wake == "spin" else "raw:pipe", "raw:pipe"]
+        if cell.lang != "c":
+            wake, names = "block", [PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe")]
+        for name in names:
             control = raw.get((name, wake, placement))
             if control is not None:
                 ours, theirs = stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns"))

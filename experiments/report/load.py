@@ -35,9 +35,16 @@ def cell_key(cell, without=()):
     return tuple(str(cell.get(axis, "")) for axis in AXES + ("arm",) if axis not in without)
 
 
+def lang(cell):
+    """Who calls whom; results from before there was a choice are all of C."""
+    return cell.get("lang") or "c"
+
+
 def cell_text(cell):
     """A cell in a few words."""
     words = [cell["workload"], cell["transport"], cell["serializer"], cell["payload"], cell["wake"], cell["placement"]]
+    if lang(cell) != "c":
+        words.append(f"lang {lang(cell)}")
     if cell.get("window", 1) > 1:
         words.append(f"window {cell['window']}")
     if cell.get("arm"):

@@ -21,7 +21,7 @@ p.dim,figcaption,.dim{color:var(--dim);font-size:.92rem}ul.words{padding-left:1.
 figure{overflow-x:auto;margin:1rem 0;padding:.6rem;background:var(--card);border:1px solid var(--line);border-radius:10px}
 figcaption{padding:0 .4rem .2rem}.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{padding:.32rem .6rem;text-align:right;white-space:nowrap;
-border-bottom:1px solid var(--line)}th:nth-child(-n+6),td:nth-child(-n+6){text-align:left}
+border-bottom:1px solid var(--line)}th:nth-child(-n+7),td:nth-child(-n+7){text-align:left}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible,input:focus-visible,a:focus-visible{outline:2px solid var(--mark)}
 input[type=search]{width:100%;max-width:26rem;padding:.45rem .7rem;border:1px solid var(--line);border-radius:8px;background:var(--card);
 color:var(--fg);font:inherit;margin:.3rem 0 .7rem}a{color:var(--mark)}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.82rem}
@@ -50,7 +50,7 @@ document.getElementById('download').addEventListener('click',async()=>{
 """
 
 COLUMNS = (("workload", "workload"), ("transport", "transport"), ("serializer", "serializer"), ("payload", "payload"),
-           ("wake", "wake"), ("placement", "placement"))
+           ("wake", "wake"), ("placement", "placement"), ("lang", "lang"))
 
 
 def bold(text):
@@ -66,7 +66,8 @@ def cell_row(c):
     ratio = c.to_control
     interval = f" ({ratio.low:.2f}–{ratio.high:.2f})" if ratio and ratio.has_interval else ""
     flags = f' <span class="flag" tabindex="0" title="{html.escape("; ".join(c.flags))}">⚑</span>' if c.flags else ""
-    cells = "".join(f"<td>{html.escape(str(c.axes[name]))}</td>" for name, _ in COLUMNS)
+    axes = {**c.axes, "lang": c.lang}
+    cells = "".join(f"<td>{html.escape(str(axes[name]))}</td>" for name, _ in COLUMNS)
     failed = f" ({len(c.failures)} failed)" if c.failures else ""
     p50, p99, rate, cpu = (c.median(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
     return (f'<tr data-text="{html.escape(c.text.lower())}">{cells}'
@@ -90,7 +91,8 @@ def answers(cells):
     out = []
     for title, sentences in (("Which transport?", words.transport_answers(cells)),
                              ("Which serializer?", words.serializer_answers(cells)),
-                             ("Does serializing dominate?", words.share_answer(cells))):
+                             ("Does serializing dominate?", words.share_answer(cells)),
+                             ("What does the language cost?", words.lang_answers(cells))):
         if sentences:
             items = "".join(f"<li>{bold(s)}</li>" for s in sentences)
             out.append(f"<h2>{title}</h2><ul class=words>{items}</ul>")

@@ -24,6 +24,7 @@ def parse():
     parser.add_argument("--wake-not", action="append", default=[], metavar="W", help="not this wake policy, for example spin")
     parser.add_argument("--transport", help="only this transport")
     parser.add_argument("--serializer", help="only this serializer (default: any)")
+    parser.add_argument("--lang", default="c", help="who calls whom: c, python, c-python or python-c (default: c)")
     parser.add_argument("--by", choices=("latency", "cpu", "throughput"), default="latency", help="what counts (default: latency)")
     return parser.parse_args()
 
@@ -33,7 +34,7 @@ def wanted(cell, args):
     return (not cell.is_raw and not axes.get("arm") and cell.trials
             and axes["transport"] not in ("queue", "null")  # between processes, and delivering
             and axes["workload"] == args.workload and axes["payload"] == args.payload and axes["placement"] == args.placement
-            and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
+            and cell.lang == args.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
             and args.transport in (None, axes["transport"]) and args.serializer in (None, "any", axes["serializer"]))
 
 
@@ -72,6 +73,10 @@ def main():
     print("\nchoose it by environment:")
     for axis, variable in TO_CONFIGURE:
         print(f"  export {variable}={winner.axes[axis]}")
+    if winner.lang != "c":
+        print(f"or in Python:\n  create_Corps(…, Transport={winner.axes['transport']!r}, "
+              f"Serializer={winner.axes['serializer']!r}, Wake={winner.axes['wake']!r})")
+        return 0
     fields = ", ".join([f'.transport = "{winner.axes["transport"]}"', f'.serializer = "{winner.axes["serializer"]}"',
                         f".wake = CORPS_WAKE_{winner.axes['wake'].upper()}"])
     print(f"or in C:\n  struct corps_options options = {{{fields}}};")

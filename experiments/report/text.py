@@ -26,14 +26,14 @@ def ratio_text(cell):
 def latency_table(cells, workload="echo"):
     rows = []
     chosen = [c for c in grouping.find(cells, workload=workload) if not c.is_raw]
-    chosen.sort(key=lambda c: (c.axes["placement"], c.axes["wake"], c.axes["serializer"], c.axes["payload"].split(":")[0],
-                               c.axes["size_bytes"], c.median("p50_ns")))
+    chosen.sort(key=lambda c: (c.lang != "c", c.lang, c.axes["placement"], c.axes["wake"], c.axes["serializer"],
+                               c.axes["payload"].split(":")[0], c.axes["size_bytes"], c.median("p50_ns")))
     group = None
     for c in chosen:
-        key = (c.axes["placement"], c.axes["wake"])
+        key = (c.axes["placement"], c.axes["wake"], c.lang)
         if key != group:
             group = key
-            rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}")
+            rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}{words.lang_text(c.lang)}")
             rows.append(f"    {'transport':<10}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
                         f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
         estimate, interval = ratio_text(c)
@@ -45,11 +45,12 @@ def latency_table(cells, workload="echo"):
 
 
 def controls_table(cells):
-    rows = [f"    {'control':<15}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
-    raw = sorted((c for c in cells.values() if c.is_raw and c.trials),
+    rows = [f"    {'control':<15}{'payload':<10}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
+    raw = sorted((c for c in grouping.find(cells) if c.is_raw),
                  key=lambda c: (c.axes["placement"], c.axes["wake"], c.median("p50_ns")))
     for c in raw:
-        rows.append(f"    {c.axes['transport']:<15}{c.axes['wake']:<7}{c.axes['placement']:<11}"
+        rows.append(f"    {c.axes['transport']:<15}{c.axes['payload'][:9]:<10}{c.axes['wake']:<7}"
+                    f"{c.axes['placement']:<11}"
                     f"{words.time_text(c.median('p50_ns')):>10}{words.time_text(c.median('p99_ns')):>10}"
                     f"{words.time_text(c.median('cpu_ns_per_message')):>10}{' !' if c.flags else ''}")
     return rows if raw else []
@@ -84,7 +85,8 @@ def report(results, cells, workload=None):
     out += [paragraph(line) for line in words.caution(results, cells)]
     for title, sentences in (("Which transport", words.transport_answers(cells)),
                              ("Which serializer", words.serializer_answers(cells)),
-                             ("Does serializing dominate", words.share_answer(cells))):
+                             ("Does serializing dominate", words.share_answer(cells)),
+                             ("What does the language cost", words.lang_answers(cells))):
         if sentences:
             out.append(heading(title))
             out += [paragraph(s) for s in sentences]
@@ -93,6 +95,9 @@ def report(results, cells, workload=None):
         out.append(heading("The physical limit: bare ping-pongs without the core"))
         out += table
     out.append(heading("Cells (÷ control: p50 against the bare ping-pong of the same wake and placement)"))
+    if any(c.lang != "c" and c.control for c in cells.values()):
+        out.append(paragraph("Where Python calls or is called, the control is Python's own: raw:mp-pipe, and raw:queue "
+                             "within one Env; it always sleeps."))
     names = sorted({c.axes["workload"] for c in cells.values() if not c.is_raw})
     for name in names if workload is None else [workload]:
         out += latency_table(cells, name)

@@ -32,8 +32,10 @@ def size_text(n):
     return f"{n} B"
 
 
-def between_envs(cells, **axes):
-    return [c for c in grouping.find(cells, **axes) if not c.is_raw and c.axes["transport"] not in ("queue", "null")]
+def between_envs(cells, lang="c", **axes):
+    """Cells that cross processes, of one language: what one costs says nothing of another. lang=None: of all."""
+    return [c for c in grouping.find(cells, **axes)
+            if not c.is_raw and c.axes["transport"] not in ("queue", "null") and lang in (None, c.lang)]
 
 
 def best_text(values):
@@ -64,25 +66,50 @@ def transport_answers(cells):
     return sentences
 
 
+def lang_text(lang):
+    """Who calls whom, where it is not C alone."""
+    return "" if lang == "c" else f", lang {lang}"
+
+
+def lang_answers(cells):
+    """One sentence per payload: the same call from and to each language, over the transport and serializer that most
+    of them share."""
+    groups = {}
+    for c in between_envs(cells, lang=None, workload="echo"):
+        key = tuple(c.axes[axis] for axis in ("payload", "transport", "serializer", "wake", "placement"))
+        groups.setdefault(key, []).append(c)
+    chosen = {}
+    for key, members in sorted(groups.items()):
+        if len(members) > max(1, len(chosen.get(key[0], ((), ()))[1])):
+            chosen[key[0]] = (key, members)
+    sentences = []
+    for payload, (key, members) in sorted(chosen.items()):
+        members.sort(key=lambda c: c.median("p50_ns"))
+        costs = ", ".join(f"{c.lang} {time_text(c.median('p50_ns'))}" for c in members)
+        sentences.append(f"{payload} over {key[1]} with {key[2]} ({key[3]}, {key[4]}): a round trip with lang {costs}.")
+    return sentences
+
+
 def serializer_answers(cells):
     """One sentence per payload: which serializer is cheapest on the same transport, and against pickle."""
     groups = {}
-    for c in between_envs(cells, workload="echo"):
+    for c in between_envs(cells, lang=None, workload="echo"):
         if c.axes["serializer"] != "none":
-            key = (c.axes["payload"], c.axes["transport"], c.axes["wake"], c.axes["placement"])
+            key = (c.axes["payload"], c.axes["transport"], c.axes["wake"], c.axes["placement"], c.lang)
             groups.setdefault(key, []).append(c)
     best_of_payload = {}
     for key, members in groups.items():
-        known = best_of_payload.get(key[0])
+        payload_and_lang = key[0], key[4]
+        known = best_of_payload.get(payload_and_lang)
         if len(members) > 1 and (known is None or len(members) > len(known[1])):
-            best_of_payload[key[0]] = (key, members)
+            best_of_payload[payload_and_lang] = (key, members)
     sentences = []
-    for payload, (key, members) in sorted(best_of_payload.items()):
+    for (payload, lang), (key, members) in sorted(best_of_payload.items()):
         values = {c.axes["serializer"]: c.blocks("p50_ns") for c in members}
         _, text = best_text(values)
         costs = ", ".join(f"{c.axes['serializer']} {time_text(c.median('p50_ns'))}"
                           for c in sorted(members, key=lambda c: c.median("p50_ns")))
-        sentences.append(f"{payload} over {key[1]} ({key[2]}, {key[3]}): {text}. A round trip with {costs}.")
+        sentences.append(f"{payload} over {key[1]} ({key[2]}, {key[3]}{lang_text(lang)}): {text}. A round trip with {costs}.")
     return sentences
 
 

@@ -85,6 +85,10 @@ const struct corps_value *lab_message_with(struct lab_message *message, uint64_t
 bool lab_message_check(const struct lab_message *message, uint64_t number, const struct corps_value *got, bool whole,
                        char error[LAB_TEXT_BYTES]);
 
+/* The plain value that an object of another language stands for; anything else as it is. `*box` (NULL: none) holds its
+ * memory: unref it. NULL when the object is not made of plain values. */
+const struct corps_value *lab_plain(const struct corps_value *value, struct corps_box **box);
+
 /* ---- driver.c ---- */
 
 struct lab_driver {

@@ -76,14 +76,19 @@ static enum corps_err settle(struct lab_driver *driver, const struct corps_name 
     if (err != CORPS_OK) {
         err = lab_fail_future(driver->context, err, future, "the sink does not answer");
     } else {
-        const struct corps_value *count = corps_value_item(answer, 0);
-        const struct corps_value *error = corps_value_item(answer, 1);
-        if (error->count > 0) {
+        struct corps_box *box;
+        const struct corps_value *plain = lab_plain(answer, &box);
+        const struct corps_value *count = plain != NULL ? corps_value_item(plain, 0) : NULL;
+        const struct corps_value *error = plain != NULL ? corps_value_item(plain, 1) : NULL;
+        if (error == NULL || count->kind != CORPS_INT || error->kind != CORPS_STR) {
+            err = corps_fail(driver->context, "Mismatch", "the sink's answer is no pair of a number and a text");
+        } else if (error->count > 0) {
             err = corps_fail(driver->context, "Mismatch", "%.*s", (int)error->count, error->str);
         } else if (count->integer != (int64_t)driver->next) {
             err = corps_fail(driver->context, "Mismatch", "%llu messages were sent and %lld came",
                              (unsigned long long)driver->next, (long long)count->integer);
         }
+        corps_box_unref(box);
     }
     corps_future_destroy(future);
     return err;

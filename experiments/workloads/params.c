@@ -111,7 +111,9 @@ static void get_pids(struct reader *reader, struct lab_params *params) {
 }
 
 enum corps_err lab_params_read(const struct corps_value *map, struct lab_params *params) {
-    struct reader reader = {.map = map};
+    /* A call from Python puts its arguments into an array. */
+    const struct corps_value *first = corps_value_item(map, 0);
+    struct reader reader = {.map = first != NULL && first->kind == CORPS_MAP ? first : map};
     memset(params, 0, sizeof *params);
     get_text(&reader, "payload", CORPS_STR, params->payload, sizeof params->payload);
     get_text(&reader, "serializer", CORPS_STR, params->serializer, sizeof params->serializer);

@@ -105,23 +105,33 @@ static enum corps_err hand_out(struct desk *desk, size_t slot, size_t searcher) 
     return CORPS_OK;
 }
 
+static uint64_t count_of(const struct corps_value *count) {
+    uint64_t little = 0;
+    if (count->kind == CORPS_INT) {
+        return (uint64_t)count->integer;
+    }
+    memcpy(&little, count->bin, count->count < sizeof little ? count->count : sizeof little);
+    return le64toh(little);
+}
+
 static enum corps_err take_in(struct desk *desk, size_t slot) {
     struct lab_driver *driver = &desk->driver;
-    const struct corps_value *count;
-    enum corps_err err = corps_future_wait(desk->futures[slot], 0, &count);
+    struct corps_box *box;
+    const struct corps_value *answer;
+    enum corps_err err = corps_future_wait(desk->futures[slot], 0, &answer);
     if (err != CORPS_OK) {
         return lab_fail_future(driver->context, err, desk->futures[slot], desk->files.paths[desk->tasks[slot].file]);
     }
     lab_histogram_record(driver->histogram, lab_now_ns() - desk->tasks[slot].begin_ns);
     driver->messages++;
-    if (count->kind == CORPS_BIN && count->count == sizeof(uint64_t)) {
-        uint64_t little;
-        memcpy(&little, count->bin, sizeof little);
-        desk->total += le64toh(little);
-    } else if (count->kind == CORPS_INT) {
-        desk->total += (uint64_t)count->integer;
-    } else {
-        return corps_fail(driver->context, "Mismatch", "a Searcher answered with a %s", corps_kind_name(count->kind));
+    const struct corps_value *count = lab_plain(answer, &box);
+    bool known = count != NULL && (count->kind == CORPS_INT || count->kind == CORPS_BIN);
+    if (known) {
+        desk->total += count_of(count);
+    }
+    corps_box_unref(box);
+    if (!known) {
+        return corps_fail(driver->context, "Mismatch", "a Searcher answered with a %s", corps_kind_name(answer->kind));
     }
     corps_future_destroy(desk->futures[slot]);
     desk->futures[slot] = NULL;

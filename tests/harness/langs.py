@@ -1,4 +1,5 @@
-"""One trial of each lang: the fields, what cannot be, the controls in Python, and that both languages make the same contents."""
+"""One trial of each lang: the fields, what cannot be, the controls in Python, and that both languages make the same
+contents."""
 
 import json
 import os
@@ -44,7 +45,8 @@ class Langs(lab.LabTest):
             for lang in ("python", "c-python", "python-c"):
                 if workload != "ring" or lang == "python":
                     with self.subTest(workload=workload, lang=lang):
-                        self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack", f"path={self.sources()}")
+                        self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack",
+                                  f"path={self.sources()}")
 
     def test_one_env(self):
         for workload in ("echo", "pipeline", "oneway", "fanout", "search"):
@@ -69,7 +71,8 @@ class Langs(lab.LabTest):
         for name, envs in (("raw:mp-pipe", 2), ("raw:queue", 1)):
             with self.subTest(name=name):
                 line = self.good(f"transport={name}", "placement=same")
-                self.assertEqual(("python", "none", envs), tuple(line["cell"][key] for key in ("lang", "serializer", "envs")))
+                cell = line["cell"]
+                self.assertEqual(("python", "none", envs), (cell["lang"], cell["serializer"], cell["envs"]))
 
     def test_what_cannot_be(self):
         for settings, word in [(["lang=python", "serializer=none"], "another serializer"),

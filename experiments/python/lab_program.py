@@ -1,0 +1,46 @@
+"""What the programs of a trial share: the cell as they are told it, and how they print what was measured."""
+
+import json
+import os
+
+import lab_histogram
+
+NUMBERS = ('window', 'envs', 'concs', 'gap_us', 'seed', 'warmup_count', 'min_count', 'min_ms', 'max_ms')
+
+
+def read_cell(arguments):
+    """key=value … as a dict."""
+    cell = dict(argument.split('=', 1) for argument in arguments)
+    cell.update((key, int(cell[key])) for key in NUMBERS)
+    return cell
+
+
+def params_of(cell, pids, names, index=0):
+    """What a driver is told, in either language: see workloads/params.c."""
+    return {'payload': cell['payload'], 'serializer': cell['serializer'], 'path': os.fsencode(cell.get('path', '')),
+            'pattern': os.fsencode(cell.get('pattern', '')), 'spin': cell['wake'] == 'spin',
+            'by_reference': cell['transport'] in ('queue', 'raw:queue'), 'discards': False, 'index': index,
+            'pids': pids, 'names': names, **{key: cell[key] for key in NUMBERS if key not in ('envs', 'concs')}}
+
+
+def printable(result):
+    """JSON has no bytes."""
+    result = dict(result, histogram=lab_histogram.pairs(result['histogram']))
+    if 'path' in result:
+        result['path'] = os.fsdecode(result['path']).encode('utf-8', 'replace').decode()
+    return result
+
+
+def main(arguments, run):
+    """What is printed besides goes to standard error, that of the Envs too, so that the object stands alone."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        answer = printable(run(read_cell(arguments)))
+    except Exception as error:
+        kind = getattr(error, 'TypeName', type(error).__name__)  # what a Conc raised, not how that came here
+        lines = str(getattr(error, 'Value', error)).strip().splitlines() or ['no reason given']
+        answer = {'error': f'{kind}: {lines[0]}'}
+    with open(answers, 'w', encoding='utf-8') as file:
+        json.dump(answer, file)
+    return 1 if 'error' in answer else 0

@@ -1,0 +1,177 @@
+#include "trial.h"
+
+#include "cell.h"
+#include "cli.h"
+#include "payloads.h"
+#include "trial_fields.h"
+#include "workloads/search_files.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A trial whose Concs are Python's: a Python program performs it and prints what its driver measured. */
+
+#ifndef LAB_PYTHON_DIR
+#define LAB_PYTHON_DIR "experiments/python"
+#endif
+#ifndef LAB_CONCS
+#define LAB_CONCS "build/experiments/python/lab_concs.so"
+#endif
+
+enum { PAIRS_MAX = 40, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64 };
+
+struct program {
+    char python[PATH_MAX];
+    char script[PATH_MAX];
+    char library[PATH_MAX];
+    char pairs[PAIRS_MAX][PAIR_BYTES];
+    char *argv[PAIRS_MAX + 4];
+};
+
+/* The package that was built beside this program, before any other; otherwise the installed one is used. */
+static void use_built_package(void) {
+    char path[PATH_MAX];
+    char probe[PATH_MAX + 32];
+    char both[3 * PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    const char *before = getenv("PYTHONPATH");
+    if (length <= 0) {
+        return;
+    }
+    path[length] = '\0';
+    *strrchr(path, '/') = '\0';
+    snprintf(probe, sizeof probe, "%.4000s/lib/python/corps/__init__.py", path);
+    if (access(probe, R_OK) != 0) {
+        return;
+    }
+    bool more = before != NULL && before[0] != '\0';
+    snprintf(both, sizeof both, "%s/lib/python%s%s", path, more ? ":" : "", more ? before : "");
+    setenv("PYTHONPATH", both, 1);
+}
+
+static void make_arguments(const struct lab_cell *cell, struct program *program) {
+    const struct lab_cell_field *field;
+    size_t count = 0;
+    snprintf(program->python, sizeof program->python, "%s", lab_python());
+    snprintf(program->script, sizeof program->script, "%s/%s", LAB_PYTHON_DIR,
+             lab_cell_is_raw(cell) ? "raw.py" : "lab_cell.py");
+    snprintf(program->library, sizeof program->library, "library=%s", LAB_CONCS);
+    program->argv[count++] = program->python;
+    program->argv[count++] = program->script;
+    program->argv[count++] = program->library;
+    for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL && i < PAIRS_MAX; i++) {
+        char value[LAB_CELL_VALUE_BYTES];
+        lab_cell_get(cell, field->name, value);
+        snprintf(program->pairs[i], PAIR_BYTES, "%s=%s", field->name, value);
+        program->argv[count++] = program->pairs[i];
+    }
+    program->argv[count] = NULL;
+}
+
+/* Runs the program to its end; what it prints goes to `out_fd`. -1 when it cannot be started, else its wait status. */
+static int run_program(const struct program *program, int out_fd) {
+    int status = -1;
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent || dup2(out_fd, 1) < 0) {
+            _exit(127);
+        }
+        execvp(program->argv[0], program->argv);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+/* What was printed, an object; NULL when it is none. */
+static json_t *read_answer(int fd) {
+    json_t *answer = lseek(fd, 0, SEEK_SET) == 0 ? json_loadfd(fd, 0, NULL) : NULL;
+    if (!json_is_object(answer)) {
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+static json_t *without_answer(const struct program *program, int status) {
+    if (WIFSIGNALED(status)) {
+        return lab_fields_failed("the Python program was killed by signal %d", WTERMSIG(status));
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        return lab_fields_failed("cannot start %s; name an interpreter in CORPS_PYTHON", program->python);
+    }
+    return lab_fields_failed("%s ended with status %d and no result; is the package corps there?", program->script,
+                             WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+/* A search is checked against grep, as with lang=c; other workloads check themselves. */
+struct expected {
+    bool known;
+    uint64_t total;
+    uint64_t files;
+};
+
+static json_t *fields_of(const struct lab_cell *cell, json_t *answer, const struct expected *expected,
+                         const struct lab_noise *noise) {
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    if (error != NULL) {
+        return lab_fields_failed("%s: %s", cell->workload, error);
+    }
+    json_int_t total = json_integer_value(json_object_get(answer, "total"));
+    json_int_t files = json_integer_value(json_object_get(answer, "files"));
+    if (expected->known && (total != (json_int_t)expected->total || files != (json_int_t)expected->files)) {
+        return lab_fields_failed(
+            "search: the Searchers found %lld lines in %lld files, grep finds %llu in %llu (did files "
+            "change?)",
+            (long long)total, (long long)files, (unsigned long long)expected->total,
+            (unsigned long long)expected->files);
+    }
+    struct corps_box *box = corps_box_create();
+    json_t *fields = box != NULL && lab_value_of_json(answer, box) == CORPS_OK
+                         ? lab_trial_fields(cell, corps_box_root(box), noise)
+                         : lab_fields_failed("no memory for the result");
+    corps_box_unref(box);
+    return fields;
+}
+
+static json_t *perform(const struct lab_cell *cell, const struct expected *expected) {
+    static struct program program; /* 50 KiB, and trials run one at a time */
+    struct lab_noise noise;
+    int fd = memfd_create("answer", MFD_CLOEXEC);
+    if (fd < 0) {
+        return lab_fields_failed("no memory for the answer: %s", strerror(errno));
+    }
+    make_arguments(cell, &program);
+    use_built_package();
+    lab_noise_begin(&noise); /* before there are Envs, which may spin */
+    int status = run_program(&program, fd);
+    json_t *answer = read_answer(fd);
+    json_t *fields = answer != NULL ? fields_of(cell, answer, expected, &noise) : without_answer(&program, status);
+    json_decref(answer);
+    close(fd);
+    return fields;
+}
+
+json_t *lab_python_trial(const struct lab_cell *cell) {
+    struct lab_cell placed = *cell;
+    struct expected expected = {.known = strcmp(cell->workload, "search") == 0};
+    enum corps_err err = CORPS_OK;
+    if (expected.known && placed.path[0] == '\0') {
+        err = search_default_path(placed.path, sizeof placed.path);
+    }
+    if (expected.known && err == CORPS_OK) {
+        err = search_ask_grep(placed.pattern, placed.path, &expected.total, &expected.files);
+    }
+    return err == CORPS_OK ? perform(&placed, &expected) : lab_fields_failed("search: %s", corps_error_detail());
+}
