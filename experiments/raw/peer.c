@@ -240,9 +240,22 @@ static int reap(struct raw_peer *peer, struct raw_channel *channel, bool done) {
     return status;
 }
 
+enum { ENDING_MS = 200 };
+
+/* Has it ended by itself? Its end of a channel closes a moment before the kernel says that it has ended. */
+static bool has_ended(const struct raw_peer *peer, int patience_ms) {
+    for (int ms = 0;; ms++) {
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)peer->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0 ||
+            ms >= patience_ms) {
+            return info.si_pid != 0;
+        }
+        usleep(1000);
+    }
+}
+
 bool raw_peer_end(struct raw_peer *peer, struct raw_channel *channel, bool done) {
-    siginfo_t info = {0};
-    bool had_ended = waitid(P_PID, (id_t)peer->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+    bool had_ended = has_ended(peer, done ? 0 : ENDING_MS);
     int status = reap(peer, channel, done);
     if (WIFSIGNALED(status) && (done || had_ended)) {
         snprintf(channel->error, sizeof channel->error, "the peer was killed by signal %d (%s)", WTERMSIG(status),
