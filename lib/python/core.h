@@ -61,6 +61,9 @@ extern PyTypeObject corps__worker_type;
 extern PyTypeObject corps__request_type;
 PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it copies: new reference */
 
+/* Takes the pending exception and passes what the hook says of it to `use`, whose result it returns. */
+enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg);
+
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);
 

@@ -95,29 +95,7 @@ static enum corps_err on_boot(const void *data, size_t bytes) {
     PyObject *done = PyObject_CallFunction(corps__hooks.boot, "y#", data, (Py_ssize_t)bytes);
     enum corps_err err = CORPS_OK;
     if (done == NULL) {
-        PyObject *type;
-        PyObject *exception;
-        PyObject *traceback;
-        PyErr_Fetch(&type, &exception, &traceback);
-        PyErr_NormalizeException(&type, &exception, &traceback);
-        if (traceback != NULL) {
-            (void)PyException_SetTraceback(exception, traceback);
-        }
-        PyObject *told = PyObject_CallFunctionObjArgs(corps__hooks.failure, exception, NULL);
-        struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
-        const char *detail = NULL;
-        Py_ssize_t detail_bytes = 0;
-        if (told == NULL ||
-            !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
-            PyErr_Clear();
-        }
-        info.detail = detail;
-        info.detail_bytes = (size_t)detail_bytes;
-        err = tell_boot(NULL, &info);
-        Py_XDECREF(told);
-        Py_XDECREF(type);
-        Py_XDECREF(exception);
-        Py_XDECREF(traceback);
+        err = corps__py_fail(tell_boot, NULL);
     }
     Py_XDECREF(done);
     corps__python_leave(state);

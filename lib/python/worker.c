@@ -42,8 +42,7 @@ static void leave(void) {
 
 /* ---- failing ---- */
 
-/* The pending exception as what the hook says of it; `use` passes it on. */
-static enum corps_err fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg) {
+enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg) {
     PyObject *type;
     PyObject *exception;
     PyObject *traceback;
@@ -170,7 +169,7 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
                                      : NULL;
     Py_XDECREF(payload);
     Py_XDECREF(handle);
-    return worker->object != NULL ? CORPS_OK : fail(fail_context, context);
+    return worker->object != NULL ? CORPS_OK : corps__py_fail(fail_context, context);
 }
 
 static void cleanup(struct corps_context *context, void *self) {
@@ -252,13 +251,13 @@ static PyObject *run(PyObject *object, const char *method, PyObject *positional,
 static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
     struct request *made = PyObject_New(struct request, &corps__request_type);
     if (made == NULL) {
-        return fail(fail_context, context);
+        return corps__py_fail(fail_context, context);
     }
     made->local = corps_context_is_local(context);
     made->request = corps_request_hold(context);
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
     if (done == NULL && made->request != NULL) {
-        (void)fail(fail_request, made->request);
+        (void)corps__py_fail(fail_request, made->request);
         made->request = NULL;
     }
     Py_XDECREF(done);
@@ -269,7 +268,7 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
 static enum corps_err give(struct corps_context *context, PyObject *answer, struct corps_value *result) {
     PyObject *own = corps__hooks.copy_local && corps_context_is_local(context) ? corps__py_copy(answer) : Py_NewRef(answer);
     if (own == NULL) {
-        return fail(fail_context, context);
+        return corps__py_fail(fail_context, context);
     }
     struct corps_object *object = corps_python_object(own);
     Py_DECREF(own);
@@ -295,7 +294,7 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     Py_XDECREF(keep);
     enum corps_err err = CORPS_OK;
     if (answer == NULL) {
-        err = fail(fail_context, context);
+        err = corps__py_fail(fail_context, context);
     } else if (PyCoro_CheckExact(answer)) {
         err = put_off(context, answer);
     } else if (answer != Py_None) {
@@ -347,7 +346,7 @@ static PyObject *request_fail(PyObject *self, PyObject *exception) {
     struct corps_request *core = request->request;
     request->request = NULL;
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    (void)fail(fail_request, core);
+    (void)corps__py_fail(fail_request, core);
     Py_RETURN_NONE;
 }
 

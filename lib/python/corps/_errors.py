@@ -41,18 +41,30 @@ class AsyncRemoteException(Exception):
         self.TracebackStrings = TracebackStrings
 
     def __str__(self):
-        return f'({self.TypeName!r}, {_short(repr(self.Value))}, {_short(repr(self.TracebackStrings))})'
+        if as_tuple:
+            return _tuple_text(self)
+        first = _short(str(self.Value).partition('\n')[0])
+        head = first if isinstance(self.Value, AsyncRemoteException) else f'{self.TypeName}: {first}'
+        trace = _short((self.TracebackStrings or '').rstrip(), 3 * _SHORT)
+        return f'{head}\n\nAt the Worker:\n{trace}' if trace else head
 
     def __repr__(self):
-        return f'{type(self).__name__}{self}'
+        return f'{type(self).__name__}{_tuple_text(self)}'
 
+
+as_tuple = False
+"""The text of a remote exception is that of its three arguments, as in Corps Python 0.1; see corps.compat."""
 
 _SHORT = 2000
 
 
-def _short(text):
+def _tuple_text(error):
+    return f'({error.TypeName!r}, {_short(repr(error.Value))}, {_short(repr(error.TracebackStrings))})'
+
+
+def _short(text, most=_SHORT):
     """A text, without its middle if it is long: tracebacks quote exceptions that quote tracebacks, to any depth."""
-    return text if len(text) <= _SHORT else f'{text[:_SHORT // 2]} ... {text[-_SHORT // 2:]}'
+    return text if len(text) <= most else f'{text[:most // 2]} ... {text[-most // 2:]}'
 
 
 class AsyncExecutionError(AsyncRemoteException):
@@ -88,3 +100,8 @@ def _reduce_mixed(self):
         if isinstance(self, base):
             return base, (self.TypeName, self.Value, self.TracebackStrings)
     raise TypeError('not one of ours')
+
+
+for _class in (AsyncLocalException, AsyncLocalMaxRetries, WorkerLost, CallTimeout, NotSerializable, Deadlock,
+               AsyncRemoteException, AsyncExecutionError, AsyncRemoteMaxRetries, AsyncAttributeError):
+    _class.__module__ = 'corps'  # where users find them

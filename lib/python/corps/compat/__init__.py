@@ -23,8 +23,9 @@ def start():
     _started = True
     if PATH not in sys.path:
         sys.path.append(PATH)
-    from corps import _config, _core, _create, _hooks
+    from corps import _config, _core, _create, _errors, _hooks
     _config.default_fast_path = 'copy'
     _core.copy_local_set(True)
     _create.compat = True
     _hooks.mix_types = False
+    _errors.as_tuple = True
