@@ -72,8 +72,7 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
     if (made == NULL) {
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the arguments of init");
     }
-    err = serializer->decode(segments, count, NULL,
-                             corps__decode_to(corps__rt.own->settings.keep_objects), made);
+    err = serializer->decode(segments, count, NULL, corps__decode_to(corps__rt.own->settings.keep_objects), made);
     if (err != CORPS_OK) {
         corps_box_unref(made);
         return err;

@@ -96,7 +96,8 @@ void corps__corps_list(struct corps *corps) {
     pthread_mutex_unlock(&corps__rt.lock);
 }
 
-/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ---- */
+/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ----
+ */
 
 static enum corps_err send_boot(const struct corps *corps, unsigned env, const char *front,
                                 const struct corps_value *front_args, int fd) {

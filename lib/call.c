@@ -144,11 +144,10 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (err != CORPS_OK) {
         return err;
     }
-    err =
-        call->no_wait && !corps__peer_is_ready(peer)
-            ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-            : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
-                               call->deadline_ns);
+    err = call->no_wait && !corps__peer_is_ready(peer)
+              ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
+              : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
+                                 call->deadline_ns);
     if (err == CORPS_OK || peer->discards) {
         return err;
     }

@@ -30,7 +30,7 @@ struct corps__conc {
     uint32_t id;
     struct corps__conc *run_next;
     const struct corps_class *class;
-    const char *class_name; /* as it was asked for; interned */
+    const char *class_name;       /* as it was asked for; interned */
     _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
     _Atomic uint32_t space_waiters;
     struct corps__credit *credits; /* touched by the running thread alone */
@@ -50,15 +50,16 @@ struct corps_context {
     bool held;
     struct corps__failure *failure; /* what the method said by corps_fail */
     unsigned depth;                 /* how many methods run on this thread's stack below this one */
-    struct corps_context *outer; /* the method on whose waiting stack this one runs */
+    struct corps_context *outer;    /* the method on whose waiting stack this one runs */
 };
 
 /* The context of the calling thread's innermost method, NULL outside methods. */
 struct corps_context *corps__context(void);
 
 /* Makes a Conc and queues its INIT (argument: `box`, one reference is added). Errors: UNKNOWN, NO_MEMORY, LIMIT. */
-enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes, struct corps_box *box,
-                                  struct corps__group *group, struct corps__conc **conc) CORPS_CHECKED;
+enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
+                                  struct corps_box *box, struct corps__group *group,
+                                  struct corps__conc **conc) CORPS_CHECKED;
 
 /* The Conc with this number, NULL when there is none. */
 struct corps__conc *corps__conc_find(uint32_t id);

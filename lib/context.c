@@ -19,8 +19,8 @@ struct corps_name *corps_context_name(struct corps_context *context) {
     struct corps_name *name = atomic_load(&conc->name);
     if (name == NULL) {
         struct corps_name *made;
-        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class_name,
-                               strlen(conc->class_name), &made) != CORPS_OK) {
+        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class_name, strlen(conc->class_name),
+                               &made) != CORPS_OK) {
             return NULL;
         }
         atomic_store(&conc->name, made); /* one thread runs the Conc at a time */

@@ -147,7 +147,8 @@ static enum corps_err start_env_0(void *arg) {
         return err;
     }
     atomic_store(&corps->envs[0].pid, launched.pid);
-    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator, &creation->creator->env_0);
+    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator,
+                             &creation->creator->env_0);
     if (err == CORPS_OK) {
         err = corps__control_open(fd, on_record, creation->creator, &corps->control);
     }
@@ -208,7 +209,8 @@ static enum corps_err boot(struct creator *creator, const char *front, const str
     }
     if (corps->boot_result != CORPS_OK) {
         const char *type = corps->boot_failure != NULL ? corps->boot_failure->info.type : "";
-        const char *text = corps->boot_failure != NULL ? corps->boot_failure->info.text : "no memory to say what failed";
+        const char *text =
+            corps->boot_failure != NULL ? corps->boot_failure->info.text : "no memory to say what failed";
         err = corps_error_set(corps->boot_result, "%s%s%s", type, type[0] != '\0' ? ": " : "", text);
         corps__create_failure_set(corps->boot_failure);
         corps->boot_failure = NULL;

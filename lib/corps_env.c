@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* corps-env: the process of an Env whose classes come from a shared object (corps_options.module) instead of the program
- * itself. Only a Corps starts it; CORPS_MODULE, set by the parent, says which object. */
+/* corps-env: the process of an Env whose classes come from a shared object (corps_options.module) instead of the
+ * program itself. Only a Corps starts it; CORPS_MODULE, set by the parent, says which object. */
 int main(void) {
     const char *path = getenv("CORPS_MODULE");
     if (path == NULL || getenv("CORPS_BOOT_FD") == NULL) {

@@ -177,8 +177,7 @@ enum corps_err corps_create_concs(struct corps *corps, const char *class_name, c
     struct order *orders = calloc(envs, sizeof *orders);
     struct corps_value init_args = corps_nil();
     struct corps_value local_args = corps_nil();
-    err = box != NULL && orders != NULL ? CORPS_OK
-                                        : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to create Concs");
+    err = box != NULL && orders != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to create Concs");
     unsigned here = corps == corps__rt.own ? counts[corps__rt.env] : 0;
     unsigned total = 0;
     for (unsigned env = 0; err == CORPS_OK && env < envs; env++) {

@@ -79,9 +79,9 @@ static void add_to_path(struct probe *probe, const struct corps__conc *conc) {
 }
 
 static void send_probe(const struct probe *probe, struct corps__peer *peer, uint32_t conc) {
-    struct corps_value items[] = {corps_int((int64_t)probe->corps_id), corps_int(probe->env), corps_int(probe->conc),
-                                  corps_int(probe->start_ns),          corps_int(probe->latest_ns),
-                                  corps_int(probe->hops),              corps_str(probe->path)};
+    struct corps_value items[] = {
+        corps_int((int64_t)probe->corps_id), corps_int(probe->env),  corps_int(probe->conc), corps_int(probe->start_ns),
+        corps_int(probe->latest_ns),         corps_int(probe->hops), corps_str(probe->path)};
     struct corps_value array = corps_array(items, sizeof items / sizeof items[0]);
     const struct corps_serializer *msgpack;
     struct corps_encoding encoding;
@@ -200,8 +200,8 @@ static void unlist(const struct wait *wait) {
     pthread_mutex_unlock(&waits.lock);
 }
 
-enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter,
-                                    bool (*done)(void *arg), int64_t deadline_ns) {
+enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter, bool (*done)(void *arg),
+                                    int64_t deadline_ns) {
     struct wait wait = {.context = corps__context(), .future = future, .start_ns = corps__now_ns()};
     struct corps__conc *local = corps__is_patient(deadline_ns) ? future->local : NULL;
     int64_t interval = FIRST_PROBE_NS;

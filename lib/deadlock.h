@@ -11,10 +11,11 @@
 #include "future.h"
 
 /* corps__wait for a Future inside a method. */
-enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter,
-                                    bool (*done)(void *arg), int64_t deadline_ns) CORPS_CHECKED;
+enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter, bool (*done)(void *arg),
+                                    int64_t deadline_ns) CORPS_CHECKED;
 
-/* May a wait with this deadline run the Conc that answers on its own stack, which cannot be left when the time is over? */
+/* May a wait with this deadline run the Conc that answers on its own stack, which cannot be left when the time is over?
+ */
 bool corps__is_patient(int64_t deadline_ns);
 
 /* A PROBE has come for the Worker with this number. With the lead. Errors: PROTOCOL, NO_MEMORY. */

@@ -367,7 +367,8 @@ static void on_child_record(void *arg, const struct corps_value *record) {
         struct corps__failure *failure = corps__failure_of_items(record, 1);
         char text[480];
         snprintf(text, sizeof text, "Env %u: %s", child->env, failure != NULL ? failure->info.text : "no memory");
-        struct corps_error_info info = failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY};
+        struct corps_error_info info =
+            failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY};
         info.text = info.code == CORPS_ERR_REMOTE ? info.text : text; /* a Worker's own error stays as it is */
         boot_failed_with(&info);
         free(failure);

@@ -44,8 +44,8 @@ static struct part part_of(const char *text) {
 }
 
 struct corps__failure *corps__failure_create(const struct corps_error_info *info) {
-    const struct part parts[PARTS] = {part_of(info->type), part_of(info->text), part_of(info->traceback),
-                                      {info->detail, info->detail_bytes}};
+    const struct part parts[PARTS] = {
+        part_of(info->type), part_of(info->text), part_of(info->traceback), {info->detail, info->detail_bytes}};
     struct corps__failure *made = create(info->code, parts);
     if (made != NULL) {
         memcpy(made->info.origin, info->origin, sizeof made->info.origin);

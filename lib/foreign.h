@@ -16,8 +16,8 @@ enum corps_err corps__foreign_publish(const struct corps *corps) CORPS_CHECKED;
  * PROTOCOL (its file is of another version). */
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
 
-/* Gives back the endpoints of Corps that have ended and that this process did not create. With the lead, not from within
- * a poll or a callback. */
+/* Gives back the endpoints of Corps that have ended and that this process did not create. With the lead, not from
+ * within a poll or a callback. */
 void corps__foreign_sweep(void);
 
 #endif

@@ -438,9 +438,8 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         }
     }
     bool calls_own = soonest->deadline_ns < deadline;
-    enum corps_err err =
-        corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline,
-                    waited == 1 && corps__is_patient(deadline) ? local : NULL);
+    enum corps_err err = corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline,
+                                     waited == 1 && corps__is_patient(deadline) ? local : NULL);
     for (size_t i = 0; i < count; i++) {
         if (futures[i] != NULL) {
             interest_drop(futures[i], &interests[i]);

@@ -23,14 +23,14 @@ struct corps_future {
     _Atomic unsigned refs;
     _Atomic bool ready;
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
-    struct corps__conc *local; /* the Conc of this Env that answers, else NULL */
-    struct corps__peer *peer;  /* or else the other Env … */
-    uint32_t remote_conc;      /* … and its Conc that does */
-    int64_t deadline_ns;       /* of the call */
-    enum corps_err outcome;    /* once ready; OK may still become a decoding error */
-    struct corps_box *box;     /* the result */
-    _Atomic bool encoded;      /* there is a frame, and nobody has decoded it yet */
-    struct corps_block *frame; /* the reply as it came, until it is decoded; one reference */
+    struct corps__conc *local;         /* the Conc of this Env that answers, else NULL */
+    struct corps__peer *peer;          /* or else the other Env … */
+    uint32_t remote_conc;              /* … and its Conc that does */
+    int64_t deadline_ns;               /* of the call */
+    enum corps_err outcome;            /* once ready; OK may still become a decoding error */
+    struct corps_box *box;             /* the result */
+    _Atomic bool encoded;              /* there is a frame, and nobody has decoded it yet */
+    struct corps_block *frame;         /* the reply as it came, until it is decoded; one reference */
     struct corps__header header;
     enum corps_keep keep_objects;
     struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */

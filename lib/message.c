@@ -69,8 +69,7 @@ enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const s
             err = corps_serializer_by_wire_id(header->serializer, &serializer);
         }
         if (err == CORPS_OK) {
-            err = serializer->decode(segments, header->segment_count, block,
-                                     corps__decode_to(keep_objects), made);
+            err = serializer->decode(segments, header->segment_count, block, corps__decode_to(keep_objects), made);
         }
     }
     if (err != CORPS_OK) {

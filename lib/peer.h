@@ -45,9 +45,9 @@ struct corps__peer {
     pthread_t owner; /* of a PARTIAL frame */
     bool owned;
     _Atomic bool writable;
-    _Atomic bool held;                     /* the transport may hold frames back (SEND_MORE) */
-    int64_t last_send_ns;                  /* for deciding whether to batch */
-    uint8_t *named; /* a bit for each symbol that the peer knows by number; as long as the highest one needs */
+    _Atomic bool held;    /* the transport may hold frames back (SEND_MORE) */
+    int64_t last_send_ns; /* for deciding whether to batch */
+    uint8_t *named;       /* a bit for each symbol that the peer knows by number; as long as the highest one needs */
     size_t named_bytes;
     struct corps__post *first_post, **last_post;
     struct corps__waitlist waiters; /* for readiness, room and the owner */

@@ -280,8 +280,8 @@ static bool spin(struct corps__waiter *waiter, int64_t deadline_ns) {
     return false;
 }
 
-/* A spinning leader comes by here every few nanoseconds: it looks before it writes, since a sequentially consistent store costs
- * more than all the rest of a round. */
+/* A spinning leader comes by here every few nanoseconds: it looks before it writes, since a sequentially consistent
+ * store costs more than all the rest of a round. */
 static void clear(_Atomic int *flag) {
     if (atomic_load_explicit(flag, memory_order_relaxed) != 0) {
         atomic_store(flag, 0);

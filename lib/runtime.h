@@ -95,10 +95,10 @@ struct corps {
     /* The creator's side of boot and exit; see corps.c. */
     struct creator *creator; /* NULL in Envs */
     struct corps__control *control;
-    struct corps_value boot_data;         /* BIN, lent by the caller of corps_create or the boot record; NIL for none */
-    enum corps_err boot_result;           /* PENDING until Env 0 has answered */
-    struct corps__failure *boot_failure;  /* what Env 0 said then */
-    char *lost_text;                      /* how an Env ended before its time, for corps_exit */
+    struct corps_value boot_data;        /* BIN, lent by the caller of corps_create or the boot record; NIL for none */
+    enum corps_err boot_result;          /* PENDING until Env 0 has answered */
+    struct corps__failure *boot_failure; /* what Env 0 said then */
+    char *lost_text;                     /* how an Env ended before its time, for corps_exit */
 };
 
 struct corps__runtime {

@@ -41,7 +41,8 @@ void corps__sched_unblock(void);
 /* Makes sure that the monitor's next tick comes soon: something is held back that it should flush. */
 void corps__sched_expect_tick(void);
 
-/* The calling thread has let go of the lead and nobody waited for it: sees to it that it does not stay free for long. */
+/* The calling thread has let go of the lead and nobody waited for it: sees to it that it does not stay free for long.
+ */
 void corps__sched_lead_is_free(void);
 
 /* The parent has died: the process ends within ORPHAN_MS, in order or not. */

@@ -72,13 +72,12 @@ static enum corps_err start(struct corps__pickler *pickler) {
 
 /* ---- tables ---- */
 
-#define PICKLER(title, in, from, chooses, given)                                                                              \
-    static struct corps__pickler title = {                                                                             \
-        .name = chooses ? "auto" : #title,                                                                             \
-        .module = in,                                                                                                  \
-        .loads_module = from,                                                                                          \
-        .automatic = chooses,                                                                                          \
-        .instead = given};                                                                                             \
+#define PICKLER(title, in, from, chooses, given)                                                                       \
+    static struct corps__pickler title = {.name = chooses ? "auto" : #title,                                           \
+                                          .module = in,                                                                \
+                                          .loads_module = from,                                                        \
+                                          .automatic = chooses,                                                        \
+                                          .instead = given};                                                           \
     static enum corps_err title##_start(void) {                                                                        \
         return start(&title);                                                                                          \
     }                                                                                                                  \

@@ -43,10 +43,10 @@ struct corps__pickler {
 /* Made once by corps__python_begin, read-only afterwards. */
 struct corps__python {
     PyTypeObject *buffer_type;
-    PyObject *name_type;    /* makes a Name inside Python objects of its address (bytes) */
+    PyObject *name_type;     /* makes a Name inside Python objects of its address (bytes) */
     PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
-    PyObject *by_value;     /* dumps of `auto` for what pickle refuses; NULL: not known yet; None: there is none */
-    PyObject *cloudpickle;  /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
+    PyObject *by_value;      /* dumps of `auto` for what pickle refuses; NULL: not known yet; None: there is none */
+    PyObject *cloudpickle; /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
     PyObject *dill;
     bool main_by_value;     /* `auto`: nobody can import our __main__, so what is defined there travels by value */
     PyObject *find_refused; /* Python functions, see python_source.c */

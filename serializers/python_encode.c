@@ -163,8 +163,7 @@ static PyObject *dump_with(const struct corps__pickler *pickler, PyObject *dumps
     static PyMethodDef method = {"collect", collect, METH_O, NULL};
     PyObject *callback = PyCFunction_New(&method, kept);
     PyObject *args[] = {object, corps__python.protocol, callback};
-    PyObject *pickle =
-        callback != NULL ? PyObject_Vectorcall(dumps, args, 1, corps__python.dumps_keywords) : NULL;
+    PyObject *pickle = callback != NULL ? PyObject_Vectorcall(dumps, args, 1, corps__python.dumps_keywords) : NULL;
     Py_XDECREF(callback);
     if (pickle != NULL && !PyBytes_CheckExact(pickle)) {
         PyErr_Format(PyExc_TypeError, "%s gave %s instead of bytes", pickler->name, Py_TYPE(pickle)->tp_name);
@@ -188,15 +187,16 @@ static PyObject *by_value(void) {
 /* GIL. Does the pickle refer to our __main__, which the other side does not have? */
 static bool needs_main(PyObject *pickle) {
     static const char main_name[] = "__main__";
-    return corps__python.main_by_value && memmem(PyBytes_AS_STRING(pickle), (size_t)PyBytes_GET_SIZE(pickle), main_name,
-                                                 sizeof main_name - 1) != NULL;
+    return corps__python.main_by_value &&
+           memmem(PyBytes_AS_STRING(pickle), (size_t)PyBytes_GET_SIZE(pickle), main_name, sizeof main_name - 1) != NULL;
 }
 
 static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept) {
     PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
     PyObject *pickle = dump_with(pickler, own != NULL ? own : pickler->dumps, object, kept);
-    bool again = pickle != NULL ? needs_main(pickle)
-                                : !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
+    bool again = pickle != NULL
+                     ? needs_main(pickle)
+                     : !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
     if (!pickler->automatic || !again) {
         return pickle;
     }

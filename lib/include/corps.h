@@ -38,12 +38,12 @@ extern "C" {
 
 #define CORPS_VERSION "0.1.0"
 
-struct corps;          /* a Corps, as this process sees it */
-struct corps_name;     /* a Worker's address; reference-counted, immutable */
-struct corps_future;   /* one call's answer */
+struct corps;        /* a Corps, as this process sees it */
+struct corps_name;   /* a Worker's address; reference-counted, immutable */
+struct corps_future; /* one call's answer */
 struct corps_error_info;
-struct corps_context;  /* what a method is told about the request that it runs for */
-struct corps_request;  /* a request whose reply was put off */
+struct corps_context; /* what a method is told about the request that it runs for */
+struct corps_request; /* a request whose reply was put off */
 
 #define CORPS_FOREVER INT64_MAX /* a timeout that never comes */
 
@@ -64,10 +64,10 @@ struct corps_method {
 };
 
 struct corps_class {
-    const char *name;                  /* unique in the program */
-    size_t bytes;                      /* size of one Conc's own memory, zeroed before init */
-    corps_method_fn init;              /* may be NULL; result is ignored */
-    const struct corps_method *methods; /* ends with a NULL name */
+    const char *name;                                           /* unique in the program */
+    size_t bytes;                                               /* size of one Conc's own memory, zeroed before init */
+    corps_method_fn init;                                       /* may be NULL; result is ignored */
+    const struct corps_method *methods;                         /* ends with a NULL name */
     void (*cleanup)(struct corps_context *context, void *self); /* may be NULL; runs once, at exit, if init succeeded */
     corps_method_fn any; /* may be NULL: runs what `methods` does not name; corps_context_method tells what it was */
     /* May be NULL: around everything that the core does for some requests of one Conc, from decoding to freeing, on the
@@ -104,8 +104,8 @@ typedef enum corps_err (*corps_launch_fn)(void *arg, const char *tag, unsigned e
 CORPS_API void corps_launcher_set(corps_launch_fn launch, void *arg);
 
 /* Around every wait of a thread of this process inside Corps (not around short locks): `before` gives up what others
- * may need, such as an interpreter's lock, and returns what `after` needs to take it back; both leave the thread's Corps
- * error as it is. Call it before anything else. */
+ * may need, such as an interpreter's lock, and returns what `after` needs to take it back; both leave the thread's
+ * Corps error as it is. Call it before anything else. */
 CORPS_API void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up));
 
 /* Called in an Env's process before it opens anything, with what corps_options.boot_data held (lent). An error ends the
@@ -115,8 +115,8 @@ typedef enum corps_err (*corps_boot_fn)(const void *data, size_t bytes);
 /* For a corps_boot_fn: says what failed, in full. Returns REMOTE. */
 CORPS_API enum corps_err corps_boot_fail(const struct corps_error_info *info);
 
-/* Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for corps_start. Ignores
- * SIGINT and SIGPIPE from now on. Once a process. */
+/* Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for
+ * corps_start. Ignores SIGINT and SIGPIPE from now on. Once a process. */
 CORPS_API int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot);
 
 /* ---- Configuration ---- */
@@ -144,37 +144,37 @@ enum corps_keep {
 /* Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
  * CORPS_PLACEMENT, CORPS_ENVS) stand between a zero field and the built-in default. Strings are copied. */
 struct corps_options {
-    const char *tag;            /* shown in texts; default "corps" */
-    unsigned env_count;         /* 1 … 1024; default 1 */
-    const char *transport;      /* between Envs; default "shm". "queue": one Env, everything by reference */
-    const char *serializer;     /* default "msgpack" */
-    enum corps_wake wake;       /* of the Envs */
+    const char *tag;             /* shown in texts; default "corps" */
+    unsigned env_count;          /* 1 … 1024; default 1 */
+    const char *transport;       /* between Envs; default "shm". "queue": one Env, everything by reference */
+    const char *serializer;      /* default "msgpack" */
+    enum corps_wake wake;        /* of the Envs */
     enum corps_wake client_wake; /* of the creating program's waits; default: as `wake`, but never SPIN */
     enum corps_placement placement;
-    unsigned thread_count;      /* threads that run Concs, per Env; default 2 */
-    unsigned thread_count_max;  /* threads may grow to this when methods block; default 256 */
-    unsigned mailbox_count;     /* unanswered requests per (sending Env, Conc); default 1024 */
-    size_t mailbox_bytes;       /* bytes of them; default 64 MiB; one message of any size always fits */
-    size_t buffer_bytes;        /* transport buffering per link and direction; 0 = the transport's default */
-    size_t queue_count;         /* mqueue: slots asked of the kernel; 0 = what the kernel allows */
-    const char *bind;           /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
-                                   Env i then listens on port + i */
-    const char *module;         /* path of a shared object whose `corps_classes` are served by corps-env, instead of
-                                   starting this program again */
-    int keep_objects;           /* what Python serializers leave as objects: see enum corps_keep */
-    const void *boot_data;      /* bytes for every Env's corps_boot_fn; copied */
+    unsigned thread_count;     /* threads that run Concs, per Env; default 2 */
+    unsigned thread_count_max; /* threads may grow to this when methods block; default 256 */
+    unsigned mailbox_count;    /* unanswered requests per (sending Env, Conc); default 1024 */
+    size_t mailbox_bytes;      /* bytes of them; default 64 MiB; one message of any size always fits */
+    size_t buffer_bytes;       /* transport buffering per link and direction; 0 = the transport's default */
+    size_t queue_count;        /* mqueue: slots asked of the kernel; 0 = what the kernel allows */
+    const char *bind;          /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
+                                  Env i then listens on port + i */
+    const char *module;        /* path of a shared object whose `corps_classes` are served by corps-env, instead of
+                                  starting this program again */
+    int keep_objects;          /* what Python serializers leave as objects: see enum corps_keep */
+    const void *boot_data;     /* bytes for every Env's corps_boot_fn; copied */
     size_t boot_data_bytes;
-    int detached;               /* nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
-    int64_t boot_timeout_ns;    /* default 30 s */
+    int detached;            /* nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
+    int64_t boot_timeout_ns; /* default 30 s */
 };
 
 /* ---- Corps ---- */
 
 /* Creates a Corps and waits until every Env serves and the front Conc's init has run. `front` names the class of
- * the Corps' own Conc, which lives in Env 0; NULL for none. `args` are for its init (NULL = NIL). `options` may be NULL.
- * Errors: INVALID (says which option and what is possible), UNKNOWN, UNSUPPORTED (for example transport queue with
- * several Envs), SYSTEM, LIMIT, TIMEOUT, REMOTE (init failed), WORKER_LOST (an Env died while booting). After an error
- * nothing is left running. Gives the Corps; end it with corps_exit. */
+ * the Corps' own Conc, which lives in Env 0; NULL for none. `args` are for its init (NULL = NIL). `options` may be
+ * NULL. Errors: INVALID (says which option and what is possible), UNKNOWN, UNSUPPORTED (for example transport queue
+ * with several Envs), SYSTEM, LIMIT, TIMEOUT, REMOTE (init failed), WORKER_LOST (an Env died while booting). After an
+ * error nothing is left running. Gives the Corps; end it with corps_exit. */
 CORPS_API enum corps_err corps_create(const char *front, const struct corps_value *args,
                                       const struct corps_options *options, struct corps **corps) CORPS_CHECKED;
 
@@ -194,14 +194,14 @@ CORPS_API struct corps_name *corps_front(const struct corps *corps);
 CORPS_API unsigned corps_env_count(const struct corps *corps);
 CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when unknown or ended */
 
-/* Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that at most `timeout_ns`,
- * then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names answer EXITED.
- * Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail
- * says how). */
+/* Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that at
+ * most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names
+ * answer EXITED. Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before;
+ * the detail says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
-/* Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then after the running
- * request of its front Conc has been answered; from Env 0 alone), or one that this process created. Errors:
+/* Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then after
+ * the running request of its front Conc has been answered; from Env 0 alone), or one that this process created. Errors:
  * INVALID. */
 CORPS_API enum corps_err corps_end(struct corps *corps) CORPS_CHECKED;
 
@@ -250,7 +250,7 @@ enum {
 };
 
 struct corps_call_options {
-    int64_t timeout_ns;     /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
+    int64_t timeout_ns; /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
     unsigned flags;
     const char *serializer; /* for this call and its reply, instead of the Corps' own; NULL = the Corps' */
 };
@@ -259,7 +259,8 @@ struct corps_call_options {
  * NULL = NIL. Gives the Future. Errors are of the sending alone: REFUSED (an argument cannot be serialized: which),
  * FULL, TIMEOUT, EXITED, WORKER_LOST. What happens later is the Future's. */
 CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
-                                    const struct corps_call_options *options, struct corps_future **future) CORPS_CHECKED;
+                                    const struct corps_call_options *options,
+                                    struct corps_future **future) CORPS_CHECKED;
 
 /* The same without a reply: at most once, in order with this sender's other calls; costs no message back. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
@@ -277,15 +278,15 @@ struct corps_error_info {
     const char *traceback; /* remote traceback, "" when there is none */
     const void *detail;    /* what the method attached for callers of its own language */
     size_t detail_bytes;
-    char origin[64];       /* the Worker that failed, "L0:M0.2" */
+    char origin[64]; /* the Worker that failed, "L0:M0.2" */
 };
 
-/* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is lent
- * until the Future is destroyed. May be called again and again, by any threads.
- * Errors: TIMEOUT (of this wait or of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT, DEADLOCK (this
- * method's own Worker would have to answer first; seen at once, or after a second when others are between).
- * Inside a method, a wait of 10 s or more for a Worker of the same Env runs that Worker on the waiting thread, and then
- * lasts as long as its method does, whatever the timeout says. */
+/* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is
+ * lent until the Future is destroyed. May be called again and again, by any threads. Errors: TIMEOUT (of this wait or
+ * of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT, DEADLOCK (this method's own Worker would have to
+ * answer first; seen at once, or after a second when others are between). Inside a method, a wait of 10 s or more for a
+ * Worker of the same Env runs that Worker on the waiting thread, and then lasts as long as its method does, whatever
+ * the timeout says. */
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
 
@@ -306,7 +307,8 @@ CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, si
                                          size_t *index);
 
 /* Calls `notify(arg)` once, as soon as the Future is ready (at once if it is): on the thread that completes it, which
- * may be polling for the whole process, so it must neither wait nor call Corps but for corps_future_fulfil. One per Future. */
+ * may be polling for the whole process, so it must neither wait nor call Corps but for corps_future_fulfil. One per
+ * Future. */
 CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg);
 
 /* A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out of
@@ -320,12 +322,12 @@ CORPS_API void corps_future_fulfil(struct corps_future *future);
 CORPS_API void corps_future_destroy(struct corps_future *future);
 
 /* ---- Inside methods ---- */
-CORPS_API struct corps *corps_context_corps(struct corps_context *context); /* lent; create_concs with it */
+CORPS_API struct corps *corps_context_corps(struct corps_context *context);     /* lent; create_concs with it */
 CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /* the Conc's own Name; lent */
 CORPS_API unsigned corps_context_env(struct corps_context *context);
 CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
 CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
-CORPS_API bool corps_context_is_local(struct corps_context *context); /* was the request made in this Env? */
+CORPS_API bool corps_context_is_local(struct corps_context *context);      /* was the request made in this Env? */
 /* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */

@@ -3,8 +3,9 @@
  *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
  *
- * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up (corps_wait_hooks_set),
- * everything else that the core does is short. A request of a Python Conc runs with it from decoding to the reply.
+ * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
+ * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
+ * decoding to the reply.
  *
  * What is simpler said in Python is a *hook*: a function that the package hands over once, by `hooks_set`.
  */
@@ -27,15 +28,15 @@ extern struct hooks corps__hooks;
 
 /* name.c */
 struct name {
-    PyObject_HEAD
-    struct corps_name *name;
+    PyObject_HEAD struct corps_name *name;
     bool external; /* shown with its host */
     bool plain;    /* a Worker written in C: takes and gives plain values */
     int creator;   /* the Env that had it made, as it is shown; -1: the one where it lives */
 };
 extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;
-PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
+PyObject *corps__py_call(PyObject *module, PyObject *const *args,
+                         Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
 
 /* The arguments of a Worker as a value: an object, or (plain) values in `box`. Takes `payload`; its content lives as
  * long as the box. False with an exception. */
@@ -45,7 +46,8 @@ bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, s
 extern PyTypeObject corps__future_type;
 /* Takes `future`; NULL: one that is ready with None. New reference. */
 PyObject *corps__py_future(struct corps_future *future);
-PyObject *corps__py_wait_next(PyObject *module, PyObject *args); /* wait_next([Future or None …], seconds) → index, None at the timeout */
+PyObject *corps__py_wait_next(PyObject *module,
+                              PyObject *args); /* wait_next([Future or None …], seconds) → index, None at the timeout */
 PyObject *corps__py_callbacks(PyObject *module, PyObject *none); /* serves callbacks of Futures, for ever */
 
 /* A timeout in seconds (None: for ever) in ns; -1 with an exception when it is no number. */

@@ -6,9 +6,8 @@
 /* Futures: a result is taken over from the core when somebody first reads it, and kept. */
 
 struct future {
-    PyObject_HEAD
-    struct corps_future *future; /* NULL once the outcome is here */
-    PyObject *result;            /* the outcome: one of the two */
+    PyObject_HEAD struct corps_future *future; /* NULL once the outcome is here */
+    PyObject *result;                          /* the outcome: one of the two */
     PyObject *exception;
     PyObject *callbacks; /* a list, or NULL */
     PyObject *weak;
@@ -102,7 +101,8 @@ int64_t corps__py_timeout(PyObject *seconds) {
 static int wait_for(struct future *self, int64_t timeout_ns) {
     while (self->future != NULL && !corps_future_ready(self->future)) {
         int64_t slice = corps__py_slice(timeout_ns);
-        struct corps_future *future = corps_future_ref(self->future); /* another thread may take the outcome meanwhile */
+        struct corps_future *future =
+            corps_future_ref(self->future); /* another thread may take the outcome meanwhile */
         enum corps_err err = corps_future_wait(future, slice, NULL);
         bool ready = corps_future_ready(future);
         corps_future_destroy(future);

@@ -39,7 +39,8 @@ static enum corps_err ask(const char *tag, unsigned env, int control_fd, int sta
     return CORPS_OK;
 }
 
-static enum corps_err launch(void *arg, const char *tag, unsigned env, int control_fd, struct corps_launched *launched) {
+static enum corps_err launch(void *arg, const char *tag, unsigned env, int control_fd,
+                             struct corps_launched *launched) {
     (void)arg;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {

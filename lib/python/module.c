@@ -13,9 +13,10 @@ PyObject *corps__py_raise(enum corps_err code) {
     if (PyErr_Occurred()) {
         return NULL;
     }
-    PyObject *exception = corps__hooks.error != NULL ? PyObject_CallFunction(corps__hooks.error, "ss", corps_error_name(code),
-                                                                             corps_error_detail())
-                                                     : NULL;
+    PyObject *exception =
+        corps__hooks.error != NULL
+            ? PyObject_CallFunction(corps__hooks.error, "ss", corps_error_name(code), corps_error_detail())
+            : NULL;
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -26,9 +27,9 @@ PyObject *corps__py_raise(enum corps_err code) {
 }
 
 PyObject *corps__py_remote(const struct corps_error_info *info) {
-    PyObject *exception = PyObject_CallFunction(corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type,
-                                                info->text, info->traceback, info->detail != NULL ? info->detail : "",
-                                                (Py_ssize_t)info->detail_bytes, info->origin);
+    PyObject *exception = PyObject_CallFunction(
+        corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type, info->text, info->traceback,
+        info->detail != NULL ? info->detail : "", (Py_ssize_t)info->detail_bytes, info->origin);
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -109,10 +110,8 @@ static PyObject *serve(PyObject *module, PyObject *fd) {
         return NULL;
     }
     int status;
-    Py_BEGIN_ALLOW_THREADS
-    status = corps_serve((int)number, all_classes != NULL ? all_classes : classes, on_boot);
-    Py_END_ALLOW_THREADS
-    return PyLong_FromLong(status);
+    Py_BEGIN_ALLOW_THREADS status = corps_serve((int)number, all_classes != NULL ? all_classes : classes, on_boot);
+    Py_END_ALLOW_THREADS return PyLong_FromLong(status);
 }
 
 /* load_classes(path): classes of a shared object written in C, beside those of Python. Before the first Corps. */
@@ -180,7 +179,8 @@ static struct corps *corps_of(PyObject *capsule) {
 
 /* X(key, field): numbers of struct corps_options. */
 #define COUNTS(X)                                                                                                      \
-    X(env_count) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached)     \
+    X(env_count)                                                                                                       \
+    X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached)                  \
         X(boot_timeout_ns)
 
 static int number_of(PyObject *options, const char *key, long long *out) {
@@ -249,7 +249,8 @@ static PyObject *create_corps(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "sOy#O!", &front, &payload, &boot_data, &boot_bytes, &PyDict_Type, &given)) {
         return NULL;
     }
-    struct corps_options options = {.keep_objects = CORPS_KEEP_WHOLE, .boot_data = boot_data, .boot_data_bytes = (size_t)boot_bytes};
+    struct corps_options options = {
+        .keep_objects = CORPS_KEEP_WHOLE, .boot_data = boot_data, .boot_data_bytes = (size_t)boot_bytes};
     struct corps_object *object = fill_options(given, &options) ? corps_python_object(payload) : NULL;
     if (object == NULL) {
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
@@ -456,7 +457,15 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "corps._core", "libcorps for Python; use the package corps.", -1, functions, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "corps._core",
+    "libcorps for Python; use the package corps.",
+    -1,
+    functions,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
 };
 
 CORPS_API PyMODINIT_FUNC PyInit__core(void); /* Python before 3.9 leaves the visibility to us */

@@ -68,8 +68,8 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, bo
     }
     struct corps_value value = corps_value_of_object(object);
     struct corps_future *future = NULL;
-    enum corps_err err = no_reply ? corps_send(to->name, method, &value, NULL)
-                                  : corps_call(to->name, method, &value, NULL, &future);
+    enum corps_err err =
+        no_reply ? corps_send(to->name, method, &value, NULL) : corps_call(to->name, method, &value, NULL, &future);
     object->ops->release(object);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
 }
@@ -91,8 +91,7 @@ PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t cou
 /* ---- methods ---- */
 
 struct method {
-    PyObject_HEAD
-    vectorcallfunc vectorcall;
+    PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *name;     /* str, interned */
     PyObject *original; /* the function of the class: for its signature and docstring */
 };

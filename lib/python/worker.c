@@ -10,15 +10,13 @@ struct worker {
 
 /* What the package holds of a Worker: its address, and the way to end it. */
 struct handle {
-    PyObject_HEAD
-    struct worker *worker; /* lives as long as the process */
+    PyObject_HEAD struct worker *worker; /* lives as long as the process */
     PyObject *address;
 };
 
 /* A request whose reply was put off. */
 struct request {
-    PyObject_HEAD
-    struct corps_request *request; /* NULL once answered */
+    PyObject_HEAD struct corps_request *request; /* NULL once answered */
     bool local;
 };
 
@@ -55,7 +53,8 @@ enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corp
     struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
     const char *detail = NULL;
     Py_ssize_t detail_bytes = 0;
-    if (told == NULL || !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
+    if (told == NULL ||
+        !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
         PyErr_Clear(); /* the texts above must do */
     }
     info.detail = detail;
@@ -164,9 +163,9 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     struct worker *worker = self;
     PyObject *handle = handle_create(context, worker);
     PyObject *payload = handle != NULL ? corps__py_of_value(args) : NULL;
-    worker->object = payload != NULL ? PyObject_CallFunction(corps__hooks.make, "sOO", corps_context_class(context),
-                                                             handle, payload)
-                                     : NULL;
+    worker->object =
+        payload != NULL ? PyObject_CallFunction(corps__hooks.make, "sOO", corps_context_class(context), handle, payload)
+                        : NULL;
     Py_XDECREF(payload);
     Py_XDECREF(handle);
     return worker->object != NULL ? CORPS_OK : corps__py_fail(fail_context, context);
@@ -266,7 +265,8 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
 }
 
 static enum corps_err give(struct corps_context *context, PyObject *answer, struct corps_value *result) {
-    PyObject *own = corps__hooks.copy_local && corps_context_is_local(context) ? corps__py_copy(answer) : Py_NewRef(answer);
+    PyObject *own =
+        corps__hooks.copy_local && corps_context_is_local(context) ? corps__py_copy(answer) : Py_NewRef(answer);
     if (own == NULL) {
         return corps__py_fail(fail_context, context);
     }

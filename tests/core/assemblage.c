@@ -123,7 +123,8 @@ static enum corps_err any_init(struct corps_context *context, void *self, const 
     (void)self;
     (void)args;
     (void)result;
-    return strcmp(corps_context_class(context), "Wrong") == 0 ? corps_fail(context, "Refusal", "not %s", "this") : CORPS_OK;
+    return strcmp(corps_context_class(context), "Wrong") == 0 ? corps_fail(context, "Refusal", "not %s", "this")
+                                                              : CORPS_OK;
 }
 
 static enum corps_err any_method(struct corps_context *context, void *self, const struct corps_value *args,

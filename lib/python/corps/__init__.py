@@ -1,6 +1,7 @@
 """Corps: services made of Workers on many cores.
 
-A **Corps** is a group of **Envs** (processes). A **Conc** is an object in one of them that handles one request at a time.
+A **Corps** is a group of **Envs** (processes). A **Conc** is an object in one of them that handles one request at a
+time.
 A **Name** is its address: calling a method through it gives a **Future** at once, whose `Ret` is the result.
 
     from corps import Conc, Corps, create_Concs, create_Corps, wait_all
@@ -23,8 +24,9 @@ A **Name** is its address: calling a method through it gives a **Future** at onc
         with create_Corps(Service) as service:
             print(service.total(10).Ret)
 
-Inside one Env arguments and results are passed as they are (the FastPath), not copied: do not change what you have sent,
-or say FastPath='copy' in the configuration. Between Envs they are pickled, and by cloudpickle where pickle refuses.
+Inside one Env arguments and results are passed as they are (the FastPath), not copied: do not change what you have
+sent, or say FastPath='copy' in the configuration. Between Envs they are pickled, and by cloudpickle where pickle
+refuses.
 """
 
 import sys as _sys

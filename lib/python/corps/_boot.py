@@ -47,7 +47,8 @@ def ensure_template():
         fd = its.fileno()
         os.set_inheritable(fd, True)
         folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); from corps import _template; _template.main({fd})')
+        program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); '
+                   f'from corps import _template; _template.main({fd})')
         executable = sys.executable
         arguments = [executable, *_interpreter_flags(), '-c', program]
         _template_pid = os.posix_spawn(executable, arguments, os.environ, setsigmask=[],
@@ -89,7 +90,8 @@ def boot_data(config, front_text, manager, compat):
     """What every Env of a new Corps is told, see _env.boot."""
     return _pickling.dumps({
         'environ': dict(os.environ), 'directory': os.getcwd(), 'path': list(sys.path), 'argv': list(sys.argv),
-        'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config, 'libraries': list(_libraries),
+        'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
+        'libraries': list(_libraries),
         'main': _main.description() if _core.own() is None else _described(), 'manager': _pickling.dumps(manager)})
 
 
@@ -103,8 +105,8 @@ def _described():
 
 
 def load_classes(path):
-    """Makes Worker classes written in C, in the shared object `path` (its symbol corps_classes), known to the Corps that
-    this process creates from now on."""
+    """Makes Worker classes written in C, in the shared object `path` (its symbol corps_classes), known to the Corps
+    that this process creates from now on."""
     path = os.path.abspath(path)
     _core.load_classes(path)
     _libraries.append(path)

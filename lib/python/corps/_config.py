@@ -37,8 +37,6 @@ DEFAULTS = {
     'Boot_Timeout': None,  # seconds; None: 60
 }
 
-ORIGINAL = tuple(DEFAULTS)[:20]
-
 values = dict(DEFAULTS)
 """What is in force in this process."""
 

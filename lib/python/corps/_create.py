@@ -167,8 +167,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     payload = CorpsClass, 0, args, kwargs, attributes
     if options['serializer'] == 'msgpack':
         payload = _pickling.dumps(payload)
-    corps = _core.create_corps(class_text(CorpsClass), payload, _boot.boot_data(config, class_text(CorpsClass), manager, compat),
-                               options)
+    text = class_text(CorpsClass)
+    corps = _core.create_corps(text, payload, _boot.boot_data(config, text, manager, compat), options)
     with _lock:
         _created.append(corps)
         if not _registered and not inside:
@@ -211,8 +211,9 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     """Creates Num Concs of ConcClass(*args, **kwargs), inside a Corps, and returns their Names when every __init__ has
     run; None when Num < 1.
 
-    EnvId: all in Env LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every Env, Env 0, 1, 2 …
-    and again. ConcClass may be the name of a class written in C (see load_classes). If an __init__ raises, those that were made are ended, and AsyncExecutionError is raised here.
+    EnvId: all in Env LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every Env, Env 0, 1,
+    2 … and again. ConcClass may be the name of a class written in C (see load_classes). If an __init__ raises, those
+    that were made are ended, and AsyncExecutionError is raised here.
     """
     if isinstance(ConcClass, str):
         return _create_plain(ConcClass, args, LocType, LocVal, Num)
@@ -259,7 +260,6 @@ class Func(Conc):
 
     def __call__(self, *args, **kwargs):
         return self._first(*args, **kwargs)
-
 
 
 def create_Funcs(*functions, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1):

@@ -83,7 +83,8 @@ _mixed = {}
 
 
 def mixed(base, original):
-    """A class that is both `base` (of ours) and `original`, so that callers may catch either; `base` where that cannot be."""
+    """A class that is both `base` (of ours) and `original`, so that callers may catch either; `base` where that cannot
+    be."""
     key = base, original
     if key not in _mixed:
         try:

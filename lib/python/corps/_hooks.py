@@ -8,8 +8,8 @@ import traceback
 import types
 
 from . import _env, _errors, _pickling, _worker
-from ._future import Future  # noqa: F401 (a hook itself)
-from ._name import restore  # noqa: F401 (likewise)
+from ._future import Future  # noqa: F401 (hooks themselves)
+from ._name import restore  # noqa: F401
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 

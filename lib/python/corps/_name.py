@@ -13,6 +13,9 @@ import types
 from . import _core
 from ._errors import WorkerLost
 
+OWN = ('Proxy', 'TheClassName', 'TheModuleName')
+"""A Name's own attributes; they hide the Worker's of the same name."""
+
 LOCAL_IP = ipaddress.IPv4Address('127.0.0.1')
 
 
@@ -184,12 +187,15 @@ class Unknown:
     def __getattr__(self, attribute):
         if attribute.startswith('__'):
             raise AttributeError(attribute)
-        if self._future is None:
-            self._future = _remote_get(self._name, self._attribute)
-        return getattr(self._future, attribute)
+        return getattr(self._read(), attribute)
 
     def __await__(self):
-        return self.ret_ready and self._future.__await__()
+        return self._read().__await__()
+
+    def _read(self):
+        if self._future is None:
+            self._future = _remote_get(self._name, self._attribute)
+        return self._future
 
 
 class _Property:
@@ -245,7 +251,7 @@ def name_class(cls):
 def _make(cls):
     attributes, plain, methods = {}, set(), []
     for attribute in dir(cls):
-        if attribute.startswith('__') and attribute.endswith('__') or attribute in ('Proxy', 'TheClassName', 'TheModuleName'):
+        if attribute.startswith('__') and attribute.endswith('__') or attribute in OWN:
             continue
         found = inspect.getattr_static(cls, attribute)
         if isinstance(found, property):

@@ -44,7 +44,7 @@ def _reap(children):
 
 
 def serve(request_fd):
-    """Serves requests until nobody can ask any more. Returns in the children, with (control_fd, template_fd, env, tag)."""
+    """Serves requests until nobody can ask any more. Returns in the children: (control_fd, template_fd, env, tag)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)

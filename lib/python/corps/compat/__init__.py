@@ -16,7 +16,7 @@ _started = False
 
 
 def start():
-    """In this process, and in the Envs of Corps that it creates: the modules can be imported, and behave as they did."""
+    """Here, and in the Envs of Corps that are created here: the modules can be imported, and behave as they did."""
     global _started
     if _started:
         return
