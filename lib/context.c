@@ -90,6 +90,10 @@ const char *corps_context_class(struct corps_context *context) {
     return context->conc->class_name;
 }
 
+bool corps_context_has_reply(struct corps_context *context) {
+    return (context->message->header.flags & CORPS__NO_REPLY) == 0;
+}
+
 bool corps_context_is_local(struct corps_context *context) {
     return context->message->from == NULL;
 }

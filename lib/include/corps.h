@@ -328,6 +328,7 @@ CORPS_API unsigned corps_context_env(struct corps_context *context);
 CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
 CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
 CORPS_API bool corps_context_is_local(struct corps_context *context);      /* was the request made in this Env? */
+CORPS_API bool corps_context_has_reply(struct corps_context *context); /* does anybody wait for the outcome? */
 /* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */

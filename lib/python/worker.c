@@ -282,6 +282,10 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
 static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,
                           struct corps_value *result) {
     struct worker *worker = self;
+    if (worker->object == NULL && !corps_context_has_reply(context) &&
+        strcmp(corps_context_method(context), "exit") == 0) {
+        return CORPS_OK; /* ended twice, and nobody asks: no news for standard error */
+    }
     if (worker->object == NULL) {
         return corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended", corps_context_class(context));
     }

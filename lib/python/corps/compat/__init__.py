@@ -1,6 +1,6 @@
 """Compatibility with Corps Python 0.1: its module names (Corps, Conc, Workers, …) over this package.
 
-    python -m corps.compat PROGRAM.py [ARGUMENT …]      runs a program of Corps Python 0.1 unchanged
+    python -m corps.compat PROGRAM.py [ARGUMENT …]      runs a program of Corps Python 0.1 unchanged (or -m MODULE)
     PYTHONPATH=$(python -m corps.compat --path) python PROGRAM.py      the same by path
 
 Arguments and results are copied inside an Env too, as they always were there.
