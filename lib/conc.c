@@ -279,6 +279,10 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
     method = method == NULL && conc->alive ? conc->class->any : method;
+    if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
+        corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
+        return;
+    }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
