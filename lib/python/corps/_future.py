@@ -1,7 +1,5 @@
 """Futures: answers to calls, and waiting for several of them."""
 
-import asyncio
-import concurrent.futures
 import threading
 import time
 
@@ -78,7 +76,8 @@ class Future(_core.Future):
 
     def cancel(self):
         """Gives the answer up, if it is not here yet; the method may run nevertheless. Says whether it did."""
-        return self._cancel(concurrent.futures.CancelledError())
+        from concurrent.futures import CancelledError
+        return self._cancel(CancelledError())
 
     def add_done_callback(self, function):
         """Calls function(self) when the outcome is here: at once, or on a thread of its own for all callbacks."""
@@ -88,6 +87,7 @@ class Future(_core.Future):
 
     def __await__(self):
         if not self.ret_ready():
+            import asyncio
             loop = asyncio.get_running_loop()
             waiter = loop.create_future()
 

@@ -1,6 +1,5 @@
 """What the extension module asks of the package: see core.h."""
 
-import asyncio
 import os
 import re
 import threading
@@ -144,6 +143,7 @@ def _event_loop():
     global _loop
     with _loop_lock:
         if _loop is None:
+            import asyncio
             _loop = asyncio.new_event_loop()
             threading.Thread(target=_loop.run_forever, name='corps-asyncio', daemon=True).start()
         return _loop
@@ -160,6 +160,7 @@ async def _answer(coroutine, request):
 
 def coroutine(started, request):
     """An `async def` method was called: runs it on the event loop, which answers."""
+    import asyncio
     asyncio.run_coroutine_threadsafe(_answer(started, request), _event_loop())
 
 

@@ -5,7 +5,6 @@ not run again), and know it by both names. What has no file (python -c, an inter
 imported: what is defined there travels by value.
 """
 
-import ast
 import os
 import sys
 import types
@@ -42,6 +41,7 @@ _names = None
 
 def _bound(statements):
     """The names that statements of a module bind, but for those under `if __name__ == '__main__'`."""
+    import ast
     for statement in statements:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield statement.name
@@ -74,6 +74,7 @@ def defines(thing):
         return True
     if _names is None:
         try:
+            import ast
             with open(_main_module().__file__, 'rb') as file:
                 _names = frozenset(_bound(ast.parse(file.read()).body))
         except (OSError, SyntaxError, ValueError, AttributeError):

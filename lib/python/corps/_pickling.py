@@ -10,31 +10,33 @@ import types
 
 from . import _core, _main
 
-try:
-    import cloudpickle
-except ImportError:
-    cloudpickle = None
-
-
 def _travels_by_reference(thing):
     """Is it a function or class of our __main__ that every Env of ours has too?"""
     return (isinstance(thing, (types.FunctionType, type)) and getattr(thing, '__module__', None) == '__main__'
             and _main.defines(thing))
 
 
-if cloudpickle is not None:
-    class _Pickler(cloudpickle.Pickler):
-        def reducer_override(self, thing):
-            if _travels_by_reference(thing):
-                return NotImplemented  # as pickle does
-            return super().reducer_override(thing)
+# The libraries are imported when they are first needed: that takes longer than the rest of the package.
 
-    def _by_value(thing, protocol=5, buffer_callback=None):
-        with io.BytesIO() as file:
-            _Pickler(file, protocol=protocol, buffer_callback=buffer_callback).dump(thing)
-            return file.getvalue()
-else:
-    _by_value = None
+_cloud_pickler = None
+
+
+def _by_value(thing, protocol=5, buffer_callback=None):
+    """cloudpickle.dumps, but for the main program's own. Raises ImportError where it is not installed."""
+    global _cloud_pickler
+    if _cloud_pickler is None:
+        import cloudpickle
+
+        class Pickler(cloudpickle.Pickler):
+            def reducer_override(self, thing):
+                if _travels_by_reference(thing):
+                    return NotImplemented  # as pickle does
+                return super().reducer_override(thing)
+
+        _cloud_pickler = Pickler
+    with io.BytesIO() as file:
+        _cloud_pickler(file, protocol=protocol, buffer_callback=buffer_callback).dump(thing)
+        return file.getvalue()
 
 
 _dill_pickler = None
@@ -67,14 +69,19 @@ def start():
 
 def dumps(thing):
     """As the serializer `auto` does, but in one piece."""
+    data, refused = None, None
     try:
         data = pickle.dumps(thing, protocol=5)
-        if b'__main__' not in data or not _main_by_value or _by_value is None:
+        if b'__main__' not in data or not _main_by_value:
             return data
-    except Exception:
-        if _by_value is None:
-            raise
-    return _by_value(thing)
+    except Exception as error:
+        refused = error
+    try:
+        return _by_value(thing)
+    except ImportError:
+        if data is None:
+            raise refused from None
+        return data
 
 
 loads = pickle.loads
