@@ -103,6 +103,8 @@ def _was_interrupted():
 
 def _at_exit():
     """The end of the program: its Corps end in order, and it waits for them; not for long after Ctrl-C."""
+    if os.getpid() != _registered:
+        return  # a forked child: the Corps are its parent's
     with _lock:
         left, _created[:] = _created[:], []
     for corps in left:
@@ -123,7 +125,7 @@ def _at_exit():
     _boot.stop_template()
 
 
-_registered = False
+_registered = None  # the process that _at_exit was registered in
 
 
 def _check_class(cls, base):
@@ -171,8 +173,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     corps = _core.create_corps(text, payload, _boot.boot_data(config, text, manager, compat), options)
     with _lock:
         _created.append(corps)
-        if not _registered and not inside:
-            _registered = True
+        if _registered is None and not inside:
+            _registered = os.getpid()
             atexit.register(_at_exit)
     return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed, 0)
 
