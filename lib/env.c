@@ -39,8 +39,10 @@ static struct {
     struct child *children; /* Env 0: children[1 … env_count − 1] */
     char front[256];
     struct corps_box *front_box; /* the boot record, for the front Conc's arguments */
-    bool cleanup_done;
-    bool orphan; /* the parent has died */
+    bool cleanup_done;           /* of the own Concs */
+    bool created_begun;          /* the end of the Corps that they created … */
+    bool created_done;           /* … and that it is over */
+    bool orphan;                 /* the parent has died */
     _Atomic uint32_t next_cleanup;
     int status;
 } life;
@@ -95,8 +97,38 @@ static bool child_cleaned(const struct child *child) {
     return child->cleaned || child->ended;
 }
 
+static void end_when_cleaned(void);
+
+static enum corps_err created_are_ended(void *arg) {
+    (void)arg;
+    life.created_done = true;
+    end_when_cleaned();
+    return CORPS_OK;
+}
+
+static void *end_created(void *arg) {
+    corps__exit_created();
+    (void)!corps__with_lead(created_are_ended, arg);
+    return NULL;
+}
+
+/* Ends the Corps that this Env's Concs created, which takes waiting and so a thread of its own. True when they have. */
+static bool created_have_ended(void) {
+    if (!life.created_begun) {
+        life.created_begun = true;
+        pthread_t thread;
+        if (!corps__has_created() || pthread_create(&thread, NULL, end_created, NULL) != 0) {
+            life.created_done = true; /* without a thread they see our end, and end */
+        } else {
+            pthread_detach(thread);
+        }
+    }
+    return life.created_done;
+}
+
+/* The Concs of this Env, in Env 0 those of all, then the Corps that they created, then the processes. */
 static void end_when_cleaned(void) {
-    if (life.stage != CLEANING || !life.cleanup_done || !all_children(child_cleaned)) {
+    if (life.stage != CLEANING || !life.cleanup_done || !all_children(child_cleaned) || !created_have_ended()) {
         return;
     }
     if (!is_env_0() && life.orphan) {
@@ -115,27 +147,10 @@ static void end_when_cleaned(void) {
     }
 }
 
-static enum corps_err cleanup_is_done(void *arg) {
+static enum corps_err concs_are_cleaned(void *arg) {
     (void)arg;
     life.cleanup_done = true;
     end_when_cleaned();
-    return CORPS_OK;
-}
-
-static void *end_created(void *arg) {
-    (void)arg;
-    corps__exit_created();
-    (void)!corps__with_lead(cleanup_is_done, NULL);
-    return NULL;
-}
-
-/* Every Conc has been cleaned up: now the Corps that they created, which takes waiting and so a thread of its own. */
-static enum corps_err concs_are_cleaned(void *arg) {
-    pthread_t thread;
-    if (!corps__has_created() || pthread_create(&thread, NULL, end_created, NULL) != 0) {
-        return cleanup_is_done(arg); /* without a thread they see our end, and end */
-    }
-    pthread_detach(thread);
     return CORPS_OK;
 }
 
