@@ -4,6 +4,7 @@
 #include "config.h"
 #include "dir.h"
 #include "peer.h"
+#include "reactor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +163,8 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     }
     enum corps_err err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&lock); /* two threads must not make two of one */
+    void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
+    pthread_mutex_lock(&lock);         /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
     if (err == CORPS_OK && *corps == NULL) {
         err = load(corps_id, corps);
@@ -171,6 +173,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
         }
     }
     pthread_mutex_unlock(&lock);
+    corps__take_back(given_up);
     return err;
 }
 

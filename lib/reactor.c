@@ -339,6 +339,16 @@ void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up)) 
     after_wait = after;
 }
 
+void *corps__give_up(void) {
+    return before_wait != NULL ? before_wait() : NULL;
+}
+
+void corps__take_back(void *given_up) {
+    if (given_up != NULL) {
+        after_wait(given_up);
+    }
+}
+
 /* With the lead: steps until done, the deadline, or until `local` can be run. */
 static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
                        struct corps__conc *local) {
@@ -418,16 +428,14 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
                 break;
             }
             blocked = true;
-            given_up = before_wait != NULL ? before_wait() : NULL;
+            given_up = corps__give_up();
         }
         wait_once(waiter, done, arg, deadline_ns, local);
     }
     if (blocked) {
         corps__sched_unblock();
     }
-    if (given_up != NULL) {
-        after_wait(given_up);
-    }
+    corps__take_back(given_up);
     return err;
 }
 

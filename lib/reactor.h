@@ -70,6 +70,11 @@ void corps__waitlist_notify(struct corps__waitlist *list);
 enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
                                     int64_t deadline_ns, struct corps__conc *local) CORPS_CHECKED;
 
+/* What the embedding language's lock is given up by and taken back, see corps_wait_hooks_set: around locks of the core
+ * under which somebody may want that lock. NULL when there was nothing to give up. */
+void *corps__give_up(void);
+void corps__take_back(void *given_up);
+
 /* Runs `job(arg)` with the lead, on this thread or by having waited for the lead. */
 enum corps_err corps__with_lead(enum corps_err (*job)(void *arg), void *arg) CORPS_CHECKED;
 

@@ -1,8 +1,11 @@
 #include "registry.h"
 
+#include "reactor.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +35,7 @@ struct row {
     const char *name;
     const char *module;
     const struct corps_serializer *table;
-    bool started;
+    _Atomic bool started;
 };
 
 static struct row serializers[] = {
@@ -217,9 +220,14 @@ static enum corps_err start_locked(struct row *row) {
 }
 
 static enum corps_err start(struct row *row, const struct corps_serializer **serializer) {
-    pthread_mutex_lock(&lock);
-    enum corps_err err = start_locked(row);
-    pthread_mutex_unlock(&lock);
+    enum corps_err err = CORPS_OK;
+    if (!atomic_load_explicit(&row->started, memory_order_acquire)) {
+        void *given_up = corps__give_up(); /* Python's serializers take the interpreter's lock to start */
+        pthread_mutex_lock(&lock);
+        err = start_locked(row);
+        pthread_mutex_unlock(&lock);
+        corps__take_back(given_up);
+    }
     if (err == CORPS_OK) {
         *serializer = row->table;
     }
