@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LAST_TRIES = 20, LAST_PAUSE_US = 10000 };
+
 static bool is_own_directory(const char *path, mode_t forbidden) {
     struct stat st;
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & forbidden) == 0;
@@ -108,6 +110,13 @@ static bool is_dead(const char *path) {
 void corps__dir_remove_dead(const char *path) {
     if (is_dead(path)) {
         corps__dir_remove(path);
+    }
+}
+
+void corps__dir_remove_last(const char *path) {
+    for (int i = 0; i < LAST_TRIES && access(path, F_OK) == 0; i++) {
+        corps__dir_remove_dead(path);
+        usleep(i > 0 ? LAST_PAUSE_US : 0);
     }
 }
 

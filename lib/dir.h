@@ -30,6 +30,10 @@ void corps__dir_remove(const char *path);
 /* Removes it if no process of the Corps lives any more. */
 void corps__dir_remove_dead(const char *path);
 
+/* The same at the end of one of several processes that end at about the same time, perhaps because another was killed,
+ * whose lock the kernel may let go of a moment later: tries for up to 0.2 s. */
+void corps__dir_remove_last(const char *path);
+
 /* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for
  * every one found. Returns their number, or -1 (detail) when the base cannot be read. */
 CORPS_API int corps__dir_clean(bool remove, void (*each)(const char *path, bool removed, void *arg), void *arg);

@@ -573,7 +573,7 @@ static enum corps_err shut(void *arg) {
 
 void corps__env_abandon(void) {
     close(life.corps->lock_fd);
-    corps__dir_remove_dead(life.corps->directory);
+    corps__dir_remove_last(life.corps->directory);
 }
 
 int corps__env_main(int fd, corps_boot_fn on_boot) {
@@ -596,7 +596,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
     (void)!corps__with_lead(shut, NULL);
     if (life.orphan || (is_env_0() && life.corps->settings.detached)) {
         close(life.corps->lock_fd);
-        corps__dir_remove_dead(life.corps->directory); /* the last one of the Corps puts the light out */
+        corps__dir_remove_last(life.corps->directory); /* the last one of the Corps puts the light out */
     }
     fflush(NULL);
     return life.status;
