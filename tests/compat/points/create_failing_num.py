@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 
 from Conc import Conc
 from Corps import Corps
@@ -46,6 +47,9 @@ if __name__ == '__main__':
     corps = create_Corps(MarkCorps, ConfigDicts=[{'NumEnvs': 3}])
     with tempfile.TemporaryDirectory() as folder:
         assert corps.try_all(folder).Ret == 'RuntimeError'
+        end = time.monotonic() + 3
+        while os.listdir(folder) and time.monotonic() < end:    # they are ended, each at its own time
+            time.sleep(0.01)
         assert os.listdir(folder) == []
         assert corps.one(folder).Ret == ['2']
         assert os.listdir(folder) == []
