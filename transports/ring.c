@@ -1,8 +1,12 @@
 #include "ring.h"
 
+#include <stdlib.h>
+
 /* The header word: length in the low 32 bits, kind in 4, position mark in 28. */
+#define MARK_MASK UINT64_C(0x0fffffff)
+
 static uint64_t mark_of(uint64_t position) {
-    return position / CORPS__RING_LINE & 0x0fffffff;
+    return position / CORPS__RING_SLOT & MARK_MASK;
 }
 
 static uint64_t word_of(uint64_t position, size_t bytes, enum corps__record kind) {
@@ -14,27 +18,54 @@ static _Atomic uint64_t *word_at(const struct corps__ring *ring, uint64_t positi
 }
 
 static uint64_t record_bytes(size_t bytes) {
-    return (CORPS__RING_WORD + (uint64_t)bytes + CORPS__RING_LINE - 1) & ~(uint64_t)(CORPS__RING_LINE - 1);
+    return (CORPS__RING_WORD + (uint64_t)bytes + CORPS__RING_SLOT - 1) & ~(uint64_t)(CORPS__RING_SLOT - 1);
 }
 
-void corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes) {
+enum corps_err corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes, bool producer) {
     *ring = (struct corps__ring){.shared = memory, .data = (uint8_t *)memory + CORPS__RING_HEAD_BYTES, .bytes = bytes};
+    if (producer) {
+        ring->content = calloc(bytes / CORPS__RING_SLOT / 8, 1);
+    }
+    return !producer || ring->content != NULL ? CORPS_OK
+                                              : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a ring's view");
+}
+
+void corps__ring_finish(struct corps__ring *ring) {
+    free(ring->content);
+    ring->content = NULL;
 }
 
 /* ---- producer ---- */
 
+/* The slots in (from, to) hold no headers from now on. */
+static void mark_content(struct corps__ring *ring, uint64_t from, uint64_t to) {
+    for (uint64_t at = from + CORPS__RING_SLOT; at < to; at += CORPS__RING_SLOT) {
+        uint64_t slot = (at & (ring->bytes - 1)) / CORPS__RING_SLOT;
+        ring->content[slot / 8] |= (uint8_t)(1u << slot % 8);
+    }
+}
+
+/* The slot at `position` will begin with a header: whatever it holds must not look like one until then. */
+static void clear_content(struct corps__ring *ring, uint64_t position) {
+    uint64_t slot = (position & (ring->bytes - 1)) / CORPS__RING_SLOT;
+    if ((ring->content[slot / 8] & 1u << slot % 8) != 0) {
+        ring->content[slot / 8] &= (uint8_t)~(1u << slot % 8);
+        atomic_store_explicit(word_at(ring, position), 0, memory_order_relaxed);
+    }
+}
+
 /* Is there room for `bytes` more, and for the word after them that commit clears? */
 static enum corps_err make_room(struct corps__ring *ring, uint64_t bytes) {
-    if (ring->position + bytes + CORPS__RING_LINE - ring->known <= ring->bytes) {
+    if (ring->position + bytes + CORPS__RING_SLOT - ring->known <= ring->bytes) {
         return CORPS_OK;
     }
     /* Acquire: what the consumer read comes before we overwrite it. Pairs with the store in corps__ring_release. */
     uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
-    if (head < ring->known || head > ring->position || head % CORPS__RING_LINE != 0) {
+    if (head < ring->known || head > ring->position || head % CORPS__RING_SLOT != 0) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that it has read what was never written");
     }
     ring->known = head;
-    return ring->position + bytes + CORPS__RING_LINE - head <= ring->bytes ? CORPS_OK : CORPS_ERR_FULL;
+    return ring->position + bytes + CORPS__RING_SLOT - head <= ring->bytes ? CORPS_OK : CORPS_ERR_FULL;
 }
 
 enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void **memory) {
@@ -56,9 +87,12 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
     uint64_t record = start + ring->padding;
     uint64_t next = record + record_bytes(bytes);
     /* Cleared before the commit: once the consumer sees this record it will look there. */
-    atomic_store_explicit(word_at(ring, next), 0, memory_order_relaxed);
+    clear_content(ring, next);
+    mark_content(ring, record, next);
     if (ring->padding > 0) {
-        /* Not visible before the padding is: the consumer has not passed that yet. */
+        mark_content(ring, start, record);
+        /* Not visible before the padding is: the consumer has not passed that yet. That lies at slot 0, which always
+         * begins with a header. */
         atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_relaxed);
         atomic_store_explicit(word_at(ring, start),
                               word_of(start, (size_t)ring->padding - CORPS__RING_WORD, CORPS__RECORD_PAD),
@@ -93,7 +127,7 @@ void corps__ring_want_space(struct corps__ring *ring) {
 static bool room_now(struct corps__ring *ring) {
     uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_relaxed);
     uint64_t position = atomic_load_explicit(&ring->wanted_at, memory_order_relaxed);
-    return position - head <= ring->bytes / 2 - CORPS__RING_LINE || position - head > ring->bytes;
+    return position - head <= ring->bytes / 2 - CORPS__RING_SLOT || position - head > ring->bytes;
 }
 
 bool corps__ring_has_room(struct corps__ring *ring) {
@@ -106,17 +140,25 @@ bool corps__ring_has_room(struct corps__ring *ring) {
 
 /* ---- consumer ---- */
 
+/* A header word that is not this position's: an earlier lap's, or what a peer must not have written. */
+static enum corps_err not_yet(const struct corps__ring *ring, uint64_t word) {
+    uint64_t behind = (mark_of(ring->position) - (word >> 36)) & MARK_MASK;
+    return word == 0 || behind % (ring->bytes / CORPS__RING_SLOT) == 0
+               ? CORPS_ERR_EMPTY
+               : corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
+}
+
 enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, size_t *bytes,
                                 enum corps__record *kind) {
     for (;;) {
         uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_acquire);
-        if (word == 0) {
-            return CORPS_ERR_EMPTY;
+        if (word >> 36 != mark_of(ring->position) || word == 0) {
+            return not_yet(ring, word);
         }
         size_t length = (size_t)(word & UINT32_MAX);
         uint64_t what = word >> 32 & 0xf;
         uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
-        if (word >> 36 != mark_of(ring->position) || what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD ||
+        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD ||
             record_bytes(length) > to_end) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
         }
@@ -147,7 +189,8 @@ bool corps__ring_arm(struct corps__ring *ring) {
     atomic_store_explicit(&ring->shared->asleep, 1, memory_order_relaxed);
     /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. */
     atomic_thread_fence(memory_order_seq_cst);
-    return atomic_load_explicit(word_at(ring, ring->position), memory_order_relaxed) == 0;
+    uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_relaxed);
+    return word >> 36 != mark_of(ring->position) || word == 0;
 }
 
 void corps__ring_disarm(struct corps__ring *ring) {

@@ -1,12 +1,14 @@
 /* A ring of records in shared memory: one producer, one consumer, in two processes that do not trust each other's
  * writes.
  *
- * Records start on 64-byte lines. The first 8 bytes of a record are its header word: 0 means "not committed"; otherwise
- * length, kind and a mark that tells the position. The consumer looks at one word only, the header of the next record;
- * there is no shared tail. Before the producer commits a record it clears the header word after it, so that what an
- * earlier lap left there is never taken for a record. Records do not wrap: a padding record fills up the end. The
- * consumer publishes how far it is (head) an eighth of the ring at a time, and the producer keeps a copy of it: so the
- * two share no line per message but the message's own.
+ * Records start on slots of 128 bytes, a pair of cache lines that the processor fetches together: a call of 64 bytes
+ * fits in one. The first 8 bytes of a record are its header word: length, kind and a mark that tells the position. The
+ * consumer looks at one word only, the header of the next record; there is no shared tail. A word whose mark is that of
+ * an earlier lap means "not committed", as 0 does. Where the last lap left content instead of a header, in the middle of
+ * a record, the producer clears the word before it commits the record in front of it; it keeps a bit for each slot to
+ * know. So short records are never cleared for, and the consumer's look at the next one moves no line. Records do not
+ * wrap: a padding record fills up the end. The consumer publishes how far it is (head) an eighth of the ring at a time,
+ * and the producer keeps a copy of it: so the two share no line per message but the message's own.
  *
  * Sleeping: a side that is going to sleep sets its flag (asleep: consumer, wants_space: producer) and looks once more;
  * the other side looks at the flag after what it did and rings a bell if it is set. Between the two steps each side has
@@ -24,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CORPS__RING_LINE = 64, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
+enum { CORPS__RING_SLOT = 128, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
 
 enum corps__record { CORPS__RECORD_WHOLE = 1, CORPS__RECORD_FIRST = 2, CORPS__RECORD_MORE = 3, CORPS__RECORD_PAD = 4 };
 
@@ -44,16 +46,18 @@ struct corps__ring {
     uint64_t known;    /* producer: the head as last seen; consumer: the head as last published */
     uint64_t reserved; /* producer: bytes of the record that is being written, its padding included; 0 for none */
     uint64_t padding;
+    uint8_t *content; /* producer: a bit for each slot that does not begin with a header word */
     _Atomic uint64_t wanted_at; /* producer: `position` when it last wanted space, for whoever waits on its behalf */
 };
 
 /* The largest payload of one record; what is larger goes in several. */
 static inline size_t corps__ring_record_max(const struct corps__ring *ring) {
-    return ring->bytes / 4 - CORPS__RING_LINE;
+    return ring->bytes / 4 - CORPS__RING_SLOT;
 }
 
-/* A view of `memory` (CORPS__RING_HEAD_BYTES + bytes, zeroed, 128-aligned). */
-void corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes);
+/* A view of `memory` (CORPS__RING_HEAD_BYTES + bytes, zeroed, 128-aligned), for one side. Errors: NO_MEMORY. */
+enum corps_err corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes, bool producer) CORPS_CHECKED;
+void corps__ring_finish(struct corps__ring *ring); /* the view alone; the memory is the caller's */
 
 /* ---- producer ---- */
 

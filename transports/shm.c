@@ -119,6 +119,7 @@ static void shm_disconnect(struct corps_link *base) {
     if (link->peer_bell >= 0) {
         close(link->peer_bell);
     }
+    corps__ring_finish(&link->out);
     if (link->memory != NULL) {
         munmap(link->memory, link->memory_bytes);
     }
@@ -156,9 +157,9 @@ static enum corps_err map_memory(struct link *link, int fd, uint64_t ring_bytes,
     }
     link->memory = memory;
     link->memory_bytes = bytes;
-    corps__ring_init(connector ? &link->out : &link->in, memory, ring_bytes);
-    corps__ring_init(connector ? &link->in : &link->out, (char *)memory + bytes / 2, ring_bytes);
-    return CORPS_OK;
+    char *in = (char *)memory + (connector ? bytes / 2 : 0), *out = (char *)memory + (connector ? 0 : bytes / 2);
+    enum corps_err err = corps__ring_init(&link->in, in, ring_bytes, false);
+    return err == CORPS_OK ? corps__ring_init(&link->out, out, ring_bytes, true) : err;
 }
 
 /* Is this memory what a connector must bring? */
