@@ -1,3 +1,5 @@
+#include "slab.h"
+
 #include <corps.h>
 #include <corps/value.h>
 
@@ -36,8 +38,10 @@ struct corps_box {
     _Alignas(ALIGNMENT) char first[FIRST_BYTES];
 };
 
+const struct corps__slab_source corps__box_source = {.bytes = (sizeof(struct corps_box) + 63) / 64 * 64};
+
 struct corps_box *corps_box_create(void) {
-    struct corps_box *box = malloc(sizeof *box);
+    struct corps_box *box = corps__slab_take(CORPS__SLAB_BOX);
     if (box != NULL) {
         box->refs = 1;
         box->root = corps_nil();
@@ -73,8 +77,10 @@ static void drop(const struct keep *keep) {
 }
 
 void corps_box_unref(struct corps_box *box) {
-    /* Release: our use comes before the end. Acquire: whoever frees sees everybody's. */
-    if (box == NULL || atomic_fetch_sub_explicit(&box->refs, 1, memory_order_acq_rel) != 1) {
+    /* Release: our use comes before the end. Acquire: whoever frees sees everybody's. The last one's reference is its
+     * own alone, so nobody else can count meanwhile. */
+    if (box == NULL || (atomic_load_explicit(&box->refs, memory_order_acquire) != 1 &&
+                        atomic_fetch_sub_explicit(&box->refs, 1, memory_order_acq_rel) != 1)) {
         return;
     }
     for (const struct keep *keep = box->keeps; keep != NULL; keep = keep->next) {
@@ -85,7 +91,7 @@ void corps_box_unref(struct corps_box *box) {
         free(chunk);
         chunk = next;
     }
-    free(box);
+    corps__slab_give(CORPS__SLAB_BOX, box);
 }
 
 const struct corps_value *corps_box_root(const struct corps_box *box) {

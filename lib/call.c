@@ -74,7 +74,7 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
     message->header.flags = call->reply ? 0 : CORPS__NO_REPLY;
     message->header.deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns;
     if (future != NULL) {
-        message->future = corps__future_ref(future);
+        message->future = future; /* with the promise's reference */
         future->local = conc;
     }
     corps__conc_post(conc, message, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
@@ -133,16 +133,12 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (!peer->discards) {
         err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
     }
-    if (err == CORPS_OK && future != NULL) {
-        future->peer = peer;
-        future->remote_conc = call->to->conc;
-        err = corps__calls_enter(future, peer, route, bytes, &out.header.id);
-        if (err != CORPS_OK) {
-            corps__route_give_back(route, 1, bytes);
-        }
-    }
     if (err != CORPS_OK) {
         return err;
+    }
+    if (future != NULL) {
+        future->remote_conc = call->to->conc;
+        corps__calls_enter(future, peer, route, bytes, &out.header.id);
     }
     err = call->no_wait && !corps__peer_is_ready(peer)
               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
@@ -153,8 +149,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     }
     if (future == NULL) {
         corps__route_give_back(route, 1, bytes);
-    } else {
-        corps__future_unref(corps__calls_take(out.header.id, peer)); /* gives the room back too */
+    } else if (corps__calls_take(out.header.id, peer) == NULL) { /* gives the room back too */
+        corps__future_ref(future); /* the peer's end came first, and has dropped the reply's reference */
     }
     return err;
 }
@@ -203,13 +199,14 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects);
+    struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects, 2);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");
     }
     err = dispatch_call(&call, made);
     if (err != CORPS_OK) {
-        corps__future_unref(made);
+        corps__future_unref(made); /* the promise's … */
+        corps__future_unref(made); /* … and the owner's */
         return err;
     }
     *future = made;

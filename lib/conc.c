@@ -156,6 +156,17 @@ bool corps__conc_claim(struct corps__conc *conc) {
     return atomic_compare_exchange_strong(&conc->state, &expected, CORPS__RUNNING);
 }
 
+bool corps__conc_begin(struct corps__conc *conc) {
+    int expected = CORPS__IDLE;
+    return atomic_load_explicit(&conc->state, memory_order_relaxed) == CORPS__IDLE &&
+           atomic_compare_exchange_strong(&conc->state, &expected, CORPS__RUNNING);
+}
+
+bool corps__conc_has_mail(struct corps__conc *conc) {
+    size_t none = 0;
+    return conc->mailbox->transport->arm(conc->mailbox, NULL, 0, &none) == CORPS_ERR_AGAIN;
+}
+
 bool corps__conc_is_queued(const struct corps__conc *conc) {
     return atomic_load(&conc->state) == CORPS__QUEUED;
 }
@@ -373,20 +384,28 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     }
 }
 
-void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg) {
+static struct corps_node *next_message(struct corps__conc *conc) {
     const struct corps_transport *queue = conc->mailbox->transport;
+    struct corps_event event = {0};
+    if (queue->poll(conc->mailbox, &event) != CORPS_OK) {
+        return NULL;
+    }
+    queue->release(conc->mailbox, &event);
+    return event.object;
+}
+
+void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*stop)(void *arg), void *arg) {
     const struct corps_class *class = conc->class;
     if (class->enter != NULL) {
         class->enter();
     }
     for (int n = 0; n < BATCH; n++) {
-        struct corps_event event = {0};
-        if (queue->poll(conc->mailbox, &event) != CORPS_OK) {
+        struct corps_node *node = first != NULL ? first : next_message(conc);
+        if (node == NULL) {
             break;
         }
-        struct corps__message *message = (struct corps__message *)event.object;
-        queue->release(conc->mailbox, &event);
-        run_message(conc, message);
+        first = first != NULL ? first->next : NULL;
+        run_message(conc, (struct corps__message *)node);
         if (stop != NULL && stop(arg)) {
             break;
         }
@@ -394,10 +413,9 @@ void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *ar
     if (class->leave != NULL) {
         class->leave();
     }
-    size_t none = 0;
     atomic_store(&conc->state, CORPS__IDLE);
     /* Looked at after the store: whoever posts from now on sees IDLE and makes the Conc runnable itself. */
-    if (queue->arm(conc->mailbox, NULL, 0, &none) == CORPS_ERR_AGAIN) {
+    if (corps__conc_has_mail(conc)) {
         make_runnable(conc, CORPS__PUSH_OTHER);
     }
 }

@@ -74,11 +74,16 @@ void corps__conc_post(struct corps__conc *conc, struct corps__message *message, 
 bool corps__conc_claim(struct corps__conc *conc);
 bool corps__conc_is_queued(const struct corps__conc *conc);
 
+/* IDLE → RUNNING, for this thread, which has a message for it; has it others in its mailbox? */
+bool corps__conc_begin(struct corps__conc *conc);
+bool corps__conc_has_mail(struct corps__conc *conc);
+
 /* Is a method of this Conc on the calling thread's stack? */
 bool corps__conc_is_mine(const struct corps__conc *conc);
 
-/* Runs messages of a claimed Conc until its mailbox is empty, a batch is over, or stop(arg) (may be NULL). */
-void corps__conc_run(struct corps__conc *conc, bool (*stop)(void *arg), void *arg);
+/* Runs messages of a claimed Conc, those of the list `first` before those in the mailbox, until there is none, a batch
+ * is over, or stop(arg) (may be NULL). Takes the list. */
+void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*stop)(void *arg), void *arg);
 
 /* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT.
  */

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
+#define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
+
 static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
 static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
 
@@ -123,6 +126,11 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
                               "second, and at most 4096",
                               out->thread_count, out->thread_count_max);
     }
+    if (err == CORPS_OK && (out->mailbox_count > MAILBOX_COUNT_MAX || out->mailbox_bytes > MAILBOX_BYTES_MAX)) {
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "mailbox_count is %u and mailbox_bytes %zu; at most %u and %llu are possible",
+                              out->mailbox_count, out->mailbox_bytes, MAILBOX_COUNT_MAX, MAILBOX_BYTES_MAX);
+    }
     return err == CORPS_OK
                ? corps_serializer_find(text_or(o->serializer, "CORPS_SERIALIZER", "msgpack"), &out->serializer)
                : err;
@@ -134,8 +142,9 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
 #define NUMBERS(X)                                                                                                     \
     X(env_count)                                                                                                       \
     X(wake)                                                                                                            \
-    X(client_wake) X(placement) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes)  \
-        X(queue_count) X(keep_objects) X(detached) X(boot_timeout_ns)
+    X(client_wake)                                                                                                     \
+    X(placement) X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(queue_count)  \
+        X(keep_objects) X(detached) X(boot_timeout_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

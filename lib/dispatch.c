@@ -80,7 +80,9 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     message->method = method;
     message->from = peer;
     message->keep_objects = conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
-    corps__conc_post(conc, message, CORPS__PUSH_DISPATCH);
+    if (!corps__sched_direct(conc, message)) {
+        corps__conc_post(conc, message, CORPS__PUSH_DISPATCH);
+    }
     return CORPS_OK;
 }
 
@@ -95,20 +97,7 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
         corps__future_unref(future);
         return CORPS_OK;
     }
-    struct corps_block *block = event->block;
-    if (block != NULL && block->data == event->data) {
-        event->block = NULL;
-    } else {
-        block = corps_block_create(event->bytes);
-        if (block != NULL) {
-            memcpy(block->data, event->data, event->bytes);
-        }
-    }
-    if (block == NULL) {
-        corps__future_fail(future, CORPS_ERR_NO_MEMORY, "no memory for the reply");
-    } else {
-        corps__future_complete_frame(future, block, header);
-    }
+    corps__future_complete_frame(future, event, header);
     corps__future_unref(future);
     return CORPS_OK;
 }

@@ -5,18 +5,67 @@
 #include "failure.h"
 #include "message.h"
 #include "peer.h"
+#include "slab.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects) {
-    struct corps_future *future = malloc(sizeof *future);
+/* ---- making: Futures by number ---- */
+
+enum { PAGE = 64, PAGES = 65536 }; /* 4 million calls at once */
+
+static struct {
+    pthread_mutex_t lock;
+    struct corps_future *_Atomic pages[PAGES]; /* never moved, never freed: looking up needs no lock */
+    _Atomic uint32_t count;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *make(size_t bytes, unsigned count) {
+    _Static_assert(sizeof(struct corps_future) % 64 == 0, "Futures lie on lines of their own, one after the other");
+    struct corps_future *page = count == PAGE ? aligned_alloc(64, bytes * count) : NULL;
+    if (page == NULL) {
+        return NULL;
+    }
+    memset(page, 0, bytes * count);
+    pthread_mutex_lock(&table.lock);
+    uint32_t number = atomic_load(&table.count);
+    bool fits = number < PAGES;
+    if (fits) {
+        for (uint32_t i = 0; i < PAGE; i++) {
+            page[i].number = number * PAGE + i;
+        }
+        atomic_store(&table.pages[number], page);
+        atomic_store(&table.count, number + 1);
+    }
+    pthread_mutex_unlock(&table.lock);
+    if (!fits) {
+        free(page);
+    }
+    return fits ? page : NULL;
+}
+
+const struct corps__slab_source corps__future_source = {.bytes = sizeof(struct corps_future), .make = make};
+
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs) {
+    struct corps_future *future = corps__slab_take(CORPS__SLAB_FUTURE);
     if (future != NULL) {
-        memset(future, 0, sizeof *future);
-        future->refs = 1;
+        future->route = NULL;
+        future->bytes = 0;
+        atomic_store_explicit(&future->refs, refs, memory_order_relaxed);
+        atomic_store_explicit(&future->peer, NULL, memory_order_relaxed);
+        future->remote_conc = 0;
+        future->local = NULL;
+        future->interests = NULL;
+        future->notify = NULL;
         future->deadline_ns = deadline_ns;
         future->keep_objects = keep_objects;
+        future->outcome = CORPS_OK;
+        atomic_store_explicit(&future->encoded, 0, memory_order_relaxed);
+        future->box = NULL;
+        future->failure = NULL;
+        future->frame = NULL;
     }
     return future;
 }
@@ -26,19 +75,26 @@ struct corps_future *corps__future_ref(struct corps_future *future) {
     return future;
 }
 
+/* The count alone stays, for the next call. */
+static uint64_t count_of(uint64_t word) {
+    return word & ~(uint64_t)UINT32_MAX;
+}
+
 void corps__future_unref(struct corps_future *future) {
-    if (future != NULL && atomic_fetch_sub(&future->refs, 1) == 1) {
+    if (future != NULL &&
+        (atomic_load_explicit(&future->refs, memory_order_acquire) == 1 || atomic_fetch_sub(&future->refs, 1) == 1)) {
         corps_box_unref(future->box);
         corps_block_unref(future->frame);
         free(future->failure);
-        free(future);
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+        atomic_store_explicit(&future->word, count_of(word), memory_order_relaxed);
+        corps__slab_give(CORPS__SLAB_FUTURE, future);
     }
 }
 
 /* ---- fulfilling ---- */
 
-/* Guards the step from unfulfilled to ready, which several threads may try (reply, death of the peer, deadline), and
- * the pairing with waiters. Sharded by address: Futures are many, and this is short. */
+/* Guards the pairing with waiters. Sharded by number: Futures are many, and this is short. */
 enum { SHARDS = 64 };
 static pthread_mutex_t shards[SHARDS];
 
@@ -49,20 +105,15 @@ void corps__futures_start(void) {
 }
 
 static pthread_mutex_t *shard_of(const struct corps_future *future) {
-    return &shards[((uintptr_t)future >> 6) % SHARDS];
+    return &shards[future->number % SHARDS];
 }
 
-static bool begin(struct corps_future *future) {
+bool corps__future_claim(struct corps_future *future) {
+    return (atomic_fetch_or(&future->word, CORPS__CLAIMED) & CORPS__CLAIMED) == 0;
+}
+
+static void notify_watchers(struct corps_future *future) {
     pthread_mutex_lock(shard_of(future));
-    if (atomic_load_explicit(&future->ready, memory_order_relaxed)) {
-        pthread_mutex_unlock(shard_of(future));
-        return false;
-    }
-    return true;
-}
-
-static void finish(struct corps_future *future) {
-    atomic_store(&future->ready, true);
     for (struct corps__interest *at = future->interests; at != NULL; at = at->next) {
         corps__notify(at->waiter); /* under the lock: the waiter cannot leave its stack frame, see interest_drop */
     }
@@ -74,9 +125,21 @@ static void finish(struct corps_future *future) {
     }
 }
 
+/* Sequentially consistent, as is the setting of WATCHED: either we see that somebody watches, or he sees READY. */
+static void finish(struct corps_future *future) {
+    if ((atomic_fetch_or(&future->word, CORPS__READY) & CORPS__WATCHED) != 0) {
+        notify_watchers(future);
+    }
+}
+
+/* Under the Future's lock. True when it is ready already. */
+static bool watch(struct corps_future *future) {
+    return (atomic_fetch_or(&future->word, CORPS__WATCHED) & CORPS__READY) != 0;
+}
+
 void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg) {
     pthread_mutex_lock(shard_of(future));
-    bool ready = atomic_load(&future->ready);
+    bool ready = watch(future);
     future->notify = ready ? NULL : notify;
     future->notify_arg = arg;
     pthread_mutex_unlock(shard_of(future));
@@ -90,17 +153,20 @@ struct corps_future *corps_future_ref(struct corps_future *future) {
 }
 
 struct corps_future *corps_future_create(void) {
-    return corps__future_create(CORPS_FOREVER, CORPS_KEEP_NONE);
+    return corps__future_create(CORPS_FOREVER, CORPS_KEEP_NONE, 1);
 }
 
 void corps_future_fulfil(struct corps_future *future) {
-    corps__future_complete(future, NULL);
+    if (corps__future_claim(future)) {
+        corps__future_complete(future, NULL);
+    }
 }
 
 static void interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter) {
     pthread_mutex_lock(shard_of(future));
     *interest = (struct corps__interest){.waiter = waiter, .next = future->interests};
     future->interests = interest;
+    (void)watch(future); /* who waits looks again */
     pthread_mutex_unlock(shard_of(future));
 }
 
@@ -115,142 +181,98 @@ static void interest_drop(struct corps_future *future, const struct corps__inter
 }
 
 void corps__future_complete(struct corps_future *future, struct corps_box *box) {
-    if (!begin(future)) {
-        corps_box_unref(box);
-        return;
-    }
     future->box = box;
     finish(future);
 }
 
-void corps__future_complete_frame(struct corps_future *future, struct corps_block *frame,
+void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
                                   const struct corps__header *header) {
-    if (!begin(future)) {
-        corps_block_unref(frame);
-        return;
-    }
-    future->frame = frame;
+    future->frame_bytes = event->bytes;
     future->header = *header;
-    atomic_store(&future->encoded, true);
+    if (event->bytes <= sizeof future->small) {
+        memcpy(future->small, event->data, event->bytes);
+    } else if (event->block != NULL && event->block->data == event->data) {
+        future->frame = event->block;
+        event->block = NULL;
+    } else {
+        future->frame = corps_block_create(event->bytes);
+        if (future->frame == NULL) {
+            const struct corps_error_info info = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory for the reply"};
+            corps__future_failed(future, CORPS_ERR_NO_MEMORY, corps__failure_create(&info));
+            return;
+        }
+        memcpy(future->frame->data, event->data, event->bytes);
+    }
+    atomic_store_explicit(&future->encoded, 1, memory_order_relaxed); /* READY publishes it */
     finish(future);
 }
 
 void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure) {
-    if (!begin(future)) {
-        free(failure);
-        return;
-    }
     future->outcome = code;
     future->failure = failure;
     finish(future);
 }
 
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text) {
-    const struct corps_error_info info = {.code = code, .text = text};
-    corps__future_failed(future, code, corps__failure_create(&info));
+    if (corps__future_claim(future)) {
+        const struct corps_error_info info = {.code = code, .text = text};
+        corps__future_failed(future, code, corps__failure_create(&info));
+    }
 }
 
-/* ---- the table of calls ---- */
+/* ---- calls under way ---- */
 
-struct row {
-    struct corps_future *future; /* one reference; NULL when free, or when nobody wants the answer */
-    struct corps__peer *peer;    /* NULL when free */
-    struct corps__route *route;
-    size_t bytes;
-    uint32_t generation;
-    uint32_t next_free;
-};
+void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                        uint64_t *id) {
+    future->route = route;
+    future->bytes = bytes;
+    atomic_store_explicit(&future->peer, peer, memory_order_relaxed);
+    uint64_t count = count_of(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
+    /* Release: whoever finds the call by its id, or by its peer, finds it whole. */
+    atomic_store_explicit(&future->word, count | CORPS__AWAITED, memory_order_release);
+    *id = count | future->number;
+}
 
-static struct {
-    pthread_mutex_t lock;
-    struct row *rows;
-    uint32_t count, capacity;
-    uint32_t first_free; /* UINT32_MAX: none */
-} calls = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_free = UINT32_MAX};
-
-static bool grow_locked(void) {
-    uint32_t capacity = calls.capacity == 0 ? 256 : calls.capacity * 2;
-    struct row *rows = capacity > calls.capacity ? realloc(calls.rows, capacity * sizeof *rows) : NULL;
-    if (rows == NULL) {
-        return false;
-    }
-    memset(rows + calls.capacity, 0, (capacity - calls.capacity) * sizeof *rows);
-    calls.rows = rows;
-    calls.capacity = capacity;
+/* Ends the call if it is still this one: true, with whether the caller has claimed the Future. */
+static bool end_call(struct corps_future *future, uint64_t count, const struct corps__peer *peer, bool *claimed) {
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
+    do {
+        if (count_of(word) != count || (word & CORPS__AWAITED) == 0 ||
+            atomic_load_explicit(&future->peer, memory_order_relaxed) != peer) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&future->word, &word, (word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED));
+    *claimed = (word & CORPS__CLAIMED) == 0;
+    corps__route_give_back(future->route, 1, future->bytes);
     return true;
 }
 
-enum corps_err corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route,
-                                  size_t bytes, uint64_t *id) {
-    pthread_mutex_lock(&calls.lock);
-    uint32_t index = calls.first_free;
-    if (index != UINT32_MAX) {
-        calls.first_free = calls.rows[index].next_free;
-    } else if (calls.count < calls.capacity || grow_locked()) {
-        index = calls.count++;
-    } else {
-        pthread_mutex_unlock(&calls.lock);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another call in flight");
-    }
-    struct row *row = &calls.rows[index];
-    row->future = corps__future_ref(future);
-    row->peer = peer;
-    row->route = route;
-    row->bytes = bytes;
-    row->generation++;
-    *id = (uint64_t)row->generation << 32 | index;
-    pthread_mutex_unlock(&calls.lock);
-    return CORPS_OK;
-}
-
-static struct corps_future *take_locked(uint32_t index, struct corps__route **route, size_t *bytes) {
-    struct row *row = &calls.rows[index];
-    struct corps_future *future = row->future;
-    *route = row->route;
-    *bytes = row->bytes;
-    row->future = NULL;
-    row->peer = NULL;
-    row->next_free = calls.first_free;
-    calls.first_free = index;
-    return future;
-}
-
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer) {
-    uint32_t index = (uint32_t)id;
-    struct corps__route *route = NULL;
-    size_t bytes = 0;
-    struct corps_future *future = NULL;
-    pthread_mutex_lock(&calls.lock);
-    if (index < calls.count && calls.rows[index].peer == peer && calls.rows[index].generation == (uint32_t)(id >> 32)) {
-        future = take_locked(index, &route, &bytes);
+    uint32_t number = (uint32_t)id;
+    struct corps_future *page =
+        number / PAGE < PAGES ? atomic_load_explicit(&table.pages[number / PAGE], memory_order_acquire) : NULL;
+    struct corps_future *future = page != NULL ? &page[number % PAGE] : NULL;
+    bool claimed;
+    if (future == NULL || !end_call(future, count_of(id), peer, &claimed)) {
+        return NULL;
     }
-    pthread_mutex_unlock(&calls.lock);
-    if (route != NULL) {
-        corps__route_give_back(route, 1, bytes);
+    if (!claimed) {
+        corps__future_unref(future);
+        return NULL;
     }
     return future;
 }
 
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text) {
-    /* One at a time: completing notifies threads, which must not happen under the table's lock. */
-    for (uint32_t index = 0;; index++) {
-        struct corps__route *route = NULL;
-        size_t bytes = 0;
-        struct corps_future *future = NULL;
-        pthread_mutex_lock(&calls.lock);
-        bool end = index >= calls.count;
-        if (!end && calls.rows[index].peer == peer) {
-            future = take_locked(index, &route, &bytes);
-        }
-        pthread_mutex_unlock(&calls.lock);
-        if (end) {
-            return;
-        }
-        if (route != NULL) {
-            corps__route_give_back(route, 1, bytes);
-        }
-        if (future != NULL) {
-            corps__future_fail(future, code, text);
+    const struct corps_error_info info = {.code = code, .text = text};
+    uint32_t pages = atomic_load(&table.count);
+    for (uint32_t i = 0; i < pages * PAGE; i++) {
+        struct corps_future *future = &atomic_load(&table.pages[i / PAGE])[i % PAGE];
+        bool claimed;
+        if (end_call(future, count_of(atomic_load_explicit(&future->word, memory_order_acquire)), peer, &claimed)) {
+            if (claimed) {
+                corps__future_failed(future, code, corps__failure_create(&info));
+            }
             corps__future_unref(future);
         }
     }
@@ -259,7 +281,7 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
 /* ---- the owner's side ---- */
 
 static bool ready_now(const struct corps_future *future) {
-    return atomic_load_explicit(&future->ready, memory_order_acquire);
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__READY) != 0;
 }
 
 static bool is_ready(void *arg) {
@@ -274,41 +296,30 @@ bool corps_future_ready(const struct corps_future *future) {
     return ready_now(future);
 }
 
-/* The reply's bytes become the result in the thread that wants it, not in the one that leads. */
+/* The reply's bytes become the result in the thread that wants it, not in the one that leads. Threads that read the
+ * same result at once each decode it, without a lock, since an interpreter's may be taken meanwhile; the first counts.
+ */
 static void decode(struct corps_future *future) {
-    if (!atomic_load_explicit(&future->encoded, memory_order_acquire)) {
+    if (atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
         return;
     }
-    pthread_mutex_lock(shard_of(future));
-    struct corps_block *frame = future->frame != NULL ? corps_block_ref(future->frame) : NULL;
-    pthread_mutex_unlock(shard_of(future));
-    if (frame == NULL) {
-        return; /* another thread has just done it */
-    }
-    /* Not under the lock, which must not be held while an interpreter's is taken: threads that read the same result at
-     * once each decode it, and the first one counts. */
+    const uint8_t *frame = future->frame != NULL ? future->frame->data : future->small;
     struct corps_box *box = NULL;
     enum corps_err err =
-        corps__payload_decode(frame->data, frame->bytes, &future->header, frame, future->keep_objects, &box);
-    const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};
-    struct corps__failure *failure = err != CORPS_OK ? corps__failure_create(&info) : NULL;
-    pthread_mutex_lock(shard_of(future));
-    bool first = atomic_load(&future->encoded);
-    if (first) {
+        corps__payload_decode(frame, future->frame_bytes, &future->header, future->frame, future->keep_objects, &box);
+    int expected = 1;
+    if (atomic_compare_exchange_strong(&future->encoded, &expected, 2)) {
+        const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};
         future->box = box;
         future->outcome = err;
-        future->failure = failure;
-        future->frame = NULL;
-        atomic_store_explicit(&future->encoded, false, memory_order_release);
+        future->failure = err != CORPS_OK ? corps__failure_create(&info) : NULL;
+        atomic_store_explicit(&future->encoded, 0, memory_order_release);
+        return;
     }
-    pthread_mutex_unlock(shard_of(future));
-    if (first) {
-        corps_block_unref(frame); /* the Future's own reference */
-    } else {
-        corps_box_unref(box);
-        free(failure);
+    corps_box_unref(box);
+    while (atomic_load_explicit(&future->encoded, memory_order_acquire) != 0) {
+        (void)sched_yield(); /* the first one is putting down what it got */
     }
-    corps_block_unref(frame);
 }
 
 static enum corps_err outcome(struct corps_future *future, const struct corps_value **result) {
@@ -327,7 +338,12 @@ static enum corps_err outcome(struct corps_future *future, const struct corps_va
 }
 
 enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
-    if (!(timeout_ns > 0 ? ready_now(future) : corps_future_ready(future))) {
+    bool ready = timeout_ns > 0 ? ready_now(future) : corps_future_ready(future);
+    if (!ready && timeout_ns > 0 && future->local == NULL && atomic_load(&future->peer) != NULL) {
+        corps_flush();
+        ready = corps__glance(is_ready, future);
+    }
+    if (!ready) {
         int64_t deadline = corps__deadline_ns(timeout_ns);
         bool calls_own = future->deadline_ns <= deadline;
         if (future->local != NULL && corps__conc_is_mine(future->local)) {

@@ -1,12 +1,19 @@
-/* Futures, and the table of calls that wait for a reply from another Env.
+/* Futures, and the calls that wait for a reply from another Env.
  *
- * A Future has one owner (the caller) and one promise (a local message, or a row of the table). Whoever fulfils the
- * promise completes it, once; the owner waits and destroys. The row outlives a destroyed Future until the reply has
- * come, because the reply also gives room back in the receiver's mailbox.
+ * A Future has one owner (the caller) and one promise (a local message, or a frame under way), each with a reference.
+ * Whoever fulfils the promise claims the Future first, and only one can; the owner waits and destroys. A call under way
+ * outlives a destroyed Future until the reply has come, because the reply also gives room back in the receiver's
+ * mailbox.
+ *
+ * Futures are numbered: a call's id on the wire is the Future's number and how many calls it has served. `word` holds
+ * that count and what has become of the call, and changes by compare-and-swap alone: so a reply, a deadline and the
+ * death of a peer meet there without a lock. Waiters that others must notify are listed under a lock, and `word` says
+ * so.
  */
 #ifndef CORPS_FUTURE_H
 #define CORPS_FUTURE_H
 
+#include "message.h"
 #include "reactor.h"
 #include "runtime.h"
 
@@ -19,48 +26,67 @@ struct corps__interest {
     struct corps__interest *next;
 };
 
+/* Bits of `word`; the count of calls is above them. */
+enum {
+    CORPS__AWAITED = 1, /* a frame's reply has not come yet: that holds one reference */
+    CORPS__CLAIMED = 2, /* somebody decides the outcome, or has */
+    CORPS__READY = 4,
+    CORPS__WATCHED = 8, /* there are interests, or a notify */
+};
+
 struct corps_future {
+    _Alignas(64) struct corps__route *route; /* of the call to another Env: room to give back … */
+    size_t bytes;                            /* … of its mailbox */
+    _Atomic uint64_t word;
+    uint32_t number;
     _Atomic unsigned refs;
-    _Atomic bool ready;
+    struct corps__peer *_Atomic peer;  /* the other Env that answers */
+    uint32_t remote_conc;              /* and its Conc */
+    struct corps__conc *local;         /* or else the Conc of this Env */
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
-    struct corps__conc *local;         /* the Conc of this Env that answers, else NULL */
-    struct corps__peer *peer;          /* or else the other Env … */
-    uint32_t remote_conc;              /* … and its Conc that does */
-    int64_t deadline_ns;               /* of the call */
-    enum corps_err outcome;            /* once ready; OK may still become a decoding error */
-    struct corps_box *box;             /* the result */
-    _Atomic bool encoded;              /* there is a frame, and nobody has decoded it yet */
-    struct corps_block *frame;         /* the reply as it came, until it is decoded; one reference */
-    struct corps__header header;
-    enum corps_keep keep_objects;
-    struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */
-    void (*notify)(void *arg);      /* see corps_future_on_ready */
+    void (*notify)(void *arg);         /* see corps_future_on_ready */
     void *notify_arg;
+    int64_t deadline_ns; /* of the call */
+    enum corps_keep keep_objects;
+    enum corps_err outcome; /* once ready; OK may still become a decoding error */
+    _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
+    struct corps_box *box;  /* the result */
+    struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */
+    struct corps_block *frame;      /* the reply as it came, if it is large; one reference */
+    size_t frame_bytes;
+    struct corps__header header;
+    uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
 };
 
 /* Once, before the first Future. */
 void corps__futures_start(void);
 
-struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects);
+/* With `refs` references. */
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs);
 struct corps_future *corps__future_ref(struct corps_future *future);
 void corps__future_unref(struct corps_future *future); /* accepts NULL */
 
-/* Fulfils. Each takes its box or frame; the first one counts, later ones are dropped. Any thread. */
+/* The right to fulfil: true once. Any thread. */
+bool corps__future_claim(struct corps_future *future);
+
+/* Fulfil what the caller has claimed. Each takes its box, block or failure (NULL: nil; `code` alone). Any thread. */
 void corps__future_complete(struct corps_future *future, struct corps_box *box);
-void corps__future_complete_frame(struct corps_future *future, struct corps_block *frame,
+void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
                                   const struct corps__header *header);
-void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
-/* Takes the failure (NULL: `code` alone). */
 void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure);
 
-/* ---- the table ---- */
+/* Claims, and fails with a text, unless it is decided already. */
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
 
-/* Enters a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. */
-enum corps_err corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route,
-                                  size_t bytes, uint64_t *id) CORPS_CHECKED;
+/* ---- calls under way ---- */
 
-/* Takes a call out of the table: its room is given back; returns its Future with one reference, or NULL when there is
- * no such call at `peer` or nobody wants the answer any more. */
+/* Begins a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. The reply's reference
+ * is the caller's until the frame is sent. */
+void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                        uint64_t *id);
+
+/* Ends a call: its room is given back; returns its Future with the reply's reference, claimed, or NULL when there is no
+ * such call at `peer` or its outcome is decided already. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
 
 /* Fails every call to `peer`. */

@@ -1,43 +1,45 @@
 #include "message.h"
 
 #include "future.h"
+#include "slab.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void free_block(struct corps_block *block) {
-    free((char *)block - offsetof(struct corps__message, block));
-}
+const struct corps__slab_source corps__message_source = {.bytes = (sizeof(struct corps__message) + 63) / 64 * 64};
 
-static struct corps__message *create(size_t extra_bytes) {
-    struct corps__message *message = malloc(sizeof *message + extra_bytes);
+struct corps__message *corps__message_create(void) {
+    struct corps__message *message = corps__slab_take(CORPS__SLAB_MESSAGE);
     if (message != NULL) {
-        memset(message, 0, sizeof *message);
-        corps_block_init(&message->block, (uint8_t *)(message + 1), extra_bytes, free_block);
+        memset(message, 0, offsetof(struct corps__message, small));
     }
     return message;
 }
 
-struct corps__message *corps__message_create(void) {
-    return create(0);
-}
-
 struct corps__message *corps__message_of_frame(struct corps_event *event, const struct corps__header *header) {
-    struct corps__message *message = create(event->block != NULL ? 0 : event->bytes);
+    struct corps__message *message = corps__message_create();
     if (message == NULL) {
         return NULL;
     }
-    message->frame = event->data;
     message->frame_bytes = event->bytes;
     message->header = *header;
     if (event->block != NULL) {
         message->frame_block = event->block;
+        message->frame = event->data;
         event->block = NULL;
-    } else {
-        memcpy(message->block.data, event->data, event->bytes);
-        message->frame = message->block.data;
+        return message;
     }
+    uint8_t *to = message->small;
+    if (event->bytes > sizeof message->small) {
+        message->frame_block = corps_block_create(event->bytes);
+        if (message->frame_block == NULL) {
+            corps__message_free(message);
+            return NULL;
+        }
+        to = message->frame_block->data;
+    }
+    memcpy(to, event->data, event->bytes);
+    message->frame = to;
     return message;
 }
 
@@ -45,7 +47,7 @@ void corps__message_free(struct corps__message *message) {
     corps_block_unref(message->frame_block);
     corps_box_unref(message->box);
     corps__future_unref(message->future);
-    corps_block_unref(&message->block);
+    corps__slab_give(CORPS__SLAB_MESSAGE, message);
 }
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep) {
@@ -82,13 +84,10 @@ enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const s
 
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) {
     if (message->box == NULL) {
-        struct corps_block *block = message->frame_block != NULL ? message->frame_block : &message->block;
-        enum corps_err err = corps__payload_decode(message->frame, message->frame_bytes, &message->header, block,
-                                                   message->keep_objects, &message->box);
-        if (err != CORPS_OK) {
-            return err;
-        }
+        return corps__payload_decode(message->frame, message->frame_bytes, &message->header, message->frame_block,
+                                     message->keep_objects, box);
     }
-    *box = corps_box_ref(message->box);
+    *box = message->box;
+    message->box = NULL;
     return CORPS_OK;
 }

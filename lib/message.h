@@ -1,7 +1,8 @@
 /* A request on its way through this process: from a call or a frame, through a mailbox, to the method.
  *
- * It is one allocation: the struct, and behind it a copy of the frame if it came from another Env and was small. Large
- * frames stay in the block that the transport gave. Values decoded from it keep the memory through `block`.
+ * A small frame is copied into the message, and what is decoded from it is copied once more, into a box: that costs
+ * less than counting references does. A larger one lies in a block, the transport's where it gave one, and decoded
+ * values keep that block.
  */
 #ifndef CORPS_MESSAGE_H
 #define CORPS_MESSAGE_H
@@ -26,10 +27,11 @@ struct corps__group {
 /* Counts a failure, and keeps the first. */
 void corps__group_fail(struct corps__group *group, const struct corps_error_info *info);
 
+enum { CORPS__SMALL_FRAME_BYTES = 256 };
+
 struct corps__message {
     struct corps_node node;          /* first: the mailbox links messages through it */
-    struct corps_block block;        /* holds the message's own memory, this struct included */
-    struct corps_block *frame_block; /* or the transport's block, one reference */
+    struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small` */
     const uint8_t *frame;            /* NULL for local requests */
     size_t frame_bytes;
     struct corps__header header;
@@ -40,6 +42,7 @@ struct corps__message {
     enum corps__message_kind kind;
     enum corps_keep keep_objects;
     struct corps__group *group;
+    uint8_t small[CORPS__SMALL_FRAME_BYTES];
 };
 
 /* A local message; free it with corps__message_free. NULL when out of memory. */
@@ -50,7 +53,7 @@ struct corps__message *corps__message_of_frame(struct corps_event *event, const 
 
 void corps__message_free(struct corps__message *message);
 
-/* The request's argument as a box: one reference. Decodes on first use. Errors: of the serializer, PROTOCOL. */
+/* Takes the request's argument out of it, as a box: one reference. Decodes. Errors: of the serializer, PROTOCOL. */
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep);

@@ -246,9 +246,13 @@ static enum corps_err try_send(struct corps__peer *peer, const struct layout *la
     if (!peer->owned && flush_posts(peer) != CORPS_OK) {
         return CORPS_ERR_FULL;
     }
-    atomic_store(&peer->writable, false); /* before the attempt: WRITABLE may come right after it */
     enum corps_err err = peer->link->transport->send(peer->link, &layout->parcel, flags);
-    if (err == CORPS_OK) {
+    if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+        /* WRITABLE may have come before this says that we wait for it: so once more afterwards. */
+        atomic_store(&peer->writable, false);
+        err = peer->link->transport->send(peer->link, &layout->parcel, flags);
+    }
+    if (err == CORPS_OK && !atomic_load_explicit(&peer->writable, memory_order_relaxed)) {
         atomic_store(&peer->writable, true);
     }
     return err;

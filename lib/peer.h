@@ -25,8 +25,7 @@ struct corps__post; /* a frame that waits for room */
 struct corps__route {
     struct corps__peer *peer;
     uint32_t conc;
-    _Atomic uint32_t count; /* requests sent and not yet given back */
-    _Atomic size_t bytes;
+    _Atomic uint64_t load; /* requests sent and not yet given back, see route.c */
     struct corps__route *next;
 };
 

@@ -21,6 +21,7 @@ enum {
     RARE_WORK_EVERY = 1024, /* polls between looks at the libuv loop while there is no sleep */
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
+    GLANCE_POLLS = 64,
     NESTED_MAX = 16, /* methods on one thread's stack; deeper ones get threads of their own */
 };
 
@@ -415,7 +416,7 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
     void *given_up = NULL;
     while (!done(arg)) {
         if (local != NULL && corps__conc_claim(local)) {
-            corps__conc_run(local, done, arg);
+            corps__conc_run(local, NULL, done, arg);
             continue;
         }
         if (deadline_ns != CORPS_FOREVER && corps__now_ns() >= deadline_ns) {
@@ -437,6 +438,40 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
     }
     corps__take_back(given_up);
     return err;
+}
+
+static void glance_with_lead(bool (*done)(void *arg), void *arg) {
+    bool adaptive = corps__rt.wake == CORPS_WAKE_ADAPTIVE;
+    if (adaptive && !corps__spin_pays()) {
+        return;
+    }
+    clear(&corps__rt.kicked);
+    run_jobs();
+    for (int i = 0; i < GLANCE_POLLS; i++) {
+        if (poll_all() && done(arg)) {
+            if (adaptive) {
+                corps__spin_result(true, 0);
+            }
+            return;
+        }
+        if (i % ROUNDS_PER_PAUSE == ROUNDS_PER_PAUSE - 1) {
+            corps__relax();
+        }
+    }
+}
+
+bool corps__glance(bool (*done)(void *arg), void *arg) {
+    if (corps__rt.wake == CORPS_WAKE_BLOCK || corps__sched_block() != CORPS_OK) {
+        return false; /* where too many threads block, the wait itself says so */
+    }
+    void *given_up = corps__give_up();
+    if (corps__lead_try()) {
+        glance_with_lead(done, arg);
+        corps__lead_release();
+    }
+    corps__sched_unblock();
+    corps__take_back(given_up);
+    return done(arg);
 }
 
 /* ---- lists of waiters ---- */

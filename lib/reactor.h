@@ -52,6 +52,11 @@ void corps__park(struct corps__waiter *waiter, int64_t deadline_ns);
 enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
                            struct corps__conc *local) CORPS_CHECKED;
 
+/* A first look around before a wait, where recent waits were short: leads and polls for a few microseconds at most,
+ * without a clock and without a waiter that others could notify. So only for what the leader alone makes true. True
+ * when done(arg) is. */
+bool corps__glance(bool (*done)(void *arg), void *arg);
+
 /* Waiters for a change that concerns many: room on a link, room in a mailbox. Who may have made a predicate true calls
  * corps__waitlist_notify, which costs one load when nobody waits. */
 struct corps__waitnode {
@@ -79,6 +84,7 @@ void corps__take_back(void *given_up);
 enum corps_err corps__with_lead(enum corps_err (*job)(void *arg), void *arg) CORPS_CHECKED;
 
 /* ---- wake.c: how long an adaptive leader spins before it sleeps ---- */
+bool corps__spin_pays(void); /* is there a budget at present? */
 int64_t corps__spin_budget_ns(void);
 void corps__spin_result(bool found, int64_t waited_ns);
 

@@ -104,10 +104,12 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
     }
     struct corps_box *box = NULL;
     enum corps_err err = result->kind == CORPS_NIL ? CORPS_OK : result_box(args_box, result, &box);
-    if (err == CORPS_OK) {
+    if (err != CORPS_OK) {
+        corps__future_fail(message->future, err, corps_error_detail());
+    } else if (corps__future_claim(message->future)) {
         corps__future_complete(message->future, box);
     } else {
-        corps__future_fail(message->future, err, corps_error_detail());
+        corps_box_unref(box); /* its deadline has passed */
     }
     corps__message_free(message);
 }
@@ -169,7 +171,7 @@ void corps__reply_failed(struct corps__message *message, const struct corps__con
                 info->type[0] != '\0' ? ": " : "", info->text, info->traceback != NULL ? info->traceback : "");
     } else if (message->from != NULL) {
         failure_remote(message, conc, info);
-    } else {
+    } else if (corps__future_claim(message->future)) {
         corps__future_failed(message->future, info->code, corps__failure_create(info));
     }
     corps__message_free(message);

@@ -29,6 +29,18 @@ struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc) {
     return found;
 }
 
+/* A route's load: the number of requests in the upper 20 bits, their bytes in the lower 44. */
+enum { COUNT_SHIFT = 44 };
+#define ONE ((uint64_t)1 << COUNT_SHIFT)
+
+static uint64_t count_of(uint64_t load) {
+    return load >> COUNT_SHIFT;
+}
+
+static uint64_t bytes_of(uint64_t load) {
+    return load & (ONE - 1);
+}
+
 struct reserve {
     struct corps__route *route;
     size_t bytes;
@@ -38,63 +50,62 @@ struct reserve {
 
 /* Room for one more? The receiver gives room of requests without reply back a quarter of the window at a time, so up to
  * a quarter may be outstanding although the mailbox is empty: a request larger than the window must pass then. */
-static bool fits(const struct reserve *reserve, uint32_t count, size_t bytes) {
-    return count < reserve->count_max &&
-           (bytes + reserve->bytes <= reserve->bytes_max || bytes <= reserve->bytes_max / 4);
+static bool fits(const struct reserve *reserve, uint64_t load) {
+    return count_of(load) < reserve->count_max &&
+           (bytes_of(load) + reserve->bytes <= reserve->bytes_max || bytes_of(load) <= reserve->bytes_max / 4);
 }
 
 static bool has_room(void *arg) {
     struct reserve *reserve = arg;
-    return fits(reserve, atomic_load(&reserve->route->count), atomic_load(&reserve->route->bytes)) ||
+    return fits(reserve, atomic_load(&reserve->route->load)) ||
            atomic_load(&reserve->route->peer->state) == CORPS__PEER_CLOSED;
+}
+
+static enum corps_err wait_for_room(struct reserve *reserve, uint64_t load, bool try_only, int64_t deadline_ns) {
+    struct corps__route *route = reserve->route;
+    if (try_only) {
+        return corps_error_set(
+            CORPS_ERR_FULL, "Worker %u of Env %u has %llu requests (%llu bytes) of this Env to handle", route->conc,
+            route->peer->env, (unsigned long long)count_of(load), (unsigned long long)bytes_of(load));
+    }
+    enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, has_room, reserve, deadline_ns, NULL);
+    return err == CORPS_ERR_TIMEOUT
+               ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full", route->conc, route->peer->env)
+               : err;
+}
+
+/* Saturating: a peer that gives back more than it got harms only its own mailbox. */
+static void subtract(struct corps__route *route, uint32_t count, size_t bytes) {
+    uint64_t now = atomic_load_explicit(&route->load, memory_order_relaxed);
+    uint64_t less;
+    do {
+        less = (count_of(now) > count ? count_of(now) - count : 0) << COUNT_SHIFT |
+               (bytes_of(now) > bytes ? bytes_of(now) - bytes : 0);
+    } while (!atomic_compare_exchange_weak(&route->load, &now, less));
 }
 
 enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only, int64_t deadline_ns) {
     const struct corps__settings *settings = &route->peer->corps->settings;
     struct reserve reserve = {route, bytes, settings->mailbox_count, settings->mailbox_bytes};
     for (;;) {
-        uint32_t count_before = atomic_fetch_add(&route->count, 1);
-        size_t bytes_before = atomic_fetch_add(&route->bytes, bytes);
-        if (fits(&reserve, count_before, bytes_before)) {
+        uint64_t before = atomic_fetch_add(&route->load, ONE + bytes);
+        if (fits(&reserve, before)) {
             return CORPS_OK;
         }
-        atomic_fetch_sub(&route->count, 1);
-        atomic_fetch_sub(&route->bytes, bytes);
+        subtract(route, 1, bytes);
         if (atomic_load(&route->peer->state) == CORPS__PEER_CLOSED) {
             /* What was outstanding there is gone with the link. Sending says what has become of the Env. */
-            atomic_store(&route->count, 0);
-            atomic_store(&route->bytes, 0);
+            atomic_store(&route->load, 0);
             continue;
         }
-        if (try_only) {
-            return corps_error_set(CORPS_ERR_FULL,
-                                   "Worker %u of Env %u has %u requests (%zu bytes) of this Env to handle", route->conc,
-                                   route->peer->env, count_before, bytes_before);
-        }
-        enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, has_room, &reserve, deadline_ns, NULL);
+        enum corps_err err = wait_for_room(&reserve, before, try_only, deadline_ns);
         if (err != CORPS_OK) {
-            return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full",
-                                                              route->conc, route->peer->env)
-                                            : err;
+            return err;
         }
-    }
-}
-
-static void subtract(_Atomic uint32_t *from, uint32_t count) {
-    uint32_t now = atomic_load(from);
-    while (!atomic_compare_exchange_weak(from, &now, now > count ? now - count : 0)) {
-    }
-}
-
-static void subtract_bytes(_Atomic size_t *from, size_t bytes) {
-    size_t now = atomic_load(from);
-    while (!atomic_compare_exchange_weak(from, &now, now > bytes ? now - bytes : 0)) {
     }
 }
 
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes) {
-    /* Saturating: a peer that gives back more than it got harms only its own mailbox. */
-    subtract(&route->count, count);
-    subtract_bytes(&route->bytes, bytes);
+    subtract(route, count, bytes);
     corps__waitlist_notify(&route->peer->credit_waiters);
 }

@@ -33,8 +33,10 @@ struct worker {
     unsigned index;
     struct corps__waiter waiter;
     struct worker *next_idle;
-    bool idle; /* on the idle list; guarded by sched.lock */
-    bool used; /* guarded by sched.lock */
+    unsigned waits;       /* inside methods, one in the other; the thread's own */
+    _Atomic bool blocked; /* there are some */
+    bool idle;            /* on the idle list; guarded by sched.lock */
+    bool used;            /* guarded by sched.lock */
 };
 
 static struct {
@@ -43,8 +45,7 @@ static struct {
     _Atomic unsigned worker_count; /* slots of `workers` ever used */
     struct worker *idle;
     _Atomic unsigned idle_count;
-    unsigned threads; /* alive */
-    unsigned blocked; /* of them, waiting inside a method */
+    _Atomic unsigned threads; /* alive */
     unsigned thread_count, thread_count_max;
     _Atomic unsigned runnable; /* entries in all queues and slots */
     _Atomic uint32_t runs;     /* Concs taken from there so far */
@@ -55,6 +56,15 @@ static struct {
     int monitor_fd;
     int parent_fd;
 } sched = {.lock = PTHREAD_MUTEX_INITIALIZER, .monitor_fd = -1};
+
+/* What the idle leader will run itself; guarded by the lead. All for one Conc, which is claimed; the first ones are
+ * listed, and once there is one in its mailbox all others follow it there. */
+enum { DIRECT_MAX = 128 };
+static struct direct {
+    struct corps__conc *conc;
+    struct corps_node *first, **last;
+    unsigned count;
+} direct;
 
 static _Thread_local struct worker *self;
 
@@ -91,6 +101,15 @@ static struct worker *take_idle_locked(void) {
     return worker;
 }
 
+/* How many threads wait inside methods. */
+static unsigned blocked_count(void) {
+    unsigned blocked = 0;
+    for (unsigned i = 0, count = atomic_load(&sched.worker_count); i < count; i++) {
+        blocked += atomic_load(&sched.workers[i]->blocked) ? 1 : 0;
+    }
+    return blocked;
+}
+
 /* Sees to it that some other thread looks at the run queues (or takes the lead). */
 static void wake_one(void) {
     if (atomic_load(&sched.idle_count) == 0 && atomic_load(&corps__rt.leader_idle) != 0) {
@@ -103,7 +122,7 @@ static void wake_one(void) {
         corps__notify(&worker->waiter); /* under the lock: a surplus thread may not end meanwhile */
     } else if (atomic_load(&corps__rt.leader_idle) != 0) {
         corps__kick();
-    } else if (sched.threads - sched.blocked < sched.thread_count && sched.threads < sched.thread_count_max) {
+    } else if (sched.threads - blocked_count() < sched.thread_count && sched.threads < sched.thread_count_max) {
         if (start_thread_locked() != CORPS_OK) {
             fprintf(stderr, "corps: %s\n", corps_error_detail()); /* the others go on without it */
         }
@@ -172,7 +191,8 @@ void corps__sched_push(struct corps__conc *conc, enum corps__push how) {
     case CORPS__PUSH_MINE:
         break;
     case CORPS__PUSH_DISPATCH:
-        if (atomic_load(&corps__rt.leader_idle) != 0 && !atomic_exchange(&sched.batch_taken, true)) {
+        if (atomic_load(&corps__rt.leader_idle) != 0 && direct.conc == NULL &&
+            !atomic_exchange(&sched.batch_taken, true)) {
             break;
         }
         wake_one();
@@ -222,9 +242,28 @@ static struct corps__conc *next_conc(struct worker *worker) {
     return NULL;
 }
 
+bool corps__sched_direct(struct corps__conc *conc, struct corps__message *message) {
+    if (direct.conc == NULL) {
+        if (atomic_load_explicit(&corps__rt.leader_idle, memory_order_relaxed) == 0 || !corps__conc_begin(conc)) {
+            return false;
+        }
+        direct = (struct direct){.conc = conc, .last = &direct.first};
+        /* What earlier senders left in the mailbox goes first. */
+        direct.count = corps__conc_has_mail(conc) ? DIRECT_MAX : 0;
+    }
+    if (direct.conc != conc || direct.count >= DIRECT_MAX) {
+        return false; /* a mailbox that is run already needs no pushing */
+    }
+    message->node.next = NULL;
+    *direct.last = &message->node;
+    direct.last = &message->node.next;
+    direct.count++;
+    return true;
+}
+
 bool corps__sched_wants(bool leader_is_idle) {
     return leader_is_idle &&
-           (atomic_load_explicit(&sched.runnable, memory_order_relaxed) > 0 ||
+           (direct.conc != NULL || atomic_load_explicit(&sched.runnable, memory_order_relaxed) > 0 ||
             atomic_load_explicit(&corps__rt.yield, memory_order_relaxed) != 0 || atomic_load(&sched.stopping));
 }
 
@@ -234,11 +273,12 @@ enum corps_err corps__sched_block(void) {
     if (self == NULL) {
         return CORPS_OK;
     }
-    pthread_mutex_lock(&sched.lock);
-    bool last = sched.blocked + 1 >= sched.thread_count_max;
-    sched.blocked += last ? 0 : 1;
-    pthread_mutex_unlock(&sched.lock);
-    if (last) {
+    if (self->waits++ == 0) {
+        atomic_store(&self->blocked,
+                     true); /* before we look at `runnable`; pairs with corps__sched_push and wake_one */
+    }
+    if (atomic_load(&sched.threads) >= sched.thread_count_max && blocked_count() >= sched.thread_count_max) {
+        corps__sched_unblock();
         return corps_error_set(CORPS_ERR_LIMIT,
                                "%u threads of Env %u wait inside methods already; break the cycle of calls, or raise "
                                "thread_count_max",
@@ -251,10 +291,8 @@ enum corps_err corps__sched_block(void) {
 }
 
 void corps__sched_unblock(void) {
-    if (self != NULL) {
-        pthread_mutex_lock(&sched.lock);
-        sched.blocked--;
-        pthread_mutex_unlock(&sched.lock);
+    if (self != NULL && --self->waits == 0) {
+        atomic_store_explicit(&self->blocked, false, memory_order_release);
     }
 }
 
@@ -268,9 +306,26 @@ static void lead_idle(void) {
         }
         corps__reactor_step(NULL, CORPS_FOREVER);
     }
-    atomic_store(&corps__rt.leader_idle, 0);
-    atomic_store(&corps__rt.yield, 0);
+    struct direct mine = direct;
+    direct.conc = NULL;
+    /* The release of the lead is the fence between this store and the look at `runnable`: who pushes counts first and
+     * then looks whether the leader idles, so that one of the two sees the other. */
+    atomic_store_explicit(&corps__rt.leader_idle, 0, memory_order_release);
+    if (atomic_load_explicit(&corps__rt.yield, memory_order_relaxed) != 0) {
+        atomic_store(&corps__rt.yield, 0);
+    }
     corps__lead_release();
+    if (mine.conc == NULL) {
+        return;
+    }
+    wake_monitor();
+    if (atomic_load(&sched.runnable) > 0) {
+        wake_one();
+    }
+    atomic_store_explicit(&sched.runs, atomic_load_explicit(&sched.runs, memory_order_relaxed) + 1,
+                          memory_order_relaxed); /* a sign of progress, not a count: no need for the bus */
+    corps__conc_run(mine.conc, mine.first, NULL, NULL);
+    corps_flush();
 }
 
 /* Parks on the idle list. False when the thread should end because there are too many. */
@@ -285,7 +340,7 @@ static bool park_idle(struct worker *worker) {
     worker->idle = true;
     sched.idle = worker;
     atomic_fetch_add(&sched.idle_count, 1);
-    bool surplus = sched.threads - sched.blocked > sched.thread_count;
+    bool surplus = sched.threads - blocked_count() > sched.thread_count;
     pthread_mutex_unlock(&sched.lock);
     corps__park(&worker->waiter, surplus ? corps__deadline_ns(SURPLUS_IDLE_NS) : CORPS_FOREVER);
     pthread_mutex_lock(&sched.lock);
@@ -298,7 +353,7 @@ static bool park_idle(struct worker *worker) {
             break;
         }
     }
-    bool end = !woken && worker->index != 0 && sched.threads - sched.blocked > sched.thread_count &&
+    bool end = !woken && worker->index != 0 && sched.threads - blocked_count() > sched.thread_count &&
                !atomic_load(&sched.stopping);
     if (end) {
         sched.threads--;
@@ -313,7 +368,7 @@ static void serve(struct worker *worker) {
     for (;;) {
         struct corps__conc *conc = next_conc(worker);
         if (conc != NULL) {
-            corps__conc_run(conc, NULL, NULL);
+            corps__conc_run(conc, NULL, NULL, NULL);
             corps_flush();
         } else if (atomic_load(&sched.stopping)) {
             break;

@@ -30,6 +30,11 @@ enum corps__push {
 };
 void corps__sched_push(struct corps__conc *conc, enum corps__push how);
 
+/* A request that came in while the leader idles, for a Conc that nobody runs: the leader keeps it, and runs it as soon
+ * as it has let go of the lead, without mailbox or run queue. Takes the message; false when it has to be posted. With
+ * the lead. */
+bool corps__sched_direct(struct corps__conc *conc, struct corps__message *message);
+
 /* Is there something that the leader should leave the lead for? (An idle leader: anything runnable, a waiter that wants
  * the lead, or the end.) */
 bool corps__sched_wants(bool leader_is_idle);

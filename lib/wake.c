@@ -15,6 +15,10 @@ static int failures;
 static int quiet;
 static bool probing;
 
+bool corps__spin_pays(void) {
+    return step != 0;
+}
+
 int64_t corps__spin_budget_ns(void) {
     probing = false;
     if (step == 0 && ++quiet >= PROBE_EVERY) {

@@ -49,7 +49,7 @@ static void mark_content(struct corps__ring *ring, uint64_t from, uint64_t to) {
 static void clear_content(struct corps__ring *ring, uint64_t position) {
     uint64_t slot = (position & (ring->bytes - 1)) / CORPS__RING_SLOT;
     if ((ring->content[slot / 8] & 1u << slot % 8) != 0) {
-        ring->content[slot / 8] &= (uint8_t)~(1u << slot % 8);
+        ring->content[slot / 8] &= (uint8_t) ~(1u << slot % 8);
         atomic_store_explicit(word_at(ring, position), 0, memory_order_relaxed);
     }
 }
@@ -143,7 +143,7 @@ bool corps__ring_has_room(struct corps__ring *ring) {
 /* A header word that is not this position's: an earlier lap's, or what a peer must not have written. */
 static enum corps_err not_yet(const struct corps__ring *ring, uint64_t word) {
     uint64_t behind = (mark_of(ring->position) - (word >> 36)) & MARK_MASK;
-    return word == 0 || behind % (ring->bytes / CORPS__RING_SLOT) == 0
+    return word == 0 || (behind & (ring->bytes / CORPS__RING_SLOT - 1)) == 0
                ? CORPS_ERR_EMPTY
                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
 }
@@ -158,8 +158,7 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
         size_t length = (size_t)(word & UINT32_MAX);
         uint64_t what = word >> 32 & 0xf;
         uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
-        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD ||
-            record_bytes(length) > to_end) {
+        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD || record_bytes(length) > to_end) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
         }
         if (what != CORPS__RECORD_PAD) {

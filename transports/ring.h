@@ -4,11 +4,11 @@
  * Records start on slots of 128 bytes, a pair of cache lines that the processor fetches together: a call of 64 bytes
  * fits in one. The first 8 bytes of a record are its header word: length, kind and a mark that tells the position. The
  * consumer looks at one word only, the header of the next record; there is no shared tail. A word whose mark is that of
- * an earlier lap means "not committed", as 0 does. Where the last lap left content instead of a header, in the middle of
- * a record, the producer clears the word before it commits the record in front of it; it keeps a bit for each slot to
- * know. So short records are never cleared for, and the consumer's look at the next one moves no line. Records do not
- * wrap: a padding record fills up the end. The consumer publishes how far it is (head) an eighth of the ring at a time,
- * and the producer keeps a copy of it: so the two share no line per message but the message's own.
+ * an earlier lap means "not committed", as 0 does. Where the last lap left content instead of a header, in the middle
+ * of a record, the producer clears the word before it commits the record in front of it; it keeps a bit for each slot
+ * to know. So short records are never cleared for, and the consumer's look at the next one moves no line. Records do
+ * not wrap: a padding record fills up the end. The consumer publishes how far it is (head) an eighth of the ring at a
+ * time, and the producer keeps a copy of it: so the two share no line per message but the message's own.
  *
  * Sleeping: a side that is going to sleep sets its flag (asleep: consumer, wants_space: producer) and looks once more;
  * the other side looks at the flag after what it did and rings a bell if it is set. Between the two steps each side has
@@ -46,7 +46,7 @@ struct corps__ring {
     uint64_t known;    /* producer: the head as last seen; consumer: the head as last published */
     uint64_t reserved; /* producer: bytes of the record that is being written, its padding included; 0 for none */
     uint64_t padding;
-    uint8_t *content; /* producer: a bit for each slot that does not begin with a header word */
+    uint8_t *content;           /* producer: a bit for each slot that does not begin with a header word */
     _Atomic uint64_t wanted_at; /* producer: `position` when it last wanted space, for whoever waits on its behalf */
 };
 

@@ -153,8 +153,8 @@ struct corps_options {
     enum corps_placement placement;
     unsigned thread_count;     /* threads that run Concs, per Env; default 2 */
     unsigned thread_count_max; /* threads may grow to this when methods block; default 256 */
-    unsigned mailbox_count;    /* unanswered requests per (sending Env, Conc); default 1024 */
-    size_t mailbox_bytes;      /* bytes of them; default 64 MiB; one message of any size always fits */
+    unsigned mailbox_count;    /* unanswered requests per (sending Env, Conc); default 1024, at most a million */
+    size_t mailbox_bytes;      /* bytes of them; default 64 MiB, at most 8 TiB; one message of any size always fits */
     size_t buffer_bytes;       /* transport buffering per link and direction; 0 = the transport's default */
     size_t queue_count;        /* mqueue: slots asked of the kernel; 0 = what the kernel allows */
     const char *bind;          /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
