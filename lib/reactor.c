@@ -5,6 +5,7 @@
 #include "foreign.h"
 #include "peer.h"
 #include "scheduler.h"
+#include "sleep.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -179,7 +180,9 @@ static void take(struct corps__port *port, struct corps_event *event) {
     }
 }
 
-static bool poll_all(void) {
+/* Looks once at every endpoint; takes what has come until there is no more, or until stop(arg) (may be NULL). True when
+ * there was something. */
+static bool poll_until(bool (*stop)(void *arg), void *arg) {
     uint32_t polls = atomic_load_explicit(&corps__rt.polls, memory_order_relaxed) + 1;
     atomic_store_explicit(&corps__rt.polls, polls, memory_order_relaxed);
     if (polls % RARE_WORK_EVERY == 0) {
@@ -200,9 +203,16 @@ static bool poll_all(void) {
             }
             any = true;
             take(port, &event);
+            if (stop != NULL && stop(arg)) {
+                return true;
+            }
         }
     }
     return any;
+}
+
+static bool poll_all(void) {
+    return poll_until(NULL, NULL);
 }
 
 /* Has something happened that the leader's caller must see? */
@@ -213,12 +223,16 @@ static bool called_away(struct corps__waiter *waiter) {
 
 static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__runtime *rt = &corps__rt;
+    static bool changed; /* since the last sleep */
     if (rt->loop_dirty) {
+        changed = true;
         rt->loop_dirty = false;
         uv_run(&rt->loop, UV_RUN_NOWAIT);
     }
     /* Not on the stack: transports look at the results in the next poll. The leader alone is here. */
-    static struct pollfd fds[2 + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX];
+    static struct pollfd fds[CORPS__SLEEP_FDS_MAX];
+    _Static_assert(2 + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX <= CORPS__SLEEP_FDS_MAX,
+                   "every endpoint has its places");
     fds[0] = (struct pollfd){.fd = rt->wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = uv_backend_fd(&rt->loop), .events = POLLIN};
     nfds_t count = 2;
@@ -241,8 +255,9 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     int64_t wake_at = deadline_ns < uv_deadline ? deadline_ns : uv_deadline;
     atomic_store(&rt->sleeping, 1); /* pairs with corps__kick */
     if (!called_away(waiter) && !corps__sched_wants(waiter == NULL)) {
-        struct timespec left = until(wake_at);
-        ppoll(fds, count, wake_at == CORPS_FOREVER ? NULL : &left, NULL);
+        int64_t left = wake_at == CORPS_FOREVER ? CORPS_FOREVER : wake_at - corps__now_ns();
+        corps__sleep(fds, count, left > 0 ? left : 0, changed);
+        changed = false;
     }
     atomic_store(&rt->sleeping, 0);
     if (fds[0].revents != 0) {
@@ -448,7 +463,7 @@ static void glance_with_lead(bool (*done)(void *arg), void *arg) {
     clear(&corps__rt.kicked);
     run_jobs();
     for (int i = 0; i < GLANCE_POLLS; i++) {
-        if (poll_all() && done(arg)) {
+        if (poll_until(done, arg) && done(arg)) {
             if (adaptive) {
                 corps__spin_result(true, 0);
             }

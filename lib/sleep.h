@@ -1,0 +1,27 @@
+/* Sleeping on many descriptors, the same ones again and again: poll(2)'s question, answered by an epoll set that is
+ * kept.
+ *
+ * The kernel then need not be told each time what to wait for: with four descriptors that saves a quarter of a blocking
+ * round trip through a pipe (6.1 to 4.9 µs on one processor). The set is made anew whenever descriptors may have been
+ * closed or opened since, because a number alone does not tell.
+ *
+ * Threads: the leader alone.
+ */
+#ifndef CORPS_SLEEP_H
+#define CORPS_SLEEP_H
+
+#include <corps/error.h>
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CORPS__SLEEP_FDS_MAX = 1026 };
+
+/* As ppoll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), for `left_ns` (CORPS_FOREVER: without end); fills revents.
+ * `changed`: some descriptor may not be the one it was. A fault of the kernel (too many descriptors) falls back to
+ * ppoll. */
+void corps__sleep(struct pollfd *fds, size_t count, int64_t left_ns, bool changed);
+
+#endif
