@@ -20,7 +20,7 @@
  * A frame is one message, or several when it is longer than a message may be. Links share the receiver's queue, so
  * every message says whose it is: by a random number that the receiver gave that peer alone. */
 
-enum { FIRST = 1, LAST = 2, HEADER_BYTES = 24, MESSAGE_BYTES_MIN = 256, MESSAGES_MAX = 64 };
+enum { FIRST = 1, LAST = 2, HEADER_BYTES = 24, MESSAGE_BYTES_MIN = 256, MESSAGES_MAX = 64, LOOK_EVERY = 16 };
 
 /* In front of every message. One host, one build: native byte order. */
 struct header {
@@ -41,7 +41,10 @@ struct endpoint {
     int blocked_epoll; /* peers' queues that have no room for us */
     size_t message_bytes;
     size_t frame_bytes_max;
-    uint8_t *in; /* the message last received; lent by the last event */
+    uint8_t *in;      /* the message last received; lent by the last event */
+    bool taken;       /* the last poll gave a frame */
+    bool burst;       /* frames come faster than they are taken */
+    unsigned skipped; /* looks for a further frame that were left out, because there was none lately */
 };
 
 struct link {
@@ -487,6 +490,12 @@ static bool any_gone(const struct endpoint *endpoint) {
     return false;
 }
 
+/* Right after a frame, where lately there was no further one: a system call that would only say so can wait. Every
+ * LOOK_EVERY-th time it is asked all the same, so that a burst is noticed. */
+static bool leave_out(struct endpoint *endpoint) {
+    return !endpoint->burst && ++endpoint->skipped % LOOK_EVERY != 0;
+}
+
 static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct endpoint *endpoint = (struct endpoint *)base;
     if (endpoint->news_count > 0 && take_news(endpoint, event)) {
@@ -496,6 +505,11 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         return CORPS_OK;
     }
     bool gone = any_gone(endpoint); /* looked at first: nothing more can come after it */
+    bool further = endpoint->taken;
+    endpoint->taken = false;
+    if (further && !gone && leave_out(endpoint)) {
+        return CORPS_ERR_EMPTY;
+    }
     for (;;) {
         ssize_t got = mq_receive(endpoint->queue, (char *)endpoint->in, endpoint->message_bytes, NULL);
         if (got < 0 && errno == EINTR) {
@@ -504,10 +518,12 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         if (got < 0 && errno != EAGAIN) {
             return corps_error_system("cannot read the message queue");
         }
+        endpoint->burst = got >= 0 && (endpoint->burst || further);
         if (got < 0) {
             break;
         }
         if (take_message(endpoint, (size_t)got, event) == CORPS_OK) {
+            endpoint->taken = true;
             return CORPS_OK;
         }
     }
