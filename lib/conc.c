@@ -137,8 +137,11 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
 /* ---- mailbox and states ---- */
 
 static void make_runnable(struct corps__conc *conc, enum corps__push how) {
+    /* Looked at first: where many messages come, others than the first cost no exchange. Whoever runs the Conc sets it
+     * IDLE and then looks into the mailbox, whoever posts has put his message there before he looks here. */
     int expected = CORPS__IDLE;
-    if (atomic_compare_exchange_strong(&conc->state, &expected, CORPS__QUEUED)) {
+    if (atomic_load(&conc->state) == CORPS__IDLE &&
+        atomic_compare_exchange_strong(&conc->state, &expected, CORPS__QUEUED)) {
         corps__sched_push(conc, how);
     }
 }
@@ -184,34 +187,35 @@ bool corps__conc_is_mine(const struct corps__conc *conc) {
 
 static struct corps__waitlist room = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-struct room_wait {
-    struct corps__conc *conc;
-    uint32_t limit;
-};
+/* Once a mailbox is full, half of it must go: waiting for each single place costs more than the message does. */
+static uint32_t room_again(void) {
+    return (corps__rt.own->settings.mailbox_count + 1) / 2;
+}
 
 static bool has_room(void *arg) {
-    struct room_wait *wait = arg;
-    return atomic_load(&wait->conc->local_count) < wait->limit;
+    const struct corps__conc *conc = arg;
+    return atomic_load(&conc->local_count) < room_again();
 }
 
 enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t deadline_ns) {
-    struct room_wait wait = {.conc = conc, .limit = corps__rt.own->settings.mailbox_count};
+    uint32_t limit = corps__rt.own->settings.mailbox_count;
     enum corps_err err = CORPS_OK;
-    while (err == CORPS_OK && atomic_fetch_add(&conc->local_count, 1) >= wait.limit) {
+    while (err == CORPS_OK && atomic_fetch_add(&conc->local_count, 1) >= limit) {
         atomic_fetch_sub(&conc->local_count, 1);
         if (try_only || corps__conc_is_mine(conc)) {
             return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
-                                   conc->id, conc->class_name, wait.limit);
+                                   conc->id, conc->class_name, limit);
         }
-        err = corps__waitlist_wait(&room, has_room, &wait, deadline_ns, conc);
+        err = corps__waitlist_wait(&room, has_room, conc, deadline_ns, conc);
     }
     return err;
 }
 
 static void taken(struct corps__conc *conc, const struct corps__message *message) {
     if (message->kind == CORPS__MESSAGE_REQUEST && message->from == NULL) {
-        atomic_fetch_sub(&conc->local_count, 1);
-        corps__waitlist_notify(&room);
+        if (atomic_fetch_sub(&conc->local_count, 1) == room_again()) {
+            corps__waitlist_notify(&room);
+        }
     }
 }
 

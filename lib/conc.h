@@ -53,6 +53,8 @@ struct corps_context {
     struct corps_context *outer;    /* the method on whose waiting stack this one runs */
 };
 
+enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones get threads of their own */
+
 /* The context of the calling thread's innermost method, NULL outside methods. */
 struct corps_context *corps__context(void);
 

@@ -183,6 +183,11 @@ bool corps__is_patient(int64_t deadline_ns) {
     return deadline_ns == CORPS_FOREVER || deadline_ns - corps__now_ns() >= PATIENT_NS;
 }
 
+bool corps__may_run_inline(int64_t timeout_ns) {
+    const struct corps_context *context = corps__context();
+    return context == NULL || (context->depth < CORPS__NESTED_MAX && timeout_ns >= PATIENT_NS);
+}
+
 static void list(struct wait *wait) {
     pthread_mutex_lock(&waits.lock);
     wait->next = waits.first;

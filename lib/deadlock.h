@@ -18,6 +18,9 @@ enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__w
  */
 bool corps__is_patient(int64_t deadline_ns);
 
+/* The same for a wait of this length, without a look at the clock; outside of methods any may. */
+bool corps__may_run_inline(int64_t timeout_ns);
+
 /* A PROBE has come for the Worker with this number. With the lead. Errors: PROTOCOL, NO_MEMORY. */
 enum corps_err corps__deadlock_probe(uint32_t conc, const struct corps_value *probe) CORPS_CHECKED;
 

@@ -23,6 +23,7 @@ static struct {
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void *make(size_t bytes, unsigned count) {
+    _Static_assert(offsetof(struct corps_future, word) >= sizeof(struct corps__slab_item), "free Futures keep it");
     _Static_assert(sizeof(struct corps_future) % 64 == 0, "Futures lie on lines of their own, one after the other");
     struct corps_future *page = count == PAGE ? aligned_alloc(64, bytes * count) : NULL;
     if (page == NULL) {
@@ -185,6 +186,19 @@ void corps__future_complete(struct corps_future *future, struct corps_box *box) 
     finish(future);
 }
 
+void corps__future_keep(struct corps_future *future, struct corps_box *box) {
+    future->box = box; /* nobody looks at it before READY, nor if the outcome is an error */
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    do {
+        if ((word & CORPS__CLAIMED) != 0) {
+            return; /* the deadline has passed; the box goes with the Future */
+        }
+    } while (!atomic_compare_exchange_weak(&future->word, &word, word | CORPS__CLAIMED | CORPS__READY));
+    if ((word & CORPS__WATCHED) != 0) {
+        notify_watchers(future);
+    }
+}
+
 void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
                                   const struct corps__header *header) {
     future->frame_bytes = event->bytes;
@@ -337,11 +351,29 @@ static enum corps_err outcome(struct corps_future *future, const struct corps_va
     return CORPS_OK;
 }
 
+/* Two ways to get on without a clock and without an entry in the Future's list. For a Conc of this Env: runs it. */
+static bool run_local(struct corps_future *future, int64_t timeout_ns) {
+    if (future->deadline_ns == CORPS_FOREVER && corps__may_run_inline(timeout_ns)) {
+        while (!ready_now(future) && corps__conc_claim(future->local)) {
+            corps__conc_run(future->local, NULL, is_ready, future);
+        }
+    }
+    return ready_now(future);
+}
+
+/* For another Env: only the leader completes such a call, so while this thread leads nobody needs to notify it. */
+static bool look_around(struct corps_future *future) {
+    if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
+        return false;
+    }
+    corps_flush();
+    return corps__glance(is_ready, future);
+}
+
 enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
     bool ready = timeout_ns > 0 ? ready_now(future) : corps_future_ready(future);
-    if (!ready && timeout_ns > 0 && future->local == NULL && atomic_load(&future->peer) != NULL) {
-        corps_flush();
-        ready = corps__glance(is_ready, future);
+    if (!ready && timeout_ns > 0) {
+        ready = future->local != NULL ? run_local(future, timeout_ns) : look_around(future);
     }
     if (!ready) {
         int64_t deadline = corps__deadline_ns(timeout_ns);
@@ -379,7 +411,7 @@ struct corps_box *corps_future_box(struct corps_future *future) {
         return NULL;
     }
     decode(future);
-    return future->box != NULL ? corps_box_ref(future->box) : NULL;
+    return future->outcome == CORPS_OK && future->box != NULL ? corps_box_ref(future->box) : NULL;
 }
 
 void corps_future_destroy(struct corps_future *future) {

@@ -37,6 +37,7 @@ enum {
 struct corps_future {
     _Alignas(64) struct corps__route *route; /* of the call to another Env: room to give back … */
     size_t bytes;                            /* … of its mailbox */
+    int64_t deadline_ns;                     /* of the call */
     _Atomic uint64_t word;
     uint32_t number;
     _Atomic unsigned refs;
@@ -46,7 +47,6 @@ struct corps_future {
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
     void (*notify)(void *arg);         /* see corps_future_on_ready */
     void *notify_arg;
-    int64_t deadline_ns; /* of the call */
     enum corps_keep keep_objects;
     enum corps_err outcome; /* once ready; OK may still become a decoding error */
     _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
@@ -68,6 +68,9 @@ void corps__future_unref(struct corps_future *future); /* accepts NULL */
 
 /* The right to fulfil: true once. Any thread. */
 bool corps__future_claim(struct corps_future *future);
+
+/* Claims and fulfils in one step, with a result of this Env (NULL: nil); takes the box. Only the promise does this. */
+void corps__future_keep(struct corps_future *future, struct corps_box *box);
 
 /* Fulfil what the caller has claimed. Each takes its box, block or failure (NULL: nil; `code` alone). Any thread. */
 void corps__future_complete(struct corps_future *future, struct corps_box *box);

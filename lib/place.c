@@ -66,6 +66,11 @@ enum corps_err corps__place_env(enum corps_placement placement, unsigned env, un
     return pin(nth(env));
 }
 
+bool corps__place_is_single(void) {
+    cpu_set_t now;
+    return !spread && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_COUNT(&now) == 1;
+}
+
 void corps__place_thread(unsigned index) {
     if (spread) {
         (void)!pin(nth(index)); /* it worked for the first thread */

@@ -17,4 +17,7 @@ enum corps_err corps__place_env(enum corps_placement placement, unsigned env, un
 /* Pins pool thread `index` where an Env that is alone is placed across processors. */
 void corps__place_thread(unsigned index);
 
+/* Do all threads of this process share one processor? */
+bool corps__place_is_single(void);
+
 #endif

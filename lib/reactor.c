@@ -23,7 +23,6 @@ enum {
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
     GLANCE_POLLS = 64,
-    NESTED_MAX = 16, /* methods on one thread's stack; deeper ones get threads of their own */
 };
 
 static struct {
@@ -423,7 +422,7 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
         return CORPS_OK;
     }
     corps_flush();
-    if (corps__context() != NULL && corps__context()->depth >= NESTED_MAX) {
+    if (corps__context() != NULL && corps__context()->depth >= CORPS__NESTED_MAX) {
         local = NULL;
     }
     enum corps_err err = CORPS_OK;

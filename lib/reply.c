@@ -106,10 +106,8 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
     enum corps_err err = result->kind == CORPS_NIL ? CORPS_OK : result_box(args_box, result, &box);
     if (err != CORPS_OK) {
         corps__future_fail(message->future, err, corps_error_detail());
-    } else if (corps__future_claim(message->future)) {
-        corps__future_complete(message->future, box);
     } else {
-        corps_box_unref(box); /* its deadline has passed */
+        corps__future_keep(message->future, box);
     }
     corps__message_free(message);
 }

@@ -49,6 +49,7 @@ static struct {
     unsigned thread_count, thread_count_max;
     _Atomic unsigned runnable; /* entries in all queues and slots */
     _Atomic uint32_t runs;     /* Concs taken from there so far */
+    bool single;               /* all threads share one processor */
     _Atomic bool stopping;
     _Atomic bool batch_taken; /* the idle leader has its Conc of this batch */
     _Atomic bool monitor_asleep;
@@ -164,8 +165,8 @@ static struct corps__conc *queue_take(struct worker *worker) {
 
 void corps__sched_push(struct corps__conc *conc, enum corps__push how) {
     /* The Conc's state is QUEUED. If an old entry is still in a queue (another thread ran it without taking it out),
-     * that entry serves: see corps__conc_claim. */
-    if (atomic_exchange(&conc->in_queue, true)) {
+     * that entry serves: see corps__conc_claim. Whoever takes it out says so before he tries to claim. */
+    if (atomic_load(&conc->in_queue) || atomic_exchange(&conc->in_queue, true)) {
         return;
     }
     struct worker *worker = self != NULL ? self : sched.workers[0];
@@ -198,7 +199,11 @@ void corps__sched_push(struct corps__conc *conc, enum corps__push how) {
         wake_one();
         break;
     case CORPS__PUSH_OTHER:
-        wake_one();
+        /* On a single processor no other thread could run it sooner than this one, unless this one's method takes long:
+         * then the monitor sees to it. */
+        if (!sched.single || self == NULL) {
+            wake_one();
+        }
         break;
     }
     wake_monitor();
@@ -505,6 +510,7 @@ enum corps_err corps__sched_start(unsigned thread_count, unsigned thread_count_m
     sched.thread_count = thread_count;
     sched.thread_count_max = thread_count_max < THREADS_HARD_MAX ? thread_count_max : THREADS_HARD_MAX;
     sched.parent_fd = parent_fd;
+    sched.single = corps__place_is_single();
     sched.monitor_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (sched.monitor_fd < 0) {
         return corps_error_system("cannot make an eventfd");

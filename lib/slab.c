@@ -25,7 +25,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static _Thread_local bool registered;
 
-static void hand_over(enum corps__slab slab, struct corps__slab_item *batch) {
+static void hand_over(enum corps__slab slab, struct corps__slab_item *batch, unsigned count) {
+    batch->count = count;
     pthread_mutex_lock(&depots[slab].lock);
     batch->next_batch = depots[slab].batches;
     depots[slab].batches = batch;
@@ -36,7 +37,7 @@ static void thread_ends(void *unused) {
     (void)unused;
     for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
         if (corps__slab_caches[slab].first != NULL) {
-            hand_over(slab, corps__slab_caches[slab].first);
+            hand_over(slab, corps__slab_caches[slab].first, corps__slab_caches[slab].count);
             corps__slab_caches[slab] = (struct corps__slab_cache){0};
         }
     }
@@ -79,13 +80,10 @@ void *corps__slab_refill(enum corps__slab slab) {
             item->next = batch;
             batch = item;
         }
-    }
-    unsigned count = 0;
-    for (const struct corps__slab_item *item = batch; item != NULL; item = item->next) {
-        count++;
+        batch->count = BATCH;
     }
     cache->first = batch->next;
-    cache->count = count - 1;
+    cache->count = batch->count - 1;
     return batch;
 }
 
@@ -105,5 +103,5 @@ void corps__slab_spill(enum corps__slab slab, void *object) {
     cache->first = last->next;
     cache->count -= count - 1;
     last->next = NULL;
-    hand_over(slab, batch);
+    hand_over(slab, batch, count);
 }

@@ -3,7 +3,7 @@
  * Each thread keeps some free objects of each slab. One that has too many hands a batch to the depot, from which one
  * that has none takes it: messages are made by one thread and freed by another. A thread that ends hands over what it
  * has. Memory goes back to the system never: a slab stays as large as it once had to be. What an object held is left
- * as it was, but for its first two words.
+ * as it was, but for its first three words.
  *
  * Why not malloc: it keeps seven objects of a size per thread, and what goes beyond that costs ten times as much.
  * Under AddressSanitizer nothing is kept and objects are malloc's own, so that a use after the end is found; Futures,
@@ -21,7 +21,8 @@ enum corps__slab { CORPS__SLAB_FUTURE, CORPS__SLAB_MESSAGE, CORPS__SLAB_BOX, COR
 /* A free object. */
 struct corps__slab_item {
     struct corps__slab_item *next;
-    struct corps__slab_item *next_batch; /* in the depot, of the first of a batch */
+    struct corps__slab_item *next_batch; /* in the depot, of the first of a batch: the next one, … */
+    unsigned count;                      /* … and how many it has */
 };
 
 struct corps__slab_cache {
@@ -33,7 +34,7 @@ extern _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 #ifdef __SANITIZE_ADDRESS__
 enum { CORPS__SLAB_CACHE_MAX = 0 };
 #else
-enum { CORPS__SLAB_CACHE_MAX = 256 };
+enum { CORPS__SLAB_CACHE_MAX = 512 };
 #endif
 
 /* Where a slab's objects come from. */
@@ -61,7 +62,7 @@ static inline void *corps__slab_take(enum corps__slab slab) {
 /* Takes an object back, on any thread. */
 static inline void corps__slab_give(enum corps__slab slab, void *object) {
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
-    if (cache->count >= CORPS__SLAB_CACHE_MAX) {
+    if ((int)cache->count >= CORPS__SLAB_CACHE_MAX) {
         corps__slab_spill(slab, object);
         return;
     }
