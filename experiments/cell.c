@@ -159,7 +159,7 @@ static const struct field fields[] = {
      .check = check_lang},
     {{"window", "1; pipeline: 16", "requests in flight", true}, COUNT, AT(window), .min = 1, .max = 65536},
     {{"envs", "2; queue: 1", "processes of the Corps", true}, COUNT, AT(envs), .min = 1, .max = 1024},
-    {{"concs", "1; fanout, ring: 8", "Concs that share the work", true}, COUNT, AT(concs), .min = 1, .max = 4096},
+    {{"concs", "1; fanout, ring: 8; spawn: 1000000", "Concs that share the work, or are made", true}, COUNT, AT(concs), .min = 1, .max = 10000000},
     {{"gap_us", "0", "idle microseconds before each send", true}, COUNT, AT(gap_us), .max = 10000000},
     {{"arm", "", "aa marks the duplicate of a cell, which shows what chance alone does", true},
      TEXT_AT(arm),

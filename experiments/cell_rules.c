@@ -56,7 +56,7 @@ void lab_cell_finish(struct lab_cell *cell) {
         cell->envs = is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
     }
     if (cell->concs == 0) {
-        cell->concs = several ? 8 : 1;
+        cell->concs = several ? 8 : is(cell->workload, "spawn") ? 1000000 : 1;
     }
     if (!is(cell->workload, "search")) {
         /* Nothing reads them: cells that differ here alone are the same cell. */

@@ -162,6 +162,7 @@ json_t *lab_trial_fields(const struct lab_cell *cell, const struct corps_value *
             .voluntary = number(result, "voluntary"),
             .involuntary = number(result, "involuntary"),
             .peak_rss_bytes = number(result, "peak_rss_bytes"),
+            .bytes_each = number(result, "bytes_each"),
             .wire_bytes = wire_bytes(cell, result),
         };
         json_t *flags = flags_of(cell, result);

@@ -17,6 +17,7 @@ static const char *const figures[] = {
     "voluntary_switches_per_message",
     "involuntary_switches_per_message",
     "peak_rss_bytes",
+    "bytes_each",
     "bytes_on_wire_per_message",
     "size_bytes",
     "histogram",
@@ -80,6 +81,7 @@ json_t *lab_fields_of(const struct lab_measures *m, json_t *flags, json_t *notes
     if (m->peak_rss_bytes >= 0) {
         set_count(fields, "peak_rss_bytes", (uint64_t)m->peak_rss_bytes);
     }
+    set_number(fields, "bytes_each", m->bytes_each);
     json_object_set_new(fields, "histogram", lab_histogram_json(m->histogram));
     json_object_set_new(fields, "flags", flags);
     json_object_set_new(fields, "notes", notes);

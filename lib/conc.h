@@ -32,9 +32,8 @@ struct corps__conc {
     const struct corps_class *class;
     const char *class_name;       /* as it was asked for; interned */
     _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
-    _Atomic uint32_t space_waiters;
-    struct corps__credit *credits; /* touched by the running thread alone */
     uint32_t credit_count;
+    struct corps__credit *credits; /* touched by the running thread alone */
     struct corps_name *_Atomic name;
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;
@@ -58,7 +57,8 @@ enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones g
 /* The context of the calling thread's innermost method, NULL outside methods. */
 struct corps_context *corps__context(void);
 
-/* Makes a Conc and queues its INIT (argument: `box`, one reference is added). Errors: UNKNOWN, NO_MEMORY, LIMIT. */
+/* Makes a Conc and queues its INIT (argument: `box`, one reference is added); without an init it lives at once, and the
+ * group counts it, where that has others to wait for. Errors: UNKNOWN, NO_MEMORY, LIMIT. */
 enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
                                   struct corps_box *box, struct corps__group *group,
                                   struct corps__conc **conc) CORPS_CHECKED;

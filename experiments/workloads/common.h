@@ -48,6 +48,7 @@ struct lab_params {
     unsigned min_count;
     unsigned min_ms;
     unsigned max_ms;
+    unsigned concs;
     unsigned index;           /* among `names`, for Concs that are told apart */
     pid_t pids[LAB_PIDS_MAX]; /* of the Envs, whose use of the machine counts */
     size_t pid_count;
@@ -61,6 +62,11 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
 
 /* The Name number `i`, lent by the map; NULL when there is none. */
 const struct corps_name *lab_params_name(const struct lab_params *params, size_t i);
+
+/* ---- usage of this process ---- */
+
+/* What this process holds in memory now, pages that it shares included; 0 when unknown. */
+uint64_t lab_resident_bytes(void);
 
 /* ---- message.c ---- */
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { RESULT_FIELDS_MAX = 32, NOTES_MAX = 8 };
 
@@ -83,6 +84,16 @@ void lab_driver_end(struct lab_driver *driver) {
     driver->usage_known = lab_usage_read_all(driver->params.pids, driver->params.pid_count, &after) &&
                           driver->usage_known && driver->params.pid_count > 0;
     driver->used = lab_usage_between(&driver->before, &after);
+}
+
+uint64_t lab_resident_bytes(void) {
+    unsigned long long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL) {
+        resident = fscanf(file, "%llu %llu", &total, &resident) == 2 ? resident : 0;
+        fclose(file);
+    }
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void lab_driver_gap(const struct lab_driver *driver) {

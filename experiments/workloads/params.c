@@ -59,6 +59,7 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     put(&writer, "min_count", corps_int(cell->min_count));
     put(&writer, "min_ms", corps_int(cell->min_ms));
     put(&writer, "max_ms", corps_int(cell->max_ms));
+    put(&writer, "concs", corps_int(cell->concs));
     put(&writer, "index", corps_int(index));
     put(&writer, "pids", pids);
     put(&writer, "names", listed);
@@ -129,6 +130,7 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
     params->min_count = (unsigned)get_int(&reader, "min_count");
     params->min_ms = (unsigned)get_int(&reader, "min_ms");
     params->max_ms = (unsigned)get_int(&reader, "max_ms");
+    params->concs = (unsigned)get_int(&reader, "concs");
     params->index = (unsigned)get_int(&reader, "index");
     get_pids(&reader, params);
     params->names = find(&reader, "names", CORPS_ARRAY);
