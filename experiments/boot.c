@@ -1,5 +1,5 @@
-/* corps-boot ENVS [TRANSPORT]: creates a Corps, makes one call to its last Env, and ends it: the whole-process experiment
- * that scripts/boot times with hyperfine. Exit status: 0 well, 1 failure, 2 usage. */
+/* corps-boot ENVS [TRANSPORT]: creates a Corps, makes one call to its last Env, and ends it: the whole-process
+ * experiment that scripts/boot times with hyperfine. Exit status: 0 well, 1 failure, 2 usage. */
 #include <corps.h>
 
 #include <stdio.h>

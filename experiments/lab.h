@@ -23,27 +23,27 @@ enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
 
 /* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
 struct lab_cell {
-    char workload[32];    /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
-    char transport[32];   /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
-                             raw:queue (shm) */
-    char serializer[32];  /* "none" for raw cells (msgpack; lang python: auto) */
-    char payload[256];    /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
-    char wake[16];        /* block | spin | adaptive (adaptive) */
-    char placement[16];   /* same | cross | unpinned (unpinned) */
-    char lang[16];        /* c | python | c-python (C calls Python) | python-c (c; raw:mp-pipe, raw:queue: python) */
-    unsigned window;      /* requests in flight (1; pipeline 16) */
-    unsigned envs;        /* Envs of the Corps (2; queue 1) */
-    unsigned concs;       /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
-    unsigned gap_us;      /* idle gap before each send (0) */
-    char arm[16];         /* "" or "aa": the duplicate of another cell for the A/A control ("") */
-    char path[1024];      /* search: directory (the Python standard library) */
-    char pattern[256];    /* search: POSIX extended regular expression as grep -E takes it ("import") */
+    char workload[32];   /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
+    char transport[32];  /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
+                            raw:queue (shm) */
+    char serializer[32]; /* "none" for raw cells (msgpack; lang python: auto) */
+    char payload[256];   /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
+    char wake[16];       /* block | spin | adaptive (adaptive) */
+    char placement[16];  /* same | cross | unpinned (unpinned) */
+    char lang[16];       /* c | python | c-python (C calls Python) | python-c (c; raw:mp-pipe, raw:queue: python) */
+    unsigned window;     /* requests in flight (1; pipeline 16) */
+    unsigned envs;       /* Envs of the Corps (2; queue 1) */
+    unsigned concs;      /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
+    unsigned gap_us;     /* idle gap before each send (0) */
+    char arm[16];        /* "" or "aa": the duplicate of another cell for the A/A control ("") */
+    char path[1024];     /* search: directory (the Python standard library) */
+    char pattern[256];   /* search: POSIX extended regular expression as grep -E takes it ("import") */
     /* how long a trial lasts */
-    unsigned warmup_count;    /* messages before timing (50) */
-    unsigned min_count;       /* at least this many timed messages (600) … */
-    unsigned min_ms;          /* … and this long (40) */
-    unsigned max_ms;          /* but no longer than this, whatever min_count says (250) */
-    uint64_t seed;            /* of payload contents (1) */
+    unsigned warmup_count; /* messages before timing (50) */
+    unsigned min_count;    /* at least this many timed messages (600) … */
+    unsigned min_ms;       /* … and this long (40) */
+    unsigned max_ms;       /* but no longer than this, whatever min_count says (250) */
+    uint64_t seed;         /* of payload contents (1) */
 };
 
 /* A cell with every default that does not depend on another key; see lab_cell_finish. */

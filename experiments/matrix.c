@@ -1,6 +1,7 @@
 #include "matrix.h"
 
 #include "cell.h"
+#include "limit_rows.h"
 #include "payloads.h"
 
 #include <errno.h>
@@ -112,6 +113,8 @@ struct top {
     struct fy_node *families;
     struct fy_node *include_key;
     struct fy_node *include;
+    struct fy_node *limits_key;
+    struct fy_node *limits;
     bool named;
 };
 
@@ -175,6 +178,11 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
         top->families = value;
         return true;
     }
+    if (strcmp(name, "limits") == 0) {
+        top->limits_key = key;
+        top->limits = value;
+        return true;
+    }
     if (strcmp(name, "include") == 0) {
         top->include_key = key;
         top->include = value;
@@ -182,7 +190,7 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
     }
     return lab_reader_fail(reader, key,
                            "there is no key '%.40s' here; choose one of: name about blocks controls trial defaults "
-                           "include families",
+                           "include families limits",
                            name);
 }
 
@@ -208,7 +216,7 @@ static bool add_family(struct lab_reader *reader, struct lab_matrix *matrix, str
 static bool load(struct lab_matrix *matrix, const char *path, unsigned include_depth,
                  char error[LAB_MATRIX_ERROR_BYTES]);
 
-/* Takes over the families of another file, which is named relative to this one. */
+/* Takes over the families and limits of another file, which is named relative to this one. */
 static bool include(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *at, const char *name) {
     char path[PATH_MAX];
     const char *slash = strrchr(reader->path, '/');
@@ -224,6 +232,7 @@ static bool include(struct lab_reader *reader, struct lab_matrix *matrix, struct
         other.families[i].cells = NULL;
         ok = add_family(reader, matrix, &moved, at);
     }
+    ok = ok && json_array_extend(matrix->limits, other.limits) == 0;
     lab_matrix_finish(&other);
     return ok;
 }
@@ -270,6 +279,9 @@ static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, 
     if (top.families != NULL && !each_item(reader, matrix, top.families_key, top.families, each_family)) {
         return false;
     }
+    if (top.limits != NULL && !lab_limits_read(reader, top.limits_key, top.limits, matrix->limits)) {
+        return false;
+    }
     return matrix->family_count > 0 ||
            lab_reader_fail(reader, top.families_key, "the matrix has no families; add 'families:' with axes");
 }
@@ -306,7 +318,7 @@ static struct fy_document *parse(struct lab_reader *reader, FILE *file) {
 
 static bool load(struct lab_matrix *matrix, const char *path, unsigned include_depth,
                  char error[LAB_MATRIX_ERROR_BYTES]) {
-    *matrix = (struct lab_matrix){.controls = true};
+    *matrix = (struct lab_matrix){.controls = true, .limits = json_array()};
     struct lab_reader reader = {.path = path, .error = error, .include_depth = include_depth};
     lab_cell_init(&reader.base);
     FILE *file = fopen(path, "re");
@@ -329,5 +341,6 @@ void lab_matrix_finish(struct lab_matrix *matrix) {
         free(matrix->families[i].cells);
     }
     free(matrix->families);
+    json_decref(matrix->limits);
     *matrix = (struct lab_matrix){0};
 }

@@ -31,6 +31,7 @@ struct lab_matrix {
     bool controls;   /* raw controls and the A/A duplicate in every block */
     struct lab_matrix_family *families;
     size_t family_count;
+    json_t *limits; /* array, see limit_rows.h */
 };
 
 /* Reads a file. False with one line "file:line:column: …" in `error`. */

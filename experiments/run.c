@@ -47,10 +47,10 @@ json_t *lab_run_line(const struct lab_run *run) {
     for (size_t i = 0; i < run->options.only_count; i++) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:o}", "kind", "run", "run", run->id,
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:o}", "kind", "run", "run", run->id,
                      "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan", plan, "seed",
                      (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard, "block_trials",
-                     (int)lab_plan_trials(&run->plan), "fingerprint", lab_fingerprint());
+                     (int)lab_plan_trials(&run->plan), "limits", run->matrix.limits, "fingerprint", lab_fingerprint());
 }
 
 /* ---- a new run ---- */

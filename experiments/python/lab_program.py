@@ -20,7 +20,7 @@ def params_of(cell, pids, names, index=0):
     return {'payload': cell['payload'], 'serializer': cell['serializer'], 'path': os.fsencode(cell.get('path', '')),
             'pattern': os.fsencode(cell.get('pattern', '')), 'spin': cell['wake'] == 'spin',
             'by_reference': cell['transport'] in ('queue', 'raw:queue'), 'discards': False, 'index': index,
-            'pids': pids, 'names': names, **{key: cell[key] for key in NUMBERS if key not in ('envs', 'concs')}}
+            'pids': pids, 'names': names, **{key: cell[key] for key in NUMBERS if key != 'envs'}}
 
 
 def printable(result):

@@ -47,6 +47,10 @@ def cell_text(cell):
         words.append(f"lang {lang(cell)}")
     if cell.get("window", 1) > 1:
         words.append(f"window {cell['window']}")
+    if cell.get("envs", 2) > 2:
+        words.append(f"envs {cell['envs']}")
+    if cell.get("concs", 1) > 1:
+        words.append(f"concs {cell['concs']}")
     if cell.get("arm"):
         words.append(cell["arm"])
     return " ".join(words)

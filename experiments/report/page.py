@@ -8,6 +8,7 @@ import re
 from plotly.offline import get_plotlyjs
 
 import charts
+import limits as limiting
 import text
 import words
 
@@ -99,6 +100,20 @@ def answers(cells):
     return "".join(out)
 
 
+def limits_section(results, cells):
+    rows = limiting.limits(results, cells)
+    if not rows:
+        return ""
+    body = ""
+    for r in rows:
+        why = html.escape(r.reason or (r.note if r.mark == limiting.MISSED else ""))
+        body += (f"<tr><td>{html.escape(r.text)}</td><td>{html.escape(r.bound_text)}</td><td>{html.escape(r.reached_text)}</td>"
+                 f"<td>{html.escape(r.interval_text)}</td><td>{r.mark}</td><td>{why}</td></tr>")
+    head = "".join(f'<th scope="col">{t}</th>' for t in ("row", "limit", "reached", "95 %", "mark", "why"))
+    return (f"<h2>Limits: {limiting.count_text(rows)}</h2><div class=scroll><table id=limits><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table></div>")
+
+
 def failures(cells):
     rows = "".join(f"<li>{html.escape(c.text)}: {html.escape(t['error'] or 'no reason given')}</li>"
                    for c in cells.values() for t in c.failures)
@@ -124,6 +139,7 @@ def page(results, cells):
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Corps Lab report</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>
 <body><main><h1>Corps Lab report</h1><p class="dim">{head}</p>{notes}
+{limits_section(results, cells)}
 {answers(cells)}
 <h2>Charts</h2>{figures or '<p>There is nothing to draw: no successful echo cells.</p>'}
 <h2>Every cell</h2><label for="filter">Filter, for example <em>echo shm spin</em></label><br>

@@ -2,6 +2,7 @@
 import textwrap
 
 import cells as grouping
+import limits as limiting
 import words
 
 WIDTH = 100
@@ -56,6 +57,16 @@ def controls_table(cells):
     return rows if raw else []
 
 
+def limits_table(rows):
+    lines = [f"    {'row':<44}{'limit':>11}{'reached':>11}  {'95 %':<22}mark"]
+    for r in rows:
+        lines.append(f"    {r.text[:43]:<44}{r.bound_text:>11}{r.reached_text:>11}  {r.interval_text:<22}{r.mark}")
+        why = r.reason or (r.note if r.mark == limiting.MISSED else "")
+        if why:
+            lines.append(textwrap.fill(why, WIDTH, initial_indent="      ", subsequent_indent="      "))
+    return lines
+
+
 def failures(results, cells):
     rows = []
     for c in cells.values():
@@ -90,6 +101,10 @@ def report(results, cells, workload=None):
         if sentences:
             out.append(heading(title))
             out += [paragraph(s) for s in sentences]
+    rows = limiting.limits(results, cells)
+    if rows:
+        out.append(heading(f"Limits: {limiting.count_text(rows)}"))
+        out += limits_table(rows)
     table = controls_table(cells)
     if table:
         out.append(heading("The physical limit: bare ping-pongs without the core"))

@@ -106,6 +106,15 @@ class Matrix(lab.LabTest):
         ("name: test\ninclude: none.yaml\n", "none.yaml", ["No such file"]),
         ("name: test\ninclude: m.yaml\n", "2:10", ["circle"]),
         ("just text\n", "", ["key: value"]),
+        ("name: test\nlimits: 3\nfamilies: [{name: f}]\n", "2:1", ["list"]),
+        ("name: test\nlimits: [{row: a}]\nfamilies: [{name: f}]\n", "2:1", ["cell", "at_most"]),
+        ("name: test\nlimits:\n  - {row: a, cell: {transport: owl}, at_most: 1}\nfamilies: [{name: f}]\n", "3:32", ["owl"]),
+        ("name: test\nlimits:\n  - {row: a, cell: {wake: spin}, at_most: fast}\nfamilies: [{name: f}]\n", "3:43", ["fast"]),
+        ("name: test\nlimits:\n  - {row: a, cell: {wake: spin}, at_most: 1, at_least: 1}\nfamilies: [{name: f}]\n", "3:56",
+         ["one bound"]),
+        ("name: test\nlimits:\n  - {row: a, cell: {wake: spin}, figure: speed, at_most: 1}\nfamilies: [{name: f}]\n", "3:42",
+         ["speed", "p50_ns"]),
+        ("name: test\nlimits:\n  - {rows: a}\nfamilies: [{name: f}]\n", "3:6", ["rows", "choose one of"]),
         ("", "", []),
     ]
 

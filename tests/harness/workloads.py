@@ -88,6 +88,26 @@ class Workloads(Base):
                 fields = self.run_workload("ring", f"concs={concs}")
                 self.assertEqual(fields["messages"] % concs, 0)
 
+    def test_counting(self):
+        for concs in (1, 300):
+            with self.subTest(concs=concs):
+                fields = self.run_workload("count", f"concs={concs}")
+                self.assertGreaterEqual(fields["messages"], 100)
+
+    def test_many_concs(self):
+        fields = self.run_workload("spawn", "concs=5000")
+        self.assertEqual(fields["messages"], 5000)
+        self.assertGreater(fields["bytes_each"], 64)
+
+    def test_links_and_rest(self):
+        if TRANSPORT == "queue":
+            return  # one Env has neither
+        fields = self.good("workload=links", f"transport={TRANSPORT}", "envs=4")
+        self.assertEqual(fields["messages"], 3)
+        self.assertIsNotNone(fields["bytes_each"])
+        fields = self.good("workload=idle", f"transport={TRANSPORT}")
+        self.assertGreater(fields["seconds"], 0.9)
+
     def test_max_ms_ends_a_trial(self):
         fields = self.run_workload("echo", "gap_us=20000", "warmup_count=1", "min_count=100000", "max_ms=200")
         self.assertLess(fields["messages"], 100000)

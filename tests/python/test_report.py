@@ -14,6 +14,7 @@ import numpy as np
 FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(os.path.dirname(__file__), "..", "..", "experiments", "report")
 sys.path.insert(0, FOLDER)
 import cells as grouping  # noqa: E402
+import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import stats  # noqa: E402
 
@@ -43,6 +44,58 @@ def simulated(effects, blocks=20, noise=0.03, seed=1, machine="m1", run="r1"):
         for order, (transport, p50) in enumerate(effects.items()):
             lines.append(trial(block, order, p50 * shift * np.exp(random.normal(0, noise)), run=run, transport=transport))
     return lines
+
+
+class Limits(unittest.TestCase):
+    """Each mark, on blocks whose outcome is known."""
+
+    def marks(self, p50_by_block, rows, failed=()):
+        cells = [trial(b, i, p, transport=name, ok=name not in failed)
+                 for b, block in enumerate(p50_by_block) for i, (name, p) in enumerate(block.items())]
+        results = load.Results()
+        results.runs, results.trials = [dict(run_line(), limits=rows)], cells
+        return limiting.limits(results, grouping.group(results))
+
+    @staticmethod
+    def row(text, transport, figure="p50_ns", against=(), **bound):
+        made = {"row": text, "figure": figure, "cell": trial(0, 0, 1, transport=transport)["cell"], **bound}
+        if against:
+            made["against"] = [trial(0, 0, 1, transport=name)["cell"] for name in against]
+        return made
+
+    def test_marks(self):
+        blocks = [{"shm": 100 + b, "unix": 210 + 2 * b, "tcp": 300 if b % 2 else 420} for b in range(8)]
+        rows = [self.row("ratio", "unix", against=["shm"], at_most=2.2), self.row("ratio too high", "unix", against=["shm"], at_most=2),
+                self.row("best of two", "unix", against=["tcp", "shm"], at_most=2.2), self.row("absolute", "shm", at_most=110),
+                self.row("scattered", "tcp", at_most=400), self.row("rate", "shm", figure="messages_per_s", at_least=9e6),
+                self.row("rate too low", "shm", figure="messages_per_s", at_least=11e6), self.row("unknown", "pipe", at_most=1)]
+        found = self.marks(blocks, rows)
+        self.assertEqual([limiting.MET, limiting.MISSED, limiting.MET, limiting.MET, limiting.UNCERTAIN, limiting.MET, limiting.MISSED,
+                          limiting.UNMEASURED], [r.mark for r in found])
+        self.assertIn("no trial of echo pipe", found[-1].reason)
+        self.assertAlmostEqual(2.1, found[0].reached.estimate, delta=0.01)
+
+    def test_few_blocks_are_never_certain(self):
+        found = self.marks([{"shm": 100}] * 3, [self.row("few", "shm", at_most=200)])
+        self.assertEqual(limiting.UNCERTAIN, found[0].mark)
+
+    def test_a_failed_cell_is_not_measured(self):
+        found = self.marks([{"shm": 100, "unix": 200}] * 8, [self.row("failed", "unix", at_most=1000)], failed=("unix",))
+        self.assertEqual(limiting.UNMEASURED, found[0].mark)
+        self.assertIn("SIGKILL", found[0].reason)
+
+    def test_text_and_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "l.jsonl")
+            lines = simulated({"shm": 100, "unix": 200}, blocks=8)
+            lines[0]["limits"] = [self.row("two < three", "unix", against=["shm"], at_most=3)]
+            with open(path, "w") as file:
+                file.write("\n".join(map(json.dumps, lines)) + "\n")
+            done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), path], capture_output=True, text=True, timeout=60)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn("Limits: 1 met", done.stdout)
+            with open(os.path.join(folder, "l.html"), encoding="utf-8") as file:
+                self.assertIn("two &lt; three", file.read())
 
 
 class Files(unittest.TestCase):
