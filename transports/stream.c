@@ -11,6 +11,8 @@
 enum {
     IN_BYTES = 65536, /* of the receive buffer */
     FEW_LINKS = 4,    /* so many are tried one by one; more go through epoll */
+    STREAK_MIN = 16,
+    LOOK_AT_ALL_EVERY = 8,
 };
 
 /* ---- endpoint and links ---- */
@@ -84,6 +86,8 @@ void corps__stream_disconnect(struct corps_link *base) {
     *at = link->next;
     stream->link_count--;
     stream->turn = stream->turn == link ? link->next : stream->turn;
+    stream->streak = 0;
+    stream->hot = stream->hot == link ? NULL : stream->hot;
     stream->lender = stream->lender == link ? NULL : stream->lender;
     stream->news_count -= (link->news != CORPS__QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
     corps__stream_set_blocked(link, false);
@@ -264,11 +268,16 @@ static bool can_read(const struct corps__stream_link *link) {
 
 static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
     bool few = stream->link_count <= FEW_LINKS && !stream->sifted;
+    /* Each look is a system call: where one link alone has given frames lately, most looks go there. */
+    bool all = stream->streak < STREAK_MIN || ++stream->looks % LOOK_AT_ALL_EVERY == 0;
     struct corps__stream_link *link = stream->turn != NULL ? stream->turn : stream->links;
     for (unsigned i = 0; i < stream->link_count; i++) {
         struct corps__stream_link *next = link->next != NULL ? link->next : stream->links;
-        if (can_read(link) && (few || link->ready) && next_frame(link, event) == CORPS_OK) {
+        bool look = few ? all || link == stream->hot : link->ready;
+        if (can_read(link) && look && next_frame(link, event) == CORPS_OK) {
             stream->turn = next;
+            stream->streak = stream->hot == link ? stream->streak + 1 : 0;
+            stream->hot = link;
             return true;
         }
         link = next;

@@ -52,6 +52,9 @@ struct corps__stream {
     struct corps_endpoint base;
     struct corps__stream_link *links;
     struct corps__stream_link *turn; /* whose turn it is, for fairness */
+    struct corps__stream_link *hot;  /* the one that gave the last frame, … */
+    unsigned streak;                 /* … and how many it gave without another between */
+    unsigned looks;
     unsigned link_count;
     struct corps__stream_link *lender; /* whose `in` the last event lends, NULL for none … */
     size_t lent;                       /* … and how much of it, the length included */
