@@ -96,8 +96,10 @@ static const char *raw_rule(const struct lab_cell *cell) {
     if (!is(cell->serializer, "none")) {
         return "raw controls serialize nothing; choose serializer=none";
     }
-    if (!is(cell->workload, "echo")) {
-        return "raw controls do nothing but workload=echo";
+    bool streams = is(cell->transport, "raw:pipe") || is(cell->transport, "raw:unix") || is(cell->transport, "raw:tcp");
+    if (!is(cell->workload, "echo") && !(streams && is(cell->workload, "oneway"))) {
+        return streams ? "raw controls do nothing but workload=echo and workload=oneway"
+                       : "this raw control does nothing but workload=echo";
     }
     if (strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
         return "raw controls carry payload bytes:N alone";

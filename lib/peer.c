@@ -126,6 +126,22 @@ static enum corps_err lost(const struct corps__peer *peer) {
     return corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u has closed", peer->env);
 }
 
+static bool is_lost(void *arg) {
+    const struct corps__peer *peer = arg;
+    return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited);
+}
+
+/* An Env that has just died: its parent reports with which exit status, usually within a millisecond, so wait for that
+ * as when a link closes. */
+static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_ns) {
+    char detail[256];
+    snprintf(detail, sizeof detail, "%s", corps_error_detail());
+    int64_t grace = corps__deadline_ns(GRACE_MS * INT64_C(1000000));
+    enum corps_err err =
+        corps__waitlist_wait(&peer->waiters, is_lost, peer, deadline_ns < grace ? deadline_ns : grace, NULL);
+    return err == CORPS_OK ? lost(peer) : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
+}
+
 static enum corps_err ensure_ready(struct corps__peer *peer, int64_t deadline_ns) {
     int state = atomic_load(&peer->state);
     if (state == CORPS__PEER_READY) {
@@ -137,7 +153,7 @@ static enum corps_err ensure_ready(struct corps__peer *peer, int64_t deadline_ns
     if (state != CORPS__PEER_CONNECTING) {
         enum corps_err err = corps__with_lead(connect_job, peer);
         if (err != CORPS_OK) {
-            return err;
+            return err == CORPS_ERR_CLOSED ? nobody_listens(peer, deadline_ns) : err;
         }
     }
     enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);

@@ -138,10 +138,13 @@ static void answer(const struct raw_mechanism *mechanism, struct raw_channel *ch
         memcpy(&number, message, sizeof number);
         if (number >= RAW_MARK) {
             raw_snapshot_take(&page->snapshots[number == RAW_STOP]);
-        } else if (number != expected++) {
+        } else if ((number & ~RAW_ONE_WAY) != expected++) {
             snprintf(channel->error, sizeof channel->error, "message %llu came instead of %llu",
-                     (unsigned long long)number, (unsigned long long)(expected - 1));
+                     (unsigned long long)(number & ~RAW_ONE_WAY), (unsigned long long)(expected - 1));
             break;
+        }
+        if (number < RAW_MARK && (number & RAW_ONE_WAY) != 0) {
+            continue;
         }
         if (!mechanism->send(channel, message)) {
             break;

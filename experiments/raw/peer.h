@@ -12,6 +12,9 @@
 #include <sched.h>
 #include <sys/time.h>
 
+/* Set in the number of a message that wants no answer; the others are counted alike. */
+#define RAW_ONE_WAY (UINT64_C(1) << 62)
+
 /* Numbers that no timed message has. */
 #define RAW_MARK (UINT64_MAX - 1) /* the timed section begins: the peer takes its first snapshot */
 #define RAW_STOP UINT64_MAX       /* it is over: the peer takes its second snapshot, answers and ends */

@@ -25,6 +25,7 @@ const struct raw_mechanism raw_pipe = {
     .summary = "two anonymous pipes",
     .can_block = true,
     .can_spin = true,
+    .can_stream = true,
     .open = open_pipes,
     .send = raw_stream_send,
     .receive = raw_stream_receive,

@@ -21,7 +21,7 @@
 
 enum {
     RAW_BYTES_MIN = 8,
-    RAW_BYTES_MAX = 8192,
+    RAW_BYTES_MAX = 65536,
     RAW_ERROR_BYTES = 256,
 };
 
@@ -55,6 +55,7 @@ struct raw_mechanism {
     const char *summary;
     bool can_block;
     bool can_spin;
+    bool can_stream;     /* messages may follow each other without an answer between */
     const char *instead; /* what to choose for the wake policy that it cannot do; NULL when it does both */
 
     /* Opens both ends, before the fork; `bytes` and `spin` are set, descriptors are -1, `shared` is mapped and zero.

@@ -51,6 +51,7 @@ const struct raw_mechanism raw_tcp = {
     .summary = "TCP over the loopback interface, TCP_NODELAY",
     .can_block = true,
     .can_spin = true,
+    .can_stream = true,
     .open = open_connection,
     .send = raw_stream_send,
     .receive = raw_stream_receive,

@@ -20,7 +20,7 @@ struct trial {
     uint64_t next;     /* number of the next message */
     uint64_t messages; /* timed */
     uint64_t total_ns; /* of timed round trips */
-    bool answered;     /* `in` holds an answer */
+    bool one_way;      /* workload oneway */
     uint8_t out[RAW_BYTES_MAX];
     uint8_t in[RAW_BYTES_MAX];
 };
@@ -134,13 +134,35 @@ static bool timed_section(struct trial *trial) {
     return check_content(trial);
 }
 
+/* A stream of messages in one direction. A message that is answered ends it: by then all others have been read. */
+static bool streamed_section(struct trial *trial) {
+    enum { CHUNK = 16 };
+    uint64_t begin = now_ns();
+    uint64_t took_ns;
+    do {
+        uint64_t chunk_begin = now_ns();
+        for (int i = 0; i < CHUNK; i++) {
+            uint64_t number = trial->next++ | RAW_ONE_WAY;
+            memcpy(trial->out, &number, sizeof number);
+            if (!trial->mechanism->send(&trial->channel, trial->out)) {
+                return false;
+            }
+        }
+        lab_histogram_record_many(trial->histogram, (now_ns() - chunk_begin) / CHUNK, CHUNK);
+        trial->messages += CHUNK;
+    } while (!enough(trial, begin));
+    bool done = round_trip(trial, trial->next++, &took_ns) && check_content(trial);
+    trial->total_ns = now_ns() - begin;
+    return done;
+}
+
 static bool measure(struct trial *trial, struct raw_snapshot snapshots[2]) {
     uint64_t took_ns;
     if (!warm_up(trial) || !round_trip(trial, RAW_MARK, &took_ns)) {
         return false;
     }
     raw_snapshot_take(&snapshots[0]);
-    if (!timed_section(trial)) {
+    if (trial->one_way ? !streamed_section(trial) : !timed_section(trial)) {
         return false;
     }
     raw_snapshot_take(&snapshots[1]);
@@ -162,14 +184,18 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
         .voluntary = used.voluntary + peer_used.voluntary,
         .involuntary = used.involuntary + peer_used.involuntary,
         .peak_rss_bytes = used.peak_rss_bytes + peer_used.peak_rss_bytes,
-        .wire_bytes = 2 * (double)trial->channel.bytes,
+        .wire_bytes = (trial->one_way ? 1 : 2) * (double)trial->channel.bytes,
     };
     json_t *flags = json_array();
     if (trial->messages < trial->cell->min_count) {
         json_array_append_new(flags, json_string("short"));
     }
-    json_t *notes = json_pack("[s, s]", "seconds is the sum of the round trips; checks and gaps between are left out",
-                              "bytes on the wire: the message there and back");
+    json_t *notes =
+        trial->one_way
+            ? json_pack("[s, s]", "seconds runs from the first message until an answer tells that all have been read",
+                        "latency is the sender's time for one message, averaged over 16 in a row")
+            : json_pack("[s, s]", "seconds is the sum of the round trips; checks and gaps between are left out",
+                        "bytes on the wire: the message there and back");
     return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
 }
 
@@ -185,6 +211,9 @@ static const char *refusal(struct trial *trial, char why[RAW_ERROR_BYTES]) {
                bytes < RAW_BYTES_MIN || bytes > RAW_BYTES_MAX) {
         snprintf(why, RAW_ERROR_BYTES, "raw controls carry bytes:%d to bytes:%d, not %.100s", RAW_BYTES_MIN,
                  RAW_BYTES_MAX, cell->payload);
+    } else if (trial->one_way && !trial->mechanism->can_stream) {
+        snprintf(why, RAW_ERROR_BYTES, "%s answers every message; choose workload=echo, or raw:pipe, raw:unix, raw:tcp",
+                 cell->transport);
     } else if (!spin && strcmp(cell->wake, "block") != 0) {
         snprintf(why, RAW_ERROR_BYTES, "raw controls know wake=block and wake=spin, not %s", cell->wake);
     } else if (spin ? !trial->mechanism->can_spin : !trial->mechanism->can_block) {
@@ -211,6 +240,7 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     }
     trial->cell = cell;
     trial->histogram = histogram;
+    trial->one_way = strcmp(cell->workload, "oneway") == 0;
     trial->mechanism = find_mechanism(cell->transport);
     if (refusal(trial, why) != NULL) {
         fields = lab_fields_failed("%s", why);

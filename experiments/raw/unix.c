@@ -20,6 +20,7 @@ const struct raw_mechanism raw_unix = {
     .summary = "a pair of UNIX stream sockets",
     .can_block = true,
     .can_spin = true,
+    .can_stream = true,
     .open = open_pair,
     .send = raw_stream_send,
     .receive = raw_stream_receive,

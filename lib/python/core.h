@@ -66,6 +66,12 @@ PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it 
 /* Takes the pending exception and passes what the hook says of it to `use`, whose result it returns. */
 enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg);
 
+/* name.c: a Name's address as bytes; new reference, or NULL with an exception. */
+PyObject *corps__py_address(const struct corps_name *name);
+
+/* future.c: the calling thread is the one that signals' handlers run on. */
+void corps__py_main_thread(void);
+
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);
 

@@ -390,7 +390,6 @@ PyTypeObject corps__future_type = {
     .tp_getset = future_properties,
 };
 
-void corps__py_main_thread(void);
 void corps__py_main_thread(void) {
     main_thread = PyThread_get_thread_ident();
 }

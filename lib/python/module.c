@@ -5,7 +5,6 @@
 #include <string.h>
 
 struct hooks corps__hooks;
-void corps__py_main_thread(void);
 
 /* ---- errors and values ---- */
 
@@ -180,8 +179,7 @@ static struct corps *corps_of(PyObject *capsule) {
 /* X(key, field): numbers of struct corps_options. */
 #define COUNTS(X)                                                                                                      \
     X(env_count)                                                                                                       \
-    X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached)                  \
-        X(boot_timeout_ns)
+    X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached) X(boot_timeout_ns)
 
 static int number_of(PyObject *options, const char *key, long long *out) {
     PyObject *item = PyDict_GetItemString(options, key);
@@ -262,17 +260,10 @@ static PyObject *create_corps(PyObject *module, PyObject *args) {
     return err == CORPS_OK ? PyCapsule_New(corps, "corps", NULL) : raise_create(err);
 }
 
-static PyObject *address_of(const struct corps_name *name) {
-    uint8_t address[CORPS_NAME_BYTES_MAX];
-    size_t bytes;
-    enum corps_err err = corps_name_encode(name, address, &bytes);
-    return err == CORPS_OK ? PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes) : corps__py_raise(err);
-}
-
 static PyObject *front_address(PyObject *module, PyObject *capsule) {
     (void)module;
     struct corps *corps = corps_of(capsule);
-    return corps != NULL ? address_of(corps_front(corps)) : NULL;
+    return corps != NULL ? corps__py_address(corps_front(corps)) : NULL;
 }
 
 static PyObject *has_ended(PyObject *module, PyObject *capsule) {
@@ -392,7 +383,7 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     corps_box_unref(box);
     PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
     for (size_t i = 0; err == CORPS_OK && i < total; i++) {
-        PyObject *address = list != NULL ? address_of(names[i]) : NULL;
+        PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
         corps_name_unref(names[i]);
         if (address == NULL) {
             Py_CLEAR(list);

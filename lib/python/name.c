@@ -255,12 +255,16 @@ static void name_free(PyObject *self) {
     type->tp_free(self);
 }
 
-static PyObject *name_address(PyObject *self, void *closure) {
-    (void)closure;
+PyObject *corps__py_address(const struct corps_name *name) {
     uint8_t address[CORPS_NAME_BYTES_MAX];
     size_t bytes;
-    enum corps_err err = corps_name_encode(((struct name *)self)->name, address, &bytes);
+    enum corps_err err = corps_name_encode(name, address, &bytes);
     return err == CORPS_OK ? PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes) : corps__py_raise(err);
+}
+
+static PyObject *name_address(PyObject *self, void *closure) {
+    (void)closure;
+    return corps__py_address(((struct name *)self)->name);
 }
 
 static PyObject *name_numbers(PyObject *self, void *closure) {

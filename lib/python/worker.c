@@ -78,20 +78,15 @@ static enum corps_err fail_request(void *arg, const struct corps_error_info *inf
 /* ---- handles ---- */
 
 static PyObject *handle_create(struct corps_context *context, struct worker *worker) {
-    uint8_t address[CORPS_NAME_BYTES_MAX];
-    size_t bytes;
     struct corps_name *name = corps_context_name(context);
-    struct handle *made = name != NULL && corps_name_encode(name, address, &bytes) == CORPS_OK
-                              ? PyObject_New(struct handle, &corps__worker_type)
-                              : NULL;
+    PyObject *address = name != NULL ? corps__py_address(name) : PyErr_NoMemory();
+    struct handle *made = address != NULL ? PyObject_New(struct handle, &corps__worker_type) : NULL;
     if (made == NULL) {
-        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+        Py_XDECREF(address);
+        return NULL;
     }
     made->worker = worker;
-    made->address = PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes);
-    if (made->address == NULL) {
-        Py_CLEAR(made);
-    }
+    made->address = address;
     return (PyObject *)made;
 }
 

@@ -108,6 +108,18 @@ class Workloads(Base):
         fields = self.good("workload=idle", f"transport={TRANSPORT}")
         self.assertGreater(fields["seconds"], 0.9)
 
+    def test_raw_streams(self):
+        if TRANSPORT not in ("unix", "tcp"):
+            return  # the others have no stream of their own
+        for size in (64, 65536):
+            fields = self.good("workload=oneway", f"transport=raw:{TRANSPORT}", f"payload=bytes:{size}", "placement=same")
+            self.assertEqual(fields["cell"]["size_bytes"], size)
+            self.assertAlmostEqual(fields["bytes_per_s"], size * fields["messages_per_s"], delta=size)
+        refused = subprocess.run([LAB, "cell", "workload=oneway", "transport=raw:futex", "placement=same"], capture_output=True,
+                                 text=True, timeout=TIMEOUT_S)
+        self.assertEqual((2, ""), (refused.returncode, refused.stdout))
+        self.assertIn("workload=echo", refused.stderr)
+
     def test_max_ms_ends_a_trial(self):
         fields = self.run_workload("echo", "gap_us=20000", "warmup_count=1", "min_count=100000", "max_ms=200")
         self.assertLess(fields["messages"], 100000)

@@ -8,7 +8,7 @@ import threading
 
 from . import _boot, _config, _core, _env, _hooks, _pickling
 from ._errors import AsyncExecutionError
-from ._name import class_text, name_class, restore
+from ._name import callable_name, class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
 
 
@@ -278,9 +278,5 @@ def create_Funcs(*functions, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1)
         name = getattr(function, '__name__', 'function')
         named.append((name if name.isidentifier() else 'function', function))
     names = create_Concs(Func, named, Mgr=Mgr, LocType=LocType, LocVal=LocVal, Num=Num)
-    return names and [_func_name(name, [name for name, _ in named]) for name in names]
-
-
-def _func_name(name, methods):
-    from . import _name
-    return _name.callable_name(name, tuple(methods))
+    methods = tuple(name for name, _ in named)
+    return names and [callable_name(name, methods) for name in names]

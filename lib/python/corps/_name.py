@@ -172,6 +172,11 @@ class Name(_core.Name):
     _class_attributes = frozenset()
 
 
+def _no_reply(kwargs):
+    """Takes NoReply out of them; 1 counts, as it always did."""
+    return kwargs.pop('NoReply', False) == True  # noqa: E712
+
+
 class Unknown:
     """An attribute of a Worker whose class is not known here: can be called as a method, or read as a Future."""
 
@@ -181,8 +186,7 @@ class Unknown:
         self._future = None
 
     def __call__(self, *args, **kwargs):
-        no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712 (as it always was: 1 counts)
-        return _core.call(self._name, self._attribute, args, kwargs, no_reply)
+        return _core.call(self._name, self._attribute, args, kwargs, _no_reply(kwargs))
 
     def __getattr__(self, attribute):
         if attribute.startswith('__'):
@@ -306,8 +310,7 @@ class _Callable(Name):
     """The Name of a Func."""
 
     def __call__(self, *args, **kwargs):
-        no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712
-        return _core.call(self, '__call__', args, kwargs, no_reply)
+        return _core.call(self, '__call__', args, kwargs, _no_reply(kwargs))
 
     def __reduce__(self):
         return restore_callable, (self.__corps_address__, type(self)._methods)

@@ -10,6 +10,7 @@ import types
 
 from . import _core, _main
 
+
 def _travels_by_reference(thing):
     """Is it a function or class of our __main__ that every Env of ours has too?"""
     return (isinstance(thing, (types.FunctionType, type)) and getattr(thing, '__module__', None) == '__main__'

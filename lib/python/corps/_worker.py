@@ -1,7 +1,7 @@
 """Workers: Concs, and the Corps that front a group of Envs."""
 
 from . import _core, _env
-from ._name import ConcAddr, ExtAddr, LOCAL_IP, name_class, port_of
+from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
 """Keywords that belong to the system: kept as attributes, never given to an __init__."""
@@ -102,11 +102,6 @@ def _address_of(worker, creator):
     """The ConcAddr of a Worker of this Env."""
     _, env, conc = _core.Name(worker.address).__corps_numbers__
     return ConcAddr(creator, conc, env)
-
-
-def ext_address_of(address):
-    """The ExtAddr of a Conc's ConcAddr in this process's Corps."""
-    return ExtAddr(address.MgrEnvId, address.ConcId, address.LocEnvId, LOCAL_IP, port_of(_core.own()[0]))
 
 
 def make(cls, worker, creator, args, kwargs, attributes):
