@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "histogram.h"
+#include "peers.h"
 #include "trial_fields.h"
 
 #include <corps/serializer.h>
@@ -88,7 +89,7 @@ static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *r
         const struct corps_value *text = corps_value_item(texts, i);
         json_array_append_new(notes, json_stringn(text->str, text->count));
     }
-    if (strncmp(cell->transport, "raw:", 4) != 0) {
+    if (lab_cell_is_ours(cell)) {
         json_array_append_new(
             notes, json_string("CPU time, switches and memory are those of the Envs, not of the program that "
                                "started them"));
@@ -204,6 +205,9 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
 
 json_t *lab_trial(const struct lab_cell *cell) {
     char why[256];
+    if (lab_cell_is_peer(cell)) {
+        return lab_peer_trial(cell);
+    }
     if (strcmp(cell->lang, "c") != 0) {
         return lab_python_trial(cell);
     }
