@@ -136,7 +136,8 @@ static bool read_histogram(const struct corps_value *result, struct lab_histogra
     for (size_t i = 0; i < given->count; i++) {
         const struct corps_value *low = corps_value_item(corps_value_item(given, i), 0);
         const struct corps_value *count = corps_value_item(corps_value_item(given, i), 1);
-        if (count == NULL || low->kind != CORPS_INT || count->kind != CORPS_INT) {
+        if (count == NULL || low->kind != CORPS_INT || count->kind != CORPS_INT || low->integer < 0 ||
+            count->integer < 0) {
             return false;
         }
         lab_histogram_record_many(histogram, (uint64_t)low->integer, (uint64_t)count->integer);
