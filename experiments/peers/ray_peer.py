@@ -1,6 +1,7 @@
 """peer:ray: an actor of Ray in a process of its own, on a local cluster that lives as long as the trial. A message is a number
 and a payload; a stream is calls whose answers are awaited at the end."""
 
+import importlib.metadata
 import os
 import sys
 import time
@@ -13,8 +14,7 @@ from lab_program import params_of
 
 
 def version():
-    import ray
-    return f'Ray {ray.__version__}'
+    return f'Ray {importlib.metadata.version("ray")}'
 
 
 def stream(meter, ray, sink):
@@ -46,8 +46,9 @@ def run(cell):
     params = params_of(dict(cell, serializer='pickle'), [], [])
     meter = Meter(params, Message(params))
     message = meter.message
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False,
-             _node_ip_address='127.0.0.1')
+    alone = peer_program.leave_network()
+    os.environ.update(PYTHONPATH=os.pathsep.join(sys.path[:2]), RAY_USAGE_STATS_ENABLED='0')  # for Ray's own processes
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
 
     @ray.remote
     class Other:
@@ -77,7 +78,8 @@ def run(cell):
             stream(meter, ray, other)
     finally:
         ray.shutdown()
-    return meter.result('Ray\'s own processes run beside; CPU time and memory are those of caller and actor alone')
+    where = 'in a network of its own' if alone else 'on every interface: the system allows no network of its own'
+    return meter.result(f'Ray listens {where}', 'Ray\'s own processes run beside; CPU time and memory are those of caller and actor alone')
 
 
 if __name__ == '__main__':

@@ -4,11 +4,8 @@ ucx_perftest does not check what arrives, and tells one quantile a run: one run 
 the 99th percentile. Its latency is half a round trip.
 """
 
-import ctypes
-import fcntl
 import os
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -24,20 +21,6 @@ COUNT, QUANTILE, _, MEAN = range(4)  # columns; MEAN is over the whole run
 def version():
     text = subprocess.run(['ucx_info', '-v'], stdout=subprocess.PIPE, check=True, text=True).stdout
     return 'UCX ' + text.split()[2]
-
-
-def leave_network():
-    """ucx_perftest listens on every interface to exchange addresses: a network of its own has the loopback alone. False
-    where the system allows none."""
-    new_user, new_network, get_flags, set_flags, is_up = 0x10000000, 0x40000000, 0x8913, 0x8914, 1
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(new_network) != 0 and libc.unshare(new_user | new_network) != 0:
-        return False
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = fcntl.ioctl(control, get_flags, struct.pack('16sh14x', b'lo', 0))
-        flags = struct.unpack('16sh14x', request)[1]
-        fcntl.ioctl(control, set_flags, struct.pack('16sh14x', b'lo', flags | is_up))
-    return True
 
 
 def free_port():
@@ -81,7 +64,7 @@ def perftest(cell, *arguments):
 
 
 def run(cell):
-    alone = leave_network()
+    alone = peer_program.leave_network()
     size = int(cell['payload'].split(':')[1])
     ways = 2 if cell['workload'] == 'echo' else 1
     base = ['-t', TESTS[cell['workload']], '-s', size]
