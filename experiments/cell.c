@@ -34,7 +34,7 @@ static void append(char error[LAB_ERROR_BYTES], const char *text) {
 }
 
 static bool check_workload(const char *value, char error[LAB_ERROR_BYTES]) {
-    if (lab_workload_find(value) != NULL || lab_peer_knows(value)) {
+    if (lab_workload_find(value) != NULL) {
         return true;
     }
     snprintf(error, LAB_ERROR_BYTES, "there is no workload '%.40s'; choose one of: ", value);

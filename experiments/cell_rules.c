@@ -157,10 +157,8 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
         rule = placement_rule(cell, why);
     }
     const struct lab_workload *workload = lab_workload_find(cell->workload);
-    if (rule == NULL && lab_cell_is_ours(cell)) {
-        rule = workload == NULL               ? "only peers perform this workload; choose a transport peer:…"
-               : workload->impossible != NULL ? workload->impossible(cell, why)
-                                              : NULL;
+    if (rule == NULL && lab_cell_is_ours(cell) && workload != NULL && workload->impossible != NULL) {
+        rule = workload->impossible(cell, why);
     }
     return rule;
 }

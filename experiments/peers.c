@@ -68,15 +68,6 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-bool lab_peer_knows(const char *workload) {
-    for (size_t i = 0; i < PEER_COUNT; i++) {
-        if (has_word(peers[i].workloads, workload)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- where it lies ---- */
 
 static bool is_python(const struct lab_peer *peer) {
@@ -157,11 +148,27 @@ static const char *shape_rule(const struct lab_peer *peer, const struct lab_cell
     return NULL;
 }
 
+/* Whether Python has the library, only Python knows: it is asked once. */
+static const char *python_rule(const struct lab_peer *peer, char why[LAB_ERROR_BYTES]) {
+    static struct {
+        bool asked;
+        bool found;
+        char why[LAB_ERROR_BYTES];
+    } known[PEER_COUNT];
+    size_t i = (size_t)(peer - peers);
+    if (!known[i].asked) {
+        char version[LAB_ERROR_BYTES];
+        known[i].found = lab_peer_version(peer, version, known[i].why);
+        known[i].asked = true;
+    }
+    memcpy(why, known[i].why, LAB_ERROR_BYTES);
+    return known[i].found ? NULL : why;
+}
+
 const char *lab_peer_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     const struct lab_peer *peer = lab_peer_find(cell->transport);
     char path[PATH_MAX];
     char interpreter[PATH_MAX];
-    char version[LAB_ERROR_BYTES];
     if (peer == NULL) {
         return "there is no such peer; corps-lab list peers names them";
     }
@@ -179,6 +186,5 @@ const char *lab_peer_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]
     if (rule != NULL || !lab_peer_path(peer, path, interpreter, why)) {
         return rule != NULL ? rule : why;
     }
-    /* Whether Python has the library, only Python knows. */
-    return is_python(peer) && !lab_peer_version(peer, version, why) ? why : NULL;
+    return is_python(peer) ? python_rule(peer, why) : NULL;
 }

@@ -32,9 +32,6 @@ const struct lab_peer *lab_peer_find(const char *name);
 
 bool lab_cell_is_peer(const struct lab_cell *cell);
 
-/* Does any peer perform this workload? */
-bool lab_peer_knows(const char *workload);
-
 /* Why a peer cannot perform this cell, or NULL. That the program is missing is a reason. */
 const char *lab_peer_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
 

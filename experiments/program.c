@@ -88,7 +88,7 @@ static void read_words(int fd, char *out, size_t bytes) {
     if (got > 0) {
         text[got] = '\0';
         const char *line = strrchr(text, '\n');
-        snprintf(out, bytes, "%s", line != NULL ? line + 1 : text);
+        snprintf(out, bytes, "%.*s", (int)bytes - 1, line != NULL ? line + 1 : text);
     }
 }
 

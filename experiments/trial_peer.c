@@ -128,16 +128,6 @@ static json_t *judge(const struct lab_cell *cell, json_t *answer, const struct l
     return fields;
 }
 
-static void add_own(json_t *fields, json_t *answer) {
-    static const char *const keys[][2] = {{"version", "peer_version"}, {"bytes_each", "bytes_each"}};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        json_t *value = json_object_get(answer, keys[i][0]);
-        if (value != NULL) {
-            json_object_set(fields, keys[i][1], value);
-        }
-    }
-}
-
 json_t *lab_peer_trial(const struct lab_cell *cell) {
     static struct call call; /* 60 KiB, and trials run one at a time */
     char why[LAB_ERROR_BYTES];
@@ -152,7 +142,10 @@ json_t *lab_peer_trial(const struct lab_cell *cell) {
     const struct lab_program program = {.argv = call.argv, .cpus = &call.cpus, .patience_s = PATIENCE_S, .alone = true};
     json_t *answer = lab_program_run(&program, &end);
     json_t *fields = judge(cell, answer, &end, &noise);
-    add_own(fields, answer);
+    json_t *version = json_object_get(answer, "version");
+    if (json_is_string(version)) {
+        json_object_set(fields, "peer_version", version);
+    }
     json_decref(answer);
     return fields;
 }
