@@ -1,6 +1,7 @@
 #include "cell.h"
 
 #include "payloads.h"
+#include "peers.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
@@ -55,6 +56,9 @@ static bool check_transport(const char *value, char error[LAB_ERROR_BYTES]) {
             return true;
         }
     }
+    if (lab_peer_find(value) != NULL) {
+        return true;
+    }
     snprintf(error, LAB_ERROR_BYTES, "there is no transport '%.40s'; choose one of: ", value);
     for (unsigned i = 0; corps_transport_at(i) != NULL; i++) {
         append(error, corps_transport_at(i)->name);
@@ -62,6 +66,7 @@ static bool check_transport(const char *value, char error[LAB_ERROR_BYTES]) {
     for (unsigned i = 0; lab_raw_at(i, &summary) != NULL; i++) {
         append(error, lab_raw_at(i, &summary));
     }
+    append(error, "or a peer (corps-lab list peers)");
     return false;
 }
 
@@ -141,7 +146,7 @@ static const struct field fields[] = {
     {{"transport", "shm", "what carries messages between Envs; see: corps-lab list transports", true},
      TEXT_AT(transport),
      .check = check_transport},
-    {{"serializer", "msgpack; lang python: auto; raw: none",
+    {{"serializer", "msgpack; lang python: auto; raw, peer: none",
       "what turns values into bytes; see: corps-lab list serializers", true},
      TEXT_AT(serializer),
      .check = check_serializer},

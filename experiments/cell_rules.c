@@ -1,5 +1,7 @@
 #include "cell.h"
 
+#include "peers.h"
+
 #include <corps/transport.h>
 
 #include <sched.h>
@@ -16,8 +18,12 @@ bool lab_cell_is_raw(const struct lab_cell *cell) {
     return strncmp(cell->transport, "raw:", 4) == 0;
 }
 
+bool lab_cell_is_ours(const struct lab_cell *cell) {
+    return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
+}
+
 static bool is_intra(const struct lab_cell *cell) {
-    const struct corps_transport *transport = lab_cell_is_raw(cell) ? NULL : corps_transport_find(cell->transport);
+    const struct corps_transport *transport = lab_cell_is_ours(cell) ? corps_transport_find(cell->transport) : NULL;
     return transport != NULL && (transport->capabilities & CORPS_TRANSPORT_INTRA) != 0;
 }
 
@@ -38,14 +44,17 @@ void lab_cell_init(struct lab_cell *cell) {
 void lab_cell_finish(struct lab_cell *cell) {
     bool raw = lab_cell_is_raw(cell);
     bool python_raw = raw && lab_raw_is_python(cell->transport);
+    const struct lab_peer *peer = lab_peer_find(cell->transport);
     bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
     if (cell->lang[0] == '\0') {
-        strcpy(cell->lang, python_raw ? "python" : "c");
+        strcpy(cell->lang, peer != NULL ? peer->lang : python_raw ? "python" : "c");
     }
     if (cell->serializer[0] == '\0') {
-        strcpy(cell->serializer, raw ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
+        strcpy(cell->serializer, raw || peer != NULL ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
     }
-    if (cell->wake[0] == '\0') {
+    if (cell->wake[0] == '\0' && peer != NULL) {
+        snprintf(cell->wake, sizeof cell->wake, "%.*s", (int)strcspn(peer->wakes, " "), peer->wakes);
+    } else if (cell->wake[0] == '\0') {
         /* Raw controls do not adapt; the cache line has nothing to sleep on. */
         strcpy(cell->wake, !raw ? "adaptive" : is(cell->transport, "raw:cacheline") ? "spin" : "block");
     }
@@ -53,7 +62,7 @@ void lab_cell_finish(struct lab_cell *cell) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
     }
     if (cell->envs == 0) {
-        cell->envs = is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
+        cell->envs = peer != NULL ? peer->envs_min : is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
     }
     if (cell->concs == 0) {
         cell->concs = several ? 8 : is(cell->workload, "spawn") ? 1000000 : 1;
@@ -136,8 +145,10 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
         return why;
     }
-    const char *rule = lab_cell_is_raw(cell) ? raw_rule(cell) : payload_rule(cell);
-    if (rule == NULL) {
+    const char *rule = lab_cell_is_raw(cell)    ? raw_rule(cell)
+                       : lab_cell_is_peer(cell) ? lab_peer_rule(cell, why)
+                                                : payload_rule(cell);
+    if (rule == NULL && !lab_cell_is_peer(cell)) {
         rule = lab_cell_lang_rule(cell, why);
     }
     if (rule == NULL && is_intra(cell) && cell->envs > 1) {
@@ -148,7 +159,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
         rule = placement_rule(cell, why);
     }
     const struct lab_workload *workload = lab_workload_find(cell->workload);
-    if (rule == NULL && !lab_cell_is_raw(cell) && workload != NULL && workload->impossible != NULL) {
+    if (rule == NULL && lab_cell_is_ours(cell) && workload != NULL && workload->impossible != NULL) {
         rule = workload->impossible(cell, why);
     }
     return rule;

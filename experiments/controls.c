@@ -78,10 +78,10 @@ bool lab_family_add_controls(struct lab_family *family) {
         struct lab_cell cell = family->cells[i]; /* the array may move */
         bool spin = strcmp(cell.wake, "spin") == 0;
         char twin[32];
-        if (!lab_cell_is_raw(&cell) && strcmp(cell.lang, "c") != 0) {
+        if (lab_cell_is_ours(&cell) && strcmp(cell.lang, "c") != 0) {
             ok = add_raw(family, python_twin_of(&cell), "block", cell.placement, &cell);
         }
-        if (ok && !lab_cell_is_raw(&cell)) {
+        if (ok && lab_cell_is_ours(&cell)) {
             ok = add_raw(family, twin_of(&cell, spin, twin), spin ? "spin" : "block", cell.placement, &cell);
         }
     }

@@ -2,7 +2,7 @@
  *
  *   cell.c      one combination: parsing key=value, defaults, names of keys, what is impossible and why
  *   matrix.c    YAML matrix → list of cells        run.c      blocks of trials in fresh processes
- *   trial.c     performs one cell in this process, trial_python.c in a Python program
+ *   trial.c     performs one cell in this process, trial_python.c in a Python program, trial_peer.c in a peer's
  *                                                   report.c   hands over to the Python programs
  *   workloads/  one file each, over corps.h alone   payloads.c what is sent
  *   raw/        bare ping-pongs without the core    histogram.c log-linear histogram
@@ -25,7 +25,7 @@ enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
 struct lab_cell {
     char workload[32];   /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
     char transport[32];  /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
-                            raw:queue (shm) */
+                            raw:queue, or a peer (shm) */
     char serializer[32]; /* "none" for raw cells (msgpack; lang python: auto) */
     char payload[256];   /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
     char wake[16];       /* block | spin | adaptive (adaptive) */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "matrix.h"
+#include "peers.h"
 
 /* `corps-lab list`: what there is to choose from. */
 
@@ -33,6 +34,17 @@ static void list_raw(void) {
     const char *summary;
     for (unsigned i = 0; (name = lab_raw_at(i, &summary)) != NULL; i++) {
         row(name, summary);
+    }
+}
+
+static void list_peers(void) {
+    const struct lab_peer *peer;
+    for (unsigned i = 0; (peer = lab_peer_at(i)) != NULL; i++) {
+        char version[LAB_ERROR_BYTES];
+        char why[LAB_ERROR_BYTES];
+        bool found = lab_peer_version(peer, version, why);
+        printf("  %-18s %s; %s%s\n", peer->name, peer->summary,
+               found ? "found: " : "not found: ", found ? version : why);
     }
 }
 
@@ -115,6 +127,7 @@ static const struct section {
 } sections[] = {
     {"transports", "transports (transport=)", list_transports},
     {"raw", "raw controls: bare ping-pongs without the core (transport=)", list_raw},
+    {"peers", "peers: programs of other libraries, which scripts/peers builds (transport=)", list_peers},
     {"serializers", "serializers (serializer=)", list_serializers},
     {"workloads", "workloads (workload=)", list_workloads},
     {"payloads", "payloads (payload=)", list_payloads},
@@ -140,7 +153,7 @@ int lab_command_list(const struct lab_command *command, int argc, char **argv) {
         }
     }
     if (!found || argc - optind > 1) {
-        return lab_usage(command, "choose one of: transports raw serializers workloads payloads wake placements "
+        return lab_usage(command, "choose one of: transports raw peers serializers workloads payloads wake placements "
                                   "matrices keys");
     }
     return LAB_EXIT_OK;

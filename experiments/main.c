@@ -27,7 +27,7 @@ static const char doctor_help[] = "  --clean              remove what dead Corps
                                   "Exit status: 0 nothing prevents a run; 1 something does; 2 wrong usage.\n";
 
 static const struct lab_command commands[] = {
-    {"list", "[transports|raw|serializers|workloads|payloads|wake|placements|matrices|keys]",
+    {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
      "Shows what there is to choose from", NULL, lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
     {"cell", "[KEY=VALUE]…", "Runs one trial and prints it", cell_help, lab_command_cell},

@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "histogram.h"
+#include "peers.h"
 #include "trial_fields.h"
 
 #include <corps/serializer.h>
@@ -88,7 +89,7 @@ static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *r
         const struct corps_value *text = corps_value_item(texts, i);
         json_array_append_new(notes, json_stringn(text->str, text->count));
     }
-    if (strncmp(cell->transport, "raw:", 4) != 0) {
+    if (lab_cell_is_ours(cell)) {
         json_array_append_new(
             notes, json_string("CPU time, switches and memory are those of the Envs, not of the program that "
                                "started them"));
@@ -135,7 +136,8 @@ static bool read_histogram(const struct corps_value *result, struct lab_histogra
     for (size_t i = 0; i < given->count; i++) {
         const struct corps_value *low = corps_value_item(corps_value_item(given, i), 0);
         const struct corps_value *count = corps_value_item(corps_value_item(given, i), 1);
-        if (count == NULL || low->kind != CORPS_INT || count->kind != CORPS_INT) {
+        if (count == NULL || low->kind != CORPS_INT || count->kind != CORPS_INT || low->integer < 0 ||
+            count->integer < 0) {
             return false;
         }
         lab_histogram_record_many(histogram, (uint64_t)low->integer, (uint64_t)count->integer);
@@ -204,6 +206,9 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
 
 json_t *lab_trial(const struct lab_cell *cell) {
     char why[256];
+    if (lab_cell_is_peer(cell)) {
+        return lab_peer_trial(cell);
+    }
     if (strcmp(cell->lang, "c") != 0) {
         return lab_python_trial(cell);
     }

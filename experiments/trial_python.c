@@ -3,17 +3,14 @@
 #include "cell.h"
 #include "cli.h"
 #include "payloads.h"
+#include "program.h"
 #include "trial_fields.h"
 #include "workloads/search_files.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +25,7 @@
 
 enum { PAIRS_MAX = 40, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64 };
 
-struct program {
+struct python {
     char python[PATH_MAX];
     char script[PATH_MAX];
     char library[PATH_MAX];
@@ -57,7 +54,7 @@ static void use_built_package(void) {
     setenv("PYTHONPATH", both, 1);
 }
 
-static void make_arguments(const struct lab_cell *cell, struct program *program) {
+static void make_arguments(const struct lab_cell *cell, struct python *program) {
     const struct lab_cell_field *field;
     size_t count = 0;
     snprintf(program->python, sizeof program->python, "%s", lab_python());
@@ -76,35 +73,7 @@ static void make_arguments(const struct lab_cell *cell, struct program *program)
     program->argv[count] = NULL;
 }
 
-/* Runs the program to its end; what it prints goes to `out_fd`. -1 when it cannot be started, else its wait status. */
-static int run_program(const struct program *program, int out_fd) {
-    int status = -1;
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent || dup2(out_fd, 1) < 0) {
-            _exit(127);
-        }
-        execvp(program->argv[0], program->argv);
-        _exit(127);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
-}
-
-/* What was printed, an object; NULL when it is none. */
-static json_t *read_answer(int fd) {
-    json_t *answer = lseek(fd, 0, SEEK_SET) == 0 ? json_loadfd(fd, 0, NULL) : NULL;
-    if (!json_is_object(answer)) {
-        json_decref(answer);
-        return NULL;
-    }
-    return answer;
-}
-
-static json_t *without_answer(const struct program *program, int status) {
+static json_t *without_answer(const struct python *program, int status) {
     if (WIFSIGNALED(status)) {
         return lab_fields_failed("the Python program was killed by signal %d", WTERMSIG(status));
     }
@@ -146,20 +115,15 @@ static json_t *fields_of(const struct lab_cell *cell, json_t *answer, const stru
 }
 
 static json_t *perform(const struct lab_cell *cell, const struct expected *expected) {
-    static struct program program; /* 50 KiB, and trials run one at a time */
+    static struct python program; /* 50 KiB, and trials run one at a time */
     struct lab_noise noise;
-    int fd = memfd_create("answer", MFD_CLOEXEC);
-    if (fd < 0) {
-        return lab_fields_failed("no memory for the answer: %s", strerror(errno));
-    }
+    struct lab_program_end end;
     make_arguments(cell, &program);
     use_built_package();
     lab_noise_begin(&noise); /* before there are Envs, which may spin */
-    int status = run_program(&program, fd);
-    json_t *answer = read_answer(fd);
-    json_t *fields = answer != NULL ? fields_of(cell, answer, expected, &noise) : without_answer(&program, status);
+    json_t *answer = lab_program_run(&(struct lab_program){.argv = program.argv}, &end);
+    json_t *fields = answer != NULL ? fields_of(cell, answer, expected, &noise) : without_answer(&program, end.status);
     json_decref(answer);
-    close(fd);
     return fields;
 }
 

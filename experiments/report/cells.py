@@ -43,6 +43,11 @@ class Cell:
         return self.axes["transport"].startswith("raw:")
 
     @property
+    def is_ours(self):
+        """Neither a raw control nor a peer."""
+        return not self.axes["transport"].startswith(("raw:", "peer:"))
+
+    @property
     def lang(self):
         return load.lang(self.axes)
 
@@ -81,7 +86,7 @@ def add_controls(cells):
         if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["size_bytes"] <= CONTROL_BYTES:
             raw[c.axes["transport"], c.axes["wake"], c.axes["placement"]] = c
     for cell in cells.values():
-        if cell.is_raw or not cell.trials or cell.axes["workload"] != "echo":
+        if not cell.is_ours or not cell.trials or cell.axes["workload"] != "echo":
             continue
         wake = "spin" if cell.axes["wake"] == "spin" else "block"
         placement = cell.axes["placement"] if cell.axes["placement"] != "unpinned" else "cross"

@@ -34,7 +34,7 @@ def by_size(cells, field, title, y_title, scale):
     """Echo with bytes and serializer none, one line per transport; a menu chooses placement and wake."""
     views = {}
     for c in grouping.find(cells, workload="echo", serializer="none"):
-        if not c.is_raw and c.lang == "c" and c.axes["payload"].startswith("bytes:") and c.median(field) is not None:
+        if c.is_ours and c.lang == "c" and c.axes["payload"].startswith("bytes:") and c.median(field) is not None:
             views.setdefault((c.axes["placement"], c.axes["wake"]), {}).setdefault(c.axes["transport"], []).append(c)
     views = dict(sorted(views.items(), key=lambda item: -sum(len(v) for v in item[1].values())))
     if not views:

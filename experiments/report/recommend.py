@@ -31,7 +31,7 @@ def parse():
 
 def wanted(cell, args):
     axes = cell.axes
-    return (not cell.is_raw and not axes.get("arm") and cell.trials
+    return (cell.is_ours and not axes.get("arm") and cell.trials
             and axes["transport"] not in ("queue", "null")  # between processes, and delivering
             and axes["workload"] == args.workload and axes["payload"] == args.payload and axes["placement"] == args.placement
             and cell.lang == args.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
@@ -56,7 +56,7 @@ def main():
     cells = grouping.group(results)
     chosen = {c.text: c for c in cells.values() if wanted(c, args) and cost(c, args.by)}
     if not chosen:
-        payloads = sorted({c.axes["payload"] for c in cells.values() if c.axes["workload"] == args.workload and not c.is_raw})
+        payloads = sorted({c.axes["payload"] for c in cells.values() if c.axes["workload"] == args.workload and c.is_ours})
         print(f"corps-lab recommend: no measured cell fits; for {args.workload} these payloads were measured: "
               f"{', '.join(payloads) or 'none'}", file=sys.stderr)
         return 1

@@ -35,10 +35,10 @@ def latency_table(cells, workload="echo"):
         if key != group:
             group = key
             rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}{words.lang_text(c.lang)}")
-            rows.append(f"    {'transport':<10}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
+            rows.append(f"    {'transport':<15}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
                         f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
         estimate, interval = ratio_text(c)
-        rows.append(f"    {c.axes['transport']:<10}{c.axes['serializer']:<12}{c.axes['payload'][:15]:<16}"
+        rows.append(f"    {c.axes['transport']:<15}{c.axes['serializer']:<12}{c.axes['payload'][:15]:<16}"
                     f"{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
                     f"{estimate:>10} {interval:<11}{words.rate_text(c.median('messages_per_s')):>10}"
                     f"{words.time_text(c.median('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")

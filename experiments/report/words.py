@@ -35,7 +35,7 @@ def size_text(n):
 def between_envs(cells, lang="c", **axes):
     """Cells that cross processes, of one language: what one costs says nothing of another. lang=None: of all."""
     return [c for c in grouping.find(cells, **axes)
-            if not c.is_raw and c.axes["transport"] not in ("queue", "null") and lang in (None, c.lang)]
+            if c.is_ours and c.axes["transport"] not in ("queue", "null") and lang in (None, c.lang)]
 
 
 def best_text(values):
