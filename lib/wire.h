@@ -19,6 +19,7 @@
 #ifndef CORPS_WIRE_H
 #define CORPS_WIRE_H
 
+#include <corps/block.h>
 #include <corps/error.h>
 
 #include <stddef.h>
@@ -69,8 +70,9 @@ size_t corps__wire_write(const struct corps__header *header, const char *name, c
 enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *header,
                                 const char **name) CORPS_CHECKED;
 
-/* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. Errors: PROTOCOL. */
-enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                    struct iovec *segments) CORPS_CHECKED;
+/* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. `tail` (NULL: none) is
+ * where the frame goes on after `bytes`: the whole of its last segment. Errors: PROTOCOL. */
+enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
+                                    const struct corps__header *header, struct iovec *segments) CORPS_CHECKED;
 
 #endif

@@ -124,7 +124,7 @@ static void test_round_trip(void **state) {
     assert_memory_equal(&header.id, &example.id, sizeof header.id);
     assert_int_equal(header.deadline_ns, example.deadline_ns);
     assert_memory_equal(name, "echo", 4);
-    assert_int_equal(corps__wire_segments(frame, bytes, &header, segments), CORPS_OK);
+    assert_int_equal(corps__wire_segments(frame, bytes, NULL, &header, segments), CORPS_OK);
     assert_int_equal(segments[0].iov_len, 3);
     assert_memory_equal(segments[1].iov_base, "defgh", 5);
 }
@@ -141,7 +141,7 @@ static void test_cut_at_every_length(void **state) {
         struct iovec segments[2];
         enum corps_err err = corps__wire_read(cut, bytes, &header, &name);
         if (err == CORPS_OK) {
-            err = corps__wire_segments(cut, bytes, &header, segments);
+            err = corps__wire_segments(cut, bytes, NULL, &header, segments);
         }
         assert_int_equal(err, CORPS_ERR_PROTOCOL);
         free(cut);
@@ -156,7 +156,7 @@ static void test_surplus_and_versions(void **state) {
     const char *name;
     struct iovec segments[2];
     assert_int_equal(corps__wire_read(frame, bytes + 1, &header, &name), CORPS_OK);
-    assert_int_equal(corps__wire_segments(frame, bytes + 1, &header, segments), CORPS_ERR_PROTOCOL);
+    assert_int_equal(corps__wire_segments(frame, bytes + 1, NULL, &header, segments), CORPS_ERR_PROTOCOL);
     frame[2] = 9;
     assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_ERR_VERSION);
     assert_non_null(strstr(corps_error_detail(), "version 9"));
@@ -179,7 +179,7 @@ static void test_damage(void **state) {
         const char *name;
         struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
         if (corps__wire_read(frame, bytes, &header, &name) == CORPS_OK &&
-            corps__wire_segments(frame, bytes, &header, segments) == CORPS_OK) {
+            corps__wire_segments(frame, bytes, NULL, &header, segments) == CORPS_OK) {
             for (unsigned i = 0; i < header.segment_count; i++) {
                 uint8_t *start = segments[i].iov_base;
                 assert_true(start >= frame && start + segments[i].iov_len <= frame + bytes);
