@@ -19,6 +19,7 @@
 
 enum {
     BATCH = 256,            /* events of one endpoint before the next has its turn */
+    BATCH_BYTES = 1 << 17,  /* likewise: large messages are handled while they are in the cache */
     RARE_WORK_EVERY = 1024, /* polls between looks at the libuv loop while there is no sleep */
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
@@ -190,7 +191,8 @@ static bool poll_until(bool (*stop)(void *arg), void *arg) {
     bool any = false;
     for (unsigned i = 0; i < corps__rt.port_count; i++) {
         struct corps__port *port = corps__rt.ports[i];
-        for (int n = 0; n < BATCH; n++) {
+        size_t bytes = 0;
+        for (int n = 0; n < BATCH && bytes < BATCH_BYTES; n++) {
             struct corps_event event = {0};
             enum corps_err err = port->transport->poll(port->endpoint, &event);
             if (err == CORPS_ERR_EMPTY) {
@@ -201,6 +203,7 @@ static bool poll_until(bool (*stop)(void *arg), void *arg) {
                 abort(); /* an endpoint as a whole fails only when memory or the kernel does */
             }
             any = true;
+            bytes += event.bytes + (event.block != NULL ? event.block->bytes : 0);
             take(port, &event);
             if (stop != NULL && stop(arg)) {
                 return true;
