@@ -313,7 +313,7 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         corps__rt.check_foreign = false;
         corps__foreign_sweep();
     }
-    if (corps__rt.wake == CORPS_WAKE_BLOCK) {
+    if (corps__rt.wake == CORPS_WAKE_BLOCK || (waiter == NULL && corps__sched_leader_disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
         if (!called_away(waiter)) {

@@ -32,11 +32,14 @@ void corps__mapping_unref(struct corps__mapping *mapping) {
 
 /* ---- the sender's books ---- */
 
+/* Of a block's first page. */
 struct page {
-    uint32_t first; /* of the block that this page belongs to, while that is taken */
-    uint32_t count; /* first page: pages of the block */
-    uint32_t holds; /* first page: messages on the way and the loan; 0: free */
+    uint32_t count; /* pages of the block */
+    uint32_t holds; /* messages on the way and the loan; 0: free */
 };
+
+/* The word that tells what was given back moves from the receiver's cache each time: it is looked at after so much. */
+enum { COLLECT_BYTES = 1 << 18 };
 
 struct corps__pool {
     pthread_mutex_t lock;
@@ -47,14 +50,17 @@ struct corps__pool {
     uint32_t page_count;
     uint32_t block_of[CORPS__POOL_TICKETS]; /* the first page */
     uint64_t out[CORPS__POOL_WORDS];        /* tickets, a bit each */
-    uint64_t *used;                         /* pages, a bit each */
+    uint64_t *used;                         /* pages, a bit each … */
+    uint64_t *starts;                       /* … and the first ones of blocks */
     struct page *pages;
+    size_t taken_bytes; /* since the last collect */
 };
 
 struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes) {
     struct corps__pool *pool = calloc(1, sizeof *pool);
     size_t page_count = bytes / CORPS__POOL_PAGE;
-    uint64_t *used = calloc((page_count + 63) / 64, sizeof *used);
+    size_t words = (page_count + 63) / 64;
+    uint64_t *used = calloc(2 * words, sizeof *used);
     struct page *pages = calloc(page_count, sizeof *pages);
     if (pool == NULL || used == NULL || pages == NULL) {
         free(pages);
@@ -69,6 +75,7 @@ struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *mem
     pool->data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES;
     pool->page_count = (uint32_t)page_count;
     pool->used = used;
+    pool->starts = used + words;
     pool->pages = pages;
     return pool;
 }
@@ -102,11 +109,23 @@ static uint32_t find_run(const struct corps__pool *pool, uint32_t wanted) {
 }
 
 static void mark(struct corps__pool *pool, uint32_t first, uint32_t count, bool taken) {
-    for (uint32_t page = first; page < first + count; page++) {
-        uint64_t bit = UINT64_C(1) << page % 64;
-        pool->used[page / 64] = taken ? pool->used[page / 64] | bit : pool->used[page / 64] & ~bit;
-        pool->pages[page].first = first;
+    pool->starts[first / 64] ^= UINT64_C(1) << first % 64;
+    for (uint32_t page = first; page < first + count;) {
+        uint32_t in_word = 64 - page % 64 < first + count - page ? 64 - page % 64 : first + count - page;
+        uint64_t bits = UINT64_MAX >> (64 - in_word) << page % 64;
+        pool->used[page / 64] = taken ? pool->used[page / 64] | bits : pool->used[page / 64] & ~bits;
+        page += in_word;
     }
+}
+
+/* The first page of the block that a taken page belongs to. */
+static uint32_t start_of(const struct corps__pool *pool, uint32_t page) {
+    uint32_t w = page / 64;
+    uint64_t word = pool->starts[w] & UINT64_MAX >> (63 - page % 64);
+    while (word == 0) {
+        word = pool->starts[--w];
+    }
+    return w * 64 + 63 - (uint32_t)__builtin_clzll(word);
 }
 
 static void drop(struct corps__pool *pool, uint32_t first) {
@@ -117,6 +136,7 @@ static void drop(struct corps__pool *pool, uint32_t first) {
 
 /* Takes in what the receiver has given back. */
 static void collect(struct corps__pool *pool) {
+    pool->taken_bytes = 0;
     for (uint32_t w = 0; w < CORPS__POOL_WORDS; w++) {
         if (pool->out[w] == 0 || atomic_load_explicit(&pool->shared->returned[w], memory_order_relaxed) == 0) {
             continue;
@@ -137,8 +157,12 @@ static bool take(struct corps__pool *pool, size_t bytes, uint32_t *first) {
         return false; /* one that large would leave too little for others */
     }
     uint32_t count = (uint32_t)((bytes + CORPS__POOL_PAGE - 1) / CORPS__POOL_PAGE);
-    collect(pool);
-    uint32_t at = find_run(pool, count);
+    pool->taken_bytes += bytes;
+    uint32_t at = pool->taken_bytes < COLLECT_BYTES ? find_run(pool, count) : pool->page_count;
+    if (at == pool->page_count) {
+        collect(pool);
+        at = find_run(pool, count);
+    }
     if (count == 0 || at == pool->page_count) {
         return false;
     }
@@ -201,7 +225,7 @@ static bool find_block(const struct corps__pool *pool, const void *data, size_t 
     if (offset >= (size_t)pool->page_count * CORPS__POOL_PAGE || (pool->used[page / 64] >> page % 64 & 1) == 0) {
         return false;
     }
-    *first = pool->pages[page].first;
+    *first = start_of(pool, page);
     return offset + bytes <= ((size_t)*first + pool->pages[*first].count) * CORPS__POOL_PAGE;
 }
 

@@ -44,6 +44,11 @@ static struct corps_block *view(struct fixture *fixture, const struct corps__pla
     return block;
 }
 
+/* The sender looks at what was given back after so much, or when it finds nothing. */
+static void let_it_look(struct fixture *fixture) {
+    corps_block_unref(corps__pool_loan(fixture->pool, BYTES / 2));
+}
+
 static void copies_and_gives_back(void **state) {
     struct fixture *fixture = *state;
     static uint8_t data[BYTES / 2];
@@ -52,7 +57,6 @@ static void copies_and_gives_back(void **state) {
         struct corps__place place;
         memset(data, (int)(k & 0xff), bytes);
         assert_true(corps__pool_put(fixture->pool, data, bytes, &place));
-        assert_int_equal(place.offset, 0); /* what was given back is used again first */
         struct corps_block *block = view(fixture, &place);
         assert_int_equal(block->bytes, bytes);
         assert_memory_equal(block->data, data, bytes);
@@ -82,6 +86,7 @@ static void loan_is_sent_where_it_lies(void **state) {
     struct corps_block *other = corps__pool_loan(fixture->pool, PAGE); /* the block is held by its second message */
     assert_true(other->data >= views[1]->data + PAGE);
     corps_block_unref(views[1]);
+    let_it_look(fixture);
     struct corps_block *again = corps__pool_loan(fixture->pool, 3 * PAGE);
     assert_ptr_equal(again->data + 10, views[1]->data);
     corps_block_unref(views[2]);
