@@ -148,6 +148,34 @@ static void test_cut_at_every_length(void **state) {
     }
 }
 
+/* The last segment may lie elsewhere: the whole of it, and nothing else. */
+static void test_tail(void **state) {
+    (void)state;
+    enum { TAIL = 5 };
+    uint8_t frame[CORPS__PREFIX_BYTES_MAX + 8];
+    size_t bytes = make(frame) - TAIL;
+    uint8_t other[TAIL + 1] = "DEFGH";
+    struct corps__header header;
+    const char *name;
+    struct iovec segments[2];
+    struct corps_block tail;
+    assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_OK);
+    for (size_t head_bytes = bytes - 4; head_bytes <= bytes + TAIL; head_bytes++) {
+        for (size_t tail_bytes = 0; tail_bytes <= TAIL + 1; tail_bytes++) {
+            corps_block_init(&tail, other, tail_bytes, NULL);
+            enum corps_err expected = head_bytes == bytes && tail_bytes == TAIL ? CORPS_OK : CORPS_ERR_PROTOCOL;
+            assert_int_equal(corps__wire_segments(frame, head_bytes, &tail, &header, segments), expected);
+        }
+    }
+    corps_block_init(&tail, other, TAIL, NULL);
+    assert_int_equal(corps__wire_segments(frame, bytes, &tail, &header, segments), CORPS_OK);
+    assert_memory_equal(segments[0].iov_base, "abc", 3);
+    assert_ptr_equal(segments[1].iov_base, other);
+    assert_int_equal(segments[1].iov_len, TAIL);
+    header.segment_count = 0;
+    assert_int_equal(corps__wire_segments(frame, bytes, &tail, &header, segments), CORPS_ERR_PROTOCOL);
+}
+
 static void test_surplus_and_versions(void **state) {
     (void)state;
     uint8_t frame[CORPS__PREFIX_BYTES_MAX + 16];
@@ -193,6 +221,7 @@ int main(void) {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_cut_at_every_length),
+        cmocka_unit_test(test_tail),
         cmocka_unit_test(test_surplus_and_versions),
         cmocka_unit_test(test_damage),
     };
