@@ -32,6 +32,13 @@ void corps__mapping_unref(struct corps__mapping *mapping) {
 
 /* ---- the sender's books ---- */
 
+struct loan {
+    struct corps_block block;
+    struct corps__pool *pool;
+    struct loan *next; /* spare */
+    uint32_t first;
+};
+
 /* Of a block's first page. */
 struct page {
     uint32_t count; /* pages of the block */
@@ -54,6 +61,7 @@ struct corps__pool {
     uint64_t *starts;                       /* … and the first ones of blocks */
     struct page *pages;
     size_t taken_bytes; /* since the last collect */
+    struct loan *spare; /* of those that were dropped */
 };
 
 struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes) {
@@ -82,6 +90,11 @@ struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *mem
 
 void corps__pool_unref(struct corps__pool *pool) {
     if (pool != NULL && atomic_fetch_sub_explicit(&pool->refs, 1, memory_order_acq_rel) == 1) {
+        while (pool->spare != NULL) {
+            struct loan *loan = pool->spare;
+            pool->spare = loan->next;
+            free(loan);
+        }
         corps__mapping_unref(pool->mapping);
         pthread_mutex_destroy(&pool->lock);
         free(pool->pages);
@@ -183,33 +196,30 @@ static uint32_t free_ticket(const struct corps__pool *pool) {
 
 /* ---- loans ---- */
 
-struct loan {
-    struct corps_block block;
-    struct corps__pool *pool;
-    uint32_t first;
-};
-
 static void free_loan(struct corps_block *block) {
     struct loan *loan = (struct loan *)block;
-    pthread_mutex_lock(&loan->pool->lock);
-    drop(loan->pool, loan->first);
-    pthread_mutex_unlock(&loan->pool->lock);
-    corps__pool_unref(loan->pool);
-    free(loan);
+    struct corps__pool *pool = loan->pool;
+    pthread_mutex_lock(&pool->lock);
+    drop(pool, loan->first);
+    loan->next = pool->spare;
+    pool->spare = loan;
+    pthread_mutex_unlock(&pool->lock);
+    corps__pool_unref(pool);
 }
 
 struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes) {
-    struct loan *loan = malloc(sizeof *loan);
-    if (loan == NULL) {
-        return NULL;
-    }
+    uint32_t first;
     pthread_mutex_lock(&pool->lock);
-    bool taken = take(pool, bytes, &loan->first);
+    struct loan *loan = pool->spare != NULL ? pool->spare : calloc(1, sizeof *loan);
+    bool taken = loan != NULL && take(pool, bytes, &first);
+    if (loan != NULL) { /* a new one that is not needed is spare */
+        pool->spare = taken ? loan->next : loan;
+    }
     pthread_mutex_unlock(&pool->lock);
     if (!taken) {
-        free(loan);
         return NULL;
     }
+    loan->first = first;
     loan->pool = pool;
     atomic_fetch_add_explicit(&pool->refs, 1, memory_order_relaxed);
     corps_block_init(&loan->block, pool->data + (size_t)loan->first * CORPS__POOL_PAGE, bytes, free_loan);
