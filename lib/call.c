@@ -15,6 +15,7 @@ struct call {
     const struct corps_value *args;
     const struct corps_serializer *serializer;
     struct corps *corps;
+    struct corps_context *context; /* of the method that calls, NULL outside methods */
     int64_t deadline_ns;
     bool try_only;
     bool no_wait;
@@ -23,9 +24,25 @@ struct call {
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
+/* What follows each other is often the same; and the text may have changed in its place. */
+static enum corps_err method_of(struct call *call, const char *text) {
+    struct corps_context *context = call->context;
+    if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
+        call->method = context->sent_method;
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
+    if (err == CORPS_OK && context != NULL) {
+        context->sent_text = text;
+        context->sent_method = call->method;
+    }
+    return err;
+}
+
 static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
                               const struct corps_value *args, const struct corps_call_options *options) {
     call->to = to;
+    call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns =
         options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
@@ -42,7 +59,7 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
     call->serializer = call->corps->settings.serializer;
-    enum corps_err err = corps__symbol_of(method, strlen(method), &call->method);
+    enum corps_err err = method_of(call, method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = corps_serializer_find(options->serializer, &call->serializer);
     }
@@ -119,7 +136,7 @@ static enum corps_err stream_room(const struct call *call, struct corps__conc *c
 
 /* The second of two requests without reply that a method sends to the same Conc in a row begins a batch. */
 static enum corps_err send_local(const struct call *call, struct corps__conc *conc) {
-    struct corps_context *context = corps__context();
+    struct corps_context *context = call->context;
     enum corps_err err = CORPS_OK;
     if (context != NULL && context->stream.to == conc) {
         err = stream_room(call, conc, &context->stream);
@@ -161,7 +178,7 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
 /* Measured sends go over the data transport where that one discards; all else needs a transport that delivers. */
 static enum corps_err route_for(const struct call *call, struct corps__route **route) {
     bool data = (call->corps->settings.transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0 &&
-                corps__context() != NULL && !call->reply;
+                call->context != NULL && !call->reply;
     struct corps__route *known = data ? NULL : atomic_load(&call->to->route);
     if (known == NULL) {
         struct corps__peer *peer;
@@ -197,7 +214,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                    .serializer = call->serializer->wire_id,
                    .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
                    .source_env = corps__rt.env,
-                   .source_conc = corps__context() != NULL ? corps__context()->conc->id : 0,
+                   .source_conc = call->context != NULL ? call->context->conc->id : 0,
                    .destination = call->to->conc,
                    .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns},
         .method = call->method,

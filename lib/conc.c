@@ -318,6 +318,7 @@ static corps_method_fn method_of(const struct corps_class *class, const char *na
 static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
     context->conc = conc;
     context->stream = (struct corps__stream){0};
+    context->sent_text = NULL;
     context->message = message;
     context->box = NULL;
     context->batch = NULL;

@@ -44,6 +44,8 @@ struct corps__conc {
 struct corps_context {
     struct corps__conc *conc;
     struct corps__stream stream; /* what the method has sent last */
+    const char *sent_text;       /* a method's name, as it was given for the last request */
+    const struct corps__symbol *sent_method;
     struct corps__message *message;
     struct corps_box *box; /* of the argument; or that lies in … */
     struct corps__batch *batch;
