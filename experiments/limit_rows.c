@@ -85,10 +85,11 @@ static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_n
     if (strcmp(name, "figure") == 0 && !read_figure(reader, value, text)) {
         return false;
     }
-    if (strcmp(name, "row") != 0 && strcmp(name, "figure") != 0 && strcmp(name, "note") != 0) {
+    if (strcmp(name, "row") != 0 && strcmp(name, "table") != 0 && strcmp(name, "figure") != 0 &&
+        strcmp(name, "note") != 0) {
         return lab_reader_fail(
-            reader, key, "there is no key '%.40s' here; choose one of: row cell against figure at_most at_least note",
-            name);
+            reader, key,
+            "there is no key '%.40s' here; choose one of: row table cell against figure at_most at_least note", name);
     }
     row->named = row->named || strcmp(name, "row") == 0;
     return json_object_set_new(row->fields, name, json_string(text)) == 0;
@@ -97,6 +98,7 @@ static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_n
 static bool read_row(struct lab_reader *reader, struct fy_node *key, struct fy_node *item, json_t *limits) {
     struct row row = {.fields = json_object()};
     json_object_set_new(row.fields, "figure", json_string("p50_ns"));
+    json_object_set_new(row.fields, "table", json_string("limits"));
     bool ok = lab_reader_each(reader, key, item, read_key, &row);
     if (ok && !(row.named && row.has_cell && row.has_bound)) {
         ok = lab_reader_fail(reader, key, "every limit needs a row (its text), a cell, and at_most or at_least");

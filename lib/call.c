@@ -15,6 +15,7 @@ struct call {
     const struct corps_value *args;
     const struct corps_serializer *serializer;
     struct corps *corps;
+    struct corps_context *context; /* of the method that calls, NULL outside methods */
     int64_t deadline_ns;
     bool try_only;
     bool no_wait;
@@ -23,9 +24,25 @@ struct call {
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
+/* What follows each other is often the same; and the text may have changed in its place. */
+static enum corps_err method_of(struct call *call, const char *text) {
+    struct corps_context *context = call->context;
+    if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
+        call->method = context->sent_method;
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
+    if (err == CORPS_OK && context != NULL) {
+        context->sent_text = text;
+        context->sent_method = call->method;
+    }
+    return err;
+}
+
 static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
                               const struct corps_value *args, const struct corps_call_options *options) {
     call->to = to;
+    call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns =
         options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
@@ -42,7 +59,7 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
     call->serializer = call->corps->settings.serializer;
-    enum corps_err err = corps__symbol_of(method, strlen(method), &call->method);
+    enum corps_err err = method_of(call, method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = corps_serializer_find(options->serializer, &call->serializer);
     }
@@ -51,7 +68,8 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
 
 /* ---- to a Conc of this Env: by reference, through its mailbox ---- */
 
-static enum corps_err call_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+/* As a message, for which the mailbox has room. */
+static enum corps_err post_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
     struct corps__message *message = corps__message_create();
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
@@ -62,14 +80,11 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
     } else {
         err = corps_box_of(call->args, &message->box);
     }
-    if (err == CORPS_OK) {
-        err = corps__conc_room(conc, call->try_only, call->deadline_ns);
-    }
     if (err != CORPS_OK) {
         corps__message_free(message);
         return err;
     }
-    message->kind = CORPS__MESSAGE_REQUEST;
+    message->mail.kind = CORPS__MAIL_REQUEST;
     message->method = call->method;
     message->header.flags = call->reply ? 0 : CORPS__NO_REPLY;
     message->header.deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns;
@@ -77,8 +92,85 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
         message->future = future; /* with the promise's reference */
         future->local = conc;
     }
-    corps__conc_post(conc, message, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
+    corps__context_end_stream(); /* what was sent before comes before this */
+    corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
+}
+
+/* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
+static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+    const struct corps__entry entry = {
+        .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
+    enum corps_err err =
+        stream->batch != NULL ? corps__batch_add_plain(stream->batch, &entry, call->args) : CORPS_ERR_FULL;
+    if (err != CORPS_ERR_FULL) {
+        return err;
+    }
+    corps__stream_end(stream);
+    struct corps__batch *batch = corps__batch_create(NULL, CORPS_KEEP_NONE);
+    if (batch == NULL) {
+        return CORPS_ERR_REFUSED; /* for a message there may be memory */
+    }
+    *stream = (struct corps__stream){.to = conc, .batch = batch};
+    err = corps__batch_add_plain(batch, &entry, call->args);
+    if (err != CORPS_OK) {
+        corps__stream_end(stream);
+        corps_block_unref(&batch->block); /* the Conc's reference: it is not posted */
+        return err;
+    }
+    corps__conc_post(conc, &batch->mail, CORPS__PUSH_OTHER);
+    return CORPS_OK;
+}
+
+/* Room for one more request of a stream. May end it, where it has to wait. */
+static enum corps_err stream_room(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+    if (stream->room == 0) {
+        stream->room = corps__conc_room_ahead(conc);
+    }
+    if (stream->room == 0) {
+        return corps__conc_room(conc, call->try_only, call->deadline_ns);
+    }
+    stream->room--;
+    return CORPS_OK;
+}
+
+/* The second of two requests without reply that a method sends to the same Conc in a row begins a batch. */
+static enum corps_err send_local(const struct call *call, struct corps__conc *conc) {
+    struct corps_context *context = call->context;
+    enum corps_err err = CORPS_OK;
+    if (context != NULL && context->stream.to == conc) {
+        err = stream_room(call, conc, &context->stream);
+    } else {
+        err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (context != NULL && context->stream.to == conc) {
+        err = add_to_batch(call, conc, &context->stream);
+        if (err != CORPS_ERR_REFUSED) {
+            return err;
+        }
+    }
+    err = post_local(call, conc, NULL);
+    if (err != CORPS_OK) {
+        corps__conc_leave_room(conc, 1);
+    } else if (context != NULL) {
+        context->stream.to = conc;
+    }
+    return err;
+}
+
+static enum corps_err call_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+    enum corps_err err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = post_local(call, conc, future);
+    if (err != CORPS_OK) {
+        corps__conc_leave_room(conc, 1);
+    }
+    return err;
 }
 
 /* ---- to another Env ---- */
@@ -86,7 +178,7 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
 /* Measured sends go over the data transport where that one discards; all else needs a transport that delivers. */
 static enum corps_err route_for(const struct call *call, struct corps__route **route) {
     bool data = (call->corps->settings.transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0 &&
-                corps__context() != NULL && !call->reply;
+                call->context != NULL && !call->reply;
     struct corps__route *known = data ? NULL : atomic_load(&call->to->route);
     if (known == NULL) {
         struct corps__peer *peer;
@@ -122,7 +214,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                    .serializer = call->serializer->wire_id,
                    .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
                    .source_env = corps__rt.env,
-                   .source_conc = corps__context() != NULL ? corps__context()->conc->id : 0,
+                   .source_conc = call->context != NULL ? call->context->conc->id : 0,
                    .destination = call->to->conc,
                    .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns},
         .method = call->method,
@@ -189,7 +281,7 @@ static enum corps_err dispatch_call(const struct call *call, struct corps_future
     if (conc == NULL) {
         return corps_error_set(CORPS_ERR_NO_WORKER, "Env %u has no Worker %u", call->to->env, call->to->conc);
     }
-    return call_local(call, conc, future);
+    return future != NULL ? call_local(call, conc, future) : send_local(call, conc);
 }
 
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
@@ -199,6 +291,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
     if (err != CORPS_OK) {
         return err;
     }
+    corps__context_end_stream(); /* whoever answers may send to the same Conc before this method does again */
     struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects, 2);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");

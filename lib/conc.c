@@ -30,6 +30,12 @@ struct corps_context *corps__context(void) {
     return innermost;
 }
 
+void corps__context_end_stream(void) {
+    if (innermost != NULL) {
+        corps__stream_end(&innermost->stream);
+    }
+}
+
 /* ---- the table ---- */
 
 struct corps__conc *corps__conc_find(uint32_t id) {
@@ -165,10 +171,10 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
         group_finish(group);
         return CORPS_OK;
     }
-    message->kind = CORPS__MESSAGE_INIT;
+    message->mail.kind = CORPS__MAIL_INIT;
     message->box = box != NULL ? corps_box_ref(box) : NULL;
     message->group = group;
-    corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+    corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
     return CORPS_OK;
 }
 
@@ -184,8 +190,8 @@ static void make_runnable(struct corps__conc *conc, enum corps__push how) {
     }
 }
 
-void corps__conc_post(struct corps__conc *conc, struct corps__message *message, enum corps__push how) {
-    struct corps_parcel parcel = {.object = &message->node};
+void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how) {
+    struct corps_parcel parcel = {.object = &mail->node};
     if (conc->mailbox->transport->send(conc->inbox, &parcel, 0) != CORPS_OK) {
         abort(); /* an unbounded queue of linked objects takes everything */
     }
@@ -249,18 +255,31 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
     return err;
 }
 
-static void taken(struct corps__conc *conc, const struct corps__message *message) {
-    if (message->kind == CORPS__MESSAGE_REQUEST && message->from == NULL) {
-        if (atomic_fetch_sub(&conc->local_count, 1) == room_again()) {
-            corps__waitlist_notify(&room);
-        }
+/* How many requests of a stream reserve, and give back, their room at once. */
+static uint32_t room_step(void) {
+    return corps__rt.own->settings.mailbox_count / 16;
+}
+
+uint32_t corps__conc_room_ahead(struct corps__conc *conc) {
+    uint32_t step = room_step();
+    if (step > 0 && atomic_fetch_add(&conc->local_count, step) + step > corps__rt.own->settings.mailbox_count) {
+        corps__conc_leave_room(conc, step);
+        return 0;
+    }
+    return step;
+}
+
+void corps__conc_leave_room(struct corps__conc *conc, uint32_t count) {
+    uint32_t before = atomic_fetch_sub(&conc->local_count, count);
+    if (before >= room_again() && before - count < room_again()) {
+        corps__waitlist_notify(&room);
     }
 }
 
 /* ---- credit for remote senders ---- */
 
-/* A request without reply has been handled: give its room back, a quarter of the window at a time. */
-static void credit(struct corps__conc *conc, struct corps__peer *peer, size_t bytes) {
+/* Requests without reply have been handled: give their room back, a quarter of the window at a time. */
+static void credit(struct corps__conc *conc, struct corps__peer *peer, uint32_t count, size_t bytes) {
     struct corps__credit *entry = NULL;
     for (uint32_t i = 0; i < conc->credit_count; i++) {
         entry = conc->credits[i].peer == peer ? &conc->credits[i] : entry;
@@ -268,14 +287,14 @@ static void credit(struct corps__conc *conc, struct corps__peer *peer, size_t by
     if (entry == NULL) {
         struct corps__credit *grown = realloc(conc->credits, (conc->credit_count + 1) * sizeof *grown);
         if (grown == NULL) {
-            corps__peer_credit(peer, conc->id, 1, bytes); /* no memory to save messages with */
+            corps__peer_credit(peer, conc->id, count, bytes); /* no memory to save messages with */
             return;
         }
         conc->credits = grown;
         entry = &conc->credits[conc->credit_count++];
         *entry = (struct corps__credit){.peer = peer};
     }
-    entry->count++;
+    entry->count += count;
     entry->bytes += bytes;
     const struct corps__settings *settings = &corps__rt.own->settings;
     if (entry->count >= (settings->mailbox_count + 3) / 4 || entry->bytes >= settings->mailbox_bytes / 4) {
@@ -298,8 +317,11 @@ static corps_method_fn method_of(const struct corps_class *class, const char *na
 
 static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
     context->conc = conc;
+    context->stream = (struct corps__stream){0};
+    context->sent_text = NULL;
     context->message = message;
     context->box = NULL;
+    context->batch = NULL;
     context->scratch = NULL;
     context->held = false;
     context->failure = NULL;
@@ -308,11 +330,25 @@ static void context_enter(struct corps_context *context, struct corps__conc *con
     innermost = context;
 }
 
+/* The method is over: what was there for it goes. */
+static void context_clear(struct corps_context *context) {
+    if (context->stream.to != NULL) {
+        corps__stream_end(&context->stream);
+    }
+    if (context->box != NULL) {
+        corps_box_unref(context->box);
+    }
+    if (context->scratch != NULL) {
+        corps_box_unref(context->scratch);
+    }
+    if (context->failure != NULL) {
+        free(context->failure);
+    }
+}
+
 static void context_leave(struct corps_context *context) {
     innermost = context->outer;
-    corps_box_unref(context->box);
-    corps_box_unref(context->scratch);
-    free(context->failure);
+    context_clear(context);
 }
 
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
@@ -329,23 +365,32 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
     }
 }
 
-static void run_request(struct corps__conc *conc, struct corps__message *message) {
+/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late. */
+static corps_method_fn admitted(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
     method = method == NULL && conc->alive ? conc->class->any : method;
     if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
-        return;
+        return NULL;
     }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
                  conc->class_name, message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
-        return;
+        return NULL;
     }
     if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
         corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
                              "the request came after its deadline and was dropped");
+        return NULL;
+    }
+    return method;
+}
+
+static void run_request(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = admitted(conc, message);
+    if (method == NULL) {
         return;
     }
     struct corps_context context;
@@ -400,25 +445,139 @@ static void run_cleanup(struct corps__conc *conc, struct corps__message *message
 }
 
 static void run_message(struct corps__conc *conc, struct corps__message *message) {
-    taken(conc, message);
+    if (message->mail.kind == CORPS__MAIL_REQUEST && message->from == NULL) {
+        corps__conc_leave_room(conc, 1);
+    }
     struct corps__peer *from = message->from;
     bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
     const struct corps_block *tail = corps_frame_tail(message->frame, message->frame_block);
     size_t bytes = message->frame_bytes + (tail != NULL ? tail->bytes : 0);
-    switch (message->kind) {
-    case CORPS__MESSAGE_REQUEST:
+    switch (message->mail.kind) {
+    case CORPS__MAIL_REQUEST:
         run_request(conc, message);
         break;
-    case CORPS__MESSAGE_INIT:
+    case CORPS__MAIL_INIT:
         run_init(conc, message);
         break;
-    case CORPS__MESSAGE_CLEANUP:
+    case CORPS__MAIL_CLEANUP:
         run_cleanup(conc, message);
+        break;
+    case CORPS__MAIL_BATCH: /* is no message */
         break;
     }
     if (credited) {
-        credit(conc, from, bytes);
+        credit(conc, from, 1, bytes);
     }
+}
+
+/* ---- running a batch ---- */
+
+/* What the entries of a batch have taken up and is not given back yet. Room is given back for many at a time, except
+ * where the mailbox is small: as for messages, that of this Env's requests before the method runs, that of others'
+ * after it. */
+struct settling {
+    struct corps__conc *conc;
+    struct corps__peer *from;
+    uint32_t count;
+    size_t bytes;
+};
+
+static void settle(struct settling *settling, uint32_t least) {
+    if (settling->count < least) {
+        return;
+    }
+    if (settling->from == NULL) {
+        corps__conc_leave_room(settling->conc, settling->count);
+    } else {
+        credit(settling->conc, settling->from, settling->count, settling->bytes);
+    }
+    settling->count = 0;
+    settling->bytes = 0;
+}
+
+/* Running the entries of one batch. */
+struct run {
+    struct corps__batch *batch;
+    struct corps__message message; /* stands for an entry, where a request is asked for */
+    struct corps_context context;
+    const struct corps__symbol *symbol; /* of the method that was looked up last */
+    corps_method_fn method;
+    struct settling settling;
+};
+
+/* The entry's argument, NULL and *err when it cannot be decoded. */
+static const struct corps_value *entry_argument(struct run *run, const struct corps__entry *entry,
+                                                enum corps_err *err) {
+    if (!entry->encoded) {
+        run->context.batch = run->batch;
+        run->context.args = (const struct corps_value *)(const void *)entry->data;
+        return run->context.args;
+    }
+    struct iovec segment = {.iov_base = (void *)(uintptr_t)entry->data, .iov_len = entry->bytes};
+    *err = corps__segments_decode(&segment, entry->bytes > 0 ? 1 : 0, entry->serializer, NULL, run->batch->keep_objects,
+                                  &run->context.box);
+    return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
+}
+
+static void run_entry(struct run *run, const struct corps__entry *entry) {
+    struct corps__conc *conc = run->settling.conc;
+    run->message.method = entry->method;
+    run->message.header.deadline_ns = entry->deadline_ns;
+    if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
+        run->method = admitted(conc, &run->message);
+        run->symbol = run->method != NULL && entry->deadline_ns == 0 ? entry->method : NULL;
+    }
+    if (run->method == NULL) {
+        return;
+    }
+    struct corps_context *context = &run->context;
+    enum corps_err err = CORPS_OK;
+    const struct corps_value *args = entry_argument(run, entry, &err);
+    struct corps_value result = corps_nil();
+    if (args == NULL) {
+        corps__reply_failure(&run->message, conc, err, "", corps_error_detail());
+    } else {
+        err = run->method(context, conc->self, args, &result);
+    }
+    if (args != NULL && err != CORPS_OK) {
+        answer_request(context, err, &result);
+    }
+    context_clear(context);
+    context->message = &run->message;
+    context->box = context->scratch = NULL;
+    context->batch = NULL;
+    context->held = false;
+    context->failure = NULL;
+}
+
+/* Runs all entries, and those that come meanwhile; gives their number. */
+static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) {
+    struct run run;
+    memset(&run.message, 0, offsetof(struct corps__message, small));
+    run.message.lent = true;
+    run.message.from = batch->from;
+    run.message.header.flags = CORPS__NO_REPLY;
+    run.batch = batch;
+    run.symbol = NULL;
+    run.settling = (struct settling){.conc = conc, .from = batch->from};
+    context_enter(&run.context, conc, &run.message);
+    uint32_t step = room_step() + 1;
+    uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
+    const struct corps__entry *entry = NULL;
+    unsigned count = 0;
+    for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
+        for (; count < known; count++) {
+            entry = corps__batch_next(batch, entry);
+            run.settling.count++;
+            run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
+            settle(&run.settling, before);
+            run_entry(&run, entry);
+            settle(&run.settling, after);
+        }
+        settle(&run.settling, 1);
+    }
+    context_leave(&run.context);
+    return count;
 }
 
 static struct corps_node *next_message(struct corps__conc *conc) {
@@ -436,13 +595,25 @@ void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*
     if (class->enter != NULL) {
         class->enter();
     }
-    for (int n = 0; n < BATCH; n++) {
+    bool streaming = false;
+    for (unsigned n = 0; n < BATCH || first != NULL;) {
         struct corps_node *node = first != NULL ? first : next_message(conc);
+        if (node == NULL && streaming) {
+            corps__batch_pause(); /* the next batch follows the one that was full */
+            node = next_message(conc);
+        }
         if (node == NULL) {
             break;
         }
         first = first != NULL ? first->next : NULL;
-        run_message(conc, (struct corps__message *)node);
+        if (((struct corps__mail *)node)->kind == CORPS__MAIL_BATCH) {
+            streaming = ((struct corps__batch *)node)->from == NULL;
+            n += run_batch(conc, (struct corps__batch *)node);
+        } else {
+            streaming = false;
+            run_message(conc, (struct corps__message *)node);
+            n++;
+        }
         if (stop != NULL && stop(arg)) {
             break;
         }

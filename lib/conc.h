@@ -10,7 +10,7 @@
 #ifndef CORPS_CONC_H
 #define CORPS_CONC_H
 
-#include "message.h"
+#include "batch.h"
 #include "runtime.h"
 #include "scheduler.h"
 
@@ -43,8 +43,13 @@ struct corps__conc {
 /* What a method is told about its request. On the stack of the thread that runs it. */
 struct corps_context {
     struct corps__conc *conc;
+    struct corps__stream stream; /* what the method has sent last */
+    const char *sent_text;       /* a method's name, as it was given for the last request */
+    const struct corps__symbol *sent_method;
     struct corps__message *message;
-    struct corps_box *box;     /* of the argument */
+    struct corps_box *box; /* of the argument; or that lies in … */
+    struct corps__batch *batch;
+    const struct corps_value *args;
     struct corps_box *scratch; /* corps_context_alloc's */
     bool held;
     struct corps__failure *failure; /* what the method said by corps_fail */
@@ -56,6 +61,9 @@ enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones g
 
 /* The context of the calling thread's innermost method, NULL outside methods. */
 struct corps_context *corps__context(void);
+
+/* What the running method sends next comes after all that it has sent, and after what others send meanwhile. */
+void corps__context_end_stream(void);
 
 /* Makes a Conc and queues its INIT (argument: `box`, one reference is added); without an init it lives at once, and the
  * group counts it, where that has others to wait for. Errors: UNKNOWN, NO_MEMORY, LIMIT. */
@@ -69,8 +77,8 @@ uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given *
 
 const struct corps_class *corps__class_find(const char *name, size_t bytes);
 
-/* Puts a message into the mailbox and makes the Conc runnable. Takes the message. Any thread. */
-void corps__conc_post(struct corps__conc *conc, struct corps__message *message, enum corps__push how);
+/* Puts mail into the mailbox and makes the Conc runnable. Takes it. Any thread. */
+void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how);
 
 /* QUEUED → RUNNING, for this thread. */
 bool corps__conc_claim(struct corps__conc *conc);
@@ -90,6 +98,13 @@ void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*
 /* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT.
  */
 enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t deadline_ns) CORPS_CHECKED;
+
+/* Reserves room for a stream of requests, if there is plenty: for how many, or 0. Counting each apart would have the
+ * count's line go to and fro between two processors. */
+uint32_t corps__conc_room_ahead(struct corps__conc *conc);
+
+/* So many requests of this Env have left the mailbox, or do not come. */
+void corps__conc_leave_room(struct corps__conc *conc, uint32_t count);
 
 /* reply.c: answers a request, by Future or by frame; frees the message. */
 void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,

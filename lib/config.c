@@ -145,8 +145,8 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     X(client_wake)                                                                                                     \
     X(placement)                                                                                                       \
     X(thread_count)                                                                                                    \
-    X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(queue_count) X(keep_objects) X(detached)   \
-        X(boot_timeout_ns)
+    X(thread_count_max)                                                                                                \
+    X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(queue_count) X(keep_objects) X(detached) X(boot_timeout_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

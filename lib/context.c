@@ -53,6 +53,15 @@ enum corps_err corps_context_keep(struct corps_context *context, struct corps_ob
 }
 
 struct corps_box *corps_context_box(struct corps_context *context) {
+    if (context->box == NULL && context->batch != NULL) {
+        struct corps_box *made = corps_box_create();
+        if (made == NULL || corps_box_keep_block(made, corps_block_ref(&context->batch->block)) != CORPS_OK) {
+            corps_box_unref(made);
+            return NULL;
+        }
+        corps_box_set_root(made, *context->args);
+        context->box = made;
+    }
     return context->box != NULL ? corps_box_ref(context->box) : NULL;
 }
 
@@ -108,10 +117,16 @@ struct corps_request {
 
 struct corps_request *corps_request_hold(struct corps_context *context) {
     struct corps_request *request = context->held ? NULL : malloc(sizeof *request);
-    if (request != NULL) {
-        *request = (struct corps_request){context->message, context->conc, corps_box_ref(context->box)};
-        context->held = true;
+    struct corps_box *box = request != NULL ? corps_context_box(context) : NULL;
+    struct corps__message *message = box != NULL ? corps__message_detach(context->message) : NULL;
+    if (message == NULL) {
+        corps_box_unref(box);
+        free(request);
+        return NULL;
     }
+    *request = (struct corps_request){message, context->conc, box};
+    context->message = message;
+    context->held = true;
     return request;
 }
 

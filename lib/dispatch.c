@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include "batch.h"
 #include "conc.h"
 #include "deadlock.h"
 #include "failure.h"
@@ -57,6 +58,25 @@ static enum corps_err method_of(struct corps__peer *peer, const struct corps__he
                            : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u was never named", header->method);
 }
 
+/* A Conc for a request; NULL, after having said so, when there is none. */
+static struct corps__conc *conc_of(struct corps__peer *peer, const struct corps__header *header) {
+    struct corps__conc *conc = corps__conc_find(header->destination);
+    if (conc == NULL) {
+        corps__refuse(peer, header, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+    }
+    return conc;
+}
+
+static enum corps_keep keep_for(const struct corps__conc *conc) {
+    return conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
+}
+
+static void deliver(struct corps__conc *conc, struct corps__mail *mail) {
+    if (!corps__sched_direct(conc, mail)) {
+        corps__conc_post(conc, mail, CORPS__PUSH_DISPATCH);
+    }
+}
+
 static enum corps_err on_request(struct corps__peer *peer, struct corps_event *event,
                                  const struct corps__header *header, const char *name) {
     const struct corps__symbol *method;
@@ -67,23 +87,107 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     if (corps__rt.own == NULL) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
     }
-    struct corps__conc *conc = corps__conc_find(header->destination);
+    struct corps__conc *conc = conc_of(peer, header);
     if (conc == NULL) {
-        corps__refuse(peer, header, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
         return CORPS_OK;
     }
+    corps__dispatch_end_stream();
     struct corps__message *message = corps__message_of_frame(event, header);
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
     }
-    message->kind = CORPS__MESSAGE_REQUEST;
+    message->mail.kind = CORPS__MAIL_REQUEST;
     message->method = method;
     message->from = peer;
-    message->keep_objects = conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
-    if (!corps__sched_direct(conc, message)) {
-        corps__conc_post(conc, message, CORPS__PUSH_DISPATCH);
-    }
+    message->keep_objects = keep_for(conc);
+    deliver(conc, &message->mail);
     return CORPS_OK;
+}
+
+/* ---- batches of requests without reply ---- */
+
+/* The mailbox batch that the leader adds to; guarded by the lead. */
+static struct corps__stream stream;
+static struct corps__peer *stream_from;
+
+void corps__dispatch_end_stream(void) {
+    if (stream.to != NULL) {
+        corps__stream_end(&stream);
+    }
+}
+
+/* The first of several entries for one Conc, or its only one. */
+static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc *conc,
+                                   const struct corps__header *header, const struct corps__symbol *method,
+                                   const uint8_t *payload, uint32_t bytes) {
+    corps__dispatch_end_stream();
+    struct corps__message *message = corps__message_of_payload(payload, bytes, header);
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
+    }
+    message->mail.kind = CORPS__MAIL_REQUEST;
+    message->method = method;
+    message->from = peer;
+    message->keep_objects = keep_for(conc);
+    deliver(conc, &message->mail);
+    stream.to = conc;
+    stream_from = peer;
+    return CORPS_OK;
+}
+
+static enum corps_err on_entry(struct corps__peer *peer, const struct corps__header *header, const uint8_t *payload,
+                               uint32_t bytes) {
+    const struct corps__symbol *method;
+    enum corps_err err = method_of(peer, header, NULL, &method);
+    struct corps__conc *conc = err == CORPS_OK ? conc_of(peer, header) : NULL;
+    if (conc == NULL) {
+        return err;
+    }
+    if (stream.to != conc || stream_from != peer || bytes > CORPS__ENTRY_BYTES_MAX) {
+        return begin_stream(peer, conc, header, method, payload, bytes);
+    }
+    const struct corps__entry entry = {
+        .method = method,
+        .deadline_ns = header->deadline_ns,
+        .bytes = (header->flags & CORPS__NIL_PAYLOAD) != 0 ? 0 : bytes,
+        .encoded = true,
+        .serializer = header->serializer,
+    };
+    if (stream.batch != NULL && corps__batch_add(stream.batch, &entry, payload)) {
+        return CORPS_OK;
+    }
+    struct corps__batch *batch = corps__batch_create(peer, keep_for(conc));
+    if (batch == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
+    }
+    corps__stream_end(&stream);
+    stream = (struct corps__stream){.to = conc, .batch = batch};
+    (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
+    deliver(conc, &batch->mail);
+    return CORPS_OK;
+}
+
+static enum corps_err on_batch(struct corps__peer *peer, const struct corps_event *event,
+                               const struct corps__header *header) {
+    if (corps__rt.own == NULL || header->name_bytes != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a batch of requests came that cannot be one");
+    }
+    size_t at = CORPS__HEADER_BYTES;
+    for (uint64_t i = 0; i < header->id; i++) {
+        struct corps__header entry;
+        uint32_t bytes;
+        enum corps_err err = corps__wire_read_entry(event->data + at, event->bytes - at, &entry, &bytes);
+        if (err == CORPS_OK) {
+            err = on_entry(peer, &entry, event->data + at + CORPS__ENTRY_BYTES, bytes);
+        }
+        if (err != CORPS_OK) {
+            return err;
+        }
+        at += CORPS__ENTRY_BYTES + bytes;
+    }
+    return at == event->bytes
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last entry of a batch", event->bytes - at);
 }
 
 static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event,
@@ -184,6 +288,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
         return on_credit(peer, &header);
     case CORPS__PROBE:
         return on_probe(event, &header);
+    case CORPS__BATCH:
+        return on_batch(peer, event, &header);
     }
     return CORPS_ERR_PROTOCOL;
 }

@@ -162,9 +162,9 @@ static bool clean_up_conc(struct corps__conc *conc, void (*done)(struct corps__g
         return false;
     }
     *group = (struct corps__group){.left = 1, .done = done};
-    message->kind = CORPS__MESSAGE_CLEANUP;
+    message->mail.kind = CORPS__MAIL_CLEANUP;
     message->group = group;
-    corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+    corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
     return true;
 }
 

@@ -23,8 +23,8 @@ static void end_conc(uint32_t id) {
     struct corps__conc *conc = corps__conc_find(id);
     struct corps__message *message = conc != NULL ? corps__message_create() : NULL;
     if (message != NULL) {
-        message->kind = CORPS__MESSAGE_CLEANUP;
-        corps__conc_post(conc, message, CORPS__PUSH_OTHER);
+        message->mail.kind = CORPS__MAIL_CLEANUP;
+        corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
     }
 }
 

@@ -18,30 +18,54 @@ struct corps__message *corps__message_create(void) {
     return message;
 }
 
+/* Where a frame of `bytes` bytes is copied to, NULL when out of memory. */
+static uint8_t *place_for(struct corps__message *message, size_t bytes) {
+    message->frame_bytes = bytes;
+    message->frame = message->small;
+    if (bytes > sizeof message->small) {
+        message->frame_block = corps_block_create(bytes);
+        message->frame = message->frame_block != NULL ? message->frame_block->data : NULL;
+    }
+    return (uint8_t *)(uintptr_t)message->frame;
+}
+
 struct corps__message *corps__message_of_frame(struct corps_event *event, const struct corps__header *header) {
     struct corps__message *message = corps__message_create();
     if (message == NULL) {
         return NULL;
     }
-    message->frame_bytes = event->bytes;
     message->header = *header;
     if (event->block != NULL) {
+        message->frame_bytes = event->bytes;
         message->frame_block = event->block;
         message->frame = event->data;
         event->block = NULL;
         return message;
     }
-    uint8_t *to = message->small;
-    if (event->bytes > sizeof message->small) {
-        message->frame_block = corps_block_create(event->bytes);
-        if (message->frame_block == NULL) {
-            corps__message_free(message);
-            return NULL;
-        }
-        to = message->frame_block->data;
+    uint8_t *to = place_for(message, event->bytes);
+    if (to == NULL) {
+        corps__message_free(message);
+        return NULL;
     }
     memcpy(to, event->data, event->bytes);
-    message->frame = to;
+    return message;
+}
+
+struct corps__message *corps__message_of_payload(const uint8_t *payload, uint32_t bytes,
+                                                 const struct corps__header *header) {
+    struct corps__message *message = corps__message_create();
+    if (message == NULL) {
+        return NULL;
+    }
+    uint8_t *to = place_for(message, CORPS__HEADER_BYTES + bytes);
+    if (to == NULL) {
+        corps__message_free(message);
+        return NULL;
+    }
+    message->header = *header; /* the frame's own is not looked at any more */
+    if (bytes > 0) {
+        memcpy(to + CORPS__HEADER_BYTES, payload, bytes);
+    }
     return message;
 }
 
@@ -49,7 +73,22 @@ void corps__message_free(struct corps__message *message) {
     corps_block_unref(message->frame_block);
     corps_box_unref(message->box);
     corps__future_unref(message->future);
-    corps__slab_give(CORPS__SLAB_MESSAGE, message);
+    if (!message->lent) {
+        corps__slab_give(CORPS__SLAB_MESSAGE, message);
+    }
+}
+
+struct corps__message *corps__message_detach(struct corps__message *message) {
+    if (!message->lent) {
+        return message;
+    }
+    struct corps__message *own = corps__slab_take(CORPS__SLAB_MESSAGE);
+    if (own != NULL) {
+        memcpy(own, message, offsetof(struct corps__message, small));
+        own->lent = false;
+        message->box = NULL; /* of all that it could hold, a request without reply of a batch has nothing else */
+    }
+    return own;
 }
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep) {
@@ -71,47 +110,56 @@ struct corps_block *corps__frame_copy(const uint8_t *frame, size_t bytes, const 
     return whole;
 }
 
-/* Is it a stream to decode that lies where the sender can still write? A decoder believes what it has checked. Buffers
- * that a stream refers to are never looked into, nor are bare bytes. */
-static bool must_stay_still(const uint8_t *frame, const struct corps__header *header, const struct corps_block *block,
-                            const struct corps_serializer *serializer) {
-    return header->segment_count == 1 && (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) == 0 &&
-           corps_frame_tail(frame, block) != NULL;
-}
-
-enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                     struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
+enum corps_err corps__segments_decode(const struct iovec *segments, size_t count, uint8_t serializer,
+                                      struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
     struct corps_box *made = corps_box_create();
     if (made == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", bytes);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message");
     }
-    struct corps_block *whole = NULL;
-    enum corps_err err = CORPS_OK;
-    if ((header->flags & CORPS__NIL_PAYLOAD) == 0) {
-        struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
-        const struct corps_serializer *serializer;
-        err = corps_serializer_by_wire_id(header->serializer, &serializer);
-        if (err == CORPS_OK && must_stay_still(frame, header, block, serializer)) {
-            whole = corps__frame_copy(frame, bytes, block);
-            frame = whole != NULL ? whole->data : frame;
-            bytes = whole != NULL ? whole->bytes : bytes;
-            block = whole;
-            err = whole != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %zu bytes", bytes);
-        }
-        if (err == CORPS_OK) {
-            err = corps__wire_segments(frame, bytes, corps_frame_tail(frame, block), header, segments);
-        }
-        if (err == CORPS_OK) {
-            err = serializer->decode(segments, header->segment_count, block, corps__decode_to(keep_objects), made);
-        }
+    const struct corps_serializer *by = NULL;
+    enum corps_err err = count > 0 ? corps_serializer_by_wire_id(serializer, &by) : CORPS_OK;
+    if (err == CORPS_OK && count > 0) {
+        err = by->decode(segments, count, block, corps__decode_to(keep_objects), made);
     }
-    corps_block_unref(whole);
     if (err != CORPS_OK) {
         corps_box_unref(made);
         return err;
     }
     *box = made;
     return CORPS_OK;
+}
+
+/* Is it a stream to decode that lies where the sender can still write? A decoder believes what it has checked. Buffers
+ * that a stream refers to are never looked into, nor are bare bytes. */
+static bool must_stay_still(const uint8_t *frame, const struct corps__header *header, const struct corps_block *block) {
+    const struct corps_serializer *serializer;
+    return corps_frame_tail(frame, block) != NULL && header->segment_count == 1 &&
+           corps_serializer_by_wire_id(header->serializer, &serializer) == CORPS_OK &&
+           (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) == 0;
+}
+
+enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                     struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
+    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
+    if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
+        return corps__segments_decode(NULL, 0, header->serializer, block, keep_objects, box);
+    }
+    struct corps_block *whole = NULL;
+    if (must_stay_still(frame, header, block)) {
+        whole = corps__frame_copy(frame, bytes, block);
+        if (whole == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", bytes + block->bytes);
+        }
+        block = whole;
+        frame = whole->data;
+        bytes = whole->bytes;
+    }
+    enum corps_err err = corps__wire_segments(frame, bytes, corps_frame_tail(frame, block), header, segments);
+    if (err == CORPS_OK) {
+        err = corps__segments_decode(segments, header->segment_count, header->serializer, block, keep_objects, box);
+    }
+    corps_block_unref(whole);
+    return err;
 }
 
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) {

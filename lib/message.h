@@ -9,10 +9,17 @@
 
 #include "runtime.h"
 
-enum corps__message_kind {
-    CORPS__MESSAGE_REQUEST,
-    CORPS__MESSAGE_INIT,    /* run init; `box` holds its argument */
-    CORPS__MESSAGE_CLEANUP, /* run cleanup, then the Conc has ended */
+enum corps__mail_kind {
+    CORPS__MAIL_REQUEST,
+    CORPS__MAIL_INIT,    /* run init; `box` holds its argument */
+    CORPS__MAIL_CLEANUP, /* run cleanup, then the Conc has ended */
+    CORPS__MAIL_BATCH,   /* several requests: a struct corps__batch */
+};
+
+/* What a mailbox links: the beginning of a message or a batch. */
+struct corps__mail {
+    struct corps_node node;
+    enum corps__mail_kind kind;
 };
 
 /* Several INITs or CLEANUPs that are answered together. */
@@ -30,7 +37,8 @@ void corps__group_fail(struct corps__group *group, const struct corps_error_info
 enum { CORPS__SMALL_FRAME_BYTES = 256 };
 
 struct corps__message {
-    struct corps_node node;          /* first: the mailbox links messages through it */
+    struct corps__mail mail;         /* first */
+    bool lent;                       /* it lies on the stack of the thread that runs it: see corps__message_detach */
     struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small`. May hold the
                                         frame's last part alone, see corps_frame_tail */
     const uint8_t *frame;            /* NULL for local requests */
@@ -40,7 +48,6 @@ struct corps__message {
     struct corps__peer *from;    /* NULL for local requests */
     struct corps_future *future; /* local request with reply: one reference */
     struct corps_box *box;       /* the argument, when it is an object already; one reference */
-    enum corps__message_kind kind;
     enum corps_keep keep_objects;
     struct corps__group *group;
     uint8_t small[CORPS__SMALL_FRAME_BYTES];
@@ -52,7 +59,15 @@ struct corps__message *corps__message_create(void);
 /* A message of a received frame (copied, or taking over the event's block). NULL when out of memory. */
 struct corps__message *corps__message_of_frame(struct corps_event *event, const struct corps__header *header);
 
+/* A message of a request whose payload lies elsewhere than behind its header; copies it. NULL when out of memory. */
+struct corps__message *corps__message_of_payload(const uint8_t *payload, uint32_t bytes,
+                                                 const struct corps__header *header);
+
 void corps__message_free(struct corps__message *message);
+
+/* A message that outlives the method: `message`, or, where that is lent, a copy which takes over what it holds. NULL
+ * when out of memory. */
+struct corps__message *corps__message_detach(struct corps__message *message);
 
 /* Takes the request's argument out of it, as a box: one reference. Decodes. Errors: of the serializer, PROTOCOL. */
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;
@@ -63,7 +78,13 @@ enum corps_decode_to corps__decode_to(enum corps_keep keep);
  */
 struct corps_block *corps__frame_copy(const uint8_t *frame, size_t bytes, const struct corps_block *block);
 
-/* Decodes any frame's payload into a new box. `block` may be NULL: then everything is copied. */
+/* Decodes a payload into a new box. `block` may be NULL: then everything is copied. No segments: nil. Errors: of the
+ * serializer, PROTOCOL. */
+enum corps_err corps__segments_decode(const struct iovec *segments, size_t count, uint8_t serializer,
+                                      struct corps_block *block, enum corps_keep keep_objects,
+                                      struct corps_box **box) CORPS_CHECKED;
+
+/* … that of a frame. */
 enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
                                      struct corps_block *block, enum corps_keep keep_objects,
                                      struct corps_box **box) CORPS_CHECKED;

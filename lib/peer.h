@@ -11,6 +11,10 @@
  * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is
  * sent; its reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop
  * reading, and replies never queue behind requests.
+ *
+ * Batches: small requests without reply that a method sends in a stream are put together in one frame, which goes when
+ * it is full, when anything else is sent to this peer, when the method ends or waits, and a millisecond later at the
+ * latest (corps_flush).
  */
 #ifndef CORPS_PEER_H
 #define CORPS_PEER_H
@@ -49,6 +53,8 @@ struct corps__peer {
     uint8_t *named;       /* a bit for each symbol that the peer knows by number; as long as the highest one needs */
     size_t named_bytes;
     struct corps__post *first_post, **last_post;
+    struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
+    uint32_t batch_count;
     struct corps__waitlist waiters; /* for readiness, room and the owner */
 
     pthread_mutex_t routes_lock;
@@ -73,6 +79,15 @@ struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_
 
 struct corps *corps__corps_find(uint64_t corps_id);
 
+/* Every peer, by `next`. */
+struct corps__peer *corps__peers_first(void);
+
+/* Connects if need be, and waits for it. Errors: as corps__peer_send. */
+enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
+
+/* The error of a peer that is not READY. */
+enum corps_err corps__peer_lost(const struct corps__peer *peer);
+
 /* ---- sending ---- */
 
 struct corps__outgoing {
@@ -93,11 +108,22 @@ bool corps__peer_is_ready(const struct corps__peer *peer);
 /* Sends a small frame, or keeps a copy of it until there is room. Never waits; any thread, also with the lead. */
 void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out);
 
+/* The same, under tx. */
+void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Under tx, not owned: sends what was kept, while there is room. FULL, or PARTIAL: the same post, in the same memory,
+ * is tried next time. */
+enum corps_err corps__posts_flush(struct corps__peer *peer) CORPS_CHECKED;
+
+/* Under tx: the link is gone. */
+void corps__posts_drop(struct corps__peer *peer);
+
 /* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer. */
 void corps__peer_credit(struct corps__peer *peer, uint32_t conc, uint32_t count, size_t bytes);
 
-/* Something is held back on some link: see to a flush soon. */
+/* Something is held back on some link: see to a flush soon. Is there? */
 void corps__held_add(void);
+bool corps__held_any(void);
 
 /* ---- events, with the lead ---- */
 void corps__peer_connected(struct corps__peer *peer);

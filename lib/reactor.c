@@ -131,6 +131,7 @@ static bool list_remove(struct corps__waiter *waiter) {
 }
 
 void corps__lead_release(void) {
+    corps__dispatch_end_stream();
     for (;;) {
         if (atomic_load(&parked.count) > 0) {
             pthread_mutex_lock(&parked.lock);
@@ -424,6 +425,7 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
     if (done(arg)) {
         return CORPS_OK;
     }
+    corps__context_end_stream();
     corps_flush();
     if (corps__context() != NULL && corps__context()->depth >= CORPS__NESTED_MAX) {
         local = NULL;

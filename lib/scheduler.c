@@ -75,6 +75,10 @@ bool corps__sched_is_pool_thread(void) {
     return self != NULL;
 }
 
+bool corps__sched_is_single(void) {
+    return sched.single;
+}
+
 /* ---- waking ---- */
 
 static void wake_monitor(void) {
@@ -247,7 +251,7 @@ static struct corps__conc *next_conc(struct worker *worker) {
     return NULL;
 }
 
-bool corps__sched_direct(struct corps__conc *conc, struct corps__message *message) {
+bool corps__sched_direct(struct corps__conc *conc, struct corps__mail *mail) {
     if (direct.conc == NULL) {
         if (atomic_load_explicit(&corps__rt.leader_idle, memory_order_relaxed) == 0 || !corps__conc_begin(conc)) {
             return false;
@@ -259,9 +263,9 @@ bool corps__sched_direct(struct corps__conc *conc, struct corps__message *messag
     if (direct.conc != conc || direct.count >= DIRECT_MAX) {
         return false; /* a mailbox that is run already needs no pushing */
     }
-    message->node.next = NULL;
-    *direct.last = &message->node;
-    direct.last = &message->node.next;
+    mail->node.next = NULL;
+    *direct.last = &mail->node;
+    direct.last = &mail->node.next;
     direct.count++;
     return true;
 }
@@ -474,7 +478,7 @@ static bool tick(uint32_t *last_polls) {
     }
     grow_if_stuck(stale || runnable);
     corps_flush();
-    return lead_vacant || runnable || moved;
+    return lead_vacant || runnable || moved || corps__held_any();
 }
 
 static void *monitor_main(void *arg) {

@@ -13,6 +13,8 @@
 
 #include "runtime.h"
 
+struct corps__mail;
+
 /* Starts thread_count − 1 pool threads and the monitor; the caller's thread becomes a pool thread by
  * corps__sched_serve. `parent_fd` hangs up when the parent has died. */
 enum corps_err corps__sched_start(unsigned thread_count, unsigned thread_count_max, int parent_fd) CORPS_CHECKED;
@@ -31,9 +33,9 @@ enum corps__push {
 void corps__sched_push(struct corps__conc *conc, enum corps__push how);
 
 /* A request that came in while the leader idles, for a Conc that nobody runs: the leader keeps it, and runs it as soon
- * as it has let go of the lead, without mailbox or run queue. Takes the message; false when it has to be posted. With
- * the lead. */
-bool corps__sched_direct(struct corps__conc *conc, struct corps__message *message);
+ * as it has let go of the lead, without mailbox or run queue. Takes the mail; false when it has to be posted. With the
+ * lead. */
+bool corps__sched_direct(struct corps__conc *conc, struct corps__mail *mail);
 
 /* Is there something that the leader should leave the lead for? (An idle leader: anything runnable, a waiter that wants
  * the lead, or the end.) */
@@ -56,6 +58,9 @@ void corps__sched_lead_is_free(void);
 
 /* The parent has died: the process ends within ORPHAN_MS, in order or not. */
 void corps__sched_orphaned(void);
+
+/* Do all threads share one processor? */
+bool corps__sched_is_single(void);
 
 /* True on pool threads. */
 bool corps__sched_is_pool_thread(void);

@@ -12,13 +12,18 @@ static struct {
     pthread_mutex_t lock;
     struct corps__slab_item *batches;
 } depots[CORPS__SLABS] = {
-    {.lock = PTHREAD_MUTEX_INITIALIZER}, {.lock = PTHREAD_MUTEX_INITIALIZER}, {.lock = PTHREAD_MUTEX_INITIALIZER}};
-_Static_assert(CORPS__SLABS == 3, "every depot has its lock");
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+};
+_Static_assert(CORPS__SLABS == 4, "every depot has its lock");
 
 static const struct corps__slab_source *const sources[CORPS__SLABS] = {
     [CORPS__SLAB_FUTURE] = &corps__future_source,
     [CORPS__SLAB_MESSAGE] = &corps__message_source,
     [CORPS__SLAB_BOX] = &corps__box_source,
+    [CORPS__SLAB_BATCH] = &corps__batch_source,
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

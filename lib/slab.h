@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-enum corps__slab { CORPS__SLAB_FUTURE, CORPS__SLAB_MESSAGE, CORPS__SLAB_BOX, CORPS__SLABS };
+enum corps__slab { CORPS__SLAB_FUTURE, CORPS__SLAB_MESSAGE, CORPS__SLAB_BOX, CORPS__SLAB_BATCH, CORPS__SLABS };
 
 /* A free object. */
 struct corps__slab_item {
@@ -42,7 +42,8 @@ struct corps__slab_source {
     size_t bytes;                                /* of one; a multiple of 64 */
     void *(*make)(size_t bytes, unsigned count); /* memory for so many, aligned to 64, or NULL; NULL: from the system */
 };
-extern const struct corps__slab_source corps__future_source, corps__message_source, corps__box_source;
+extern const struct corps__slab_source corps__future_source, corps__message_source, corps__box_source,
+    corps__batch_source;
 
 void *corps__slab_refill(enum corps__slab slab);
 void corps__slab_spill(enum corps__slab slab, void *object);

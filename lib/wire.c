@@ -82,12 +82,49 @@ enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps
         .name_bytes = get32(frame + 44),
     };
     size_t table = h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0;
-    if (h->kind < CORPS__HELLO || h->kind > CORPS__PROBE || h->name_bytes > CORPS__METHOD_BYTES_MAX ||
+    if (h->kind < CORPS__HELLO || h->kind > CORPS__BATCH || h->name_bytes > CORPS__METHOD_BYTES_MAX ||
         h->segment_count > CORPS__PAYLOAD_SEGMENTS_MAX || CORPS__HEADER_BYTES + h->name_bytes + table > bytes) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a message of kind %u announces more than its %zu bytes hold",
                                h->kind, bytes);
     }
     *name = (const char *)frame + CORPS__HEADER_BYTES;
+    return CORPS_OK;
+}
+
+void corps__wire_write_entry(const struct corps__header *h, uint32_t payload_bytes, uint8_t *out) {
+    put32(out, payload_bytes);
+    put32(out + 4, h->destination);
+    put32(out + 8, h->method);
+    out[12] = h->flags;
+    out[13] = h->serializer;
+    put16(out + 14, 0);
+    put64(out + 16, h->deadline_ns);
+}
+
+enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct corps__header *h,
+                                      uint32_t *payload_bytes) {
+    if (bytes < CORPS__ENTRY_BYTES) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a batch ends within an entry");
+    }
+    uint8_t head[CORPS__ENTRY_BYTES]; /* the frame may lie in memory that the peer can still write */
+    memcpy(head, at, sizeof head);
+    *payload_bytes = get32(head);
+    *h = (struct corps__header){
+        .kind = CORPS__REQUEST,
+        .flags = head[12],
+        .serializer = head[13],
+        .segment_count = 1,
+        .destination = get32(head + 4),
+        .method = get32(head + 8),
+        .deadline_ns = get64(head + 16),
+    };
+    if (*payload_bytes > bytes - CORPS__ENTRY_BYTES) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch announces %u bytes, but only %zu follow",
+                               *payload_bytes, bytes - CORPS__ENTRY_BYTES);
+    }
+    if ((h->flags & CORPS__NO_REPLY) == 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch asks for a reply");
+    }
     return CORPS_OK;
 }
 

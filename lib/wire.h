@@ -14,6 +14,11 @@
  *       40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use
  *       48       name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
  *
+ * An entry of a batch:
+ *        0     4 bytes of its payload   4  4 destination Worker
+ *        8     4 method                12  1 flags                13  1 serializer          14  2 zero
+ *       16     8 deadline              24    the payload, one segment
+ *
  * Byte-identical on every architecture. Nothing in a received frame is believed before it is checked.
  */
 #ifndef CORPS_WIRE_H
@@ -26,8 +31,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORPS__WIRE_VERSION 1u
+#define CORPS__WIRE_VERSION 2u
 #define CORPS__HEADER_BYTES 48u
+#define CORPS__ENTRY_BYTES 24u
 #define CORPS__METHOD_BYTES_MAX 255u
 #define CORPS__PAYLOAD_SEGMENTS_MAX 1000u /* + header part, within CORPS_SEGMENTS_MAX of a transport */
 #define CORPS__PREFIX_BYTES_MAX (CORPS__HEADER_BYTES + CORPS__METHOD_BYTES_MAX + 8u * CORPS__PAYLOAD_SEGMENTS_MAX)
@@ -39,6 +45,7 @@ enum corps__kind {
     CORPS__FAILURE = 4, /* call `id` failed: msgpack [code, type, text, traceback, origin, detail] */
     CORPS__CREDIT = 5,  /* room again in a Worker's mailbox after requests without reply */
     CORPS__PROBE = 6,   /* who waits for whom, msgpack; see deadlock.h */
+    CORPS__BATCH = 7,   /* several requests without reply: `id` entries follow the header */
 };
 
 enum {
@@ -65,6 +72,13 @@ struct corps__header {
  * number of bytes. */
 size_t corps__wire_write(const struct corps__header *header, const char *name, const struct iovec *segments,
                          uint8_t *out);
+
+/* Writes the head of an entry (CORPS__ENTRY_BYTES): what of the header it has. */
+void corps__wire_write_entry(const struct corps__header *header, uint32_t payload_bytes, uint8_t *out);
+
+/* Checks and reads an entry in the `bytes` bytes from `at` on; its payload follows its head. Errors: PROTOCOL. */
+enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct corps__header *header,
+                                      uint32_t *payload_bytes) CORPS_CHECKED;
 
 /* Checks and reads a frame's header; `*name` points into the frame. Errors: PROTOCOL, VERSION. */
 enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *header,

@@ -4,6 +4,8 @@ A row is *met* when the whole 95 % interval over blocks lies within its bound, *
 *missed* when the estimate does not, and *not measured* when a cell has no trial. A ratio is paired by block; where there are
 several cells to compare with, the best of each block counts. The interval of an absolute figure is that of its ratio to 1.
 """
+import statistics
+
 import load
 import stats
 import words
@@ -20,9 +22,11 @@ class Limit:
 
     def __init__(self, row):
         self.text, self.figure, self.note = row["row"], row["figure"], row.get("note", "")
+        self.table = row.get("table", "limits")
         self.is_ratio = "against" in row
         self.at_most, self.at_least = row.get("at_most"), row.get("at_least")
         self.reached, self.mark, self.reason = None, UNMEASURED, ""
+        self.ours = self.against = None  # medians over blocks
 
     def judge(self, reached):
         self.reached = reached
@@ -45,6 +49,13 @@ class Limit:
     @property
     def reached_text(self):
         return self.value_text(self.reached.estimate) if self.reached else ""
+
+    @property
+    def why(self):
+        return self.reason or (self.note if self.mark == MISSED else "")
+
+    def side_text(self, value):
+        return TEXT[self.figure](value) if self.is_ratio and value is not None else ""
 
     @property
     def interval_text(self):
@@ -90,6 +101,7 @@ def evaluate(row, cells):
     if not a:
         limit.reason = "the cells were measured in no block together"
         return limit
+    limit.ours, limit.against = statistics.median(a), statistics.median(b)
     limit.judge(stats.ratio(a, b))
     return limit
 
@@ -103,6 +115,14 @@ def limits(results, cells):
                 seen.add(row["row"])
                 rows.append(evaluate(row, cells))
     return rows
+
+
+def tables(results, cells):
+    """(title, rows) of each table that the rows name, in their order."""
+    named = {}
+    for row in limits(results, cells):
+        named.setdefault(row.table, []).append(row)
+    return [(f"{name.capitalize()}: {count_text(rows)}", rows) for name, rows in named.items()]
 
 
 def count_text(rows):

@@ -101,17 +101,19 @@ def answers(cells):
 
 
 def limits_section(results, cells):
-    rows = limiting.limits(results, cells)
-    if not rows:
-        return ""
-    body = ""
-    for r in rows:
-        why = html.escape(r.reason or (r.note if r.mark == limiting.MISSED else ""))
-        body += (f"<tr><td>{html.escape(r.text)}</td><td>{html.escape(r.bound_text)}</td><td>{html.escape(r.reached_text)}</td>"
-                 f"<td>{html.escape(r.interval_text)}</td><td>{r.mark}</td><td>{why}</td></tr>")
-    head = "".join(f'<th scope="col">{t}</th>' for t in ("row", "limit", "reached", "95 %", "mark", "why"))
-    return (f"<h2>Limits: {limiting.count_text(rows)}</h2><div class=scroll><table id=limits><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>")
+    head = "".join(f'<th scope="col">{t}</th>'
+                   for t in ("row", "ours", "against", "limit", "reached", "95 %", "mark", "why"))
+    out = ""
+    for number, (title, rows) in enumerate(limiting.tables(results, cells)):
+        body = ""
+        for r in rows:
+            texts = (r.text, r.side_text(r.ours), r.side_text(r.against), r.bound_text, r.reached_text, r.interval_text, r.mark,
+                     r.why)
+            body += "<tr>" + "".join(f"<td>{html.escape(t)}</td>" for t in texts) + "</tr>"
+        name = "limits" if number == 0 else f"limits-{number + 1}"
+        out += (f"<h2>{html.escape(title)}</h2><div class=scroll><table id={name}><thead><tr>{head}</tr></thead>"
+                f"<tbody>{body}</tbody></table></div>")
+    return out
 
 
 def failures(cells):

@@ -58,12 +58,12 @@ def controls_table(cells):
 
 
 def limits_table(rows):
-    lines = [f"    {'row':<44}{'limit':>11}{'reached':>11}  {'95 %':<22}mark"]
+    lines = [f"    {'row':<40}{'ours':>9}{'against':>9}{'limit':>10}{'reached':>10}  {'95 %':<20}mark"]
     for r in rows:
-        lines.append(f"    {r.text[:43]:<44}{r.bound_text:>11}{r.reached_text:>11}  {r.interval_text:<22}{r.mark}")
-        why = r.reason or (r.note if r.mark == limiting.MISSED else "")
-        if why:
-            lines.append(textwrap.fill(why, WIDTH, initial_indent="      ", subsequent_indent="      "))
+        lines.append(f"    {r.text[:39]:<40}{r.side_text(r.ours):>9}{r.side_text(r.against):>9}{r.bound_text:>10}"
+                     f"{r.reached_text:>10}  {r.interval_text:<20}{r.mark}")
+        if r.why:
+            lines.append(textwrap.fill(r.why, WIDTH, initial_indent="      ", subsequent_indent="      "))
     return lines
 
 
@@ -101,9 +101,8 @@ def report(results, cells, workload=None):
         if sentences:
             out.append(heading(title))
             out += [paragraph(s) for s in sentences]
-    rows = limiting.limits(results, cells)
-    if rows:
-        out.append(heading(f"Limits: {limiting.count_text(rows)}"))
+    for title, rows in limiting.tables(results, cells):
+        out.append(heading(title))
         out += limits_table(rows)
     table = controls_table(cells)
     if table:

@@ -76,7 +76,9 @@ def lang_answers(cells):
     of them share."""
     groups = {}
     for c in between_envs(cells, lang=None, workload="echo"):
-        key = tuple(c.axes[axis] for axis in ("payload", "transport", "serializer", "wake", "placement"))
+        named = ("payload", "transport", "serializer", "wake", "placement")
+        others = tuple(f"{axis}={value}" for axis, value in sorted(c.axes.items()) if axis not in (*named, "lang"))
+        key = (*(c.axes[axis] for axis in named), others)
         groups.setdefault(key, []).append(c)
     chosen = {}
     for key, members in sorted(groups.items()):

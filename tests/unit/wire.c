@@ -35,7 +35,7 @@ static void test_layout(void **state) {
     uint8_t frame[CORPS__PREFIX_BYTES_MAX + 8];
     static const uint8_t expected[] = {'C',
                                        'R',
-                                       1,
+                                       2,
                                        CORPS__REQUEST,
                                        CORPS__NO_REPLY,
                                        7,
@@ -193,6 +193,29 @@ static void test_surplus_and_versions(void **state) {
     assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_ERR_PROTOCOL);
 }
 
+/* An entry of a batch: as documented, and never believed beyond the bytes that are there. */
+static void test_entries(void **state) {
+    (void)state;
+    static const uint8_t expected[CORPS__ENTRY_BYTES] = {3, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, CORPS__NO_REPLY,
+                                                         7, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1};
+    uint8_t entry[CORPS__ENTRY_BYTES + 3];
+    corps__wire_write_entry(&example, 3, entry);
+    assert_memory_equal(entry, expected, sizeof expected);
+    struct corps__header header;
+    uint32_t bytes = 0;
+    assert_int_equal(corps__wire_read_entry(entry, sizeof entry, &header, &bytes), CORPS_OK);
+    assert_int_equal(bytes, 3);
+    assert_int_equal(header.destination, example.destination);
+    assert_int_equal(header.method, example.method);
+    assert_int_equal(header.serializer, example.serializer);
+    assert_true(header.deadline_ns == example.deadline_ns);
+    for (size_t cut = 0; cut < sizeof entry; cut++) {
+        assert_int_equal(corps__wire_read_entry(entry, cut, &header, &bytes), CORPS_ERR_PROTOCOL);
+    }
+    entry[12] = 0; /* it would ask for a reply */
+    assert_int_equal(corps__wire_read_entry(entry, sizeof entry, &header, &bytes), CORPS_ERR_PROTOCOL);
+}
+
 /* Any 4 bytes replaced by anything: read or refused, never out of bounds. */
 static void test_damage(void **state) {
     (void)state;
@@ -223,6 +246,7 @@ int main(void) {
         cmocka_unit_test(test_cut_at_every_length),
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_surplus_and_versions),
+        cmocka_unit_test(test_entries),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

@@ -1,0 +1,183 @@
+#include "batch.h"
+
+#include "conc.h"
+#include "reactor.h"
+#include "scheduler.h"
+#include "slab.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { PAUSES = 16 }; /* how long a Conc waits for a batch's next entry: about half a microsecond */
+
+_Static_assert(offsetof(struct corps__batch, data) == CORPS__BATCH_HEAD_BYTES, "the head is as long as it says");
+_Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as long as it says");
+
+const struct corps__slab_source corps__batch_source = {.bytes = sizeof(struct corps__batch)};
+
+static uint32_t round_up(uint32_t bytes) {
+    return (bytes + 7) / 8 * 8;
+}
+
+static uint32_t count_of(uint32_t word) {
+    return word & ~(CORPS__BATCH_CLOSED | CORPS__BATCH_LEFT);
+}
+
+static void free_batch(struct corps_block *block) {
+    corps__slab_give(CORPS__SLAB_BATCH, (char *)block - offsetof(struct corps__batch, block));
+}
+
+struct corps__batch *corps__batch_create(struct corps__peer *from, enum corps_keep keep_objects) {
+    struct corps__batch *batch = corps__slab_take(CORPS__SLAB_BATCH);
+    if (batch != NULL) {
+        batch->mail.kind = CORPS__MAIL_BATCH;
+        batch->from = from;
+        batch->keep_objects = keep_objects;
+        corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
+        (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */
+        batch->used = 0;
+        atomic_store_explicit(&batch->word, 0, memory_order_relaxed);
+    }
+    return batch;
+}
+
+/* Room for an entry's payload, after its head. NULL: full. */
+static uint8_t *begin(struct corps__batch *batch, const struct corps__entry *entry) {
+    uint32_t bytes = (uint32_t)sizeof *entry + round_up(entry->bytes);
+    if (bytes > sizeof batch->data - batch->used) {
+        return NULL;
+    }
+    uint8_t *at = batch->data + batch->used;
+    memcpy(at, entry, sizeof *entry);
+    batch->used += bytes;
+    return at + sizeof *entry;
+}
+
+enum { AHEAD_BYTES = 512 };
+
+/* The lines of the entries to come, which another processor has read last, are asked for while this one is written. */
+static void fetch_ahead(const struct corps__batch *batch, uint32_t from) {
+    for (uint32_t at = (from + AHEAD_BYTES + 63) / 64 * 64; at < batch->used + AHEAD_BYTES && at < sizeof batch->data;
+         at += 64) {
+        __builtin_prefetch(batch->data + at, 1);
+    }
+}
+
+/* False: closed meanwhile, and nobody will look at the entry. */
+static bool commit(struct corps__batch *batch) {
+    /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
+    return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
+}
+
+bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data) {
+    uint8_t *at = begin(batch, entry);
+    if (at != NULL && entry->bytes > 0) {
+        memcpy(at, data, entry->bytes);
+    }
+    return at != NULL && commit(batch);
+}
+
+/* ---- plain values ---- */
+
+enum { PLAIN_DEPTH = 4 };
+
+/* Where copies go. */
+struct room {
+    uint8_t *at, *end;
+};
+
+static void *take(struct room *room, size_t bytes) {
+    size_t whole = (bytes + 7) / 8 * 8;
+    if (bytes > CORPS__ENTRY_BYTES_MAX || whole > (size_t)(room->end - room->at)) {
+        return NULL;
+    }
+    uint8_t *memory = room->at;
+    room->at += whole;
+    return memory;
+}
+
+/* Copies a value to `out`, and what it points to. FULL, or REFUSED. */
+static enum corps_err copy(const struct corps_value *value, struct corps_value *out, struct room *room,
+                           unsigned depth) {
+    value = corps_value_open(value); /* copying little costs less than counting references to it */
+    *out = *value;
+    if (value->kind <= CORPS_FLOAT) {
+        return CORPS_OK;
+    }
+    if (value->kind > CORPS_MAP || value->count > CORPS__ENTRY_BYTES_MAX || depth >= PLAIN_DEPTH) {
+        return CORPS_ERR_REFUSED;
+    }
+    if (value->kind == CORPS_STR || value->kind == CORPS_BIN) {
+        uint8_t *bytes = take(room, value->count);
+        if (bytes != NULL && value->count > 0) {
+            memcpy(bytes, value->bin, value->count);
+        }
+        out->bin = bytes;
+        return bytes != NULL ? CORPS_OK : CORPS_ERR_FULL;
+    }
+    size_t count = value->kind == CORPS_MAP ? value->count * 2 : value->count;
+    struct corps_value *items = take(room, count * sizeof *items);
+    out->items = items;
+    enum corps_err err = items != NULL ? CORPS_OK : CORPS_ERR_FULL;
+    for (size_t i = 0; err == CORPS_OK && i < count; i++) {
+        err = copy(&value->items[i], &items[i], room, depth + 1);
+    }
+    return err;
+}
+
+enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
+                                      const struct corps_value *value) {
+    struct room room = {.at = batch->data + batch->used, .end = batch->data + sizeof batch->data};
+    struct corps__entry *made = take(&room, sizeof *made);
+    struct corps_value *root = made != NULL ? take(&room, sizeof *root) : NULL;
+    enum corps_err err = root != NULL ? copy(value, root, &room, 0) : CORPS_ERR_FULL;
+    if (err != CORPS_OK) {
+        return err == CORPS_ERR_FULL && batch->used == 0 ? CORPS_ERR_REFUSED
+                                                         : err; /* a batch of its own is too small */
+    }
+    memcpy(made, entry, sizeof *made);
+    made->bytes = (uint32_t)(room.at - made->data);
+    uint32_t from = batch->used;
+    batch->used = (uint32_t)(room.at - batch->data);
+    fetch_ahead(batch, from);
+    return commit(batch) ? CORPS_OK : CORPS_ERR_FULL;
+}
+
+/* ---- ending ---- */
+
+void corps__stream_end(struct corps__stream *stream) {
+    struct corps__batch *batch = stream->batch;
+    if (stream->room > 0) {
+        corps__conc_leave_room(stream->to, stream->room);
+        stream->room = 0;
+    }
+    stream->to = NULL;
+    if (batch != NULL) {
+        stream->batch = NULL;
+        atomic_fetch_or_explicit(&batch->word, CORPS__BATCH_LEFT, memory_order_release);
+        corps_block_unref(&batch->block);
+    }
+}
+
+/* The sender has the line with the count to itself meanwhile. */
+void corps__batch_pause(void) {
+    for (int i = 0; i < PAUSES && !corps__sched_is_single(); i++) {
+        corps__relax();
+    }
+}
+
+unsigned corps__batch_count(struct corps__batch *batch, unsigned taken) {
+    uint32_t word = atomic_load_explicit(&batch->word, memory_order_acquire);
+    if (taken > 0 && count_of(word) - taken < 8 && (word & CORPS__BATCH_LEFT) == 0) {
+        corps__batch_pause();
+        word = atomic_load_explicit(&batch->word, memory_order_acquire);
+    }
+    while (count_of(word) == taken) {
+        if ((word & CORPS__BATCH_LEFT) != 0 ||
+            atomic_compare_exchange_strong(&batch->word, &word, word | CORPS__BATCH_CLOSED)) {
+            corps_block_unref(&batch->block);
+            return taken;
+        }
+    }
+    return count_of(word);
+}

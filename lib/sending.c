@@ -1,0 +1,406 @@
+#include "batch.h"
+#include "peer.h"
+#include "scheduler.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ordered, bounded sending to a peer. */
+
+enum { IOV_MAX_FRAME = CORPS__PAYLOAD_SEGMENTS_MAX + 1 };
+
+/* A frame, laid out for the transport. */
+struct layout {
+    uint8_t prefix[CORPS__PREFIX_BYTES_MAX];
+    struct iovec iov[IOV_MAX_FRAME];
+    struct corps_parcel parcel;
+    bool naming;
+};
+
+static bool is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
+    size_t byte = method->number / 8;
+    return byte < peer->named_bytes && (peer->named[byte] & 1u << method->number % 8) != 0;
+}
+
+/* Under tx: whether the method's name must go along depends on what the link has carried. */
+static void lay_out(struct layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
+    struct corps__header header = out->header;
+    layout->naming = false;
+    if (out->method != NULL) {
+        header.method = out->method->number;
+        layout->naming = !is_named(peer, out->method);
+        header.name_bytes = layout->naming ? out->method->bytes : 0;
+    }
+    size_t prefix_bytes =
+        corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
+    layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
+    size_t bytes = prefix_bytes;
+    for (unsigned i = 0; i < header.segment_count; i++) {
+        layout->iov[i + 1] = out->segments[i];
+        bytes += out->segments[i].iov_len;
+    }
+    layout->parcel =
+        (struct corps_parcel){.segments = layout->iov, .segment_count = header.segment_count + 1u, .bytes = bytes};
+}
+
+static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
+    if (out->method == NULL || is_named(peer, out->method)) {
+        return;
+    }
+    size_t byte = out->method->number / 8;
+    if (byte >= peer->named_bytes) {
+        size_t bytes = byte + 32;
+        uint8_t *grown = realloc(peer->named, bytes);
+        if (grown == NULL) {
+            return; /* then it is named again next time */
+        }
+        memset(grown + peer->named_bytes, 0, bytes - peer->named_bytes);
+        peer->named = grown;
+        peer->named_bytes = bytes;
+    }
+    peer->named[byte] |= (uint8_t)(1u << out->method->number % 8);
+}
+
+static bool can_send(void *arg) {
+    struct corps__peer *peer = arg;
+    return atomic_load(&peer->writable) || atomic_load(&peer->state) != CORPS__PEER_READY;
+}
+
+/* A frame that waits for room; or a batch, to which more requests are added. */
+struct corps__post {
+    struct corps__post *next;
+    size_t bytes;
+    uint8_t data[];
+};
+
+static void keep(struct corps__peer *peer, struct corps__post *post) {
+    post->next = NULL;
+    *peer->last_post = post;
+    peer->last_post = &post->next;
+}
+
+/* Under tx: the batch is a frame now, and goes before whatever is sent from now on. */
+static void seal_batch(struct corps__peer *peer) {
+    if (peer->batch != NULL) {
+        const struct corps__header header = {
+            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_count, .source_env = corps__rt.env};
+        (void)corps__wire_write(&header, NULL, NULL, peer->batch->data);
+        keep(peer, peer->batch);
+        peer->batch = NULL;
+    }
+}
+
+enum corps_err corps__posts_flush(struct corps__peer *peer) {
+    while (peer->first_post != NULL) {
+        struct corps__post *post = peer->first_post;
+        struct iovec segment = {.iov_base = post->data, .iov_len = post->bytes};
+        struct corps_parcel parcel = {.segments = &segment, .segment_count = 1, .bytes = post->bytes};
+        atomic_store(&peer->writable, false);
+        enum corps_err err = peer->link->transport->send(peer->link, &parcel, 0);
+        if (err != CORPS_OK) {
+            return err;
+        }
+        atomic_store(&peer->writable, true);
+        peer->first_post = post->next;
+        peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
+        free(post);
+    }
+    return CORPS_OK;
+}
+
+void corps__posts_drop(struct corps__peer *peer) {
+    for (struct corps__post *post = peer->first_post; post != NULL;) {
+        struct corps__post *next = post->next;
+        free(post);
+        post = next;
+    }
+    peer->first_post = NULL;
+    peer->last_post = &peer->first_post;
+    free(peer->batch);
+    peer->batch = NULL;
+}
+
+static bool owned_by_other(const struct corps__peer *peer) {
+    return peer->owned && !pthread_equal(peer->owner, pthread_self());
+}
+
+/* Under tx. Tries to send what was kept, and then (`layout` may be NULL) this; FULL and PARTIAL as the transport says,
+ * FULL also while somebody else's frame is under way. */
+static enum corps_err try_send(struct corps__peer *peer, const struct layout *layout, unsigned flags) {
+    if (atomic_load(&peer->state) != CORPS__PEER_READY || peer->link == NULL) {
+        return CORPS_ERR_CLOSED;
+    }
+    if (owned_by_other(peer)) {
+        return CORPS_ERR_FULL;
+    }
+    if (!peer->owned) {
+        seal_batch(peer);
+        if (corps__posts_flush(peer) != CORPS_OK) {
+            return CORPS_ERR_FULL;
+        }
+    }
+    if (layout == NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = peer->link->transport->send(peer->link, &layout->parcel, flags);
+    if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+        /* WRITABLE may have come before this says that we wait for it: so once more afterwards. */
+        atomic_store(&peer->writable, false);
+        err = peer->link->transport->send(peer->link, &layout->parcel, flags);
+    }
+    if (err == CORPS_OK && !atomic_load_explicit(&peer->writable, memory_order_relaxed)) {
+        atomic_store(&peer->writable, true);
+    }
+    return err;
+}
+
+static void release_ownership(struct corps__peer *peer) {
+    if (peer->owned) {
+        peer->owned = false;
+        corps__waitlist_notify(&peer->waiters);
+    }
+}
+
+/* Under tx, which it lets go while it waits. `out` may be NULL: sends what was kept. */
+static enum corps_err send_locked(struct corps__peer *peer, const struct corps__outgoing *out, unsigned flags,
+                                  bool try_only, int64_t deadline_ns) {
+    struct layout layout;
+    if (out != NULL) {
+        lay_out(&layout, peer, out);
+    }
+    for (;;) {
+        enum corps_err err = try_send(peer, out != NULL ? &layout : NULL, flags);
+        if (err == CORPS_OK && out == NULL) {
+            return CORPS_OK;
+        }
+        if (err == CORPS_OK) {
+            mark_named(peer, out);
+            peer->owned = false;
+            /* There was room, so others that wait for it may go on too. The transport need not tell them: a send that
+             * succeeds may have taken back what an earlier one asked it to report. */
+            corps__waitlist_notify(&peer->waiters);
+            return CORPS_OK;
+        }
+        if (err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL) {
+            release_ownership(peer);
+            return err == CORPS_ERR_CLOSED ? corps__peer_lost(peer) : err;
+        }
+        if (err == CORPS_ERR_PARTIAL && !peer->owned) {
+            peer->owned = true;
+            peer->owner = pthread_self();
+        }
+        if (!peer->owned && try_only) {
+            return corps_error_set(CORPS_ERR_FULL, "the link to Env %u has no room now", peer->env);
+        }
+        bool others = owned_by_other(peer);
+        /* A frame that was begun must be finished, whatever the deadline says. */
+        int64_t until = peer->owned && !others ? CORPS_FOREVER : deadline_ns;
+        pthread_mutex_unlock(&peer->tx);
+        if (others) {
+            (void)sched_yield();
+        }
+        corps__kick(); /* a sleeping leader does not know yet that it should wait for room on this link */
+        enum corps_err waited = corps__waitlist_wait(&peer->waiters, can_send, peer, until, NULL);
+        pthread_mutex_lock(&peer->tx);
+        bool mine = peer->owned && !owned_by_other(peer);
+        if (waited != CORPS_OK && !mine) {
+            return waited == CORPS_ERR_TIMEOUT ? corps_error_set(waited, "no room on the link to Env %u", peer->env)
+                                               : waited;
+        }
+        if (!mine && out != NULL) {
+            lay_out(&layout, peer, out); /* somebody may have named the method meanwhile */
+        }
+    }
+}
+
+bool corps__peer_is_ready(const struct corps__peer *peer) {
+    int state = atomic_load(&peer->state);
+    bool may_connect = peer->corps != NULL && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
+    return state == CORPS__PEER_READY || !may_connect; /* what is lost fails at once */
+}
+
+/* ---- batches ---- */
+
+enum {
+    BATCH_WITHIN_NS = 20000, /* requests without reply that follow each other this closely are batched; and no longer */
+    BATCH_FRAME_BYTES = 8192,
+    CLOCK_EVERY = 16, /* entries of a batch; the clock costs as much as half a request does */
+};
+
+/* Under tx. */
+static bool follows_closely(struct corps__peer *peer) {
+    int64_t before = peer->last_send_ns;
+    peer->last_send_ns = corps__now_ns();
+    return peer->last_send_ns - before < BATCH_WITHIN_NS;
+}
+
+static size_t payload_bytes(const struct corps__outgoing *out) {
+    return out->header.segment_count == 1 ? out->segments[0].iov_len : 0;
+}
+
+/* Under tx: may the request be an entry? What is larger gains little; what is new to the peer has to be named. */
+static bool is_small(const struct corps__peer *peer, const struct corps__outgoing *out) {
+    return out->header.segment_count <= 1 && payload_bytes(out) <= CORPS__ENTRY_BYTES_MAX &&
+           is_named(peer, out->method);
+}
+
+/* Under tx: has no more room, or has waited long enough? */
+static bool is_due(struct corps__peer *peer, size_t bytes) {
+    if (peer->batch->bytes + bytes > BATCH_FRAME_BYTES) {
+        return true;
+    }
+    return peer->batch_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer);
+}
+
+/* Under tx, which it lets go while it waits: adds a request to the batch, after having sent one that is due. */
+static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps__outgoing *out, bool try_only,
+                                   int64_t deadline_ns) {
+    size_t bytes = CORPS__ENTRY_BYTES + payload_bytes(out);
+    while (peer->batch != NULL && is_due(peer, bytes)) {
+        enum corps_err err = send_locked(peer, NULL, 0, try_only, deadline_ns);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    if (atomic_load(&peer->state) != CORPS__PEER_READY) {
+        return corps__peer_lost(peer);
+    }
+    if (peer->batch == NULL) {
+        peer->batch = malloc(sizeof *peer->batch + BATCH_FRAME_BYTES);
+        if (peer->batch == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
+        }
+        peer->batch->bytes = CORPS__HEADER_BYTES;
+        peer->batch_count = 0;
+    }
+    struct corps__header entry = out->header;
+    entry.method = out->method->number;
+    uint8_t *at = peer->batch->data + peer->batch->bytes;
+    corps__wire_write_entry(&entry, (uint32_t)payload_bytes(out), at);
+    if (payload_bytes(out) > 0) {
+        memcpy(at + CORPS__ENTRY_BYTES, out->segments[0].iov_base, payload_bytes(out));
+    }
+    peer->batch->bytes += bytes;
+    peer->batch_count++;
+    return CORPS_OK;
+}
+
+enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
+                                int64_t deadline_ns) {
+    enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    pthread_mutex_lock(&peer->tx);
+    bool stream = batch && (peer->batch != NULL || follows_closely(peer));
+    if (stream && is_small(peer, out)) {
+        err = add_to_batch(peer, out, try_only, deadline_ns);
+        stream = false;
+    } else {
+        err = send_locked(peer, out, stream ? CORPS_SEND_MORE : 0, try_only, deadline_ns);
+    }
+    bool held = peer->batch != NULL || (stream && err == CORPS_OK);
+    bool news = held != atomic_load_explicit(&peer->held, memory_order_relaxed);
+    if (news) {
+        atomic_store(&peer->held, held);
+    }
+    pthread_mutex_unlock(&peer->tx);
+    if (held && news) {
+        corps__held_add();
+    }
+    return err;
+}
+
+/* ---- what must not wait ---- */
+
+void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
+    struct layout layout;
+    lay_out(&layout, peer, out);
+    enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, &layout, 0);
+    if (err == CORPS_OK) {
+        mark_named(peer, out);
+        corps__waitlist_notify(&peer->waiters); /* as in send_locked */
+    } else if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+        struct corps__post *post = malloc(sizeof *post + layout.parcel.bytes);
+        if (post == NULL) {
+            abort(); /* a lost credit or refusal would make the peer wait for ever */
+        }
+        post->bytes = 0;
+        for (unsigned i = 0; i < layout.parcel.segment_count; i++) {
+            memcpy(post->data + post->bytes, layout.iov[i].iov_base, layout.iov[i].iov_len);
+            post->bytes += layout.iov[i].iov_len;
+        }
+        /* After PARTIAL the frame is under way, and posts are resumed in order before anything else is sent. */
+        keep(peer, post);
+        corps__kick(); /* as in send_locked */
+    }                  /* else: the link is gone, and with it whoever wanted to hear this */
+}
+
+void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out) {
+    pthread_mutex_lock(&peer->tx);
+    corps__post_locked(peer, out);
+    pthread_mutex_unlock(&peer->tx);
+}
+
+void corps__peer_credit(struct corps__peer *peer, uint32_t conc, uint32_t count, size_t bytes) {
+    struct corps__outgoing out = {.header = {.kind = CORPS__CREDIT,
+                                             .id = count,
+                                             .deadline_ns = bytes,
+                                             .source_env = corps__rt.env,
+                                             .source_conc = conc,
+                                             .flags = CORPS__NIL_PAYLOAD}};
+    corps__peer_post(peer, &out);
+}
+
+/* ---- holding back and flushing ---- */
+
+static _Atomic unsigned held_count;
+
+void corps__held_add(void) {
+    atomic_fetch_add(&held_count, 1);
+    corps__sched_expect_tick();
+}
+
+bool corps__held_any(void) {
+    return atomic_load_explicit(&held_count, memory_order_relaxed) != 0;
+}
+
+/* Under tx. False: not all of it could be sent; whoever makes room goes on, or the next flush does. */
+static bool flush_peer(struct corps__peer *peer) {
+    static const struct corps_parcel nothing;
+    if (peer->owned) {
+        return false;
+    }
+    seal_batch(peer);
+    enum corps_err err = corps__posts_flush(peer);
+    if (err == CORPS_OK) {
+        atomic_store(&peer->writable, false);
+        err = peer->link->transport->send(peer->link, &nothing, 0);
+    }
+    if (err == CORPS_OK) {
+        atomic_store(&peer->writable, true);
+        atomic_store(&peer->held, false);
+    }
+    return err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL;
+}
+
+void corps_flush(void) {
+    if (!corps__held_any()) {
+        return;
+    }
+    atomic_store(&held_count, 0);
+    for (struct corps__peer *peer = corps__peers_first(); peer != NULL; peer = peer->next) {
+        if (!atomic_load(&peer->held)) {
+            continue;
+        }
+        pthread_mutex_lock(&peer->tx);
+        bool ready = atomic_load(&peer->held) && atomic_load(&peer->state) == CORPS__PEER_READY;
+        bool done = !ready || flush_peer(peer);
+        pthread_mutex_unlock(&peer->tx);
+        if (!done) {
+            corps__kick(); /* as in send_locked */
+            corps__held_add();
+        }
+    }
+}
