@@ -170,6 +170,7 @@ static const struct field fields[] = {
      .min = 1,
      .max = 10000000},
     {{"gap_us", "0", "idle microseconds before each send", true}, COUNT, AT(gap_us), .max = 10000000},
+    {{"loan", "0", "1: payloads are written into memory that the transport lends", true}, COUNT, AT(loan), .max = 1},
     {{"arm", "", "aa marks the duplicate of a cell, which shows what chance alone does", true},
      TEXT_AT(arm),
      .check = check_arm},

@@ -11,8 +11,8 @@
 static json_t *value_json(const struct lab_cell *cell, const char *key) {
     char text[LAB_CELL_VALUE_BYTES];
     lab_cell_get(cell, key, text);
-    static const char *const numbers[] = {"window",       "envs",      "concs",  "gap_us", "seed",
-                                          "warmup_count", "min_count", "min_ms", "max_ms"};
+    static const char *const numbers[] = {"window", "envs",         "concs",     "gap_us", "loan",
+                                          "seed",   "warmup_count", "min_count", "min_ms", "max_ms"};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i], key) == 0) {
             return json_integer(strtoll(text, NULL, 10));
@@ -55,7 +55,7 @@ bool lab_cell_from_json(struct lab_cell *cell, const json_t *object, char error[
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
         const json_t *value = json_object_get(object, field->name);
         char number[32];
-        if (!field->axis) {
+        if (!field->axis || (value == NULL && strcmp(field->name, "loan") == 0)) { /* older than loans */
             continue;
         }
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -105,7 +105,8 @@ void lab_cell_describe(const struct lab_cell *cell, char *out, size_t out_bytes)
     snprintf(usual.workload, sizeof usual.workload, "%s", cell->workload);
     snprintf(usual.transport, sizeof usual.transport, "%s", cell->transport);
     lab_cell_finish(&usual);
-    static const char *const rest[] = {"window", "envs", "concs", "gap_us", "lang", "path", "pattern", "seed", "arm"};
+    static const char *const rest[] = {"window", "envs", "concs",   "gap_us", "loan",
+                                       "lang",   "path", "pattern", "seed",   "arm"};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         char value[LAB_CELL_VALUE_BYTES];
         char expected[LAB_CELL_VALUE_BYTES];

@@ -55,8 +55,9 @@ void lab_cell_finish(struct lab_cell *cell) {
     if (cell->wake[0] == '\0' && peer != NULL) {
         snprintf(cell->wake, sizeof cell->wake, "%.*s", (int)strcspn(peer->wakes, " "), peer->wakes);
     } else if (cell->wake[0] == '\0') {
-        /* Raw controls do not adapt; the cache line has nothing to sleep on. */
-        strcpy(cell->wake, !raw ? "adaptive" : is(cell->transport, "raw:cacheline") ? "spin" : "block");
+        /* Raw controls do not adapt; the cache line and the copy have nothing to sleep on. */
+        bool sleepless = is(cell->transport, "raw:cacheline") || is(cell->transport, "raw:memcpy");
+        strcpy(cell->wake, !raw ? "adaptive" : sleepless ? "spin" : "block");
     }
     if (cell->window == 0) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
@@ -105,7 +106,14 @@ static const char *raw_rule(const struct lab_cell *cell) {
     if (!is(cell->serializer, "none")) {
         return "raw controls serialize nothing; choose serializer=none";
     }
-    bool streams = is(cell->transport, "raw:pipe") || is(cell->transport, "raw:unix") || is(cell->transport, "raw:tcp");
+    if (is(cell->transport, "raw:memcpy") && !is(cell->workload, "oneway")) {
+        return "raw:memcpy copies one way; choose workload=oneway";
+    }
+    if (is(cell->transport, "raw:memcpy") && !is(cell->wake, "spin")) {
+        return "raw:memcpy never waits; choose wake=spin";
+    }
+    bool streams = is(cell->transport, "raw:memcpy") || is(cell->transport, "raw:pipe") ||
+                   is(cell->transport, "raw:unix") || is(cell->transport, "raw:tcp");
     if (!is(cell->workload, "echo") && !(streams && is(cell->workload, "oneway"))) {
         return streams ? "raw controls do nothing but workload=echo and workload=oneway"
                        : "this raw control does nothing but workload=echo";
@@ -140,6 +148,18 @@ static const char *payload_rule(const struct lab_cell *cell) {
     return NULL;
 }
 
+static const char *loan_rule(const struct lab_cell *cell) {
+    if (cell->loan == 0) {
+        return NULL;
+    }
+    bool writes = is(cell->workload, "echo") || is(cell->workload, "oneway");
+    if (!lab_cell_is_ours(cell) || !writes || !is(cell->lang, "c") || strncmp(cell->payload, "bytes:", 6) != 0) {
+        return "loan=1 is for payload=bytes:N of workload=echo and workload=oneway with lang=c, over our own "
+               "transports";
+    }
+    return NULL;
+}
+
 const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->min_ms > cell->max_ms) {
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
@@ -148,6 +168,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
     const char *rule = lab_cell_is_raw(cell)    ? raw_rule(cell)
                        : lab_cell_is_peer(cell) ? lab_peer_rule(cell, why)
                                                 : payload_rule(cell);
+    rule = rule != NULL ? rule : loan_rule(cell);
     if (rule == NULL && !lab_cell_is_peer(cell)) {
         rule = lab_cell_lang_rule(cell, why);
     }

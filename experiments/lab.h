@@ -35,6 +35,7 @@ struct lab_cell {
     unsigned envs;       /* Envs of the Corps (2; queue 1) */
     unsigned concs;      /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
     unsigned gap_us;     /* idle gap before each send (0) */
+    unsigned loan;       /* 1: payloads are written into memory that the transport lends (0) */
     char arm[16];        /* "" or "aa": the duplicate of another cell for the A/A control ("") */
     char path[1024];     /* search: directory (the Python standard library) */
     char pattern[256];   /* search: POSIX extended regular expression as grep -E takes it ("import") */

@@ -450,7 +450,8 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     }
     struct corps__peer *from = message->from;
     bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
-    size_t bytes = message->frame_bytes;
+    const struct corps_block *tail = corps_frame_tail(message->frame, message->frame_block);
+    size_t bytes = message->frame_bytes + (tail != NULL ? tail->bytes : 0);
     switch (message->mail.kind) {
     case CORPS__MAIL_REQUEST:
         run_request(conc, message);

@@ -246,15 +246,18 @@ static enum corps_err on_probe(const struct corps_event *event, const struct cor
  * write, and decoders check before they believe only if what they check stays as it is. Requests and replies are copied
  * anyway. */
 static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
-    if (event->block != NULL || (kind != CORPS__HELLO && kind != CORPS__FAILURE && kind != CORPS__PROBE)) {
+    bool is_private = event->block != NULL && corps_frame_tail(event->data, event->block) == NULL;
+    if (is_private || (kind != CORPS__HELLO && kind != CORPS__FAILURE && kind != CORPS__PROBE)) {
         return CORPS_OK;
     }
-    event->block = corps_block_create(event->bytes);
-    if (event->block == NULL) {
+    struct corps_block *whole = corps__frame_copy(event->data, event->bytes, event->block);
+    if (whole == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %zu bytes", event->bytes);
     }
-    memcpy(event->block->data, event->data, event->bytes);
-    event->data = event->block->data;
+    corps_block_unref(event->block);
+    event->block = whole;
+    event->data = whole->data;
+    event->bytes = whole->bytes;
     return CORPS_OK;
 }
 

@@ -11,9 +11,9 @@ void corps_encoding_init(struct corps_encoding *encoding) {
     encoding->stream = encoding->small;
     encoding->stream_bytes = 0;
     encoding->stream_capacity = sizeof encoding->small;
-    encoding->buffers = NULL;
+    encoding->buffers = encoding->few;
     encoding->buffer_count = 0;
-    encoding->buffer_capacity = 0;
+    encoding->buffer_capacity = sizeof encoding->few / sizeof encoding->few[0];
     encoding->keep = NULL;
     encoding->drop_keep = NULL;
 }
@@ -32,7 +32,9 @@ void corps_encoding_finish(struct corps_encoding *encoding) {
     if (encoding->stream != encoding->small) {
         free(encoding->stream);
     }
-    free(encoding->buffers);
+    if (encoding->buffers != encoding->few) {
+        free(encoding->buffers);
+    }
     corps_encoding_init(encoding);
 }
 
@@ -72,10 +74,15 @@ enum corps_err corps_encoding_append(struct corps_encoding *encoding, const void
 
 enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void *data, size_t bytes) {
     if (encoding->buffer_count == encoding->buffer_capacity) {
-        size_t capacity = encoding->buffer_capacity == 0 ? 8 : encoding->buffer_capacity * 2;
-        struct iovec *grown = realloc(encoding->buffers, capacity * sizeof *grown);
+        /* Zero, when it was only zeroed: then there are no buffers yet. */
+        size_t capacity = encoding->buffer_capacity == 0 ? 8 : encoding->buffer_capacity * 4;
+        bool was_few = encoding->buffers == encoding->few;
+        struct iovec *grown = realloc(was_few ? NULL : encoding->buffers, capacity * sizeof *grown);
         if (grown == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another buffer");
+        }
+        if (was_few) {
+            memcpy(grown, encoding->few, encoding->buffer_count * sizeof *grown);
         }
         encoding->buffers = grown;
         encoding->buffer_capacity = capacity;

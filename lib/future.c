@@ -203,11 +203,14 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_even
                                   const struct corps__header *header) {
     future->frame_bytes = event->bytes;
     future->header = *header;
-    if (event->bytes <= sizeof future->small) {
-        memcpy(future->small, event->data, event->bytes);
-    } else if (event->block != NULL && event->block->data == event->data) {
+    future->frame_data = future->small;
+    if (corps_frame_tail(event->data, event->block) != NULL ||
+        (event->block != NULL && event->bytes > sizeof future->small)) {
         future->frame = event->block;
+        future->frame_data = event->data;
         event->block = NULL;
+    } else if (event->bytes <= sizeof future->small) {
+        memcpy(future->small, event->data, event->bytes);
     } else {
         future->frame = corps_block_create(event->bytes);
         if (future->frame == NULL) {
@@ -216,6 +219,7 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_even
             return;
         }
         memcpy(future->frame->data, event->data, event->bytes);
+        future->frame_data = future->frame->data;
     }
     atomic_store_explicit(&future->encoded, 1, memory_order_relaxed); /* READY publishes it */
     finish(future);
@@ -317,10 +321,9 @@ static void decode(struct corps_future *future) {
     if (atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
         return;
     }
-    const uint8_t *frame = future->frame != NULL ? future->frame->data : future->small;
     struct corps_box *box = NULL;
-    enum corps_err err =
-        corps__payload_decode(frame, future->frame_bytes, &future->header, future->frame, future->keep_objects, &box);
+    enum corps_err err = corps__payload_decode(future->frame_data, future->frame_bytes, &future->header, future->frame,
+                                               future->keep_objects, &box);
     int expected = 1;
     if (atomic_compare_exchange_strong(&future->encoded, &expected, 2)) {
         const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};

@@ -53,6 +53,7 @@ struct corps_future {
     struct corps_box *box;  /* the result */
     struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */
     struct corps_block *frame;      /* the reply as it came, if it is large; one reference */
+    const uint8_t *frame_data;      /* in that block or before it, or in `small` */
     size_t frame_bytes;
     struct corps__header header;
     uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */

@@ -3,6 +3,8 @@
 #include "future.h"
 #include "slab.h"
 
+#include <corps/transport.h>
+
 #include <stddef.h>
 #include <string.h>
 
@@ -95,6 +97,19 @@ enum corps_decode_to corps__decode_to(enum corps_keep keep) {
                                       : CORPS_DECODE_VALUES;
 }
 
+struct corps_block *corps__frame_copy(const uint8_t *frame, size_t bytes, const struct corps_block *block) {
+    const struct corps_block *tail = corps_frame_tail(frame, block);
+    size_t tail_bytes = tail != NULL ? tail->bytes : 0;
+    struct corps_block *whole = corps_block_create(bytes + tail_bytes);
+    if (whole != NULL) {
+        memcpy(whole->data, frame, bytes);
+        if (tail_bytes > 0) {
+            memcpy(whole->data + bytes, tail->data, tail_bytes);
+        }
+    }
+    return whole;
+}
+
 enum corps_err corps__segments_decode(const struct iovec *segments, size_t count, uint8_t serializer,
                                       struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
     struct corps_box *made = corps_box_create();
@@ -114,14 +129,37 @@ enum corps_err corps__segments_decode(const struct iovec *segments, size_t count
     return CORPS_OK;
 }
 
+/* Is it a stream to decode that lies where the sender can still write? A decoder believes what it has checked. Buffers
+ * that a stream refers to are never looked into, nor are bare bytes. */
+static bool must_stay_still(const uint8_t *frame, const struct corps__header *header, const struct corps_block *block) {
+    const struct corps_serializer *serializer;
+    return corps_frame_tail(frame, block) != NULL && header->segment_count == 1 &&
+           corps_serializer_by_wire_id(header->serializer, &serializer) == CORPS_OK &&
+           (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) == 0;
+}
+
 enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
                                      struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
-    bool nil = (header->flags & CORPS__NIL_PAYLOAD) != 0;
-    enum corps_err err = nil ? CORPS_OK : corps__wire_segments(frame, bytes, header, segments);
-    return err == CORPS_OK ? corps__segments_decode(segments, nil ? 0 : header->segment_count, header->serializer,
-                                                    block, keep_objects, box)
-                           : err;
+    if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
+        return corps__segments_decode(NULL, 0, header->serializer, block, keep_objects, box);
+    }
+    struct corps_block *whole = NULL;
+    if (must_stay_still(frame, header, block)) {
+        whole = corps__frame_copy(frame, bytes, block);
+        if (whole == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", bytes + block->bytes);
+        }
+        block = whole;
+        frame = whole->data;
+        bytes = whole->bytes;
+    }
+    enum corps_err err = corps__wire_segments(frame, bytes, corps_frame_tail(frame, block), header, segments);
+    if (err == CORPS_OK) {
+        err = corps__segments_decode(segments, header->segment_count, header->serializer, block, keep_objects, box);
+    }
+    corps_block_unref(whole);
+    return err;
 }
 
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) {

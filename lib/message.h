@@ -39,7 +39,8 @@ enum { CORPS__SMALL_FRAME_BYTES = 256 };
 struct corps__message {
     struct corps__mail mail;         /* first */
     bool lent;                       /* it lies on the stack of the thread that runs it: see corps__message_detach */
-    struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small` */
+    struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small`. May hold the
+                                        frame's last part alone, see corps_frame_tail */
     const uint8_t *frame;            /* NULL for local requests */
     size_t frame_bytes;
     struct corps__header header;
@@ -72,6 +73,10 @@ struct corps__message *corps__message_detach(struct corps__message *message);
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep);
+
+/* A received frame in one piece, copied: its last part may lie elsewhere (corps_frame_tail). NULL when out of memory.
+ */
+struct corps_block *corps__frame_copy(const uint8_t *frame, size_t bytes, const struct corps_block *block);
 
 /* Decodes a payload into a new box. `block` may be NULL: then everything is copied. No segments: nil. Errors: of the
  * serializer, PROTOCOL. */

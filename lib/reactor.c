@@ -19,6 +19,7 @@
 
 enum {
     BATCH = 256,            /* events of one endpoint before the next has its turn */
+    BATCH_BYTES = 1 << 17,  /* likewise: large messages are handled while they are in the cache */
     RARE_WORK_EVERY = 1024, /* polls between looks at the libuv loop while there is no sleep */
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
@@ -191,7 +192,8 @@ static bool poll_until(bool (*stop)(void *arg), void *arg) {
     bool any = false;
     for (unsigned i = 0; i < corps__rt.port_count; i++) {
         struct corps__port *port = corps__rt.ports[i];
-        for (int n = 0; n < BATCH; n++) {
+        size_t bytes = 0;
+        for (int n = 0; n < BATCH && bytes < BATCH_BYTES; n++) {
             struct corps_event event = {0};
             enum corps_err err = port->transport->poll(port->endpoint, &event);
             if (err == CORPS_ERR_EMPTY) {
@@ -202,6 +204,7 @@ static bool poll_until(bool (*stop)(void *arg), void *arg) {
                 abort(); /* an endpoint as a whole fails only when memory or the kernel does */
             }
             any = true;
+            bytes += event.bytes + (event.block != NULL ? event.block->bytes : 0);
             take(port, &event);
             if (stop != NULL && stop(arg)) {
                 return true;
@@ -311,7 +314,7 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         corps__rt.check_foreign = false;
         corps__foreign_sweep();
     }
-    if (corps__rt.wake == CORPS_WAKE_BLOCK) {
+    if (corps__rt.wake == CORPS_WAKE_BLOCK || (waiter == NULL && corps__sched_leader_disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
         if (!called_away(waiter)) {

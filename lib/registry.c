@@ -173,8 +173,7 @@ enum corps_err corps_transport_check(const struct corps_transport *t) {
     bool mandatory = t->name != NULL && t->summary != NULL && t->open != NULL && t->close != NULL &&
                      t->connect != NULL && t->disconnect != NULL && t->send != NULL && t->poll != NULL &&
                      t->release != NULL && t->arm != NULL;
-    bool loan = (t->loan != NULL) == (t->commit != NULL) &&
-                (t->loan != NULL) == ((t->capabilities & CORPS_TRANSPORT_LOAN) != 0);
+    bool loan = (t->loan != NULL) == ((t->capabilities & CORPS_TRANSPORT_LOAN) != 0);
     if (!mandatory || !loan || t->endpoint_bytes < sizeof(struct corps_endpoint)) {
         return corps_error_set(CORPS_ERR_INVALID, "transport table '%s' is not complete; see corps/transport.h",
                                t->name != NULL ? t->name : "?");

@@ -276,6 +276,15 @@ bool corps__sched_wants(bool leader_is_idle) {
             atomic_load_explicit(&corps__rt.yield, memory_order_relaxed) != 0 || atomic_load(&sched.stopping));
 }
 
+bool corps__sched_leader_disturbs(void) {
+    if (!sched.single) {
+        return false;
+    }
+    unsigned here = atomic_load_explicit(&sched.threads, memory_order_relaxed) -
+                    atomic_load_explicit(&sched.idle_count, memory_order_relaxed);
+    return here > 1 && here - blocked_count() > 1;
+}
+
 /* ---- blocking inside methods ---- */
 
 enum corps_err corps__sched_block(void) {

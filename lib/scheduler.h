@@ -41,6 +41,10 @@ bool corps__sched_direct(struct corps__conc *conc, struct corps__mail *mail);
  * the lead, or the end.) */
 bool corps__sched_wants(bool leader_is_idle);
 
+/* Does a method run while the idle leader leads, on the only processor of the Env? Then spinning would take turns with
+ * it. */
+bool corps__sched_leader_disturbs(void);
+
 /* Around a wait inside a method. Errors: LIMIT, when this would be one blocked thread too many. */
 enum corps_err corps__sched_block(void) CORPS_CHECKED;
 void corps__sched_unblock(void);

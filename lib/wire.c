@@ -1,6 +1,7 @@
 #include "wire.h"
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 static void put16(uint8_t *at, uint16_t v) {
@@ -127,21 +128,24 @@ enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct co
     return CORPS_OK;
 }
 
-enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps__header *h,
-                                    struct iovec *segments) {
+enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
+                                    const struct corps__header *h, struct iovec *segments) {
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;
     size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
+    size_t all = bytes + (tail != NULL ? tail->bytes : 0);
     for (unsigned i = 0; i < h->segment_count; i++) {
-        uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : bytes - at;
-        if (length > bytes - at) {
+        uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : all - at;
+        bool in_tail = tail != NULL && i + 1u == h->segment_count;
+        if (length > all - at || (in_tail ? at != bytes : tail != NULL && length > bytes - at)) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "segment %u announces %llu bytes, but only %zu follow", i,
-                                   (unsigned long long)length, bytes - at);
+                                   (unsigned long long)length, all - at);
         }
-        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(frame + at), .iov_len = (size_t)length};
+        segments[i] = (struct iovec){.iov_base = in_tail ? tail->data : (void *)(uintptr_t)(frame + at),
+                                     .iov_len = (size_t)length};
         at += (size_t)length;
     }
-    if (at != bytes) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last segment of a message", bytes - at);
+    if (at != all) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last segment of a message", all - at);
     }
     return CORPS_OK;
 }

@@ -24,6 +24,7 @@
 #ifndef CORPS_WIRE_H
 #define CORPS_WIRE_H
 
+#include <corps/block.h>
 #include <corps/error.h>
 
 #include <stddef.h>
@@ -83,8 +84,9 @@ enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct co
 enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *header,
                                 const char **name) CORPS_CHECKED;
 
-/* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. Errors: PROTOCOL. */
-enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                    struct iovec *segments) CORPS_CHECKED;
+/* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. `tail` (NULL: none) is
+ * where the frame goes on after `bytes`: the whole of its last segment. Errors: PROTOCOL. */
+enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
+                                    const struct corps__header *header, struct iovec *segments) CORPS_CHECKED;
 
 #endif

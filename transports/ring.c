@@ -158,7 +158,7 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
         size_t length = (size_t)(word & UINT32_MAX);
         uint64_t what = word >> 32 & 0xf;
         uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
-        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PAD || record_bytes(length) > to_end) {
+        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PLACED || record_bytes(length) > to_end) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
         }
         if (what != CORPS__RECORD_PAD) {

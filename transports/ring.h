@@ -28,7 +28,13 @@
 
 enum { CORPS__RING_SLOT = 128, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
 
-enum corps__record { CORPS__RECORD_WHOLE = 1, CORPS__RECORD_FIRST = 2, CORPS__RECORD_MORE = 3, CORPS__RECORD_PAD = 4 };
+enum corps__record {
+    CORPS__RECORD_WHOLE = 1,
+    CORPS__RECORD_FIRST = 2,
+    CORPS__RECORD_MORE = 3,
+    CORPS__RECORD_PAD = 4,
+    CORPS__RECORD_PLACED = 5, /* where the frame's last part lies (struct corps__place), then the rest of the frame */
+};
 
 /* The shared head of a ring, one page; its data follow. Written by the side that the comment names. */
 struct corps__ring_shared {

@@ -1,4 +1,5 @@
 #include "parcel.h"
+#include "pool.h"
 #include "rendezvous.h"
 #include "ring.h"
 
@@ -14,10 +15,21 @@
 /* Shared memory: a memfd with two rings per link, handed over at the rendezvous, which stays as the sign of life. An
  * endpoint has one bell, an eventfd that its peers hold too: rung for a message when it sleeps, or for room when it
  * waits for that. Nothing has a name, so nothing stays behind. The memfd is sealed against shrinking, so that a peer
- * cannot make us fault. */
+ * cannot make us fault.
+ *
+ * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
+ * frame and where that segment lies. So a payload is copied once, or not at all when it was written into a loan. Its
+ * receiver sees it in place until it drops the event's block; nobody waits for that. */
 
 enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, TOTAL_BYTES = 8 };
 #define BYTES_MAX ((uint64_t)1 << 30)
+
+/* Segments of at least this many bytes go into the pool: what the serializers set apart. */
+enum { PLACED_BYTES_MIN = 4096, POOL_PER_RING = 32 };
+
+/* No bell is held back beyond this: what follows would push what waits out of the cache. */
+enum { HELD_BYTES_MAX = 1 << 18 };
+#define POOL_BYTES_MAX ((uint64_t)256 << 20)
 
 struct endpoint {
     struct corps_endpoint base;
@@ -37,10 +49,12 @@ struct link {
     struct corps_link base;
     struct link *next;
     struct corps__meeting *meeting;
-    void *memory; /* both rings; NULL until the peers have met */
-    size_t memory_bytes;
+    struct corps__mapping *memory; /* both rings and pools; NULL until the peers have met */
     struct corps__ring in, out;
-    int peer_bell; /* −1 until met */
+    void *pool_in, *pool_out; /* where they begin */
+    size_t pool_bytes;        /* of the data of each */
+    struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
+    int peer_bell;            /* −1 until met */
     enum { QUIET, IS_ACCEPTED, IS_CONNECTED } news;
     _Atomic bool started; /* senders may use `out` */
     bool gone;            /* the peer has ended; what is in the ring is still read */
@@ -55,6 +69,7 @@ struct link {
     size_t sent; /* bytes of the present frame that are in the ring */
     bool under_way;
     bool bell_owed;
+    size_t held_bytes; /* sent since the bell was last looked to */
     _Atomic bool blocked;
 };
 
@@ -120,17 +135,21 @@ static void shm_disconnect(struct corps_link *base) {
         close(link->peer_bell);
     }
     corps__ring_finish(&link->out);
-    if (link->memory != NULL) {
-        munmap(link->memory, link->memory_bytes);
-    }
+    corps__pool_unref(link->pool);
+    corps__mapping_unref(link->memory);
     corps_block_unref(link->large);
     free(link);
 }
 
 /* ---- memory ---- */
 
+/* Room for whoever sends ahead; what is not needed is never touched. */
+static size_t pool_bytes_of(uint64_t ring_bytes) {
+    return (size_t)(ring_bytes * POOL_PER_RING < POOL_BYTES_MAX ? ring_bytes * POOL_PER_RING : POOL_BYTES_MAX);
+}
+
 static size_t memory_bytes_of(uint64_t ring_bytes) {
-    return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes);
+    return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes + CORPS__POOL_HEAD_BYTES + pool_bytes_of(ring_bytes));
 }
 
 static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
@@ -148,16 +167,22 @@ static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
     return CORPS_OK;
 }
 
-/* Maps both rings; the first one is the connector's out. */
+/* Maps both directions; the first one is the connector's out. */
 static enum corps_err map_memory(struct link *link, int fd, uint64_t ring_bytes, bool connector) {
     size_t bytes = memory_bytes_of(ring_bytes);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         return corps_error_system("cannot map shared memory");
     }
-    link->memory = memory;
-    link->memory_bytes = bytes;
-    char *in = (char *)memory + (connector ? bytes / 2 : 0), *out = (char *)memory + (connector ? 0 : bytes / 2);
+    struct corps__mapping *mapping = corps__mapping_create(memory, bytes);
+    if (mapping == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+    }
+    link->memory = mapping;
+    char *in = memory + (connector ? bytes / 2 : 0), *out = memory + (connector ? 0 : bytes / 2);
+    link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
+    link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
+    link->pool_bytes = pool_bytes_of(ring_bytes);
     enum corps_err err = corps__ring_init(&link->in, in, ring_bytes, false);
     return err == CORPS_OK ? corps__ring_init(&link->out, out, ring_bytes, true) : err;
 }
@@ -313,12 +338,14 @@ static enum corps_err reserve(struct link *link, size_t bytes, void **memory) {
     return err;
 }
 
-static void wake_peer(struct link *link, unsigned flags) {
-    if ((flags & CORPS_SEND_MORE) != 0) {
+static void wake_peer(struct link *link, unsigned flags, size_t bytes) {
+    link->held_bytes += bytes;
+    if ((flags & CORPS_SEND_MORE) != 0 && link->held_bytes < HELD_BYTES_MAX) {
         link->bell_owed = true;
         return;
     }
     link->bell_owed = false;
+    link->held_bytes = 0;
     if (corps__ring_consumer_sleeps(&link->out)) {
         ring_bell(link->peer_bell);
     }
@@ -333,7 +360,7 @@ static enum corps_err send_large(struct link *link, const struct corps_parcel *p
         void *memory;
         enum corps_err err = reserve(link, part + extra, &memory);
         if (err != CORPS_OK) {
-            wake_peer(link, 0); /* it must read to make room */
+            wake_peer(link, 0, 0); /* it must read to make room */
             return err == CORPS_ERR_FULL && link->under_way ? CORPS_ERR_PARTIAL : err;
         }
         if (!link->under_way) {
@@ -344,11 +371,47 @@ static enum corps_err send_large(struct link *link, const struct corps_parcel *p
         corps__ring_commit(&link->out, part + extra, link->under_way ? CORPS__RECORD_MORE : CORPS__RECORD_FIRST);
         link->under_way = true;
         link->sent += part;
-        wake_peer(link, flags);
+        wake_peer(link, flags, part);
     }
     link->under_way = false;
     link->sent = 0;
     return CORPS_OK;
+}
+
+static struct corps__pool *pool_of(struct link *link) {
+    if (link->pool == NULL) {
+        link->pool = corps__pool_create(link->memory, link->pool_out, link->pool_bytes);
+    }
+    return link->pool;
+}
+
+/* A frame whose last segment goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
+static enum corps_err send_placed(struct link *link, const struct corps_parcel *parcel, unsigned flags) {
+    const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
+    struct corps__place place;
+    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof place + head_bytes;
+    if (record_bytes > corps__ring_record_max(&link->out)) {
+        return CORPS_ERR_UNSUPPORTED;
+    }
+    void *memory;
+    enum corps_err err = reserve(link, record_bytes, &memory);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps__pool *pool = pool_of(link);
+    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &place)) {
+        return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
+    }
+    memcpy(memory, &place, sizeof place);
+    corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof place, head_bytes);
+    corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_PLACED);
+    wake_peer(link, flags, parcel->bytes);
+    return CORPS_OK;
+}
+
+static bool may_be_placed(const struct link *link, const struct corps_parcel *parcel) {
+    return parcel->bytes >= PLACED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
+           parcel->segments[parcel->segment_count - 1].iov_len >= PLACED_BYTES_MIN;
 }
 
 static enum corps_err shm_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
@@ -359,46 +422,38 @@ static enum corps_err shm_send(struct corps_link *base, const struct corps_parce
     }
     if (parcel->segment_count == 0) {
         if (link->bell_owed) {
-            wake_peer(link, 0);
+            wake_peer(link, 0, 0);
         }
         return CORPS_OK;
     }
-    if (parcel->bytes > corps__ring_record_max(&link->out)) {
+    enum corps_err err = may_be_placed(link, parcel) ? send_placed(link, parcel, flags) : CORPS_ERR_UNSUPPORTED;
+    if (err == CORPS_OK) {
+        return CORPS_OK;
+    }
+    if (err == CORPS_ERR_UNSUPPORTED && parcel->bytes > corps__ring_record_max(&link->out)) {
         return send_large(link, parcel, flags);
     }
     void *memory;
-    enum corps_err err = reserve(link, parcel->bytes, &memory);
+    err = err == CORPS_ERR_UNSUPPORTED ? reserve(link, parcel->bytes, &memory) : err;
     if (err != CORPS_OK) {
         if (link->bell_owed) {
-            wake_peer(link, 0);
+            wake_peer(link, 0, 0);
         }
         return err;
     }
     corps__parcel_copy(parcel, 0, memory, parcel->bytes);
     corps__ring_commit(&link->out, parcel->bytes, CORPS__RECORD_WHOLE);
-    wake_peer(link, flags);
+    wake_peer(link, flags, parcel->bytes);
     return CORPS_OK;
 }
 
-static enum corps_err shm_loan(struct corps_link *base, size_t bytes, void **memory) {
+static struct corps_block *shm_loan(struct corps_link *base, size_t bytes) {
     struct link *link = (struct link *)base;
-    if (!atomic_load_explicit(&link->started, memory_order_acquire)) {
-        set_blocked(link, true);
-        return CORPS_ERR_FULL;
+    if (!atomic_load_explicit(&link->started, memory_order_acquire) || bytes < PLACED_BYTES_MIN) {
+        return NULL;
     }
-    if (bytes > corps__ring_record_max(&link->out) || link->under_way) {
-        return CORPS_ERR_UNSUPPORTED;
-    }
-    return reserve(link, bytes, memory);
-}
-
-static enum corps_err shm_commit(struct corps_link *base, size_t bytes) {
-    struct link *link = (struct link *)base;
-    if (bytes > 0) { /* otherwise the reservation is simply forgotten */
-        corps__ring_commit(&link->out, bytes, CORPS__RECORD_WHOLE);
-        wake_peer(link, 0);
-    }
-    return CORPS_OK;
+    struct corps__pool *pool = pool_of(link);
+    return pool != NULL ? corps__pool_loan(pool, bytes) : NULL;
 }
 
 /* ---- receiving ---- */
@@ -407,6 +462,11 @@ static void release_record(struct link *link, size_t bytes) {
     if (corps__ring_release(&link->in, bytes)) {
         ring_bell(link->peer_bell);
     }
+}
+
+static enum corps_err too_large(const struct link *link, uint64_t bytes) {
+    return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer sent a frame of %llu bytes; at most %zu are allowed",
+                           (unsigned long long)bytes, endpoint_of(link)->frame_bytes_max);
 }
 
 /* A record of a large frame. OK when the frame is whole, EMPTY when more must come. */
@@ -419,9 +479,7 @@ static enum corps_err gather(struct link *link, const uint8_t *data, size_t byte
         }
         memcpy(&total, data, sizeof total);
         if (total > endpoint_of(link)->frame_bytes_max) {
-            return corps_error_set(CORPS_ERR_TOO_LARGE,
-                                   "a peer announces a frame of %llu bytes; at most %zu are allowed",
-                                   (unsigned long long)total, endpoint_of(link)->frame_bytes_max);
+            return too_large(link, total);
         }
         link->large = corps_block_create((size_t)total);
         link->large_bytes = 0;
@@ -433,6 +491,31 @@ static enum corps_err gather(struct link *link, const uint8_t *data, size_t byte
     memcpy(link->large->data + link->large_bytes, data + skip, bytes - skip);
     link->large_bytes += bytes - skip;
     return link->large_bytes == link->large->bytes ? CORPS_OK : CORPS_ERR_EMPTY;
+}
+
+/* A record whose frame goes on in the pool. */
+static enum corps_err open_placed(struct link *link, const uint8_t *data, size_t bytes, struct corps_event *event) {
+    struct corps__place place; /* copied before it is checked: the peer can still write the record */
+    if (bytes < sizeof place) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's record is too short to say where its frame goes on");
+    }
+    memcpy(&place, data, sizeof place);
+    if (!corps__place_fits(&place, link->pool_bytes)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
+    }
+    size_t head_bytes = bytes - sizeof place;
+    if (head_bytes + place.bytes > endpoint_of(link)->frame_bytes_max) {
+        return too_large(link, head_bytes + place.bytes);
+    }
+    uint8_t *head;
+    event->block = corps__pool_view(link->memory, link->pool_in, &place, head_bytes, &head);
+    if (event->block == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame's head of %zu bytes", head_bytes);
+    }
+    memcpy(head, data + sizeof place, head_bytes);
+    event->data = head;
+    event->bytes = head_bytes;
+    return CORPS_OK;
 }
 
 static enum corps_err next_frame(struct link *link, struct corps_event *event) {
@@ -447,8 +530,7 @@ static enum corps_err next_frame(struct link *link, struct corps_event *event) {
         event->kind = CORPS_EVENT_MESSAGE;
         event->link = &link->base;
         if (kind == CORPS__RECORD_WHOLE && bytes > endpoint_of(link)->frame_bytes_max) {
-            return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer sent a frame of %zu bytes; at most %zu are allowed",
-                                   bytes, endpoint_of(link)->frame_bytes_max);
+            return too_large(link, bytes);
         }
         if (kind == CORPS__RECORD_WHOLE) {
             event->data = data;
@@ -457,11 +539,15 @@ static enum corps_err next_frame(struct link *link, struct corps_event *event) {
             link->is_lent = true;
             return CORPS_OK;
         }
-        err = gather(link, data, bytes, kind);
+        bool placed = kind == CORPS__RECORD_PLACED;
+        err = placed ? open_placed(link, data, bytes, event) : gather(link, data, bytes, kind);
         if (err != CORPS_OK && err != CORPS_ERR_EMPTY) {
             return err;
         }
         release_record(link, bytes);
+        if (placed) {
+            return CORPS_OK;
+        }
         if (err == CORPS_OK) {
             event->block = link->large;
             event->data = link->large->data;
@@ -608,7 +694,6 @@ const struct corps_transport corps_transport_shm = {
     .disconnect = shm_disconnect,
     .send = shm_send,
     .loan = shm_loan,
-    .commit = shm_commit,
     .poll = shm_poll,
     .release = shm_release,
     .arm = shm_arm,

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
-    IN_BYTES = 65536, /* of the receive buffer */
-    FEW_LINKS = 4,    /* so many are tried one by one; more go through epoll */
+    IN_BYTES = 65536,  /* of the receive buffer */
+    AHEAD_BYTES = 512, /* read beyond a large frame: enough to see what follows, too little for copying it to matter */
+    FEW_LINKS = 4,     /* so many are tried one by one; more go through epoll */
     STREAK_MIN = 16,
     LOOK_AT_ALL_EVERY = 8,
 };
@@ -143,6 +145,7 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
         return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer announces a frame of %llu bytes; at most %zu are allowed",
                                (unsigned long long)length, stream_of(link)->frame_bytes_max);
     }
+    link->were_large = length > IN_BYTES - CORPS__STREAM_LENGTH_BYTES;
     if (length <= here - CORPS__STREAM_LENGTH_BYTES) {
         stream_of(link)->lender = link;
         stream_of(link)->lent = CORPS__STREAM_LENGTH_BYTES + (size_t)length;
@@ -163,23 +166,24 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
 
 /* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
 static enum corps_err fill(struct corps__stream_link *link) {
-    uint8_t *to;
-    size_t room;
+    struct iovec to[2];
+    int count = 0;
+    size_t rest = 0; /* of the large frame */
     if (link->large != NULL) {
-        to = link->large->data + link->large_bytes;
-        room = link->large->bytes - link->large_bytes;
-    } else {
-        if (link->in_start > 0) {
-            memmove(link->in, link->in + link->in_start, link->in_end - link->in_start);
-            link->in_end -= link->in_start;
-            link->in_start = 0;
-        }
-        to = link->in + link->in_end;
-        room = IN_BYTES - link->in_end;
+        rest = link->large->bytes - link->large_bytes;
+        to[count++] = (struct iovec){.iov_base = link->large->data + link->large_bytes, .iov_len = rest};
+    } else if (link->in_start > 0) {
+        memmove(link->in, link->in + link->in_start, link->in_end - link->in_start);
+        link->in_end -= link->in_start;
+        link->in_start = 0;
     }
+    /* Where large frames follow each other, each is read straight to its place, with the next one's length. */
+    size_t ahead = link->were_large ? AHEAD_BYTES : IN_BYTES;
+    ahead = ahead < IN_BYTES - link->in_end ? ahead : IN_BYTES - link->in_end;
+    to[count++] = (struct iovec){.iov_base = link->in + link->in_end, .iov_len = ahead};
     ssize_t got;
     do {
-        got = read(link->read_fd, to, room);
+        got = readv(link->read_fd, to, count);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
         return errno == EAGAIN ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
@@ -187,8 +191,10 @@ static enum corps_err fill(struct corps__stream_link *link) {
     if (got == 0) {
         return CORPS_ERR_CLOSED;
     }
-    *(link->large != NULL ? &link->large_bytes : &link->in_end) += (size_t)got;
-    link->drained = (size_t)got < room;
+    size_t large = (size_t)got < rest ? (size_t)got : rest;
+    link->large_bytes += large;
+    link->in_end += (size_t)got - large;
+    link->drained = (size_t)got < rest + ahead;
     return CORPS_OK;
 }
 

@@ -33,8 +33,9 @@ struct corps__stream_link {
     /* Receiving. Polling thread. */
     uint8_t *in;
     size_t in_start, in_end;
-    struct corps_block *large;  /* a frame larger than `in` */
-    size_t large_bytes;         /* of it that are here */
+    struct corps_block *large; /* a frame larger than `in` */
+    size_t large_bytes;
+    bool were_large; /* the last frame was larger than `in` */ /* of it that are here */
     bool drained;               /* the last read came back short: nothing more is there now */
     bool ready;                 /* the descriptor has or may have something */
     const struct pollfd *armed; /* where arm put the descriptor, until the next poll */

@@ -56,6 +56,7 @@ struct raw_mechanism {
     bool can_block;
     bool can_spin;
     bool can_stream;     /* messages may follow each other without an answer between */
+    bool alone;          /* one process does all */
     const char *instead; /* what to choose for the wake policy that it cannot do; NULL when it does both */
 
     /* Opens both ends, before the fork; `bytes` and `spin` are set, descriptors are -1, `shared` is mapped and zero.

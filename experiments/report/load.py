@@ -5,7 +5,8 @@ A cut last line is a warning. A doubled or a foreign line is an error that names
 import json
 import sys
 
-AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us")
+AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us",
+        "loan")
 SCHEMA = 1
 
 
@@ -32,6 +33,7 @@ class Results:
 
 def cell_key(cell, without=()):
     """What identifies a cell: a tuple of its axes' values and its arm."""
+    cell = {"loan": 0, **cell}  # results from before there was a choice
     return tuple(str(cell.get(axis, "")) for axis in AXES + ("arm",) if axis not in without)
 
 
@@ -51,6 +53,8 @@ def cell_text(cell):
         words.append(f"envs {cell['envs']}")
     if cell.get("concs", 1) > 1:
         words.append(f"concs {cell['concs']}")
+    if cell.get("loan"):
+        words.append("loan")
     if cell.get("arm"):
         words.append(cell["arm"])
     return " ".join(words)

@@ -44,6 +44,7 @@ struct lab_params {
     uint64_t seed;
     unsigned window;
     unsigned gap_us;
+    bool loan; /* payloads are written into what the transport lends */
     unsigned warmup_count;
     unsigned min_count;
     unsigned min_ms;
@@ -86,6 +87,11 @@ void lab_message_close(struct lab_message *message);
 
 /* The message with this number, lent until the next call. */
 const struct corps_value *lab_message_with(struct lab_message *message, uint64_t number);
+
+/* The same with its payload written into memory lent for the Worker `to`: the whole of it, each time. `*block` holds
+ * it: drop it once the message is sent. NULL when out of memory. */
+const struct corps_value *lab_message_lent(struct lab_message *message, const struct corps_name *to, uint64_t number,
+                                           struct corps_block **block);
 
 /* Is `got` the message with this number? Compares the content too when `whole`. False with one line in `error`. */
 bool lab_message_check(const struct lab_message *message, uint64_t number, const struct corps_value *got, bool whole,

@@ -1,12 +1,46 @@
 /* Request and reply, one in flight: the latency of a call. */
 #include "common.h"
 
+#include <string.h>
+
 static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
                              struct corps_value *result) {
     (void)context;
     (void)self;
     *result = *args;
     return CORPS_OK;
+}
+
+/* The same with the bytes written into memory that the transport lends for the reply. */
+static enum corps_err answer_lent(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
+    (void)self;
+    const struct corps_value *payload = args->kind == CORPS_BIN ? args : corps_value_item(args, 1);
+    struct corps_value *items = corps_context_alloc(context, 2 * sizeof *items);
+    void *memory = payload != NULL ? corps_context_loan(context, payload->count) : NULL;
+    if (items == NULL || memory == NULL || payload->kind != CORPS_BIN) {
+        return corps_fail(context, "Mismatch", "the message holds no bytes, or there is no memory for the reply");
+    }
+    if (payload->count > 0) {
+        memcpy(memory, payload->bin, payload->count);
+    }
+    if (args->kind == CORPS_BIN) {
+        *result = corps_bin(memory, payload->count);
+        return CORPS_OK;
+    }
+    items[0] = *corps_value_item(args, 0);
+    items[1] = corps_bin(memory, payload->count);
+    *result = corps_array(items, 2);
+    return CORPS_OK;
+}
+
+static enum corps_err call_lent(struct lab_driver *driver, const struct corps_name *server, uint64_t number,
+                                struct corps_future **future) {
+    struct corps_block *block;
+    const struct corps_value *message = lab_message_lent(&driver->message, server, number, &block);
+    enum corps_err err = message != NULL ? corps_call(server, "echo_lent", message, NULL, future) : CORPS_ERR_NO_MEMORY;
+    corps_block_unref(block);
+    return err;
 }
 
 /* One round trip. What is checked is checked after the time was taken. */
@@ -17,7 +51,8 @@ static enum corps_err round_trip(struct lab_driver *driver, const struct corps_n
     uint64_t number = driver->next++;
     const struct corps_value *message = lab_message_with(&driver->message, number);
     uint64_t begin = lab_now_ns();
-    enum corps_err err = corps_call(server, "echo", message, NULL, &future);
+    enum corps_err err = driver->params.loan ? call_lent(driver, server, number, &future)
+                                             : corps_call(server, "echo", message, NULL, &future);
     if (err != CORPS_OK) {
         return lab_fail(driver->context, err);
     }
@@ -77,7 +112,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class echo_server = {
     .name = "LabEcho",
-    .methods = (const struct corps_method[]){{"echo", answer}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"echo", answer}, {"echo_lent", answer_lent}, {NULL, NULL}},
 };
 
 static const struct corps_class echo_driver = {

@@ -60,6 +60,21 @@ const struct corps_value *lab_message_with(struct lab_message *message, uint64_t
     return &message->value;
 }
 
+const struct corps_value *lab_message_lent(struct lab_message *message, const struct corps_name *to, uint64_t number,
+                                           struct corps_block **block) {
+    size_t bytes = message->payload.byte_count;
+    *block = corps_loan(to, bytes);
+    if (*block == NULL) {
+        return NULL;
+    }
+    (void)lab_message_with(message, number);
+    if (bytes > 0) {
+        memcpy((*block)->data, message->payload.bytes, bytes);
+    }
+    *(message->bare ? &message->value : &message->items[1]) = corps_bin((*block)->data, bytes);
+    return &message->value;
+}
+
 const struct corps_value *lab_plain(const struct corps_value *value, struct corps_box **box) {
     struct corps_value plain;
     *box = NULL;

@@ -104,10 +104,19 @@ static unsigned chunk_of(const struct lab_driver *driver) {
     return fitting < CHUNK_MAX ? (unsigned)fitting : CHUNK_MAX;
 }
 
+static enum corps_err send_lent(struct lab_driver *driver, const struct corps_name *sink) {
+    struct corps_block *block;
+    const struct corps_value *message = lab_message_lent(&driver->message, sink, driver->next, &block);
+    enum corps_err err = message != NULL ? corps_send(sink, "put", message, NULL) : CORPS_ERR_NO_MEMORY;
+    corps_block_unref(block);
+    return err;
+}
+
 static enum corps_err send_chunk(struct lab_driver *driver, const struct corps_name *sink, unsigned count) {
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; i < count && err == CORPS_OK; i++) {
-        err = corps_send(sink, "put", lab_message_with(&driver->message, driver->next), NULL);
+        err = driver->params.loan ? send_lent(driver, sink)
+                                  : corps_send(sink, "put", lab_message_with(&driver->message, driver->next), NULL);
         driver->next += err == CORPS_OK;
     }
     return err == CORPS_OK ? CORPS_OK : lab_fail(driver->context, err);

@@ -55,6 +55,7 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     put(&writer, "seed", corps_int((int64_t)cell->seed));
     put(&writer, "window", corps_int(cell->window));
     put(&writer, "gap_us", corps_int(cell->gap_us));
+    put(&writer, "loan", corps_int(cell->loan));
     put(&writer, "warmup_count", corps_int(cell->warmup_count));
     put(&writer, "min_count", corps_int(cell->min_count));
     put(&writer, "min_ms", corps_int(cell->min_ms));
@@ -126,6 +127,7 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
     params->seed = get_int(&reader, "seed");
     params->window = (unsigned)get_int(&reader, "window");
     params->gap_us = (unsigned)get_int(&reader, "gap_us");
+    params->loan = get_int(&reader, "loan") != 0;
     params->warmup_count = (unsigned)get_int(&reader, "warmup_count");
     params->min_count = (unsigned)get_int(&reader, "min_count");
     params->min_ms = (unsigned)get_int(&reader, "min_ms");

@@ -26,6 +26,7 @@
 #ifndef CORPS_H
 #define CORPS_H
 
+#include <corps/block.h>
 #include <corps/error.h>
 #include <corps/value.h>
 
@@ -269,6 +270,28 @@ CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *met
 /* Sends on what earlier corps_sends of this process may have batched. A wait, a method's end and a timer do so too. */
 CORPS_API void corps_flush(void);
 
+/* ---- Large payloads, written in place ---- */
+
+/* Memory for a payload of `bytes` bytes to a Worker: the transport's own where it lends any (shm: shared memory, which
+ * the receiver reads in place), otherwise ordinary memory. A program is written once for both:
+ *
+ *     struct corps_block *block = corps_loan(name, bytes);
+ *     …                                                         // write block->data
+ *     struct corps_value payload = corps_bin(block->data, bytes);
+ *     err = corps_send(name, "put", &payload, NULL);            // or corps_call; alone, or inside of an array or map
+ *     corps_block_unref(block);                                 // unsent: it is abandoned
+ *
+ * Once it was sent, the block may be read and sent again, the whole of it or a part, to any Worker; it must not be
+ * written any more, since its receiver may be reading it. Drop it at any time after a send has returned.
+ * Nothing is copied when the payload has at least 4096 bytes and is the last of the value's large buffers, goes to the
+ * Worker's own Env, and a call through this Name has gone before (a loan does not connect). Then a method's `args` point
+ * to it, and stay valid while their box does (corps_context_box). Anything else is copied on its way, and arrives alike.
+ * A link lends at most 32 × buffer_bytes at once (default: 32 MiB) and half of that in one piece; what receivers still
+ * hold counts. Beyond that, memory is ordinary.
+ * Any thread; never waits. The block outlives Name, link and Corps. NULL: no memory (the detail says so). Gives one
+ * reference. */
+CORPS_API struct corps_block *corps_loan(const struct corps_name *to, size_t bytes);
+
 /* ---- Futures ---- */
 
 struct corps_error_info {
@@ -333,6 +356,9 @@ CORPS_API bool corps_context_has_reply(struct corps_context *context); /* does a
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
 CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes);
+/* The same for a large result: where the transport lends memory, the caller sees the result in it (see corps_loan). Not
+ * for a reply that is put off. */
+CORPS_API void *corps_context_loan(struct corps_context *context, size_t bytes);
 /* The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
 CORPS_API struct corps_box *corps_context_box(struct corps_context *context);
 /* Fails the request: the caller's Future gives REMOTE with this type and text. Returns CORPS_ERR_REMOTE. */

@@ -35,7 +35,14 @@ void batches_keep_order(void **state);
 /* transport_links.c */
 void many_links(void **state);
 void send_from_a_thread(void **state);
+
+/* transport_loans.c */
 void loans(void **state);
+void loans_run_out(void **state);
+void loan_of_a_closed_link(void **state);
+
+/* transport_stress.c */
+void stress(void **state);
 
 /* transport_wake.c */
 void frame_before_arm(void **state);

@@ -86,6 +86,9 @@ void pair_close(struct pair *pair);
 void fill(uint8_t *data, size_t bytes, uint64_t seed);
 bool is_filled(const uint8_t *data, size_t bytes, uint64_t seed);
 
+/* Is the event a frame of this length and content, wherever its parts lie? */
+bool event_is(const struct corps_event *event, size_t bytes, uint64_t seed);
+
 /* One segment; gives what send says. */
 enum corps_err send_bytes(struct corps_link *link, const void *data, size_t bytes, unsigned flags);
 enum corps_err flush(struct corps_link *link);

@@ -226,7 +226,7 @@ void batches_keep_order(void **state) {
     struct corps_event event;
     do { /* WRITABLE may still be due where the sides are one */
         side_wait(pair.to, &event);
-        check(event.kind == CORPS_EVENT_WRITABLE || (event.bytes == sizeof frame && is_filled(event.data, 100, 77)));
+        check(event.kind == CORPS_EVENT_WRITABLE || event_is(&event, sizeof frame, 77));
         side_done(pair.to, &event);
     } while (event.kind == CORPS_EVENT_WRITABLE);
     pair_close(&pair);

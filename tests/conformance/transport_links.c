@@ -1,4 +1,4 @@
-/* Many links on one endpoint, several threads, and memory lent for frames. */
+/* Many links on one endpoint, and several threads. */
 #include "transport_driver.h"
 
 #include "transport_cases.h"
@@ -137,8 +137,7 @@ void send_from_a_thread(void **state) {
     for (unsigned received = 0; received < BY_THREAD;) {
         struct corps_event event;
         if (side_next(pair.to, &event)) {
-            check(event.kind == CORPS_EVENT_MESSAGE && event.bytes == thread_bytes(received));
-            check(is_filled(event.data, event.bytes, received));
+            check(event_is(&event, thread_bytes(received), received));
             side_done(pair.to, &event);
             received++;
         }
@@ -154,56 +153,5 @@ void send_from_a_thread(void **state) {
     pthread_join(thread, NULL);
     pthread_mutex_destroy(&shared.lock);
     pthread_cond_destroy(&shared.changed);
-    pair_close(&pair);
-}
-
-/* ---- loans ---- */
-
-static void expect_frame(struct side *side, size_t bytes, uint64_t seed) {
-    struct corps_event event;
-    side_wait(side, &event);
-    check(event.kind == CORPS_EVENT_MESSAGE && event.bytes == bytes && is_filled(event.data, bytes, seed));
-    side_done(side, &event);
-}
-
-void loans(void **state) {
-    (void)state;
-    if (!has(CORPS_TRANSPORT_LOAN)) {
-        print_message("skipped for %s: it lends no memory\n", transport->name);
-        skip();
-    }
-    struct pair pair;
-    pair_open(&pair, NULL);
-    void *memory;
-    check(transport->loan(pair.out, (size_t)1 << 30, &memory) == CORPS_ERR_UNSUPPORTED);
-    uint8_t other[100];
-    fill(other, sizeof other, 5);
-    for (unsigned k = 0; k < 5000; k++) {
-        size_t bytes = 1 + (k * 37) % 3000;
-        check(transport->loan(pair.out, bytes + 10, &memory) == CORPS_OK);
-        memset(memory, 0xee, bytes + 10); /* what was lent may be written, though less is sent */
-        if (k % 5 == 0) {
-            check(transport->commit(pair.out, 0) == CORPS_OK); /* taken back: sends nothing */
-        } else {
-            fill(memory, bytes, k);
-            check(transport->commit(pair.out, bytes) == CORPS_OK);
-            expect_frame(pair.to, bytes, k);
-        }
-        if (k % 3 == 0) {
-            check(send_bytes(pair.out, other, sizeof other, 0) == CORPS_OK);
-            expect_frame(pair.to, sizeof other, 5);
-        }
-    }
-    unsigned lent = 0; /* and a full one says so */
-    enum corps_err err;
-    while ((err = transport->loan(pair.out, 1000, &memory)) == CORPS_OK && lent < 1000000) {
-        fill(memory, 1000, lent++);
-        check(transport->commit(pair.out, 1000) == CORPS_OK);
-    }
-    check(err == CORPS_ERR_FULL);
-    for (unsigned k = 0; k < lent; k++) {
-        expect_frame(pair.to, 1000, k);
-    }
-    check(side_expect(pair.from, CORPS_EVENT_WRITABLE).link == pair.out);
     pair_close(&pair);
 }

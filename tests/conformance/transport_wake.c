@@ -15,7 +15,7 @@ enum { ROUNDS = 300 };
 static void expect_frame(struct side *side, size_t bytes, uint64_t seed) {
     struct corps_event event;
     side_wait(side, &event); /* sleeps: a frame that is here already must make it wake */
-    check(event.kind == CORPS_EVENT_MESSAGE && event.bytes == bytes && is_filled(event.data, bytes, seed));
+    check(event_is(&event, bytes, seed));
     side_done(side, &event);
 }
 

@@ -78,6 +78,29 @@ class Workloads(Base):
             with self.subTest(workload=name):
                 self.run_workload(name, "serializer=none", "payload=bytes:3")
 
+    def test_payloads_written_in_place(self):
+        for name in ("echo", "oneway"):
+            for settings in (("serializer=none", "payload=bytes:3"), ("serializer=none", "payload=bytes:65536"),
+                             ("serializer=msgpack", "payload=bytes:0"), ("serializer=msgpack", "payload=bytes:65536")):
+                with self.subTest(workload=name, settings=settings):
+                    fields = self.run_workload(name, "loan=1", *settings)
+                    self.assertEqual(1, fields["cell"]["loan"])
+        for wrong in ("workload=ring", "payload=record", "transport=raw:pipe placement=same", "lang=python"):
+            refused = subprocess.run([LAB, "cell", "loan=1", *wrong.split()], capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual((2, ""), (refused.returncode, refused.stdout), refused.stderr)
+            self.assertIn("loan=1 is for payload=bytes:N", refused.stderr)
+
+    def test_a_bare_copy(self):
+        if TRANSPORT != "shm":
+            return  # once is enough
+        fields = self.good("workload=oneway", "transport=raw:memcpy", "payload=bytes:65536")
+        self.assertAlmostEqual(fields["bytes_per_s"], 65536 * fields["messages_per_s"], delta=65536)
+        for wrong, instead in (("workload=echo", "workload=oneway"), ("workload=oneway wake=block", "wake=spin")):
+            refused = subprocess.run([LAB, "cell", "transport=raw:memcpy", *wrong.split()], capture_output=True, text=True,
+                                     timeout=TIMEOUT_S)
+            self.assertEqual((2, ""), (refused.returncode, refused.stdout))
+            self.assertIn(instead, refused.stderr)
+
     def test_the_seed_decides_the_content(self):
         sizes = {self.run_workload("echo", "payload=records:5", f"seed={seed}")["cell"]["size_bytes"] for seed in (1, 1, 2)}
         self.assertEqual(len(sizes), 2)

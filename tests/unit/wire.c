@@ -124,7 +124,7 @@ static void test_round_trip(void **state) {
     assert_memory_equal(&header.id, &example.id, sizeof header.id);
     assert_int_equal(header.deadline_ns, example.deadline_ns);
     assert_memory_equal(name, "echo", 4);
-    assert_int_equal(corps__wire_segments(frame, bytes, &header, segments), CORPS_OK);
+    assert_int_equal(corps__wire_segments(frame, bytes, NULL, &header, segments), CORPS_OK);
     assert_int_equal(segments[0].iov_len, 3);
     assert_memory_equal(segments[1].iov_base, "defgh", 5);
 }
@@ -141,11 +141,39 @@ static void test_cut_at_every_length(void **state) {
         struct iovec segments[2];
         enum corps_err err = corps__wire_read(cut, bytes, &header, &name);
         if (err == CORPS_OK) {
-            err = corps__wire_segments(cut, bytes, &header, segments);
+            err = corps__wire_segments(cut, bytes, NULL, &header, segments);
         }
         assert_int_equal(err, CORPS_ERR_PROTOCOL);
         free(cut);
     }
+}
+
+/* The last segment may lie elsewhere: the whole of it, and nothing else. */
+static void test_tail(void **state) {
+    (void)state;
+    enum { TAIL = 5 };
+    uint8_t frame[CORPS__PREFIX_BYTES_MAX + 8];
+    size_t bytes = make(frame) - TAIL;
+    uint8_t other[TAIL + 1] = "DEFGH";
+    struct corps__header header;
+    const char *name;
+    struct iovec segments[2];
+    struct corps_block tail;
+    assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_OK);
+    for (size_t head_bytes = bytes - 4; head_bytes <= bytes + TAIL; head_bytes++) {
+        for (size_t tail_bytes = 0; tail_bytes <= TAIL + 1; tail_bytes++) {
+            corps_block_init(&tail, other, tail_bytes, NULL);
+            enum corps_err expected = head_bytes == bytes && tail_bytes == TAIL ? CORPS_OK : CORPS_ERR_PROTOCOL;
+            assert_int_equal(corps__wire_segments(frame, head_bytes, &tail, &header, segments), expected);
+        }
+    }
+    corps_block_init(&tail, other, TAIL, NULL);
+    assert_int_equal(corps__wire_segments(frame, bytes, &tail, &header, segments), CORPS_OK);
+    assert_memory_equal(segments[0].iov_base, "abc", 3);
+    assert_ptr_equal(segments[1].iov_base, other);
+    assert_int_equal(segments[1].iov_len, TAIL);
+    header.segment_count = 0;
+    assert_int_equal(corps__wire_segments(frame, bytes, &tail, &header, segments), CORPS_ERR_PROTOCOL);
 }
 
 static void test_surplus_and_versions(void **state) {
@@ -156,7 +184,7 @@ static void test_surplus_and_versions(void **state) {
     const char *name;
     struct iovec segments[2];
     assert_int_equal(corps__wire_read(frame, bytes + 1, &header, &name), CORPS_OK);
-    assert_int_equal(corps__wire_segments(frame, bytes + 1, &header, segments), CORPS_ERR_PROTOCOL);
+    assert_int_equal(corps__wire_segments(frame, bytes + 1, NULL, &header, segments), CORPS_ERR_PROTOCOL);
     frame[2] = 9;
     assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_ERR_VERSION);
     assert_non_null(strstr(corps_error_detail(), "version 9"));
@@ -202,7 +230,7 @@ static void test_damage(void **state) {
         const char *name;
         struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
         if (corps__wire_read(frame, bytes, &header, &name) == CORPS_OK &&
-            corps__wire_segments(frame, bytes, &header, segments) == CORPS_OK) {
+            corps__wire_segments(frame, bytes, NULL, &header, segments) == CORPS_OK) {
             for (unsigned i = 0; i < header.segment_count; i++) {
                 uint8_t *start = segments[i].iov_base;
                 assert_true(start >= frame && start + segments[i].iov_len <= frame + bytes);
@@ -216,6 +244,7 @@ int main(void) {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_cut_at_every_length),
+        cmocka_unit_test(test_tail),
         cmocka_unit_test(test_surplus_and_versions),
         cmocka_unit_test(test_entries),
         cmocka_unit_test(test_damage),

@@ -46,7 +46,8 @@ struct corps_encoding {
     size_t buffer_capacity;
     void *keep;               /* the serializer's: for example the Python objects that own the buffers */
     void (*drop_keep)(void *keep);
-    uint8_t small[256];       /* first memory of the stream: small messages allocate nothing */
+    uint8_t small[256];       /* first memory of the stream: small messages allocate nothing, … */
+    struct iovec few[2];      /* … nor do one or two buffers */
 };
 
 CORPS_API void corps_encoding_init(struct corps_encoding *encoding);

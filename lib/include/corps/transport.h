@@ -7,9 +7,9 @@
  * connection of two endpoints and may be written by any thread, one at a time.
  *
  * Threads: "polling thread" below means: the one thread that now holds the lead; the core hands the lead over
- * with a full memory barrier. `send`, `loan` and `commit` may run on any thread while the polling thread is
+ * with a full memory barrier. `send` and `loan` may run on any thread while the polling thread is
  * inside any other operation of the same endpoint except `close` and `disconnect` of that link; the core
- * serialises the three per link (the link's lock) and orders them before `disconnect`.
+ * serialises the two per link (the link's lock) and orders them before `disconnect`.
  *
  * Lifecycle: open endpoint → connect links, or receive them as ACCEPTED events → send/poll → disconnect
  * every link → close. Nothing that a transport makes may outlive its processes: no named object stays behind
@@ -42,7 +42,7 @@ enum {
     CORPS_TRANSPORT_INTRA = 1u << 0,       /* joins threads of one process; no other process can connect */
     CORPS_TRANSPORT_BY_REFERENCE = 1u << 1, /* carries `parcel.object`; nothing needs serializing */
     CORPS_TRANSPORT_REMOTE = 1u << 2,      /* reaches other hosts */
-    CORPS_TRANSPORT_LOAN = 1u << 3,        /* has loan and commit */
+    CORPS_TRANSPORT_LOAN = 1u << 3,        /* has loan */
     CORPS_TRANSPORT_DISCARDS = 1u << 4,    /* delivers nothing: for measuring the harness only */
 };
 
@@ -114,9 +114,16 @@ struct corps_event {
                                   as long as the block instead */
     size_t bytes;
     struct corps_block *block; /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
-                                  beyond release and drops it on any thread */
+                                  beyond release and drops it on any thread. Where `data` lies outside of the block's
+                                  own data, these are the frame's last part, see corps_frame_tail */
     struct corps_node *object; /* MESSAGE by reference: gives the object to the core */
 };
+
+/* The last part of a frame, which follows `data`: a large segment where the transport keeps it, maybe in memory that
+ * the sender can still write. NULL when `data` is the whole frame. */
+static inline const struct corps_block *corps_frame_tail(const uint8_t *data, const struct corps_block *block) {
+    return block != NULL && (uintptr_t)data - (uintptr_t)block->data >= block->bytes ? block : NULL;
+}
 
 struct corps_transport {
     const char *name;        /* "unix"; as in configuration */
@@ -157,16 +164,15 @@ struct corps_transport {
      * error; takes parcel.object when OK. */
     enum corps_err (*send)(struct corps_link *link, const struct corps_parcel *parcel, unsigned flags);
 
-    /* 6. Optional (LOAN): lends `bytes` of contiguous memory of the transport to write a frame in place, until
-     * `commit`. FULL as for send; UNSUPPORTED when this size has to go by send. One loan at a time per link.
-     * Called by: any thread, serialised per link. Does not block. */
-    enum corps_err (*loan)(struct corps_link *link, size_t bytes, void **memory);
+    /* 6. Optional (LOAN): lends `bytes` of the transport's memory, as a block, to write a payload in place. A parcel
+     * whose last segment lies within it is then sent without a copy of that segment, any number of times; the memory
+     * stays as it is from the first send on. Dropping the block unsent gives it back. The block outlives the link, and
+     * is ordinary memory to any other. NULL: there is none of this size now; write into any other memory, send that.
+     * Called by: any thread, serialised per link. Does not block. Ownership: gives one reference, dropped on any
+     * thread. */
+    struct corps_block *(*loan)(struct corps_link *link, size_t bytes);
 
-    /* 7. Optional (LOAN): sends the first `bytes` (at most what was lent; 0 takes the loan back unsent) of the loan.
-     * Called by: the thread that took the loan. Does not block. Errors: CLOSED. */
-    enum corps_err (*commit)(struct corps_link *link, size_t bytes);
-
-    /* 8. Mandatory. Takes the next event, in order per link and fair over links.
+    /* 7. Mandatory. Takes the next event, in order per link and fair over links.
      *   OK     `event` is filled; release it before the next poll.
      *   EMPTY  nothing now. (Allowed at any time, but not for ever while something waits.)
      *   SYSTEM, NO_MEMORY: faults of the endpoint as a whole. A link's fault is a CLOSED event.
@@ -174,11 +180,11 @@ struct corps_transport {
      * with PROTOCOL, and never crashes. Called by: polling thread. Does not block. */
     enum corps_err (*poll)(struct corps_endpoint *endpoint, struct corps_event *event);
 
-    /* 9. Mandatory. Ends the borrowing of event->data. A block, an object or a link that the event gave stays
+    /* 8. Mandatory. Ends the borrowing of event->data. A block, an object or a link that the event gave stays
      * the core's. Called by: polling thread. Does not block. */
     void (*release)(struct corps_endpoint *endpoint, struct corps_event *event);
 
-    /* 10. Mandatory. "I am going to sleep": after OK, anything that poll would report makes at least one of the
+    /* 9. Mandatory. "I am going to sleep": after OK, anything that poll would report makes at least one of the
      * descriptors ready (or wakes the loop), also what arrived between the last EMPTY poll and this call.
      *   OK     `fds[0..*count)` are filled with fd and events: sleep on them and on the loop. INTRA transports
      *          give none: whoever sends sees to it that the receiver polls.

@@ -1,0 +1,183 @@
+/* The pool of shared memory in one process: places, loans, what runs out, and what a hostile receiver may write. */
+#include "pool.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+enum { BYTES = 1 << 20, PAGE = CORPS__POOL_PAGE, PAGES = BYTES / PAGE };
+
+struct fixture {
+    struct corps__mapping *mapping;
+    struct corps__pool *pool;
+};
+
+static int setup(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    size_t bytes = CORPS__POOL_HEAD_BYTES + BYTES;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    fixture->mapping = corps__mapping_create(memory, bytes);
+    fixture->pool = corps__pool_create(fixture->mapping, memory, BYTES);
+    *state = fixture;
+    return fixture->pool != NULL ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    struct fixture *fixture = *state;
+    corps__pool_unref(fixture->pool);
+    corps__mapping_unref(fixture->mapping);
+    free(fixture);
+    return 0;
+}
+
+/* As the receiver does it. */
+static struct corps_block *view(struct fixture *fixture, const struct corps__place *place) {
+    uint8_t *head;
+    assert_true(corps__place_fits(place, BYTES));
+    struct corps_block *block = corps__pool_view(fixture->mapping, fixture->mapping->memory, place, 100, &head);
+    assert_non_null(block);
+    memset(head, 1, 100);
+    return block;
+}
+
+/* The sender looks at what was given back after so much, or when it finds nothing. */
+static void let_it_look(struct fixture *fixture) {
+    corps_block_unref(corps__pool_loan(fixture->pool, BYTES / 2));
+}
+
+static void copies_and_gives_back(void **state) {
+    struct fixture *fixture = *state;
+    static uint8_t data[BYTES / 2];
+    for (unsigned k = 0; k < 5000; k++) {
+        size_t bytes = 1 + (k * 7919u) % sizeof data;
+        struct corps__place place;
+        memset(data, (int)(k & 0xff), bytes);
+        assert_true(corps__pool_put(fixture->pool, data, bytes, &place));
+        struct corps_block *block = view(fixture, &place);
+        assert_int_equal(block->bytes, bytes);
+        assert_memory_equal(block->data, data, bytes);
+        corps_block_unref(block);
+    }
+}
+
+static void loan_is_sent_where_it_lies(void **state) {
+    struct fixture *fixture = *state;
+    struct corps__place places[2];
+    struct corps_block *loan = corps__pool_loan(fixture->pool, 3 * PAGE);
+    assert_non_null(loan);
+    uint8_t *at = loan->data;
+    memset(at, 7, loan->bytes);
+    assert_true(corps__pool_put(fixture->pool, at, loan->bytes, &places[0]));
+    assert_true(corps__pool_put(fixture->pool, at + PAGE + 10, 2 * PAGE - 10, &places[1]));
+    assert_int_equal(places[1].offset, places[0].offset + PAGE + 10);
+    assert_int_not_equal(places[0].ticket, places[1].ticket);
+    corps_block_unref(loan);
+    struct corps_block *views[2] = {view(fixture, &places[0]), view(fixture, &places[1])};
+    corps_block_unref(views[0]);
+    let_it_look(fixture);
+    struct corps_block *other = corps__pool_loan(fixture->pool, PAGE); /* the block is held by its second message */
+    assert_true(other->data >= at + 3 * PAGE);
+    assert_int_equal(views[1]->data[0], 7);
+    corps_block_unref(views[1]);
+    let_it_look(fixture);
+    struct corps_block *again = corps__pool_loan(fixture->pool, 3 * PAGE);
+    assert_ptr_equal(again->data, at);
+    corps_block_unref(other);
+    corps_block_unref(again);
+}
+
+static void runs_out(void **state) {
+    struct fixture *fixture = *state;
+    struct corps_block *loans[PAGES];
+    assert_null(corps__pool_loan(fixture->pool, 0));
+    assert_null(corps__pool_loan(fixture->pool, BYTES / 2 + 1));
+    assert_null(corps__pool_loan(fixture->pool, SIZE_MAX));
+    for (unsigned i = 0; i < PAGES; i++) {
+        loans[i] = corps__pool_loan(fixture->pool, PAGE);
+        assert_non_null(loans[i]);
+    }
+    assert_null(corps__pool_loan(fixture->pool, 1));
+    for (unsigned i = 0; i < PAGES; i += 2) {
+        corps_block_unref(loans[i]);
+    }
+    assert_null(corps__pool_loan(fixture->pool, PAGE + 1)); /* no two pages in a row */
+    corps_block_unref(loans[101]);
+    struct corps_block *three = corps__pool_loan(fixture->pool, 3 * PAGE);
+    assert_non_null(three);
+    corps_block_unref(three);
+    for (unsigned i = 1; i < PAGES; i += 2) {
+        if (i != 101) {
+            corps_block_unref(loans[i]);
+        }
+    }
+    struct corps_block *half = corps__pool_loan(fixture->pool, BYTES / 2);
+    assert_non_null(half);
+    corps_block_unref(half);
+}
+
+static void tickets_run_out(void **state) {
+    struct fixture *fixture = *state;
+    struct corps__place places[CORPS__POOL_TICKETS], one_more;
+    struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
+    for (unsigned i = 0; i < CORPS__POOL_TICKETS; i++) {
+        assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &places[i]));
+    }
+    assert_false(corps__pool_put(fixture->pool, loan->data, PAGE, &one_more));
+    corps_block_unref(view(fixture, &places[777]));
+    assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &one_more));
+    assert_int_equal(one_more.ticket, places[777].ticket);
+    corps_block_unref(loan);
+}
+
+static void hostile_receiver(void **state) {
+    struct fixture *fixture = *state;
+    struct corps__pool_shared *shared = fixture->mapping->memory;
+    struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
+    struct corps__place place;
+    assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &place));
+    for (unsigned round = 0; round < 100; round++) { /* gives back what it never had, and what it has twice */
+        for (unsigned w = 0; w < CORPS__POOL_WORDS; w++) {
+            shared->returned[w] = UINT64_MAX;
+        }
+        struct corps_block *other = corps__pool_loan(fixture->pool, 2 * PAGE);
+        assert_non_null(other);
+        assert_ptr_not_equal(other->data, loan->data); /* the loan itself is not its to give back */
+        corps_block_unref(other);
+    }
+    corps_block_unref(loan);
+    loan = corps__pool_loan(fixture->pool, BYTES / 2);
+    assert_non_null(loan);
+    corps_block_unref(loan);
+}
+
+static void hostile_places(void **state) {
+    (void)state;
+    static const struct corps__place good[] = {{0, 0, 0}, {0, BYTES, 1}, {BYTES, 0, 1023}, {5, BYTES - 5, 3}};
+    static const struct corps__place bad[] = {{0, BYTES + 1, 0},  {1, BYTES, 0},
+                                              {UINT64_MAX, 1, 0}, {1, UINT64_MAX, 0},
+                                              {UINT64_MAX, 2, 0}, {BYTES + 1, 0, 0},
+                                              {0, 10, 1024},      {0, 10, UINT64_MAX},
+                                              {BYTES, 1, 0},      {UINT64_MAX / 2 + 1, UINT64_MAX / 2 + 1, 0}};
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(corps__place_fits(&good[i], BYTES));
+    }
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(corps__place_fits(&bad[i], BYTES));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(copies_and_gives_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(loan_is_sent_where_it_lies, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(tickets_run_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(hostile_receiver, setup, teardown),
+        cmocka_unit_test(hostile_places),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
