@@ -26,8 +26,8 @@ enum {
 enum { WHOLE = 1, FIRST, NEXT, HELLO, ROOM, BYE };
 #define LENGTH_BITS 56u
 
-static uint64_t head_of(unsigned kind, size_t frame_bytes) {
-    return htole64((uint64_t)kind << LENGTH_BITS | frame_bytes);
+static struct corps__head head_of(const struct corps__pair *pair, unsigned kind, size_t frame_bytes) {
+    return (struct corps__head){.tag = pair->tag, .what = htole64((uint64_t)kind << LENGTH_BITS | frame_bytes)};
 }
 
 static struct corps__pairs *pairs_of(const struct corps__pair *pair) {
@@ -89,7 +89,7 @@ void corps__pairs_disconnect(struct corps_link *base) {
     set_blocked(pair, false);
     if (pair->opened) {
         (void)epoll_ctl(pairs->epoll_fd, EPOLL_CTL_DEL, pairs->library->fd(pair), NULL);
-        uint64_t bye = head_of(BYE, 0);
+        struct corps__head bye = head_of(pair, BYE, 0);
         bool started = atomic_load(&pair->started);
         pairs->library->close(pair, pair->gone || !started || (pair->ended && pair->reason == CORPS_ERR_CLOSED), &bye);
     }
@@ -136,19 +136,31 @@ static void start(struct corps__pair *pair) {
     atomic_store_explicit(&pair->started, true, memory_order_release);
 }
 
-static enum corps_err listen_for_peer(struct corps__pair *pair, struct corps__hello *answer) {
-    char url[CORPS_ADDRESS_BYTES + 8];
+enum { URL_BYTES = CORPS_ADDRESS_BYTES + 8 };
+
+static enum corps_err listen_at(struct corps__pair *pair, char url[URL_BYTES]) {
     unsigned port = 0;
+    if (pairs_of(pair)->over_tcp) {
+        enum corps_err err = library_of(pair)->listen(pair, "tcp://127.0.0.1:0", &port);
+        snprintf(url, URL_BYTES, "tcp://127.0.0.1:%u", port);
+        return err;
+    }
     uint64_t random;
     randombytes_buf(&random, sizeof random);
     snprintf(pair->path, sizeof pair->path, "%.200s/%016llx.pair", pairs_of(pair)->directory,
              (unsigned long long)random);
-    snprintf(url, sizeof url, "ipc://%s", pair->path);
-    enum corps_err err = library_of(pair)->listen(pair, url, &port);
+    snprintf(url, URL_BYTES, "ipc://%s", pair->path);
+    return library_of(pair)->listen(pair, url, &port);
+}
+
+static enum corps_err listen_for_peer(struct corps__pair *pair, struct corps__hello *answer) {
+    char url[URL_BYTES];
+    enum corps_err err = listen_at(pair, url);
     if (err != CORPS_OK) {
         return err;
     }
     randombytes_buf(pair->token, sizeof pair->token);
+    memcpy(&pair->tag, pair->token, sizeof pair->tag);
     memcpy(answer->data, pair->token, sizeof pair->token);
     size_t length = strlen(url) + 1;
     if (sizeof pair->token + length > sizeof answer->data) {
@@ -193,7 +205,9 @@ static enum corps_err dial_peer(struct corps__pair *pair, struct corps__hello *t
     }
     struct iovec token = {.iov_base = theirs->data, .iov_len = CORPS__TOKEN_BYTES};
     struct corps_parcel first = {.segments = &token, .segment_count = 1, .bytes = token.iov_len};
-    err = library_of(pair)->put(pair, head_of(HELLO, 0), &first, 0, first.bytes);
+    memcpy(&pair->tag, theirs->data, sizeof pair->tag);
+    const struct corps__head head = head_of(pair, HELLO, 0);
+    err = library_of(pair)->put(pair, &head, &first, 0, first.bytes);
     if (err == CORPS_OK) {
         start(pair); /* the library queues what is sent until it has connected */
     }
@@ -294,9 +308,10 @@ static size_t window_of(size_t buffer_bytes) {
                                             : CORPS_FRAME_BYTES_MAX;
 }
 
-enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library,
+enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library, bool over_tcp,
                                  const struct corps_endpoint_options *options, char address[CORPS_ADDRESS_BYTES]) {
     pairs->library = library;
+    pairs->over_tcp = over_tcp;
     pairs->frame_bytes_max = options->frame_bytes_max;
     pairs->window_bytes = window_of(options->buffer_bytes);
     snprintf(pairs->directory, sizeof pairs->directory, "%.255s", options->directory);
@@ -353,8 +368,8 @@ static bool has_room(struct corps__pair *pair, size_t cost) {
     return atomic_load(&pair->under_way) + cost <= pairs_of(pair)->window_bytes;
 }
 
-static enum corps_err put(struct corps__pair *pair, uint64_t head, const struct corps_parcel *parcel, size_t from,
-                          size_t bytes) {
+static enum corps_err put(struct corps__pair *pair, struct corps__head head, const struct corps_parcel *parcel,
+                          size_t from, size_t bytes) {
     size_t cost = cost_of(pair, bytes);
     if (!has_room(pair, cost)) {
         set_blocked(pair, true); /* then look once more: room may have come before anybody watched */
@@ -364,7 +379,7 @@ static enum corps_err put(struct corps__pair *pair, uint64_t head, const struct 
         set_blocked(pair, false);
     }
     atomic_fetch_add(&pair->under_way, cost); /* first: the room may be given back at once */
-    enum corps_err err = library_of(pair)->put(pair, head, parcel, from, bytes);
+    enum corps_err err = library_of(pair)->put(pair, &head, parcel, from, bytes);
     if (err != CORPS_OK) {
         atomic_fetch_sub(&pair->under_way, cost);
     }
@@ -387,7 +402,7 @@ static enum corps_err send_pieces(struct corps__pair *pair, const struct corps_p
     while (pair->sent < parcel->bytes) {
         size_t left = parcel->bytes - pair->sent;
         size_t part = left < CORPS__PIECE_BYTES ? left : CORPS__PIECE_BYTES;
-        uint64_t head = head_of(pair->is_partial ? NEXT : FIRST, pair->is_partial ? 0 : parcel->bytes);
+        struct corps__head head = head_of(pair, pair->is_partial ? NEXT : FIRST, pair->is_partial ? 0 : parcel->bytes);
         enum corps_err err = put(pair, head, parcel, pair->sent, part);
         if (err != CORPS_OK) {
             return err == CORPS_ERR_FULL && pair->is_partial ? CORPS_ERR_PARTIAL : err;
@@ -411,7 +426,7 @@ enum corps_err corps__pairs_send(struct corps_link *base, const struct corps_par
         return CORPS_OK;
     }
     enum corps_err err = parcel->bytes <= CORPS__PIECE_BYTES
-                             ? put(pair, head_of(WHOLE, parcel->bytes), parcel, 0, parcel->bytes)
+                             ? put(pair, head_of(pair, WHOLE, parcel->bytes), parcel, 0, parcel->bytes)
                              : send_pieces(pair, parcel);
     ring(pair);
     return err;
@@ -495,7 +510,8 @@ static enum corps_err give_back(struct corps__pair *pair, size_t bytes) {
         return CORPS_OK;
     }
     static const struct corps_parcel nothing;
-    enum corps_err err = library_of(pair)->put(pair, head_of(ROOM, pair->taken), &nothing, 0, 0);
+    const struct corps__head head = head_of(pair, ROOM, pair->taken);
+    enum corps_err err = library_of(pair)->put(pair, &head, &nothing, 0, 0);
     pair->taken = 0;
     return err == CORPS_ERR_CLOSED ? CORPS_OK
                                    : err; /* the peer has left, and what it sent before is still to be read */
@@ -524,11 +540,14 @@ static enum corps_err sort(struct corps__pair *pair, const uint8_t *data, size_t
     if (bytes < CORPS__HEAD_BYTES) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer sent a message without a head");
     }
-    uint64_t head;
+    struct corps__head head;
     memcpy(&head, data, sizeof head);
-    head = le64toh(head);
-    unsigned kind = (unsigned)(head >> LENGTH_BITS);
-    uint64_t frame_bytes = head & (((uint64_t)1 << LENGTH_BITS) - 1);
+    if (head.tag != pair->tag) {
+        return corps_error_set(CORPS_ERR_DENIED, "a stranger came to a link's socket");
+    }
+    uint64_t what = le64toh(head.what);
+    unsigned kind = (unsigned)(what >> LENGTH_BITS);
+    uint64_t frame_bytes = what & (((uint64_t)1 << LENGTH_BITS) - 1);
     data += CORPS__HEAD_BYTES;
     bytes -= CORPS__HEAD_BYTES;
     if (!atomic_load_explicit(&pair->started, memory_order_relaxed)) {

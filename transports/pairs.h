@@ -30,10 +30,17 @@ struct uv_timer_s;
 
 enum {
     CORPS__PIECE_BYTES = 68 * 1024, /* 64 KiB of payload and the headers of it go as one message */
-    CORPS__HEAD_BYTES = 8,          /* in front of every message */
     CORPS__TOKEN_BYTES = 32,
     CORPS__WINDOW_BYTES = 8 << 20, /* under way per link and direction, unless buffer_bytes asks for another bound */
 };
+
+/* In front of every message. The tag is a part of the token: so that whoever comes to the socket after the peer has
+ * gone is not taken for it. */
+struct corps__head {
+    uint64_t tag;
+    uint64_t what;
+};
+enum { CORPS__HEAD_BYTES = sizeof(struct corps__head) };
 
 struct corps__pair_library {
     size_t pair_bytes;    /* sizeof the library's pair */
@@ -50,9 +57,10 @@ struct corps__pair_library {
     enum corps_err (*listen)(struct corps__pair *pair, const char *url, unsigned *port);
     enum corps_err (*dial)(struct corps__pair *pair, const char *url);
 
-    /* Queues one message: `head`, then `bytes` bytes of the parcel from `from` on. Any thread. NO_MEMORY, SYSTEM. */
-    enum corps_err (*put)(struct corps__pair *pair, uint64_t head, const struct corps_parcel *parcel, size_t from,
-                          size_t bytes);
+    /* Queues one message: `head`, then `bytes` bytes of the parcel from `from` on. Any thread. FULL, NO_MEMORY, SYSTEM.
+     */
+    enum corps_err (*put)(struct corps__pair *pair, const struct corps__head *head, const struct corps_parcel *parcel,
+                          size_t from, size_t bytes);
 
     /* Takes the next message, lent until `drop`; or `keep` makes a block of it, without its head (NULL: no memory).
      * Errors: EMPTY, AGAIN (a sender is at it), SYSTEM. */
@@ -65,7 +73,7 @@ struct corps__pair_library {
     int (*fd)(struct corps__pair *pair); /* readable when a message may have come */
 
     /* Closes the socket. What it has queued is still sent, `bye` after it; `lost`: nobody is there to send it to. */
-    void (*close)(struct corps__pair *pair, bool lost, const uint64_t *bye);
+    void (*close)(struct corps__pair *pair, bool lost, const struct corps__head *bye);
 };
 
 struct corps__pair {
@@ -73,6 +81,7 @@ struct corps__pair {
     struct corps__pair *next;
     struct corps__meeting *meeting; /* NULL when it has ended */
     uint8_t token[CORPS__TOKEN_BYTES];
+    uint64_t tag;                   /* its first bytes */
     char path[CORPS_ADDRESS_BYTES]; /* of the listening socket, until the peer has come */
 
     enum { CORPS__PAIR_QUIET, CORPS__PAIR_ACCEPTED, CORPS__PAIR_CONNECTED } news;
@@ -111,9 +120,12 @@ struct corps__pairs {
     int epoll_fd;       /* of every pair, and of: */
     int bell_fd;        /* a sender has found what no descriptor tells */
     size_t frame_bytes_max;
+    bool over_tcp;
 };
 
-enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library,
+/* `over_tcp`: the pairs' sockets use TCP over the loopback interface; else the library's ipc. The meeting is a UNIX
+ * socket in both cases, so that the token is the proof of knowing what only the user's own processes can know. */
+enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library, bool over_tcp,
                                  const struct corps_endpoint_options *options,
                                  char address[CORPS_ADDRESS_BYTES]) CORPS_CHECKED;
 

@@ -1,3 +1,4 @@
+#include "inproc.h"
 #include "library.h"
 #include "pairs.h"
 #include "parcel.h"
@@ -5,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -159,18 +161,15 @@ static enum corps_err send_locked(struct socket *socket, zmq_msg_t *message) {
     return CORPS_OK;
 }
 
-static enum corps_err socket_put(struct socket *socket, const uint64_t *head, const struct corps_parcel *parcel,
-                                 size_t from, size_t bytes) {
+static enum corps_err socket_put(struct socket *socket, const struct corps__head *head,
+                                 const struct corps_parcel *parcel, size_t from, size_t bytes) {
     zmq_msg_t message;
-    size_t head_bytes = head != NULL ? sizeof *head : 0;
-    if (lib.zmq_msg_init_size(&message, head_bytes + bytes) != 0) {
+    if (lib.zmq_msg_init_size(&message, sizeof *head + bytes) != 0) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message of %zu bytes", bytes);
     }
     uint8_t *to = lib.zmq_msg_data(&message);
-    if (head != NULL) {
-        memcpy(to, head, head_bytes);
-    }
-    corps__parcel_copy(parcel, from, to + head_bytes, bytes);
+    memcpy(to, head, sizeof *head);
+    corps__parcel_copy(parcel, from, to + sizeof *head, bytes);
     atomic_fetch_add(&socket->senders, 1);
     pthread_mutex_lock(&socket->lock);
     atomic_fetch_sub(&socket->senders, 1);
@@ -243,9 +242,9 @@ static enum corps_err dial_pair(struct corps__pair *pair, const char *url) {
     return lib.zmq_connect(socket_of(pair)->handle, url) == 0 ? CORPS_OK : fault("connect");
 }
 
-static enum corps_err put_pair(struct corps__pair *pair, uint64_t head, const struct corps_parcel *parcel, size_t from,
-                               size_t bytes) {
-    return socket_put(socket_of(pair), &head, parcel, from, bytes);
+static enum corps_err put_pair(struct corps__pair *pair, const struct corps__head *head,
+                               const struct corps_parcel *parcel, size_t from, size_t bytes) {
+    return socket_put(socket_of(pair), head, parcel, from, bytes);
 }
 
 static enum corps_err take_pair(struct corps__pair *pair, const uint8_t **data, size_t *bytes) {
@@ -288,7 +287,7 @@ static int fd_of_pair(struct corps__pair *pair) {
     return socket_of(pair)->fd;
 }
 
-static void close_pair(struct corps__pair *pair, bool lost, const uint64_t *bye) {
+static void close_pair(struct corps__pair *pair, bool lost, const struct corps__head *bye) {
     struct socket *socket = socket_of(pair);
     if (!lost) {
         static const struct corps_parcel nothing;
@@ -314,21 +313,18 @@ static const struct corps__pair_library library = {
     .close = close_pair,
 };
 
-static enum corps_err ipc_open(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,
-                               char address[CORPS_ADDRESS_BYTES]) {
-    return corps__pairs_open((struct corps__pairs *)endpoint, &library, options, address);
+/* ---- tables ---- */
+
+static const char *version(void) {
+    static char text[32];
+    int major = 0, minor = 0, patch = 0;
+    if (start() != CORPS_OK) {
+        return NULL;
+    }
+    lib.zmq_version(&major, &minor, &patch);
+    stop();
+    snprintf(text, sizeof text, "ZeroMQ %d.%d.%d", major, minor, patch);
+    return text;
 }
 
-const struct corps_transport corps_transport_zmq_ipc = {
-    .name = "zmq-ipc",
-    .summary = "ZeroMQ PAIR sockets over ipc between Envs of one host",
-    .endpoint_bytes = sizeof(struct corps__pairs),
-    .open = ipc_open,
-    .close = corps__pairs_close,
-    .connect = corps__pairs_connect,
-    .disconnect = corps__pairs_disconnect,
-    .send = corps__pairs_send,
-    .poll = corps__pairs_poll,
-    .release = corps__pairs_release,
-    .arm = corps__pairs_arm,
-};
+CORPS__PAIR_TRANSPORTS(zmq, "ZeroMQ PAIR")
