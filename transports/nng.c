@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-/* nng (nanomsg next generation), for comparison: a pair0 socket per link. Its sockets are safe for threads, so there is
- * no lock of ours; its own threads move the messages. */
+/* nng (nanomsg next generation), for comparison: a pair0 socket per link. Its
+ * sockets are safe for threads, so there is no lock of ours; its own threads move the messages. */
 
 #define FUNCTIONS(F)                                                                                                   \
     F(nng_close)                                                                                                       \
@@ -49,7 +49,7 @@ static const char *const function_names[] = {
 };
 
 enum {
-    LINGER_MS = 1000,         /* for a peer that does not read */
+    LINGER_MS = 250,          /* time for what is queued to go; longer than it takes, unless the peer does not read */
     NEVER_MS = 500 * 1000000, /* nobody dials again: who listens there later may be somebody else */
     BUFFER_MAX = 8192,        /* messages; nng takes no more */
     MESSAGE_BYTES = 1100,     /* so that a window of the default size has no more messages than that */
