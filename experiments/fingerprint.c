@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <corps/serializer.h>
+#include <corps/transport.h>
 
 #include <inttypes.h>
 #include <libfyaml.h>
@@ -88,6 +89,19 @@ static json_t *serializers_json(void) {
     return object;
 }
 
+/* Transports over other libraries, with those' versions. */
+static json_t *transports_json(void) {
+    json_t *object = json_object();
+    const struct corps_transport *transport;
+    for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
+        const char *version = transport->version != NULL ? transport->version() : NULL;
+        if (transport->version != NULL) {
+            json_object_set_new(object, transport->name, json_string(version != NULL ? version : "not available"));
+        }
+    }
+    return object;
+}
+
 static json_t *libraries_json(void) {
     char libc[64];
     static char python[1024], version_option[] = "--version";
@@ -133,7 +147,8 @@ json_t *lab_fingerprint(void) {
     if (!lab_read_first_line("/proc/loadavg", load, sizeof load)) {
         snprintf(load, sizeof load, "unknown");
     }
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "machine", id, "time", now, "load", load,
-                     "processor", lab_machine_json(), "kernel", lab_kernel_json(), "limits", lab_limits_json(), "build",
-                     build_json(), "git", git_json(), "libraries", libraries_json(), "serializers", serializers_json());
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "machine", id, "time", now, "load",
+                     load, "processor", lab_machine_json(), "kernel", lab_kernel_json(), "limits", lab_limits_json(),
+                     "build", build_json(), "git", git_json(), "libraries", libraries_json(), "serializers",
+                     serializers_json(), "transports", transports_json());
 }

@@ -25,7 +25,11 @@ static void row(const char *name, const char *summary) {
 static void list_transports(void) {
     const struct corps_transport *transport;
     for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
-        row(transport->name, transport->summary);
+        const char *version = transport->version != NULL ? transport->version() : "";
+        char text[300];
+        snprintf(text, sizeof text, "%s%s%s", transport->summary, version == NULL || version[0] != '\0' ? "; " : "",
+                 version != NULL ? version : corps_error_detail());
+        row(transport->name, text);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "peer.h"
 #include "reactor.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,13 +120,21 @@ static char *take_memory(size_t bytes) {
     return memory != NULL ? memset(memory, 0, bytes) : NULL;
 }
 
-/* One piece of memory: the Conc, its mailbox, the user's memory. */
+/* The transport that this Corps chose for its one Env, or else the queue. */
+static const struct corps_transport *mailbox_transport(void) {
+    const struct corps_transport *chosen = corps__rt.own != NULL ? corps__rt.own->settings.transport : NULL;
+    return chosen != NULL && (chosen->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? chosen
+                                                                                 : corps_transport_find("queue");
+}
+
+/* One piece of memory: the Conc, its mailbox, the user's memory. NULL: the error's detail says why. */
 static struct corps__conc *allocate(const struct corps_class *class) {
-    const struct corps_transport *queue = corps_transport_find("queue");
+    const struct corps_transport *queue = mailbox_transport();
     size_t mailbox_at = align_up(sizeof(struct corps__conc), 16);
     size_t self_at = mailbox_at + align_up(queue->endpoint_bytes, 16);
     char *memory = take_memory(align_up(self_at + class->bytes, 64));
     if (memory == NULL) {
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %s", class->name);
         return NULL;
     }
     struct corps__conc *conc = (struct corps__conc *)memory;
@@ -138,7 +147,7 @@ static struct corps__conc *allocate(const struct corps_class *class) {
     char address[CORPS_ADDRESS_BYTES];
     if (queue->open(conc->mailbox, &options, address) != CORPS_OK ||
         queue->connect(conc->mailbox, address, &conc->inbox) != CORPS_OK) {
-        return NULL; /* this queue needs nothing, so it does not fail */
+        return NULL; /* `queue` needs nothing, so it does not fail */
     }
     return conc;
 }
@@ -163,8 +172,10 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
         if (message != NULL) {
             corps__message_free(message);
         }
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
-                               class_name);
+        return conc == NULL && (message != NULL || !has_init)
+                   ? CORPS_ERR_LIMIT /* with its detail */
+                   : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
+                                     class_name);
     }
     *made = conc;
     if (!has_init) {
@@ -192,8 +203,15 @@ static void make_runnable(struct corps__conc *conc, enum corps__push how) {
 
 void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how) {
     struct corps_parcel parcel = {.object = &mail->node};
-    if (conc->mailbox->transport->send(conc->inbox, &parcel, 0) != CORPS_OK) {
-        abort(); /* an unbounded queue of linked objects takes everything */
+    enum corps_err err;
+    while ((err = conc->mailbox->transport->send(conc->inbox, &parcel, 0)) == CORPS_ERR_FULL) {
+        make_runnable(conc, how); /* not `queue`, which takes everything; another's bound is far beyond a mailbox's */
+        (void)sched_yield();
+    }
+    if (err != CORPS_OK) {
+        fprintf(stderr, "corps: a mailbox of transport %s failed: %s\n", conc->mailbox->transport->name,
+                corps_error_detail());
+        abort(); /* out of memory, with a message that must not be lost */
     }
     make_runnable(conc, how);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -149,9 +150,30 @@ static void kill_one(unsigned frames_before) {
     side_close(&a);
 }
 
+static void kill_one_apart(unsigned after) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        kill_one(after);
+        _exit(0);
+    }
+    int status;
+    check(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 void killed_peer(void **state) {
     (void)state;
     SKIP_DRY;
+    if (strncmp(transport->name, "nng", 3) == 0) {
+        /* nng ends a process that uses it after a fork of one that has used it. */
+        print_message(
+            "%s: whether descriptors are left open is not looked at, since each peer is killed by a process of "
+            "its own\n",
+            transport->name);
+        for (unsigned i = 0; i < 9; i++) {
+            kill_one_apart(i * 37);
+        }
+        return;
+    }
     kill_one(1);
     unsigned descriptors = open_descriptors();
     for (unsigned i = 0; i < 8; i++) {

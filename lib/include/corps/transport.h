@@ -193,6 +193,10 @@ struct corps_transport {
      * The core polls after every arm, whether it slept or not; poll disarms. `fds` stays as it is, with revents,
      * until the next arm. Called by: polling thread. Does not block. */
     enum corps_err (*arm)(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
+
+    /* 11. Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail, when
+     * the library is not there. Any thread. */
+    const char *(*version)(void);
 };
 
 #define CORPS_ARM_FDS_MAX 16u

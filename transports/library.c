@@ -1,0 +1,22 @@
+#include "library.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+enum corps_err corps__library_load(const char *file, const char *package, const char *const *names, void *functions) {
+    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle == NULL) {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED, "cannot load %s (%s); install the package %s", file, dlerror(),
+                               package);
+    }
+    enum corps_err err = CORPS_OK;
+    for (size_t i = 0; names[i] != NULL && err == CORPS_OK; i++) {
+        void *address = dlsym(handle, names[i]);
+        if (address == NULL) {
+            err = corps_error_set(CORPS_ERR_UNSUPPORTED, "%s has no %s; install a newer %s", file, names[i], package);
+        }
+        memcpy((char *)functions + i * sizeof address, &address, sizeof address);
+    }
+    dlclose(handle);
+    return err;
+}
