@@ -1,5 +1,6 @@
 /* Corps in Corps, and what bindings of other languages use: `assemblage TRANSPORT [TEST]`. */
 #include <corps.h>
+#include <corps/transport.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -385,7 +386,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     setenv("CORPS_TRANSPORT", argv[1], 1);
-    envs = strcmp(argv[1], "queue") == 0 ? 1 : 2;
+    envs = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? 1 : 2;
     if (argc > 2) {
         cmocka_set_test_filter(argv[2]);
     }

@@ -1,5 +1,6 @@
 /* The core through its public interface: `corps TRANSPORT [TEST]` runs one test, or all of them, over one transport. */
 #include <corps.h>
+#include <corps/transport.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -788,7 +789,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     setenv("CORPS_TRANSPORT", argv[1], 1);
-    one_env_only = strcmp(argv[1], "queue") == 0;
+    one_env_only = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0;
     if (argc > 2) {
         cmocka_set_test_filter(argv[2]);
     }

@@ -1,6 +1,7 @@
 /* Large payloads written and read in place: `loans TRANSPORT [TEST]`. Where a transport lends nothing, the same calls
  * must do the same; only the copies differ, and on shm their absence is what some of these tests look for. */
 #include <corps.h>
+#include <corps/transport.h>
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -402,7 +403,7 @@ int main(int argc, char **argv) {
     }
     setenv("CORPS_TRANSPORT", argv[1], 1);
     setenv("CORPS_SERIALIZER", "msgpack", 1);
-    one_env_only = strcmp(argv[1], "queue") == 0;
+    one_env_only = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0;
     in_place = strcmp(argv[1], "shm") == 0;
     if (argc > 2) {
         cmocka_set_test_filter(argv[2]);

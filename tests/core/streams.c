@@ -1,6 +1,7 @@
 /* Streams of requests without reply, which the core sends in batches: `streams TRANSPORT [TEST]`. Between Concs of one
  * Env and of two: nothing lost, nothing twice, in order, and like any other request for the method that gets it. */
 #include <corps.h>
+#include <corps/transport.h>
 
 #include <setjmp.h>
 #include <signal.h>
@@ -581,7 +582,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     setenv("CORPS_TRANSPORT", argv[1], 1);
-    envs = strcmp(argv[1], "queue") == 0 ? 1 : 2;
+    envs = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? 1 : 2;
     if (argc > 2) {
         cmocka_set_test_filter(argv[2]);
     }
