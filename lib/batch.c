@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include "conc.h"
+#include "plain.h"
 #include "reactor.h"
 #include "scheduler.h"
 #include "slab.h"
@@ -53,16 +54,6 @@ static uint8_t *begin(struct corps__batch *batch, const struct corps__entry *ent
     return at + sizeof *entry;
 }
 
-enum { AHEAD_BYTES = 512 };
-
-/* The lines of the entries to come, which another processor has read last, are asked for while this one is written. */
-static void fetch_ahead(const struct corps__batch *batch, uint32_t from) {
-    for (uint32_t at = (from + AHEAD_BYTES + 63) / 64 * 64; at < batch->used + AHEAD_BYTES && at < sizeof batch->data;
-         at += 64) {
-        __builtin_prefetch(batch->data + at, 1);
-    }
-}
-
 /* False: closed meanwhile, and nobody will look at the entry. */
 static bool commit(struct corps__batch *batch) {
     /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
@@ -77,69 +68,24 @@ bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *ent
     return at != NULL && commit(batch);
 }
 
-/* ---- plain values ---- */
-
-enum { PLAIN_DEPTH = 4 };
-
-/* Where copies go. */
-struct room {
-    uint8_t *at, *end;
-};
-
-static void *take(struct room *room, size_t bytes) {
-    size_t whole = (bytes + 7) / 8 * 8;
-    if (bytes > CORPS__ENTRY_BYTES_MAX || whole > (size_t)(room->end - room->at)) {
-        return NULL;
-    }
-    uint8_t *memory = room->at;
-    room->at += whole;
-    return memory;
-}
-
-/* Copies a value to `out`, and what it points to. FULL, or REFUSED. */
-static enum corps_err copy(const struct corps_value *value, struct corps_value *out, struct room *room,
-                           unsigned depth) {
-    value = corps_value_open(value); /* copying little costs less than counting references to it */
-    *out = *value;
-    if (value->kind <= CORPS_FLOAT) {
-        return CORPS_OK;
-    }
-    if (value->kind > CORPS_MAP || value->count > CORPS__ENTRY_BYTES_MAX || depth >= PLAIN_DEPTH) {
-        return CORPS_ERR_REFUSED;
-    }
-    if (value->kind == CORPS_STR || value->kind == CORPS_BIN) {
-        uint8_t *bytes = take(room, value->count);
-        if (bytes != NULL && value->count > 0) {
-            memcpy(bytes, value->bin, value->count);
-        }
-        out->bin = bytes;
-        return bytes != NULL ? CORPS_OK : CORPS_ERR_FULL;
-    }
-    size_t count = value->kind == CORPS_MAP ? value->count * 2 : value->count;
-    struct corps_value *items = take(room, count * sizeof *items);
-    out->items = items;
-    enum corps_err err = items != NULL ? CORPS_OK : CORPS_ERR_FULL;
-    for (size_t i = 0; err == CORPS_OK && i < count; i++) {
-        err = copy(&value->items[i], &items[i], room, depth + 1);
-    }
-    return err;
-}
-
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
                                       const struct corps_value *value) {
-    struct room room = {.at = batch->data + batch->used, .end = batch->data + sizeof batch->data};
-    struct corps__entry *made = take(&room, sizeof *made);
-    struct corps_value *root = made != NULL ? take(&room, sizeof *root) : NULL;
-    enum corps_err err = root != NULL ? copy(value, root, &room, 0) : CORPS_ERR_FULL;
+    size_t left = sizeof batch->data - batch->used;
+    struct corps__entry *made = (struct corps__entry *)(void *)(batch->data + batch->used);
+    size_t bytes = 0;
+    enum corps_err err = CORPS_ERR_FULL;
+    if (left > sizeof *made) {
+        left -= sizeof *made;
+        err =
+            corps__plain_copy(value, made->data, left < CORPS__ENTRY_BYTES_MAX ? left : CORPS__ENTRY_BYTES_MAX, &bytes);
+    }
     if (err != CORPS_OK) {
         return err == CORPS_ERR_FULL && batch->used == 0 ? CORPS_ERR_REFUSED
                                                          : err; /* a batch of its own is too small */
     }
     memcpy(made, entry, sizeof *made);
-    made->bytes = (uint32_t)(room.at - made->data);
-    uint32_t from = batch->used;
-    batch->used = (uint32_t)(room.at - batch->data);
-    fetch_ahead(batch, from);
+    made->bytes = (uint32_t)bytes;
+    batch->used += (uint32_t)(sizeof *made + bytes);
     return commit(batch) ? CORPS_OK : CORPS_ERR_FULL;
 }
 

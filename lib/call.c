@@ -3,6 +3,7 @@
 #include "future.h"
 #include "name.h"
 #include "peer.h"
+#include "plain.h"
 #include "reactor.h"
 
 #include <stdlib.h>
@@ -74,8 +75,12 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
     }
-    enum corps_err err = CORPS_OK;
-    if (call->args->kind == CORPS_BOX) {
+    size_t unused;
+    enum corps_err err = corps__plain_copy(call->args, message->small, sizeof message->small, &unused);
+    if (err == CORPS_OK) {
+        message->plain = (const struct corps_value *)(const void *)message->small;
+    } else if (call->args->kind == CORPS_BOX) {
+        err = CORPS_OK;
         message->box = corps_box_ref(call->args->box);
     } else {
         err = corps_box_of(call->args, &message->box);

@@ -340,6 +340,7 @@ static void context_enter(struct corps_context *context, struct corps__conc *con
     context->message = message;
     context->box = NULL;
     context->batch = NULL;
+    context->args = NULL;
     context->scratch = NULL;
     context->held = false;
     context->failure = NULL;
@@ -413,12 +414,18 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     }
     struct corps_context context;
     context_enter(&context, conc, message);
-    enum corps_err err = corps__message_argument(message, &context.box);
+    enum corps_err err = CORPS_OK;
+    if (message->plain != NULL) {
+        context.args = message->plain;
+    } else {
+        err = corps__message_argument(message, &context.box);
+        context.args = err == CORPS_OK ? corps_value_open(corps_box_root(context.box)) : NULL;
+    }
     if (err != CORPS_OK) {
         corps__reply_failure(message, conc, err, "", corps_error_detail());
     } else {
         struct corps_value result = corps_nil();
-        err = method(&context, conc->self, corps_value_open(corps_box_root(context.box)), &result);
+        err = method(&context, conc->self, context.args, &result);
         answer_request(&context, err, &result);
     }
     context_leave(&context);

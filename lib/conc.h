@@ -47,9 +47,9 @@ struct corps_context {
     const char *sent_text;       /* a method's name, as it was given for the last request */
     const struct corps__symbol *sent_method;
     struct corps__message *message;
-    struct corps_box *box; /* of the argument; or that lies in … */
+    const struct corps_value *args; /* lies in `box`, in `batch`, or in the message */
+    struct corps_box *box;
     struct corps__batch *batch;
-    const struct corps_value *args;
     struct corps_box *scratch; /* corps_context_alloc's */
     bool held;
     struct corps__failure *failure; /* what the method said by corps_fail */

@@ -53,9 +53,15 @@ enum corps_err corps_context_keep(struct corps_context *context, struct corps_ob
 }
 
 struct corps_box *corps_context_box(struct corps_context *context) {
-    if (context->box == NULL && context->batch != NULL) {
-        struct corps_box *made = corps_box_create();
-        if (made == NULL || corps_box_keep_block(made, corps_block_ref(&context->batch->block)) != CORPS_OK) {
+    if (context->box == NULL && context->args != NULL) {
+        struct corps_block *block = context->batch != NULL ? corps_block_ref(&context->batch->block)
+                                                           : corps__message_keep_plain(&context->message);
+        struct corps_box *made = block != NULL ? corps_box_create() : NULL;
+        if (made == NULL) {
+            corps_block_unref(block);
+            return NULL;
+        }
+        if (corps_box_keep_block(made, block) != CORPS_OK) { /* has dropped it */
             corps_box_unref(made);
             return NULL;
         }
@@ -117,8 +123,11 @@ struct corps_request {
 
 struct corps_request *corps_request_hold(struct corps_context *context) {
     struct corps_request *request = context->held ? NULL : malloc(sizeof *request);
-    struct corps_box *box = request != NULL ? corps_context_box(context) : NULL;
-    struct corps__message *message = box != NULL ? corps__message_detach(context->message) : NULL;
+    /* A plain argument lies in the message, which is held anyway. */
+    bool plain = context->message->plain != NULL;
+    struct corps_box *box = request != NULL && !plain ? corps_context_box(context) : NULL;
+    struct corps__message *message =
+        request != NULL && (plain || box != NULL) ? corps__message_detach(context->message) : NULL;
     if (message == NULL) {
         corps_box_unref(box);
         free(request);

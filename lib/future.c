@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "message.h"
 #include "peer.h"
+#include "plain.h"
 #include "slab.h"
 
 #include <sched.h>
@@ -65,6 +66,7 @@ struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep k
         future->outcome = CORPS_OK;
         atomic_store_explicit(&future->encoded, 0, memory_order_relaxed);
         future->box = NULL;
+        future->plain = NULL;
         future->failure = NULL;
         future->frame = NULL;
     }
@@ -184,6 +186,15 @@ static void interest_drop(struct corps_future *future, const struct corps__inter
 void corps__future_complete(struct corps_future *future, struct corps_box *box) {
     future->box = box;
     finish(future);
+}
+
+bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result) {
+    size_t unused;
+    if (corps__plain_copy(result, future->small, sizeof future->small, &unused) != CORPS_OK) {
+        return false;
+    }
+    future->plain = (const struct corps_value *)(const void *)future->small;
+    return true;
 }
 
 void corps__future_keep(struct corps_future *future, struct corps_box *box) {
@@ -349,7 +360,9 @@ static enum corps_err outcome(struct corps_future *future, const struct corps_va
                    : corps_error_set(future->outcome, "%s", info->text);
     }
     if (result != NULL) {
-        *result = future->box != NULL ? corps_value_open(corps_box_root(future->box)) : &nil;
+        *result = future->plain != NULL ? future->plain
+                  : future->box != NULL ? corps_value_open(corps_box_root(future->box))
+                                        : &nil;
     }
     return CORPS_OK;
 }
@@ -409,11 +422,42 @@ const struct corps_error_info *corps_future_error(const struct corps_future *fut
     return future->outcome == CORPS_OK ? &none : future->failure != NULL ? &future->failure->info : &untold;
 }
 
+/* A plain result lies in the Future: that is kept. */
+struct kept {
+    struct corps_block block; /* first */
+    struct corps_future *future;
+};
+
+static void free_kept(struct corps_block *block) {
+    corps__future_unref(((struct kept *)block)->future);
+    free(block);
+}
+
+static struct corps_box *keep_plain(struct corps_future *future) {
+    struct corps_box *box = corps_box_create();
+    struct kept *kept = box != NULL ? malloc(sizeof *kept) : NULL;
+    if (kept == NULL) {
+        corps_box_unref(box);
+        return NULL;
+    }
+    kept->future = corps__future_ref(future);
+    corps_block_init(&kept->block, future->small, sizeof future->small, free_kept);
+    if (corps_box_keep_block(box, &kept->block) != CORPS_OK) { /* has dropped it */
+        corps_box_unref(box);
+        return NULL;
+    }
+    corps_box_set_root(box, *future->plain);
+    return box;
+}
+
 struct corps_box *corps_future_box(struct corps_future *future) {
     if (!ready_now(future)) {
         return NULL;
     }
     decode(future);
+    if (future->outcome == CORPS_OK && future->plain != NULL) {
+        return keep_plain(future);
+    }
     return future->outcome == CORPS_OK && future->box != NULL ? corps_box_ref(future->box) : NULL;
 }
 

@@ -51,12 +51,13 @@ struct corps_future {
     enum corps_err outcome; /* once ready; OK may still become a decoding error */
     _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
     struct corps_box *box;  /* the result */
-    struct corps__failure *failure; /* NULL while all is well, or when memory for it was missing */
-    struct corps_block *frame;      /* the reply as it came, if it is large; one reference */
-    const uint8_t *frame_data;      /* in that block or before it, or in `small` */
+    const struct corps_value *plain; /* or a plain one's copy, in `small` */
+    struct corps__failure *failure;  /* NULL while all is well, or when memory for it was missing */
+    struct corps_block *frame;       /* the reply as it came, if it is large; one reference */
+    const uint8_t *frame_data;       /* in that block or before it, or in `small` */
     size_t frame_bytes;
     struct corps__header header;
-    uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
+    _Alignas(8) uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
 };
 
 /* Once, before the first Future. */
@@ -72,6 +73,10 @@ bool corps__future_claim(struct corps_future *future);
 
 /* Claims and fulfils in one step, with a result of this Env (NULL: nil); takes the box. Only the promise does this. */
 void corps__future_keep(struct corps_future *future, struct corps_box *box);
+
+/* Copies a plain result into the Future, which is the promise's to fulfil; then fulfil it by corps__future_keep(NULL).
+ * False: it is not plain. */
+bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result);
 
 /* Fulfil what the caller has claimed. Each takes its box, block or failure (NULL: nil; `code` alone). Any thread. */
 void corps__future_complete(struct corps_future *future, struct corps_box *box);

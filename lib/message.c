@@ -6,6 +6,7 @@
 #include <corps/transport.h>
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct corps__slab_source corps__message_source = {.bytes = (sizeof(struct corps__message) + 63) / 64 * 64};
@@ -89,6 +90,34 @@ struct corps__message *corps__message_detach(struct corps__message *message) {
         message->box = NULL; /* of all that it could hold, a request without reply of a batch has nothing else */
     }
     return own;
+}
+
+/* Memory of a message that an argument is kept in. */
+struct kept {
+    struct corps_block block; /* first */
+    struct corps__message *message;
+};
+
+static void free_kept(struct corps_block *block) {
+    corps__slab_give(CORPS__SLAB_MESSAGE, ((struct kept *)block)->message);
+    free(block);
+}
+
+struct corps_block *corps__message_keep_plain(struct corps__message **message) {
+    struct corps__message *other = corps__slab_take(CORPS__SLAB_MESSAGE);
+    struct kept *kept = other != NULL ? malloc(sizeof *kept) : NULL;
+    if (kept == NULL) {
+        if (other != NULL) {
+            corps__slab_give(CORPS__SLAB_MESSAGE, other);
+        }
+        return NULL;
+    }
+    memcpy(other, *message, offsetof(struct corps__message, small)); /* takes over all that it holds */
+    other->plain = NULL;
+    kept->message = *message;
+    corps_block_init(&kept->block, (*message)->small, sizeof(*message)->small, free_kept);
+    *message = other;
+    return &kept->block;
 }
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep) {

@@ -45,12 +45,13 @@ struct corps__message {
     size_t frame_bytes;
     struct corps__header header;
     const struct corps__symbol *method;
-    struct corps__peer *from;    /* NULL for local requests */
-    struct corps_future *future; /* local request with reply: one reference */
-    struct corps_box *box;       /* the argument, when it is an object already; one reference */
+    struct corps__peer *from;        /* NULL for local requests */
+    struct corps_future *future;     /* local request with reply: one reference */
+    struct corps_box *box;           /* the argument, when it is an object already; one reference */
+    const struct corps_value *plain; /* or a plain one's copy, in `small` */
     enum corps_keep keep_objects;
     struct corps__group *group;
-    uint8_t small[CORPS__SMALL_FRAME_BYTES];
+    _Alignas(8) uint8_t small[CORPS__SMALL_FRAME_BYTES];
 };
 
 /* A local message; free it with corps__message_free. NULL when out of memory. */
@@ -68,6 +69,10 @@ void corps__message_free(struct corps__message *message);
 /* A message that outlives the method: `message`, or, where that is lent, a copy which takes over what it holds. NULL
  * when out of memory. */
 struct corps__message *corps__message_detach(struct corps__message *message);
+
+/* Keeps the plain argument in `*message`: gives a block with one reference that holds its memory, and another message
+ * in its place. NULL when out of memory. */
+struct corps_block *corps__message_keep_plain(struct corps__message **message);
 
 /* Takes the request's argument out of it, as a box: one reference. Decodes. Errors: of the serializer, PROTOCOL. */
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) CORPS_CHECKED;

@@ -24,6 +24,9 @@ static enum corps_err result_box(struct corps_box *args_box, const struct corps_
         *box = corps_box_ref(result->box);
         return CORPS_OK;
     }
+    if (args_box == NULL) { /* the argument was plain, and goes with its message */
+        return corps_box_of(result, box);
+    }
     const struct corps_value *root = corps_box_root(args_box);
     if (root->kind == CORPS_BOX && result == corps_value_open(root)) {
         *box = corps_box_ref(root->box);
@@ -103,7 +106,8 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
         return;
     }
     struct corps_box *box = NULL;
-    enum corps_err err = result->kind == CORPS_NIL ? CORPS_OK : result_box(args_box, result, &box);
+    bool done = result->kind == CORPS_NIL || corps__future_put_plain(message->future, result);
+    enum corps_err err = done ? CORPS_OK : result_box(args_box, result, &box);
     if (err != CORPS_OK) {
         corps__future_fail(message->future, err, corps_error_detail());
     } else {

@@ -235,6 +235,32 @@ static enum corps_err counter_make(struct corps_context *context, void *self, co
     return err;
 }
 
+/* [Name, value]: has Name echo the value and keeps what comes back beyond the Future. */
+static enum corps_err counter_keep_result(struct corps_context *context, void *self, const struct corps_value *args,
+                                          struct corps_value *result) {
+    (void)self;
+    struct corps_future *future;
+    const struct corps_value *value, *sent = corps_value_item(args, 1);
+    enum corps_err err = corps_call(corps_value_item(args, 0)->name, "echo", sent, NULL, &future);
+    err = err == CORPS_OK ? corps_future_wait(future, LONG_NS, &value) : err;
+    if (err != CORPS_OK) {
+        return corps_fail(context, corps_error_name(err), "%s", corps_error_detail());
+    }
+    struct corps_box *box = corps_future_box(future), *again = corps_future_box(future);
+    corps_future_destroy(future);
+    for (int i = 0; i < 100 && err == CORPS_OK; i++) { /* others use memory meanwhile */
+        err = corps_call(corps_value_item(args, 0)->name, "echo", NULL, NULL, &future);
+        err = err == CORPS_OK ? corps_future_wait(future, LONG_NS, NULL) : err;
+        corps_future_destroy(future);
+    }
+    bool same = box != NULL && again != NULL && corps_value_equal(value, sent) &&
+                corps_value_equal(corps_box_root(box), sent) && corps_value_equal(corps_box_root(again), sent);
+    corps_box_unref(box);
+    corps_box_unref(again);
+    *result = corps_bool(same);
+    return err;
+}
+
 static const struct corps_method counter_methods[] = {
     {"add", counter_add},
     {"sequence", counter_sequence},
@@ -248,6 +274,7 @@ static const struct corps_method counter_methods[] = {
     {"let_go", counter_let_go},
     {"name", counter_name},
     {"relay", counter_relay},
+    {"keep_result", counter_keep_result},
     {"descend", counter_descend},
     {"call_self", counter_call_self},
     {"flood", counter_flood},
@@ -581,6 +608,30 @@ static void test_nested_calls(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Small results and large ones, from beside and from elsewhere, live as long as their boxes. */
+static void test_results_kept(void **state) {
+    (void)state;
+    static uint8_t bytes[3000];
+    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps_name *asker = counter_in(corps, 0);
+    for (unsigned env = 0; env <= last_env(corps); env++) {
+        struct corps_name *other = counter_in(corps, env);
+        const struct corps_value items[3] = {corps_int(7), corps_str("seven"), corps_bin(bytes, 40)};
+        const struct corps_value values[] = {corps_array(items, 3), corps_int(-1), corps_bin(bytes, sizeof bytes),
+                                             corps_array(items, 0)};
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            const struct corps_value *kept;
+            struct corps_value args[2] = {corps_value_of_name(other), values[i]};
+            struct corps_future *future = ask(asker, "keep_result", corps_array(args, 2), &kept);
+            assert_true(kept->kind == CORPS_BOOL && kept->boolean);
+            corps_future_destroy(future);
+        }
+        corps_name_unref(other);
+    }
+    corps_name_unref(asker);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 static void test_create_inside(void **state) {
     (void)state;
     struct corps *corps = make((struct corps_options){.env_count = 2, .thread_count = 1});
@@ -805,6 +856,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_locations),
         cmocka_unit_test(test_names_travel),
         cmocka_unit_test(test_nested_calls),
+        cmocka_unit_test(test_results_kept),
         cmocka_unit_test(test_create_inside),
         cmocka_unit_test(test_cleanup_order),
         cmocka_unit_test(test_pending_reply),

@@ -1,0 +1,14 @@
+/* Plain values: small ones that refer to nothing that is counted. They are copied, root and all, into memory that is
+ * there anyway (an entry of a batch, a message, a Future), which costs less than a box of their own. */
+#ifndef CORPS_PLAIN_H
+#define CORPS_PLAIN_H
+
+#include <corps/value.h>
+
+/* Copies `value` and what it points to to `memory` (aligned to 8, `capacity` bytes): the root is at its beginning.
+ * `bytes` is what it took, a multiple of 8. A box is opened: copying little costs less than counting references to it.
+ * Errors, without a detail: FULL (too large), REFUSED (not plain, or nested deeper than a few levels). */
+enum corps_err corps__plain_copy(const struct corps_value *value, void *memory, size_t capacity,
+                                 size_t *bytes) CORPS_CHECKED;
+
+#endif
