@@ -1,21 +1,14 @@
 /* Corps in Corps, and what bindings of other languages use: `assemblage TRANSPORT [TEST]`. */
-#include <corps.h>
-#include <corps/transport.h>
+
+#include "helpers.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#define LONG_NS (20 * 1000000000LL)
 enum { DETAIL_BYTES = 10000 };
 
 static unsigned envs; /* 1 for transport queue */
@@ -144,12 +137,6 @@ static const struct corps_class *const classes[] = {&node_class, &any_class, NUL
 
 /* ---- helpers ---- */
 
-static void assert_ok(enum corps_err err) {
-    if (err != CORPS_OK) {
-        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
-    }
-}
-
 static struct corps *make(const char *front) {
     const struct corps_options options = {.env_count = envs};
     struct corps *corps;
@@ -157,14 +144,8 @@ static struct corps *make(const char *front) {
     return corps;
 }
 
-static struct corps_future *call(const struct corps_name *name, const char *method, struct corps_value args) {
-    struct corps_future *future;
-    assert_ok(corps_call(name, method, &args, NULL, &future));
-    return future;
-}
-
-static int64_t ask_int(const struct corps_name *name, const char *method) {
-    struct corps_future *future = call(name, method, corps_nil());
+static int64_t ask_number(const struct corps_name *name, const char *method) {
+    struct corps_future *future = begin(name, method, corps_nil());
     const struct corps_value *answer;
     assert_ok(corps_future_wait(future, LONG_NS, &answer));
     int64_t number = answer->kind == CORPS_INT ? answer->integer : answer->boolean;
@@ -173,7 +154,7 @@ static int64_t ask_int(const struct corps_name *name, const char *method) {
 }
 
 static struct corps_name *grow(const struct corps_name *front, int detached) {
-    struct corps_future *future = call(front, "grow", corps_int(detached));
+    struct corps_future *future = begin(front, "grow", corps_int(detached));
     const struct corps_value *answer;
     assert_ok(corps_future_wait(future, LONG_NS, &answer));
     assert_int_equal(answer->kind, CORPS_NAME);
@@ -208,8 +189,8 @@ static void test_inner_ends_with_outer(void **state) {
     (void)state;
     struct corps *outer = make("Node");
     struct corps_name *inner = grow(corps_front(outer), 0);
-    int64_t pid = ask_int(inner, "pid");
-    assert_true(pid != ask_int(corps_front(outer), "pid"));
+    int64_t pid = ask_number(inner, "pid");
+    assert_true(pid != ask_number(corps_front(outer), "pid"));
     assert_ok(corps_exit(outer, LONG_NS));
     assert_ends(pid);
     assert_gone(inner);
@@ -220,10 +201,10 @@ static void test_detached_lives_on(void **state) {
     (void)state;
     struct corps *outer = make("Node");
     struct corps_name *inner = grow(corps_front(outer), 1);
-    int64_t pid = ask_int(inner, "pid");
+    int64_t pid = ask_number(inner, "pid");
     assert_ok(corps_exit(outer, LONG_NS));
-    assert_int_equal(ask_int(inner, "pid"), pid);
-    assert_int_equal(ask_int(inner, "finish"), true); /* the answer comes before the end */
+    assert_int_equal(ask_number(inner, "pid"), pid);
+    assert_int_equal(ask_number(inner, "finish"), true); /* the answer comes before the end */
     assert_ends(pid);
     assert_gone(inner);
     corps_name_unref(inner);
@@ -234,7 +215,7 @@ static void test_three_levels(void **state) {
     struct corps *outer = make("Node");
     struct corps_name *middle = grow(corps_front(outer), 0);
     struct corps_name *inner = grow(middle, 0);
-    int64_t pid = ask_int(inner, "pid");
+    int64_t pid = ask_number(inner, "pid");
     assert_ok(corps_exit(outer, LONG_NS));
     assert_ends(pid);
     corps_name_unref(middle);
@@ -244,7 +225,7 @@ static void test_three_levels(void **state) {
 static void test_ends_itself(void **state) {
     (void)state;
     struct corps *corps = make("Node");
-    assert_int_equal(ask_int(corps_front(corps), "finish"), true);
+    assert_int_equal(ask_number(corps_front(corps), "finish"), true);
     assert_ok(corps_wait_ended(corps, LONG_NS));
     assert_true(corps_has_ended(corps));
     assert_ok(corps_exit(corps, LONG_NS));
@@ -255,7 +236,7 @@ static void test_any_class(void **state) {
     struct corps *corps = make(NULL);
     struct corps_name *name;
     assert_ok(corps_create_concs(corps, "Made up", NULL, CORPS_ENV_ID(envs - 1), 1, &name));
-    struct corps_future *future = call(name, "whatever", corps_nil());
+    struct corps_future *future = begin(name, "whatever", corps_nil());
     const struct corps_value *answer;
     assert_ok(corps_future_wait(future, LONG_NS, &answer));
     assert_int_equal(answer->count, strlen("Made up.whatever"));
@@ -281,7 +262,7 @@ static void test_failure_in_full(void **state) {
     struct corps *corps = make(NULL);
     struct corps_name *name;
     assert_ok(corps_create_concs(corps, "Node", NULL, CORPS_ENV_ID(envs - 1), 1, &name));
-    struct corps_future *future = call(name, "fail", corps_nil());
+    struct corps_future *future = begin(name, "fail", corps_nil());
     assert_int_equal(corps_future_wait(future, LONG_NS, NULL), CORPS_ERR_REMOTE);
     const struct corps_error_info *info = corps_future_error(future);
     assert_string_equal(info->type, "Trouble");
@@ -301,11 +282,11 @@ static void test_circle(void **state) {
     assert_ok(corps_create_concs(corps, "Node", NULL, CORPS_AUTO, NODES, names));
     for (int i = 0; i < NODES; i++) {
         struct corps_value next = corps_value_of_name(names[(i + 1) % NODES]);
-        struct corps_future *future = call(names[i], "link", corps_array(&next, 1));
+        struct corps_future *future = begin(names[i], "link", corps_array(&next, 1));
         assert_ok(corps_future_wait(future, LONG_NS, NULL));
         corps_future_destroy(future);
     }
-    struct corps_future *future = call(names[0], "round", corps_nil());
+    struct corps_future *future = begin(names[0], "round", corps_nil());
     assert_int_equal(corps_future_wait(future, LONG_NS, NULL), CORPS_ERR_REMOTE);
     /* Whichever wait closed the circle, its failure came down all the way. */
     assert_non_null(strstr(corps_future_error(future)->text, "could never end"));
@@ -326,7 +307,7 @@ static void test_many_wait_for_one(void **state) {
     (void)state;
     enum { THREADS = 6 };
     struct corps *corps = make("Node");
-    struct corps_future *future = call(corps_front(corps), "sleep", corps_int(200));
+    struct corps_future *future = begin(corps_front(corps), "sleep", corps_int(200));
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, wait_for, future), 0);
@@ -349,9 +330,9 @@ static void test_threads_grow(void **state) {
     struct corps_future *futures[SLEEPERS];
     assert_ok(corps_create_concs(corps, "Node", NULL, CORPS_ENV_ID(0), SLEEPERS, names));
     for (int i = 0; i < SLEEPERS; i++) {
-        futures[i] = call(names[i], "sleep", corps_int(900));
+        futures[i] = begin(names[i], "sleep", corps_int(900));
     }
-    assert_true(ask_int(corps_front(corps), "pid") > 0);
+    assert_true(ask_number(corps_front(corps), "pid") > 0);
     assert_false(corps_future_ready(futures[SLEEPERS - 1]));
     assert_ok(corps_wait_all(futures, SLEEPERS, LONG_NS));
     for (int i = 0; i < SLEEPERS; i++) {
@@ -369,7 +350,7 @@ static void test_promise(void **state) {
     (void)state;
     struct corps *corps = make("Node");
     struct corps_future *bell = corps_future_create();
-    struct corps_future *future = call(corps_front(corps), "pid", corps_nil());
+    struct corps_future *future = begin(corps_front(corps), "pid", corps_nil());
     assert_non_null(bell);
     corps_future_on_ready(future, notify, bell);
     assert_ok(corps_future_wait(bell, LONG_NS, NULL));
@@ -380,16 +361,11 @@ static void test_promise(void **state) {
 }
 
 int main(int argc, char **argv) {
-    corps_start(classes);
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s TRANSPORT [TEST]\n", argv[0]);
-        return 2;
+    int failed = test_start(argc, argv, classes);
+    if (failed != 0) {
+        return failed;
     }
-    setenv("CORPS_TRANSPORT", argv[1], 1);
-    envs = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? 1 : 2;
-    if (argc > 2) {
-        cmocka_set_test_filter(argv[2]);
-    }
+    envs = one_env_only ? 1 : 2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inner_ends_with_outer),
         cmocka_unit_test(test_detached_lives_on),

@@ -1,23 +1,13 @@
 /* The core through its public interface: `corps TRANSPORT [TEST]` runs one test, or all of them, over one transport. */
-#include <corps.h>
-#include <corps/transport.h>
+
+#include "helpers.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define LONG_NS (20 * 1000000000LL) /* for what must happen: far beyond what it takes */
-
-static bool one_env_only; /* transport queue */
 
 /* ---- classes ---- */
 
@@ -327,54 +317,15 @@ static const struct corps_class *const classes[] = {&counter_class, &nester_clas
 
 /* ---- helpers ---- */
 
-#define assert_ok(call)                                                                                                \
-    do {                                                                                                               \
-        enum corps_err err_ = (call);                                                                                  \
-        if (err_ != CORPS_OK) {                                                                                        \
-            fail_msg("%s: %s: %s", #call, corps_error_name(err_), corps_error_detail());                               \
-        }                                                                                                              \
-    } while (0)
-
-static struct corps *make(struct corps_options options) {
-    struct corps *corps = NULL;
-    options.env_count = one_env_only ? 1 : options.env_count;
-    assert_ok(corps_create(NULL, NULL, &options, &corps));
-    return corps;
-}
-
-static unsigned last_env(const struct corps *corps) {
-    return corps_env_count(corps) - 1;
-}
-
 static struct corps_name *counter_in(struct corps *corps, unsigned env) {
-    struct corps_name *name = NULL;
-    assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_ENV_ID(env), 1, &name));
-    return name;
-}
-
-/* Calls and waits; the caller destroys the Future. */
-static struct corps_future *ask(const struct corps_name *name, const char *method, struct corps_value args,
-                                const struct corps_value **result) {
-    struct corps_future *future = NULL;
-    assert_ok(corps_call(name, method, &args, NULL, &future));
-    assert_ok(corps_future_wait(future, LONG_NS, result));
-    return future;
-}
-
-static int64_t ask_int(const struct corps_name *name, const char *method, struct corps_value args) {
-    const struct corps_value *result;
-    struct corps_future *future = ask(name, method, args, &result);
-    assert_int_equal(result->kind, CORPS_INT);
-    int64_t integer = result->integer;
-    corps_future_destroy(future);
-    return integer;
+    return place(corps, "Counter", env);
 }
 
 /* ---- tests ---- */
 
 static void test_call_and_reply(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
     struct corps_value numbers[2] = {corps_int(20), corps_int(22)};
     assert_int_equal(ask_int(name, "add", corps_array(numbers, 2)), 42);
@@ -387,7 +338,7 @@ static void test_call_and_reply(void **state) {
 static void test_sizes(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 63, 64, 65, 255, 4095, 4096, 4097, 65535, 65536, 65537, 1 << 20, 5 << 20};
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char *data = malloc(sizes[i] + 1);
@@ -409,7 +360,7 @@ static void test_sizes(void **state) {
 static void test_order_and_no_reply(void **state) {
     (void)state;
     enum { COUNT = 5000 }; /* several times the mailbox */
-    struct corps *corps = make((struct corps_options){.env_count = 2, .mailbox_count = 64});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .mailbox_count = 64});
     struct corps_name *name = counter_in(corps, last_env(corps));
     for (int i = 0; i < COUNT; i++) {
         struct corps_value seq = corps_int(i);
@@ -427,7 +378,7 @@ static void test_order_and_no_reply(void **state) {
 static void test_flood_between_concs(void **state) {
     (void)state;
     enum { COUNT = 20000 };
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *sender = counter_in(corps, 0);
     struct corps_name *sink = counter_in(corps, last_env(corps));
     struct corps_value args[2] = {corps_value_of_name(sink), corps_int(COUNT)};
@@ -444,7 +395,7 @@ static void test_flood_between_concs(void **state) {
 static void test_many_in_flight(void **state) {
     (void)state;
     enum { COUNT = 500 };
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *names[4];
     assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_AUTO, 4, names));
     struct corps_future *futures[COUNT];
@@ -471,7 +422,7 @@ static void test_many_in_flight(void **state) {
 static void test_crowded_link(void **state) {
     (void)state;
     enum { ROUNDS = 15, COUNT = 600, CONCS = 6 };
-    struct corps *corps = make((struct corps_options){.env_count = 2, .thread_count = 4, .mailbox_count = COUNT});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .thread_count = 4, .mailbox_count = COUNT});
     struct corps_name *names[CONCS];
     assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_ENV_ID(last_env(corps)), CONCS, names));
     for (int round = 0; round < ROUNDS; round++) {
@@ -493,7 +444,7 @@ static void test_crowded_link(void **state) {
 
 static void test_wait_next(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *slow = counter_in(corps, 0);
     struct corps_name *fast = counter_in(corps, last_env(corps));
     struct corps_future *futures[2];
@@ -518,7 +469,7 @@ static void test_wait_next(void **state) {
 
 static void test_remote_errors(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
     struct corps_future *future;
     assert_ok(corps_call(name, "fail", NULL, NULL, &future));
@@ -540,7 +491,7 @@ static void test_remote_errors(void **state) {
 
 static void test_locations(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 3});
+    struct corps *corps = make_with((struct corps_options){.env_count = 3});
     unsigned envs = corps_env_count(corps);
     struct corps_name *names[7];
     assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_PER_ENV, 2, names));
@@ -566,7 +517,7 @@ static void test_locations(void **state) {
 
 static void test_names_travel(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *a = counter_in(corps, 0);
     struct corps_name *b = counter_in(corps, last_env(corps));
     const struct corps_value *result;
@@ -593,7 +544,7 @@ static void test_names_travel(void **state) {
 static void test_nested_calls(void **state) {
     (void)state;
     enum { DEPTH = 40 }; /* far more than the pool has threads */
-    struct corps *corps = make((struct corps_options){.env_count = 2, .thread_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .thread_count = 2});
     struct corps_name *names[DEPTH];
     struct corps_value args[DEPTH];
     assert_ok(corps_create_concs(corps, "Counter", NULL, CORPS_AUTO, DEPTH, names));
@@ -612,7 +563,7 @@ static void test_nested_calls(void **state) {
 static void test_results_kept(void **state) {
     (void)state;
     static uint8_t bytes[3000];
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *asker = counter_in(corps, 0);
     for (unsigned env = 0; env <= last_env(corps); env++) {
         struct corps_name *other = counter_in(corps, env);
@@ -634,7 +585,7 @@ static void test_results_kept(void **state) {
 
 static void test_create_inside(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2, .thread_count = 1});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .thread_count = 1});
     struct corps_name *a = counter_in(corps, 0);
     assert_int_equal(ask_int(a, "make", corps_int(last_env(corps))), last_env(corps));
     assert_int_equal(ask_int(a, "make", corps_int(0)), 0);
@@ -651,7 +602,7 @@ static void test_cleanup_order(void **state) {
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *names[3];
     struct corps_value text = corps_str(path);
     assert_ok(corps_create_concs(corps, "Nester", &text, CORPS_ENV_ID(0), 3, names));
@@ -675,7 +626,7 @@ static void test_cleanup_order(void **state) {
 
 static void test_pending_reply(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
     struct corps_future *future;
     assert_ok(corps_call(name, "hold", NULL, NULL, &future));
@@ -692,7 +643,7 @@ static void test_pending_reply(void **state) {
 
 static void test_deadlines(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
     struct corps_future *slow;
     struct corps_future *late;
@@ -713,7 +664,7 @@ static void test_deadlines(void **state) {
 
 static void test_try_when_full(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 2, .mailbox_count = 8});
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .mailbox_count = 8});
     struct corps_name *name = counter_in(corps, last_env(corps));
     struct corps_future *future;
     struct corps_value ms = corps_int(300);
@@ -737,7 +688,7 @@ static void test_try_when_full(void **state) {
 
 static void test_killed_env(void **state) {
     (void)state;
-    struct corps *corps = make((struct corps_options){.env_count = 3});
+    struct corps *corps = make_with((struct corps_options){.env_count = 3});
     unsigned victim = last_env(corps);
     struct corps_name *name = counter_in(corps, victim);
     struct corps_name *other = counter_in(corps, 0);
@@ -811,7 +762,7 @@ static void test_nothing_left(void **state) {
     (void)state;
     int before = 0;
     for (int round = 0; round < 5; round++) {
-        struct corps *corps = make((struct corps_options){.env_count = 3});
+        struct corps *corps = make_with((struct corps_options){.env_count = 3});
         struct corps_name *name = counter_in(corps, last_env(corps));
         assert_int_equal(ask_int(name, "env", corps_nil()), last_env(corps));
         int pids[3];
@@ -834,37 +785,21 @@ static void test_nothing_left(void **state) {
 }
 
 int main(int argc, char **argv) {
-    corps_start(classes);
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s TRANSPORT [TEST]\n", argv[0]);
-        return 2;
-    }
-    setenv("CORPS_TRANSPORT", argv[1], 1);
-    one_env_only = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0;
-    if (argc > 2) {
-        cmocka_set_test_filter(argv[2]);
+    int failed = test_start(argc, argv, classes);
+    if (failed != 0) {
+        return failed;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_call_and_reply),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_order_and_no_reply),
-        cmocka_unit_test(test_flood_between_concs),
-        cmocka_unit_test(test_many_in_flight),
-        cmocka_unit_test(test_crowded_link),
-        cmocka_unit_test(test_wait_next),
-        cmocka_unit_test(test_remote_errors),
-        cmocka_unit_test(test_locations),
-        cmocka_unit_test(test_names_travel),
-        cmocka_unit_test(test_nested_calls),
-        cmocka_unit_test(test_results_kept),
-        cmocka_unit_test(test_create_inside),
-        cmocka_unit_test(test_cleanup_order),
-        cmocka_unit_test(test_pending_reply),
-        cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_try_when_full),
-        cmocka_unit_test(test_killed_env),
-        cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_front),
+        cmocka_unit_test(test_call_and_reply),     cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_order_and_no_reply), cmocka_unit_test(test_flood_between_concs),
+        cmocka_unit_test(test_many_in_flight),     cmocka_unit_test(test_crowded_link),
+        cmocka_unit_test(test_wait_next),          cmocka_unit_test(test_remote_errors),
+        cmocka_unit_test(test_locations),          cmocka_unit_test(test_names_travel),
+        cmocka_unit_test(test_nested_calls),       cmocka_unit_test(test_results_kept),
+        cmocka_unit_test(test_create_inside),      cmocka_unit_test(test_cleanup_order),
+        cmocka_unit_test(test_pending_reply),      cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_try_when_full),      cmocka_unit_test(test_killed_env),
+        cmocka_unit_test(test_bad_options),        cmocka_unit_test(test_front),
         cmocka_unit_test(test_nothing_left),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);

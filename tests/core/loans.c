@@ -1,22 +1,13 @@
 /* Large payloads written and read in place: `loans TRANSPORT [TEST]`. Where a transport lends nothing, the same calls
  * must do the same; only the copies differ, and on shm their absence is what some of these tests look for. */
-#include <corps.h>
-#include <corps/transport.h>
+
+#include "helpers.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#define LONG_NS (20 * 1000000000LL) /* for what must happen: far beyond what it takes */
-
-static bool one_env_only; /* transport queue */
-static bool in_place;     /* transport shm */
+static bool in_place; /* transport shm */
 
 /* ---- the Worker ---- */
 
@@ -130,12 +121,6 @@ static const struct corps_class *const classes[] = {&keeper_class, NULL};
 
 /* ---- the program ---- */
 
-static void assert_ok(enum corps_err err) {
-    if (err != CORPS_OK) {
-        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
-    }
-}
-
 static struct corps *start(struct corps_name **name) {
     struct corps *corps;
     struct corps_options options = {.env_count = one_env_only ? 1 : 2, .thread_count = 4};
@@ -167,7 +152,7 @@ static struct corps_block *written(const struct corps_name *name, size_t bytes, 
 }
 
 /* Writes, sends, drops, waits; what the Worker says. */
-static struct corps_value ask(const struct corps_name *name, const char *method, size_t bytes, unsigned seed) {
+static struct corps_value answer_of(const struct corps_name *name, const char *method, size_t bytes, unsigned seed) {
     struct corps_block *block = written(name, bytes, seed);
     struct corps_future *future = call(name, method, seed, corps_bin(block->data, bytes));
     corps_block_unref(block);
@@ -185,15 +170,15 @@ static void test_requests(void **state) {
     (void)state;
     struct corps_name *name;
     struct corps *corps = start(&name);
-    (void)ask(name, "look", 1, 0); /* connects */
+    (void)answer_of(name, "look", 1, 0); /* connects */
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct corps_value shared = ask(name, "look", sizes[i], i);
+        struct corps_value shared = answer_of(name, "look", sizes[i], i);
         /* Half of 32 MiB is the largest piece. */
         bool expected = in_place && sizes[i] >= 4096 && sizes[i] <= (size_t)16 << 20;
         assert_int_equal(shared.boolean, expected);
     }
     for (unsigned k = 0; k < 3000; k++) { /* more than there is room or tickets for, were they not given back */
-        assert_int_equal(ask(name, "look", 40000, k).boolean, in_place);
+        assert_int_equal(answer_of(name, "look", 40000, k).boolean, in_place);
     }
     stop(corps, name);
 }
@@ -261,7 +246,7 @@ static void test_abandoned(void **state) {
     (void)state;
     struct corps_name *name;
     struct corps *corps = start(&name);
-    (void)ask(name, "look", 1, 0);
+    (void)answer_of(name, "look", 1, 0);
     for (unsigned k = 0; k < 2000; k++) { /* 16 GB, were they not given back */
         struct corps_block *block = corps_loan(name, 8 << 20);
         assert_non_null(block);
@@ -269,7 +254,7 @@ static void test_abandoned(void **state) {
         assert_true(!in_place || is_shared(block->data));
         corps_block_unref(block);
     }
-    assert_int_equal(ask(name, "look", 65536, 1).boolean, in_place);
+    assert_int_equal(answer_of(name, "look", 65536, 1).boolean, in_place);
     stop(corps, name);
 }
 
@@ -278,7 +263,7 @@ static void test_kept(void **state) {
     (void)state;
     struct corps_name *name;
     struct corps *corps = start(&name);
-    (void)ask(name, "look", 1, 0);
+    (void)answer_of(name, "look", 1, 0);
     struct corps_block *block = written(name, 30000, 5);
     for (unsigned k = 0; k < KEPT_MAX / 2; k++) {
         struct corps_value items[2] = {corps_int(5), corps_bin(block->data, 30000)};
@@ -292,7 +277,7 @@ static void test_kept(void **state) {
     }
     corps_block_unref(block);
     for (unsigned k = 0; k < 500; k++) { /* others use what is free meanwhile */
-        (void)ask(name, "look", 30000, k);
+        (void)answer_of(name, "look", 30000, k);
     }
     struct corps_future *future;
     const struct corps_value *count;
@@ -382,12 +367,12 @@ static void test_outlives_its_corps(void **state) {
     (void)state;
     struct corps_name *name;
     struct corps *corps = start(&name);
-    (void)ask(name, "look", 1, 0);
+    (void)answer_of(name, "look", 1, 0);
     struct corps_block *block = written(name, 65536, 4);
     stop(corps, name);
     assert_true(is_filled(block->data, 65536, 4));
     corps = start(&name);
-    (void)ask(name, "look", 1, 0);
+    (void)answer_of(name, "look", 1, 0);
     struct corps_future *future = call(name, "look", 4, corps_bin(block->data, 65536)); /* of another link: copied */
     corps_block_unref(block);
     assert_ok(corps_future_wait(future, LONG_NS, NULL));
@@ -396,18 +381,12 @@ static void test_outlives_its_corps(void **state) {
 }
 
 int main(int argc, char **argv) {
-    corps_start(classes);
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s TRANSPORT [TEST]\n", argv[0]);
-        return 2;
+    int failed = test_start(argc, argv, classes);
+    if (failed != 0) {
+        return failed;
     }
-    setenv("CORPS_TRANSPORT", argv[1], 1);
     setenv("CORPS_SERIALIZER", "msgpack", 1);
-    one_env_only = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0;
     in_place = strcmp(argv[1], "shm") == 0;
-    if (argc > 2) {
-        cmocka_set_test_filter(argv[2]);
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_replies),

@@ -1,19 +1,12 @@
 /* Streams of requests without reply, which the core sends in batches: `streams TRANSPORT [TEST]`. Between Concs of one
  * Env and of two: nothing lost, nothing twice, in order, and like any other request for the method that gets it. */
-#include <corps.h>
-#include <corps/transport.h>
 
-#include <setjmp.h>
+#include "helpers.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#define LONG_NS (20 * 1000000000LL)
 enum { SOURCES = 4, KEPT = 64, LARGE_BYTES = 5000 };
 
 static unsigned envs; /* 1 with transport queue */
@@ -343,31 +336,9 @@ static const struct corps_class *const classes[] = {&sink_class, &source_class, 
 
 /* ---- helpers ---- */
 
-#define assert_ok(call)                                                                                                \
-    do {                                                                                                               \
-        enum corps_err err_ = (call);                                                                                  \
-        if (err_ != CORPS_OK) {                                                                                        \
-            fail_msg("%s: %s: %s", #call, corps_error_name(err_), corps_error_detail());                               \
-        }                                                                                                              \
-    } while (0)
-
 static struct corps *make(struct corps_options options) {
-    struct corps *corps = NULL;
-    options.env_count = envs;
-    assert_ok(corps_create(NULL, NULL, &options, &corps));
-    return corps;
-}
-
-static struct corps_name *place(struct corps *corps, const char *class, unsigned env) {
-    struct corps_name *name = NULL;
-    assert_ok(corps_create_concs(corps, class, NULL, CORPS_ENV_ID(env % envs), 1, &name));
-    return name;
-}
-
-static struct corps_future *begin(const struct corps_name *name, const char *method, struct corps_value args) {
-    struct corps_future *future = NULL;
-    assert_ok(corps_call(name, method, &args, NULL, &future));
-    return future;
+    options.env_count = 2;
+    return make_with(options);
 }
 
 static int64_t end(struct corps_future *future) {
@@ -378,7 +349,7 @@ static int64_t end(struct corps_future *future) {
     return number;
 }
 
-static int64_t ask(const struct corps_name *name, const char *method) {
+static int64_t ask_number(const struct corps_name *name, const char *method) {
     return end(begin(name, method, corps_nil()));
 }
 
@@ -407,17 +378,17 @@ static void test_in_order(void **state) {
     (void)state;
     enum { COUNT = 20000 };
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *sink = place(corps, "Sink", 1), *sources[SOURCES];
+    struct corps_name *sink = place(corps, "Sink", envs - 1), *sources[SOURCES];
     struct corps_future *futures[SOURCES];
     for (unsigned i = 0; i < SOURCES; i++) {
-        sources[i] = place(corps, "Source", i);
+        sources[i] = place(corps, "Source", i % envs);
         futures[i] = stream_with(sources[i], sink, i, COUNT, "take", 0, 0);
     }
     for (unsigned i = 0; i < SOURCES; i++) {
         assert_int_equal(end(futures[i]), COUNT);
         corps_name_unref(sources[i]);
     }
-    assert_int_equal(ask(sink, "report"), SOURCES * COUNT);
+    assert_int_equal(ask_number(sink, "report"), SOURCES * COUNT);
     corps_name_unref(sink);
     assert_ok(corps_exit(corps, LONG_NS));
 }
@@ -429,17 +400,17 @@ static void test_to_many(void **state) {
     struct corps_name *source = place(corps, "Source", 0), *sinks[SINKS];
     struct corps_value items[SINKS];
     for (unsigned i = 0; i < SINKS; i++) {
-        sinks[i] = place(corps, "Sink", i / 3); /* some follow each other in one Env, some do not */
+        sinks[i] = place(corps, "Sink", i / 3 % envs); /* some follow each other in one Env, some do not */
         items[i] = corps_value_of_name(sinks[i]);
     }
     (void)end(begin(source, "spread", corps_array(items, SINKS)));
     for (unsigned i = 0; i < SINKS; i++) {
         /* The call comes from here, on another link than the stream: it may be there first. */
-        for (int n = 0; n < 5000 && ask(sinks[i], "report") < 300; n++) {
+        for (int n = 0; n < 5000 && ask_number(sinks[i], "report") < 300; n++) {
             const struct timespec ts = {.tv_nsec = 1000000};
             nanosleep(&ts, NULL);
         }
-        assert_int_equal(ask(sinks[i], "report"), 300);
+        assert_int_equal(ask_number(sinks[i], "report"), 300);
         corps_name_unref(sinks[i]);
     }
     corps_name_unref(source);
@@ -448,7 +419,7 @@ static void test_to_many(void **state) {
 
 static void keep_arguments(const struct corps_name *source, const struct corps_name *sink) {
     assert_int_equal(end(stream_with(source, sink, 0, 3000, "keep", 0, 0)), 3000);
-    assert_int_equal(ask(sink, "check_kept"), KEPT);
+    assert_int_equal(ask_number(sink, "check_kept"), KEPT);
 }
 
 static void test_kept_arguments(void **state) {
@@ -458,8 +429,8 @@ static void test_kept_arguments(void **state) {
 
 static void hold_requests(const struct corps_name *source, const struct corps_name *sink) {
     assert_int_equal(end(stream_with(source, sink, 0, 2000, "hold", 0, 0)), 2000);
-    assert_int_equal(ask(sink, "report"), 2000);
-    assert_int_equal(ask(sink, "let_go"), 1);
+    assert_int_equal(ask_number(sink, "report"), 2000);
+    assert_int_equal(ask_number(sink, "let_go"), 1);
 }
 
 static void test_held_requests(void **state) {
@@ -470,7 +441,7 @@ static void test_held_requests(void **state) {
 static void fail_some(const struct corps_name *source, const struct corps_name *sink) {
     assert_int_equal(end(stream_with(source, sink, 0, 1000, "fail_some", 0, 0)), 1000);
     assert_int_equal(end(stream_with(source, sink, 0, 1000, "nowhere", 0, 0)), 1000);
-    assert_int_equal(ask(sink, "report"), 1000);
+    assert_int_equal(ask_number(sink, "report"), 1000);
 }
 
 static void test_failures(void **state) {
@@ -483,7 +454,7 @@ static void come_late(const struct corps_name *source, const struct corps_name *
     struct corps_future *asleep = begin(sink, "sleep", corps_int(300));
     assert_int_equal(end(stream_with(source, sink, 0, 500, "count", 50, 0)), 500);
     (void)end(asleep);
-    assert_int_equal(ask(sink, "report"), 0);
+    assert_int_equal(ask_number(sink, "report"), 0);
 }
 
 static void test_too_late(void **state) {
@@ -493,7 +464,7 @@ static void test_too_late(void **state) {
 
 static void pass_through(const struct corps_name *source, const struct corps_name *sink) {
     assert_int_equal(end(stream_with(source, sink, 0, 2000, "take", 0, 0)), 2000);
-    assert_int_equal(ask(sink, "report"), 2000);
+    assert_int_equal(ask_number(sink, "report"), 2000);
 }
 
 static void test_small_mailboxes(void **state) {
@@ -510,7 +481,7 @@ static void count_exactly(const struct corps_name *source, const struct corps_na
     int64_t sent = end(stream_with(source, sink, 0, 900, "count", 0, CORPS_CALL_TRY));
     (void)end(asleep);
     assert_in_range(sent, 1, 200);
-    assert_int_equal(ask(sink, "report"), sent);
+    assert_int_equal(ask_number(sink, "report"), sent);
 }
 
 static void test_counted_exactly(void **state) {
@@ -526,7 +497,7 @@ static void test_after_what_was_caused(void **state) {
                       *second = place(corps, "Source", 0);
     struct corps_value items[3] = {corps_value_of_name(sink), corps_value_of_name(second), corps_int(ROUNDS)};
     (void)end(begin(first, "cause", corps_array(items, 3)));
-    assert_int_equal(ask(sink, "report"), 5 * ROUNDS);
+    assert_int_equal(ask_number(sink, "report"), 5 * ROUNDS);
     corps_name_unref(sink);
     corps_name_unref(first);
     corps_name_unref(second);
@@ -537,11 +508,11 @@ static void test_after_what_was_caused(void **state) {
 static void linger(const struct corps_name *source, const struct corps_name *sink) {
     struct corps_value items[2] = {corps_value_of_name(sink), corps_int(50)};
     struct corps_future *lingering = begin(source, "linger", corps_array(items, 2));
-    for (int n = 0; n < 800 && ask(sink, "report") < 50; n++) {
+    for (int n = 0; n < 800 && ask_number(sink, "report") < 50; n++) {
         const struct timespec ts = {.tv_nsec = 1000000};
         nanosleep(&ts, NULL);
     }
-    assert_int_equal(ask(sink, "report"), 50);
+    assert_int_equal(ask_number(sink, "report"), 50);
     assert_false(corps_future_ready(lingering));
     (void)end(lingering);
 }
@@ -559,7 +530,7 @@ static void test_receiver_dies(void **state) {
         skip();
     }
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *source = place(corps, "Source", 0), *sink = place(corps, "Sink", 1);
+    struct corps_name *source = place(corps, "Source", 0), *sink = place(corps, "Sink", envs - 1);
     assert_int_equal(end(stream_with(source, sink, 0, 100, "take", 0, 0)), 100);
     struct corps_future *asleep = begin(sink, "sleep", corps_int(50));
     struct corps_future *dying = begin(sink, "die", corps_nil());
@@ -576,16 +547,11 @@ static void test_receiver_dies(void **state) {
 }
 
 int main(int argc, char **argv) {
-    corps_start(classes);
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s TRANSPORT [TEST]\n", argv[0]);
-        return 2;
+    int failed = test_start(argc, argv, classes);
+    if (failed != 0) {
+        return failed;
     }
-    setenv("CORPS_TRANSPORT", argv[1], 1);
-    envs = (corps_transport_find(argv[1])->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? 1 : 2;
-    if (argc > 2) {
-        cmocka_set_test_filter(argv[2]);
-    }
+    envs = one_env_only ? 1 : 2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order),
         cmocka_unit_test(test_to_many),
