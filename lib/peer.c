@@ -213,6 +213,10 @@ static void detach(struct corps__peer *peer) {
     peer->link = NULL;
     atomic_store(&peer->state, CORPS__PEER_CLOSED);
     atomic_store(&peer->held, false);
+    if (link != NULL) { /* before anybody lets go of a frame of which a part was taken */
+        link->transport->disconnect(link);
+        corps__rt.loop_dirty = true;
+    }
     corps__posts_drop(peer);
     free(peer->named);
     peer->named = NULL;
@@ -221,10 +225,6 @@ static void detach(struct corps__peer *peer) {
     free(peer->methods);
     peer->methods = NULL;
     peer->method_count = 0;
-    if (link != NULL) {
-        link->transport->disconnect(link);
-        corps__rt.loop_dirty = true;
-    }
     corps__waitlist_notify(&peer->waiters);
 }
 

@@ -181,6 +181,12 @@ int corps__meeting_take(struct corps__meeting *meeting) {
     return fd;
 }
 
+pid_t corps__meeting_pid(const struct corps__meeting *meeting) {
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    return getsockopt(meeting->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 ? peer.pid : 0;
+}
+
 void *corps__meeting_user(const struct corps__meeting *meeting) {
     return meeting->user;
 }

@@ -64,6 +64,9 @@ enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, c
 void *corps__meeting_user(const struct corps__meeting *meeting);
 void corps__meeting_set_user(struct corps__meeting *meeting, void *user);
 
+/* The process at the other end, by the kernel's word: the one that connected, or that began to listen. 0: not known. */
+pid_t corps__meeting_pid(const struct corps__meeting *meeting);
+
 /* Ends the meeting; no callback follows. Accepts NULL. */
 void corps__meeting_close(struct corps__meeting *meeting);
 

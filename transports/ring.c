@@ -158,7 +158,7 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
         size_t length = (size_t)(word & UINT32_MAX);
         uint64_t what = word >> 32 & 0xf;
         uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
-        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_PLACED || record_bytes(length) > to_end) {
+        if (what < CORPS__RECORD_WHOLE || what > CORPS__RECORD_REMOTE || record_bytes(length) > to_end) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
         }
         if (what != CORPS__RECORD_PAD) {
@@ -171,6 +171,13 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
     }
 }
 
+bool corps__ring_producer_waits(struct corps__ring *ring) {
+    /* What was made comes before we look at `wants_space`; pairs with the fence in corps__ring_want_space. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&ring->shared->wants_space, memory_order_relaxed) != 0 &&
+           atomic_exchange(&ring->shared->wants_space, 0) != 0;
+}
+
 bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
     ring->position += record_bytes(bytes);
     if (ring->position - ring->known < ring->bytes / 8) {
@@ -178,10 +185,7 @@ bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
     }
     ring->known = ring->position;
     atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release); /* pairs with make_room */
-    /* The head comes before we look at `wants_space`; pairs with the fence in corps__ring_want_space. */
-    atomic_thread_fence(memory_order_seq_cst);
-    return atomic_load_explicit(&ring->shared->wants_space, memory_order_relaxed) != 0 &&
-           atomic_exchange(&ring->shared->wants_space, 0) != 0;
+    return corps__ring_producer_waits(ring);
 }
 
 bool corps__ring_arm(struct corps__ring *ring) {

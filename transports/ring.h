@@ -34,6 +34,7 @@ enum corps__record {
     CORPS__RECORD_MORE = 3,
     CORPS__RECORD_PAD = 4,
     CORPS__RECORD_PLACED = 5, /* where the frame's last part lies (struct corps__place), then the rest of the frame */
+    CORPS__RECORD_REMOTE = 6, /* the same in the sender's own memory (struct corps__remote) */
 };
 
 /* The shared head of a ring, one page; its data follow. Written by the side that the comment names. */
@@ -91,6 +92,9 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
 
 /* Ends the record that peek gave. True when the producer waits for room and must be woken. */
 bool corps__ring_release(struct corps__ring *ring, size_t bytes);
+
+/* After something else than room was made that the producer may wait for: must it be woken? */
+bool corps__ring_producer_waits(struct corps__ring *ring);
 
 /* "I am going to sleep": true when the ring is empty still. */
 bool corps__ring_arm(struct corps__ring *ring);

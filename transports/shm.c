@@ -1,3 +1,4 @@
+#include "cma.h"
 #include "parcel.h"
 #include "pool.h"
 #include "rendezvous.h"
@@ -27,6 +28,9 @@ enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, TOTAL_BYTES = 8 };
 /* Segments of at least this many bytes go into the pool: what the serializers set apart. */
 enum { PLACED_BYTES_MIN = 4096, POOL_PER_RING = 32 };
 
+/* Transport cma: payloads of at least this many bytes are read by the receiver. Below it the hand-shake costs more. */
+enum { REMOTE_BYTES_MIN = 16384 };
+
 /* No bell is held back beyond this: what follows would push what waits out of the cache. */
 enum { HELD_BYTES_MAX = 1 << 18 };
 #define POOL_BYTES_MAX ((uint64_t)256 << 20)
@@ -43,6 +47,7 @@ struct endpoint {
     const struct pollfd *armed_fds; /* arm's, to see afterwards whether the bell was rung */
     uint64_t ring_bytes;
     size_t frame_bytes_max;
+    bool by_kernel; /* transport cma */
 };
 
 struct link {
@@ -55,6 +60,8 @@ struct link {
     size_t pool_bytes;        /* of the data of each */
     struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
     int peer_bell;            /* −1 until met */
+    struct corps__cma_shared *cma_in, *cma_out;
+    struct corps__cma_peer process; /* transport cma */
     enum { QUIET, IS_ACCEPTED, IS_CONNECTED } news;
     _Atomic bool started; /* senders may use `out` */
     bool gone;            /* the peer has ended; what is in the ring is still read */
@@ -69,7 +76,9 @@ struct link {
     size_t sent; /* bytes of the present frame that are in the ring */
     bool under_way;
     bool bell_owed;
-    size_t held_bytes; /* sent since the bell was last looked to */
+    size_t held_bytes;     /* sent since the bell was last looked to */
+    uint64_t remote_count; /* frames that the peer was told to read */
+    bool awaiting;         /* it has not read the last one yet */
     _Atomic bool blocked;
 };
 
@@ -94,6 +103,7 @@ static struct link *create_link(struct endpoint *endpoint) {
     link->base.transport = endpoint->base.transport;
     link->base.endpoint = &endpoint->base;
     link->peer_bell = -1;
+    link->process.pidfd = -1;
     link->next = endpoint->links;
     endpoint->links = link;
     endpoint->link_count++;
@@ -130,6 +140,10 @@ static void shm_disconnect(struct corps_link *base) {
     endpoint->turn = endpoint->turn == link ? link->next : endpoint->turn;
     endpoint->news_count -= (link->news != QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
     set_blocked(link, false);
+    if (link->awaiting) { /* before the memory is let go, which waits for us under the core's lock */
+        atomic_store(&link->cma_out->cancelled, link->remote_count);
+    }
+    corps__cma_peer_close(&link->process);
     corps__meeting_close(link->meeting);
     if (link->peer_bell >= 0) {
         close(link->peer_bell);
@@ -183,6 +197,8 @@ static enum corps_err map_memory(struct link *link, int fd, uint64_t ring_bytes,
     link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
     link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
     link->pool_bytes = pool_bytes_of(ring_bytes);
+    link->cma_in = (struct corps__cma_shared *)(void *)((char *)link->pool_in + CORPS__CMA_SHARED_AT);
+    link->cma_out = (struct corps__cma_shared *)(void *)((char *)link->pool_out + CORPS__CMA_SHARED_AT);
     enum corps_err err = corps__ring_init(&link->in, in, ring_bytes, false);
     return err == CORPS_OK ? corps__ring_init(&link->out, out, ring_bytes, true) : err;
 }
@@ -201,6 +217,9 @@ static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
 /* ---- rendezvous: the connector's hello carries the ring size, memfd and bell; the answer the other bell ---- */
 
 static void start(struct link *link, bool accepted) {
+    if (endpoint_of(link)->by_kernel) {
+        corps__cma_peer_open(&link->process, corps__meeting_pid(link->meeting));
+    }
     link->news = accepted ? IS_ACCEPTED : IS_CONNECTED;
     endpoint_of(link)->news_count++;
     atomic_store_explicit(&link->started, true, memory_order_release);
@@ -409,6 +428,55 @@ static enum corps_err send_placed(struct link *link, const struct corps_parcel *
     return CORPS_OK;
 }
 
+/* Is the peer done with the frame that it was told to read? It may have had to refuse it. */
+static bool is_settled(const struct link *link) {
+    return atomic_load_explicit(&link->cma_out->read, memory_order_acquire) >= link->remote_count ||
+           atomic_load_explicit(&link->cma_out->refused, memory_order_acquire) >= link->remote_count;
+}
+
+/* OK when the peer has read the frame, UNSUPPORTED when it must go another way, PARTIAL while it lies where it lies. */
+static enum corps_err await_read(struct link *link) {
+    if (!is_settled(link)) {
+        set_blocked(link, true);
+        corps__ring_want_space(&link->out); /* any bell will do */
+        if (!is_settled(link)) {
+            return CORPS_ERR_PARTIAL;
+        }
+    }
+    set_blocked(link, false);
+    link->awaiting = false;
+    return atomic_load(&link->cma_out->read) >= link->remote_count ? CORPS_OK : CORPS_ERR_UNSUPPORTED;
+}
+
+static bool may_be_read(const struct link *link, const struct corps_parcel *parcel) {
+    return endpoint_of(link)->by_kernel && parcel->bytes >= REMOTE_BYTES_MIN && parcel->segment_count > 1 &&
+           !link->under_way && parcel->segments[parcel->segment_count - 1].iov_len >= REMOTE_BYTES_MIN &&
+           atomic_load_explicit(&link->cma_out->refused, memory_order_relaxed) == 0;
+}
+
+/* Tells the peer where the frame's last segment lies. UNSUPPORTED: it has to go another way. */
+static enum corps_err send_remote(struct link *link, const struct corps_parcel *parcel) {
+    const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
+    size_t head_bytes = parcel->bytes - last->iov_len;
+    struct corps__remote remote = {
+        .address = (uintptr_t)last->iov_base, .bytes = last->iov_len, .number = link->remote_count + 1};
+    if (sizeof remote + head_bytes > corps__ring_record_max(&link->out)) {
+        return CORPS_ERR_UNSUPPORTED;
+    }
+    void *memory;
+    enum corps_err err = reserve(link, sizeof remote + head_bytes, &memory);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    memcpy(memory, &remote, sizeof remote);
+    corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof remote, head_bytes);
+    link->remote_count++;
+    link->awaiting = true;
+    corps__ring_commit(&link->out, sizeof remote + head_bytes, CORPS__RECORD_REMOTE);
+    wake_peer(link, 0, parcel->bytes);
+    return await_read(link);
+}
+
 static bool may_be_placed(const struct link *link, const struct corps_parcel *parcel) {
     return parcel->bytes >= PLACED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
            parcel->segments[parcel->segment_count - 1].iov_len >= PLACED_BYTES_MIN;
@@ -426,9 +494,14 @@ static enum corps_err shm_send(struct corps_link *base, const struct corps_parce
         }
         return CORPS_OK;
     }
-    enum corps_err err = may_be_placed(link, parcel) ? send_placed(link, parcel, flags) : CORPS_ERR_UNSUPPORTED;
-    if (err == CORPS_OK) {
-        return CORPS_OK;
+    enum corps_err err = link->awaiting              ? await_read(link)
+                         : may_be_read(link, parcel) ? send_remote(link, parcel)
+                                                     : CORPS_ERR_UNSUPPORTED;
+    if (err == CORPS_ERR_UNSUPPORTED && may_be_placed(link, parcel)) {
+        err = send_placed(link, parcel, flags);
+    }
+    if (err == CORPS_OK || err == CORPS_ERR_PARTIAL) {
+        return err;
     }
     if (err == CORPS_ERR_UNSUPPORTED && parcel->bytes > corps__ring_record_max(&link->out)) {
         return send_large(link, parcel, flags);
@@ -518,6 +591,46 @@ static enum corps_err open_placed(struct link *link, const uint8_t *data, size_t
     return CORPS_OK;
 }
 
+/* A record whose frame goes on in the peer's own memory: read it, and say so. EMPTY: the frame comes another way, or
+ * the sender has let go of it. */
+static enum corps_err open_remote(struct link *link, const uint8_t *data, size_t bytes, struct corps_event *event) {
+    struct corps__remote remote; /* copied before it is checked: the peer can still write the record */
+    if (bytes < sizeof remote || !endpoint_of(link)->by_kernel) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's record is none that tells where to read");
+    }
+    memcpy(&remote, data, sizeof remote);
+    size_t head_bytes = bytes - sizeof remote;
+    if (remote.bytes > endpoint_of(link)->frame_bytes_max ||
+        head_bytes + remote.bytes > endpoint_of(link)->frame_bytes_max) {
+        return too_large(link, remote.bytes);
+    }
+    struct corps_block *block = corps_block_create(head_bytes + (size_t)remote.bytes);
+    if (block == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
+                               (unsigned long long)remote.bytes);
+    }
+    memcpy(block->data, data + sizeof remote, head_bytes);
+    enum corps_err err = corps__cma_read(&link->process, &remote, block->data + head_bytes);
+    if (err != CORPS_OK && err != CORPS_ERR_UNSUPPORTED) {
+        corps_block_unref(block);
+        return err;
+    }
+    bool taken = err == CORPS_OK && atomic_load(&link->cma_in->cancelled) < remote.number;
+    atomic_store_explicit(err == CORPS_OK ? &link->cma_in->read : &link->cma_in->refused, remote.number,
+                          memory_order_release);
+    if (corps__ring_producer_waits(&link->in)) {
+        ring_bell(link->peer_bell);
+    }
+    if (!taken) {
+        corps_block_unref(block);
+        return CORPS_ERR_EMPTY;
+    }
+    event->block = block;
+    event->data = block->data;
+    event->bytes = block->bytes;
+    return CORPS_OK;
+}
+
 static enum corps_err next_frame(struct link *link, struct corps_event *event) {
     for (;;) {
         const uint8_t *data;
@@ -539,13 +652,15 @@ static enum corps_err next_frame(struct link *link, struct corps_event *event) {
             link->is_lent = true;
             return CORPS_OK;
         }
-        bool placed = kind == CORPS__RECORD_PLACED;
-        err = placed ? open_placed(link, data, bytes, event) : gather(link, data, bytes, kind);
+        bool apart = kind == CORPS__RECORD_PLACED || kind == CORPS__RECORD_REMOTE;
+        err = kind == CORPS__RECORD_PLACED   ? open_placed(link, data, bytes, event)
+              : kind == CORPS__RECORD_REMOTE ? open_remote(link, data, bytes, event)
+                                             : gather(link, data, bytes, kind);
         if (err != CORPS_OK && err != CORPS_ERR_EMPTY) {
             return err;
         }
         release_record(link, bytes);
-        if (placed) {
+        if (apart && err == CORPS_OK) {
             return CORPS_OK;
         }
         if (err == CORPS_OK) {
@@ -577,6 +692,18 @@ static bool take_news(struct endpoint *endpoint, struct corps_event *event) {
     return false;
 }
 
+/* Is it worth trying again? If not, asks for the bell anew. */
+static bool is_writable(struct link *link) {
+    if (!link->awaiting) {
+        return corps__ring_has_room(&link->out);
+    }
+    if (is_settled(link)) {
+        return true;
+    }
+    corps__ring_want_space(&link->out);
+    return is_settled(link);
+}
+
 static bool take_writable(struct endpoint *endpoint, struct corps_event *event) {
     for (struct link *link = endpoint->links; link != NULL; link = link->next) {
         if (!atomic_load(&link->blocked) || !atomic_load(&link->started) || link->news != QUIET) {
@@ -584,7 +711,7 @@ static bool take_writable(struct endpoint *endpoint, struct corps_event *event) 
         }
         /* `known` and `position` are the sender's, which does not send while it is blocked: the flag hands them over.
          */
-        if (link->gone || corps__ring_has_room(&link->out)) {
+        if (link->gone || is_writable(link)) {
             set_blocked(link, false);
             event->kind = CORPS_EVENT_WRITABLE;
             event->link = &link->base;
@@ -671,7 +798,7 @@ static enum corps_err shm_arm(struct corps_endpoint *base, struct pollfd *fds, s
         idle = corps__ring_arm(&link->in) && !link->gone && idle;
         /* Room that came since the last poll: its bell may have been rung before anybody listened. */
         if (atomic_load(&link->blocked) && atomic_load(&link->started)) {
-            idle = !corps__ring_has_room(&link->out) && idle;
+            idle = !is_writable(link) && idle;
         }
     }
     if (!idle) {
@@ -694,6 +821,26 @@ const struct corps_transport corps_transport_shm = {
     .disconnect = shm_disconnect,
     .send = shm_send,
     .loan = shm_loan,
+    .poll = shm_poll,
+    .release = shm_release,
+    .arm = shm_arm,
+};
+
+static enum corps_err cma_open_endpoint(struct corps_endpoint *base, const struct corps_endpoint_options *options,
+                                        char address[CORPS_ADDRESS_BYTES]) {
+    ((struct endpoint *)base)->by_kernel = true;
+    return shm_open_endpoint(base, options, address);
+}
+
+const struct corps_transport corps_transport_cma = {
+    .name = "cma",
+    .summary = "as shm, but large payloads are read out of the sender's memory by process_vm_readv",
+    .endpoint_bytes = sizeof(struct endpoint),
+    .open = cma_open_endpoint,
+    .close = shm_close,
+    .connect = shm_connect,
+    .disconnect = shm_disconnect,
+    .send = shm_send,
     .poll = shm_poll,
     .release = shm_release,
     .arm = shm_arm,

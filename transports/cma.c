@@ -1,0 +1,51 @@
+#include "cma.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+void corps__cma_peer_open(struct corps__cma_peer *peer, pid_t pid) {
+    peer->pid = pid;
+    peer->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+void corps__cma_peer_close(struct corps__cma_peer *peer) {
+    if (peer->pidfd >= 0) {
+        close(peer->pidfd);
+    }
+    peer->pidfd = -1;
+}
+
+/* A number that was given to another process meanwhile would show here: its first owner has ended. */
+static bool has_ended(const struct corps__cma_peer *peer) {
+    struct pollfd fd = {.fd = peer->pidfd, .events = POLLIN};
+    return poll(&fd, 1, 0) != 0;
+}
+
+enum corps_err corps__cma_read(const struct corps__cma_peer *peer, const struct corps__remote *remote, void *to) {
+    if (peer->pidfd < 0) {
+        return CORPS_ERR_UNSUPPORTED;
+    }
+    uint8_t *at = to;
+    uint64_t done = 0;
+    while (done < remote->bytes) {
+        struct iovec here = {.iov_base = at + done, .iov_len = (size_t)(remote->bytes - done)};
+        struct iovec there = {.iov_base = (void *)(uintptr_t)(remote->address + done), .iov_len = here.iov_len};
+        ssize_t got = process_vm_readv(peer->pid, &here, 1, &there, 1, 0);
+        if (got <= 0 && (has_ended(peer) || errno == ESRCH)) {
+            return corps_error_set(CORPS_ERR_CLOSED, "a peer ended while its memory was read");
+        }
+        if (got <= 0) {
+            return errno == EPERM || errno == ENOSYS ? CORPS_ERR_UNSUPPORTED
+                   : errno == ENOMEM
+                       ? corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read a peer's")
+                       : corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
+        }
+        done += (uint64_t)got;
+    }
+    return has_ended(peer) ? corps_error_set(CORPS_ERR_CLOSED, "a peer ended while its memory was read") : CORPS_OK;
+}

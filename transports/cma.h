@@ -1,0 +1,52 @@
+/* Single copies by the kernel (cross-memory attach): the receiver of a large payload reads it out of the sender's
+ * memory.
+ *
+ * The transport `cma` is `shm` but for that: a record says where in the sender's memory the payload lies, and the
+ * sender, who has answered PARTIAL, keeps it there until the receiver says that it has read it. Where the system does
+ * not allow reading (Yama's ptrace_scope 1 and above, containers) the receiver says so, and the frame goes as in `shm`.
+ *
+ * The process that is read is the one that the kernel named when the peers met, and still is after the read: a pidfd
+ * tells. A sender that has to let go of the memory before it was read marks the frame as cancelled first; the receiver
+ * looks at that mark after it has read.
+ */
+#ifndef CORPS_CMA_H
+#define CORPS_CMA_H
+
+#include <corps/error.h>
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { CORPS__CMA_SHARED_AT = 1024 }; /* in the head of a direction's pool */
+
+/* What both share of one direction. Frames that are read like this are numbered from 1. */
+struct corps__cma_shared {
+    _Alignas(128) _Atomic uint64_t read;      /* receiver: the last one that it has read */
+    _Atomic uint64_t refused;                 /* receiver: the last one that it was not allowed to read */
+    _Alignas(128) _Atomic uint64_t cancelled; /* sender: this one and those before it are not there any more */
+};
+
+/* Where a payload lies. */
+struct corps__remote {
+    uint64_t address;
+    uint64_t bytes;
+    uint64_t number;
+};
+
+/* The process at the other end. */
+struct corps__cma_peer {
+    pid_t pid;
+    int pidfd; /* −1: not known */
+};
+
+/* Without a pidfd (an old kernel) nothing will be read. */
+void corps__cma_peer_open(struct corps__cma_peer *peer, pid_t pid);
+void corps__cma_peer_close(struct corps__cma_peer *peer);
+
+/* Reads the payload to `to`. Errors: UNSUPPORTED (not allowed here), CLOSED (the peer has ended), PROTOCOL (it has no
+ * such memory), NO_MEMORY. */
+enum corps_err corps__cma_read(const struct corps__cma_peer *peer, const struct corps__remote *remote,
+                               void *to) CORPS_CHECKED;
+
+#endif
