@@ -8,7 +8,6 @@
 #include "lab.h"
 
 enum {
-    LAB_ERROR_BYTES = 256,       /* as in lab.h */
     LAB_CELL_VALUE_BYTES = 1024, /* longest value, with its NUL */
     LAB_CELL_KEY_BYTES = 4096,   /* longest text of lab_cell_key */
 };

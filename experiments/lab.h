@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
+enum { LAB_ERROR_BYTES = 512 }; /* what is wrong, in one line, with its NUL */
 
 /* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
 struct lab_cell {
@@ -51,16 +52,16 @@ struct lab_cell {
 void lab_cell_init(struct lab_cell *cell);
 
 /* Sets one key from text. Errors (one line in `error`): unknown key or value, with the ones that exist. */
-bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, char error[256]);
+bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, char error[LAB_ERROR_BYTES]);
 
 /* What a lang other than c cannot do, or NULL; see lab_cell_impossible. */
-const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[256]);
+const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
 
 /* Fills the defaults that depend on other keys, after all keys are set. */
 void lab_cell_finish(struct lab_cell *cell);
 
 /* Why this combination cannot be run ("spin on the same core is infeasible: …"), or NULL. Static or in `why`. */
-const char *lab_cell_impossible(const struct lab_cell *cell, char why[256]);
+const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
 
 /* The method's cell object: every axis above, and size_bytes. New reference. size_bytes is 0 until a trial fills it
  * for payloads whose size only encoding tells; for bytes:N it is N. */
@@ -100,7 +101,7 @@ struct lab_workload {
     const char *summary;
     const struct corps_class *const *classes; /* NULL-terminated; registered with corps_start */
     /* Why the workload cannot run in this cell, or NULL. */
-    const char *(*impossible)(const struct lab_cell *cell, char why[256]);
+    const char *(*impossible)(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
     /* Runs the trial on a ready Corps; writes a map value with the measured fields into *box. */
     enum corps_err (*run)(struct corps *corps, const struct lab_cell *cell, struct corps_box **box);
 };
@@ -114,7 +115,7 @@ const struct corps_class *const *lab_classes(void);
 const char *lab_payload_family_at(unsigned index, const char **summary);
 
 /* Checks a payload text without building it; one line in `error`. */
-bool lab_payload_check(const char *payload, char error[256]);
+bool lab_payload_check(const char *payload, char error[LAB_ERROR_BYTES]);
 
 /* The raw controls' names ("raw:pipe") and summaries; NULL past the end. */
 const char *lab_raw_at(unsigned index, const char **summary);

@@ -114,7 +114,7 @@ static const struct family *find_family(const char *text, const char **argument,
     return NULL;
 }
 
-bool lab_payload_check(const char *payload, char error[256]) {
+bool lab_payload_check(const char *payload, char error[LAB_ERROR_BYTES]) {
     const char *argument;
     return find_family(payload, &argument, error) != NULL;
 }

@@ -18,7 +18,7 @@ enum { LAB_FAMILY_CELLS_MAX = 40, LAB_ONLY_MAX = 16 };
 struct lab_drop {
     char family[LAB_NAME_BYTES];
     struct lab_cell cell;
-    char why[256];
+    char why[LAB_ERROR_BYTES];
 };
 
 struct lab_family {

@@ -41,7 +41,7 @@ struct trial {
 
 /* ---- signals ---- */
 
-bool lab_signals_begin(struct lab_signals *signals, char error[256]) {
+bool lab_signals_begin(struct lab_signals *signals, char error[LAB_ERROR_BYTES]) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -50,7 +50,7 @@ bool lab_signals_begin(struct lab_signals *signals, char error[256]) {
     *signals = (struct lab_signals){.fd = -1};
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
         (signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
-        snprintf(error, 256, "cannot prepare for signals: %s", strerror(errno));
+        snprintf(error, LAB_ERROR_BYTES, "cannot prepare for signals: %s", strerror(errno));
         return false;
     }
     signal(SIGPIPE, SIG_IGN); /* whoever reads the progress may leave */
@@ -122,7 +122,7 @@ static _Noreturn void become_trial(const struct trial *trial, char *const *argv,
     _exit(127);
 }
 
-static bool start(struct trial *trial, const struct lab_cell *cell, char error[256]) {
+static bool start(struct trial *trial, const struct lab_cell *cell, char error[LAB_ERROR_BYTES]) {
     static struct arguments arguments; /* 40 KiB, and trials run one at a time */
     *trial = (struct trial){.pidfd = -1, .text_fd = -1};
     make_arguments(cell, &arguments);
@@ -135,7 +135,7 @@ static bool start(struct trial *trial, const struct lab_cell *cell, char error[2
     }
     trial->pidfd = trial->pid > 0 ? pidfd_open(trial->pid, 0) : -1;
     if (trial->pidfd < 0) {
-        snprintf(error, 256, "cannot start a trial: %s", strerror(errno));
+        snprintf(error, LAB_ERROR_BYTES, "cannot start a trial: %s", strerror(errno));
         if (trial->pid > 0) {
             kill(trial->pid, SIGKILL); /* our own child, not yet waited for */
             waitpid(trial->pid, NULL, 0);
@@ -287,7 +287,7 @@ static json_t *line_of(const struct trial *trial, const struct lab_cell *cell, d
 }
 
 enum lab_outcome lab_process_run(struct lab_signals *signals, const struct lab_cell *cell, double timeout_s,
-                                 json_t **line, char error[256]) {
+                                 json_t **line, char error[LAB_ERROR_BYTES]) {
     struct trial trial;
     *line = NULL;
     if (!start(&trial, cell, error)) {

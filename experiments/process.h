@@ -18,7 +18,7 @@ struct lab_signals {
 
 /* Begins to catch the signals that end a run, and makes this process the one that inherits a trial's orphans. False
  * with one line in `error`. */
-bool lab_signals_begin(struct lab_signals *signals, char error[256]);
+bool lab_signals_begin(struct lab_signals *signals, char error[LAB_ERROR_BYTES]);
 void lab_signals_end(struct lab_signals *signals);
 
 /* Has a signal come? */
@@ -33,6 +33,6 @@ enum lab_outcome {
 /* Runs one trial. `*line` gets the trial's line (new reference) when there is one. BROKEN leaves one line in `error`.
  */
 enum lab_outcome lab_process_run(struct lab_signals *signals, const struct lab_cell *cell, double timeout_s,
-                                 json_t **line, char error[256]);
+                                 json_t **line, char error[LAB_ERROR_BYTES]);
 
 #endif

@@ -205,7 +205,7 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
 }
 
 json_t *lab_trial(const struct lab_cell *cell) {
-    char why[256];
+    char why[LAB_ERROR_BYTES];
     if (lab_cell_is_peer(cell)) {
         return lab_peer_trial(cell);
     }

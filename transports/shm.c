@@ -834,7 +834,7 @@ static enum corps_err cma_open_endpoint(struct corps_endpoint *base, const struc
 
 const struct corps_transport corps_transport_cma = {
     .name = "cma",
-    .summary = "as shm, but large payloads are read out of the sender's memory by process_vm_readv",
+    .summary = "as shm, but large payloads are read from the sender by process_vm_readv, for comparison",
     .endpoint_bytes = sizeof(struct endpoint),
     .open = cma_open_endpoint,
     .close = shm_close,

@@ -163,6 +163,6 @@ enum corps_err lab_drive(struct corps *corps, const struct lab_cell *cell, const
                          struct corps_name *const *names, size_t name_count, struct corps_box **box) CORPS_CHECKED;
 
 /* A cell's answer when a workload needs answers and the transport discards everything; NULL otherwise. */
-const char *lab_needs_delivery(const struct lab_cell *cell, char why[256]);
+const char *lab_needs_delivery(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
 
 #endif

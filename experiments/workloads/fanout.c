@@ -133,9 +133,9 @@ static const struct corps_class fanout_driver = {
     .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->concs == 0) {
-        snprintf(why, 256, "fanout to 0 Concs sends nothing; choose concs=1 or more");
+        snprintf(why, LAB_ERROR_BYTES, "fanout to 0 Concs sends nothing; choose concs=1 or more");
         return why;
     }
     return lab_needs_delivery(cell, why);

@@ -92,7 +92,7 @@ static const struct corps_class idle_driver = {
     .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     return cell->envs == 1 ? "idle looks at Envs that wait for each other; choose envs=2 or more"
                            : lab_needs_delivery(cell, why);
 }

@@ -70,9 +70,9 @@ static const struct corps_class links_driver = {
     .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->envs < 2) {
-        snprintf(why, 256, "a single Env has no links; choose envs=2 or more");
+        snprintf(why, LAB_ERROR_BYTES, "a single Env has no links; choose envs=2 or more");
         return why;
     }
     return lab_needs_delivery(cell, why);

@@ -136,9 +136,9 @@ static const struct corps_class pipeline_driver = {
     .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->window == 0) {
-        snprintf(why, 256, "a window of 0 sends nothing; choose window=1 or more");
+        snprintf(why, LAB_ERROR_BYTES, "a window of 0 sends nothing; choose window=1 or more");
         return why;
     }
     return lab_needs_delivery(cell, why);

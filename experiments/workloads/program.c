@@ -109,11 +109,11 @@ enum corps_err lab_drive(struct corps *corps, const struct lab_cell *cell, const
     return err;
 }
 
-const char *lab_needs_delivery(const struct lab_cell *cell, char why[256]) {
+const char *lab_needs_delivery(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (strcmp(cell->transport, "null") != 0) {
         return NULL;
     }
-    snprintf(why, 256, "workload %s needs answers, and transport null delivers nothing; choose workload=oneway",
-             cell->workload);
+    snprintf(why, LAB_ERROR_BYTES,
+             "workload %s needs answers, and transport null delivers nothing; choose workload=oneway", cell->workload);
     return why;
 }

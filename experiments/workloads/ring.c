@@ -230,9 +230,9 @@ static enum corps_err check_visits(struct corps *corps, const struct lab_cell *c
     return err;
 }
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->concs == 0) {
-        snprintf(why, 256, "a ring of 0 Concs has no hops; choose concs=1 or more");
+        snprintf(why, LAB_ERROR_BYTES, "a ring of 0 Concs has no hops; choose concs=1 or more");
         return why;
     }
     return lab_needs_delivery(cell, why);

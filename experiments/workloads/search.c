@@ -288,9 +288,9 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
     return err == CORPS_OK ? search_tree(corps, &placed, box) : err;
 }
 
-static const char *impossible(const struct lab_cell *cell, char why[256]) {
+static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (strchr(cell->pattern, '\n') != NULL) {
-        snprintf(why, 256, "a pattern with a newline is two patterns to grep; write a|b instead");
+        snprintf(why, LAB_ERROR_BYTES, "a pattern with a newline is two patterns to grep; write a|b instead");
         return why;
     }
     return lab_needs_delivery(cell, why);

@@ -23,7 +23,7 @@ static size_t hundred(unsigned k) {
 
 /* Every link holds frames: none may be served to the end before the others are served at all. */
 static void check_fairness(struct flow *flows) {
-    bool comparable = true;
+    bool comparable = transport->version == NULL; /* else threads of a library's own decide what is there first */
     for (unsigned i = 0; i < LINKS; i++) {
         flows[i].count = PRELOAD;
         flow_send_until_blocked(&flows[i]);
@@ -45,7 +45,8 @@ static void check_fairness(struct flow *flows) {
         flows[i].count = 500;
     }
     if (!comparable) {
-        print_message("%s: links share one buffer, so fairness between full links cannot be told\n", transport->name);
+        print_message("%s: links share one buffer, or a library's threads fill them: fairness cannot be told\n",
+                      transport->name);
     }
 }
 
