@@ -313,7 +313,7 @@ static void on_child(uv_poll_t *poll, int status, int events) {
         snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, number,
                  sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
     }
-    child->on_end(child->arg, text);
+    child->on_end(child->arg, text, known > 0 && WIFSIGNALED(wait_status));
 }
 
 static void close_status(int status_fd) {

@@ -29,7 +29,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 
 /* A watched child: its pidfd becomes readable when it ends. With the lead. */
 struct corps__child;
-typedef void (*corps__child_fn)(void *arg, const char *how_text);
+typedef void (*corps__child_fn)(void *arg, const char *how_text, bool by_signal);
 /* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
 enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
                                   struct corps__child **child) CORPS_CHECKED;

@@ -109,13 +109,14 @@ static void on_record(void *arg, const struct corps_value *record) {
     }
 }
 
-static void on_env_0_end(void *arg, const char *how) {
+static void on_env_0_end(void *arg, const char *how, bool by_signal) {
     struct creator *creator = arg;
     struct corps *corps = creator->corps;
     char text[128];
     snprintf(text, sizeof text, "Env 0 %s", how);
     boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
-    if (!atomic_load(&corps->exited)) {
+    /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
+    if (!atomic_load(&corps->exited) || by_signal) {
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         for (unsigned i = 0; i < corps->settings.env_count; i++) {
             corps__env_lost(corps, i, text); /* the others end with their manager */

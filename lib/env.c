@@ -393,7 +393,8 @@ static void on_child_record(void *arg, const struct corps_value *record) {
     }
 }
 
-static void on_child_end(void *arg, const char *how) {
+static void on_child_end(void *arg, const char *how, bool by_signal) {
+    (void)by_signal;
     struct child *child = arg;
     child->ended = true;
     char text[128];
