@@ -4,14 +4,8 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-void corps__cma_peer_open(struct corps__cma_peer *peer, pid_t pid) {
-    peer->pid = pid;
-    peer->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-}
 
 void corps__cma_peer_close(struct corps__cma_peer *peer) {
     if (peer->pidfd >= 0) {
@@ -36,12 +30,13 @@ enum corps_err corps__cma_read(const struct corps__cma_peer *peer, const struct 
         struct iovec here = {.iov_base = at + done, .iov_len = (size_t)(remote->bytes - done)};
         struct iovec there = {.iov_base = (void *)(uintptr_t)(remote->address + done), .iov_len = here.iov_len};
         ssize_t got = process_vm_readv(peer->pid, &here, 1, &there, 1, 0);
-        if (got <= 0 && (has_ended(peer) || errno == ESRCH)) {
+        int fault = got < 0 ? errno : got == 0 ? EFAULT : 0;
+        if (fault != 0 && (has_ended(peer) || fault == ESRCH)) {
             return corps_error_set(CORPS_ERR_CLOSED, "a peer ended while its memory was read");
         }
-        if (got <= 0) {
-            return errno == EPERM || errno == ENOSYS ? CORPS_ERR_UNSUPPORTED
-                   : errno == ENOMEM
+        if (fault != 0) {
+            return fault == EPERM || fault == ENOSYS ? CORPS_ERR_UNSUPPORTED
+                   : fault == ENOMEM
                        ? corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read a peer's")
                        : corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
         }

@@ -5,9 +5,9 @@
  * sender, who has answered PARTIAL, keeps it there until the receiver says that it has read it. Where the system does
  * not allow reading (Yama's ptrace_scope 1 and above, containers) the receiver says so, and the frame goes as in `shm`.
  *
- * The process that is read is the one that the kernel named when the peers met, and still is after the read: a pidfd
- * tells. A sender that has to let go of the memory before it was read marks the frame as cancelled first; the receiver
- * looks at that mark after it has read.
+ * The process that is read is the one that the kernel named when the peers met (corps__meeting_process), and still is
+ * after the read: a pidfd tells. A sender that has to let go of the memory before it was read marks the frame as
+ * cancelled first; the receiver looks at that mark after it has read.
  */
 #ifndef CORPS_CMA_H
 #define CORPS_CMA_H
@@ -37,11 +37,9 @@ struct corps__remote {
 /* The process at the other end. */
 struct corps__cma_peer {
     pid_t pid;
-    int pidfd; /* −1: not known */
+    int pidfd; /* −1: not known, and nothing will be read */
 };
 
-/* Without a pidfd (an old kernel) nothing will be read. */
-void corps__cma_peer_open(struct corps__cma_peer *peer, pid_t pid);
 void corps__cma_peer_close(struct corps__cma_peer *peer);
 
 /* Reads the payload to `to`. Errors: UNSUPPORTED (not allowed here), CLOSED (the peer has ended), PROTOCOL (it has no

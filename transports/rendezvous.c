@@ -1,12 +1,14 @@
 #include "rendezvous.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -181,10 +183,21 @@ int corps__meeting_take(struct corps__meeting *meeting) {
     return fd;
 }
 
-pid_t corps__meeting_pid(const struct corps__meeting *meeting) {
+int corps__meeting_process(const struct corps__meeting *meeting, pid_t *pid) {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
-    return getsockopt(meeting->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 ? peer.pid : 0;
+    if (getsockopt(meeting->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+        return -1;
+    }
+    int pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0); /* close-on-exec by itself */
+    /* Had the process ended before, and its number been given to another, its end of the connection would be closed. */
+    struct pollfd end = {.fd = meeting->fd, .events = POLLRDHUP};
+    if (pidfd >= 0 && poll(&end, 1, 0) != 0) {
+        close(pidfd);
+        pidfd = -1;
+    }
+    *pid = peer.pid;
+    return pidfd;
 }
 
 void *corps__meeting_user(const struct corps__meeting *meeting) {

@@ -64,8 +64,9 @@ enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, c
 void *corps__meeting_user(const struct corps__meeting *meeting);
 void corps__meeting_set_user(struct corps__meeting *meeting, void *user);
 
-/* The process at the other end, by the kernel's word: the one that connected, or that began to listen. 0: not known. */
-pid_t corps__meeting_pid(const struct corps__meeting *meeting);
+/* The process at the other end, by the kernel's word: the one that connected, or that began to listen. Gives a pidfd,
+ * the caller's, that is that process's for certain; −1: not known (an old kernel, or it has ended). */
+int corps__meeting_process(const struct corps__meeting *meeting, pid_t *pid);
 
 /* Ends the meeting; no callback follows. Accepts NULL. */
 void corps__meeting_close(struct corps__meeting *meeting);

@@ -141,7 +141,8 @@ static void shm_disconnect(struct corps_link *base) {
     endpoint->news_count -= (link->news != QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
     set_blocked(link, false);
     if (link->awaiting) { /* before the memory is let go, which waits for us under the core's lock */
-        atomic_store(&link->cma_out->cancelled, link->remote_count);
+        atomic_store_explicit(&link->cma_out->cancelled, link->remote_count, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst); /* the mark comes before whatever is done with the memory */
     }
     corps__cma_peer_close(&link->process);
     corps__meeting_close(link->meeting);
@@ -218,7 +219,7 @@ static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
 
 static void start(struct link *link, bool accepted) {
     if (endpoint_of(link)->by_kernel) {
-        corps__cma_peer_open(&link->process, corps__meeting_pid(link->meeting));
+        link->process.pidfd = corps__meeting_process(link->meeting, &link->process.pid);
     }
     link->news = accepted ? IS_ACCEPTED : IS_CONNECTED;
     endpoint_of(link)->news_count++;
@@ -615,7 +616,10 @@ static enum corps_err open_remote(struct link *link, const uint8_t *data, size_t
         corps_block_unref(block);
         return err;
     }
-    bool taken = err == CORPS_OK && atomic_load(&link->cma_in->cancelled) < remote.number;
+    /* The read comes before the look; pairs with the fence in shm_disconnect. */
+    atomic_thread_fence(memory_order_seq_cst);
+    bool taken =
+        err == CORPS_OK && atomic_load_explicit(&link->cma_in->cancelled, memory_order_relaxed) < remote.number;
     atomic_store_explicit(err == CORPS_OK ? &link->cma_in->read : &link->cma_in->refused, remote.number,
                           memory_order_release);
     if (corps__ring_producer_waits(&link->in)) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ static int start(void **state) {
     char byte;
     bool is_ready = other.pid > 0 && read(ready[0], &byte, 1) == 1;
     close(ready[0]);
-    corps__cma_peer_open(&other.peer, other.pid);
+    other.peer = (struct corps__cma_peer){.pid = other.pid, .pidfd = (int)syscall(SYS_pidfd_open, other.pid, 0)};
     *state = &other;
     return is_ready ? 0 : -1;
 }
