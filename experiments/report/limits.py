@@ -13,7 +13,7 @@ import words
 MET, UNCERTAIN, MISSED, UNMEASURED = "met", "met, not certain", "missed", "not measured"
 HIGHER_IS_BETTER = ("messages_per_s", "bytes_per_s")
 TEXT = {"p50_ns": words.time_text, "p99_ns": words.time_text, "cpu_ns_per_message": words.time_text,
-        "messages_per_s": words.rate_text, "bytes_per_s": lambda v: words.rate_text(v).replace("/s", " B/s"),
+        "messages_per_s": words.rate_text, "bytes_per_s": lambda v: words.rate_text(v).replace("/s", "B/s"),
         "bytes_each": lambda v: f"{v:.0f} B", "seconds": lambda v: words.time_text(v * 1e9)}
 
 

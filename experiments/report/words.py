@@ -19,7 +19,7 @@ def rate_text(per_second):
     """Messages per second for people."""
     if per_second is None:
         return "–"
-    for unit, factor in ((" M/s", 1e6), (" k/s", 1e3)):
+    for unit, factor in ((" G/s", 1e9), (" M/s", 1e6), (" k/s", 1e3)):
         if per_second >= factor:
             return f"{per_second / factor:.3g}{unit}"
     return f"{per_second:.3g} /s"
