@@ -5,7 +5,9 @@ import load
 import stats
 
 RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix": "raw:unix", "tcp": "raw:tcp",
-            "mqueue": "raw:mqueue", "null": None}
+            "mqueue": "raw:mqueue", "cma": "raw:futex", "zmq-ipc": "raw:unix", "nng-ipc": "raw:unix", "zmq-tcp": "raw:tcp",
+            "nng-tcp": "raw:tcp", "zmq-inproc": "raw:futex", "nng-inproc": "raw:futex", "null": None}
+WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
 PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
 CONTROL_BYTES = 64
 
@@ -46,6 +48,11 @@ class Cell:
     def is_ours(self):
         """Neither a raw control nor a peer."""
         return not self.axes["transport"].startswith(("raw:", "peer:"))
+
+    @property
+    def joins_envs(self):
+        """Ours, between processes, and delivering."""
+        return self.is_ours and self.axes["transport"] not in (*WITHIN_ONE_ENV, "null")
 
     @property
     def lang(self):

@@ -23,6 +23,7 @@ figure{overflow-x:auto;margin:1rem 0;padding:.6rem;background:var(--card);border
 figcaption{padding:0 .4rem .2rem}.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{padding:.32rem .6rem;text-align:right;white-space:nowrap;
 border-bottom:1px solid var(--line)}th:nth-child(-n+7),td:nth-child(-n+7){text-align:left}
+.why td{white-space:normal;padding-left:1.8rem}.limits tr:has(+.why) td{border-bottom:0}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible,input:focus-visible,a:focus-visible{outline:2px solid var(--mark)}
 input[type=search]{width:100%;max-width:26rem;padding:.45rem .7rem;border:1px solid var(--line);border-radius:8px;background:var(--card);
 color:var(--fg);font:inherit;margin:.3rem 0 .7rem}a{color:var(--mark)}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.82rem}
@@ -102,16 +103,17 @@ def answers(cells):
 
 def limits_section(results, cells):
     head = "".join(f'<th scope="col">{t}</th>'
-                   for t in ("row", "ours", "against", "limit", "reached", "95 %", "mark", "why"))
+                   for t in ("row", "ours", "against", "limit", "reached", "95 %", "mark"))
     out = ""
     for number, (title, rows) in enumerate(limiting.tables(results, cells)):
         body = ""
         for r in rows:
-            texts = (r.text, r.side_text(r.ours), r.side_text(r.against), r.bound_text, r.reached_text, r.interval_text, r.mark,
-                     r.why)
+            texts = (r.text, r.side_text(r.ours), r.side_text(r.against), r.bound_text, r.reached_text, r.interval_text, r.mark)
             body += "<tr>" + "".join(f"<td>{html.escape(t)}</td>" for t in texts) + "</tr>"
+            if r.why:
+                body += f'<tr class=why><td colspan={len(texts)} class=dim>{html.escape(r.why)}</td></tr>'
         name = "limits" if number == 0 else f"limits-{number + 1}"
-        out += (f"<h2>{html.escape(title)}</h2><div class=scroll><table id={name}><thead><tr>{head}</tr></thead>"
+        out += (f"<h2>{html.escape(title)}</h2><div class=scroll><table id={name} class=limits><thead><tr>{head}</tr></thead>"
                 f"<tbody>{body}</tbody></table></div>")
     return out
 

@@ -31,8 +31,7 @@ def parse():
 
 def wanted(cell, args):
     axes = cell.axes
-    return (cell.is_ours and not axes.get("arm") and cell.trials
-            and axes["transport"] not in ("queue", "null")  # between processes, and delivering
+    return (cell.joins_envs and not axes.get("arm") and cell.trials
             and axes["workload"] == args.workload and axes["payload"] == args.payload and axes["placement"] == args.placement
             and cell.lang == args.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
             and args.transport in (None, axes["transport"]) and args.serializer in (None, "any", axes["serializer"]))

@@ -35,7 +35,12 @@ def size_text(n):
 def between_envs(cells, lang="c", **axes):
     """Cells that cross processes, of one language: what one costs says nothing of another. lang=None: of all."""
     return [c for c in grouping.find(cells, **axes)
-            if c.is_ours and c.axes["transport"] not in ("queue", "null") and lang in (None, c.lang)]
+            if c.joins_envs and lang in (None, c.lang)]
+
+
+def otherwise(cell, *named):
+    """Every axis but those named: cells that are compared agree in it."""
+    return tuple(f"{axis}={value}" for axis, value in sorted(cell.axes.items()) if axis not in named)
 
 
 def best_text(values):
@@ -51,9 +56,10 @@ def transport_answers(cells):
     groups = {}
     for c in between_envs(cells, workload="echo", serializer="none"):
         if c.axes["payload"].startswith("bytes:"):
-            groups.setdefault((c.axes["placement"], c.axes["wake"], c.axes["size_bytes"]), []).append(c)
+            key = (c.axes["placement"], c.axes["wake"], c.axes["size_bytes"], otherwise(c, "transport"))
+            groups.setdefault(key, []).append(c)
     sentences = []
-    for (placement, wake, size), members in sorted(groups.items()):
+    for (placement, wake, size, _), members in sorted(groups.items()):
         if len(members) < 2:
             continue
         values = {c.axes["transport"]: c.blocks("p50_ns") for c in members}
@@ -77,8 +83,7 @@ def lang_answers(cells):
     groups = {}
     for c in between_envs(cells, lang=None, workload="echo"):
         named = ("payload", "transport", "serializer", "wake", "placement")
-        others = tuple(f"{axis}={value}" for axis, value in sorted(c.axes.items()) if axis not in (*named, "lang"))
-        key = (*(c.axes[axis] for axis in named), others)
+        key = (*(c.axes[axis] for axis in named), otherwise(c, *named, "lang"))
         groups.setdefault(key, []).append(c)
     chosen = {}
     for key, members in sorted(groups.items()):
