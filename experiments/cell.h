@@ -18,6 +18,7 @@ struct lab_cell_field {
     const char *fallback; /* default, as text for people */
     const char *summary;
     bool axis;
+    bool newer; /* an axis that the first results files and programs do not have: 0 there */
 };
 
 /* The i-th key, NULL past the end. */
@@ -49,6 +50,8 @@ bool lab_cell_from_json(struct lab_cell *cell, const json_t *object, char error[
 /* The line of a trial: kind, cell and every field of `fields`, which is taken. run is "cell", block and order are 0
  * until lab_line_place says otherwise. New reference. */
 json_t *lab_line(const struct lab_cell *cell, json_t *fields);
+/* Puts this cell into the line of a trial that another program ran: it may know fewer keys. */
+void lab_line_cell(json_t *line, const struct lab_cell *cell);
 void lab_line_place(json_t *line, const char *run, const char *family, unsigned block, unsigned order);
 
 /* One line of JSON with its newline, malloc'd; NULL when out of memory. */

@@ -11,8 +11,8 @@
 static json_t *value_json(const struct lab_cell *cell, const char *key) {
     char text[LAB_CELL_VALUE_BYTES];
     lab_cell_get(cell, key, text);
-    static const char *const numbers[] = {"window", "envs",         "concs",     "gap_us", "loan",
-                                          "seed",   "warmup_count", "min_count", "min_ms", "max_ms"};
+    static const char *const numbers[] = {"window", "envs", "concs",        "gap_us",    "loan",   "load",  "batch",
+                                          "stages", "seed", "warmup_count", "min_count", "min_ms", "max_ms"};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i], key) == 0) {
             return json_integer(strtoll(text, NULL, 10));
@@ -55,7 +55,7 @@ bool lab_cell_from_json(struct lab_cell *cell, const json_t *object, char error[
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
         const json_t *value = json_object_get(object, field->name);
         char number[32];
-        if (!field->axis || (value == NULL && strcmp(field->name, "loan") == 0)) { /* older than loans */
+        if (!field->axis || (value == NULL && field->newer)) { /* the file is older than the key */
             continue;
         }
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -105,8 +105,8 @@ void lab_cell_describe(const struct lab_cell *cell, char *out, size_t out_bytes)
     snprintf(usual.workload, sizeof usual.workload, "%s", cell->workload);
     snprintf(usual.transport, sizeof usual.transport, "%s", cell->transport);
     lab_cell_finish(&usual);
-    static const char *const rest[] = {"window", "envs", "concs",   "gap_us", "loan",
-                                       "lang",   "path", "pattern", "seed",   "arm"};
+    static const char *const rest[] = {"window", "envs", "concs", "gap_us",  "loan", "load", "batch",
+                                       "stages", "lang", "path",  "pattern", "seed", "arm"};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         char value[LAB_CELL_VALUE_BYTES];
         char expected[LAB_CELL_VALUE_BYTES];
@@ -142,6 +142,15 @@ json_t *lab_line(const struct lab_cell *cell, json_t *fields) {
     json_object_update(line, fields);
     json_decref(fields);
     return line;
+}
+
+void lab_line_cell(json_t *line, const struct lab_cell *cell) {
+    json_t *object = lab_cell_json(cell);
+    json_t *size = json_object_get(json_object_get(line, "cell"), "size_bytes");
+    if (json_is_integer(size)) {
+        json_object_set(object, "size_bytes", size);
+    }
+    json_object_set_new(line, "cell", object);
 }
 
 void lab_line_place(json_t *line, const char *run, const char *family, unsigned block, unsigned order) {

@@ -42,7 +42,7 @@ const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_B
     if (is(cell->serializer, "none")) {
         return "serializer none carries bytes alone, and what Python sends are objects; choose another serializer";
     }
-    static const char *const c_alone[] = {"count", "spawn", "links", "idle"};
+    static const char *const c_alone[] = {"count", "spawn", "links", "idle", "openloop"};
     for (size_t i = 0; i < sizeof c_alone / sizeof c_alone[0]; i++) {
         if (is(cell->workload, c_alone[i])) {
             snprintf(why, LAB_ERROR_BYTES, "workload %s looks at the core alone; choose lang=c", cell->workload);

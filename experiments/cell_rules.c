@@ -65,6 +65,9 @@ void lab_cell_finish(struct lab_cell *cell) {
     if (cell->envs == 0) {
         cell->envs = peer != NULL ? peer->envs_min : is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
     }
+    if (cell->load == 0 && is(cell->workload, "openloop")) {
+        cell->load = 50;
+    }
     if (cell->concs == 0) {
         cell->concs = several ? 8 : is(cell->workload, "spawn") ? 1000000 : 1;
     }
@@ -160,6 +163,25 @@ static const char *loan_rule(const struct lab_cell *cell) {
     return NULL;
 }
 
+/* Keys that only one workload reads. */
+static const char *own_key_rule(const struct lab_cell *cell) {
+    bool own = lab_cell_is_ours(cell) && is(cell->lang, "c");
+    if (cell->load != 0 && !(own && is(cell->workload, "openloop"))) {
+        return "load is for workload=openloop with lang=c over our own transports";
+    }
+    if (cell->batch != 0 && !(own && is(cell->workload, "oneway"))) {
+        return "batch is for workload=oneway with lang=c over our own transports";
+    }
+    if (cell->stages != 0 && !(own && is(cell->workload, "echo") && !is_intra(cell))) {
+        return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
+    }
+    if (is(cell->workload, "openloop") && is(cell->placement, "same")) {
+        return "infeasible: the driver of openloop polls, and on the same processor would keep the other side from "
+               "running; choose placement=cross";
+    }
+    return NULL;
+}
+
 const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->min_ms > cell->max_ms) {
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
@@ -169,6 +191,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
                        : lab_cell_is_peer(cell) ? lab_peer_rule(cell, why)
                                                 : payload_rule(cell);
     rule = rule != NULL ? rule : loan_rule(cell);
+    rule = rule != NULL ? rule : own_key_rule(cell);
     if (rule == NULL && !lab_cell_is_peer(cell)) {
         rule = lab_cell_lang_rule(cell, why);
     }

@@ -24,7 +24,7 @@ enum { LAB_ERROR_BYTES = 512 }; /* what is wrong, in one line, with its NUL */
 
 /* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
 struct lab_cell {
-    char workload[32];   /* echo | pipeline | oneway | fanout | ring | search; for raw cells "echo" (echo) */
+    char workload[32]; /* echo | pipeline | openloop | oneway | fanout | ring | search …; for raw cells "echo" (echo) */
     char transport[32];  /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
                             raw:queue, or a peer (shm) */
     char serializer[32]; /* "none" for raw cells (msgpack; lang python: auto) */
@@ -37,6 +37,9 @@ struct lab_cell {
     unsigned concs;      /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
     unsigned gap_us;     /* idle gap before each send (0) */
     unsigned loan;       /* 1: payloads are written into memory that the transport lends (0) */
+    unsigned load;       /* openloop: percent of the measured capacity that is offered (openloop 50, otherwise 0) */
+    unsigned batch;      /* oneway: sends between two flushes; 0: the core decides (0) */
+    unsigned stages;     /* 1: echo stamps where the time of each call goes (0) */
     char arm[16];        /* "" or "aa": the duplicate of another cell for the A/A control ("") */
     char path[1024];     /* search: directory (the Python standard library) */
     char pattern[256];   /* search: POSIX extended regular expression as grep -E takes it ("import") */

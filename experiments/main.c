@@ -15,6 +15,9 @@ static const char run_help[] =
     "  --only KEY=V[,V]     cells with these values alone; KEY is a key of a cell or family; may be repeated\n"
     "  --shard I/N          every N-th block alone, from the I-th on; results files of all shards belong together\n"
     "  --trial-timeout S    kill a trial after S seconds (60); it counts as failed\n"
+    "  --stages             echo cells stamp where the time of a call goes\n"
+    "  --program PROGRAM    another corps-lab that runs the trials\n"
+    "  --against PROGRAM    a corps-lab that runs each cell too, in the same blocks, as arm b; see compare\n"
     "  --dry-run            print the plan and what is left out, and run nothing\n\n"
     "Exit status: 0 all trials ok; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 

@@ -167,6 +167,10 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
     if (strcmp(name, "blocks") == 0) {
         return read_number(reader, key, value, &top->matrix->blocks);
     }
+    if (strcmp(name, "arms") == 0) {
+        return read_number(reader, key, value, &top->matrix->arms) &&
+               (top->matrix->arms <= 2 || lab_reader_fail(reader, value, "arms must be 1 or 2"));
+    }
     if (strcmp(name, "controls") == 0) {
         return read_bool(reader, key, value, &top->matrix->controls);
     }
@@ -189,7 +193,7 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
         return true;
     }
     return lab_reader_fail(reader, key,
-                           "there is no key '%.40s' here; choose one of: name about blocks controls trial defaults "
+                           "there is no key '%.40s' here; choose one of: name about blocks arms controls trial defaults "
                            "include families limits",
                            name);
 }

@@ -28,6 +28,7 @@ struct lab_matrix {
     char name[LAB_NAME_BYTES];
     char about[256];
     unsigned blocks; /* 0 = the file does not say */
+    unsigned arms;   /* 2: each cell has an identical twin in arm b */
     bool controls;   /* raw controls and the A/A duplicate in every block */
     struct lab_matrix_family *families;
     size_t family_count;

@@ -101,9 +101,28 @@ static bool is_known(const struct lab_plan *plan, const struct lab_cell *cell) {
     return false;
 }
 
+/* The cell with its calls' stages stamped, if that is possible. */
+static bool can_stage(const struct lab_cell *cell, struct lab_cell *staged) {
+    char why[LAB_ERROR_BYTES];
+    *staged = *cell;
+    staged->stages = 1;
+    return lab_cell_impossible(staged, why) == NULL;
+}
+
+/* A twin of each of the matrix's cells, for the other program. */
+static bool add_arm(struct lab_family *family) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < family->own_count; i++) {
+        struct lab_cell twin = family->cells[i]; /* the array may move */
+        strcpy(twin.arm, "b");
+        ok = lab_family_add(family, &twin);
+    }
+    return ok;
+}
+
 /* Cuts the matrix's family into families of the plan, between groups where it can. */
-static bool take_family(struct lab_plan *plan, const struct lab_matrix_family *from, char *const *only,
-                        size_t only_count) {
+static bool take_family(struct lab_plan *plan, const struct lab_matrix_family *from,
+                        const struct lab_plan_options *options) {
     size_t first = plan->family_count;
     struct lab_family *family = NULL;
     for (size_t begin = 0; begin < from->count; begin += from->group) {
@@ -111,8 +130,12 @@ static bool take_family(struct lab_plan *plan, const struct lab_matrix_family *f
         bool ok = true;
         for (size_t i = begin; ok && i < begin + from->group && i < from->count; i++) {
             char why[LAB_ERROR_BYTES];
+            struct lab_cell with_stages;
             const struct lab_cell *cell = &from->cells[i];
-            if (!fits(cell, from->name, only, only_count)) {
+            if (options->stages && can_stage(cell, &with_stages)) {
+                cell = &with_stages;
+            }
+            if (!fits(cell, from->name, options->only, options->only_count)) {
                 continue;
             }
             const char *reason = lab_cell_impossible(cell, why);
@@ -145,17 +168,20 @@ static bool take_family(struct lab_plan *plan, const struct lab_matrix_family *f
     return true;
 }
 
-bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, char *const *only, size_t only_count,
+bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, const struct lab_plan_options *options,
                    char error[LAB_MATRIX_ERROR_BYTES]) {
     *plan = (struct lab_plan){0};
-    for (size_t i = 0; i < only_count; i++) {
-        if (!check_only(only[i], error)) {
+    for (size_t i = 0; i < options->only_count; i++) {
+        if (!check_only(options->only[i], error)) {
             return false;
         }
     }
     bool ok = true;
     for (size_t f = 0; ok && f < matrix->family_count; f++) {
-        ok = take_family(plan, &matrix->families[f], only, only_count);
+        ok = take_family(plan, &matrix->families[f], options);
+    }
+    for (size_t f = 0; ok && options->two_arms && f < plan->family_count; f++) {
+        ok = add_arm(&plan->families[f]);
     }
     for (size_t f = 0; ok && matrix->controls && f < plan->family_count; f++) {
         ok = lab_family_add_controls(&plan->families[f]);

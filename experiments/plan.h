@@ -36,9 +36,16 @@ struct lab_plan {
     size_t repeat_count; /* cells that an earlier family has already */
 };
 
+struct lab_plan_options {
+    char *const *only;
+    size_t only_count;
+    bool stages;   /* echo cells stamp their stages, where they can */
+    bool two_arms; /* each of the matrix's cells has a twin in arm b */
+};
+
 /* Makes the plan of a matrix. `only` holds "key=value[,value]…" texts: a cell stays when it fits all of them; key may
  * also be family. False with one line in `error`: a wrong text, or nothing is left. */
-bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, char *const *only, size_t only_count,
+bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, const struct lab_plan_options *options,
                    char error[LAB_MATRIX_ERROR_BYTES]);
 void lab_plan_finish(struct lab_plan *plan);
 

@@ -89,7 +89,10 @@ static void make_arguments(const struct lab_cell *cell, struct arguments *argume
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL && count < ARGS_MAX - 1; i++) {
         char value[LAB_CELL_VALUE_BYTES];
         lab_cell_get(cell, field->name, value);
-        if (value[0] != '\0') {
+        /* Another program may be older than a key: it is told of it only where that matters, and never of its arm. */
+        bool silent =
+            (field->newer && strcmp(value, "0") == 0) || (strcmp(field->name, "arm") == 0 && strcmp(value, "b") == 0);
+        if (value[0] != '\0' && !silent) {
             char *pair = arguments->pairs[count];
             snprintf(pair, sizeof arguments->pairs[0], "%s=%s", field->name, value);
             arguments->argv[count++] = pair;
@@ -99,7 +102,7 @@ static void make_arguments(const struct lab_cell *cell, struct arguments *argume
 }
 
 /* In the new process. Only what is safe between fork and exec. */
-static _Noreturn void become_trial(const struct trial *trial, char *const *argv, pid_t parent) {
+static _Noreturn void become_trial(const struct trial *trial, const char *program, char *const *argv, pid_t parent) {
     sigset_t none;
     sigemptyset(&none);
     int null_fd = open("/dev/null", O_RDONLY);
@@ -118,11 +121,11 @@ static _Noreturn void become_trial(const struct trial *trial, char *const *argv,
         _exit(127);
     }
     close_range(TRIAL_FD + 1, ~0u, 0);
-    execv("/proc/self/exe", argv);
+    execv(program, argv);
     _exit(127);
 }
 
-static bool start(struct trial *trial, const struct lab_cell *cell, char error[LAB_ERROR_BYTES]) {
+static bool start(struct trial *trial, const char *program, const struct lab_cell *cell, char error[LAB_ERROR_BYTES]) {
     static struct arguments arguments; /* 40 KiB, and trials run one at a time */
     *trial = (struct trial){.pidfd = -1, .text_fd = -1};
     make_arguments(cell, &arguments);
@@ -131,7 +134,7 @@ static bool start(struct trial *trial, const struct lab_cell *cell, char error[L
     pid_t parent = getpid();
     trial->pid = trial->line_fd < 0 || trial->text_fd < 0 ? -1 : fork();
     if (trial->pid == 0) {
-        become_trial(trial, arguments.argv, parent);
+        become_trial(trial, program != NULL ? program : "/proc/self/exe", arguments.argv, parent);
     }
     trial->pidfd = trial->pid > 0 ? pidfd_open(trial->pid, 0) : -1;
     if (trial->pidfd < 0) {
@@ -286,11 +289,11 @@ static json_t *line_of(const struct trial *trial, const struct lab_cell *cell, d
     return line;
 }
 
-enum lab_outcome lab_process_run(struct lab_signals *signals, const struct lab_cell *cell, double timeout_s,
-                                 json_t **line, char error[LAB_ERROR_BYTES]) {
+enum lab_outcome lab_process_run(struct lab_signals *signals, const char *program, const struct lab_cell *cell,
+                                 double timeout_s, json_t **line, char error[LAB_ERROR_BYTES]) {
     struct trial trial;
     *line = NULL;
-    if (!start(&trial, cell, error)) {
+    if (!start(&trial, program, cell, error)) {
         finish(&trial);
         return LAB_OUTCOME_BROKEN;
     }

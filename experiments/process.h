@@ -30,9 +30,10 @@ enum lab_outcome {
     LAB_OUTCOME_BROKEN,  /* no trial can be started; *line is NULL */
 };
 
-/* Runs one trial. `*line` gets the trial's line (new reference) when there is one. BROKEN leaves one line in `error`.
+/* Runs one trial, by another corps-lab `program` or (NULL) by this one. `*line` gets the trial's line (new reference)
+ * when there is one. BROKEN leaves one line in `error`.
  */
-enum lab_outcome lab_process_run(struct lab_signals *signals, const struct lab_cell *cell, double timeout_s,
-                                 json_t **line, char error[LAB_ERROR_BYTES]);
+enum lab_outcome lab_process_run(struct lab_signals *signals, const char *program, const struct lab_cell *cell,
+                                 double timeout_s, json_t **line, char error[LAB_ERROR_BYTES]);
 
 #endif

@@ -36,6 +36,10 @@ size_t lab_run_total(const struct lab_run *run) {
     return blocks * lab_plan_trials(&run->plan);
 }
 
+static const char *text_of(const char *path) {
+    return path != NULL ? path : "";
+}
+
 json_t *lab_run_line(const struct lab_run *run) {
     char plan[17];
     char shard[32] = "";
@@ -47,10 +51,12 @@ json_t *lab_run_line(const struct lab_run *run) {
     for (size_t i = 0; i < run->options.only_count; i++) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:o}", "kind", "run", "run", run->id,
-                     "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan", plan, "seed",
-                     (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard, "block_trials",
-                     (int)lab_plan_trials(&run->plan), "limits", run->matrix.limits, "fingerprint", lab_fingerprint());
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:s, s:s, s:o}", "kind", "run",
+                     "run", run->id, "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan", plan,
+                     "seed", (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard,
+                     "block_trials", (int)lab_plan_trials(&run->plan), "limits", run->matrix.limits, "program",
+                     text_of(run->options.program), "against", text_of(run->options.against), "fingerprint",
+                     lab_fingerprint());
 }
 
 /* ---- a new run ---- */
@@ -130,10 +136,13 @@ static enum ending run_trial(struct loop *loop, const struct lab_family *family,
     const struct lab_cell *cell = &family->cells[number];
     json_t *line;
     lab_progress_show(&loop->progress, cell);
-    enum lab_outcome outcome = lab_process_run(&loop->signals, cell, run->options.timeout_s, &line, loop->error);
+    const char *program = strcmp(cell->arm, "b") == 0 ? run->options.against : run->options.program;
+    enum lab_outcome outcome =
+        lab_process_run(&loop->signals, program, cell, run->options.timeout_s, &line, loop->error);
     if (outcome != LAB_OUTCOME_LINE) {
         return outcome == LAB_OUTCOME_STOPPED ? STOPPED : BROKEN;
     }
+    lab_line_cell(line, cell);
     lab_line_place(line, run->id, family->name, block, order);
     bool written = lab_journal_append(&run->journal, line, loop->error);
     if (written) {
@@ -206,6 +215,15 @@ static int finish_text(const struct loop *loop, enum ending ending) {
         if (run->options.shard > 0) {
             fprintf(stderr, " --shard %u/%u", run->options.shard, run->options.shard_count);
         }
+        if (run->options.stages) {
+            fprintf(stderr, " --stages");
+        }
+        if (run->options.program != NULL) {
+            fprintf(stderr, " --program %s", run->options.program);
+        }
+        if (run->options.against != NULL) {
+            fprintf(stderr, " --against %s", run->options.against);
+        }
         fprintf(stderr, " --resume %s\n", path);
     }
     if (ending == FINISHED) {
@@ -236,6 +254,14 @@ static int execute(struct lab_run *run) {
     return finish_text(&loop, ending);
 }
 
+static bool make_plan(struct lab_run *run, char error[LAB_MATRIX_ERROR_BYTES]) {
+    const struct lab_plan_options options = {.only = run->options.only,
+                                             .only_count = run->options.only_count,
+                                             .stages = run->options.stages,
+                                             .two_arms = run->options.against != NULL || run->matrix.arms == 2};
+    return lab_plan_make(&run->plan, &run->matrix, &options, error);
+}
+
 int lab_command_run(const struct lab_command *command, int argc, char **argv) {
     struct lab_run run = {.journal = {.fd = -1}};
     char error[LAB_MATRIX_ERROR_BYTES];
@@ -243,8 +269,7 @@ int lab_command_run(const struct lab_command *command, int argc, char **argv) {
     if (!lab_run_options_read(command, argc, argv, &run.options, &status)) {
         return status;
     }
-    if (!lab_matrix_load(&run.matrix, run.options.matrix_path, error) ||
-        !lab_plan_make(&run.plan, &run.matrix, run.options.only, run.options.only_count, error)) {
+    if (!lab_matrix_load(&run.matrix, run.options.matrix_path, error) || !make_plan(&run, error)) {
         lab_say("%s", error);
     } else {
         status = execute(&run);

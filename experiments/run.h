@@ -20,8 +20,11 @@ struct lab_run_options {
     unsigned shard; /* runs blocks shard - 1, shard - 1 + shard_count, …; 0 = all */
     unsigned shard_count;
     double timeout_s;
+    const char *program; /* runs the trials; NULL: this program */
+    const char *against; /* runs the trials of arm b, beside those of `program` */
     bool quick;
     bool dry_run;
+    bool stages;
 };
 
 /* Reads the command line. False with *status when the command is to end. */

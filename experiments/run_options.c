@@ -1,12 +1,14 @@
 #include "run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The command line of `corps-lab run`. */
 
-enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN };
+enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN, STAGES, PROGRAM, AGAINST };
 
 static const struct option long_options[] = {
     {"blocks", required_argument, NULL, BLOCKS},
@@ -18,6 +20,9 @@ static const struct option long_options[] = {
     {"quick", no_argument, NULL, QUICK},
     {"trial-timeout", required_argument, NULL, TIMEOUT},
     {"dry-run", no_argument, NULL, DRY_RUN},
+    {"stages", no_argument, NULL, STAGES},
+    {"program", required_argument, NULL, PROGRAM},
+    {"against", required_argument, NULL, AGAINST},
     LAB_CLI_HELP_OPTION,
     {0},
 };
@@ -41,6 +46,15 @@ static bool read_timeout(const struct lab_command *command, const char *text, do
     }
     lab_usage(command, "--trial-timeout must be seconds from 0.01 to 86400, not '%s'", text);
     return false;
+}
+
+static bool read_program(const struct lab_command *command, const char *option, const char **path) {
+    if (access(optarg, X_OK) != 0) {
+        lab_usage(command, "%s %s: %s; name a corps-lab program", option, optarg, strerror(errno));
+        return false;
+    }
+    *path = optarg;
+    return true;
 }
 
 static bool read_option(const struct lab_command *command, int option, struct lab_run_options *options) {
@@ -75,6 +89,13 @@ static bool read_option(const struct lab_command *command, int option, struct la
         return true;
     case TIMEOUT:
         return read_timeout(command, optarg, &options->timeout_s);
+    case STAGES:
+        options->stages = true;
+        return true;
+    case PROGRAM:
+        return read_program(command, "--program", &options->program);
+    case AGAINST:
+        return read_program(command, "--against", &options->against);
     default:
         options->dry_run = true;
         return true;

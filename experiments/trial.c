@@ -105,15 +105,34 @@ static json_t *flags_of(const struct lab_cell *cell, const struct corps_value *r
     if (strcmp(cell->workload, "search") != 0 && number(result, "messages") < (double)cell->min_count) {
         json_array_append_new(flags, json_string("short"));
     }
+    const struct corps_value *slowed = corps_value_get(result, "slowed");
+    if (slowed != NULL && slowed->boolean) {
+        json_array_append_new(flags, json_string("slowed"));
+    }
     if (unverified != NULL && unverified->boolean) {
         json_array_append_new(flags, json_string("unverified"));
     }
     return flags;
 }
 
+static void add_stages(json_t *fields, const struct corps_value *stages) {
+    if (stages == NULL || stages->kind != CORPS_MAP || stages->count == 0) {
+        return;
+    }
+    json_t *object = json_object();
+    for (size_t i = 0; i < stages->count; i++) {
+        const struct corps_entry *entry = &stages->entries[i];
+        if (entry->key.kind == CORPS_STR && entry->value.kind == CORPS_INT) {
+            json_object_setn_new(object, entry->key.str, entry->key.count, json_integer(entry->value.integer));
+        }
+    }
+    json_object_set_new(fields, "stages_ns", object);
+}
+
 /* What only some workloads tell. */
 static void add_extra(json_t *fields, const struct corps_value *result) {
-    static const char *const keys[] = {"total", "files", "laps"};
+    static const char *const keys[] = {"total", "files", "laps", "late"};
+    static const char *const numbers[] = {"system_calls_per_message", "capacity_per_s", "offered_per_s"};
     const struct corps_value *path = corps_value_get(result, "path");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct corps_value *value = corps_value_get(result, keys[i]);
@@ -121,6 +140,12 @@ static void add_extra(json_t *fields, const struct corps_value *result) {
             json_object_set_new(fields, keys[i], json_integer(value->integer));
         }
     }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (number(result, numbers[i]) >= 0) {
+            json_object_set_new(fields, numbers[i], json_real(number(result, numbers[i])));
+        }
+    }
+    add_stages(fields, corps_value_get(result, "stages_ns"));
     if (path != NULL && (path->kind == CORPS_BIN || path->kind == CORPS_STR)) {
         /* NULL, and thus no field, when the path is no UTF-8 */
         json_object_set_new(fields, "path", json_stringn((const char *)path->bin, path->count));

@@ -16,6 +16,7 @@ static const char *const figures[] = {
     "system_ns_per_message",
     "voluntary_switches_per_message",
     "involuntary_switches_per_message",
+    "system_calls_per_message",
     "peak_rss_bytes",
     "bytes_each",
     "bytes_on_wire_per_message",

@@ -5,6 +5,7 @@
 #include "peer.h"
 #include "plain.h"
 #include "reactor.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct call {
     bool try_only;
     bool no_wait;
     bool reply;
+    int64_t called_ns, encoded_ns; /* where calls are traced */
 };
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
@@ -236,11 +238,18 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (future != NULL) {
         future->remote_conc = call->to->conc;
         corps__calls_enter(future, peer, route, bytes, &out.header.id);
+        if (corps__traces()) {
+            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_CALLED, call->called_ns);
+            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_ENCODED, call->encoded_ns);
+        }
     }
     err = call->no_wait && !corps__peer_is_ready(peer)
               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
               : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
                                  call->deadline_ns);
+    if (future != NULL) {
+        corps__stamp(out.header.id, corps__rt.env, CORPS_STAGE_SENT);
+    }
     if (err == CORPS_OK || peer->discards) {
         return err;
     }
@@ -252,7 +261,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     return err;
 }
 
-static enum corps_err call_remote(const struct call *call, struct corps_future *future) {
+static enum corps_err call_remote(struct call *call, struct corps_future *future) {
     struct corps__route *route = NULL;
     enum corps_err err = route_for(call, &route);
     if (err != CORPS_OK) {
@@ -264,6 +273,7 @@ static enum corps_err call_remote(const struct call *call, struct corps_future *
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);
     }
+    call->encoded_ns = corps__traces() ? corps__now_ns() : 0;
     if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
         err =
             corps_error_set(CORPS_ERR_TOO_LARGE, "the arguments have %zu large buffers; at most %u can travel at once",
@@ -278,7 +288,7 @@ static enum corps_err call_remote(const struct call *call, struct corps_future *
 
 /* ---- public ---- */
 
-static enum corps_err dispatch_call(const struct call *call, struct corps_future *future) {
+static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
     if (call->corps != corps__rt.own || call->to->env != corps__rt.env) {
         return call_remote(call, future);
     }
@@ -291,7 +301,7 @@ static enum corps_err dispatch_call(const struct call *call, struct corps_future
 
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
-    struct call call = {.reply = true};
+    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
     enum corps_err err = prepare(&call, to, method, args, options);
     if (err != CORPS_OK) {
         return err;

@@ -4,6 +4,7 @@
 #include "name.h"
 #include "peer.h"
 #include "reactor.h"
+#include "trace.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -415,6 +416,12 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     struct corps_context context;
     context_enter(&context, conc, message);
     enum corps_err err = CORPS_OK;
+    bool traced = corps__traces() && message->from != NULL && (message->header.flags & CORPS__NO_REPLY) == 0;
+    uint64_t id = message->header.id; /* the method may pass the message on */
+    uint32_t caller = message->header.source_env;
+    if (traced) {
+        corps__trace_now(id, caller, CORPS_STAGE_STARTED);
+    }
     if (message->plain != NULL) {
         context.args = message->plain;
     } else {
@@ -425,7 +432,13 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         corps__reply_failure(message, conc, err, "", corps_error_detail());
     } else {
         struct corps_value result = corps_nil();
+        if (traced) {
+            corps__trace_now(id, caller, CORPS_STAGE_DECODED);
+        }
         err = method(&context, conc->self, context.args, &result);
+        if (traced) {
+            corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
+        }
         answer_request(&context, err, &result);
     }
     context_leave(&context);

@@ -7,6 +7,7 @@
 #include "future.h"
 #include "message.h"
 #include "peer.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,9 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     struct corps__conc *conc = conc_of(peer, header);
     if (conc == NULL) {
         return CORPS_OK;
+    }
+    if ((header->flags & CORPS__NO_REPLY) == 0) {
+        corps__stamp(header->id, header->source_env, CORPS_STAGE_RECEIVED);
     }
     corps__dispatch_end_stream();
     struct corps__message *message = corps__message_of_frame(event, header);
@@ -196,6 +200,7 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */
     }
+    corps__stamp(header->id, corps__rt.env, CORPS_STAGE_REPLY_RECEIVED);
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
         corps__future_complete(future, NULL);
         corps__future_unref(future);

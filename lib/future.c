@@ -7,6 +7,7 @@
 #include "peer.h"
 #include "plain.h"
 #include "slab.h"
+#include "trace.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -333,8 +334,10 @@ static void decode(struct corps_future *future) {
         return;
     }
     struct corps_box *box = NULL;
+    corps__stamp(future->header.id, corps__rt.env, CORPS_STAGE_REPLY_TAKEN);
     enum corps_err err = corps__payload_decode(future->frame_data, future->frame_bytes, &future->header, future->frame,
                                                future->keep_objects, &box);
+    corps__stamp(future->header.id, corps__rt.env, CORPS_STAGE_REPLY_DECODED);
     int expected = 1;
     if (atomic_compare_exchange_strong(&future->encoded, &expected, 2)) {
         const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};

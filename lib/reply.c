@@ -2,6 +2,7 @@
 #include "failure.h"
 #include "future.h"
 #include "peer.h"
+#include "trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,9 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                              .destination = message->header.source_conc},
                                   .segments = segments};
     /* Whoever asked may be gone: then nobody misses the reply. */
+    corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
     (void)!corps__peer_send(message->from, &out, false, false, CORPS_FOREVER);
+    corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
 }
 
 static void reply_remote(struct corps__message *message, const struct corps__conc *conc,

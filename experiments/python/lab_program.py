@@ -5,7 +5,7 @@ import os
 
 import lab_histogram
 
-NUMBERS = ('window', 'envs', 'concs', 'gap_us', 'loan', 'seed', 'warmup_count', 'min_count', 'min_ms', 'max_ms')
+NUMBERS = ('window', 'envs', 'concs', 'gap_us', 'loan', 'load', 'batch', 'stages', 'seed', 'warmup_count', 'min_count', 'min_ms', 'max_ms')
 
 
 def read_cell(arguments):

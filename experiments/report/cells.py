@@ -10,6 +10,9 @@ RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix"
 WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
 PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
 CONTROL_BYTES = 64
+DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
+MODES_GAP = 0.25      # sleeps per message
+SESSIONS_APART = 1.1  # medians of sessions
 
 
 class Cell:
@@ -111,6 +114,40 @@ def add_controls(cells):
                 break
 
 
+def drift(cell):
+    """Ratio, at least 1, of the medians over the first and the last third of a run's blocks; the largest of all runs."""
+    worst = 1.0
+    runs = {}
+    for (run, block), value in sorted(cell.blocks("p50_ns").items()):
+        runs.setdefault(run, []).append(value)
+    for values in runs.values():
+        third = len(values) // 3
+        if third >= 2:
+            first, last = float(np.median(values[:third])), float(np.median(values[-third:]))
+            worst = max(worst, first / last, last / first)
+    return worst
+
+
+def two_modes(cell):
+    """Do the trials' sleeps per message fall into two groups, far apart, each with a fifth of the trials or more?"""
+    values = sorted(t["voluntary_switches_per_message"] for t in cell.trials
+                    if t.get("voluntary_switches_per_message") is not None)
+    fewest = max(2, len(values) // 5)
+    if len(values) < 2 * fewest:
+        return False
+    gap, at = max((values[i] - values[i - 1], i) for i in range(fewest, len(values) - fewest + 1))
+    return gap > MODES_GAP and gap > 2 * max(values[at - 1] - values[0], values[-1] - values[at])
+
+
+def sessions_apart(p50):
+    """Ratio, at least 1, of the largest and the smallest median of a run (a session)."""
+    runs = {}
+    for (run, _), value in p50.items():
+        runs.setdefault(run, []).append(value)
+    medians = [float(np.median(v)) for v in runs.values() if len(v) >= 3]
+    return max(medians) / min(medians) if len(medians) > 1 else 1.0
+
+
 def noise(cell, cells):
     """The method's flags, as far as the lines allow."""
     flags = []
@@ -120,8 +157,13 @@ def noise(cell, cells):
         flags.append("tail: p99 over 10 × p50 in over a quarter of the trials")
     if len(p50) >= 3 and stats.mad(np.log(list(p50.values()))) > 0.10:
         flags.append("spread: blocks differ by more than 10 % (MAD)")
-    if cell.is_raw and len(p50) >= 2 and max(p50.values()) > 1.2 * min(p50.values()):
-        flags.append("drift: the control moved by more than 20 %")
+    if cell.is_raw and drift(cell) > DRIFT_MAX:
+        flags.append(f"drift: the control moved by {drift(cell) - 1:.0%} from the first third of the blocks to the last")
+    if two_modes(cell):
+        flags.append("modes: sleeps per message split into two modes; the median lies in one of them")
+    between = sessions_apart(p50)
+    if between > SESSIONS_APART:
+        flags.append(f"sessions: their medians differ by {between - 1:.0%}")
     lost = [t for t in cell.trials if "sentinel" in t.get("flags", [])]
     if cell.trials and len(lost) > len(cell.trials) / 2:
         flags.append("sentinel: the processors were taken away in over half of the trials")

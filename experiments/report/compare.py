@@ -1,22 +1,31 @@
-"""corps-lab compare A B: is B slower or faster than A, cell by cell?
+"""corps-lab compare: is B slower or faster than A, cell by cell?
 
-Exit status: 0 no difference that counts; 1 some cell's interval excludes 1 and its effect exceeds max(5 %, 2 × the A/A
-half-width); 2 inconclusive (too few blocks, nothing in common, or different machines). Usage errors are 2 as well.
+    corps-lab compare A.jsonl B.jsonl      two results files of one machine, blocks paired in order
+    corps-lab compare FILE.jsonl           the two arms of one file (run --against, or a matrix with arms: 2)
+    corps-lab compare REV_A REV_B          two git revisions: both are built, and measured cell by cell in the same blocks
+
+Exit status: 0 no difference that counts; 1 some cell's interval excludes 1 (after Holm's correction over the cells) and its
+effect exceeds max(5 %, 2 × the A/A half-width); 2 inconclusive (too few blocks, nothing in common, different machines).
+Usage errors and revisions that cannot be built are 2 as well.
 """
 import argparse
 import math
+import os
 import sys
 
 import cells as grouping
 import load
+import revisions
 import stats
 
 SMALLEST_EFFECT = 0.05
+SIGNIFICANT = 1 - stats.LEVEL
 
 
 def aa_half_width(all_cells):
-    """Half the width of the widest A/A interval, in logarithms; 0 when there is none."""
-    widest = 0.0
+    """Half the width of the median A/A interval, in logarithms; 0 when there is none. Arms of one cell and block by one
+    program: every family has such a pair."""
+    widths = []
     for cell in all_cells.values():
         if cell.axes.get("arm") != "aa":
             continue
@@ -24,77 +33,112 @@ def aa_half_width(all_cells):
         ours, theirs = stats.paired(cell.blocks("p50_ns"), twin.blocks("p50_ns")) if twin else ([], [])
         if len(ours) >= stats.FEWEST_BLOCKS:
             r = stats.ratio(ours, theirs)
-            widest = max(widest, (math.log(r.high) - math.log(r.low)) / 2)
-    return widest
+            widths.append((math.log(r.high) - math.log(r.low)) / 2)
+    return sorted(widths)[len(widths) // 2] if widths else 0.0
 
 
-def by_number(cell):
+def by_number(blocks):
     """Block values by the block's number alone: two runs' blocks are paired in order."""
-    return {block: value for (_, block), value in cell.blocks("p50_ns").items()}
+    return {block: value for (_, block), value in blocks.items()}
 
 
-def machines(results):
-    return {r.get("fingerprint", {}).get("machine") for r in results.runs}
+class Side:
+    """The cells of one side: key without the arm → Cell."""
+
+    def __init__(self, results, cells, arm=""):
+        self.machines = {r.get("fingerprint", {}).get("machine") for r in results.runs}
+        self.half_width = aa_half_width(cells)
+        self.cells = {load.cell_key({**c.axes, "arm": ""}): c for c in cells.values() if c.axes.get("arm", "") == arm}
 
 
-def compare(a, b, cells_a, cells_b):
-    """(lines, verdict) with verdict 0, 1 or 2."""
-    if machines(a) != machines(b):
-        return ["the two files come from different machines: their figures do not compare"], 2
-    threshold = max(SMALLEST_EFFECT, 2 * max(aa_half_width(cells_a), aa_half_width(cells_b)))
-    rows, lines, undecided = [], [], 0
-    keys = [k for k, c in cells_a.items() if not c.axes.get("arm")]
-    for key in keys:
-        ours, other = cells_a[key], cells_b.get(key)
+def pairs(a, b, same_blocks):
+    """([(Ratio, text)], [what is on one side only])."""
+    rows, lines = [], []
+    for key, ours in a.cells.items():
+        other = b.cells.get(key)
         if other is None or not other.trials or not ours.trials:
             lines.append(f"only one side has figures for {ours.text}")
-            undecided += 1
             continue
-        before, after = stats.paired(by_number(ours), by_number(other))
-        if not before:
+        before, after = ours.blocks("p50_ns"), other.blocks("p50_ns")
+        if not same_blocks:
+            before, after = by_number(before), by_number(after)
+        before, after = stats.paired(before, after)
+        if before:
+            rows.append((stats.ratio(after, before), ours.text))
+        else:
             lines.append(f"no block in common for {ours.text}")
-            undecided += 1
-            continue
-        rows.append((stats.ratio(after, before), ours.text))
-    for key in [k for k, c in cells_b.items() if k not in cells_a and not c.axes.get("arm")]:
-        lines.append(f"only the second file has {cells_b[key].text}")
-        undecided += 1
+    lines += [f"only the second side has {c.text}" for key, c in b.cells.items() if key not in a.cells]
+    return rows, lines
+
+
+def compare(a, b, same_blocks=False):
+    """(lines, verdict) with verdict 0, 1 or 2 of two Sides."""
+    if a.machines != b.machines:
+        return ["the two sides come from different machines: their figures do not compare"], 2
+    threshold = max(math.log1p(SMALLEST_EFFECT), 2 * max(a.half_width, b.half_width))
+    rows, lines = pairs(a, b, same_blocks)
+    undecided = len(lines)
     if not rows:
-        return lines + ["the files have no cell in common"], 2
+        return lines + ["the two sides have no cell in common"], 2
     adjusted = stats.holm([r.p_value if r.has_interval else 1.0 for r, _ in rows])
     different, short = 0, 0
     for (r, name), p_value in sorted(zip(rows, adjusted), key=lambda row: -abs(math.log(row[0][0].estimate))):
         interval = f"{r.low:.3f}–{r.high:.3f}" if r.has_interval else "no interval"
-        counts = r.excludes_one() and abs(math.log(r.estimate)) > threshold
+        counts = r.excludes_one() and p_value < SIGNIFICANT and abs(math.log(r.estimate)) > threshold
         different += counts
-        short += not r.has_interval
+        # The smallest p-value that so few blocks can give must survive the correction, or nothing could ever be found.
+        short += not r.has_interval or stats.smallest_p(r.blocks) * len(rows) >= SIGNIFICANT
         mark = ("SLOWER" if r.estimate > 1 else "FASTER") if counts else ""
         lines.append(f"{r.estimate:7.3f}×  {interval:<13} p {p_value:.3f}  {mark:<7} {name}")
-    lines.append(f"{different} of {len(rows)} cells differ by more than {math.expm1(threshold):.0%} with an interval that excludes 1")
     if different:
+        lines.append(f"{different} of {len(rows)} cells differ by more than {math.expm1(threshold):.0%} with an interval that "
+                     f"excludes 1 (Holm's p below {SIGNIFICANT:.2f})")
         return lines, 1
     if short or undecided:
-        lines.append(f"inconclusive: {short} cells have fewer than {stats.FEWEST_BLOCKS} blocks in common, {undecided} are on one "
-                     f"side only; measure more blocks")
+        lines.append(f"inconclusive: {short} cells have too few blocks in common to find a difference among {len(rows)} cells, "
+                     f"{undecided} are on one side only; measure more blocks")
         return lines, 2
+    lines.append(f"tie: no cell of {len(rows)} differs by more than {math.expm1(threshold):.0%} with an interval that excludes 1")
     return lines, 0
 
 
+def sides(paths):
+    """(a, b, whether their blocks are the same). Raises load.BadResults."""
+    if len(paths) == 2:
+        a, b = load.load([paths[0]]), load.load([paths[1]])
+        load.warn(a)
+        load.warn(b)
+        return Side(a, grouping.group(a)), Side(b, grouping.group(b)), False
+    results = load.load(paths)
+    load.warn(results)
+    cells = grouping.group(results)
+    if not any(c.axes.get("arm") == "b" for c in cells.values()):
+        raise load.BadResults(f"{paths[0]} has one arm only; name two files, or measure with --against")
+    # The second arm alone has no controls: leave them out of the first.
+    first, second = Side(results, cells), Side(results, cells, "b")
+    first.cells = {key: c for key, c in first.cells.items() if key in second.cells or not c.is_raw}
+    return first, second, True
+
+
 def main():
-    parser = argparse.ArgumentParser(prog="corps-lab compare",
-                                     description="Compares two results files of one machine, cell by cell (p50, B ÷ A).",
-                                     epilog="Exit status: 0 no difference, 1 a difference, 2 inconclusive.")
-    parser.add_argument("a", metavar="A", help="results before")
-    parser.add_argument("b", metavar="B", help="results after")
+    parser = argparse.ArgumentParser(
+        prog="corps-lab compare", description="Compares two results files, the two arms of one, or two git revisions: p50, B ÷ A.",
+        epilog="Exit status: 0 no difference, 1 a difference, 2 inconclusive.")
+    parser.add_argument("a", metavar="A", help="results file, or a git revision")
+    parser.add_argument("b", metavar="B", nargs="?", help="another; left out: the second arm of A")
+    parser.add_argument("--matrix", default="experiments/matrices/compare.yaml", help="what to measure of two revisions")
+    parser.add_argument("--blocks", type=int, help="how many blocks (default: the matrix's)")
+    parser.add_argument("--only", action="append", default=[], metavar="K=V", help="only cells that fit")
+    parser.add_argument("--out", help="where the results of two revisions go (default: results/…)")
     args = parser.parse_args()
+    paths = [args.a] + ([args.b] if args.b else [])
     try:
-        a, b = load.load([args.a]), load.load([args.b])
-    except load.BadResults as error:
+        if len(paths) == 2 and not any(os.path.exists(path) for path in paths):
+            paths = [revisions.measure(args)]
+        lines, verdict = compare(*sides(paths))
+    except (load.BadResults, revisions.Failed) as error:
         print(f"corps-lab compare: {error}", file=sys.stderr)
         return 2
-    load.warn(a)
-    load.warn(b)
-    lines, verdict = compare(a, b, grouping.group(a), grouping.group(b))
     print("\n".join(lines))
     return verdict
 

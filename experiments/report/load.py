@@ -6,7 +6,7 @@ import json
 import sys
 
 AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us",
-        "loan")
+        "loan", "load", "batch", "stages")
 SCHEMA = 1
 
 
@@ -33,7 +33,7 @@ class Results:
 
 def cell_key(cell, without=()):
     """What identifies a cell: a tuple of its axes' values and its arm."""
-    cell = {"loan": 0, **cell}  # results from before there was a choice
+    cell = {"loan": 0, "load": 0, "batch": 0, "stages": 0, **cell}  # results from before there was a choice
     return tuple(str(cell.get(axis, "")) for axis in AXES + ("arm",) if axis not in without)
 
 
@@ -53,8 +53,16 @@ def cell_text(cell):
         words.append(f"envs {cell['envs']}")
     if cell.get("concs", 1) > 1:
         words.append(f"concs {cell['concs']}")
+    if cell.get("gap_us"):
+        words.append(f"gap {cell['gap_us']} µs")
     if cell.get("loan"):
         words.append("loan")
+    if cell.get("load"):
+        words.append(f"load {cell['load']} %")
+    if cell.get("batch"):
+        words.append(f"batch {cell['batch']}")
+    if cell.get("stages"):
+        words.append("stages")
     if cell.get("arm"):
         words.append(cell["arm"])
     return " ".join(words)

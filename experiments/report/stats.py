@@ -60,6 +60,11 @@ def ratio(cell, reference):
     return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), n, p_value)
 
 
+def smallest_p(blocks):
+    """The smallest two-sided p-value that so many differences can give: all of one sign."""
+    return 2.0 ** (1 - blocks) if blocks > 0 else 1.0
+
+
 def holm(p_values):
     """Holm's adjusted p-values, in the order given."""
     p = np.asarray(p_values, dtype=float)

@@ -18,12 +18,14 @@
 
 #include "../histogram.h"
 #include "../payloads.h"
+#include "../system_calls.h"
 #include "../usage.h"
 
 #include <corps.h>
 
 enum {
     LAB_FULL_CHECK_EVERY = 64, /* the content of every so many messages is compared; numbers always */
+    LAB_COUNTED_MESSAGES = 256,
     LAB_PIDS_MAX = 1024,
     LAB_TEXT_BYTES = 256,
 };
@@ -44,7 +46,11 @@ struct lab_params {
     uint64_t seed;
     unsigned window;
     unsigned gap_us;
-    bool loan; /* payloads are written into what the transport lends */
+    bool loan;      /* payloads are written into what the transport lends */
+    unsigned load;  /* percent of the capacity */
+    unsigned batch; /* sends between two flushes; 0: the core decides */
+    bool stages;
+    unsigned slowdown; /* percent by which echo is slowed down on purpose, to test that it is found */
     unsigned warmup_count;
     unsigned min_count;
     unsigned min_ms;
@@ -56,7 +62,10 @@ struct lab_params {
     const struct corps_value *names; /* array of Names; lent by the map */
 };
 
-/* Writes a map for lab_params_read into `box` as its root. `names` are borrowed until the box goes. */
+/* CORPS_LAB_SLOWDOWN=TRANSPORT:PERCENT in the environment slows echo over that transport down on purpose: each round
+ * trip lasts so much longer. It is there to prove that compare finds what is slower, and its trials are flagged.
+ *
+ * Writes a map for lab_params_read into `box` as its root. `names` are borrowed until the box goes. */
 enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps, struct corps_name *const *names,
                                 size_t name_count, unsigned index, struct corps_box *box) CORPS_CHECKED;
 enum corps_err lab_params_read(const struct corps_value *map, struct lab_params *params) CORPS_CHECKED;
@@ -115,6 +124,10 @@ struct lab_driver {
     struct lab_usage before;
     struct lab_usage used;
     bool usage_known;
+    struct lab_calls *calls; /* the counter, while it runs */
+    uint64_t calls_from;     /* number of its first message */
+    uint64_t calls_begin_ns;
+    double system_calls_per_message; /* -1: not known */
 };
 
 /* Reads the parameters and, when `with_message`, builds the message. After an error (the request has failed: return
@@ -131,6 +144,16 @@ bool lab_driver_warm_enough(const struct lab_driver *driver);
 void lab_driver_begin(struct lab_driver *driver);
 bool lab_driver_enough(const struct lab_driver *driver);
 void lab_driver_end(struct lab_driver *driver);
+
+/* System calls are counted apart, so that counting costs the timed section nothing: after it, `begin` counts those of
+ * all Envs, the workload sends LAB_COUNTED_MESSAGES further messages or fewer (`enough`: also after 20 ms), and `end`
+ * takes the count. Where the kernel does not let us count, there is none. */
+void lab_driver_calls_begin(struct lab_driver *driver);
+bool lab_driver_calls_enough(const struct lab_driver *driver);
+void lab_driver_calls_end(struct lab_driver *driver);
+
+/* Slows a round trip that began then down by the cell's slowdown; see lab_params_write. */
+void lab_driver_slow(const struct lab_driver *driver, uint64_t begin_ns);
 
 /* Sleeps (spins, where the wake policy is to spin) the cell's idle gap. */
 void lab_driver_gap(const struct lab_driver *driver);

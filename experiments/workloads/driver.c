@@ -34,6 +34,7 @@ enum corps_err lab_fail_future(struct corps_context *context, enum corps_err err
 enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *context, const struct corps_value *args,
                                bool with_message) {
     memset(driver, 0, sizeof *driver);
+    driver->system_calls_per_message = -1;
     driver->context = context;
     enum corps_err err = lab_params_read(args, &driver->params);
     if (err != CORPS_OK) {
@@ -52,6 +53,7 @@ enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *
 }
 
 void lab_driver_close(struct lab_driver *driver) {
+    lab_driver_calls_end(driver);
     lab_message_close(&driver->message);
     lab_histogram_destroy(driver->histogram);
     driver->histogram = NULL;
@@ -86,6 +88,26 @@ void lab_driver_end(struct lab_driver *driver) {
     driver->used = lab_usage_between(&driver->before, &after);
 }
 
+void lab_driver_calls_begin(struct lab_driver *driver) {
+    driver->calls_from = driver->next;
+    driver->calls_begin_ns = lab_now_ns();
+    driver->calls = lab_calls_begin(driver->params.pids, driver->params.pid_count);
+}
+
+bool lab_driver_calls_enough(const struct lab_driver *driver) {
+    const uint64_t patience_ns = 20000000;
+    return driver->calls == NULL || driver->next - driver->calls_from >= LAB_COUNTED_MESSAGES ||
+           (driver->next > driver->calls_from && lab_now_ns() - driver->calls_begin_ns > patience_ns);
+}
+
+void lab_driver_calls_end(struct lab_driver *driver) {
+    uint64_t count = 0;
+    if (lab_calls_end(driver->calls, &count) && driver->next > driver->calls_from) {
+        driver->system_calls_per_message = (double)count / (double)(driver->next - driver->calls_from);
+    }
+    driver->calls = NULL;
+}
+
 uint64_t lab_resident_bytes(void) {
     unsigned long long total = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -94,6 +116,13 @@ uint64_t lab_resident_bytes(void) {
         fclose(file);
     }
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void lab_driver_slow(const struct lab_driver *driver, uint64_t begin_ns) {
+    uint64_t end_ns = lab_now_ns();
+    end_ns += (end_ns - begin_ns) * driver->params.slowdown / 100;
+    while (lab_now_ns() < end_ns) {
+    }
 }
 
 void lab_driver_gap(const struct lab_driver *driver) {
@@ -150,6 +179,10 @@ enum corps_err lab_driver_result(struct lab_driver *driver, const char *const *n
     if (driver->usage_known) {
         put_usage(result, &driver->used);
     }
+    if (driver->system_calls_per_message >= 0) {
+        put(result, "system_calls_per_message", corps_float(driver->system_calls_per_message));
+    }
+    put(result, "slowed", corps_bool(driver->params.slowdown > 0));
     size_t note_count = 0;
     while (notes[note_count] != NULL && note_count < NOTES_MAX) {
         result->notes[note_count] = corps_str(notes[note_count]);

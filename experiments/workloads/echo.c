@@ -1,5 +1,6 @@
 /* Request and reply, one in flight: the latency of a call. */
 #include "common.h"
+#include "stages.h"
 
 #include <string.h>
 
@@ -57,6 +58,9 @@ static enum corps_err round_trip(struct lab_driver *driver, const struct corps_n
         return lab_fail(driver->context, err);
     }
     err = corps_future_wait(future, LAB_PATIENCE_NS, &reply);
+    if (driver->params.slowdown > 0) {
+        lab_driver_slow(driver, begin);
+    }
     uint64_t took_ns = lab_now_ns() - begin;
     if (err != CORPS_OK) {
         err = lab_fail_future(driver->context, err, future, "the echo did not come back");
@@ -76,12 +80,16 @@ static enum corps_err round_trip(struct lab_driver *driver, const struct corps_n
     return err;
 }
 
-static enum corps_err measure(struct lab_driver *driver) {
+static enum corps_err measure(struct lab_driver *driver, struct lab_stages *stages) {
     const struct corps_name *server = lab_params_name(&driver->params, 0);
     enum corps_err err = CORPS_OK;
     lab_driver_warm_begin(driver);
     while (err == CORPS_OK && !lab_driver_warm_enough(driver)) {
         err = round_trip(driver, server, false);
+    }
+    if (err == CORPS_OK) {
+        err = lab_stages_begin(stages, driver->context,
+                               driver->params.stages ? lab_params_name(&driver->params, 1) : NULL);
     }
     lab_driver_begin(driver);
     while (err == CORPS_OK && (driver->messages == 0 || !lab_driver_enough(driver))) {
@@ -89,6 +97,14 @@ static enum corps_err measure(struct lab_driver *driver) {
         err = round_trip(driver, server, true);
     }
     lab_driver_end(driver);
+    if (err == CORPS_OK) {
+        err = lab_stages_end(stages, driver->context);
+    }
+    lab_driver_calls_begin(driver);
+    while (err == CORPS_OK && !lab_driver_calls_enough(driver)) {
+        err = round_trip(driver, server, false);
+    }
+    lab_driver_calls_end(driver);
     return err;
 }
 
@@ -97,15 +113,20 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     static const char *const notes[] = {
         "seconds is the sum of the round trips; checks and gaps between are left out, but their CPU time counts", NULL};
     struct lab_driver driver;
+    struct lab_stages *stages = corps_context_alloc(context, sizeof *stages); /* the result refers to it */
     (void)self;
-    enum corps_err err = lab_driver_open(&driver, context, args, true);
+    enum corps_err err = stages != NULL ? lab_driver_open(&driver, context, args, true)
+                                        : corps_fail(context, "NO_MEMORY", "no memory for the stages of calls");
     if (err != CORPS_OK) {
         return err;
     }
-    err = measure(&driver);
+    *stages = (struct lab_stages){.own = NULL};
+    err = measure(&driver, stages);
     if (err == CORPS_OK) {
-        err = lab_driver_result(&driver, notes, NULL, 0, result);
+        const struct corps_entry staged = {corps_str("stages_ns"), stages->map};
+        err = lab_driver_result(&driver, notes, &staged, driver.params.stages ? 1 : 0, result);
     }
+    lab_stages_finish(stages);
     lab_driver_close(&driver);
     return err;
 }
@@ -122,19 +143,27 @@ static const struct corps_class echo_driver = {
 
 static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
+    struct corps_name **tracers = NULL;
     enum corps_err err = lab_spread(corps, echo_server.name, 1, 1, &servers);
     if (err != CORPS_OK) {
         return err;
     }
-    err = lab_drive(corps, cell, echo_driver.name, servers, 1, box);
+    if (cell->stages) {
+        err = lab_spread(corps, lab_tracer_class.name, 1, 1, &tracers);
+    }
+    if (err == CORPS_OK) {
+        struct corps_name *names[] = {servers[0], cell->stages ? tracers[0] : NULL};
+        err = lab_drive(corps, cell, echo_driver.name, names, cell->stages ? 2 : 1, box);
+    }
     lab_release(servers, 1);
+    lab_release(tracers, cell->stages ? 1 : 0);
     return err;
 }
 
 const struct lab_workload lab_workload_echo = {
     .name = "echo",
     .summary = "request and reply, one in flight",
-    .classes = (const struct corps_class *const[]){&echo_server, &echo_driver, NULL},
+    .classes = (const struct corps_class *const[]){&echo_server, &echo_driver, &lab_tracer_class, NULL},
     .impossible = lab_needs_delivery,
     .run = run,
 };

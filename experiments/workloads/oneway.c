@@ -118,6 +118,9 @@ static enum corps_err send_chunk(struct lab_driver *driver, const struct corps_n
         err = driver->params.loan ? send_lent(driver, sink)
                                   : corps_send(sink, "put", lab_message_with(&driver->message, driver->next), NULL);
         driver->next += err == CORPS_OK;
+        if (driver->params.batch > 0 && driver->next % driver->params.batch == 0) {
+            corps_flush();
+        }
     }
     return err == CORPS_OK ? CORPS_OK : lab_fail(driver->context, err);
 }
@@ -129,6 +132,17 @@ static enum corps_err warm_up(struct lab_driver *driver, const struct corps_name
         err = send_chunk(driver, sink, 1);
     }
     return err == CORPS_OK && !driver->params.discards ? settle(driver, sink) : err;
+}
+
+static enum corps_err count_calls(struct lab_driver *driver, const struct corps_name *sink) {
+    enum corps_err err = CORPS_OK;
+    lab_driver_calls_begin(driver);
+    while (err == CORPS_OK && !lab_driver_calls_enough(driver)) {
+        err = send_chunk(driver, sink, chunk_of(driver));
+    }
+    err = err == CORPS_OK ? settle(driver, sink) : err;
+    lab_driver_calls_end(driver);
+    return err;
 }
 
 static enum corps_err measure(struct lab_driver *driver) {
@@ -149,6 +163,9 @@ static enum corps_err measure(struct lab_driver *driver) {
     }
     driver->total_ns = lab_now_ns() - driver->begin_ns;
     lab_driver_end(driver);
+    if (err == CORPS_OK && !driver->params.discards) {
+        err = count_calls(driver, sink);
+    }
     return err;
 }
 

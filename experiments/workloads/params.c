@@ -1,9 +1,10 @@
 #include "common.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 24 };
+enum { FIELDS_MAX = 32 };
 
 struct writer {
     struct corps_entry *entries;
@@ -37,6 +38,15 @@ static struct corps_value names_of(struct corps_name *const *names, size_t count
     return corps_array(items, count);
 }
 
+static unsigned slowdown_of(const struct lab_cell *cell) {
+    const char *wanted = getenv("CORPS_LAB_SLOWDOWN");
+    size_t bytes = strlen(cell->transport);
+    if (wanted == NULL || strncmp(wanted, cell->transport, bytes) != 0 || wanted[bytes] != ':') {
+        return 0;
+    }
+    return (unsigned)strtoul(wanted + bytes + 1, NULL, 10);
+}
+
 enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps, struct corps_name *const *names,
                                 size_t name_count, unsigned index, struct corps_box *box) {
     struct writer writer = {corps_box_alloc(box, FIELDS_MAX * sizeof *writer.entries), 0};
@@ -56,6 +66,10 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     put(&writer, "window", corps_int(cell->window));
     put(&writer, "gap_us", corps_int(cell->gap_us));
     put(&writer, "loan", corps_int(cell->loan));
+    put(&writer, "load", corps_int(cell->load));
+    put(&writer, "batch", corps_int(cell->batch));
+    put(&writer, "stages", corps_int(cell->stages));
+    put(&writer, "slowdown", corps_int(slowdown_of(cell)));
     put(&writer, "warmup_count", corps_int(cell->warmup_count));
     put(&writer, "min_count", corps_int(cell->min_count));
     put(&writer, "min_ms", corps_int(cell->min_ms));
@@ -128,6 +142,10 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
     params->window = (unsigned)get_int(&reader, "window");
     params->gap_us = (unsigned)get_int(&reader, "gap_us");
     params->loan = get_int(&reader, "loan") != 0;
+    params->load = (unsigned)get_int(&reader, "load");
+    params->batch = (unsigned)get_int(&reader, "batch");
+    params->stages = get_int(&reader, "stages") != 0;
+    params->slowdown = (unsigned)get_int(&reader, "slowdown");
     params->warmup_count = (unsigned)get_int(&reader, "warmup_count");
     params->min_count = (unsigned)get_int(&reader, "min_count");
     params->min_ms = (unsigned)get_int(&reader, "min_ms");

@@ -93,6 +93,12 @@ static enum corps_err measure(struct pipeline *pipeline) {
     err = pump(pipeline, lab_driver_enough);
     driver->total_ns = lab_now_ns() - driver->begin_ns;
     lab_driver_end(driver);
+    pipeline->timed = false;
+    lab_driver_calls_begin(driver);
+    if (err == CORPS_OK && driver->calls != NULL) {
+        err = pump(pipeline, lab_driver_calls_enough);
+    }
+    lab_driver_calls_end(driver);
     return err;
 }
 

@@ -28,6 +28,7 @@
 
 #include <corps/block.h>
 #include <corps/error.h>
+#include <corps/trace.h>
 #include <corps/value.h>
 
 #include <stddef.h>

@@ -1,0 +1,29 @@
+/* Stamps at the stages of calls; see corps/trace.h. */
+#ifndef CORPS_TRACE_INTERNAL_H
+#define CORPS_TRACE_INTERNAL_H
+
+#include <corps/trace.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+extern _Atomic bool corps__tracing;
+
+static inline bool corps__traces(void) {
+    return __builtin_expect(atomic_load_explicit(&corps__tracing, memory_order_relaxed), false);
+}
+
+/* Writes a stamp taken at `ns`. Nothing happens when tracing has ended meanwhile, or the memory is full. */
+void corps__trace_add(uint64_t id, uint32_t caller, enum corps_stage stage, int64_t ns);
+
+/* Writes a stamp of now. */
+void corps__trace_now(uint64_t id, uint32_t caller, enum corps_stage stage);
+
+/* The same, if anybody traces. */
+static inline void corps__stamp(uint64_t id, uint32_t caller, enum corps_stage stage) {
+    if (corps__traces()) {
+        corps__trace_now(id, caller, stage);
+    }
+}
+
+#endif
