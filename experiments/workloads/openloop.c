@@ -90,26 +90,6 @@ static enum corps_err land_all(struct openloop *loop) {
     return err;
 }
 
-/* Requests answered in a second, with a window that is always full; the warm-up besides. */
-static enum corps_err find_capacity(struct openloop *loop, double *per_s) {
-    struct lab_driver *driver = &loop->driver;
-    enum corps_err err = CORPS_OK;
-    uint64_t begin = lab_now_ns(), end = begin;
-    unsigned long wanted = CAPACITY_COUNT > driver->params.warmup_count ? CAPACITY_COUNT : driver->params.warmup_count;
-    while (err == CORPS_OK && end - begin < (uint64_t)driver->params.max_ms * 1000000u &&
-           (end - begin < (uint64_t)CAPACITY_MS * 1000000u || loop->landed < wanted)) {
-        while (err == CORPS_OK && in_flight(loop) < CAPACITY_WINDOW) {
-            err = launch(loop, 0);
-        }
-        if (err == CORPS_OK) {
-            err = land(loop, false);
-        }
-        end = lab_now_ns();
-    }
-    *per_s = (double)loop->landed / ((double)(end - begin + 1) / 1e9);
-    return err == CORPS_OK ? land_all(loop) : err;
-}
-
 /* Takes what has come until it is time. The driver itself never sleeps: how the called side waits is what is measured.
  */
 static enum corps_err await_time(struct openloop *loop, uint64_t until_ns) {
@@ -121,6 +101,25 @@ static enum corps_err await_time(struct openloop *loop, uint64_t until_ns) {
         }
     } while (err == CORPS_OK && lab_now_ns() < until_ns);
     return err;
+}
+
+/* Requests answered in a second when up to 64 are in flight and the driver polls between them, as it does when it
+ * offers a load. The warm-up besides. */
+static enum corps_err find_capacity(struct openloop *loop, double *per_s) {
+    struct lab_driver *driver = &loop->driver;
+    enum corps_err err = CORPS_OK;
+    uint64_t begin = lab_now_ns(), end = begin;
+    unsigned long wanted = CAPACITY_COUNT > driver->params.warmup_count ? CAPACITY_COUNT : driver->params.warmup_count;
+    while (err == CORPS_OK && end - begin < (uint64_t)driver->params.max_ms * 1000000u &&
+           (end - begin < (uint64_t)CAPACITY_MS * 1000000u || loop->landed < wanted)) {
+        err = await_time(loop, 0);
+        if (err == CORPS_OK && in_flight(loop) < CAPACITY_WINDOW) {
+            err = launch(loop, 0);
+        }
+        end = lab_now_ns();
+    }
+    *per_s = (double)loop->landed / ((double)(end - begin + 1) / 1e9);
+    return err == CORPS_OK ? land_all(loop) : err;
 }
 
 static enum corps_err offer(struct openloop *loop, double per_s) {

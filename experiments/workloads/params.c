@@ -145,7 +145,8 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
     params->load = (unsigned)get_int(&reader, "load");
     params->batch = (unsigned)get_int(&reader, "batch");
     params->stages = get_int(&reader, "stages") != 0;
-    params->slowdown = (unsigned)get_int(&reader, "slowdown");
+    const struct corps_value *slowdown = corps_value_get(reader.map, "slowdown"); /* Python programs do not send it */
+    params->slowdown = slowdown != NULL && slowdown->kind == CORPS_INT ? (unsigned)slowdown->integer : 0;
     params->warmup_count = (unsigned)get_int(&reader, "warmup_count");
     params->min_count = (unsigned)get_int(&reader, "min_count");
     params->min_ms = (unsigned)get_int(&reader, "min_ms");
