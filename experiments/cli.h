@@ -33,6 +33,14 @@ int lab_cli_next(const struct lab_command *command, int argc, char **argv, const
 bool lab_cli_number(const struct lab_command *command, const char *option, const char *text, uint64_t min, uint64_t max,
                     uint64_t *number);
 
+/* The i-th subcommand, NULL past the end. */
+const struct lab_command *lab_command_at(unsigned index);
+
+#define LAB_LIST_TOPICS "transports raw peers serializers workloads payloads wake placements matrices keys"
+
+/* list --plain: `what`, and for "values" the key (otherwise NULL), as bare words. Gives the exit status. */
+int lab_list_plain(const struct lab_command *command, const char *what, const char *key);
+
 /* The subcommands. */
 int lab_command_list(const struct lab_command *command, int argc, char **argv);
 int lab_command_doctor(const struct lab_command *command, int argc, char **argv);

@@ -142,10 +142,20 @@ static const struct section {
 };
 
 int lab_command_list(const struct lab_command *command, int argc, char **argv) {
-    static const struct option options[] = {LAB_CLI_HELP_OPTION, {0}};
+    enum { PLAIN = 1 };
+    static const struct option options[] = {{"plain", no_argument, NULL, PLAIN}, LAB_CLI_HELP_OPTION, {0}};
     int status = LAB_EXIT_OK;
-    if (lab_cli_next(command, argc, argv, options, &status) != LAB_CLI_END) {
-        return status;
+    bool plain = false;
+    int option;
+    while ((option = lab_cli_next(command, argc, argv, options, &status)) != LAB_CLI_END) {
+        if (option != PLAIN) {
+            return status;
+        }
+        plain = true;
+    }
+    if (plain) {
+        return argc - optind <= 2 ? lab_list_plain(command, argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL)
+                                  : lab_usage(command, "--plain takes a topic and a key at most");
     }
     const char *wanted = optind < argc ? argv[optind] : NULL;
     bool found = false;
@@ -157,8 +167,7 @@ int lab_command_list(const struct lab_command *command, int argc, char **argv) {
         }
     }
     if (!found || argc - optind > 1) {
-        return lab_usage(command, "choose one of: transports raw peers serializers workloads payloads wake placements "
-                                  "matrices keys");
+        return lab_usage(command, "choose one of: " LAB_LIST_TOPICS);
     }
     return LAB_EXIT_OK;
 }

@@ -31,17 +31,27 @@ static const char doctor_help[] = "  --clean              remove what dead Corps
 
 static const struct lab_command commands[] = {
     {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
-     "Shows what there is to choose from", NULL, lab_command_list},
+     "Shows what there is to choose from",
+     "  --plain              bare words, one a line: commands, topics, keys, or values KEY\n", lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
     {"cell", "[KEY=VALUE]…", "Runs one trial and prints it", cell_help, lab_command_cell},
     {"run", "MATRIX [OPTION]…", "Runs a matrix of trials", run_help, lab_command_run},
     {"report", "FILE… [OPTION]…", "Writes tables to the terminal and one HTML page from results", NULL,
      lab_command_python},
-    {"compare", "A B [OPTION]…", "Says what got faster or slower between two results files", NULL, lab_command_python},
+    {"compare", "A [B] [OPTION]…", "Says what got faster or slower between two results files, arms or git revisions",
+     NULL, lab_command_python},
     {"recommend", "FILE… [OPTION]…", "Names the transport and serializer that suit a use", NULL, lab_command_python},
+    {"merge", "FILE… --out OUT", "Makes one results file of shards or sessions", NULL, lab_command_python},
+    {"validate", "FILE…", "Checks results files line by line and as a whole", NULL, lab_command_python},
+    {"publish", "FILE… [OPTION]…", "Puts results of one matrix into results/, with their page and the index", NULL,
+     lab_command_python},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct lab_command *lab_command_at(unsigned index) {
+    return index < COMMAND_COUNT ? &commands[index] : NULL;
+}
 
 static int help(void) {
     printf("usage: corps-lab COMMAND [ARGUMENT]…\n\n"

@@ -192,10 +192,11 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
         top->include = value;
         return true;
     }
-    return lab_reader_fail(reader, key,
-                           "there is no key '%.40s' here; choose one of: name about blocks arms controls trial defaults "
-                           "include families limits",
-                           name);
+    return lab_reader_fail(
+        reader, key,
+        "there is no key '%.40s' here; choose one of: name about blocks arms controls trial defaults "
+        "include families limits",
+        name);
 }
 
 static bool add_family(struct lab_reader *reader, struct lab_matrix *matrix, struct lab_matrix_family *family,

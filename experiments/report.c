@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* `corps-lab report`, `compare`, `recommend`: Python programs that get all the arguments as they are. */
+/* `corps-lab report`, `compare`, `recommend`, `validate`, `publish`: Python programs that get all the arguments as they
+ * are. */
 
 #ifndef LAB_REPORT_DIR
 #define LAB_REPORT_DIR "experiments/report"

@@ -16,12 +16,22 @@
 
 /* Blocks of trials in fresh processes. */
 
-bool *lab_run_slot(const struct lab_run *run, unsigned block, size_t family, size_t cell) {
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+size_t lab_run_position(const struct lab_run *run, size_t family, size_t cell) {
     size_t before = 0;
     for (size_t f = 0; f < family; f++) {
         before += run->plan.families[f].count;
     }
-    return &run->done[block * lab_plan_trials(&run->plan) + before + cell];
+    return before + cell;
+}
+
+bool *lab_run_slot(const struct lab_run *run, unsigned block, size_t family, size_t cell) {
+    return &run->done[block * lab_plan_trials(&run->plan) + lab_run_position(run, family, cell)];
 }
 
 bool lab_run_has_block(const struct lab_run *run, unsigned block) {
@@ -127,15 +137,17 @@ struct loop {
     struct lab_run *run;
     struct lab_signals signals;
     struct lab_progress progress;
+    struct lab_estimate estimate;
     char error[LAB_JOURNAL_ERROR_BYTES];
 };
 
-static enum ending run_trial(struct loop *loop, const struct lab_family *family, unsigned block, unsigned order,
-                             unsigned number) {
+static enum ending run_trial(struct loop *loop, size_t f, unsigned block, unsigned order, unsigned number) {
     struct lab_run *run = loop->run;
+    const struct lab_family *family = &run->plan.families[f];
     const struct lab_cell *cell = &family->cells[number];
     json_t *line;
-    lab_progress_show(&loop->progress, cell);
+    lab_progress_show(&loop->progress, cell, block);
+    double begin_s = now_s();
     const char *program = strcmp(cell->arm, "b") == 0 ? run->options.against : run->options.program;
     enum lab_outcome outcome =
         lab_process_run(&loop->signals, program, cell, run->options.timeout_s, &line, loop->error);
@@ -146,9 +158,8 @@ static enum ending run_trial(struct loop *loop, const struct lab_family *family,
     lab_line_place(line, run->id, family->name, block, order);
     bool written = lab_journal_append(&run->journal, line, loop->error);
     if (written) {
-        const char *reason = json_string_value(json_object_get(line, "error"));
-        bool ok = json_is_true(json_object_get(line, "ok"));
-        lab_progress_done(&loop->progress, cell, ok ? NULL : reason != NULL ? reason : "no reason given");
+        lab_estimate_done(&loop->estimate, lab_run_position(run, f, number), now_s() - begin_s);
+        lab_progress_done(&loop->progress, cell, line);
     }
     json_decref(line);
     return written ? FINISHED : BROKEN;
@@ -168,7 +179,7 @@ static enum ending run_block(struct loop *loop, unsigned block, size_t f) {
         if (lab_signals_look(&loop->signals)) {
             ending = STOPPED;
         } else if (!*slot) {
-            ending = run_trial(loop, family, block, k, order[k]);
+            ending = run_trial(loop, f, block, k, order[k]);
             *slot = ending == FINISHED;
         }
     }
@@ -176,19 +187,43 @@ static enum ending run_block(struct loop *loop, unsigned block, size_t f) {
     return ending;
 }
 
+/* What is left of each cell. */
+static bool plan_time(struct loop *loop) {
+    const struct lab_run *run = loop->run;
+    if (!lab_estimate_make(&loop->estimate, lab_plan_trials(&run->plan))) {
+        snprintf(loop->error, sizeof loop->error, "out of memory");
+        return false;
+    }
+    for (size_t f = 0; f < run->plan.family_count; f++) {
+        for (size_t i = 0; i < run->plan.families[f].count; i++) {
+            struct lab_estimate_cell *cell = &loop->estimate.cells[lab_run_position(run, f, i)];
+            cell->family = f;
+            for (unsigned block = 0; block < run->blocks; block++) {
+                cell->left += lab_run_has_block(run, block) && !*lab_run_slot(run, block, f, i);
+            }
+        }
+    }
+    return true;
+}
+
 static enum ending run_all(struct loop *loop) {
     struct lab_run *run = loop->run;
     enum ending ending = FINISHED;
-    if (!lab_signals_begin(&loop->signals, loop->error)) {
+    if (!plan_time(loop)) {
         return BROKEN;
     }
-    lab_progress_begin(&loop->progress, lab_run_total(run), run->done_count);
+    if (!lab_signals_begin(&loop->signals, loop->error)) {
+        lab_estimate_finish(&loop->estimate);
+        return BROKEN;
+    }
+    lab_progress_begin(&loop->progress, lab_run_total(run), run->done_count, run->blocks, &loop->estimate);
     for (unsigned block = 0; ending == FINISHED && block < run->blocks; block++) {
         for (size_t f = 0; ending == FINISHED && lab_run_has_block(run, block) && f < run->plan.family_count; f++) {
             ending = run_block(loop, block, f);
         }
     }
     lab_progress_end(&loop->progress);
+    lab_estimate_finish(&loop->estimate);
     lab_signals_end(&loop->signals);
     return ending;
 }

@@ -45,6 +45,9 @@ struct lab_run {
     size_t failed_before;
 };
 
+/* The position of a cell among all trials of a block. */
+size_t lab_run_position(const struct lab_run *run, size_t family, size_t cell);
+
 /* Where a trial's mark is. `family` and `cell` are positions in the plan. */
 bool *lab_run_slot(const struct lab_run *run, unsigned block, size_t family, size_t cell);
 

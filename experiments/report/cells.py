@@ -58,6 +58,11 @@ class Cell:
         return self.is_ours and self.axes["transport"] not in (*WITHIN_ONE_ENV, "null")
 
     @property
+    def is_plain(self):
+        """Nothing set that only some experiments set: may stand for its transport, serializer and payload."""
+        return not any(self.axes.get(axis) for axis in ("gap_us", "loan", "batch", "stages", "arm"))
+
+    @property
     def lang(self):
         return load.lang(self.axes)
 

@@ -1,9 +1,11 @@
-"""Reads results files: JSON lines of kind "run" and "trial".
+"""Reads results files: JSON lines of kind "run" and "trial", also compressed (.gz).
 
 A cut last line is a warning. A doubled or a foreign line is an error that names file and line. Nothing is guessed.
 """
+import gzip
 import json
 import sys
+import zlib
 
 AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us",
         "loan", "load", "batch", "stages")
@@ -68,27 +70,33 @@ def cell_text(cell):
     return " ".join(words)
 
 
+def lines_of(path):
+    """(number, text, whole?) of every line that is not empty; only the last can be not whole: no newline follows it. Raises
+    BadResults."""
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
+            lines = file.read().split("\n")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadResults(f"{path} is no whole gzip file: {error}") from error
+    except OSError as error:
+        raise BadResults(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadResults(f"{path} is no results file: it is not text") from error
+    return [(number, line, number < len(lines)) for number, line in enumerate(lines, 1) if line]
+
+
 def load(paths):
     """Reads all files into one Results. Raises BadResults."""
     results = Results()
     seen = {}
     for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                lines = file.read().split("\n")
-        except OSError as error:
-            raise BadResults(f"cannot read {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise BadResults(f"{path} is no results file: it is not text") from error
-        cut = lines.pop() if lines and lines[-1] != "" else None
-        for number, line in enumerate(lines, 1):
-            if line:
-                take(results, seen, path, number, line)
-        if cut is not None:
+        for number, line, whole in lines_of(path):
             try:
-                take(results, seen, path, len(lines) + 1, cut)
+                take(results, seen, path, number, line)
             except BadResults:
-                results.warnings.append(f"{path}:{len(lines) + 1}: the last line is cut short and was left out")
+                if whole:
+                    raise
+                results.warnings.append(f"{path}:{number}: the last line is cut short and was left out")
     if not results.trials:
         raise BadResults(f"{', '.join(paths)}: there is no trial to report; let corps-lab run measure some")
     return results

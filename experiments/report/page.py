@@ -1,56 +1,25 @@
-"""One self-contained HTML page: the answer in words, charts, every cell, failures, the machine, the raw lines."""
+"""One self-contained HTML page: the answer in words, an explorer, charts, every cell, failures, the machine, the raw lines.
+
+The parts lie in page/: the frame, the style, the script. plotly's library is put in whole, so that the page needs no network.
+"""
 import base64
 import gzip
 import html
 import json
+import os
 import re
+import string
 
 from plotly.offline import get_plotlyjs
 
-import charts
+import answers
 import limits as limiting
+import page_data
 import text
 import words
 
-STYLE = """
-:root{color-scheme:light dark;--bg:#fbfbfd;--fg:#1c1e21;--dim:#5d636b;--line:#d8dce2;--card:#fff;--mark:#0072b2}
-@media(prefers-color-scheme:dark){:root{--bg:#14161a;--fg:#e6e8eb;--dim:#9aa1aa;--line:#2d323a;--card:#1b1e24;--mark:#56b4e9}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:1.2rem}h1{font-size:1.7rem;margin:.4rem 0}h2{margin:2.2rem 0 .6rem;font-size:1.25rem}
-p.dim,figcaption,.dim{color:var(--dim);font-size:.92rem}ul.words{padding-left:1.1rem}ul.words li{margin:.3rem 0}
-.note{border-left:4px solid #e69f00;padding:.3rem .8rem;background:var(--card);margin:.5rem 0}
-figure{overflow-x:auto;margin:1rem 0;padding:.6rem;background:var(--card);border:1px solid var(--line);border-radius:10px}
-figcaption{padding:0 .4rem .2rem}.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px;background:var(--card)}
-table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{padding:.32rem .6rem;text-align:right;white-space:nowrap;
-border-bottom:1px solid var(--line)}th:nth-child(-n+7),td:nth-child(-n+7){text-align:left}
-.why td{white-space:normal;padding-left:1.8rem}.limits tr:has(+.why) td{border-bottom:0}
-th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible,input:focus-visible,a:focus-visible{outline:2px solid var(--mark)}
-input[type=search]{width:100%;max-width:26rem;padding:.45rem .7rem;border:1px solid var(--line);border-radius:8px;background:var(--card);
-color:var(--fg);font:inherit;margin:.3rem 0 .7rem}a{color:var(--mark)}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.82rem}
-.flag{color:#d55e00;cursor:help}
-"""
-
-SCRIPT = """
-const rows=[...document.querySelectorAll('#cells tbody tr')];
-const box=document.getElementById('filter');
-const shown=document.getElementById('shown');
-function filter(){const words=box.value.toLowerCase().split(/\\s+/).filter(Boolean);let n=0;
- for(const r of rows){const t=r.dataset.text;const ok=words.every(w=>t.includes(w));r.hidden=!ok;n+=ok}
- shown.textContent=n+' of '+rows.length+' cells';location.replace('#'+encodeURIComponent(box.value))}
-box.value=decodeURIComponent(location.hash.slice(1));box.addEventListener('input',filter);filter();
-document.querySelectorAll('#cells th button').forEach((b,i)=>b.addEventListener('click',()=>{
- const th=b.parentElement,up=th.getAttribute('aria-sort')!=='ascending';
- document.querySelectorAll('#cells th').forEach(x=>x.removeAttribute('aria-sort'));
- th.setAttribute('aria-sort',up?'ascending':'descending');
- const key=r=>{const v=r.children[i].dataset.v;return v===undefined?r.children[i].textContent:(v===''?Infinity:+v)};
- rows.sort((a,c)=>{const x=key(a),y=key(c);return (x<y?-1:x>y?1:0)*(up?1:-1)});
- rows.forEach(r=>r.parentElement.append(r))}));
-document.getElementById('download').addEventListener('click',async()=>{
- const bytes=Uint8Array.from(atob(document.getElementById('raw').textContent.trim()),c=>c.charCodeAt(0));
- const text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
- const a=document.createElement('a');a.href=URL.createObjectURL(text);a.download='results.jsonl';a.click()});
-"""
-
+RAW_BYTES_MAX = 4 << 20  # compressed, in a page
+PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 COLUMNS = (("workload", "workload"), ("transport", "transport"), ("serializer", "serializer"), ("payload", "payload"),
            ("wake", "wake"), ("placement", "placement"), ("lang", "lang"))
 
@@ -89,15 +58,11 @@ def table(cells):
             + "\n".join(cell_row(c) for c in order) + "</tbody></table></div>")
 
 
-def answers(cells):
+def answers_html(cells):
     out = []
-    for title, sentences in (("Which transport?", words.transport_answers(cells)),
-                             ("Which serializer?", words.serializer_answers(cells)),
-                             ("Does serializing dominate?", words.share_answer(cells)),
-                             ("What does the language cost?", words.lang_answers(cells))):
-        if sentences:
-            items = "".join(f"<li>{bold(s)}</li>" for s in sentences)
-            out.append(f"<h2>{title}</h2><ul class=words>{items}</ul>")
+    for name, title, sentences in answers.sections(cells):
+        items = "".join(f"<li>{bold(s)}</li>" for s in sentences)
+        out.append(f'<h2 id="answer-{name}">{title}</h2><ul class=words>{items}</ul>')
     return "".join(out)
 
 
@@ -125,32 +90,49 @@ def failures(cells):
 
 
 def raw_data(results):
-    lines = "\n".join(json.dumps(r) for r in results.runs + results.trials) + "\n"
-    return base64.b64encode(gzip.compress(lines.encode(), 9, mtime=0)).decode()
+    """The lines, compressed; without the trials' histograms where the page would become too large."""
+    def packed(trials):
+        lines = "".join(json.dumps(r, separators=(",", ":")) + "\n" for r in results.runs + trials)
+        return gzip.compress(lines.encode(), 9, mtime=0)
+    data = packed(results.trials)
+    if len(data) > RAW_BYTES_MAX:
+        data = packed([{**t, "histogram": None} for t in results.trials])
+    return base64.b64encode(data).decode()
 
 
-def page(results, cells):
-    """The page as text."""
-    head = " · ".join(html.escape(line) for line in text.header(results))
-    notes = "".join(f'<p class="note">{html.escape(line)}</p>' for line in words.caution(results, cells))
-    figures = ""
-    for index, (fig, caption) in enumerate(charts.all_charts(cells)):
-        body = fig.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart{index}", config={"displayModeBar": False, "responsive": True})
-        label = html.escape(fig.layout.title.text)
-        figures += f'<figure role="group" aria-label="{label}">{body}<figcaption>{html.escape(caption)}</figcaption></figure>'
+def noise_html(cells):
+    """Every kind of flag, with the cells that bear it."""
+    kinds = {}
+    for c in cells.values():
+        for flag in c.flags:
+            kinds.setdefault(flag.split(":")[0], []).append(f"{c.text}: {flag.split(':', 1)[-1].strip()}")
+    if not kinds:
+        return "<p>No cell bears a noise flag.</p>"
+    parts = []
+    for kind, members in sorted(kinds.items()):
+        items = "".join(f"<li>{html.escape(m)}</li>" for m in members)
+        parts.append(f"<details><summary>{html.escape(kind)}: {len(members)} of {len(cells)} cells</summary><ul>{items}</ul></details>")
+    return "".join(parts)
+
+
+def embedded(value):
+    """JSON that may stand within a script element."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+
+
+def part(name):
+    with open(os.path.join(PARTS, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def page(results, cells, title="Corps Lab report", raw=None):
+    """The page as text. raw: the address of the whole results, beside those within the page."""
     machine = "".join(f"<pre>{html.escape(json.dumps(r.get('fingerprint', {}), indent=1))}</pre>" for r in results.runs)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Corps Lab report</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>
-<body><main><h1>Corps Lab report</h1><p class="dim">{head}</p>{notes}
-{limits_section(results, cells)}
-{answers(cells)}
-<h2>Charts</h2>{figures or '<p>There is nothing to draw: no successful echo cells.</p>'}
-<h2>Every cell</h2><label for="filter">Filter, for example <em>echo shm spin</em></label><br>
-<input type="search" id="filter" autocomplete="off"> <span id="shown" class="dim" aria-live="polite"></span>
-{table(cells)}
-{failures(cells)}
-<h2>The machine</h2><details><summary>Fingerprint of every run</summary>{machine}</details>
-<h2>Data</h2><p><button id="download">Download the JSON lines</button></p>
-</main><script type="application/octet-stream" id="raw">{raw_data(results)}</script><script>{SCRIPT}</script></body></html>
-"""
+    notes = "".join(f'<p class="note">{html.escape(line)}</p>' for line in words.caution(results, cells))
+    whole = f'The whole, with every histogram: <a href="{html.escape(raw)}">{html.escape(raw)}</a>.' if raw else ""
+    return string.Template(part("page.html")).substitute(
+        title=html.escape(title), style=part("style.css"), plotly=get_plotlyjs(), script=part("explore.js"),
+        head=" · ".join(html.escape(line) for line in text.header(results)), notes=notes,
+        limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), failures=failures(cells),
+        noise=noise_html(cells), machine=machine, data=embedded(page_data.data(cells)), raw=raw_data(results),
+        whole=whole)

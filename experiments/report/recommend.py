@@ -1,8 +1,13 @@
-"""corps-lab recommend FILE… [--payload P] [--wake W | --wake-not W] …: the winner, or the tie set, and how to configure it.
+"""corps-lab recommend FILE…: the winner, or the tie set, for what a program does, and the lines that choose it.
 
-Only cells that were measured are compared; nothing is interpolated. Exit status: 0 an answer, 1 none can be given, 2 usage.
+    corps-lab recommend results/*/*.jsonl.gz --payload records --size 4KiB --lang python --in-flight 4 --wake-not spin
+
+Only cells that were measured are compared; nothing is interpolated. Where nothing measured fits, demands are dropped one by one,
+the requests in flight first, then the language, and each is said to be. Exit status: 0 an answer, 1 none can be given, 2 usage.
 """
 import argparse
+import math
+import re
 import sys
 
 import cells as grouping
@@ -11,30 +16,86 @@ import stats
 import words
 
 TO_CONFIGURE = (("transport", "CORPS_TRANSPORT"), ("serializer", "CORPS_SERIALIZER"), ("wake", "CORPS_WAKE"))
+UNITS = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "mib": 1 << 20, "m": 1 << 20, "gib": 1 << 30, "g": 1 << 30}
 
 
-def parse():
-    parser = argparse.ArgumentParser(prog="corps-lab recommend",
-                                     description="Which transport, serializer and wake policy to choose, from measured cells.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run")
-    parser.add_argument("--workload", default="echo", help="what the program does most (default: echo)")
-    parser.add_argument("--payload", default="bytes:64", help="what it sends, for example bytes:4096 or record (default: bytes:64)")
-    parser.add_argument("--placement", default="cross", help="same, cross or unpinned (default: cross)")
-    parser.add_argument("--wake", help="only this wake policy")
-    parser.add_argument("--wake-not", action="append", default=[], metavar="W", help="not this wake policy, for example spin")
-    parser.add_argument("--transport", help="only this transport")
-    parser.add_argument("--serializer", help="only this serializer (default: any)")
-    parser.add_argument("--lang", default="c", help="who calls whom: c, python, c-python or python-c (default: c)")
-    parser.add_argument("--by", choices=("latency", "cpu", "throughput"), default="latency", help="what counts (default: latency)")
-    return parser.parse_args()
+def size_bytes(text):
+    match = re.fullmatch(r"([0-9.]+)\s*([a-zA-Z]*)", text)
+    if not match or match[2].lower() not in UNITS:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; for example 4096, 4KiB, 1MiB")
+    return float(match[1]) * UNITS[match[2].lower()]
 
 
-def wanted(cell, args):
-    axes = cell.axes
-    return (cell.joins_envs and not axes.get("arm") and cell.trials
-            and axes["workload"] == args.workload and axes["payload"] == args.payload and axes["placement"] == args.placement
-            and cell.lang == args.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
-            and args.transport in (None, axes["transport"]) and args.serializer in (None, "any", axes["serializer"]))
+def parser():
+    made = argparse.ArgumentParser(prog="corps-lab recommend",
+                                   description="Which transport, serializer and wake policy to choose, from measured cells.")
+    made.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run")
+    made.add_argument("--workload", help="what the program does most (default: echo; pipeline with --in-flight)")
+    made.add_argument("--payload", default="bytes", help="what it sends: bytes, records, record, tree …, or bytes:4096 (default: bytes)")
+    made.add_argument("--size", type=size_bytes, help="how much, for example 4KiB: the nearest size measured (default: 64)")
+    made.add_argument("--in-flight", type=int, default=1, metavar="N", help="requests at once (default: 1)")
+    made.add_argument("--placement", default="cross", help="same, cross or unpinned (default: cross)")
+    made.add_argument("--wake", help="only this wake policy")
+    made.add_argument("--wake-not", action="append", default=[], metavar="W", help="not this wake policy, for example spin")
+    made.add_argument("--transport", help="only this transport")
+    made.add_argument("--serializer", help="only this serializer (default: any that carries the payload)")
+    made.add_argument("--lang", default="c", help="who calls whom: c, python, c-python or python-c (default: c)")
+    made.add_argument("--by", choices=("latency", "cpu", "throughput"), default="latency", help="what counts (default: latency)")
+    return made
+
+
+class Demand:
+    """What is asked for; demands that nothing measured meets are dropped, with a note."""
+
+    def __init__(self, args):
+        self.args, self.lang, self.in_flight, self.notes = args, args.lang, args.in_flight, []
+
+    def workload(self):
+        return self.args.workload or ("pipeline" if self.in_flight > 1 else "echo")
+
+    def fits(self, cell):
+        axes, args = cell.axes, self.args
+        return (cell.joins_envs and cell.is_plain and cell.trials and axes["workload"] == self.workload()
+                and (self.in_flight == 1 or axes["window"] == self.in_flight) and axes["placement"] == args.placement
+                and cell.lang == self.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
+                and args.transport in (None, axes["transport"]) and args.serializer in (None, "any", axes["serializer"])
+                and axes["payload"].split(":")[0] == args.payload.split(":")[0])
+
+    def of_payload(self, members):
+        """Those of the payload named, or of the nearest size."""
+        exact = [c for c in members if c.axes["payload"] == self.args.payload]
+        if exact and self.args.size is None:
+            return exact
+        if ":" in self.args.payload and self.args.size is None:
+            return []
+        wanted = math.log(max(1.0, self.args.size if self.args.size is not None else 64))
+        distance = {}
+        for c in members:
+            distance.setdefault(c.axes["payload"], []).append(abs(math.log(max(1, c.axes["size_bytes"])) - wanted))
+        if not distance:
+            return []
+        payload = min(distance, key=lambda p: min(distance[p]))
+        found = [c for c in members if c.axes["payload"] == payload]
+        sizes = sorted({c.axes["size_bytes"] for c in found})
+        if self.args.size is not None and not any(abs(s - self.args.size) < 1 for s in sizes):
+            span = words.size_text(sizes[0]) + (f" to {words.size_text(sizes[-1])}" if len(sizes) > 1 else "")
+            self.notes.append(f"the nearest payload measured is {payload}, {span}")
+        return found
+
+    def choose(self, cells):
+        """The cells to compare, dropping demands until there are some."""
+        while True:
+            found = self.of_payload([c for c in cells.values() if self.fits(c)])
+            if found:
+                return found
+            if self.in_flight > 1:
+                self.notes.append(f"nothing that fits was measured with {self.in_flight} in flight: answered for one in flight")
+                self.in_flight = 1
+            elif self.lang != "c":
+                self.notes.append(f"nothing that fits was measured with lang {self.lang}: answered for lang c")
+                self.lang = "c"
+            else:
+                return []
 
 
 def cost(cell, by):
@@ -44,8 +105,23 @@ def cost(cell, by):
     return cell.blocks("cpu_ns_per_message" if by == "cpu" else "p50_ns")
 
 
+def figures(cell):
+    return (f"p50 {words.time_text(cell.median('p50_ns'))}, p99 {words.time_text(cell.median('p99_ns'))}, "
+            f"{words.rate_text(cell.median('messages_per_s'))}, {words.time_text(cell.median('cpu_ns_per_message'))} of processor a message")
+
+
+def configuration(winner, lang):
+    lines = ["choose it by environment:"] + [f"  export {variable}={winner.axes[axis]}" for axis, variable in TO_CONFIGURE]
+    if lang != "c":
+        return lines + ["or in Python:", f"  create_Corps(…, Transport={winner.axes['transport']!r}, "
+                                         f"Serializer={winner.axes['serializer']!r}, Wake={winner.axes['wake']!r})"]
+    fields = ", ".join([f'.transport = "{winner.axes["transport"]}"', f'.serializer = "{winner.axes["serializer"]}"',
+                        f".wake = CORPS_WAKE_{winner.axes['wake'].upper()}"])
+    return lines + ["or in C:", f"  struct corps_options options = {{{fields}}};"]
+
+
 def main():
-    args = parse()
+    args = parser().parse_args()
     try:
         results = load.load(args.files)
     except load.BadResults as error:
@@ -53,32 +129,22 @@ def main():
         return 1
     load.warn(results)
     cells = grouping.group(results)
-    chosen = {c.text: c for c in cells.values() if wanted(c, args) and cost(c, args.by)}
+    demand = Demand(args)
+    chosen = {c.text: c for c in demand.choose(cells) if cost(c, args.by)}
     if not chosen:
-        payloads = sorted({c.axes["payload"] for c in cells.values() if c.axes["workload"] == args.workload and c.is_ours})
-        print(f"corps-lab recommend: no measured cell fits; for {args.workload} these payloads were measured: "
+        payloads = sorted({c.axes["payload"] for c in cells.values() if c.axes["workload"] == demand.workload() and c.is_ours})
+        print(f"corps-lab recommend: no measured cell fits; for {demand.workload()} these payloads were measured: "
               f"{', '.join(payloads) or 'none'}", file=sys.stderr)
         return 1
     best, tied = stats.winners({name: cost(c, args.by) for name, c in chosen.items()})
-    winner = chosen[best]
-    print(f"{'winner' if not tied else 'first of a tie'}: {best}: p50 {words.time_text(winner.median('p50_ns'))}, "
-          f"p99 {words.time_text(winner.median('p99_ns'))}, {words.rate_text(winner.median('messages_per_s'))}, "
-          f"{words.time_text(winner.median('cpu_ns_per_message'))} of processor a message")
+    for note in demand.notes:
+        print(f"note: {note}")
+    print(f"{'winner' if not tied else 'first of a tie'}: {best}: {figures(chosen[best])}")
     for name in sorted(tied, key=lambda n: chosen[n].median("p50_ns")):
-        print(f"not clearly behind: {name}: p50 {words.time_text(chosen[name].median('p50_ns'))}, "
-              f"{words.time_text(chosen[name].median('cpu_ns_per_message'))} of processor a message")
-    if args.serializer is None and winner.axes["serializer"] == "none":
+        print(f"not clearly behind: {name}: {figures(chosen[name])}")
+    if args.serializer is None and chosen[best].axes["serializer"] == "none":
         print("note: serializer none carries bytes only; add --serializer to compare among others")
-    print("\nchoose it by environment:")
-    for axis, variable in TO_CONFIGURE:
-        print(f"  export {variable}={winner.axes[axis]}")
-    if winner.lang != "c":
-        print(f"or in Python:\n  create_Corps(…, Transport={winner.axes['transport']!r}, "
-              f"Serializer={winner.axes['serializer']!r}, Wake={winner.axes['wake']!r})")
-        return 0
-    fields = ", ".join([f'.transport = "{winner.axes["transport"]}"', f'.serializer = "{winner.axes["serializer"]}"',
-                        f".wake = CORPS_WAKE_{winner.axes['wake'].upper()}"])
-    print(f"or in C:\n  struct corps_options options = {{{fields}}};")
+    print("\n" + "\n".join(configuration(chosen[best], args.lang)))
     return 0
 
 

@@ -1,8 +1,9 @@
-"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W]: tables in the terminal and one self-contained page."""
+"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W] [--answer NAME]: tables in the terminal and one self-contained page."""
 import argparse
 import os
 import sys
 
+import answers
 import cells as grouping
 import load
 import text
@@ -15,6 +16,8 @@ def main():
     parser.add_argument("--no-html", action="store_true", help="no page")
     parser.add_argument("--no-text", action="store_true", help="no tables")
     parser.add_argument("--workload", metavar="W", help="only this workload's table")
+    parser.add_argument("--answer", metavar="NAME", choices=answers.NAMES, help="only the answer to this question, and no page: "
+                        + ", ".join(answers.NAMES))
     args = parser.parse_args()
     try:
         results = load.load(args.files)
@@ -23,11 +26,14 @@ def main():
         return 1
     load.warn(results)
     cells = grouping.group(results)
+    if args.answer:
+        sys.stdout.write(text.answer(cells, args.answer))
+        return 0
     if not args.no_text:
         sys.stdout.write(text.report(results, cells, args.workload))
     if args.no_html:
         return 0
-    out = args.html or os.path.splitext(args.files[0])[0] + ".html"
+    out = args.html or os.path.splitext(args.files[0].removesuffix(".gz"))[0] + ".html"
     try:
         import page
     except ImportError as error:

@@ -4,6 +4,7 @@ For a cell against a reference, d_b = ln(cell_b / reference_b). The estimate is 
 averages), the interval the one of Wilcoxon's signed-rank test at 95 %, by the exact distribution from scipy; exponentiated.
 Sources: Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3; Holm 1979.
 """
+import functools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import stats
 
 LEVEL = 0.95
 WINNER_BELOW = 0.95  # a winner's upper bound against every rival
+P99_BLOCKS = 20      # before that a p99 is a hint
 FEWEST_BLOCKS = 6    # with fewer, no signed-rank interval at 95 % exists
 
 
@@ -35,6 +37,7 @@ def walsh_averages(differences):
     return np.sort((d[i] + d[j]) / 2)
 
 
+@functools.lru_cache(maxsize=None)
 def signed_rank_quantile(n, tail):
     """The largest k with P(W ≤ k) ≤ tail under the hypothesis, for n differences; −1 when there is none."""
     counts = np.zeros(n * (n + 1) // 2 + 1)

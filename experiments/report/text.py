@@ -1,6 +1,7 @@
 """The report for a terminal: 100 columns, no colour."""
 import textwrap
 
+import answers
 import cells as grouping
 import limits as limiting
 import words
@@ -26,7 +27,7 @@ def ratio_text(cell):
 
 def latency_table(cells, workload="echo"):
     rows = []
-    chosen = [c for c in grouping.find(cells, workload=workload) if not c.is_raw]
+    chosen = [c for c in grouping.find(cells, workload=workload) if not c.is_raw and c.is_plain and not c.axes.get("load")]
     chosen.sort(key=lambda c: (c.lang != "c", c.lang, c.axes["placement"], c.axes["wake"], c.axes["serializer"],
                                c.axes["payload"].split(":")[0], c.axes["size_bytes"], c.median("p50_ns")))
     group = None
@@ -42,6 +43,16 @@ def latency_table(cells, workload="echo"):
                     f"{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
                     f"{estimate:>10} {interval:<11}{words.rate_text(c.median('messages_per_s')):>10}"
                     f"{words.time_text(c.median('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")
+    return rows
+
+
+def special_table(cells):
+    """Cells that set what only some experiments set: a load, a gap, a batch, stages."""
+    chosen = [c for c in grouping.find(cells) if not c.is_raw and (not c.is_plain or c.axes.get("load"))]
+    rows = [f"    {'cell':<68}{'p50':>9}{'p99':>9}{'rate':>11}"] if chosen else []
+    for c in sorted(chosen, key=lambda c: (c.axes["workload"], c.axes["wake"], c.text)):
+        rows.append(f"    {c.text[:67]:<68}{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
+                    f"{words.rate_text(c.median('messages_per_s')):>11}{' !' if c.flags else ''}")
     return rows
 
 
@@ -89,18 +100,21 @@ def header(results):
     return lines
 
 
+def answer(cells, name):
+    """One answer alone."""
+    found = answers.sections(cells, (name,))
+    lines = [heading(found[0][1])[1:]] + [paragraph(s) for s in found[0][2]] if found else ["nothing was measured that answers this"]
+    return "\n".join(lines) + "\n"
+
+
 def report(results, cells, workload=None):
     """The whole text."""
     out = ["Corps Lab report", "════════════════"]
     out += header(results)
     out += [paragraph(line) for line in words.caution(results, cells)]
-    for title, sentences in (("Which transport", words.transport_answers(cells)),
-                             ("Which serializer", words.serializer_answers(cells)),
-                             ("Does serializing dominate", words.share_answer(cells)),
-                             ("What does the language cost", words.lang_answers(cells))):
-        if sentences:
-            out.append(heading(title))
-            out += [paragraph(s) for s in sentences]
+    for _, title, sentences in answers.sections(cells):
+        out.append(heading(title))
+        out += [paragraph(s) for s in sentences]
     for title, rows in limiting.tables(results, cells):
         out.append(heading(title))
         out += limits_table(rows)
@@ -115,6 +129,10 @@ def report(results, cells, workload=None):
     names = sorted({c.axes["workload"] for c in cells.values() if not c.is_raw})
     for name in names if workload is None else [workload]:
         out += latency_table(cells, name)
+    special = special_table(cells) if workload is None else []
+    if special:
+        out.append(heading("Cells with a load, a gap, a batch or stages"))
+        out += special
     lost = failures(results, cells)
     if lost:
         out.append(heading("Failed trials"))

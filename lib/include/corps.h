@@ -150,7 +150,7 @@ struct corps_options {
     unsigned env_count;          /* 1 … 1024; default 1 */
     const char *transport;       /* between Envs; default "shm". "queue": one Env, everything by reference */
     const char *serializer;      /* default "msgpack" */
-    enum corps_wake wake;        /* of the Envs */
+    enum corps_wake wake;        /* of the Envs; default ADAPTIVE */
     enum corps_wake client_wake; /* of the creating program's waits; default: as `wake`, but never SPIN */
     enum corps_placement placement;
     unsigned thread_count;     /* threads that run Concs, per Env; default 2 */

@@ -182,7 +182,7 @@ class Report(Files):
         self.assertEqual(done.returncode, 0, done.stderr)
         cells = grouping.group(load.load([path]))
         shm = grouping.find(cells, transport="shm")[0]
-        self.assertIn("shm, ", done.stdout)
+        self.assertIn("shm: ", done.stdout)
         self.assertIn(f"{shm.median('p50_ns') / 1e3:.3g} µs", done.stdout)
         self.assertIn("SIGKILL", done.stdout)
         html = open(page, encoding="utf-8").read()

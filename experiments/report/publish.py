@@ -1,0 +1,113 @@
+"""corps-lab publish FILE…: puts the sessions of one matrix, measured on one machine, into results/ for others to read.
+
+Makes results/<machine>/<date>-<matrix>.jsonl.gz, its page beside it, and results/index.html anew. Every line stays as it was
+measured, but that histograms get wider buckets (1/128 of their lower bound), without which a run of 30 blocks would not fit
+into a repository. Published files are never changed: an existing one is refused.
+
+Exit status: 0 published; 1 refused, with the reason.
+"""
+import argparse
+import gzip
+import json
+import os
+import sys
+
+import cells as grouping
+import index
+import load
+import page
+import validate
+
+BUCKET_BITS = 8  # significant bits of a bucket's lower bound
+
+
+class Refused(Exception):
+    """Why it is not published, in one line."""
+
+
+def coarse(histogram):
+    """The same counts in buckets of 1/128 of their lower bound at most."""
+    merged = {}
+    for low, count in histogram:
+        drop = max(0, low.bit_length() - BUCKET_BITS)
+        merged[low >> drop << drop] = merged.get(low >> drop << drop, 0) + count
+    return [[low, merged[low]] for low in sorted(merged)]
+
+
+def one(values, what):
+    """The value that all share."""
+    found = sorted(set(values))
+    if len(found) != 1:
+        raise Refused(f"the files have different {what}: {', '.join(map(str, found))}; publish them apart")
+    return found[0]
+
+
+def check(paths, results, allow_dirty):
+    for path in paths:
+        faults = validate.faults_of(path)
+        if faults:
+            raise Refused(f"not valid: {faults[0]}")
+    machine = one([r["fingerprint"].get("machine") for r in results.runs], "machines")
+    matrix = one([r["matrix"] for r in results.runs], "matrices")
+    one([r["plan"] for r in results.runs], "plans (cells or lengths of trials)")
+    one([json.dumps((r["fingerprint"].get("git") or {}).get("revision")) for r in results.runs], "revisions")
+    dirty = [r for r in results.runs if (r["fingerprint"].get("git") or {}).get("dirty", True)]
+    if dirty and not allow_dirty:
+        raise Refused("it was measured with uncommitted changes, or outside git: nobody could repeat it (--allow-dirty)")
+    if any("slowed" in t["flags"] for t in results.trials):
+        raise Refused("some trials were slowed down on purpose (CORPS_LAB_SLOWDOWN)")
+    return machine, matrix
+
+
+def publish(paths, folder, allow_dirty):
+    """Path of the published file."""
+    results = load.load(paths)
+    machine, matrix = check(paths, results, allow_dirty)
+    date = max(t["time"] for t in results.trials)[:10]
+    base = os.path.join(folder, machine, f"{date}-{matrix}")
+    if os.path.exists(base + ".jsonl.gz"):
+        raise Refused(f"{base}.jsonl.gz is there already, and published results are never changed")
+    os.makedirs(os.path.dirname(base), exist_ok=True)
+    for trial in results.trials:
+        if trial.get("histogram"):
+            trial["histogram"] = coarse(trial["histogram"])
+    lines = "".join(json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
+                    for record in results.runs + results.trials)
+    with open(base + ".jsonl.gz.new", "wb") as file:
+        file.write(gzip.compress(lines.encode(), 9, mtime=0))
+    os.rename(base + ".jsonl.gz.new", base + ".jsonl.gz")
+    return base
+
+
+def make_page(base):
+    """The page of a published file, beside it."""
+    results = load.load([base + ".jsonl.gz"])
+    name = os.path.basename(base)
+    with open(base + ".html", "w", encoding="utf-8") as file:
+        file.write(page.page(results, grouping.group(results), title=f"Corps Lab: {name}", raw=f"{name}.jsonl.gz"))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="corps-lab publish", description="Puts the sessions of one matrix into results/.",
+                                     epilog="Exit status: 0 published, 1 refused.")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="results of one matrix and one machine; none: index and pages anew")
+    parser.add_argument("--to", default="results", metavar="FOLDER", help="default: results")
+    parser.add_argument("--allow-dirty", action="store_true", help="also when the sources had uncommitted changes")
+    args = parser.parse_args()
+    try:
+        bases = [publish(args.files, args.to, args.allow_dirty)] if args.files else index.published(args.to)
+        for base in bases:
+            make_page(base)
+            print(f"{base}.jsonl.gz, {base}.html")
+        print(index.write(args.to))
+    except (Refused, load.BadResults) as error:
+        print(f"corps-lab publish: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"corps-lab publish: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

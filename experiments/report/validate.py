@@ -1,0 +1,128 @@
+"""corps-lab validate FILE…: is this a results file that can be believed, line by line and as a whole?
+
+Beyond what reading demands (schema, doubles, foreign lines), each trial's figures must agree with each other, and every block of
+a family must hold the same cells. Exit status: 0 valid, 1 not (one line for each kind of fault, with its file and line).
+"""
+import argparse
+import math
+import sys
+
+import load
+
+RUN_FIELDS = {"run": str, "matrix": str, "plan": str, "seed": int, "blocks": int, "fingerprint": dict}
+TRIAL_FIELDS = {"run": str, "family": str, "block": int, "order": int, "cell": dict, "ok": bool, "flags": list}
+FIGURES = ("messages", "seconds", "messages_per_s")
+NEAR = 0.01  # figures that follow from each other agree within this share; histograms of published files have wide buckets
+FAULTS_SHOWN = 20
+
+
+def number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def near(a, b, share=NEAR):
+    return abs(a - b) <= share * max(abs(a), abs(b)) + 1e-9
+
+
+def missing(record, fields):
+    """The first field that is not there or of the wrong kind."""
+    for name, kind in fields.items():
+        value = record.get(name)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            return name
+    return None
+
+
+def trial_fault(trial):
+    """Why a trial's line cannot be, or None."""
+    name = missing(trial, TRIAL_FIELDS)
+    if name:
+        return f"the field {name} is missing or of the wrong kind"
+    if not trial["ok"]:
+        figures = [f for f in FIGURES + ("p50_ns", "p99_ns") if trial.get(f) is not None]
+        return f"it failed and yet has {figures[0]}" if figures else None if trial.get("error") else "it failed without a reason"
+    for name in FIGURES:
+        if not number(trial.get(name)) or trial[name] <= 0:
+            return f"{name} is no positive number"
+    if not near(trial["messages_per_s"], trial["messages"] / trial["seconds"]):
+        return "messages_per_s is not messages / seconds"
+    p50, p99, highest = (trial.get(f) for f in ("p50_ns", "p99_ns", "max_ns"))
+    if p50 is not None and p99 is not None and (p99 < p50 or (highest is not None and highest < p99 * (1 - NEAR))):
+        return "p50, p99 and max are not in order"
+    return histogram_fault(trial)
+
+
+def histogram_fault(trial):
+    histogram = trial.get("histogram")
+    if histogram is None:
+        return None
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(number(v) and v >= 0 for v in pair) for pair in histogram):
+        return "the histogram is no list of [lower bound, count]"
+    lows = [low for low, _ in histogram]
+    if lows != sorted(set(lows)) or not histogram:
+        return "the histogram is empty, or its buckets are not in order"
+    half, seen = sum(count for _, count in histogram) / 2, 0
+    for low, count in histogram:
+        seen += count
+        if seen >= half:
+            break
+    return None if trial["p50_ns"] is None or near(trial["p50_ns"], low, 2 * NEAR) else "p50_ns is not the histogram's median"
+
+
+def whole_faults(results):
+    """Faults of the file as a whole."""
+    known = {run.get("run") for run in results.runs}
+    strangers = sorted({t.get("run") for t in results.trials} - known, key=str)
+    faults = [f"trials of run {s}, which has no first line" for s in strangers]
+    cells = {}
+    for t in results.trials:
+        cells.setdefault((t.get("run"), t.get("family")), {}).setdefault(t.get("block"), set()).add(load.cell_key(t["cell"]))
+    for (run, family), blocks in cells.items():
+        largest = max(blocks.values(), key=len)
+        short = sorted(b for b, held in blocks.items() if held != largest)
+        if short:
+            faults.append(f"run {run}, family {family}: block {short[0]} does not hold the cells that others hold; was the run "
+                          f"stopped? go on with --resume ({len(short)} such blocks)")
+    return faults
+
+
+def faults_of(path):
+    """Every fault of a file, as lines. Raises load.BadResults when it cannot be read at all."""
+    results = load.load([path])
+    faults = [f"{warning}" for warning in results.warnings]
+    for run in results.runs:
+        name = missing(run, RUN_FIELDS)
+        if name:
+            faults.append(f"{path}: run {run.get('run')}: the field {name} is missing or of the wrong kind")
+    if not results.runs:
+        faults.append(f"{path}: there is no line of kind run")
+    for trial in results.trials:
+        fault = trial_fault(trial)
+        if fault:
+            faults.append(f"{path}: block {trial.get('block')}, {load.cell_text(trial['cell'])}: {fault}")
+    return faults + [f"{path}: {fault}" for fault in whole_faults(results)]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="corps-lab validate", description="Checks results files line by line and as a whole.",
+                                     epilog="Exit status: 0 valid, 1 not.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    args = parser.parse_args()
+    bad = False
+    for path in args.files:
+        try:
+            faults = faults_of(path)
+        except load.BadResults as error:
+            faults = [str(error)]
+        for fault in faults[:FAULTS_SHOWN]:
+            print(f"corps-lab validate: {fault}", file=sys.stderr)
+        if len(faults) > FAULTS_SHOWN:
+            print(f"corps-lab validate: {path}: and {len(faults) - FAULTS_SHOWN} more", file=sys.stderr)
+        bad = bad or bool(faults)
+        if not faults:
+            print(f"{path}: valid")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""validate, publish, recommend and the published results themselves. Run by meson with CORPS_REPORT and CORPS_SOURCE."""
+import glob
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+SOURCE = os.environ.get("CORPS_SOURCE") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(SOURCE, "experiments", "report")
+sys.path.insert(0, FOLDER)
+import load  # noqa: E402
+import validate  # noqa: E402
+from simulated import blocks_of, run_line, trial  # noqa: E402
+
+CELLS = [(2000, {"transport": "shm"}), (9000, {"transport": "unix"}), (12000, {"transport": "tcp"})]
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, lines, name="results.jsonl", end="\n"):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + end)
+        return self.path(name)
+
+    def program(self, name, *args, status=0):
+        done = subprocess.run([sys.executable, os.path.join(FOLDER, name + ".py"), *args], capture_output=True, text=True, timeout=120)
+        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+
+class Validate(Files):
+    def test_what_the_laboratory_writes_is_valid(self):
+        self.assertEqual([], validate.faults_of(self.write([run_line()] + blocks_of(CELLS) + [trial(3, 9, 1, ok=False)] * 1
+                                                          + [trial(b, 9, 7, ok=False) for b in range(20) if b != 3])))
+
+    def test_faults(self):
+        def broken(**changes):
+            return [run_line(), {**trial(0, 0, 2000), **changes}]
+        for lines, words in [
+            (broken(seconds=0), "seconds is no positive number"), (broken(messages_per_s=1.0), "messages / seconds"),
+            (broken(p99_ns=10), "in order"), (broken(max_ns=5999 - 1000), "in order"), (broken(block="0"), "field block"),
+            (broken(ok=False), "failed and yet"), (broken(histogram=[]), "histogram is empty"),
+            (broken(histogram=[[5000, 1], [2000, 2]]), "not in order"), (broken(histogram=[[2000]]), "no list"),
+            (broken(histogram=[[9000, 10]]), "median"), (broken(flags=None), "field flags"),
+            (broken(messages_per_s=float("nan")), "no positive number"),
+            ([run_line(plan=7), trial(0, 0, 1000)], "field plan"), ([trial(0, 0, 1000)], "no line of kind run"),
+            ([run_line(), trial(0, 0, 1000, run="other")], "no first line"),
+            ([run_line()] + blocks_of(CELLS)[:-1], "block 19 does not hold"),
+        ]:
+            with self.subTest(words=words):
+                faults = validate.faults_of(self.write(lines))
+                self.assertTrue(any(words in fault for fault in faults), faults)
+
+    def test_a_failed_trial_without_reason(self):
+        faults = validate.faults_of(self.write([run_line(), {**trial(0, 0, 1, ok=False), "error": None}]))
+        self.assertIn("without a reason", faults[0])
+
+    def test_command(self):
+        good = self.write([run_line()] + blocks_of(CELLS), "good.jsonl")
+        self.assertIn("valid", self.program("validate", good))
+        bad = self.write([run_line(), "{}"], "bad.jsonl")
+        self.assertIn("bad.jsonl:2", self.program("validate", good, bad, status=1))
+        cut = self.write([run_line()] + blocks_of(CELLS) + ['{"kind":'], "cut.jsonl", end="")
+        self.assertIn("cut short", self.program("validate", cut, status=1))
+
+
+class Publish(Files):
+    def sessions(self, **second):
+        a = self.write([run_line("a")] + blocks_of(CELLS, run="a"), "a.jsonl")
+        b = self.write([run_line("b", **second)] + blocks_of(CELLS, seed=2, run="b"), "b.jsonl")
+        return a, b
+
+    def test_two_sessions_become_one_file_a_page_and_an_index(self):
+        out = self.program("publish", *self.sessions(), "--to", self.path("results"))
+        base = self.path("results/m1/2026-01-02-test")
+        self.assertIn(base, out)
+        results = load.load([base + ".jsonl.gz"])
+        self.assertEqual((2, 120), (len(results.runs), len(results.trials)))
+        self.assertEqual([], validate.faults_of(base + ".jsonl.gz"))
+        with open(base + ".html", encoding="utf-8") as file:
+            self.assertIn("2026-01-02-test.jsonl.gz", file.read())
+        with open(self.path("results/index.html"), encoding="utf-8") as file:
+            index = file.read()
+        self.assertIn('href="m1/2026-01-02-test.html"', index)
+        self.assertIn("m1", index)
+
+    def test_histograms_keep_their_counts(self):
+        a, b = self.sessions()
+        self.program("publish", a, b, "--to", self.path("results"))
+        before, after = load.load([a, b]), load.load([self.path("results/m1/2026-01-02-test.jsonl.gz")])
+        for x, y in zip(before.trials, after.trials):
+            self.assertEqual(sum(n for _, n in x["histogram"]), sum(n for _, n in y["histogram"]))
+            self.assertEqual(x["p50_ns"], y["p50_ns"])
+            for low, _ in y["histogram"]:
+                self.assertTrue(low < 256 or low % (1 << (low.bit_length() - 8)) == 0, low)
+
+    def test_what_is_published_is_never_changed(self):
+        files = self.sessions()
+        self.program("publish", *files, "--to", self.path("results"))
+        before = os.stat(self.path("results/m1/2026-01-02-test.jsonl.gz")).st_mtime_ns
+        self.assertIn("never changed", self.program("publish", *files, "--to", self.path("results"), status=1))
+        self.program("publish", "--to", self.path("results"))  # pages and index anew
+        self.assertEqual(before, os.stat(self.path("results/m1/2026-01-02-test.jsonl.gz")).st_mtime_ns)
+
+    def test_what_does_not_belong_together_is_refused(self):
+        for second, words in (({"machine": "m2"}, "machines"), ({"plan": "1" * 16}, "plans"), ({"matrix": "other"}, "matrices"),
+                              ({"fingerprint": {"machine": "m1", "git": {"revision": "def", "dirty": False}}}, "revisions"),
+                              ({"schema": 2}, "schema 2")):
+            with self.subTest(words=words):
+                text = self.program("publish", *self.sessions(**second), "--to", self.path("results"), status=1)
+                self.assertIn(words, text)
+                self.assertFalse(os.path.exists(self.path("results/m1")))
+        dirty = {"fingerprint": {"machine": "m1", "git": {"revision": "abc", "dirty": True}}}
+        self.assertIn("uncommitted", self.program("publish", *self.sessions(**dirty), "--to", self.path("results"), status=1))
+        self.program("publish", *self.sessions(**dirty), "--to", self.path("results"), "--allow-dirty")
+
+    def test_two_machines_stand_side_by_side(self):
+        self.program("publish", self.write([run_line("a")] + blocks_of(CELLS, run="a"), "a.jsonl"), "--to", self.path("results"))
+        other = self.write([run_line("b", machine="m2")] + blocks_of(CELLS, run="b"), "b.jsonl")
+        self.program("publish", other, "--to", self.path("results"))
+        with open(self.path("results/index.html"), encoding="utf-8") as file:
+            index = file.read()
+        self.assertRegex(index, r'<th scope="col">m1</th><th scope="col">m2</th>')
+        self.assertRegex(index, r"<td>shm</td><td>cross, wake adaptive</td><td>[^<]+µs</td><td>[^<]+µs</td>")
+
+    def test_a_broken_archive(self):
+        path = self.path("x.jsonl.gz")
+        with open(path, "wb") as file:
+            file.write(gzip.compress(b"hello")[:-3])
+        self.assertIn("gzip", self.program("validate", path, status=1))
+
+
+class Recommend(Files):
+    def setUp(self):
+        super().setUp()
+        cells = []
+        for transport, base in (("shm", 2000), ("unix", 9000)):
+            for wake, factor in (("adaptive", 1), ("spin", 0.5), ("block", 20)):
+                for count in (10, 100):
+                    for lang, more in (("c", 0), ("python", 10000)):
+                        cells.append((base * factor + 50 * count + more, {
+                            "transport": transport, "wake": wake, "payload": f"records:{count}", "size_bytes": 100 * count,
+                            "serializer": "msgpack", "lang": lang}))
+            cells.append((base, {"transport": transport, "workload": "pipeline", "window": 4, "payload": "bytes:64"}))
+        self.results = self.write([run_line()] + blocks_of(cells, noise=0.01))
+
+    def ask(self, *args, status=0):
+        return self.program("recommend", self.results, *args, status=status)
+
+    def test_a_question(self):
+        text = self.ask("--payload", "records", "--size", "4KiB", "--lang", "python", "--in-flight", "4", "--wake-not", "spin")
+        self.assertIn("nothing that fits was measured with 4 in flight", text)
+        self.assertIn("the nearest payload measured is records:100, 9.77 KiB", text)
+        self.assertIn("echo shm msgpack records:100 adaptive cross lang python", text.split("winner: ")[1].split("\n")[0])
+        self.assertIn("CORPS_TRANSPORT=shm\n  export CORPS_SERIALIZER=msgpack\n  export CORPS_WAKE=adaptive", text)
+        self.assertIn("create_Corps(", text)
+
+    def test_in_flight(self):
+        self.assertIn("winner: pipeline shm", self.ask("--in-flight", "4"))
+
+    def test_spinning_allowed(self):
+        self.assertIn("shm msgpack records:10 spin", self.ask("--payload", "records:10"))
+
+    def test_a_language_that_nobody_measured(self):
+        self.assertIn("answered for lang c", self.ask("--payload", "records:10", "--lang", "c-python"))
+
+    def test_wrong_usage(self):
+        self.assertIn("is no size", self.ask("--size", "much", status=2))
+        self.assertIn("records:10", self.ask("--payload", "ast", status=1))
+
+
+FILES = sorted(glob.glob(os.path.join(SOURCE, "results", "*", "*.jsonl.gz")))
+
+
+@unittest.skipUnless(FILES, "nothing is published in results/")
+class Published(unittest.TestCase):
+    """What stands in results/ of this repository."""
+
+    files = FILES
+
+    def test_each_is_valid(self):
+        for path in self.files:
+            with self.subTest(path=os.path.basename(path)):
+                self.assertEqual([], validate.faults_of(path))
+                self.assertTrue(os.path.exists(path[:-len(".jsonl.gz")] + ".html"))
+
+    def test_the_index_names_each(self):
+        with open(os.path.join(SOURCE, "results", "index.html"), encoding="utf-8") as file:
+            index = file.read()
+        for path in self.files:
+            self.assertIn(os.path.relpath(path, os.path.join(SOURCE, "results")), index)
+
+    def test_the_documented_defaults_are_winners_or_tied(self):
+        """The library's defaults, as its header documents them, against the newest published run."""
+        with open(os.path.join(SOURCE, "lib", "include", "corps.h"), encoding="utf-8") as file:
+            header = file.read()
+        transport = re.search(r'const char \*transport; +/\* between Envs; default "(\w+)"', header)[1]
+        serializer = re.search(r'const char \*serializer; +/\* default "(\w+)"', header)[1]
+        wake = re.search(r"enum corps_wake wake;[^\n]*default (\w+)", header)[1].lower()
+        newest = {m: [p for p in self.files if p.endswith(f"-{m}.jsonl.gz")][-1] for m in ("transports", "serializers")}
+        for matrix, args, word in (("transports", ("--size", "64", "--wake", wake), transport),
+                                   ("transports", ("--size", "64KiB", "--wake", wake), transport),
+                                   ("serializers", ("--payload", "records:10", "--transport", transport, "--wake", wake), serializer),
+                                   ("transports", ("--size", "64", "--transport", transport, "--wake-not", "spin"), wake)):
+            with self.subTest(matrix=matrix, args=args):
+                done = subprocess.run([sys.executable, os.path.join(FOLDER, "recommend.py"), newest[matrix], *args],
+                                      capture_output=True, text=True, timeout=120)
+                self.assertEqual(0, done.returncode, done.stderr)
+                named = [line for line in done.stdout.splitlines() if line.startswith(("winner", "first of", "not clearly"))]
+                self.assertTrue(any(f" {word} " in line for line in named), (word, named))
+
+
+if __name__ == "__main__":
+    unittest.main()
