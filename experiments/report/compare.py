@@ -120,6 +120,12 @@ def sides(paths):
     return first, second, True
 
 
+def blocks(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of blocks; at least 1")
+    return int(text)
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="corps-lab compare", description="Compares two results files, the two arms of one, or two git revisions: p50, B ÷ A.",
@@ -127,7 +133,7 @@ def main():
     parser.add_argument("a", metavar="A", help="results file, or a git revision")
     parser.add_argument("b", metavar="B", nargs="?", help="another; left out: the second arm of A")
     parser.add_argument("--matrix", default="experiments/matrices/compare.yaml", help="what to measure of two revisions")
-    parser.add_argument("--blocks", type=int, help="how many blocks (default: the matrix's)")
+    parser.add_argument("--blocks", type=blocks, help="how many blocks (default: the matrix's)")
     parser.add_argument("--only", action="append", default=[], metavar="K=V", help="only cells that fit")
     parser.add_argument("--out", help="where the results of two revisions go (default: results/…)")
     args = parser.parse_args()
