@@ -260,12 +260,14 @@ const STAGES = {encode: "#0072b2", send: "#56b4e9", transit: "#b8d8ee", dispatch
 function drawStages() {
   const cells = CELLS.filter(c => c.stages && fits(c, ["transport", "serializer", "payload", "placement", "wake"].filter(n => n !== "serializer")));
   const shown = cells.length > 0 ? cells : CELLS.filter(c => c.stages);
-  const names = shown.map(c => [c.axes.transport, c.axes.serializer, c.axes.payload, c.axes.wake].join(" "));
+  const total = c => Object.values(c.stages).reduce((a, b) => a + b, 0);
+  const names = shown.map(c => [c.axes.transport, c.axes.serializer, c.axes.payload, c.axes.wake].join(" ") + ", " + time(total(c)));
+  const totals = shown.map(total), apart = Math.max(...totals) > 20 * Math.min(...totals); // then only shares can be seen
   draw("chart-stages", shown.length === 0 ? [] : Object.entries(STAGES).map(([stage, fill]) => ({type: "bar", orientation: "h",
     name: stage.replace("_", " "), y: names, x: shown.map(c => (c.stages[stage] || 0) / 1e3), marker: {color: fill},
     text: shown.map(c => time(c.stages[stage])), textposition: "none",
     hovertemplate: "%{y}<br>" + stage.replace("_", " ") + ": %{text}<extra></extra>"})),
-    layout("µs", "", {barmode: "stack", legend: {orientation: "h", y: -0.2, traceorder: "normal"}, height: 150 + 30 * shown.length, yaxis: {automargin: true, autorange: "reversed"}}));
+    layout(apart ? "percent of the call" : "µs", "", {barmode: "stack", barnorm: apart ? "percent" : "", legend: {orientation: "h", y: -0.2, traceorder: "normal"}, height: 150 + 30 * shown.length, yaxis: {automargin: true, autorange: "reversed"}}));
 }
 
 function drawLoad() {
