@@ -80,6 +80,8 @@ class Cluster(lab.LabTest):
         lab.await_that(lambda: os.path.exists(self.path("munge.socket")), "munged")
         self.daemon("slurmctld", "-D", "-c")
         self.daemon("slurmd", "-D", "-c")
+        # Jobs that a failed test leaves end before the daemons do, which end in reverse order.
+        self.addCleanup(self.end_jobs)
         lab.await_that(lambda: "idle" in self.slurm("sinfo", "-h", "-o", "%T"), "the node to be idle")
 
     def daemon(self, *command):
@@ -95,6 +97,11 @@ class Cluster(lab.LabTest):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def end_jobs(self):
+        if self.slurm("squeue", "-h"):
+            self.slurm("scancel", "--user", "root")
+            lab.await_that(lambda: not self.slurm("squeue", "-h"), "jobs to end")
 
     def slurm(self, *command):
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60).stdout
@@ -112,20 +119,68 @@ class Cluster(lab.LabTest):
                               timeout=lab.LIMIT_S, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr
 
-    def test_a_matrix_over_the_cluster(self):
-        matrix = self.matrix("{transport: [raw:pipe, raw:unix], placement: same}", more="controls: false\n")
-        status, out, err = self.submit(matrix, "--shards", "2", "--blocks", "4", "--out", self.path("out"), "--wait")
-        logs = "".join(lab_file.read() for name in glob.glob(self.path("out/*.log")) for lab_file in [open(name, encoding="utf-8")])
-        self.assertEqual(0, status, out + err + logs)
-        merged = out.strip().splitlines()[-1]
-        with open(merged, encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file]
+    def measure(self, matrix):
+        """Two shards of four blocks, waited for; gives the merged files."""
+        status, out, err = self.submit(matrix, "--shards", "2", "--blocks", "4", "--seed", "7", "--out", self.path("out"), "--wait")
+        for name in glob.glob(self.path("out/*.log")):
+            with open(name, encoding="utf-8") as file:
+                err += file.read()
+        self.assertEqual(0, status, out + err)
+        return [line for line in out.splitlines() if line.endswith(".jsonl")]
+
+    def shard(self, i):
+        (path,) = glob.glob(self.path(f"out/shard-{i}-*.jsonl"))
+        return path
+
+    def whole(self, merged):
+        """A merged file must hold both shards, and every cell of every block once."""
+        lines = self.lines(merged)
         self.assertEqual(["1/2", "2/2"], sorted(line["shard"] for line in lines if line["kind"] == "run"))
         trials = [line for line in lines if line["kind"] == "trial"]
-        self.assertEqual({(block, name) for block in range(4) for name in ("raw:pipe", "raw:unix")},
-                         {(t["block"], t["cell"]["transport"]) for t in trials})
-        self.assertEqual(8, len(trials))
+        self.assertEqual(sorted((block, name) for block in range(4) for name in ("raw:pipe", "raw:unix")),
+                         sorted((t["block"], t["cell"]["transport"]) for t in trials))
         self.assertTrue(all(t["ok"] for t in trials))
+
+    def test_a_matrix_over_the_cluster(self):
+        matrix = self.matrix("{transport: [raw:pipe, raw:unix], placement: same}", more="controls: false\n")
+        (merged,) = self.measure(matrix)
+        self.whole(merged)
+        with open(self.shard(1), encoding="utf-8") as file:
+            kept = file.readlines()
+
+        with self.subTest("a task that was cut off goes on with its file, also on another node of its kind"):
+            os.remove(self.shard(1))
+            with open(self.path("out/shard-1-elsewhere.jsonl"), "w", encoding="utf-8") as file:
+                file.write("".join(kept[:3]) + kept[3][:40])
+            (merged,) = self.measure(matrix)
+            self.whole(merged)
+            with open(self.shard(1), encoding="utf-8") as file:
+                self.assertEqual(kept[:3], file.readlines()[:3])
+
+        with self.subTest("machines are kept apart"):
+            foreign = [line.replace(json.loads(kept[0])["fingerprint"]["machine"], "other") for line in kept]
+            with open(self.shard(1), "w", encoding="utf-8") as file:
+                file.write(foreign[0].replace(json.loads(kept[0])["run"], "other") + foreign[1].replace(json.loads(kept[0])["run"], "other"))
+            both = self.measure(matrix)
+            self.assertEqual([merged, self.path("out/other.jsonl")], both)
+            self.whole(merged)
+        self.nothing_left()
+
+    def test_without_waiting(self):
+        matrix = self.matrix("{transport: raw:pipe, placement: same}", more="controls: false\n")
+        status, out, err = self.submit(matrix, "--shards", "1", "--blocks", "1", "--partition", "lab", "--out", self.path("out"))
+        self.assertEqual((0, ""), (status, out), err)
+        self.assertRegex(err, r"job [0-9]+ measures 1 shards(.|\n)*job [0-9]+ merges them into .*MACHINE.jsonl")
+        lab.await_that(lambda: not self.slurm("squeue", "-h"), "the jobs to end")
+        (merged,) = set(glob.glob(self.path("out/*.jsonl"))) - {self.shard(1)}
+        self.assertEqual(2, len(self.lines(merged)))
+
+    def test_nothing_measured(self):
+        """The status is the merge's."""
+        status, out, err = self.submit(self.write("bad.yaml", "name: [\n"), "--out", self.path("out"), "--wait")
+        self.assertEqual(1, status, out + err)
+        self.assertIn("no shard left a file", out)
+        self.assertEqual(1, self.submit(self.write("m.yaml", "name: m\n"), "--partition", "nowhere", "--out", self.path("out"))[0])
 
     def test_wrong_usage(self):
         matrix = self.matrix("{transport: raw:pipe}")
