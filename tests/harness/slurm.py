@@ -64,6 +64,7 @@ def free_ports(count):
 class Cluster(lab.LabTest):
     def setUp(self):
         super().setUp()
+        self.addCleanup(self.nothing_left)  # cleanups run last one first: after the daemons have ended
         self.environment["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
         self.environment["SLURM_CONF"] = self.path("slurm.conf")
         os.chmod(self.folder, 0o755)
@@ -164,7 +165,6 @@ class Cluster(lab.LabTest):
             both = self.measure(matrix)
             self.assertEqual([merged, self.path("out/other.jsonl")], both)
             self.whole(merged)
-        self.nothing_left()
 
     def test_without_waiting(self):
         matrix = self.matrix("{transport: raw:pipe, placement: same}", more="controls: false\n")
