@@ -226,6 +226,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                    .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns},
         .method = call->method,
         .segments = segments,
+        .definitions = encoding->definitions,
+        .definition_count = encoding->definition_count,
     };
     struct corps__peer *peer = route->peer;
     enum corps_err err = CORPS_OK;
@@ -270,6 +272,7 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     bool nil = corps_value_open(call->args)->kind == CORPS_NIL;
+    encoding.defines = true;
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);
     }

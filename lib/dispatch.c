@@ -3,6 +3,7 @@
 #include "batch.h"
 #include "conc.h"
 #include "deadlock.h"
+#include "definitions.h"
 #include "failure.h"
 #include "future.h"
 #include "message.h"
@@ -237,6 +238,19 @@ static enum corps_err on_credit(struct corps__peer *peer, const struct corps__he
     return CORPS_OK;
 }
 
+static enum corps_err on_define(const struct corps_event *event, const struct corps__header *header) {
+    struct iovec segments[2];
+    if (header->segment_count != 2) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a definition has %u parts instead of two", header->segment_count);
+    }
+    enum corps_err err = corps__wire_segments(event->data, event->bytes, NULL, header, segments);
+    if (err == CORPS_OK && segments[0].iov_len != CORPS_DEFINITION_KEY_BYTES) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "a definition's key has %zu bytes", segments[0].iov_len);
+    }
+    return err == CORPS_OK ? corps__definition_take(segments[0].iov_base, segments[1].iov_base, segments[1].iov_len)
+                           : err;
+}
+
 static enum corps_err on_probe(const struct corps_event *event, const struct corps__header *header) {
     struct corps_box *box;
     enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
@@ -252,7 +266,8 @@ static enum corps_err on_probe(const struct corps_event *event, const struct cor
  * anyway. */
 static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
     bool is_private = event->block != NULL && corps_frame_tail(event->data, event->block) == NULL;
-    if (is_private || (kind != CORPS__HELLO && kind != CORPS__FAILURE && kind != CORPS__PROBE)) {
+    if (is_private ||
+        (kind != CORPS__HELLO && kind != CORPS__FAILURE && kind != CORPS__PROBE && kind != CORPS__DEFINE)) {
         return CORPS_OK;
     }
     struct corps_block *whole = corps__frame_copy(event->data, event->bytes, event->block);
@@ -295,6 +310,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
         return on_probe(event, &header);
     case CORPS__BATCH:
         return on_batch(peer, event, &header);
+    case CORPS__DEFINE:
+        return on_define(event, &header);
     }
     return CORPS_ERR_PROTOCOL;
 }

@@ -1,3 +1,4 @@
+#include "definitions.h"
 #include "refuse.h"
 
 #include <corps/serializer.h>
@@ -16,6 +17,10 @@ void corps_encoding_init(struct corps_encoding *encoding) {
     encoding->buffer_capacity = sizeof encoding->few / sizeof encoding->few[0];
     encoding->keep = NULL;
     encoding->drop_keep = NULL;
+    encoding->defines = false;
+    encoding->definitions = NULL;
+    encoding->definition_count = 0;
+    encoding->definition_capacity = 0;
 }
 
 void corps_encoding_clear(struct corps_encoding *encoding) {
@@ -25,6 +30,7 @@ void corps_encoding_clear(struct corps_encoding *encoding) {
     encoding->keep = NULL;
     encoding->stream_bytes = 0;
     encoding->buffer_count = 0;
+    encoding->definition_count = 0;
 }
 
 void corps_encoding_finish(struct corps_encoding *encoding) {
@@ -35,6 +41,7 @@ void corps_encoding_finish(struct corps_encoding *encoding) {
     if (encoding->buffers != encoding->few) {
         free(encoding->buffers);
     }
+    free(encoding->definitions);
     corps_encoding_init(encoding);
 }
 
@@ -89,6 +96,25 @@ enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void
     }
     encoding->buffers[encoding->buffer_count++] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
     return CORPS_OK;
+}
+
+bool corps_encoding_define(struct corps_encoding *encoding, const uint8_t key[CORPS_DEFINITION_KEY_BYTES],
+                           const void *data, size_t bytes) {
+    const struct corps__definition *definition = encoding->defines ? corps__definition_own(key, data, bytes) : NULL;
+    if (definition == NULL) {
+        return false;
+    }
+    if (encoding->definition_count == encoding->definition_capacity) {
+        size_t capacity = 2 * encoding->definition_capacity + 8;
+        uint32_t *grown = realloc(encoding->definitions, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        encoding->definitions = grown;
+        encoding->definition_capacity = capacity;
+    }
+    encoding->definitions[encoding->definition_count++] = definition->number;
+    return true;
 }
 
 /* ---- refusals ---- */

@@ -221,6 +221,9 @@ static void detach(struct corps__peer *peer) {
     free(peer->named);
     peer->named = NULL;
     peer->named_bytes = 0;
+    free(peer->defined);
+    peer->defined = NULL;
+    peer->defined_bytes = 0;
     pthread_mutex_unlock(&peer->tx);
     free(peer->methods);
     peer->methods = NULL;

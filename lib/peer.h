@@ -52,6 +52,8 @@ struct corps__peer {
     int64_t last_send_ns; /* for deciding whether to batch */
     uint8_t *named;       /* a bit for each symbol that the peer knows by number; as long as the highest one needs */
     size_t named_bytes;
+    uint8_t *defined; /* a bit for each definition that the link has carried */
+    size_t defined_bytes;
     struct corps__post *first_post, **last_post;
     struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
     uint32_t batch_count;
@@ -94,6 +96,8 @@ struct corps__outgoing {
     struct corps__header header;
     const struct corps__symbol *method; /* REQUEST: named on first use; else NULL */
     const struct iovec *segments;       /* header.segment_count of them */
+    const uint32_t *definitions;        /* numbers of what the peer must have been told before */
+    size_t definition_count;
 };
 
 /* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if

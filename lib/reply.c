@@ -62,7 +62,9 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                              .source_env = corps__rt.env,
                                              .source_conc = conc->id,
                                              .destination = message->header.source_conc},
-                                  .segments = segments};
+                                  .segments = segments,
+                                  .definitions = encoding != NULL ? encoding->definitions : NULL,
+                                  .definition_count = encoding != NULL ? encoding->definition_count : 0};
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
     (void)!corps__peer_send(message->from, &out, false, false, CORPS_FOREVER);
@@ -81,6 +83,7 @@ static void reply_remote(struct corps__message *message, const struct corps__con
     corps_encoding_init(&encoding);
     /* In the caller's serializer. A call with nil arguments still names it in its header. */
     enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &serializer);
+    encoding.defines = true;
     if (err == CORPS_OK) {
         err = serializer->encode(result, &encoding);
     }

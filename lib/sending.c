@@ -1,4 +1,5 @@
 #include "batch.h"
+#include "definitions.h"
 #include "peer.h"
 #include "scheduler.h"
 
@@ -18,9 +19,28 @@ struct layout {
     bool naming;
 };
 
+/* Bits that say what the link has carried: names of methods, definitions. */
+static bool has_bit(const uint8_t *bits, size_t bytes, uint32_t number) {
+    return number / 8 < bytes && (bits[number / 8] & 1u << number % 8) != 0;
+}
+
+/* Out of memory, the bit stays clear: then the thing is sent again next time. */
+static void set_bit(uint8_t **bits, size_t *bytes, uint32_t number) {
+    size_t byte = number / 8;
+    if (byte >= *bytes) {
+        uint8_t *grown = realloc(*bits, byte + 32);
+        if (grown == NULL) {
+            return;
+        }
+        memset(grown + *bytes, 0, byte + 32 - *bytes);
+        *bits = grown;
+        *bytes = byte + 32;
+    }
+    (*bits)[byte] |= (uint8_t)(1u << number % 8);
+}
+
 static bool is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
-    size_t byte = method->number / 8;
-    return byte < peer->named_bytes && (peer->named[byte] & 1u << method->number % 8) != 0;
+    return has_bit(peer->named, peer->named_bytes, method->number);
 }
 
 /* Under tx: whether the method's name must go along depends on what the link has carried. */
@@ -45,21 +65,9 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
 }
 
 static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
-    if (out->method == NULL || is_named(peer, out->method)) {
-        return;
+    if (out->method != NULL) {
+        set_bit(&peer->named, &peer->named_bytes, out->method->number);
     }
-    size_t byte = out->method->number / 8;
-    if (byte >= peer->named_bytes) {
-        size_t bytes = byte + 32;
-        uint8_t *grown = realloc(peer->named, bytes);
-        if (grown == NULL) {
-            return; /* then it is named again next time */
-        }
-        memset(grown + peer->named_bytes, 0, bytes - peer->named_bytes);
-        peer->named = grown;
-        peer->named_bytes = bytes;
-    }
-    peer->named[byte] |= (uint8_t)(1u << out->method->number % 8);
 }
 
 static bool can_send(void *arg) {
@@ -286,6 +294,25 @@ static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps_
     return CORPS_OK;
 }
 
+/* Under tx: what the message needs and the link has not carried yet goes before it. */
+static void send_definitions(struct corps__peer *peer, const struct corps__outgoing *out) {
+    for (size_t i = 0; i < out->definition_count; i++) {
+        uint32_t number = out->definitions[i];
+        if (has_bit(peer->defined, peer->defined_bytes, number)) {
+            continue;
+        }
+        const struct corps__definition *definition = corps__definition_at(number);
+        const struct iovec segments[2] = {
+            {.iov_base = (void *)(uintptr_t)definition->key, .iov_len = sizeof definition->key},
+            {.iov_base = (void *)(uintptr_t)definition->data, .iov_len = definition->bytes},
+        };
+        corps__post_locked(peer, &(struct corps__outgoing){
+                                     .header = {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = corps__rt.env},
+                                     .segments = segments});
+        set_bit(&peer->defined, &peer->defined_bytes, number);
+    }
+}
+
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
                                 int64_t deadline_ns) {
     enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
@@ -293,6 +320,7 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
         return err;
     }
     pthread_mutex_lock(&peer->tx);
+    send_definitions(peer, out);
     bool stream = batch && (peer->batch != NULL || follows_closely(peer));
     if (stream && is_small(peer, out)) {
         err = add_to_batch(peer, out, try_only, deadline_ns);

@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORPS__WIRE_VERSION 2u
+#define CORPS__WIRE_VERSION 3u
 #define CORPS__HEADER_BYTES 48u
 #define CORPS__ENTRY_BYTES 24u
 #define CORPS__METHOD_BYTES_MAX 255u
@@ -46,6 +46,7 @@ enum corps__kind {
     CORPS__CREDIT = 5,  /* room again in a Worker's mailbox after requests without reply */
     CORPS__PROBE = 6,   /* who waits for whom, msgpack; see deadlock.h */
     CORPS__BATCH = 7,   /* several requests without reply: `id` entries follow the header */
+    CORPS__DEFINE = 8,  /* a definition that later messages name: its key, then itself; see definitions.h */
 };
 
 enum {

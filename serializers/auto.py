@@ -59,7 +59,7 @@ class State:
 
 _by_value_modules = set()
 _by_reference = set()  # classes and functions that were found importable; for the fast way in C too
-by_reference = None  # a host may say of more: function (thing) → True
+by_reference = globals().get('by_reference')  # a host may have set it: function (thing of __main__) → do others have it?
 
 
 def register_by_value(module):
@@ -865,6 +865,19 @@ class Pickler(pickle.Pickler):
     def __init__(self, file, protocol=PROTOCOL, buffer_callback=None, state=None):
         super().__init__(file, protocol, buffer_callback=buffer_callback)
         self.reducer_override = functools.partial(reduce, state if state is not None else State())
+
+
+class Bare(pickle.Pickler):
+    """For a host that sets reducer_override itself."""
+
+
+class Sink:
+    """A file that keeps the pieces written to it in a list."""
+
+    __slots__ = ('write',)
+
+    def __init__(self, pieces):
+        self.write = pieces.append
 
 
 def dumps(thing, protocol=PROTOCOL, buffer_callback=None, define=None):

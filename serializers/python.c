@@ -96,7 +96,7 @@ static enum corps_err start(struct corps__pickler *pickler) {
 PICKLER(pickle, "pickle", "pickle", false, NULL);
 PICKLER(dill, "dill", "dill", false, &corps__python.dill);
 PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
-PICKLER(automatic, "pickle", "pickle", true, NULL);
+PICKLER(automatic, "_corps_auto", "pickle", true, NULL);
 
 enum { CAPABILITIES = CORPS_SERIALIZER_OBJECTS | CORPS_SERIALIZER_OUT_OF_BAND };
 
@@ -135,7 +135,7 @@ const struct corps_serializer corps_serializer_cloudpickle = {
 
 const struct corps_serializer corps_serializer_auto = {
     .name = "auto",
-    .summary = "pickle, and cloudpickle for what pickle refuses",
+    .summary = "pickle, and by value what pickle refuses or the other side cannot import",
     .wire_id = 5,
     .capabilities = CAPABILITIES,
     .start = automatic_start,

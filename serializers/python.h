@@ -5,6 +5,7 @@
  *   python_encode.c    values to Python, pickling          python_decode.c    unpickling
  *   python_values.c    Python to values                    python_buffer.c    a block as a Python buffer
  *   python_objects.c   Python objects as values            python_source.c    what is simpler said in Python
+ *   python_auto.c      the pickler of `auto`               auto.py            its reducers: the module _corps_auto
  *
  * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
  * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An
@@ -33,7 +34,7 @@ struct corps__pickler {
     const char *name;
     const char *module;       /* with `dumps` */
     const char *loads_module; /* with `loads` */
-    bool automatic;           /* what `dumps` refuses goes to corps__python.by_value */
+    bool automatic;           /* `auto`: python_auto.c pickles */
     PyObject **instead;       /* a better `dumps` that the host may have given; may be NULL, and point to NULL */
     PyObject *dumps;
     PyObject *loads;
@@ -45,10 +46,9 @@ struct corps__python {
     PyTypeObject *buffer_type;
     PyObject *name_type;     /* makes a Name inside Python objects of its address (bytes) */
     PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
-    PyObject *by_value;      /* dumps of `auto` for what pickle refuses; NULL: not known yet; None: there is none */
     PyObject *cloudpickle; /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
     PyObject *dill;
-    bool main_by_value;     /* `auto`: nobody can import our __main__, so what is defined there travels by value */
+    PyObject *auto_code; /* a function that gives the compiled auto.py faster than compiling it does, or NULL */
     PyObject *find_refused; /* Python functions, see python_source.c */
     PyObject *equal;
     PyObject *run;
@@ -99,6 +99,20 @@ enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, s
 
 /* GIL. A value as a Python object: a new reference; NULL with *err set and its detail, and no exception pending. */
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err);
+
+/* GIL. The buffer_callback of a pickler: appends what goes out of band to the list `kept`. New reference, or NULL. */
+PyObject *corps__python_collector(PyObject *kept);
+
+/* ---- auto ---- */
+
+extern const char corps__python_auto_source[];
+
+/* GIL. Makes the module _corps_auto, whose source runs when it is first used. An exception is pending when false. */
+bool corps__python_auto_module(void);
+
+/* GIL. The pickle of `object`; buffers go to the list `kept`, definitions to `encoding` where it takes them. New
+ * reference; NULL with an exception. */
+PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps_encoding *encoding);
 
 /* ---- Buffers ---- */
 

@@ -158,65 +158,29 @@ static PyObject *collect(PyObject *kept, PyObject *buffer) {
     return PyList_Append(kept, buffer) == 0 ? Py_NewRef(Py_False) : NULL;
 }
 
-/* GIL. The pickle; buffers go to `kept`. */
-static PyObject *dump_with(const struct corps__pickler *pickler, PyObject *dumps, PyObject *object, PyObject *kept) {
+PyObject *corps__python_collector(PyObject *kept) {
     static PyMethodDef method = {"collect", collect, METH_O, NULL};
-    PyObject *callback = PyCFunction_New(&method, kept);
+    return PyCFunction_New(&method, kept);
+}
+
+/* GIL. The pickle; buffers go to `kept`, definitions to `encoding`. */
+static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept,
+                      struct corps_encoding *encoding) {
+    if (pickler->automatic) {
+        return corps__python_auto_dump(object, kept, encoding);
+    }
+    PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
+    PyObject *callback = corps__python_collector(kept);
     PyObject *args[] = {object, corps__python.protocol, callback};
-    PyObject *pickle = callback != NULL ? PyObject_Vectorcall(dumps, args, 1, corps__python.dumps_keywords) : NULL;
+    PyObject *pickle = callback != NULL ? PyObject_Vectorcall(own != NULL ? own : pickler->dumps, args, 1,
+                                                              corps__python.dumps_keywords)
+                                        : NULL;
     Py_XDECREF(callback);
     if (pickle != NULL && !PyBytes_CheckExact(pickle)) {
         PyErr_Format(PyExc_TypeError, "%s gave %s instead of bytes", pickler->name, Py_TYPE(pickle)->tp_name);
         Py_CLEAR(pickle);
     }
     return pickle;
-}
-
-/* GIL. What pickles by value; NULL when there is nothing. Borrowed. */
-static PyObject *by_value(void) {
-    if (corps__python.by_value == NULL) {
-        PyObject *module = PyImport_ImportModule("cloudpickle");
-        PyObject *dumps = module != NULL ? PyObject_GetAttrString(module, "dumps") : NULL;
-        Py_XDECREF(module);
-        PyErr_Clear(); /* without cloudpickle, what pickle refuses stays refused */
-        corps__python.by_value = dumps != NULL ? dumps : Py_NewRef(Py_None);
-    }
-    return corps__python.by_value != Py_None ? corps__python.by_value : NULL;
-}
-
-/* GIL. Does the pickle refer to our __main__, which the other side does not have? */
-static bool needs_main(PyObject *pickle) {
-    static const char main_name[] = "__main__";
-    return corps__python.main_by_value &&
-           memmem(PyBytes_AS_STRING(pickle), (size_t)PyBytes_GET_SIZE(pickle), main_name, sizeof main_name - 1) != NULL;
-}
-
-static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept) {
-    PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
-    PyObject *pickle = dump_with(pickler, own != NULL ? own : pickler->dumps, object, kept);
-    bool again = pickle != NULL
-                     ? needs_main(pickle)
-                     : !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
-    if (!pickler->automatic || !again) {
-        return pickle;
-    }
-    PyObject *type = NULL;
-    PyObject *exception = NULL;
-    PyObject *traceback = NULL;
-    PyErr_Fetch(&type, &exception, &traceback);
-    PyObject *second = by_value() != NULL && PyList_SetSlice(kept, 0, PyList_GET_SIZE(kept), NULL) == 0
-                           ? dump_with(pickler, by_value(), object, kept)
-                           : NULL;
-    if (second == NULL) { /* pickle's own reason tells more */
-        PyErr_Clear();
-        PyErr_Restore(type, exception, traceback);
-        return pickle;
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(exception);
-    Py_XDECREF(traceback);
-    Py_XDECREF(pickle);
-    return second;
 }
 
 /* The reason alone reads best: "cannot pickle '_thread.lock' object". */
@@ -309,7 +273,7 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
 static enum corps_err encode_object(const struct corps__pickler *pickler, PyObject *object,
                                     struct corps_encoding *encoding) {
     PyObject *kept = PyList_New(0);
-    PyObject *pickle = kept != NULL ? dump(pickler, object, kept) : NULL;
+    PyObject *pickle = kept != NULL ? dump(pickler, object, kept, encoding) : NULL;
     enum corps_err err = pickle != NULL ? write_segments(pickle, kept, encoding) : refused(pickler, object);
     Py_XDECREF(pickle);
     Py_XDECREF(kept);

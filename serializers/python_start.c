@@ -192,7 +192,7 @@ static PyObject *make_module(void) {
         }
         Py_DECREF(done);
     }
-    return names;
+    return corps__python_auto_module() ? names : NULL;
 }
 
 /* GIL. An exception is pending when false. */

@@ -403,24 +403,22 @@ static PyObject *copy_local_set(PyObject *module, PyObject *on) {
     Py_RETURN_NONE;
 }
 
-/* by_value_set(dumps, cloudpickle, dill, main_by_value): dumps of the serializer auto for what pickle refuses; what to
- * use instead of the libraries' own (None: nothing) */
-static PyObject *by_value_set(PyObject *module, PyObject *args) {
+/* picklers_set(cloudpickle, dill, auto_code): what to use instead of the libraries' own dumps (None: nothing); a
+ * function that gives the code of auto.py */
+static PyObject *picklers_set(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *dumps;
     PyObject *cloudpickle;
     PyObject *dill;
-    int main_by_value;
-    if (!PyArg_ParseTuple(args, "OOOp", &dumps, &cloudpickle, &dill, &main_by_value)) {
+    PyObject *auto_code;
+    if (!PyArg_ParseTuple(args, "OOO", &cloudpickle, &dill, &auto_code)) {
         return NULL;
     }
-    Py_XDECREF(corps__python.by_value);
     Py_XDECREF(corps__python.cloudpickle);
     Py_XDECREF(corps__python.dill);
-    corps__python.by_value = Py_NewRef(dumps);
+    Py_XDECREF(corps__python.auto_code);
+    corps__python.auto_code = Py_NewRef(auto_code);
     corps__python.cloudpickle = cloudpickle != Py_None ? Py_NewRef(cloudpickle) : NULL;
     corps__python.dill = dill != Py_None ? Py_NewRef(dill) : NULL;
-    corps__python.main_by_value = main_by_value != 0;
     Py_RETURN_NONE;
 }
 
@@ -443,7 +441,7 @@ static PyMethodDef functions[] = {
     {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},
     {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
     {"copy_local_set", copy_local_set, METH_O, NULL},
-    {"by_value_set", by_value_set, METH_VARARGS, NULL},
+    {"picklers_set", picklers_set, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

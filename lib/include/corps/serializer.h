@@ -17,6 +17,7 @@
 #include <corps/error.h>
 #include <corps/value.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -48,6 +49,10 @@ struct corps_encoding {
     void (*drop_keep)(void *keep);
     uint8_t small[256];       /* first memory of the stream: small messages allocate nothing, … */
     struct iovec few[2];      /* … nor do one or two buffers */
+    bool defines;             /* whoever sends this can send definitions first: corps_encoding_define may be used */
+    uint32_t *definitions;    /* numbers of those that must be sent first */
+    size_t definition_count;
+    size_t definition_capacity;
 };
 
 CORPS_API void corps_encoding_init(struct corps_encoding *encoding);
@@ -63,6 +68,18 @@ CORPS_API enum corps_err corps_encoding_append(struct corps_encoding *encoding, 
 /* Adds an out-of-band segment; the memory is borrowed until corps_encoding_finish or clear. */
 CORPS_API enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void *data,
                                                size_t bytes) CORPS_CHECKED;
+
+/* Definitions: what many messages need (code, classes), named by its content, sent once a link.
+ *
+ * Notes that the message being encoded needs the definition `data`, whose name is `key`: a hash of it, so that nobody
+ * else means something else by it. The message then holds the key alone. False: the message must hold it itself
+ * (`defines` is not set, or the process has named as many as it may). Copies `data` when it is new. */
+#define CORPS_DEFINITION_KEY_BYTES 16u
+CORPS_API bool corps_encoding_define(struct corps_encoding *encoding, const uint8_t key[CORPS_DEFINITION_KEY_BYTES],
+                                     const void *data, size_t bytes);
+
+/* For decode: a definition that came before, or that this process sent. Lent for ever. False: there is none. */
+CORPS_API bool corps_definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void **data, size_t *bytes);
 
 /* What decode should make of containers and instances (Python serializers; others ignore it). */
 enum corps_decode_to {

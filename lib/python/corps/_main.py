@@ -82,13 +82,6 @@ def defines(thing):
     return thing.__qualname__.partition('.')[0] in _names
 
 
-def has_own():
-    """Does the main program of this process define anything that importing it again would not give?"""
-    return not is_importable() or not _imported and any(
-        getattr(thing, '__module__', None) == '__main__' and not defines(thing)
-        for thing in list(vars(_main_module()).values()) if isinstance(thing, (types.FunctionType, type)))
-
-
 def start():
     """In the program: its main module is known by both names."""
     sys.modules.setdefault(ALIAS, _main_module())

@@ -1,10 +1,12 @@
-"""Pickling by value: what pickle refuses, and what is defined in a __main__ that others cannot import.
+"""Pickling: what travels by name because every Env has it too, and what by value.
 
-What a main program that every Env imports defines travels by reference with every serializer: by value it would arrive
-as another class each time.
+What a main program that every Env imports defines travels by name with every serializer: by value it would arrive as
+another class each time. The serializer `auto` is the module _corps_auto, which comes with the core.
 """
 
+import importlib.machinery
 import io
+import os
 import pickle
 import types
 
@@ -22,8 +24,8 @@ def _travels_by_reference(thing):
 _cloud_pickler = None
 
 
-def _by_value(thing, protocol=5, buffer_callback=None):
-    """cloudpickle.dumps, but for the main program's own. Raises ImportError where it is not installed."""
+def _cloudpickle(thing, protocol=5, buffer_callback=None):
+    """cloudpickle.dumps, but for the main program's own."""
     global _cloud_pickler
     if _cloud_pickler is None:
         import cloudpickle
@@ -41,7 +43,6 @@ def _by_value(thing, protocol=5, buffer_callback=None):
 
 
 _dill_pickler = None
-_main_by_value = False  # something of our __main__ may have to travel by value
 
 
 def _dill(thing, protocol=5, buffer_callback=None):
@@ -60,29 +61,24 @@ def _dill(thing, protocol=5, buffer_callback=None):
         return file.getvalue()
 
 
+def _auto_code():
+    """The compiled source of _corps_auto, from the cache where there is one."""
+    path = os.path.join(os.path.dirname(__file__), '_auto.py')
+    return importlib.machinery.SourceFileLoader('_corps_auto', path).get_code('_corps_auto')
+
+
 def start():
     """Tells the core, once a process."""
-    global _main_by_value
+    import _corps_auto
+    _corps_auto.by_reference = _travels_by_reference
     importable = _main.is_importable()
-    _main_by_value = _main.has_own()
-    _core.by_value_set(_by_value, _by_value if importable else None, _dill if importable else None, _main_by_value)
+    _core.picklers_set(_cloudpickle if importable else None, _dill if importable else None, _auto_code)
 
 
 def dumps(thing):
     """As the serializer `auto` does, but in one piece."""
-    data, refused = None, None
-    try:
-        data = pickle.dumps(thing, protocol=5)
-        if b'__main__' not in data or not _main_by_value:
-            return data
-    except Exception as error:
-        refused = error
-    try:
-        return _by_value(thing)
-    except ImportError:
-        if data is None:
-            raise refused from None
-        return data
+    import _corps_auto
+    return _corps_auto.dumps(thing)
 
 
 loads = pickle.loads

@@ -1,0 +1,121 @@
+#include "definitions.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Open addressing; keys are hashes already, so that their first bytes do. Entries are never moved: slots hold pointers.
+ */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct corps__definition **slots; /* a power of two of them, at most half full */
+static size_t slot_count;
+static struct corps__definition **by_number;
+static uint32_t count;
+static size_t own_bytes, taken_bytes;
+static uint32_t own_count;
+
+static size_t place_of(const uint8_t *key, struct corps__definition *const *in, size_t in_count) {
+    uint64_t hash;
+    memcpy(&hash, key, sizeof hash);
+    size_t at = hash & (in_count - 1);
+    while (in[at] != NULL && memcmp(in[at]->key, key, CORPS_DEFINITION_KEY_BYTES) != 0) {
+        at = (at + 1) & (in_count - 1);
+    }
+    return at;
+}
+
+/* Under the lock. Room for one more? */
+static bool grow(void) {
+    if (2 * ((size_t)count + 1) <= slot_count) {
+        return true;
+    }
+    size_t grown_count = slot_count == 0 ? 64 : 2 * slot_count;
+    struct corps__definition **grown = calloc(grown_count, sizeof *grown);
+    struct corps__definition **numbers = realloc(by_number, grown_count / 2 * sizeof *numbers);
+    by_number = numbers != NULL ? numbers : by_number;
+    if (grown == NULL || numbers == NULL) {
+        free(grown);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        grown[place_of(by_number[i]->key, grown, grown_count)] = by_number[i];
+    }
+    free(slots);
+    slots = grown;
+    slot_count = grown_count;
+    return true;
+}
+
+/* Under the lock. NULL when out of memory. */
+static struct corps__definition *add(const uint8_t *key, const void *data, size_t bytes) {
+    struct corps__definition *made = grow() ? malloc(sizeof *made + bytes) : NULL;
+    if (made == NULL) {
+        return NULL;
+    }
+    memcpy(made->key, key, sizeof made->key);
+    made->data = memcpy(made + 1, data, bytes);
+    made->bytes = bytes;
+    made->number = count;
+    by_number[count++] = made;
+    slots[place_of(key, slots, slot_count)] = made;
+    return made;
+}
+
+/* Under the lock. */
+static struct corps__definition *find(const uint8_t *key) {
+    return slot_count > 0 ? slots[place_of(key, slots, slot_count)] : NULL;
+}
+
+const struct corps__definition *corps__definition_own(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data,
+                                                      size_t bytes) {
+    pthread_mutex_lock(&lock);
+    struct corps__definition *found = find(key);
+    if (found == NULL && own_count < CORPS__DEFINITIONS_MAX && bytes <= CORPS__DEFINITION_BYTES_MAX - own_bytes) {
+        found = add(key, data, bytes);
+        own_count += found != NULL;
+        own_bytes += found != NULL ? bytes : 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data, size_t bytes) {
+    enum corps_err err = CORPS_OK;
+    pthread_mutex_lock(&lock);
+    if (find(key) == NULL) {
+        if (bytes > CORPS__DEFINITIONS_TAKEN_BYTES_MAX - taken_bytes) {
+            err = corps_error_set(CORPS_ERR_LIMIT, "peers have defined over %zu MiB of classes and code",
+                                  CORPS__DEFINITIONS_TAKEN_BYTES_MAX >> 20);
+        } else if (add(key, data, bytes) == NULL) {
+            err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a definition of %zu bytes", bytes);
+        } else {
+            taken_bytes += bytes;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return err;
+}
+
+const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]) {
+    pthread_mutex_lock(&lock);
+    const struct corps__definition *found = find(key);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+const struct corps__definition *corps__definition_at(uint32_t number) {
+    pthread_mutex_lock(&lock);
+    const struct corps__definition *found = number < count ? by_number[number] : NULL;
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool corps_definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void **data, size_t *bytes) {
+    const struct corps__definition *found = corps__definition_find(key);
+    if (found != NULL) {
+        *data = found->data;
+        *bytes = found->bytes;
+    }
+    return found != NULL;
+}

@@ -1,0 +1,40 @@
+/* Definitions: what many messages need, such as the code of a function, sent once a link and named by their content.
+ *
+ * A process has one table of those that it has sent and those that came. Entries stay for ever, where they are: a
+ * message may be decoded long after its definition came. The table is bounded (the limits below); what finds no room
+ * travels in its message. On the wire a DEFINE frame carries a definition, before the first message that needs it.
+ */
+#ifndef CORPS_DEFINITIONS_H
+#define CORPS_DEFINITIONS_H
+
+#include <corps/serializer.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a process names by itself: far more than programs define, less than matters. */
+enum { CORPS__DEFINITIONS_MAX = 10000, CORPS__DEFINITION_BYTES_MAX = 64 << 20 };
+
+/* What it takes from others, all peers together, before it gives up on the link. */
+#define CORPS__DEFINITIONS_TAKEN_BYTES_MAX ((size_t)1 << 30)
+
+struct corps__definition {
+    uint8_t key[CORPS_DEFINITION_KEY_BYTES];
+    const uint8_t *data;
+    size_t bytes;
+    uint32_t number; /* in this process */
+};
+
+/* One's own, found or added (a copy). NULL: there is no room. Any thread. */
+const struct corps__definition *corps__definition_own(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data,
+                                                      size_t bytes);
+
+/* One that came from a peer. Errors: LIMIT, NO_MEMORY. */
+enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data,
+                                      size_t bytes) CORPS_CHECKED;
+
+/* By its key or number, NULL: there is none. Lent for ever. Any thread. */
+const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]);
+const struct corps__definition *corps__definition_at(uint32_t number);
+
+#endif

@@ -1,0 +1,259 @@
+#include "python.h"
+
+#include <string.h>
+
+/* `auto`: the C pickler, asked about every object by `reducer` here, which leaves what pickle does well to pickle and
+ * asks the module _corps_auto (auto.py) about the rest. Making a pickler costs as much as pickling a small object does,
+ * so picklers are kept for reuse. */
+
+/* A pickler with what belongs to it. Everything here: GIL. */
+struct auto_pickler {
+    struct auto_pickler *next;
+    PyObject *pickler;
+    PyObject *out;   /* list: what it has written */
+    PyObject *kept;  /* list: buffers that go out of band */
+    PyObject *state; /* State of auto.py */
+    bool asked;      /* since the state was clear */
+    struct corps_encoding *encoding;
+};
+
+static struct auto_pickler *unused; /* GIL */
+
+/* Of _corps_auto. */
+static struct {
+    PyObject *reduce;
+    PyObject *handlers;     /* dict: type → handler, None: pickle does it */
+    PyObject *by_reference; /* set: classes and functions that were found importable */
+    PyObject *state_type;
+    PyObject *pickler_type;
+    PyObject *file_type;
+    PyObject *dump, *clear_memo, *clear; /* names of methods */
+} from_module;
+
+/* ---- the module ---- */
+
+static PyObject *lookup(PyObject *self, PyObject *key) {
+    (void)self;
+    const void *data;
+    size_t bytes;
+    if (!PyBytes_Check(key) || PyBytes_GET_SIZE(key) != (Py_ssize_t)CORPS_DEFINITION_KEY_BYTES) {
+        PyErr_SetString(PyExc_TypeError, "a definition's key has 16 bytes");
+        return NULL;
+    }
+    if (!corps_definition_find((const uint8_t *)PyBytes_AS_STRING(key), &data, &bytes)) {
+        Py_RETURN_NONE;
+    }
+    return PyBytes_FromStringAndSize(data, (Py_ssize_t)bytes);
+}
+
+/* Its source runs when somebody first wants something of it. */
+static PyObject *load(PyObject *module, PyObject *name) {
+    static PyMethodDef lookup_method = {"lookup", lookup, METH_O, NULL};
+    PyObject *names = PyModule_GetDict(module);
+    if (PyDict_GetItemString(names, "__getattr__") != NULL) {
+        if (PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' &&
+            PyUnicode_READ_CHAR(name, 1) == '_') {
+            PyErr_Format(PyExc_AttributeError, "%U", name); /* the import system asks for __spec__ and the like */
+            return NULL;
+        }
+        PyObject *code = corps__python.auto_code != NULL
+                             ? PyObject_CallNoArgs(corps__python.auto_code)
+                             : Py_CompileString(corps__python_auto_source, "<corps auto>", Py_file_input);
+        PyObject *done = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
+        PyObject *found = done != NULL ? PyCFunction_New(&lookup_method, NULL) : NULL;
+        bool good = found != NULL && PyDict_SetItemString(names, "lookup", found) == 0 &&
+                    PyDict_DelItemString(names, "__getattr__") == 0;
+        Py_XDECREF(code);
+        Py_XDECREF(done);
+        Py_XDECREF(found);
+        if (!good) {
+            return NULL;
+        }
+    }
+    PyObject *wanted = PyDict_GetItem(names, name); /* borrowed */
+    if (wanted == NULL) {
+        PyErr_Format(PyExc_AttributeError, "module _corps_auto has no attribute %R", name);
+    }
+    return Py_XNewRef(wanted);
+}
+
+bool corps__python_auto_module(void) {
+    static PyMethodDef load_method = {"__getattr__", load, METH_O, NULL};
+    PyObject *module = PyImport_AddModule("_corps_auto"); /* borrowed */
+    PyObject *names = module != NULL ? PyModule_GetDict(module) : NULL;
+    if (names == NULL) {
+        return false;
+    }
+    if (PyDict_GetItemString(names, "reduce") != NULL || PyDict_GetItemString(names, "__getattr__") != NULL) {
+        return true;
+    }
+    PyObject *on_first = PyCFunction_New(&load_method, module);
+    bool good = on_first != NULL && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+                PyDict_SetItemString(names, "__getattr__", on_first) == 0;
+    Py_XDECREF(on_first);
+    return good;
+}
+
+static bool find_all(void) {
+    if (from_module.reduce != NULL) {
+        return true;
+    }
+    PyObject *module = PyImport_AddModule("_corps_auto"); /* borrowed */
+    if (module == NULL) {
+        return false;
+    }
+    from_module.handlers = PyObject_GetAttrString(module, "_handlers");
+    from_module.by_reference = PyObject_GetAttrString(module, "_by_reference");
+    from_module.state_type = PyObject_GetAttrString(module, "State");
+    from_module.pickler_type = PyObject_GetAttrString(module, "Bare");
+    from_module.file_type = PyObject_GetAttrString(module, "Sink");
+    from_module.dump = PyUnicode_InternFromString("dump");
+    from_module.clear_memo = PyUnicode_InternFromString("clear_memo");
+    from_module.clear = PyUnicode_InternFromString("clear");
+    PyObject *reduce = PyObject_GetAttrString(module, "reduce");
+    if (from_module.handlers == NULL || from_module.by_reference == NULL || from_module.state_type == NULL ||
+        from_module.pickler_type == NULL || from_module.file_type == NULL || from_module.dump == NULL ||
+        from_module.clear_memo == NULL || from_module.clear == NULL) {
+        Py_CLEAR(reduce);
+    }
+    from_module.reduce = reduce;
+    return reduce != NULL;
+}
+
+/* ---- picklers ---- */
+
+static struct auto_pickler *owner_of(PyObject *capsule) {
+    return PyCapsule_GetPointer(capsule, NULL);
+}
+
+/* The pickler's reducer_override. */
+static PyObject *reducer(PyObject *capsule, PyObject *thing) {
+    if (PyType_Check(thing) || PyFunction_Check(thing)) {
+        int known = PySet_Contains(from_module.by_reference, thing);
+        if (known != 0) {
+            return known > 0 ? Py_NewRef(Py_NotImplemented) : NULL;
+        }
+    } else if (PyDict_GetItem(from_module.handlers, (PyObject *)Py_TYPE(thing)) == Py_None) {
+        return Py_NewRef(Py_NotImplemented);
+    }
+    struct auto_pickler *owner = owner_of(capsule);
+    owner->asked = true;
+    PyObject *args[] = {owner->state, thing};
+    return PyObject_Vectorcall(from_module.reduce, args, 2, NULL);
+}
+
+/* State's define: (key, blob) → is it kept apart from the message? */
+static PyObject *define(PyObject *capsule, PyObject *args) {
+    const char *key;
+    const char *data;
+    Py_ssize_t key_bytes;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(args, "y#y#", &key, &key_bytes, &data, &bytes)) {
+        return NULL;
+    }
+    struct corps_encoding *encoding = owner_of(capsule)->encoding;
+    return PyBool_FromLong(encoding != NULL && key_bytes == (Py_ssize_t)CORPS_DEFINITION_KEY_BYTES &&
+                           corps_encoding_define(encoding, (const uint8_t *)key, data, (size_t)bytes));
+}
+
+static void drop(struct auto_pickler *made) {
+    Py_XDECREF(made->pickler);
+    Py_XDECREF(made->out);
+    Py_XDECREF(made->kept);
+    Py_XDECREF(made->state);
+    PyMem_Free(made);
+}
+
+/* GIL. NULL with an exception. */
+static struct auto_pickler *create(void) {
+    static PyMethodDef reducer_method = {"reducer_override", reducer, METH_O, NULL};
+    static PyMethodDef define_method = {"define", define, METH_VARARGS, NULL};
+    struct auto_pickler *made = PyMem_Calloc(1, sizeof *made);
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    made->out = PyList_New(0);
+    made->kept = PyList_New(0);
+    PyObject *capsule = PyCapsule_New(made, NULL, NULL);
+    PyObject *definer = capsule != NULL ? PyCFunction_New(&define_method, capsule) : NULL;
+    PyObject *reduces = capsule != NULL ? PyCFunction_New(&reducer_method, capsule) : NULL;
+    PyObject *collector = made->kept != NULL ? corps__python_collector(made->kept) : NULL;
+    PyObject *file = made->out != NULL ? PyObject_CallFunctionObjArgs(from_module.file_type, made->out, NULL) : NULL;
+    if (definer != NULL && reduces != NULL && collector != NULL && file != NULL) {
+        made->state = PyObject_CallFunctionObjArgs(from_module.state_type, definer, NULL);
+        made->pickler = PyObject_CallFunction(from_module.pickler_type, "OiOO", file, 5, Py_True, collector);
+    }
+    bool good = made->state != NULL && made->pickler != NULL &&
+                PyObject_SetAttrString(made->pickler, "reducer_override", reduces) == 0;
+    Py_XDECREF(capsule);
+    Py_XDECREF(definer);
+    Py_XDECREF(reduces);
+    Py_XDECREF(collector);
+    Py_XDECREF(file);
+    if (!good) {
+        drop(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* Calls a method without arguments. */
+static bool call(PyObject *object, PyObject *method) {
+    PyObject *done = PyObject_CallMethodObjArgs(object, method, NULL);
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
+/* For the next one; without what the last message left. Never leaves an exception of its own. */
+static void give_back(struct auto_pickler *pickler) {
+    PyObject *type;
+    PyObject *exception;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    pickler->encoding = NULL;
+    bool good = PyList_SetSlice(pickler->out, 0, PyList_GET_SIZE(pickler->out), NULL) == 0 &&
+                PyList_SetSlice(pickler->kept, 0, PyList_GET_SIZE(pickler->kept), NULL) == 0 &&
+                call(pickler->pickler, from_module.clear_memo) &&
+                (!pickler->asked || call(pickler->state, from_module.clear));
+    pickler->asked = false;
+    if (good) {
+        pickler->next = unused;
+        unused = pickler;
+    } else {
+        drop(pickler);
+    }
+    PyErr_Restore(type, exception, traceback);
+}
+
+/* What was written, in one piece. */
+static PyObject *written(PyObject *out) {
+    if (PyList_GET_SIZE(out) == 1 && PyBytes_CheckExact(PyList_GET_ITEM(out, 0))) {
+        return Py_NewRef(PyList_GET_ITEM(out, 0));
+    }
+    PyObject *empty = PyBytes_FromStringAndSize(NULL, 0);
+    PyObject *all = empty != NULL ? PyObject_CallMethod(empty, "join", "(O)", out) : NULL;
+    Py_XDECREF(empty);
+    return all;
+}
+
+PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
+    if (!find_all()) {
+        return NULL;
+    }
+    struct auto_pickler *pickler = unused;
+    if (pickler != NULL) {
+        unused = pickler->next;
+    } else if ((pickler = create()) == NULL) {
+        return NULL;
+    }
+    pickler->encoding = encoding;
+    PyObject *done = PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
+    PyObject *pickle = done != NULL ? written(pickler->out) : NULL;
+    if (pickle != NULL && PyList_SetSlice(kept, 0, PyList_GET_SIZE(kept), pickler->kept) != 0) {
+        Py_CLEAR(pickle);
+    }
+    Py_XDECREF(done);
+    give_back(pickler);
+    return pickle;
+}
