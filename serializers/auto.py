@@ -396,7 +396,7 @@ def _reduce_enum(cls):
                   or name == '_missing_'}
     attributes = {name: value for name, value in attributes.items() if name in vars(cls) and not (
         name in vars(enum.Flag) and vars(cls)[name] is vars(enum.Flag)[name])}
-    early = {name: vars(cls)[name] for name in ('__module__', '__qualname__')}
+    early = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
     early.update({name: attributes.pop(name) for name in ('__new__', '__init__', '_missing_', '_ignore_') if name in attributes})
     if '__new_member__' in vars(cls) and isinstance(vars(cls)['__new_member__'], (staticmethod, types.FunctionType)):
         early['__new__'] = vars(cls)['__new_member__']
@@ -415,9 +415,10 @@ def _registered(cls):
 def _reduce_class_inline(cls):
     if isinstance(cls, enum.EnumMeta) and issubclass(cls, enum.Enum):
         return _reduce_enum(cls)
-    namespace = {name: vars(cls)[name] for name in ('__module__', '__qualname__', '__slots__') if name in vars(cls)}
-    bases = cls.__bases__
-    return (_class, (type(cls), cls.__name__, bases, namespace, _tracker(cls)), (_attributes(cls), _registered(cls)),
+    namespace = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
+    if '__slots__' in vars(cls):
+        namespace['__slots__'] = cls.__slots__
+    return (_class, (type(cls), cls.__name__, cls.__bases__, namespace, _tracker(cls)), (_attributes(cls), _registered(cls)),
             None, None, _fill_class)
 
 

@@ -66,7 +66,7 @@ static const char equal_source[] =
     "    return library.dumps(library.loads(library.dumps(value, protocol=5)), protocol=5)\n"
     "\n"
     "def equal_pickles(a, b):\n"
-    "    for name in 'pickle', 'cloudpickle', 'dill':\n"
+    "    for name in 'pickle', '_corps_auto', 'cloudpickle', 'dill':\n"
     "        library = sys.modules.get(name)\n"
     "        try:\n"
     "            if library is not None:\n"

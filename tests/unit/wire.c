@@ -35,7 +35,7 @@ static void test_layout(void **state) {
     uint8_t frame[CORPS__PREFIX_BYTES_MAX + 8];
     static const uint8_t expected[] = {'C',
                                        'R',
-                                       2,
+                                       3,
                                        CORPS__REQUEST,
                                        CORPS__NO_REPLY,
                                        7,
