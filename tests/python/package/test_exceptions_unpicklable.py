@@ -1,6 +1,5 @@
 """Exceptions, results and arguments that cannot travel: told at once, with their path, and the Worker goes on."""
 
-import threading
 
 from corps import (AsyncExecutionError, AsyncLocalMaxRetries, Conc, Corps, LocType, NotSerializable, create_Concs,
                    create_Corps)
@@ -10,7 +9,7 @@ from helpers import expect
 class Holder(Exception):
     def __init__(self, text):
         super().__init__(text)
-        self.lock = threading.Lock()
+        self.lock = (i for i in 'ab')
 
 
 class TwoRequired(Exception):
@@ -38,8 +37,8 @@ class Worker(Conc):
 
     def result(self, which):
         thing = Thing()
-        thing.x = threading.Lock()
-        return {'lock': threading.Lock(), 'deep': {'k': [1, thing]}, 'loads': LoadsBadly()}[which]
+        thing.x = (i for i in 'ab')
+        return {'lock': (i for i in 'ab'), 'deep': {'k': [1, thing]}, 'loads': LoadsBadly()}[which]
 
     def take(self, *args, **kwargs):
         return len(args)
@@ -59,8 +58,8 @@ class Service(Corps):
 
 def cases():
     thing = Thing()
-    thing.x = threading.Lock()
-    return [((1, thing), {}), (({'k': threading.Lock()},), {}), ((1, 2, [0, (thing,)]), {}), ((), {'key': thing}),
+    thing.x = (i for i in 'ab')
+    return [((1, thing), {}), (({'k': (i for i in 'ab')},), {}), ((1, 2, [0, (thing,)]), {}), ((), {'key': thing}),
             ((1,), {'key': [thing]})]
 
 
@@ -79,7 +78,7 @@ def check_exceptions(worker):
 def check_results(worker):
     for which, part in (('lock', 'lock'), ('deep', 'x')):
         error = expect((AsyncExecutionError, AsyncLocalMaxRetries), lambda: worker.result(which).result(5))
-        assert 'lock' in str(error), error
+        assert 'generator' in str(error), error
         assert which != 'deep' or part in str(error).replace('"', "'"), error
     expect(Exception, lambda: worker.result('loads').result(5))
 
