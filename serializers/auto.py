@@ -327,6 +327,13 @@ def _track(cls, number):
 class _Shield:
     """A first base while a class is made again: __init_subclass__ has run already, where it was made."""
 
+    def __init_subclass__(cls, **_):
+        pass
+
+
+class _ShieldWithoutDict:
+    """The same for bases without a __dict__: bases can be exchanged where their layout is the same."""
+
     __slots__ = ()
 
     def __init_subclass__(cls, **_):
@@ -347,11 +354,14 @@ def _class(meta, name, bases, namespace, number):
         return known
     hooked = any('__init_subclass__' in vars(base) for one in bases for base in one.__mro__[:-1])
     if hooked:
-        cls = _new_of(meta)(meta, name, (_Shield,) + bases, namespace)
-        cls.__bases__ = bases
-    else:
-        cls = _new_of(meta)(meta, name, bases, namespace)
-    return _track(cls, number)
+        shield = _Shield if any(base.__dictoffset__ for base in bases) else _ShieldWithoutDict
+        cls = _new_of(meta)(meta, name, (shield,) + bases, dict(namespace))
+        try:
+            cls.__bases__ = bases
+            return _track(cls, number)
+        except TypeError:
+            pass  # another layout: then the hook runs again
+    return _track(_new_of(meta)(meta, name, bases, namespace), number)
 
 
 def _fill_class(cls, state):
@@ -434,14 +444,19 @@ def _hidden():
     return _HIDDEN
 
 
+_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+
+
 def _reduce_type(state, cls):
     if importable(cls):
         return _remember(cls)
+    if not importable(type(cls)) and not type(cls).__flags__ & _MADE_IN_PYTHON:
+        return NotImplemented  # of a metaclass in C, such as that of ctypes.Structure
     if cls in (type(None), type(NotImplemented), type(...)):
         return NotImplemented
     if cls in _hidden():
         return _function_of_module, _hidden()[cls]
-    if not cls.__flags__ & 1 << 9:
+    if not cls.__flags__ & _MADE_IN_PYTHON:
         return NotImplemented  # made in C: pickle says why not
     if state.define is None or state.building:
         return _reduce_class_inline(cls)
@@ -500,7 +515,7 @@ class _Watch:
             raise _Unsteady
 
     def look_class(self, cls):
-        if not cls.__flags__ & 1 << 9 or isinstance(cls, enum.EnumMeta) or _registered(cls):
+        if not cls.__flags__ & _MADE_IN_PYTHON or isinstance(cls, enum.EnumMeta) or _registered(cls):
             raise _Unsteady
         names = vars(cls)
         self.dicts.append((names, tuple(names), tuple(names.values())))
@@ -735,10 +750,13 @@ def _reduce_file(state, file):
             return getattr, (sys, name)
     if file.closed or not isinstance(file.name, str) or not os.path.isfile(file.name):
         raise _Refused('this file cannot be opened again there')
-    if file.writable():
-        raise _Refused('a file that is open for writing cannot travel: two processes would write it')
     text = isinstance(file, io.TextIOWrapper)
-    return _file, (os.path.abspath(file.name), 'r' if text else 'rb', file.encoding if text else None,
+    mode = 'a' if file.writable() else 'r'
+    if mode == 'a' and (text and file.mode != 'a' or not text and file.mode not in ('ab', 'a')):
+        raise _Refused('a file that is open for writing cannot travel: two processes would write it')
+    if mode == 'a':
+        file.flush()
+    return _file, (os.path.abspath(file.name), mode if text else mode + 'b', file.encoding if text else None,
                    file.errors if text else None, None, file.tell())
 
 
@@ -770,6 +788,13 @@ def _newtype(name, supertype, module, number):
         known.__module__ = module
         _track(known, number)
     return known
+
+
+def _reduce_sentinel(state, found):
+    """What dataclasses compares by identity."""
+    module = sys.modules[type(found).__module__]
+    name = next(name for name, value in vars(module).items() if value is found)
+    return getattr, (module, name)
 
 
 def _exception(cls, args):
@@ -822,6 +847,7 @@ HANDLERS = {
     struct.Struct: _reduce_struct,
     io.TextIOWrapper: _reduce_file,
     io.BufferedReader: _reduce_file,
+    io.BufferedWriter: _reduce_file,
     io.FileIO: _reduce_file,
     typing.TypeVar: _reduce_typevar,
 }
@@ -842,6 +868,8 @@ def _handler_of(cls):
         _handlers.clear()
         _handlers.update(HANDLERS)
     found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None)
+    if cls.__module__ == 'dataclasses' and cls.__name__ in ('_FIELD_BASE', '_MISSING_TYPE', '_KW_ONLY_TYPE', '_HAS_DEFAULT_FACTORY_CLASS'):
+        found = _reduce_sentinel
     _handlers[cls] = found
     return found
 
