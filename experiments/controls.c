@@ -84,6 +84,9 @@ bool lab_family_add_controls(struct lab_family *family) {
         if (ok && lab_cell_is_ours(&cell)) {
             ok = add_raw(family, twin_of(&cell, spin, twin), spin ? "spin" : "block", cell.placement, &cell);
         }
+        if (ok && lab_cell_is_ours(&cell) && strcmp(cell.wake, "adaptive") == 0) {
+            ok = add_raw(family, twin_of(&cell, true, twin), "spin", cell.placement, &cell);
+        }
     }
     return ok;
 }

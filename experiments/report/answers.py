@@ -26,6 +26,62 @@ def interval_text(ratio, form="{:.2f}"):
     return f", 95 % {form.format(ratio.low)}–{form.format(ratio.high)}" if ratio.has_interval else ""
 
 
+# ---- in short ----
+
+def span(low, high, form):
+    return form.format(low) if form.format(low) == form.format(high) else f"{form.format(low)} to {form.format(high)}"
+
+
+def short_transport(cells):
+    found = [sizes for (placement, wake, _), sizes in by_condition(cells).items() if (placement, wake) == ("cross", "adaptive")]
+    if not found:
+        return []
+    best, ahead, sizes = {}, [], sorted(size for size, members in found[0].items() if len(members) > 1)
+    for size in sizes:
+        members = found[0][size]
+        text, name = best_text({c.axes["transport"]: c.blocks("p50_ns") for c in members})
+        best.setdefault(text, []).append(size)
+        tcp = [c for c in members if c.axes["transport"] == "tcp"]
+        first = next(c for c in members if c.axes["transport"] == name)
+        if tcp:
+            ahead.append(tcp[0].median("p50_ns") / first.median("p50_ns"))
+    where = "; ".join(f"{text} at every size from {size_text(sizes[0])} to {size_text(sizes[-1])}" if held == sizes and len(held) > 1
+                      else f"{text} at {', '.join(size_text(s) for s in held)}" for text, held in best.items())
+    network = f" Localhost TCP takes {span(min(ahead), max(ahead), '{:.1f}')} times as long." if ahead else ""
+    return [f"**Which transport?** Between two processors, waiting adaptively: {where}.{network}"]
+
+
+def short_dominance(cells):
+    by_serializer = {}
+    for found in crossover.crossings(cells):
+        by_serializer.setdefault(found.serializer, []).append(found)
+    parts = []
+    for serializer, members in sorted(by_serializer.items()):
+        if all(f.side == "below" for f in members):
+            parts.append(f"with **{serializer}** it does over every transport, from the smallest record on")
+        else:
+            each = ", ".join(f"{f.transport} {crossing_text(f)}" for f in members)
+            parts.append(f"with **{serializer}**: {each}")
+    return [f"**Does serializing dominate?** Encoding and decoding records takes more than half of a call: {'; '.join(parts)}."] if parts else []
+
+
+def short_wake(cells):
+    ratios = {"adaptive": [], "block": []}
+    for c in between_envs(cells, workload="echo", serializer="none", placement="cross", payload="bytes:64"):
+        spin = next((s for s in between_envs(cells, workload="echo", serializer="none", placement="cross", payload="bytes:64",
+                                             wake="spin", transport=c.axes["transport"])), None)
+        ours, theirs = stats.paired(c.blocks("p50_ns"), spin.blocks("p50_ns")) if spin else ([], [])
+        if c.axes["wake"] in ratios and ours:
+            ratios[c.axes["wake"]].append(stats.ratio(ours, theirs).estimate)
+    parts = [f"{wake} {span(min(found), max(found), '{:.1f}')} times" for wake, found in ratios.items() if found]
+    return [f"**What does sleeping cost?** Across processors a round trip of 64 B takes, against spinning: {', '.join(parts)}."] if parts else []
+
+
+def short_answers(cells):
+    """The three questions, a sentence each."""
+    return short_transport(cells) + short_dominance(cells) + short_wake(cells)
+
+
 # ---- which transport ----
 
 def by_condition(cells):
@@ -184,7 +240,8 @@ def stamping_answers(cells):
     return [f"Stamping the stages makes a call {low[0]:.2f}× ({low[1]}) to {high[0]:.2f}× ({high[1]}) as long."]
 
 
-QUESTIONS = (("transport", "Which transport?", transport_answers),
+QUESTIONS = (("short", "In short", short_answers),
+             ("transport", "Which transport?", transport_answers),
              ("serializer", "Which serializer?", serializer_answers),
              ("dominance", "From which size on does serializing outweigh the transport?", dominance_answers),
              ("wake", "What does sleeping cost against spinning?", wake_answers),

@@ -10,6 +10,7 @@ RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix"
 WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
 PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
 CONTROL_BYTES = 64
+AA = "A/A:"             # begins the flags of an A/A pair that differs
 DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
 MODES_GAP = 0.25      # sleeps per message
 SESSIONS_APART = 1.1  # medians of sessions
@@ -84,6 +85,12 @@ def group(results):
     add_controls(cells)
     for cell in cells.values():
         cell.flags = noise(cell, cells)
+    differing = {(t["run"], t["family"]): flag for c in cells.values() for flag in c.flags if flag.startswith(AA)
+                 for t in c.trials if "family" in t}
+    for cell in cells.values():
+        found = {differing.get((t["run"], t.get("family"))) for t in cell.trials} - {None}
+        if found and cell.axes.get("arm") != "aa" and not cell.is_raw:
+            cell.flags.append(sorted(found)[0].replace("identical arms", "identical arms of its family"))
     return cells
 
 
@@ -93,9 +100,22 @@ def find(cells, **axes):
             if c.trials and not c.axes.get("arm") and all(c.axes.get(k) == v for k, v in axes.items())]
 
 
+def twins(cell):
+    """[(name, wake)] of the bare mechanisms that bound an echo cell, by preference; a list within it: the quicker of those.
+    Where Python calls or is called, it is a ping-pong of Python's own, which always sleeps."""
+    if cell.lang != "c":
+        return [[(PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe"), "block")]]
+    asleep = RAW_TWIN.get(cell.axes["transport"])
+    awake = "raw:cacheline" if asleep == "raw:futex" else asleep
+    spinning, sleeping = (awake, "spin"), (asleep, "block")
+    wake = cell.axes["wake"]
+    first = [spinning] if wake == "spin" else [sleeping] if wake == "block" else [spinning, sleeping]
+    return [first, [("raw:cacheline", "spin") if wake == "spin" else ("raw:pipe", "block")], [("raw:pipe", wake)]]
+
+
 def add_controls(cells):
-    """The raw control of every echo cell: its twin with the same wake and placement, else pipe or cache line. Where Python
-    calls or is called, it is a ping-pong of Python's own."""
+    """The raw control of every echo cell: its twin of the same wake policy and placement (adaptive: the quicker of sleeping and
+    spinning), else pipe or cache line."""
     raw = {}
     for c in cells.values():
         if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["size_bytes"] <= CONTROL_BYTES:
@@ -103,19 +123,14 @@ def add_controls(cells):
     for cell in cells.values():
         if not cell.is_ours or not cell.trials or cell.axes["workload"] != "echo":
             continue
-        wake = "spin" if cell.axes["wake"] == "spin" else "block"
         placement = cell.axes["placement"] if cell.axes["placement"] != "unpinned" else "cross"
-        twin = RAW_TWIN.get(cell.axes["transport"])
-        twin = "raw:cacheline" if wake == "spin" and twin == "raw:futex" else twin
-        names = [twin, "raw:cacheline" if wake == "spin" else "raw:pipe", "raw:pipe"]
-        if cell.lang != "c":
-            wake, names = "block", [PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe")]
-        for name in names:
-            control = raw.get((name, wake, placement))
-            if control is not None:
-                ours, theirs = stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns"))
-                if ours:
-                    cell.control, cell.to_control = name, stats.ratio(ours, theirs)
+        for names in twins(cell):
+            known = [(raw[name, wake, placement], name) for name, wake in names if (name, wake, placement) in raw]
+            known = [(control, name, *stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns"))) for control, name in known]
+            known = [found for found in known if found[2]]
+            if known:
+                _, name, ours, theirs = min(known, key=lambda found: found[0].median("p50_ns"))
+                cell.control, cell.to_control = name, stats.ratio(ours, theirs)
                 break
 
 
@@ -178,5 +193,5 @@ def noise(cell, cells):
         if len(ours) >= stats.FEWEST_BLOCKS:
             r = stats.ratio(ours, theirs)
             if r.excludes_one() or r.high > 1.10 or r.low < 0.90:
-                flags.append(f"A/A: identical arms differ ({r.low:.2f}–{r.high:.2f})")
+                flags.append(f"{AA} identical arms differ ({r.low:.2f}–{r.high:.2f})")
     return flags

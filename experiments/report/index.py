@@ -19,7 +19,7 @@ CONDITIONS = (("same", "block"), ("cross", "block"), ("cross", "adaptive"), ("cr
 FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Corps Lab results</title><style>$style</style></head><body><main><h1>Corps Lab results</h1>
-<p>Published runs of the laboratory: one file of JSON lines each, never changed, and a page. <code>corps-lab report</code> and
+<p>Published runs of the laboratory: one file of JSON lines each, never changed, and a page for each machine. <code>corps-lab report</code> and
 <code>corps-lab recommend</code> read them as they are.</p>
 <h2>Runs</h2><div class="scroll"><table id="runs"><thead><tr><th scope="col">date</th><th scope="col">matrix</th><th scope="col">machine</th>
 <th scope="col">processor</th><th scope="col">kernel</th><th scope="col">page</th><th scope="col">data</th><th scope="col">sessions</th>
@@ -29,9 +29,10 @@ placement and wake policy.</p><div class="scroll"><table id="machines">$machines
 """
 
 
-def published(folder):
-    """Every published run, without its endings, oldest first."""
-    return sorted(path[:-len(".jsonl.gz")] for path in glob.glob(os.path.join(glob.escape(folder), "*", "*.jsonl.gz")))
+def published(folder, machine="*"):
+    """Every published run, of one machine or of all, without its endings; a machine's oldest first."""
+    machine = machine if machine == "*" else glob.escape(machine)
+    return sorted(path[:-len(".jsonl.gz")] for path in glob.glob(os.path.join(glob.escape(folder), machine, "*.jsonl.gz")))
 
 
 def run_row(base, folder, results):
@@ -45,7 +46,7 @@ def run_row(base, folder, results):
              finger.get("kernel", {}).get("release", "?"))
     counts = (len(results.runs), blocks, len(results.trials), len(results.failed))
     return ("<tr>" + "".join(f"<td>{html.escape(str(t))}</td>" for t in texts)
-            + f'<td><a href="{link}.html">page</a></td><td><a href="{link}.jsonl.gz">lines</a></td>'
+            + f'<td><a href="{html.escape(os.path.dirname(os.path.relpath(base, folder)))}/index.html">page</a></td><td><a href="{link}.jsonl.gz">lines</a></td>'
             + "".join(f"<td>{n}</td>" for n in counts) + "</tr>")
 
 

@@ -74,15 +74,18 @@ def lines_of(path):
     """(number, text, whole?) of every line that is not empty; only the last can be not whole: no newline follows it. Raises
     BadResults."""
     try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
-            lines = file.read().split("\n")
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+            lines = file.read().split(b"\n")
+        last = len(lines)
+        # A line that a crash cut short may end within a character.
+        return [(number, line.decode("utf-8", "replace" if 1 < number == last else "strict"), number < last)
+                for number, line in enumerate(lines, 1) if line]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadResults(f"{path} is no whole gzip file: {error}") from error
     except OSError as error:
         raise BadResults(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadResults(f"{path} is no results file: it is not text") from error
-    return [(number, line, number < len(lines)) for number, line in enumerate(lines, 1) if line]
 
 
 def load(paths):

@@ -100,6 +100,15 @@ def raw_data(results):
     return base64.b64encode(data).decode()
 
 
+def data_parts(results, beside):
+    """(what the page says of the data, the element that holds it): the lines themselves, or links to files beside the page."""
+    if beside:
+        links = ", ".join(f'<a href="{html.escape(name)}" download>{html.escape(name)}</a>' for name in beside)
+        return f"The JSON lines: {links}.", ""
+    return ('<button id="download" type="button">Download the JSON lines</button>',
+            f'<script type="application/octet-stream" id="raw">{raw_data(results)}</script>')
+
+
 def noise_html(cells):
     """Every kind of flag, with the cells that bear it."""
     kinds = {}
@@ -125,14 +134,13 @@ def part(name):
         return file.read()
 
 
-def page(results, cells, title="Corps Lab report", raw=None):
-    """The page as text. raw: the address of the whole results, beside those within the page."""
+def page(results, cells, title="Corps Lab report", beside=()):
+    """The page as text. beside: names of the results files that lie beside the page; without any the lines are put into it."""
     machine = "".join(f"<pre>{html.escape(json.dumps(r.get('fingerprint', {}), indent=1))}</pre>" for r in results.runs)
     notes = "".join(f'<p class="note">{html.escape(line)}</p>' for line in words.caution(results, cells))
-    whole = f'The whole, with every histogram: <a href="{html.escape(raw)}">{html.escape(raw)}</a>.' if raw else ""
+    download, raw = data_parts(results, beside)
     return string.Template(part("page.html")).substitute(
         title=html.escape(title), style=part("style.css"), plotly=get_plotlyjs(), script=part("explore.js"),
         head=" · ".join(html.escape(line) for line in text.header(results)), notes=notes,
         limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), failures=failures(cells),
-        noise=noise_html(cells), machine=machine, data=embedded(page_data.data(cells)), raw=raw_data(results),
-        whole=whole)
+        noise=noise_html(cells), machine=machine, data=embedded(page_data.data(cells)), download=download, raw=raw)

@@ -1,6 +1,6 @@
 """corps-lab publish FILE…: puts the sessions of one matrix, measured on one machine, into results/ for others to read.
 
-Makes results/<machine>/<date>-<matrix>.jsonl.gz, its page beside it, and results/index.html anew. Every line stays as it was
+Makes results/<machine>/<date>-<matrix>.jsonl.gz, and anew the machine's page, results/<machine>/index.html, and results/index.html. Every line stays as it was
 measured, but that histograms get wider buckets (1/128 of their lower bound), without which a run of 30 blocks would not fit
 into a repository. Published files are never changed: an existing one is refused.
 
@@ -79,26 +79,33 @@ def publish(paths, folder, allow_dirty):
     return base
 
 
-def make_page(base):
-    """The page of a published file, beside it."""
-    results = load.load([base + ".jsonl.gz"])
-    name = os.path.basename(base)
-    with open(base + ".html", "w", encoding="utf-8") as file:
-        file.write(page.page(results, grouping.group(results), title=f"Corps Lab: {name}", raw=f"{name}.jsonl.gz"))
+def make_page(folder, machine):
+    """The machine's page, over the newest file of each matrix."""
+    newest = {}
+    for base in index.published(folder, machine):
+        newest[load.load([base + ".jsonl.gz"]).runs[0]["matrix"]] = base + ".jsonl.gz"
+    paths = sorted(newest.values())
+    results = load.load(paths)
+    path = os.path.join(folder, machine, "index.html")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(page.page(results, grouping.group(results), title=f"Corps Lab: machine {machine}",
+                             beside=[os.path.basename(p) for p in paths]))
+    return path
 
 
 def main():
     parser = argparse.ArgumentParser(prog="corps-lab publish", description="Puts the sessions of one matrix into results/.",
                                      epilog="Exit status: 0 published, 1 refused.")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="results of one matrix and one machine; none: index and pages anew")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="results of one matrix and one machine; none: the pages anew")
     parser.add_argument("--to", default="results", metavar="FOLDER", help="default: results")
     parser.add_argument("--allow-dirty", action="store_true", help="also when the sources had uncommitted changes")
     args = parser.parse_args()
     try:
         bases = [publish(args.files, args.to, args.allow_dirty)] if args.files else index.published(args.to)
-        for base in bases:
-            make_page(base)
-            print(f"{base}.jsonl.gz, {base}.html")
+        for base in bases if args.files else ():
+            print(base + ".jsonl.gz")
+        for machine in sorted({os.path.basename(os.path.dirname(base)) for base in bases}):
+            print(make_page(args.to, machine))
         print(index.write(args.to))
     except (Refused, load.BadResults) as error:
         print(f"corps-lab publish: {error}", file=sys.stderr)

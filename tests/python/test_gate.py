@@ -107,6 +107,41 @@ class Gate(unittest.TestCase):
         self.assertEqual(2, compare.compare(*family(random, 40, 8, {}), same_blocks=True)[1])
 
 
+class Neighbours(unittest.TestCase):
+    """A machine that others disturb: three trials of five are slower by half, as seen on the reference machine. 120 blocks, as in aa.yaml."""
+
+    @staticmethod
+    def disturbed(random, effect=1.0):
+        slow = np.where(random.random(120) < 0.6, 1.45, 1.0)
+        return dict(enumerate(effect * slow * np.exp(random.normal(0, 0.03, 120))))
+
+    def verdicts(self, seed, effect):
+        random = np.random.default_rng(seed)
+        found = []
+        for _ in range(100):
+            aa = stats.ratio(*compare.grouped(list(self.disturbed(random).values()), list(self.disturbed(random).values())))
+            half = (np.log(aa.high) - np.log(aa.low)) / 2
+            first = {i: FakeCell(str(i), self.disturbed(random)) for i in range(2)}
+            second = {i: FakeCell(str(i), self.disturbed(random, effect if i == 0 else 1.0)) for i in range(2)}
+            found.append(compare.compare(FakeSide(first, half), FakeSide(second, half), same_blocks=True)[1])
+        return found
+
+    def test_identical_arms_tie(self):
+        self.assertLessEqual(self.verdicts(11, 1.0).count(1), 5)
+
+    def test_ten_percent_are_found(self):
+        self.assertGreaterEqual(self.verdicts(12, 1.1).count(1), 85)
+
+    def test_two_percent_are_not_called(self):
+        self.assertLessEqual(self.verdicts(13, 1.02).count(1), 5)
+
+    def test_groups(self):
+        self.assertEqual(([1, 1, 5], [2, 4, 6]), tuple(map(list, compare.grouped([1, 1, 5], [2, 4, 6]))))
+        before, after = compare.grouped(list(range(1, 37)), list(range(101, 137)))
+        self.assertEqual((12, [1, 4], [101, 104]), (len(before), before[:2], after[:2]))
+        self.assertEqual(([], []), compare.grouped([], []))
+
+
 class Winners(unittest.TestCase):
     def test_identical_rivals_tie(self):
         random = np.random.default_rng(5)

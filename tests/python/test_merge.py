@@ -28,7 +28,7 @@ class Merge(unittest.TestCase):
         return self.write([run_line(run, shard=f"{i}/{n}", **more)] + blocks, name or f"s{i}.jsonl")
 
     def write(self, lines, name, end="\n"):
-        with open(self.path(name), "w", encoding="utf-8") as file:
+        with open(self.path(name), "w", encoding="utf-8", newline="") as file:
             # Spaces that json.dumps would not write: lines must stay as they are.
             file.write("\n".join(line if isinstance(line, str) else json.dumps(line, separators=(", ", ":  ")) for line in lines) + end)
         return self.path(name)
@@ -66,33 +66,81 @@ class Merge(unittest.TestCase):
             with open(self.path(machine + ".jsonl"), encoding="utf-8") as file:
                 self.assertEqual(5, len(file.readlines()))
 
+    def test_one_of_the_machines_is_there_already(self):
+        a, b = self.shard(1), self.shard(2, machine="m2")
+        self.write(["kept"], "m2.jsonl")
+        self.assertIn("m2.jsonl is there already", self.merge(a, b, out="{machine}.jsonl", status=1))
+        self.assertFalse(os.path.exists(self.path("m1.jsonl")), "written although the other was refused")
+        with open(self.path("m2.jsonl"), encoding="utf-8") as file:
+            self.assertEqual("kept\n", file.read())
+
     def test_refusals(self):
+        """Every reason names file and line, in one line, and nothing is written."""
         a = self.shard(1)
-        for second, words in ((self.shard(2, name="p.jsonl", plan="1" * 16), "another plan"),
-                              (self.shard(2, name="m.jsonl", matrix="other"), "another matrix"),
-                              (self.shard(2, name="e.jsonl", seed=9), "seed"),
-                              (self.shard(1, name="d.jsonl", run="again"), "belongs there once"),
-                              (self.shard(2, name="c.jsonl", schema=7), "schema 7"),
-                              (a, "same trial"),
+        trial = blocks_of(CELLS, blocks=1, run="t")[0]
+        double = [run_line("t"), trial, {**trial, "order": 7, "cell": {**trial["cell"], "size_bytes": 65}}]
+        nameless, pathlike = run_line("n"), run_line("n", machine="../m")
+        del nameless["fingerprint"]
+        for second, words in ((self.shard(2, name="p.jsonl", plan="1" * 16), "p.jsonl:1: another plan"),
+                              (self.shard(2, name="m.jsonl", matrix="other"), "m.jsonl:1: another matrix"),
+                              (self.shard(2, name="e.jsonl", seed=9), "e.jsonl:1: another seed"),
+                              (self.shard(2, n=3, name="n.jsonl"), "n.jsonl:1: another number of shards"),
+                              (self.shard(1, name="d.jsonl", run="again"), "d.jsonl:1: shard 1/2, as at"),
+                              (self.shard(2, name="c.jsonl", schema=7), "c.jsonl:1: schema 7"),
+                              (self.write([run_line("w", shard="one")], "w.jsonl"), "w.jsonl:1: shard one is none"),
+                              (a, "s1.jsonl:2: the same trial"),
+                              (self.write(double, "o.jsonl"), "o.jsonl:3: the same trial stands at"),
+                              (self.write([run_line("s1")], "r.jsonl"), "r.jsonl:1: run s1 is described at"),
+                              (self.write([nameless], "f.jsonl"), "f.jsonl:1: a run without its machine's name"),
+                              (self.write([pathlike], "g.jsonl"), "g.jsonl:1: a run without its machine's name"),
+                              (self.write([run_line("t"), {**trial, "block": []}], "b.jsonl"), "b.jsonl:2: a damaged trial"),
                               (self.write(["hello"], "h.jsonl"), "h.jsonl:1: not JSON"),
-                              (self.write(blocks_of(CELLS, blocks=1, run="lost"), "l.jsonl"), "first line is not there"),
+                              (self.write(['{"kind": "other"}'], "k.jsonl"), "k.jsonl:1: neither a run nor a trial"),
+                              (self.write(['{"kind": "other"}'], "z.jsonl", end=""), "z.jsonl:1: neither a run nor a trial"),
+                              (self.write(blocks_of(CELLS, blocks=1, run="lost"), "l.jsonl"), "l.jsonl:1: a trial of run lost"),
                               (self.path("nothing.jsonl"), "cannot read")):
             with self.subTest(words=words):
                 text = self.merge(a, second, status=1)
                 self.assertIn(words, text)
-                self.assertEqual(1, len(text.strip().splitlines()))
-                self.assertFalse(os.path.exists(self.path("out.jsonl")))
+                self.assertEqual(1, len(text.strip().splitlines()), text)
+                self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith("out.")])
+
+    def test_cells_that_differ_in_their_path_are_no_doubles(self):
+        trials = [t for order, path in enumerate("ab") for t in [blocks_of([(2000, {"path": path})], blocks=1, run="x")[0]]]
+        self.merge(self.write([run_line("x")] + [{**t, "order": i} for i, t in enumerate(trials)], "paths.jsonl"))
 
     def test_a_cut_last_line_is_left_out(self):
         lines = [run_line("x")] + blocks_of(CELLS, blocks=1, run="x")
-        cut = self.write(lines + ['{"kind": "tr'], "cut.jsonl", end="")
-        self.assertIn("cut.jsonl:4", self.merge(cut))
-        with open(self.path("out.jsonl"), encoding="utf-8") as file:
-            self.assertEqual(3, len(file.readlines()))
+        for name, rest in (("cut", b'{"kind": "tr'), ("within_a_character", b'{"error": "\xc3')):
+            with self.subTest(name):
+                cut = self.write(lines, name + ".jsonl")
+                with open(cut, "ab") as file:
+                    file.write(rest)
+                self.assertIn(name + ".jsonl:4: the last line is cut short", self.merge(cut, out=name + "-out.jsonl"))
+                with open(self.path(name + "-out.jsonl"), encoding="utf-8") as file:
+                    self.assertEqual(3, len(file.readlines()))
+
+    def test_a_missing_shard_is_said(self):
+        self.assertIn("shard 2/3 is not there", self.merge(self.shard(1, n=3), self.shard(3, n=3)))
+
+    def test_bytes_stay(self):
+        """Foreign line ends and characters too; and compressed files are read and written."""
+        a = self.write([run_line("x", about="µ"), *blocks_of(CELLS, blocks=1, run="x")], "crlf.jsonl", end="\r\n")
+        with open(a, "rb") as file:
+            before = file.read()
+        self.merge(a)
+        with open(self.path("out.jsonl"), "rb") as file:
+            self.assertEqual(before, file.read())
+        self.merge(a, out="out.jsonl.gz")
+        self.merge(self.path("out.jsonl.gz"), out="again.jsonl")
+        with open(self.path("again.jsonl"), "rb") as file:
+            self.assertEqual(before, file.read())
 
     def test_usage(self):
-        done = subprocess.run([sys.executable, os.path.join(FOLDER, "merge.py"), "x"], capture_output=True, text=True, timeout=60)
-        self.assertEqual(2, done.returncode)
+        for arguments in (["x"], ["--out", self.path("out.jsonl")], []):
+            with self.subTest(arguments=arguments):
+                done = subprocess.run([sys.executable, os.path.join(FOLDER, "merge.py"), *arguments], capture_output=True, text=True, timeout=60)
+                self.assertEqual(2, done.returncode)
 
 
 if __name__ == "__main__":

@@ -89,11 +89,11 @@ class Publish(Files):
         results = load.load([base + ".jsonl.gz"])
         self.assertEqual((2, 120), (len(results.runs), len(results.trials)))
         self.assertEqual([], validate.faults_of(base + ".jsonl.gz"))
-        with open(base + ".html", encoding="utf-8") as file:
-            self.assertIn("2026-01-02-test.jsonl.gz", file.read())
+        with open(self.path("results/m1/index.html"), encoding="utf-8") as file:
+            self.assertIn('href="2026-01-02-test.jsonl.gz"', file.read())
         with open(self.path("results/index.html"), encoding="utf-8") as file:
             index = file.read()
-        self.assertIn('href="m1/2026-01-02-test.html"', index)
+        self.assertIn('href="m1/index.html"', index)
         self.assertIn("m1", index)
 
     def test_histograms_keep_their_counts(self):
@@ -194,7 +194,8 @@ class Published(unittest.TestCase):
         for path in self.files:
             with self.subTest(path=os.path.basename(path)):
                 self.assertEqual([], validate.faults_of(path))
-                self.assertTrue(os.path.exists(path[:-len(".jsonl.gz")] + ".html"))
+                with open(os.path.join(os.path.dirname(path), "index.html"), encoding="utf-8") as file:
+                    self.assertIn(os.path.basename(path), file.read())
 
     def test_the_index_names_each(self):
         with open(os.path.join(SOURCE, "results", "index.html"), encoding="utf-8") as file:

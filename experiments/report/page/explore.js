@@ -128,7 +128,10 @@ function chosen() {
 const shortName = (cell, without) => {
   const usual = {window: "1", envs: "2", concs: "1", gap_us: "0", loan: "0", load: "0", batch: "0", stages: "0"};
   const parts = AXES.slice(1).filter(n => !without.includes(n) && state[n] === ANY).map(n => axis(cell, n));
-  for (const n of REST) if (!without.includes(n) && String(cell.axes[n]) !== usual[n]) parts.push(n + " " + cell.axes[n]);
+  for (const n of REST) {
+    const told = n === "envs" && !cell.joins; // of one Env, as all cells of such a transport
+    if (!told && !without.includes(n) && String(cell.axes[n]) !== usual[n]) parts.push(n + " " + cell.axes[n]);
+  }
   return parts.join(" ") || axis(cell, "transport");
 };
 
@@ -257,12 +260,14 @@ const STAGES = {encode: "#0072b2", send: "#56b4e9", transit: "#b8d8ee", dispatch
 function drawStages() {
   const cells = CELLS.filter(c => c.stages && fits(c, ["transport", "serializer", "payload", "placement", "wake"].filter(n => n !== "serializer")));
   const shown = cells.length > 0 ? cells : CELLS.filter(c => c.stages);
-  const names = shown.map(c => [c.axes.transport, c.axes.serializer, c.axes.payload, c.axes.wake].join(" "));
+  const total = c => Object.values(c.stages).reduce((a, b) => a + b, 0);
+  const names = shown.map(c => [c.axes.transport, c.axes.serializer, c.axes.payload, c.axes.wake].join(" ") + ", " + time(total(c)));
+  const totals = shown.map(total), apart = Math.max(...totals) > 20 * Math.min(...totals); // then only shares can be seen
   draw("chart-stages", shown.length === 0 ? [] : Object.entries(STAGES).map(([stage, fill]) => ({type: "bar", orientation: "h",
     name: stage.replace("_", " "), y: names, x: shown.map(c => (c.stages[stage] || 0) / 1e3), marker: {color: fill},
     text: shown.map(c => time(c.stages[stage])), textposition: "none",
     hovertemplate: "%{y}<br>" + stage.replace("_", " ") + ": %{text}<extra></extra>"})),
-    layout("µs", "", {barmode: "stack", height: 150 + 30 * shown.length, yaxis: {automargin: true, autorange: "reversed"}}));
+    layout(apart ? "percent of the call" : "µs", "", {barmode: "stack", barnorm: apart ? "percent" : "", legend: {orientation: "h", y: -0.2, traceorder: "normal"}, height: 150 + 30 * shown.length, yaxis: {automargin: true, autorange: "reversed"}}));
 }
 
 function drawLoad() {
@@ -338,7 +343,7 @@ document.querySelectorAll("#cells th button").forEach((button, i) => button.addE
   rows.forEach(row => row.parentElement.append(row));
 }));
 
-$("download").addEventListener("click", async () => {
+if ($("download")) $("download").addEventListener("click", async () => {
   const bytes = Uint8Array.from(atob($("raw").textContent.trim()), c => c.charCodeAt(0));
   const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).blob();
   const link = document.createElement("a");
