@@ -1,0 +1,88 @@
+"""The serializers under test, one row each: how it dumps and loads, and what it is called.
+
+A row's `prepare` runs in the sender before the first dump, with the module of the case (or None). Each row is imported only when
+it is used, so that an interpreter without it can run the others.
+"""
+
+
+def pickle_of(protocol):
+    def make():
+        import pickle
+        return lambda x: pickle.dumps(x, protocol), pickle.loads
+    return make
+
+
+def dill_of(**settings):
+    def make():
+        import dill
+        return lambda x: dill.dumps(x, **settings), dill.loads
+    return make
+
+
+def cloudpickle():
+    import cloudpickle
+    return cloudpickle.dumps, cloudpickle.loads
+
+
+def by_value(module):
+    import cloudpickle
+    if module is not None and hasattr(cloudpickle, 'register_pickle_by_value'):
+        cloudpickle.register_pickle_by_value(module)
+
+
+def msgpack():
+    import msgpack
+    return msgpack.packb, lambda data: msgpack.unpackb(data, strict_map_key=False)
+
+
+def marshal():
+    import marshal
+    return marshal.dumps, marshal.loads
+
+
+def json():
+    import json
+    return lambda x: json.dumps(x).encode(), json.loads
+
+
+def msgspec():
+    import msgspec
+    return msgspec.msgpack.encode, msgspec.msgpack.decode
+
+
+def ormsgpack():
+    import ormsgpack
+    return ormsgpack.packb, ormsgpack.unpackb
+
+
+def cbor2():
+    import cbor2
+    return cbor2.dumps, cbor2.loads
+
+
+# name → (what gives dumps and loads, prepare, the module whose version is told)
+CARRIERS = {
+    'pickle4': (pickle_of(4), None, 'pickle'),
+    'pickle5': (pickle_of(5), None, 'pickle'),
+    'dill': (dill_of(), None, 'dill'),
+    'dill-byref': (dill_of(byref=True), None, 'dill'),
+    'dill-recurse': (dill_of(recurse=True), None, 'dill'),
+    'cloudpickle': (cloudpickle, None, 'cloudpickle'),
+    'cloudpickle-value': (cloudpickle, by_value, 'cloudpickle'),
+    'msgpack': (msgpack, None, 'msgpack'),
+    'msgspec': (msgspec, None, 'msgspec'),
+    'ormsgpack': (ormsgpack, None, 'ormsgpack'),
+    'cbor2': (cbor2, None, 'cbor2'),
+    'marshal': (marshal, None, 'marshal'),
+    'json': (json, None, 'json'),
+}
+
+
+def version(name):
+    """The version of what a carrier uses, '' when it tells none; None when it is not installed."""
+    try:
+        module = __import__(CARRIERS[name][2])
+    except ImportError:
+        return None
+    found = getattr(module, '__version__', None) or getattr(module, 'version', '')
+    return '.'.join(map(str, found)) if isinstance(found, tuple) else str(found)
