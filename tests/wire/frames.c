@@ -38,7 +38,7 @@ static const struct frame_case frames[] = {
      {.kind = CORPS__REQUEST, .segment_count = 1, .name_bytes = CORPS__METHOD_BYTES_MAX, DISTINCT},
      LONGEST,
      {5}},
-    {"request-segments", {.kind = CORPS__REQUEST, .segment_count = 4, DISTINCT}, NULL, {7, 0, 0x01020, 0x010203}},
+    {"request-segments", {.kind = CORPS__REQUEST, .segment_count = 4, DISTINCT}, NULL, {7, 0, 258, 0x010203}},
     {"request-named-segments",
      {.kind = CORPS__REQUEST, .segment_count = 3, .name_bytes = 5, DISTINCT},
      "store",

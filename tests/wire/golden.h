@@ -3,6 +3,12 @@
  * A *case* is something to be written: a frame, a batch, a value in msgpack, a frame in a stream. Its name and the
  * segments that the library made of it are a line of golden.txt. Checking writes every case again, compares it with its
  * line byte by byte, and reads the line's bytes back. The same program runs on machines of other byte orders.
+ *
+ * A line changes only when the format does, and then CORPS__WIRE_VERSION too. New lines, from the folder of the
+ * sources: build/tests/wire-golden write >tests/wire/golden.txt
+ *
+ * Not here is what never leaves a host, and may be in its own byte order: rings of shm, messages of mqueue, the hello
+ * of a rendezvous.
  */
 #ifndef CORPS_GOLDEN_H
 #define CORPS_GOLDEN_H

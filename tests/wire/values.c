@@ -233,7 +233,7 @@ static const struct {
 } foreign[] = {
     {"foreign:float32", BYTES("\xca\x3f\xc0\x00\x00"), FLOAT(1.5)},
     {"foreign:float32-distinct-bytes", BYTES("\xca\x41\x42\x43\x44"), FLOAT(0x1.848688p+3)},
-    {"foreign:float32-infinity", BYTES("\xca\xff\x80\x00\x00"), FLOAT(-INFINITY)},
+    {"foreign:float32-infinity", BYTES("\xca\xff\x80\x00\x00"), FLOAT((double)-INFINITY)},
     {"foreign:uint8", BYTES("\xcc\x07"), INTEGER(7)},
     {"foreign:uint16", BYTES("\xcd\x00\x07"), INTEGER(7)},
     {"foreign:uint32", BYTES("\xce\x00\x00\x01\x02"), INTEGER(258)},
