@@ -19,7 +19,7 @@
  *        8     4 method                12  1 flags                13  1 serializer          14  2 zero
  *       16     8 deadline              24    the payload, one segment
  *
- * Byte-identical on every architecture. Nothing in a received frame is believed before it is checked.
+ * Byte-identical on every architecture (tests/wire). Nothing in a received frame is believed before it is checked.
  */
 #ifndef CORPS_WIRE_H
 #define CORPS_WIRE_H

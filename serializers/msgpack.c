@@ -8,6 +8,8 @@
 #include <msgpack.h>
 #include <stdlib.h>
 
+#include "msgpack_order.h"
+
 /* MessagePack by msgpack-c. Bytes of CORPS_OUT_OF_BAND_BYTES or more travel as segments of their own, in the order in
  * which the stream names them. */
 enum { BUFFERS_MAX = 900 }; /* more large buffers than a message has segments for go into the stream */

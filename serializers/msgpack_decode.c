@@ -176,6 +176,8 @@ static inline int on_map_item(struct decoder *decoder, struct part *map, struct 
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
+#include "msgpack_order.h"
+
 #define on_uint8 on_int64
 #define on_uint16 on_int64
 #define on_uint32 on_int64
