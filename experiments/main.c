@@ -42,6 +42,8 @@ static const struct lab_command commands[] = {
      NULL, lab_command_python},
     {"recommend", "FILE… [OPTION]…", "Names the transport and serializer that suit a use", NULL, lab_command_python},
     {"merge", "FILE… --out OUT", "Makes one results file of shards or sessions", NULL, lab_command_python},
+    {"coverage", "[OPTION]…", "Measures what each serializer can carry, into a fresh process and checked by behaviour",
+     NULL, lab_command_python},
     {"validate", "FILE…", "Checks results files line by line and as a whole", NULL, lab_command_python},
     {"publish", "FILE… [OPTION]…", "Puts results of one matrix into results/, with their page and the index", NULL,
      lab_command_python},

@@ -18,6 +18,9 @@ int lab_command_python(const struct lab_command *command, int argc, char **argv)
     char script[PATH_MAX];
     char python[PATH_MAX];
     snprintf(script, sizeof script, "%s/%s.py", LAB_REPORT_DIR, command->name);
+    if (access(script, R_OK) != 0) { /* a study of its own, in a folder beside */
+        snprintf(script, sizeof script, "%s/../%s/%s.py", LAB_REPORT_DIR, command->name, command->name);
+    }
     snprintf(python, sizeof python, "%s", lab_python());
     if (access(script, R_OK) != 0) {
         lab_say("cannot read %s: %s; run corps-lab where it was built", script, strerror(errno));
