@@ -3,8 +3,9 @@
 A row's `prepare` runs in the sender before the first dump, with the module of the case (or None). Each row is imported only when
 it is used, so that an interpreter without it can run the others.
 """
+import os
 
-AUTO = '/work/main/serializers/auto.py'
+AUTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'serializers', 'auto.py')
 
 
 def pickle_of(protocol):
@@ -68,8 +69,7 @@ def auto_module():
     import sys
     module = sys.modules.get('_corps_auto')
     if module is None:
-        path = AUTO
-        spec = importlib.util.spec_from_file_location('_corps_auto', path)
+        spec = importlib.util.spec_from_file_location('_corps_auto', AUTO)
         module = importlib.util.module_from_spec(spec)
         sys.modules['_corps_auto'] = module
         spec.loader.exec_module(module)

@@ -6,7 +6,7 @@ A file in cases/ is Python, cut into sections by comments:
     # data: NAME = EXPRESSION [| OPTION …]    must come back equal and of the same type
     # needs: MODULE               at the top: the whole file is skipped without it
 
-Options: `data` (nothing of it depends on where code lives: one home), `since: 3.10` (of Python), `like: str` (compare as text).
+Options: `data` (nothing of it depends on where code lives: one home), `not: local` (cannot live there), `since: 3.10` (of Python), `like: str` (compare as text).
 Imports at the top of a file belong to its data lines. check() gives True, or a text "LEVEL: what is wrong", where LEVEL is one
 of value, type, identity, sharing, behaviour, state, data loss. It sees nothing of the definitions: only what arrived.
 
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def homes(self):
-        return ('data',) if 'data' in self.options else HOMES
+        return ('data',) if 'data' in self.options else tuple(home for home in HOMES if home != self.options.get('not'))
 
     @property
     def since(self):

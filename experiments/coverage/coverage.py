@@ -1,8 +1,8 @@
 """corps-lab coverage: what each serializer carries, from one process into a fresh one, checked by behaviour.
 
 Every case in every home, dumped by one interpreter and loaded by the same or (--between) another. One line of JSON for each:
-group, case, home, serializer, serializer_version, python, load_python, outcome, level, detail, bytes. The first line tells the
-interpreters. Outcomes: ok, silently wrong, refused at dump, refused at load, crash, hang, data loss, not run.
+kind, group, case, home, serializer, serializer_version, python, load_python, outcome, level, detail, bytes, seconds. The first
+line tells the interpreters. Outcomes: ok, silently wrong, refused at dump, refused at load, crash, hang, data loss, not run.
 
 Exit status: 0 measured; 1 failure; 2 usage.
 """
@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import carriers  # noqa: E402
 import cases  # noqa: E402
+import table  # noqa: E402
 
 PROBE = os.path.join(HERE, 'probe.py')
 PATIENCE_S = 60  # for one answer; a child's own limit is far shorter
@@ -35,7 +36,8 @@ class Worker:
     """A probe that dumps or loads; one request at a time."""
 
     def __init__(self, python, work, paths):
-        env = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), PYTHONDONTWRITEBYTECODE='1', PYTHONHASHSEED='0')
+        env = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), PYTHONDONTWRITEBYTECODE='1', PYTHONHASHSEED='0',
+                   TMPDIR=os.path.dirname(paths[0]))
         self.process = subprocess.Popen([python, PROBE, work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True,
                                         start_new_session=True)
         self.next = 0
@@ -109,7 +111,7 @@ class Run:
         data = answer.pop('data', None)
         if answer['outcome'] == 'dumped':
             answer = dict(load.ask(data=data, **request), bytes=answer['bytes'])
-        line = dict({key: request[key] for key in KEYS}, **told, **{'level': '', 'bytes': None}, **{})
+        line = dict({'kind': 'coverage'}, **{key: request[key] for key in KEYS}, **told, level='', bytes=None)
         line.update(answer, seconds=round(time.monotonic() - started, 4))
         with self.lock:
             self.write(line)
@@ -123,7 +125,7 @@ class Run:
                 told = {'python': pair[0]['python'], 'load_python': pair[1]['python'],
                         'serializer_version': pair[0]['carriers'][request['serializer']]}
                 self.one(workers, request, told)
-        except (Failed, OSError) as error:
+        except (Failed, OSError, ValueError) as error:
             errors.append(error)
         finally:
             for worker in workers:
@@ -153,6 +155,7 @@ def parse():
     parser.add_argument('--python', action='append', metavar='PROGRAM', help='an interpreter; may be repeated (default: this one)')
     parser.add_argument('--all-pythons', action='store_true', help='every interpreter found')
     parser.add_argument('--between', action='store_true', help='also dumped by one interpreter and loaded by another')
+    parser.add_argument('--table', action='append', metavar='FILE', help='measure nothing: print tables of what FILE holds')
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1, metavar='N', help='at a time (default: one a processor)')
     parser.add_argument('--out', metavar='FILE', help='lines of JSON (default: standard output)')
     args = parser.parse_args()
@@ -179,8 +182,11 @@ def measure(args, file):
         if 'outcome' in line:
             counts[line['outcome']] = counts.get(line['outcome'], 0) + 1
 
+    missing = [name for name in carriers.CARRIERS if carriers.version(name) is None and name in (args.serializer or carriers.CARRIERS)]
+    if missing:
+        print('coverage: not installed for %s: %s' % (sys.executable, ', '.join(missing)), file=sys.stderr)
     pythons = [dict(about(path), path=path) for path in (find_pythons() if args.all_pythons else args.python or [sys.executable])]
-    write({'kind': 'coverage', 'schema': 1, 'pythons': [{k: v for k, v in p.items() if k != 'path'} for p in pythons]})
+    write({'kind': 'coverage-run', 'schema': 1, 'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'pythons': [{k: v for k, v in p.items() if k != 'path'} for p in pythons]})
     pairs = [(a, b) for a in pythons for b in pythons if a is b or args.between]
     with tempfile.TemporaryDirectory(prefix='coverage-') as folder:
         paths = write_modules(folder)
@@ -194,12 +200,18 @@ def measure(args, file):
 def main():
     args = parse()
     try:
+        if args.table:
+            print('\n'.join(table.tables(table.read(args.table)[1])))
+            return 0
         if args.out is None:
             measure(args, sys.stdout)
         else:
             with open(args.out, 'w', encoding='utf-8') as file:
                 measure(args, file)
-    except Failed as error:
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read has had enough
+        return 1
+    except (Failed, table.BadCoverage) as error:
         print('corps-lab coverage: %s' % error, file=sys.stderr)
         return 1
     except OSError as error:

@@ -67,7 +67,7 @@ def make():
 def check(f):
     return f(49) == 7 or 'behaviour: another result'
 
-# case: function that changes a global
+# case: function that changes a global | not: local
 COUNT = 0
 
 def count():

@@ -1,0 +1,149 @@
+"""Tests of corps-lab coverage: that its checks are right, that outcomes are what they should be, and the command itself."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SOURCE = os.environ.get("CORPS_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+FOLDER = os.path.join(SOURCE, "experiments", "coverage")
+sys.path.insert(0, FOLDER)
+import carriers  # noqa: E402
+import cases  # noqa: E402
+import table  # noqa: E402
+
+# Why the check cannot look at the very object: it tells a copy apart from it, or changes what it came from.
+NOT_IN_ONE_PROCESS = {
+    ("methods", "getstate and setstate"): "they have not run",
+    ("methods", "reduce"): "it has not run",
+    ("stream", "mutable attribute sent twice"): "both messages are the same object",
+}
+
+
+def in_one_process(case):
+    """The verdict of a case's check over what its make() gives, in a process of its own."""
+    script = (f"import sys; sys.path.insert(0, {FOLDER!r}); import cases, workers\n"
+              f"case = next(c for c, _ in cases.all_cases() if (c.group, c.name) == {(case.group, case.name)!r})\n"
+              "names, _ = workers.in_home(case, 'exec')\n"
+              "got = names['messages']() if case.stream else names['make']()\n"
+              "got = list(got) if case.stream else got\n"
+              "check = {'__name__': 'check'}; exec(compile(case.check, '<check>', 'exec'), check)\n"
+              "print(check['check'](got), flush=True); import os; os._exit(0)\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr.strip()[-300:]
+
+
+class Cases(unittest.TestCase):
+    def test_there_are_enough(self):
+        self.assertGreaterEqual(len(cases.all_cases()), 300)
+        names = [(case.group, case.name) for case, _ in cases.all_cases()]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual({"builtin", "graph", "stdlib", "functions", "methods", "classes", "iterators", "typing", "system", "numpy", "stream"},
+                         {group for group, _ in names})
+
+    def test_checks_accept_what_was_never_serialized(self):
+        from concurrent.futures import ThreadPoolExecutor
+        members = [case for case, needs in cases.all_cases() if cases.runnable(case, needs) is None
+                   and (case.group, case.name) not in NOT_IN_ONE_PROCESS]
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            for case, verdict in zip(members, pool.map(in_one_process, members)):
+                with self.subTest(group=case.group, case=case.name):
+                    self.assertEqual("True", verdict)
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="coverage-test-")
+        self.addCleanup(subprocess.run, ["rm", "-rf", self.folder])
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def command(self, *arguments):
+        return [sys.executable, os.path.join(FOLDER, "coverage.py"), *arguments]
+
+    def run_it(self, *arguments, status=0):
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=200)
+        self.assertEqual(status, done.returncode, done.stderr)
+        return done.stdout, done.stderr
+
+    def outcomes(self, path):
+        _, cells = table.read([path])
+        return {(c["group"], c["case"], c["home"], c["serializer"]): c["outcome"] for c in cells}
+
+    def test_outcomes(self):
+        """What is known of pickle, and what auto is for; twice the same."""
+        for name in ("a", "b"):
+            self.run_it("--only", "group=functions,graph", "--serializer", "pickle5", "--serializer", "auto", "--out", self.path(name))
+        found = self.outcomes(self.path("a"))
+        self.assertEqual(found, self.outcomes(self.path("b")))
+        for home in ("mod", "main", "exec", "local", "ghost"):
+            self.assertEqual("ok", found["functions", "closure", home, "auto"])
+            self.assertEqual("refused at dump", found["functions", "closure", home, "pickle5"])
+            self.assertEqual("ok", found["functions", "plain function", home, "auto"])
+        self.assertEqual("ok", found["functions", "plain function", "mod", "pickle5"])
+        self.assertEqual("refused at load", found["functions", "plain function", "ghost", "pickle5"])
+
+    def test_auto_carries_what_others_carry_together(self):
+        others = [name for name in ("cloudpickle-value", "dill", "dill-recurse") if carriers.version(name) is not None]
+        if len(others) < 3:
+            print("skipped: dill and cloudpickle are not installed", flush=True)
+            return
+        arguments = [word for name in ["auto", *others] for word in ("--serializer", name)]
+        self.run_it("--only", "group=methods,stream,system,typing", *arguments, "--out", self.path("out"))
+        found = self.outcomes(self.path("out"))
+        # A capsule is a pointer into the other process: that it "arrives" is the danger.
+        lost = [cell[:3] for cell, outcome in found.items() if outcome == "ok" and found[cell[:3] + ("auto",)] != "ok"
+                and cell[1] != "capsule"]
+        self.assertEqual([], lost)
+
+    def test_lines_and_tables(self):
+        self.run_it("--only", "group=builtin", "--serializer", "pickle5", "--serializer", "json", "--out", self.path("out"))
+        with open(self.path("out"), encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        self.assertEqual("coverage-run", lines[0]["kind"])
+        for line in lines[1:]:
+            self.assertLessEqual({"kind", "group", "case", "home", "serializer", "python", "outcome", "detail"}, set(line))
+        out, _ = self.run_it("--table", self.path("out"))
+        self.assertRegex(out, r"(?m)^pickle5 +[0-9]+")
+        good = sum(line.get("outcome") == "ok" and line["serializer"] == "json" for line in lines[1:])
+        self.assertRegex(out, rf"(?m)^json +{good}/")
+
+    def test_bad_input(self):
+        for arguments, words in ((["--only", "group=nothing"], "leaves no case"), (["--only", "size=3"], "--only wants"),
+                                 (["--serializer", "telegraph"], "invalid choice"), (["--jobs", "0"], "at least 1")):
+            _, err = self.run_it(*arguments, status=2)
+            self.assertIn(words, err)
+        _, err = self.run_it("--only", "group=numpy", "--python", "/nowhere/python", status=1)
+        self.assertIn("cannot run the probe", err.strip().splitlines()[-1])
+        _, err = self.run_it("--table", self.path("none"), status=1)
+        self.assertIn("No such file", err)
+        for text in ("hello\n", '{"kind": "trial"}\n', '{"kind": "coverage", "outcome": "fine"}\n', ""):
+            with open(self.path("bad"), "w", encoding="utf-8") as file:
+                file.write(text)
+            _, err = self.run_it("--table", self.path("bad"), status=1)
+            self.assertEqual(1, len(err.strip().splitlines()), err)
+
+    def test_ctrl_c(self):
+        process = subprocess.Popen(self.command("--out", self.path("out")), stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        end = time.monotonic() + 60
+        while not os.path.exists(self.path("out")) or os.path.getsize(self.path("out")) < 5000:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(1, process.returncode, err)
+        self.assertIn("kept", err.strip().splitlines()[-1])
+        self.assertNotIn("Traceback", err)
+        with open(self.path("out"), encoding="utf-8") as file:
+            self.assertGreater(len([json.loads(line) for line in file]), 5)
+        left = subprocess.run(["pgrep", "-f", self.path("out")], capture_output=True, text=True).stdout
+        self.assertEqual("", left)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
