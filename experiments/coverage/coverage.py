@@ -201,7 +201,7 @@ def main():
     args = parse()
     try:
         if args.table:
-            print('\n'.join(table.tables(table.read(args.table)[1])))
+            print(table.text(table.read(args.table)[1]))
             return 0
         if args.out is None:
             measure(args, sys.stdout)

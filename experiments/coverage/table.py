@@ -44,17 +44,6 @@ def serializers_of(cells):
     return sorted(found, key=lambda name: list(carriers.CARRIERS).index(name) if name in carriers.CARRIERS else len(found))
 
 
-def grid(title, rows, columns, text):
-    """Lines of a table; text(row, column) gives a cell, '' leaves it empty."""
-    body = [[str(row)] + [text(row, column) for column in columns] for row in rows]
-    head = [title] + [str(column) for column in columns]
-    widths = [max(len(line[i]) for line in [head] + body) for i in range(len(head))]
-    lines = []
-    for line in [head] + body:
-        lines.append('  '.join(part.ljust(width) if i == 0 else part.rjust(width) for i, (part, width) in enumerate(zip(line, widths))))
-    return lines
-
-
 def tally(cells, *keys):
     counts = {}
     for cell in cells:
@@ -63,48 +52,61 @@ def tally(cells, *keys):
     return counts
 
 
-def tables(cells):
-    """Lines to print."""
-    ran = [cell for cell in cells if cell['outcome'] != 'not run']
-    same = [cell for cell in ran if cell['python'] == cell['load_python']]
-    first = in_order(cell['python'] for cell in same)[:1]
-    shown = [cell for cell in same if cell['python'] in first]
-    names = serializers_of(shown)
-    homes = [home for home in ('data', 'mod', 'main', 'exec', 'local', 'ghost') if any(cell['home'] == home for cell in shown)]
-    groups = sorted(set(cell['group'] for cell in shown))
-    good = [cell for cell in shown if cell['outcome'] == 'ok']
-    lines = []
-    if shown:
-        outcomes = [outcome for outcome in OUTCOMES if any(cell['outcome'] == outcome for cell in shown)]
-        by = tally(shown, 'serializer', 'outcome')
-        lines += ['%s: how many of %d cells ended how' % (first[0], len(shown) // max(1, len(names))), '']
-        lines += grid('serializer', names, outcomes, lambda n, o: str(by.get((n, o), 0)))
-        for title, key, values in (('faithful, by home', 'home', homes), ('faithful, by group', 'group', groups)):
-            by_value, all_of = tally(good, 'serializer', key), tally(shown, 'serializer', key)
-            lines += ['', title, ''] + grid('serializer', names, values, lambda n, v, b=by_value, a=all_of: '%d/%d' % (
-                b.get((n, v), 0), a.get((n, v), 0)))
-    lines += versions(ran)
-    return lines
+class Table:
+    """A title, headings, and rows of as many texts."""
+
+    def __init__(self, title, head, rows):
+        self.title, self.head, self.rows = title, [str(text) for text in head], [[str(text) for text in row] for row in rows]
+
+    def lines(self):
+        widths = [max(len(line[i]) for line in [self.head] + self.rows) for i in range(len(self.head))]
+        return [self.title, ''] + ['  '.join(text.ljust(width) if i == 0 else text.rjust(width)
+                                             for i, (text, width) in enumerate(zip(line, widths))) for line in [self.head] + self.rows]
 
 
-def versions(ran):
+def outcomes_table(shown, names):
+    outcomes = [outcome for outcome in OUTCOMES if any(cell['outcome'] == outcome for cell in shown)]
+    by, every = tally(shown, 'serializer', 'outcome'), tally(shown, 'serializer')
+    return Table('How cells ended: %s' % shown[0]['python'], ['serializer'] + outcomes + ['cells'],
+                 [[name] + [by.get((name, outcome), 0) for outcome in outcomes] + [every[name,]] for name in names])
+
+
+def faithful_table(shown, names, key, values):
+    good = tally([cell for cell in shown if cell['outcome'] == 'ok'], 'serializer', key)
+    every = tally(shown, 'serializer', key)
+    return Table('Faithful, by %s' % key, ['serializer'] + values,
+                 [[name] + ['%d/%d' % (good.get((name, value), 0), every.get((name, value), 0)) for value in values] for name in names])
+
+
+def version_tables(ran):
     """Dumped by one interpreter, loaded by another; nothing when there was one alone."""
-    pythons = in_order(cell['python'] for cell in ran)
-    loads = in_order(cell['load_python'] for cell in ran)
-    lines = []
-    if len(pythons) < 2 and len(loads) < 2:
-        return lines
-    for name in serializers_of(ran):
+    pythons, loads = in_order(cell['python'] for cell in ran), in_order(cell['load_python'] for cell in ran)
+    found = []
+    for name in serializers_of(ran) if len(pythons) > 1 or len(loads) > 1 else ():
         mine = [cell for cell in ran if cell['serializer'] == name]
         good = tally([cell for cell in mine if cell['outcome'] == 'ok'], 'python', 'load_python')
         dead = tally([cell for cell in mine if cell['outcome'] in ('crash', 'hang')], 'python', 'load_python')
         every = tally(mine, 'python', 'load_python')
+        rows = [[a] + [('%d/%d' % (good.get((a, b), 0), every[a, b]) + (' †%d' % dead[a, b] if (a, b) in dead else ''))
+                       if (a, b) in every else '' for b in loads] for a in pythons]
+        found.append(Table('%s between versions, faithful: written by (row), read by (column); † crashes and hangs' % name,
+                           ['written by'] + loads, rows))
+    return found
 
-        def text(a, b):
-            if (a, b) not in every:
-                return ''
-            died = ' †%d' % dead[a, b] if (a, b) in dead else ''
-            return '%d/%d%s' % (good.get((a, b), 0), every[a, b], died)
-        lines += ['', '%s, faithful: dumped by (row), loaded by (column); † crashes and hangs' % name, '']
-        lines += grid('', pythons, loads, text)
-    return lines
+
+def tables(cells):
+    """[Table]: of the first interpreter alone, then between versions."""
+    ran = [cell for cell in cells if cell['outcome'] != 'not run']
+    same = [cell for cell in ran if cell['python'] == cell['load_python']]
+    shown = [cell for cell in same if cell['python'] == same[0]['python']]
+    found = []
+    if shown:
+        names = serializers_of(shown)
+        homes = [home for home in ('data', 'mod', 'main', 'exec', 'local', 'ghost') if any(cell['home'] == home for cell in shown)]
+        found = [outcomes_table(shown, names), faithful_table(shown, names, 'home', homes),
+                 faithful_table(shown, names, 'group', sorted({cell['group'] for cell in shown}))]
+    return found + version_tables(ran)
+
+
+def text(cells):
+    return '\n\n'.join('\n'.join(table.lines()) for table in tables(cells))

@@ -13,6 +13,7 @@ import string
 from plotly.offline import get_plotlyjs
 
 import answers
+import coverage_page
 import limits as limiting
 import page_data
 import text
@@ -129,13 +130,19 @@ def embedded(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
 
 
+def coverage_alone(coverage):
+    """The page of cells of corps-lab coverage, without results."""
+    return coverage_page.page(coverage, embedded, part("style.css"))
+
+
 def part(name):
     with open(os.path.join(PARTS, name), encoding="utf-8") as file:
         return file.read()
 
 
-def page(results, cells, title="Corps Lab report", beside=()):
-    """The page as text. beside: names of the results files that lie beside the page; without any the lines are put into it."""
+def page(results, cells, title="Corps Lab report", beside=(), coverage=()):
+    """The page as text. beside: names of the results files that lie beside the page; without any the lines are put into it.
+    coverage: cells of corps-lab coverage."""
     machine = "".join(f"<pre>{html.escape(json.dumps(r.get('fingerprint', {}), indent=1))}</pre>" for r in results.runs)
     notes = "".join(f'<p class="note">{html.escape(line)}</p>' for line in words.caution(results, cells))
     download, raw = data_parts(results, beside)
@@ -143,4 +150,5 @@ def page(results, cells, title="Corps Lab report", beside=()):
         title=html.escape(title), style=part("style.css"), plotly=get_plotlyjs(), script=part("explore.js"),
         head=" · ".join(html.escape(line) for line in text.header(results)), notes=notes,
         limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), failures=failures(cells),
+        coverage=coverage_page.section(coverage, embedded) if coverage else "",
         noise=noise_html(cells), machine=machine, data=embedded(page_data.data(cells)), download=download, raw=raw)

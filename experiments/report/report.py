@@ -5,13 +5,14 @@ import sys
 
 import answers
 import cells as grouping
+import coverage_page
 import load
 import text
 
 
 def main():
     parser = argparse.ArgumentParser(prog="corps-lab report", description="Tables in the terminal, and one HTML page.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run (JSON lines)")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run or coverage (JSON lines)")
     parser.add_argument("--html", metavar="OUT", help="the page (default: the first file's name with .html)")
     parser.add_argument("--no-html", action="store_true", help="no page")
     parser.add_argument("--no-text", action="store_true", help="no tables")
@@ -20,10 +21,17 @@ def main():
                         + ", ".join(answers.NAMES))
     args = parser.parse_args()
     try:
-        results = load.load(args.files)
+        studies = [path for path in args.files if coverage_page.is_coverage(path)]
+        coverage = coverage_page.read(studies) if studies else []
+        files = [path for path in args.files if path not in studies]
+        results = load.load(files) if files or not coverage else None
     except load.BadResults as error:
         print(f"corps-lab report: {error}", file=sys.stderr)
         return 1
+    if coverage and not args.no_text:
+        print(coverage_page.table.text(coverage))
+    if results is None:
+        return write_page(args, lambda page: page.coverage_alone(coverage))
     load.warn(results)
     cells = grouping.group(results)
     if args.answer:
@@ -31,6 +39,11 @@ def main():
         return 0
     if not args.no_text:
         sys.stdout.write(text.report(results, cells, args.workload))
+    return write_page(args, lambda page: page.page(results, cells, coverage=coverage))
+
+
+def write_page(args, made):
+    """made: the module page → the page's text. The command's exit status."""
     if args.no_html:
         return 0
     out = args.html or os.path.splitext(args.files[0].removesuffix(".gz"))[0] + ".html"
@@ -41,7 +54,7 @@ def main():
         return 1
     try:
         with open(out, "w", encoding="utf-8") as file:
-            file.write(page.page(results, cells))
+            file.write(made(page))
     except OSError as error:
         print(f"corps-lab report: cannot write {out}: {error.strerror}", file=sys.stderr)
         return 1

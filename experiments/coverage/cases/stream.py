@@ -157,3 +157,15 @@ def messages():
 
 def check(got):
     return got[0] == got[1] or 'identity: equal ones are not equal any more'
+
+# case: a class sent again changes earlier instances too
+class Later:
+    n = 1
+
+def messages():
+    yield Later()
+    Later.n = 2
+    yield Later()
+
+def check(got):
+    return (type(got[0]) is type(got[1]) and got[0].n == 2) or 'identity: two classes, the first with the old definition'
