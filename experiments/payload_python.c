@@ -26,12 +26,8 @@ static enum corps_err end(enum corps_err err, struct lab_payload *payload) {
     return err;
 }
 
-enum corps_err lab_make_ast(const char *argument, uint64_t seed, struct lab_payload *payload) {
-    static const char source[] = "import ast, inspect, textwrap\n"
-                                 "def factory():\n"
-                                 "    return ast.parse(inspect.getsource(textwrap))\n";
-    (void)argument;
-    (void)seed;
+/* What the source's function `factory` gives. */
+static enum corps_err make(const char *source, struct lab_payload *payload) {
     void *symbol = corps_module_symbol("corps_python", "corps_python_run");
     run_fn run;
     if (symbol == NULL) {
@@ -40,6 +36,54 @@ enum corps_err lab_make_ast(const char *argument, uint64_t seed, struct lab_payl
     memcpy(&run, &symbol, sizeof run); /* ISO C has no cast from an object's to a function's pointer */
     enum corps_err err = begin(payload);
     return err != CORPS_OK ? err : end(run(source, "factory", &payload->value, payload->box), payload);
+}
+
+enum corps_err lab_make_ast(const char *argument, uint64_t seed, struct lab_payload *payload) {
+    (void)argument;
+    (void)seed;
+    return make("import ast, inspect, textwrap\n"
+                "def factory():\n"
+                "    return ast.parse(inspect.getsource(textwrap))\n",
+                payload);
+}
+
+/* The sources of these three stand in python/lab_payloads.py too. */
+
+enum corps_err lab_make_objects(const char *argument, uint64_t seed, struct lab_payload *payload) {
+    char source[256];
+    (void)seed;
+    snprintf(source, sizeof source,
+             "import argparse\n"
+             "def factory():\n"
+             "    return [argparse.Namespace(id=i, name='name %%d' %% i, value=i / 7) for i in range(%s)]\n",
+             argument);
+    return make(source, payload);
+}
+
+enum corps_err lab_make_instance(const char *argument, uint64_t seed, struct lab_payload *payload) {
+    (void)argument;
+    (void)seed;
+    return make("def factory():\n"
+                "    class Point:\n"
+                "        def __init__(self, x, y):\n"
+                "            self.x, self.y = x, y\n"
+                "        def norm(self):\n"
+                "            return self.x * self.x + self.y * self.y\n"
+                "        def moved(self, dx, dy):\n"
+                "            return Point(self.x + dx, self.y + dy)\n"
+                "    return Point(3, 4)\n",
+                payload);
+}
+
+enum corps_err lab_make_function(const char *argument, uint64_t seed, struct lab_payload *payload) {
+    (void)argument;
+    (void)seed;
+    return make("def factory():\n"
+                "    step = 3\n"
+                "    def moved(x, times=1):\n"
+                "        return x + step * times\n"
+                "    return moved\n",
+                payload);
 }
 
 enum corps_err lab_make_py(const char *argument, uint64_t seed, struct lab_payload *payload) {

@@ -55,6 +55,10 @@ static bool check_records(const char *argument, char error[LAB_PAYLOAD_ERROR_BYT
     return check_count(argument, "records", 0, LAB_RECORDS_MAX, error);
 }
 
+static bool check_objects(const char *argument, char error[LAB_PAYLOAD_ERROR_BYTES]) {
+    return check_count(argument, "objects", 0, LAB_RECORDS_MAX, error);
+}
+
 static bool check_file(const char *argument, char error[LAB_PAYLOAD_ERROR_BYTES]) {
     if (access(argument, R_OK) == 0) {
         return true;
@@ -80,6 +84,10 @@ static const struct family families[] = {
     {"records", "records:N", "an array of N such maps", check_records, lab_make_records, false},
     {"tree", "tree", "maps and arrays nested seven deep, about 100 nodes", NULL, lab_make_tree, false},
     {"ast", "ast", "the syntax tree of Python's module textwrap: a graph of class instances", NULL, lab_make_ast, true},
+    {"objects", "objects:N", "a list of N instances of an importable Python class", check_objects, lab_make_objects,
+     true},
+    {"instance", "instance", "an instance of a Python class made at run time", NULL, lab_make_instance, true},
+    {"function", "function", "a Python closure", NULL, lab_make_function, true},
     {"file", "file:PATH", "a JSON or msgpack document", check_file, lab_make_file, false},
     {"py", "py:MODULE:FACTORY", "the Python object that FACTORY() in MODULE gives", check_py, lab_make_py, true},
 };

@@ -49,6 +49,9 @@ enum corps_err lab_make_records(const char *argument, uint64_t seed, struct lab_
 enum corps_err lab_make_tree(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
 enum corps_err lab_make_file(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
 enum corps_err lab_make_ast(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
+enum corps_err lab_make_objects(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
+enum corps_err lab_make_instance(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
+enum corps_err lab_make_function(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
 enum corps_err lab_make_py(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
 
 /* Replaces plain values by a Python object of the same content. */

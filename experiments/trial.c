@@ -132,7 +132,9 @@ static void add_stages(json_t *fields, const struct corps_value *stages) {
 /* What only some workloads tell. */
 static void add_extra(json_t *fields, const struct corps_value *result) {
     static const char *const keys[] = {"total", "files", "laps", "late"};
-    static const char *const numbers[] = {"system_calls_per_message", "capacity_per_s", "offered_per_s"};
+    static const char *const numbers[] = {
+        "system_calls_per_message", "capacity_per_s", "offered_per_s", "encode_ns", "decode_ns",
+        "first_encode_ns",          "first_decode_ns"};
     const struct corps_value *path = corps_value_get(result, "path");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct corps_value *value = corps_value_get(result, keys[i]);

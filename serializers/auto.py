@@ -125,6 +125,8 @@ def _definition(key):
         blob = lookup(key)
         if blob is None:
             raise pickle.UnpicklingError('a definition that this message needs never came')
+        if key_of(blob) != key:
+            raise pickle.UnpicklingError('a definition is not what its name says')
         found = _loaded[key] = pickle.loads(blob)
     return found
 

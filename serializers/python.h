@@ -15,8 +15,8 @@
  * it may call too. Who holds any other lock that a Python thread may wait for must not call.
  *
  * What the serializers write: segment 0 begins with two little-endian 32-bit numbers, the bytes of the pickle and the
- * count of buffers; the highest bit of the second says that the pickle is segment 1, otherwise it follows here. Then
- * one segment for each buffer (PEP 574).
+ * count of buffers, and a checksum of 64 bits; the highest bit of the second number says that the pickle is segment 1,
+ * otherwise it follows here. Then one segment for each buffer (PEP 574).
  */
 #ifndef CORPS_PYTHON_H
 #define CORPS_PYTHON_H

@@ -35,6 +35,9 @@ static enum corps_err find_parts(const char *name, const struct iovec *segments,
                                parts->pickle_bytes, with_pickle->iov_len - before);
     }
     parts->pickle = (uint8_t *)with_pickle->iov_base + before;
+    if (corps__python_checksum(parts->pickle, parts->pickle_bytes) != le64toh(head.checksum)) {
+        return corps_error_set(CORPS_ERR_CORRUPT, "%s: the pickle is damaged: its checksum is another", name);
+    }
     parts->buffers = segments + 1 + own_segment;
     return CORPS_OK;
 }

@@ -248,7 +248,8 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
         return corps_error_set(CORPS_ERR_TOO_LARGE, "a pickle of %zu bytes is over 4 GiB", bytes);
     }
     struct corps__python_head head = {htole32((uint32_t)bytes),
-                                      htole32((uint32_t)buffers | (own_segment ? CORPS__PYTHON_OWN_SEGMENT : 0))};
+                                      htole32((uint32_t)buffers | (own_segment ? CORPS__PYTHON_OWN_SEGMENT : 0)),
+                                      htole64(corps__python_checksum(PyBytes_AS_STRING(pickle), bytes))};
     enum corps_err err = corps_encoding_append(encoding, &head, sizeof head);
     if (err == CORPS_OK && own_segment) {
         err = corps_encoding_buffer(encoding, PyBytes_AS_STRING(pickle), bytes);

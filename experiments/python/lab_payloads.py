@@ -1,5 +1,6 @@
 """What workloads send: the contents of experiments/payload_make.c, number by number, from the same seed."""
 
+import argparse
 import ast
 import importlib
 import inspect
@@ -7,6 +8,7 @@ import json
 import pickle
 import struct
 import textwrap
+import types
 
 _GAMMA = 0x9e3779b97f4a7c15
 _MASK = (1 << 64) - 1
@@ -93,6 +95,31 @@ def _document(path):
         return msgpack.unpackb(data, strict_map_key=False)
 
 
+# As in experiments/payload_python.c.
+_INSTANCE = '''def factory():
+    class Point:
+        def __init__(self, x, y):
+            self.x, self.y = x, y
+        def norm(self):
+            return self.x * self.x + self.y * self.y
+        def moved(self, dx, dy):
+            return Point(self.x + dx, self.y + dy)
+    return Point(3, 4)
+'''
+_FUNCTION = '''def factory():
+    step = 3
+    def moved(x, times=1):
+        return x + step * times
+    return moved
+'''
+
+
+def _made(source):
+    namespace = {'__name__': '_corps_run'}
+    exec(compile(source, '<corps>', 'exec'), namespace)
+    return namespace['factory']()
+
+
 def build(text, seed):
     """The content that a payload's text names."""
     family, _, argument = text.partition(':')
@@ -109,6 +136,12 @@ def build(text, seed):
         return maker.node(6)
     if family == 'ast':
         return ast.parse(inspect.getsource(textwrap))
+    if family == 'objects':
+        return [argparse.Namespace(id=i, name='name %d' % i, value=i / 7) for i in range(int(argument))]
+    if family == 'instance':
+        return _made(_INSTANCE)
+    if family == 'function':
+        return _made(_FUNCTION)
     if family == 'file':
         return _document(argument)
     if family == 'py':
@@ -121,6 +154,10 @@ def same(ours, got):
     """Is this what our content becomes on its way there and back?"""
     if isinstance(ours, ast.AST) and isinstance(got, ast.AST):
         return ast.dump(ours, include_attributes=True) == ast.dump(got, include_attributes=True)
+    if isinstance(ours, types.FunctionType) and isinstance(got, types.FunctionType):
+        return ours.__code__ == got.__code__ and ours(5, 2) == got(5, 2)
+    if type(ours).__eq__ is object.__eq__ and hasattr(ours, '__dict__'):
+        return type(ours).__qualname__ == type(got).__qualname__ and vars(ours) == vars(got)
     return ours is got or bool(ours == got) or pickle.dumps(ours) == pickle.dumps(got)
 
 
@@ -135,4 +172,7 @@ def encoded_bytes(serializer, thing):
     if serializer == 'dill':
         import dill
         return len(dill.dumps(thing, protocol=5, recurse=True))
+    if serializer == 'auto':
+        import _corps_auto  # in one piece: over a link, definitions are left out of later messages
+        return len(_corps_auto.dumps(thing))
     return len(pickle.dumps(thing, protocol=5))

@@ -24,6 +24,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(test_announced),
     cmocka_unit_test(test_flipped),
     cmocka_unit_test(test_mutated),
+    cmocka_unit_test(test_mutated_code),
     cmocka_unit_test(test_threads),
     cmocka_unit_test(test_python_objects),
     cmocka_unit_test(test_python_arrays),

@@ -103,6 +103,10 @@ void test_segments(void **state);
 void test_announced(void **state);
 void test_flipped(void **state);
 void test_mutated(void **state);
+void test_mutated_code(void **state);
+
+/* What the function make of this Python source gives. */
+enum corps_err corps_python_made(const char *source, struct corps_value *value, struct corps_box *box) CORPS_CHECKED;
 
 void test_python_objects(void **state);
 void test_python_arrays(void **state);

@@ -9,12 +9,16 @@
 typedef enum corps_err (*run_fn)(const char *source, const char *factory, struct corps_value *value,
                                  struct corps_box *box);
 
-static enum corps_err run(const char *source, struct corps_value *value, struct corps_box *box) {
+enum corps_err corps_python_made(const char *source, struct corps_value *value, struct corps_box *box) {
     void *symbol = corps_module_symbol("corps_python", "corps_python_run");
     run_fn function;
     assert_non_null(symbol);
     memcpy(&function, &symbol, sizeof function); /* ISO C has no cast from an object's to a function's pointer */
     return function(source, "make", value, box);
+}
+
+static enum corps_err run(const char *source, struct corps_value *value, struct corps_box *box) {
+    return corps_python_made(source, value, box);
 }
 
 static void only_python(void) {
