@@ -1,6 +1,7 @@
 #include "python.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* pickle, dill and cloudpickle: the same in all but who pickles. What they read can run code, so they are for peers
@@ -49,6 +50,22 @@ static enum corps_err not_started(const struct corps__pickler *pickler) {
                            path, path, pickler->name);
 }
 
+/* GIL. With CORPS_UNPICKLE_ALLOW, loads takes what that names alone. */
+static enum corps_err restrict_loads(struct corps__pickler *pickler) {
+    const char *allowed = getenv("CORPS_UNPICKLE_ALLOW");
+    if (allowed == NULL) {
+        return CORPS_OK;
+    }
+    PyObject *factory = function_of("_corps", "restricted");
+    PyObject *loads = factory != NULL ? PyObject_CallFunction(factory, "s", allowed) : NULL;
+    Py_XDECREF(factory);
+    if (loads == NULL) {
+        return corps__python_error(CORPS_ERR_SYSTEM, "CORPS_UNPICKLE_ALLOW");
+    }
+    Py_SETREF(pickler->loads, loads);
+    return CORPS_OK;
+}
+
 static enum corps_err start(struct corps__pickler *pickler) {
     enum corps_err err = corps__python_begin();
     if (err != CORPS_OK) {
@@ -63,6 +80,7 @@ static enum corps_err start(struct corps__pickler *pickler) {
     } else {
         pickler->dumps = dumps;
         pickler->loads = loads;
+        err = restrict_loads(pickler);
         describe(pickler);
         silence(pickler->module);
     }

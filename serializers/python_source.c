@@ -92,7 +92,8 @@ static const char equal_source[] =
     "        return a == b or a != a and b != b\n"
     "    if type(a) is type(equal):\n"
     "        cells = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (a, b)]\n"
-    "        return a.__code__ == b.__code__ and equal([a.__defaults__, *cells[0]], [b.__defaults__, *cells[1]], seen)\n"
+    "        return a.__code__ == b.__code__ and equal([a.__defaults__, *cells[0]], [b.__defaults__, *cells[1]], "
+    "seen)\n"
     "    if isinstance(a, ast.AST):\n"
     "        return ast.dump(a, include_attributes=True) == ast.dump(b, include_attributes=True)\n"
     "    if hasattr(a, 'dtype') and hasattr(a, 'tobytes'):\n"
@@ -116,4 +117,26 @@ static const char run_source[] = "def run(source, factory):\n"
                                  "    exec(compile(source, '<corps>', 'exec'), namespace)\n"
                                  "    return namespace[factory]()\n";
 
-const char *const corps__python_sources[] = {name_source, refused_source, equal_source, run_source, NULL};
+/* CORPS_UNPICKLE_ALLOW: what pickles may name. A name that leads on to another module, or to an object that the module
+ * merely imported, is not what was allowed. */
+static const char restricted_source[] =
+    "def restricted(allowed):\n"
+    "    \"\"\"pickle.loads that takes what `allowed` names alone, such as: datetime, collections:OrderedDict\"\"\"\n"
+    "    import io\n"
+    "    entries = {entry.strip() for entry in allowed.split(',')} | {'_corps:Name', 'corps._name:restore'}\n"
+    "    class Restricted(pickle.Unpickler):\n"
+    "        def find_class(self, module, name):\n"
+    "            home = '__main__' if module == '__mp_main__' else module  # an Env's name of the program\n"
+    "            if f'{home}:{name}' in entries:\n"
+    "                return super().find_class(module, name)\n"
+    "            if home in entries and '.' not in name:\n"
+    "                found = super().find_class(module, name)\n"
+    "                if getattr(found, '__module__', None) == module and hasattr(found, '__qualname__'):\n"
+    "                    return found\n"
+    "            raise pickle.UnpicklingError(f'{home}:{name} is not in CORPS_UNPICKLE_ALLOW')\n"
+    "    def loads(data, *, buffers=None):\n"
+    "        return Restricted(io.BytesIO(data), buffers=buffers).load()\n"
+    "    return loads\n";
+
+const char *const corps__python_sources[] = {name_source, refused_source,    equal_source,
+                                             run_source,  restricted_source, NULL};
