@@ -25,8 +25,8 @@ A **Name** is its address: calling a method through it gives a **Future** at onc
             print(service.total(10).Ret)
 
 Inside one Env arguments and results are passed as they are (the FastPath), not copied: do not change what you have
-sent, or say FastPath='copy' in the configuration. Between Envs they are pickled, and by cloudpickle where pickle
-refuses.
+sent, or say FastPath='copy' in the configuration. Between Envs they are pickled, and travel by value where the other side
+could not import them.
 """
 
 import sys as _sys
