@@ -1,6 +1,8 @@
 """Tests of corps-lab coverage: that its checks are right, that outcomes are what they should be, and the command itself."""
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +145,55 @@ class Command(unittest.TestCase):
             self.assertGreater(len([json.loads(line) for line in file]), 5)
         left = subprocess.run(["pgrep", "-f", self.path("out")], capture_output=True, text=True).stdout
         self.assertEqual("", left)
+
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Page(unittest.TestCase):
+    """What corps-lab report makes of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.lines = os.path.join(cls.folder.name, "c.jsonl")
+        subprocess.run([sys.executable, os.path.join(FOLDER, "coverage.py"), "--only", "group=functions", "--serializer", "pickle5",
+                        "--serializer", "auto", "--out", cls.lines], check=True, capture_output=True, timeout=100)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def report(self, *files):
+        page = os.path.join(self.folder.name, "page.html")
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "experiments", "report", "report.py"), *files, "--html", page],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return page, done.stdout
+
+    def test_the_page(self):
+        page, out = self.report(self.lines)
+        self.assertRegex(out, r"(?m)^auto +[0-9]+")
+        if CHROMIUM is None:
+            print("skipped: there is no Chromium (set CHROMIUM, or install chromium)", flush=True)
+            return
+        _, cells = table.read([self.lines])
+        self.assertEqual(self.marks(page, ""), sorted(cell["outcome"] for cell in cells))
+        lambdas = [cell for cell in cells if cell["home"] == "exec"]
+        self.assertEqual(self.marks(page, "#coverage-home=exec"), sorted(cell["outcome"] for cell in lambdas))
+        refused = [cell for cell in cells if cell["serializer"] == "pickle5" and cell["outcome"] == "refused at load"]
+        self.assertEqual(self.marks(page, "#coverage-serializer=pickle5&coverage-outcome=refused+at+load&coverage-home=nonsense"),
+                         sorted(cell["outcome"] for cell in refused))
+
+    def marks(self, page, state):
+        """The outcomes that the table shows."""
+        profile = tempfile.mkdtemp(dir=self.folder.name)
+        done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                               f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=10000", "--dump-dom",
+                               "file://" + page + state], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "HOME": profile})
+        self.assertEqual([], [line for line in done.stderr.splitlines() if "CONSOLE" in line and "rror" in line])
+        return sorted(title.partition(":")[0] for title in re.findall(r'<td class="outcome [^"]*" title="([^"]*)"', done.stdout))
 
 
 if __name__ == "__main__":

@@ -54,5 +54,10 @@
     rest.append(...lines);
     body.replaceChildren(top, rest);
   }
+  // A link may choose: #coverage-group=classes&coverage-outcome=hang
+  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+    const select = name.startsWith("coverage-") && form.querySelector("#" + CSS.escape(name));
+    if (select && [...select.options].some(option => option.value === value)) select.value = value;
+  }
   draw();
 })();
