@@ -31,6 +31,10 @@ const FIGURES = {
   voluntary_switches_per_message: {title: "sleeps per message", text: count, scale: 1, axis: "voluntary switches per message"},
   involuntary_switches_per_message: {title: "preemptions per message", text: count, scale: 1, axis: "involuntary switches per message"},
   bytes_on_wire_per_message: {title: "bytes on the wire per message", text: size, scale: 1, axis: "encoded bytes per message"},
+  encode_ns: {title: "encoding (codec)", text: time, scale: 1e-3, axis: "encoding in µs"},
+  decode_ns: {title: "decoding (codec)", text: time, scale: 1e-3, axis: "decoding in µs"},
+  first_encode_ns: {title: "encoding of the first message (codec)", text: time, scale: 1e-3, axis: "encoding of the first message in µs"},
+  first_decode_ns: {title: "decoding of the first message (codec)", text: time, scale: 1e-3, axis: "decoding of the first message in µs"},
   peak_rss_bytes: {title: "peak memory of all Envs", text: size, scale: 1 / 1048576, axis: "peak memory in MiB"},
 };
 const valueOf = (cell, figure) => figure === "to_control" ? (cell.to_control ? cell.to_control[0] : null)
