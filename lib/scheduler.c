@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@ enum {
     GROW_TICKS = 5,   /* after so many without progress, although there is work, it adds a thread */
     ORPHAN_MS = 2000, /* the orderly way out after the parent's death may take this long */
 };
+/* The threads' stacks otherwise follow `ulimit -s`, and a Python serializer may nest as deeply as Python's own limit on
+ * recursion lets it: with 256 KiB the stack is over before the limit. */
+#define STACK_BYTES_MIN ((size_t)8 << 20)
 #define SURPLUS_IDLE_NS 1000000000LL /* a thread beyond thread_count ends after idling this long */
 
 /* A pool thread. */
@@ -426,13 +430,29 @@ static struct worker *worker_slot_locked(void) {
     return worker;
 }
 
+static int create_thread(pthread_t *thread, struct worker *worker) {
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+    if (failed != 0) {
+        return failed;
+    }
+    size_t bytes;
+    failed = pthread_attr_getstacksize(&attributes, &bytes);
+    if (failed == 0 && bytes < STACK_BYTES_MIN) {
+        failed = pthread_attr_setstacksize(&attributes, STACK_BYTES_MIN);
+    }
+    failed = failed != 0 ? failed : pthread_create(thread, &attributes, thread_main, worker);
+    (void)pthread_attr_destroy(&attributes);
+    return failed;
+}
+
 static enum corps_err start_thread_locked(void) {
     struct worker *worker = worker_slot_locked();
     if (worker == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another thread");
     }
     pthread_t thread;
-    int failed = pthread_create(&thread, NULL, thread_main, worker);
+    int failed = create_thread(&thread, worker);
     if (failed != 0) {
         worker->used = false;
         errno = failed;
@@ -550,7 +570,17 @@ enum corps_err corps__sched_start(unsigned thread_count, unsigned thread_count_m
     return err;
 }
 
+/* The main thread's stack grows up to the limit as it is then. The process is an Env's, so the limit is ours. */
+static void raise_main_stack(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < STACK_BYTES_MIN) {
+        limit.rlim_cur = limit.rlim_max < STACK_BYTES_MIN ? limit.rlim_max : STACK_BYTES_MIN;
+        (void)setrlimit(RLIMIT_STACK, &limit); /* without it there is as much as before */
+    }
+}
+
 void corps__sched_serve(void) {
+    raise_main_stack();
     serve(sched.workers[0]);
 }
 
