@@ -105,6 +105,7 @@ def _remember(thing):
 
 _loaded = {}  # key → what was made of it here
 _own = weakref.WeakValueDictionary()  # key → class of ours
+_making = threading.RLock()  # of things with a number: two threads that load one class must not make two
 
 
 def key_of(blob):
@@ -119,16 +120,21 @@ def lookup(key):
 
 def _definition(key):
     found = _loaded.get(key)
-    if found is None:
-        found = _own.get(key)
-    if found is None:
+    return found if found is not None else _load_definition(key)
+
+
+def _load_definition(key):
+    with _making:
+        found = _loaded.get(key, _own.get(key))
+        if found is not None:
+            return found
         blob = lookup(key)
         if blob is None:
             raise pickle.UnpicklingError('a definition that this message needs never came')
         if key_of(blob) != key:
             raise pickle.UnpicklingError('a definition is not what its name says')
         found = _loaded[key] = pickle.loads(blob)
-    return found
+        return found
 
 
 _keys_of_code = weakref.WeakKeyDictionary()  # code → (key, blob)
@@ -314,9 +320,13 @@ _made_here = weakref.WeakSet()
 def _tracker(cls):
     number = _trackers.get(cls)
     if number is None:
-        number = _trackers[cls] = os.urandom(16)
-        _tracked[number] = cls
-        _made_here.add(cls)
+        with _making:
+            number = _trackers.get(cls)
+            if number is None:
+                number = os.urandom(16)
+                _tracked[number] = cls
+                _made_here.add(cls)
+                _trackers[cls] = number
     return number
 
 
@@ -350,20 +360,28 @@ def _new_of(meta):
     return type.__new__
 
 
+def _once(make):
+    """One thread at a time makes what has a number; the last argument is it."""
+    @functools.wraps(make)
+    def once(*args):
+        with _making:
+            known = _tracked.get(args[-1])
+            return known if known is not None else _track(make(*args), args[-1])
+    return once
+
+
+@_once
 def _class(meta, name, bases, namespace, number):
-    known = _tracked.get(number)
-    if known is not None:
-        return known
     hooked = any('__init_subclass__' in vars(base) for one in bases for base in one.__mro__[:-1])
     if hooked:
         shield = _Shield if any(base.__dictoffset__ for base in bases) else _ShieldWithoutDict
         cls = _new_of(meta)(meta, name, (shield,) + bases, dict(namespace))
         try:
             cls.__bases__ = bases
-            return _track(cls, number)
+            return cls
         except TypeError:
             pass  # another layout: then the hook runs again
-    return _track(_new_of(meta)(meta, name, bases, namespace), number)
+    return _new_of(meta)(meta, name, bases, namespace)
 
 
 def _fill_class(cls, state):
@@ -376,15 +394,13 @@ def _fill_class(cls, state):
         cls.register(other)
 
 
+@_once
 def _enum(bases, name, namespace, members, number):
-    known = _tracked.get(number)
-    if known is not None:
-        return known
     meta = type(bases[-1])
     made = meta.__prepare__(name, bases)
     for key, value in itertools.chain(namespace.items(), members):
         made[key] = value
-    return _track(meta.__new__(meta, name, bases, made), number)
+    return meta.__new__(meta, name, bases, made)
 
 
 _GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__'))
@@ -762,9 +778,9 @@ def _reduce_file(state, file):
                    file.errors if text else None, None, file.tell())
 
 
+@_once
 def _typevar(kind, name, constraints, rest, number):
-    known = _tracked.get(number)
-    return known if known is not None else _track(getattr(typing, kind)(name, *constraints, **rest), number)
+    return getattr(typing, kind)(name, *constraints, **rest)
 
 
 def _reduce_typevar(state, variable):
@@ -783,13 +799,11 @@ def _reduce_newtype(state, found):
     return _newtype, (found.__name__, found.__supertype__, found.__module__, _tracker(found))
 
 
+@_once
 def _newtype(name, supertype, module, number):
-    known = _tracked.get(number)
-    if known is None:
-        known = typing.NewType(name, supertype)
-        known.__module__ = module
-        _track(known, number)
-    return known
+    made = typing.NewType(name, supertype)
+    made.__module__ = module
+    return made
 
 
 def _reduce_sentinel(state, found):

@@ -168,6 +168,7 @@ def check_threads(workers):
         try:
             for i in range(40):
                 for worker in workers:
+                    worker.keep(names['C%d' % i](), NoReply=True)
                     assert worker.method(names['C%d' % i](), 'scaled').Ret == i
         except BaseException as error:
             errors.append(error)
@@ -177,6 +178,9 @@ def check_threads(workers):
     for thread in threads:
         thread.join()
     assert not errors, errors
+    for worker in workers:
+        assert worker.same_types().Ret == 40, 'each class is one, whoever sent it'
+        worker.clear().Ret
 
 
 def check_many(worker):
