@@ -1,6 +1,9 @@
 """validate, publish, recommend and the published results themselves. Run by meson with CORPS_REPORT and CORPS_SOURCE."""
+import contextlib
+import functools
 import glob
 import gzip
+import io
 import json
 import os
 import re
@@ -8,12 +11,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 SOURCE = os.environ.get("CORPS_SOURCE") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(SOURCE, "experiments", "report")
 sys.path.insert(0, FOLDER)
+import cells as grouping  # noqa: E402
 import load  # noqa: E402
+import recommend  # noqa: E402
 import validate  # noqa: E402
 from simulated import blocks_of, run_line, trial  # noqa: E402
 
@@ -190,6 +196,22 @@ class Published(unittest.TestCase):
 
     files = FILES
 
+    @classmethod
+    def setUpClass(cls):
+        """Each file is read once: that is most of the time."""
+        load_load, grouping_group = load.load, grouping.group
+        read, cells = functools.lru_cache(None)(lambda paths: load_load(list(paths))), functools.lru_cache(None)(grouping_group)
+        load.load, grouping.group = lambda paths: read(tuple(paths)), cells
+        cls.addClassCleanup(setattr, load, "load", load_load)
+        cls.addClassCleanup(setattr, grouping, "group", grouping_group)
+
+    def recommend(self, *args):
+        """What corps-lab recommend prints."""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), unittest.mock.patch.object(sys, "argv", ["recommend.py", *args]):
+            self.assertEqual(0, recommend.main())
+        return printed.getvalue()
+
     def test_each_is_valid(self):
         for path in self.files:
             with self.subTest(path=os.path.basename(path)):
@@ -216,10 +238,7 @@ class Published(unittest.TestCase):
                                    ("serializers", ("--payload", "records:10", "--transport", transport, "--wake", wake), serializer),
                                    ("transports", ("--size", "64", "--transport", transport, "--wake-not", "spin"), wake)):
             with self.subTest(matrix=matrix, args=args):
-                done = subprocess.run([sys.executable, os.path.join(FOLDER, "recommend.py"), newest[matrix], *args],
-                                      capture_output=True, text=True, timeout=120)
-                self.assertEqual(0, done.returncode, done.stderr)
-                named = [line for line in done.stdout.splitlines() if line.startswith(("winner", "first of", "not clearly"))]
+                named = [line for line in self.recommend(newest[matrix], *args).splitlines() if line.startswith(("winner", "first of", "not clearly"))]
                 self.assertTrue(any(f" {word} " in line for line in named), (word, named))
 
 
