@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,8 +66,7 @@ static int help(void) {
     return LAB_EXIT_OK;
 }
 
-int main(int argc, char **argv) {
-    corps_start(lab_classes()); /* an Env of a trial is this program started again */
+static int run(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         return help();
@@ -88,4 +88,16 @@ int main(int argc, char **argv) {
                 name[0] == '-' ? "option" : "command", name);
     }
     return LAB_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+    corps_start(lab_classes()); /* an Env of a trial is this program started again */
+    int status = run(argc, argv);
+    /* What printf could not write shows only here: a full disk must not pass for success. */
+    bool lost = ferror(stdout) != 0;
+    if ((fflush(stdout) != 0 || lost) && status == LAB_EXIT_OK) {
+        lab_say("cannot write the output: %s", strerror(errno));
+        status = LAB_EXIT_FAILURE;
+    }
+    return status;
 }

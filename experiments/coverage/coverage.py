@@ -23,6 +23,9 @@ import carriers  # noqa: E402
 import cases  # noqa: E402
 import table  # noqa: E402
 
+sys.path.append(os.path.join(HERE, '..', 'report'))
+import program  # noqa: E402
+
 PROBE = os.path.join(HERE, 'probe.py')
 PATIENCE_S = 60  # for one answer; a child's own limit is far shorter
 KEYS = ('group', 'case', 'home', 'serializer')
@@ -208,14 +211,8 @@ def main():
         else:
             with open(args.out, 'w', encoding='utf-8') as file:
                 measure(args, file)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read has had enough
-        return 1
     except (Failed, table.BadCoverage) as error:
         print('corps-lab coverage: %s' % error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print('corps-lab coverage: %s: %s' % (error.filename, error.strerror), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('corps-lab coverage: stopped; what was measured is kept', file=sys.stderr)
@@ -224,4 +221,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    program.run('coverage', main)

@@ -17,6 +17,7 @@ import sys
 
 import cells as grouping
 import load
+import program
 import revisions
 import stats
 
@@ -165,4 +166,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run("compare", main)

@@ -15,6 +15,7 @@ import sys
 from typing import NamedTuple
 
 import load
+import program
 
 MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes part of a file's name
 
@@ -185,4 +186,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run("merge", main)

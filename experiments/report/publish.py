@@ -16,6 +16,7 @@ import cells as grouping
 import index
 import load
 import page
+import program
 import validate
 
 BUCKET_BITS = 8  # significant bits of a bucket's lower bound
@@ -110,11 +111,8 @@ def main():
     except (Refused, load.BadResults) as error:
         print(f"corps-lab publish: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"corps-lab publish: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run("publish", main)

@@ -12,6 +12,7 @@ import sys
 
 import cells as grouping
 import load
+import program
 import stats
 import words
 
@@ -149,4 +150,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run("recommend", main)

@@ -7,6 +7,7 @@ import answers
 import cells as grouping
 import coverage_page
 import load
+import program
 import text
 
 
@@ -63,8 +64,4 @@ def write_page(args, made):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # for example `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
+    program.run("report", main)

@@ -8,6 +8,7 @@ import math
 import sys
 
 import load
+import program
 
 RUN_FIELDS = {"run": str, "matrix": str, "plan": str, "seed": int, "blocks": int, "fingerprint": dict}
 TRIAL_FIELDS = {"run": str, "family": str, "block": int, "order": int, "cell": dict, "ok": bool, "flags": list}
@@ -125,4 +126,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run("validate", main)

@@ -124,5 +124,27 @@ class Progress(lab.LabTest):
         self.assertEqual(lines[-1][1], lines[-1][2])
 
 
+
+class FullDisk(lab.LabTest):
+    """Output that could not be written is a failure, said in one line."""
+
+    def to_full(self, *arguments):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([lab.program(), *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=self.environment, timeout=lab.LIMIT_S, check=False)
+        return done.returncode, done.stderr.splitlines()
+
+    def test_every_command(self):
+        _, commands, _ = self.lab("list", "--plain", "commands")
+        calls = [[command, "--help"] for command in commands.split()]
+        calls += [["--help"], ["--version"], ["list"], ["list", "keys"], ["doctor"], ["cell", "min_ms=5", "max_ms=20"],
+                  ["run", os.path.join(SOURCE, "experiments/matrices/quick.yaml"), "--dry-run"]]
+        for arguments in calls:
+            with self.subTest(arguments=arguments):
+                status, lines = self.to_full(*arguments)
+                self.assertEqual(1, status, lines)
+                self.assertEqual(1, len(lines), lines)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
