@@ -110,8 +110,9 @@ static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box
                                           : corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
     size_t at = 4;
     for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
-        uint32_t part = bytes - at >= 4 ? get32(data + at) : UINT32_MAX;
-        if (part > bytes - at - 4) {
+        size_t left = bytes - at; /* `at` never passes the end */
+        uint32_t part = left >= 4 ? get32(data + at) : 0;
+        if (left < 4 || part > left - 4) {
             err = corps_error_set(CORPS_ERR_PROTOCOL, "a control record is cut short");
             break;
         }
@@ -180,7 +181,11 @@ static void end(struct corps__control *control) {
 }
 
 static bool take_record(struct corps__control *control) {
-    uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : UINT32_MAX;
+    uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
+    if (bytes > RECORD_BYTES_MAX) {
+        end(control);
+        return false;
+    }
     if (control->in_bytes < 4 || control->in_bytes - 4 < bytes) {
         return false;
     }

@@ -13,7 +13,10 @@ static size_t slot_count;
 static struct corps__definition **by_number;
 static uint32_t count;
 static size_t own_bytes, taken_bytes;
-static uint32_t own_count;
+static uint32_t own_count, taken_count;
+
+/* What an entry takes up besides its bytes: itself, its slots (up to four, while the table grows), the allocator's. */
+enum { OVERHEAD_BYTES = sizeof(struct corps__definition) + 5 * sizeof(void *) + 16 };
 
 static size_t place_of(const uint8_t *key, struct corps__definition *const *in, size_t in_count) {
     uint64_t hash;
@@ -84,13 +87,15 @@ enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYT
     enum corps_err err = CORPS_OK;
     pthread_mutex_lock(&lock);
     if (find(key) == NULL) {
-        if (bytes > CORPS__DEFINITIONS_TAKEN_BYTES_MAX - taken_bytes) {
-            err = corps_error_set(CORPS_ERR_LIMIT, "peers have defined over %zu MiB of classes and code",
-                                  CORPS__DEFINITIONS_TAKEN_BYTES_MAX >> 20);
+        size_t left = CORPS__DEFINITIONS_TAKEN_BYTES_MAX - taken_bytes;
+        if (taken_count == CORPS__DEFINITIONS_TAKEN_MAX || left < OVERHEAD_BYTES || bytes > left - OVERHEAD_BYTES) {
+            err = corps_error_set(CORPS_ERR_LIMIT, "peers have defined over %u classes and functions, or %zu MiB",
+                                  CORPS__DEFINITIONS_TAKEN_MAX, CORPS__DEFINITIONS_TAKEN_BYTES_MAX >> 20);
         } else if (add(key, data, bytes) == NULL) {
             err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a definition of %zu bytes", bytes);
         } else {
-            taken_bytes += bytes;
+            taken_count++;
+            taken_bytes += OVERHEAD_BYTES + bytes;
         }
     }
     pthread_mutex_unlock(&lock);

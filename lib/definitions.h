@@ -15,7 +15,9 @@
 /* What a process names by itself: far more than programs define, less than matters. */
 enum { CORPS__DEFINITIONS_MAX = 10000, CORPS__DEFINITION_BYTES_MAX = 64 << 20 };
 
-/* What it takes from others, all peers together, before it gives up on the link. */
+/* What it takes from others, all peers together, before it gives up on the link: so many, and so many bytes with all
+ * that a definition takes up besides its own. */
+enum { CORPS__DEFINITIONS_TAKEN_MAX = 1000000 };
 #define CORPS__DEFINITIONS_TAKEN_BYTES_MAX ((size_t)1 << 30)
 
 struct corps__definition {

@@ -115,12 +115,31 @@ static void test_bounded_with_threads(void **state) {
     assert_int_equal(corps__definition_take(key, "x", 1), CORPS_OK); /* what others name still finds room */
 }
 
+/* Without any bytes of their own they take up memory all the same. Last: afterwards there is no room. */
+static void test_empty_ones_are_bounded(void **state) {
+    (void)state;
+    uint8_t key[CORPS_DEFINITION_KEY_BYTES] = {0};
+    unsigned taken = 0;
+    enum corps_err err = CORPS_OK;
+    for (uint64_t i = 0; err == CORPS_OK && i < 2 * CORPS__DEFINITIONS_TAKEN_MAX; i++) {
+        uint64_t spread = i * UINT64_C(0x9e3779b97f4a7c15);
+        memcpy(key, &spread, sizeof spread);
+        memcpy(key + 8, "no bytes", 8);
+        err = corps__definition_take(key, "", 0);
+        taken += err == CORPS_OK;
+    }
+    assert_int_equal(err, CORPS_ERR_LIMIT);
+    assert_true(taken > CORPS__DEFINITIONS_TAKEN_MAX / 2 && taken <= CORPS__DEFINITIONS_TAKEN_MAX);
+    assert_int_equal(corps__definition_take(key, "", 0), CORPS_ERR_LIMIT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_where_it_was),
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_encoding),
         cmocka_unit_test(test_bounded_with_threads),
+        cmocka_unit_test(test_empty_ones_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
