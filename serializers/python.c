@@ -116,6 +116,14 @@ PICKLER(dill, "dill", "dill", false, &corps__python.dill);
 PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
 PICKLER(automatic, "_corps_auto", "pickle", true, NULL);
 
+void corps__python_libraries_end(void) {
+    struct corps__pickler *const all[] = {&pickle, &dill, &cloudpickle, &automatic};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        Py_CLEAR(all[i]->dumps);
+        Py_CLEAR(all[i]->loads);
+    }
+}
+
 enum { CAPABILITIES = CORPS_SERIALIZER_OBJECTS | CORPS_SERIALIZER_OUT_OF_BAND };
 
 const struct corps_serializer corps_serializer_pickle = {

@@ -41,20 +41,21 @@ struct corps__pickler {
     char version[96];
 };
 
-/* Made once by corps__python_begin, read-only afterwards. */
+/* Made once by corps__python_begin, read-only until corps__python_end. */
 struct corps__python {
     PyTypeObject *buffer_type;
     PyObject *name_type;     /* makes a Name inside Python objects of its address (bytes) */
     PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
     PyObject *cloudpickle; /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
     PyObject *dill;
-    PyObject *auto_code; /* a function that gives the compiled auto.py faster than compiling it does, or NULL */
+    PyObject *auto_code;    /* a function that gives the compiled auto.py faster than compiling it does, or NULL */
     PyObject *find_refused; /* Python functions, see python_source.c */
     PyObject *equal;
     PyObject *run;
     PyObject *dumps_keywords; /* ("protocol", "buffer_callback") */
     PyObject *loads_keywords; /* ("buffers",) */
     PyObject *protocol;       /* 5 */
+    bool ended;               /* corps__python_end was called: all of the above is gone */
 };
 extern struct corps__python corps__python;
 
@@ -64,6 +65,14 @@ extern const char *const corps__python_sources[]; /* of the module _corps; ends 
 
 /* Finds or starts the interpreter and fills corps__python, once. Errors: UNKNOWN (no such interpreter), SYSTEM. */
 enum corps_err corps__python_begin(void) CORPS_CHECKED;
+
+/* GIL; the interpreter ends. Gives back every Python object that the serializers hold, so that what only these reach is
+ * collected: from functions of the host a way leads to all that its main program holds. Nothing is pickled or unpickled
+ * from now on. */
+void corps__python_end(void);
+
+/* GIL. Raises RuntimeError, and is false, once corps__python_end was called. */
+bool corps__python_serves(void);
 
 /* Takes the interpreter's lock; a thread that does so often keeps its Python thread state between. */
 PyGILState_STATE corps__python_enter(void);
@@ -113,6 +122,10 @@ bool corps__python_auto_module(void);
 /* GIL. The pickle of `object`; buffers go to the list `kept`, definitions to `encoding` where it takes them. New
  * reference; NULL with an exception. */
 PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps_encoding *encoding);
+
+/* GIL. For corps__python_end: the parts of it. */
+void corps__python_auto_end(void);
+void corps__python_libraries_end(void);
 
 /* ---- Buffers ---- */
 

@@ -98,6 +98,9 @@ static bool find_all(void) {
     if (from_module.reduce != NULL) {
         return true;
     }
+    if (!corps__python_serves()) {
+        return false;
+    }
     PyObject *module = PyImport_AddModule("_corps_auto"); /* borrowed */
     if (module == NULL) {
         return false;
@@ -217,13 +220,27 @@ static void give_back(struct auto_pickler *pickler) {
                 call(pickler->pickler, from_module.clear_memo) &&
                 (!pickler->asked || call(pickler->state, from_module.clear));
     pickler->asked = false;
-    if (good) {
+    if (good && !corps__python.ended) {
         pickler->next = unused;
         unused = pickler;
     } else {
         drop(pickler);
     }
     PyErr_Restore(type, exception, traceback);
+}
+
+void corps__python_auto_end(void) {
+    Py_CLEAR(from_module.reduce);
+    Py_CLEAR(from_module.handlers);
+    Py_CLEAR(from_module.by_reference);
+    Py_CLEAR(from_module.state_type);
+    Py_CLEAR(from_module.pickler_type);
+    Py_CLEAR(from_module.file_type);
+    while (unused != NULL) {
+        struct auto_pickler *next = unused->next;
+        drop(unused);
+        unused = next;
+    }
 }
 
 /* What was written, in one piece. */

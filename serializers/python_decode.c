@@ -71,7 +71,9 @@ static enum corps_err not_loaded(const char *name) {
 /* GIL. New reference, NULL with *err. */
 static PyObject *load(const struct corps__pickler *pickler, const struct parts *parts, struct corps_block *block,
                       enum corps_err *err) {
-    PyObject *view = PyMemoryView_FromMemory(parts->pickle, (Py_ssize_t)parts->pickle_bytes, PyBUF_READ);
+    PyObject *view = corps__python_serves()
+                         ? PyMemoryView_FromMemory(parts->pickle, (Py_ssize_t)parts->pickle_bytes, PyBUF_READ)
+                         : NULL;
     PyObject *buffers = view != NULL ? iterate(parts, block) : NULL;
     PyObject *args[] = {view, buffers};
     PyObject *object =

@@ -92,7 +92,8 @@ static PyObject *from_name(const struct corps_name *name, enum corps_err *err) {
     if (*err != CORPS_OK) {
         return NULL;
     }
-    PyObject *address = PyBytes_FromStringAndSize((const char *)bytes, (Py_ssize_t)count);
+    PyObject *address =
+        corps__python_serves() ? PyBytes_FromStringAndSize((const char *)bytes, (Py_ssize_t)count) : NULL;
     PyObject *object = address != NULL ? PyObject_CallOneArg(corps__python.name_type, address) : NULL;
     Py_XDECREF(address);
     return made(object, err);
@@ -169,6 +170,9 @@ static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, Py
     if (pickler->automatic) {
         return corps__python_auto_dump(object, kept, encoding);
     }
+    if (!corps__python_serves()) {
+        return NULL;
+    }
     PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
     PyObject *callback = corps__python_collector(kept);
     PyObject *args[] = {object, corps__python.protocol, callback};
@@ -200,7 +204,9 @@ static void reason_of(PyObject *exception, char out[200]) {
  * and the reason. */
 static void find_refused(const struct corps__pickler *pickler, PyObject *object, PyObject *exception, char path[280],
                          char reason[200]) {
-    PyObject *found = PyObject_CallFunctionObjArgs(corps__python.find_refused, pickler->dumps, object, NULL);
+    PyObject *found = !corps__python.ended
+                          ? PyObject_CallFunctionObjArgs(corps__python.find_refused, pickler->dumps, object, NULL)
+                          : NULL;
     bool pair = found != NULL && PyTuple_Check(found) && PyTuple_GET_SIZE(found) == 2;
     const char *text = pair ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(found, 0)) : NULL;
     PyErr_Clear(); /* without a path the reason must do */

@@ -38,7 +38,7 @@ static enum corps_err to_value(struct corps_object *object, struct corps_box *bo
 static bool equal(struct corps_object *a, struct corps_object *b) {
     PyGILState_STATE state = corps__python_enter();
     PyObject *args[] = {((struct object *)a)->python, ((struct object *)b)->python};
-    PyObject *answer = PyObject_Vectorcall(corps__python.equal, args, 2, NULL);
+    PyObject *answer = corps__python_serves() ? PyObject_Vectorcall(corps__python.equal, args, 2, NULL) : NULL;
     bool same = answer == Py_True;
     PyErr_Clear(); /* what cannot be compared is not equal */
     Py_XDECREF(answer);

@@ -215,6 +215,25 @@ static bool fill(struct corps__python *python) {
            python->protocol != NULL;
 }
 
+bool corps__python_serves(void) {
+    if (corps__python.ended) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter ends: nothing is pickled any more");
+    }
+    return !corps__python.ended;
+}
+
+void corps__python_end(void) {
+    PyObject **const held[] = {&corps__python.name_type, &corps__python.cloudpickle,  &corps__python.dill,
+                               &corps__python.auto_code, &corps__python.find_refused, &corps__python.equal,
+                               &corps__python.run};
+    corps__python.ended = true;
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        Py_CLEAR(*held[i]);
+    }
+    corps__python_auto_end();
+    corps__python_libraries_end();
+}
+
 static enum corps_err begin(void) {
     enum corps_err err = Py_IsInitialized() ? CORPS_OK : start_interpreter();
     if (err != CORPS_OK) {

@@ -277,6 +277,12 @@ PyObject *corps__py_callbacks(PyObject *module, PyObject *none) {
     }
 }
 
+void corps__py_callbacks_end(void) {
+    for (struct future *future = take_done(); future != NULL; future = take_done()) {
+        Py_DECREF(future); /* _notify's */
+    }
+}
+
 /* _notify(callback) → bool: will it be called by the thread of callbacks? False: the Future is ready already. */
 static PyObject *future_notify(PyObject *self, PyObject *callback) {
     struct future *future = (struct future *)self;

@@ -26,9 +26,12 @@ PyObject *corps__py_raise(enum corps_err code) {
 }
 
 PyObject *corps__py_remote(const struct corps_error_info *info) {
-    PyObject *exception = PyObject_CallFunction(
-        corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type, info->text, info->traceback,
-        info->detail != NULL ? info->detail : "", (Py_ssize_t)info->detail_bytes, info->origin);
+    PyObject *exception =
+        !corps__python_serves()
+            ? NULL
+            : PyObject_CallFunction(corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type,
+                                    info->text, info->traceback, info->detail != NULL ? info->detail : "",
+                                    (Py_ssize_t)info->detail_bytes, info->origin);
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -442,6 +445,7 @@ static PyMethodDef functions[] = {
     {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
     {"copy_local_set", copy_local_set, METH_O, NULL},
     {"picklers_set", picklers_set, METH_VARARGS, NULL},
+    {"give_back", corps__py_give_back, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -51,6 +51,9 @@ static PyObject *send_plain(struct name *to, const char *method, PyObject *paylo
 
 /* Sends at once; what finds no room waits without the interpreter's lock. */
 static PyObject *send(struct name *to, const char *method, PyObject *payload, bool no_reply) {
+    if (!corps__python_serves()) {
+        return NULL;
+    }
     if (to->plain) {
         return send_plain(to, method, payload, no_reply);
     }
@@ -169,8 +172,20 @@ static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     return (PyObject *)made;
 }
 
+static int method_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(((struct method *)self)->original);
+    return 0;
+}
+
+static int method_clear(PyObject *self) {
+    Py_INCREF(Py_None);
+    Py_SETREF(((struct method *)self)->original, Py_None);
+    return 0;
+}
+
 static void method_free(PyObject *self) {
     struct method *method = (struct method *)self;
+    PyObject_GC_UnTrack(self);
     Py_XDECREF(method->name);
     Py_XDECREF(method->original);
     Py_TYPE(self)->tp_free(self);
@@ -204,13 +219,15 @@ static PyGetSetDef method_properties[] = {
 PyTypeObject corps__method_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Method",
     .tp_basicsize = sizeof(struct method),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_METHOD_DESCRIPTOR |
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_METHOD_DESCRIPTOR |
 #if PY_VERSION_HEX < 0x03090000
                 _Py_TPFLAGS_HAVE_VECTORCALL,
 #else
                 Py_TPFLAGS_HAVE_VECTORCALL,
 #endif
     .tp_new = method_new,
+    .tp_traverse = method_traverse,
+    .tp_clear = method_clear,
     .tp_dealloc = method_free,
     .tp_call = PyVectorcall_Call,
     .tp_vectorcall_offset = offsetof(struct method, vectorcall),

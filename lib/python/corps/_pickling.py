@@ -10,7 +10,7 @@ import os
 import pickle
 import types
 
-from . import _core, _main
+from . import _core, _end, _main
 
 
 def _travels_by_reference(thing):
@@ -56,6 +56,8 @@ def _dill(thing, protocol=5, buffer_callback=None):
                 return thing.__qualname__ if _travels_by_reference(thing) else NotImplemented
 
         _dill_pickler = Pickler
+        for module in dill._dill, dill.session:  # they hold the main program to the very end
+            _end.at_last.append(lambda names=vars(module): names.update(_main_module=None))
     with io.BytesIO() as file:
         _dill_pickler(file, protocol=protocol, buffer_callback=buffer_callback, recurse=True).dump(thing)
         return file.getvalue()
