@@ -38,6 +38,9 @@ bool lab_cell_is_raw(const struct lab_cell *cell);
 /* Neither a raw control nor a peer: its transport carries messages of Concs. */
 bool lab_cell_is_ours(const struct lab_cell *cell);
 
+/* Do its messages stay within one Env, where values pass by reference? */
+bool lab_cell_is_intra(const struct lab_cell *cell);
+
 /* For people: the axes that differ from the default, in one short line. */
 void lab_cell_describe(const struct lab_cell *cell, char *out, size_t out_bytes);
 

@@ -22,7 +22,7 @@ bool lab_cell_is_ours(const struct lab_cell *cell) {
     return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
 }
 
-static bool is_intra(const struct lab_cell *cell) {
+bool lab_cell_is_intra(const struct lab_cell *cell) {
     const struct corps_transport *transport = lab_cell_is_ours(cell) ? corps_transport_find(cell->transport) : NULL;
     return transport != NULL && (transport->capabilities & CORPS_TRANSPORT_INTRA) != 0;
 }
@@ -63,7 +63,7 @@ void lab_cell_finish(struct lab_cell *cell) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
     }
     if (cell->envs == 0) {
-        cell->envs = peer != NULL ? peer->envs_min : is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
+        cell->envs = peer != NULL ? peer->envs_min : lab_cell_is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
     }
     if (cell->load == 0 && is(cell->workload, "openloop")) {
         cell->load = 50;
@@ -172,7 +172,7 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     if (cell->batch != 0 && !(own && is(cell->workload, "oneway"))) {
         return "batch is for workload=oneway with lang=c over our own transports";
     }
-    if (cell->stages != 0 && !(own && is(cell->workload, "echo") && !is_intra(cell))) {
+    if (cell->stages != 0 && !(own && is(cell->workload, "echo") && !lab_cell_is_intra(cell))) {
         return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
     }
     if (is(cell->workload, "openloop") && is(cell->placement, "same")) {
@@ -195,7 +195,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
     if (rule == NULL && !lab_cell_is_peer(cell)) {
         rule = lab_cell_lang_rule(cell, why);
     }
-    if (rule == NULL && is_intra(cell) && cell->envs > 1) {
+    if (rule == NULL && lab_cell_is_intra(cell) && cell->envs > 1) {
         snprintf(why, LAB_ERROR_BYTES, "transport %s stays within one Env; choose envs=1", cell->transport);
         return why;
     }

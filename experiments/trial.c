@@ -77,7 +77,7 @@ static double wire_bytes(const struct lab_cell *cell, const struct corps_value *
     double once = number(result, "wire_bytes");
     bool one_way = strcmp(cell->workload, "oneway") == 0 || strcmp(cell->workload, "ring") == 0;
     if (strcmp(cell->workload, "search") == 0) {
-        return strcmp(cell->transport, "queue") == 0 ? 0 : -1;
+        return lab_cell_is_intra(cell) ? 0 : -1;
     }
     return one_way ? once : 2 * once;
 }

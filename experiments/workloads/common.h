@@ -41,7 +41,7 @@ struct lab_params {
     char path[1024];
     char pattern[256];
     bool spin;         /* wake policy */
-    bool by_reference; /* transport queue */
+    bool by_reference; /* within one Env: nothing goes over a wire */
     bool discards;     /* transport null */
     uint64_t seed;
     unsigned window;

@@ -27,7 +27,7 @@ enum corps_err lab_message_open(struct lab_message *message, const struct lab_pa
         return err;
     }
     bool bytes_only = (message->serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0;
-    message->bare = bytes_only && !params->by_reference;
+    message->bare = bytes_only;
     message->numbered = !message->bare || message->payload.byte_count >= sizeof(uint64_t);
     if (bytes_only && message->payload.bytes == NULL) {
         err = corps_error_set(CORPS_ERR_REFUSED, "serializer %s carries bytes alone; choose payload bytes:N",

@@ -60,7 +60,7 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     put(&writer, "path", corps_bin(cell->path, strlen(cell->path)));
     put(&writer, "pattern", corps_bin(cell->pattern, strlen(cell->pattern)));
     put(&writer, "spin", corps_bool(strcmp(cell->wake, "spin") == 0));
-    put(&writer, "by_reference", corps_bool(strcmp(cell->transport, "queue") == 0));
+    put(&writer, "by_reference", corps_bool(lab_cell_is_intra(cell)));
     put(&writer, "discards", corps_bool(strcmp(cell->transport, "null") == 0));
     put(&writer, "seed", corps_int((int64_t)cell->seed));
     put(&writer, "window", corps_int(cell->window));

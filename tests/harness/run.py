@@ -314,6 +314,24 @@ class Shipped(lab.LabTest):
         self.assertLessEqual({"block", "spin", "adaptive"}, {cell[4] for cell in cells})
 
 
+class WithinOneEnv(lab.LabTest):
+    """What is compared with each other must send the same: bare bytes where the serializer is none, and nothing over a wire."""
+
+    def test_bare_bytes_everywhere(self):
+        _, transports, _ = self.lab("list", "--plain", "values", "transport")
+        compared = [name for name in transports.split() if name == "queue" or name.endswith("-inproc")]
+        self.assertIn("queue", compared)
+        for transport in compared:
+            for serializer in ("none", "msgpack"):
+                with self.subTest(transport=transport, serializer=serializer):
+                    status, out, err = self.lab("cell", "transport=" + transport, "serializer=" + serializer,
+                                                "payload=bytes:4", "min_ms=5", "max_ms=30")
+                    self.assertEqual(0, status, err)
+                    trial = json.loads(out)
+                    self.assertEqual(0, trial["bytes_on_wire_per_message"])
+                    self.assertTrue(trial["ok"])
+
+
 class Doctor(lab.LabTest):
     def test_leftovers(self):
         base = os.path.join(self.runtime, "corps")
