@@ -1,6 +1,7 @@
 #include "args.h"
 
 #include "message.h"
+#include "trust.h"
 
 #include <string.h>
 
@@ -57,6 +58,13 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
     if (wire_id == NULL || wire_id->kind != CORPS_INT) {
         return CORPS_OK;
     }
+    if (wire_id->integer < 0 || wire_id->integer > UINT8_MAX) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the arguments of init name no serializer");
+    }
+    enum corps_err err = corps__accepts(corps__rt.own, (uint8_t)wire_id->integer);
+    if (err != CORPS_OK) {
+        return err;
+    }
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
     size_t count = 0;
     for (size_t i = first + 1; i < array->count && count < CORPS__PAYLOAD_SEGMENTS_MAX; i++) {
@@ -67,7 +75,7 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
         segments[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)item->bin, .iov_len = item->count};
     }
     const struct corps_serializer *serializer;
-    enum corps_err err = corps_serializer_by_wire_id((uint8_t)wire_id->integer, &serializer);
+    err = corps_serializer_by_wire_id((uint8_t)wire_id->integer, &serializer);
     struct corps_box *made = err == CORPS_OK ? corps_box_create() : NULL;
     if (made == NULL) {
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the arguments of init");

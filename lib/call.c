@@ -6,6 +6,7 @@
 #include "plain.h"
 #include "reactor.h"
 #include "trace.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,19 @@ static enum corps_err method_of(struct call *call, const char *text) {
     return err;
 }
 
+/* The one that the caller named, if the called Corps and this process accept it. */
+static enum corps_err chosen_serializer(struct call *call, const char *name) {
+    const struct corps_serializer *own = call->corps->settings.serializer;
+    enum corps_err err = corps_serializer_find(name, &call->serializer);
+    if (err == CORPS_OK && corps__accepts(call->corps, call->serializer->wire_id) != CORPS_OK) {
+        err = corps_error_set(CORPS_ERR_DENIED,
+                              "%s runs code when it loads, and is accepted only where both the called Corps and the "
+                              "caller's were made with such a serializer, and the called one (%s) with this one",
+                              name, own->name);
+    }
+    return err;
+}
+
 static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
                               const struct corps_value *args, const struct corps_call_options *options) {
     call->to = to;
@@ -61,10 +75,11 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     if (atomic_load(&call->corps->exited)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
-    call->serializer = call->corps->settings.serializer;
     enum corps_err err = method_of(call, method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
-        err = corps_serializer_find(options->serializer, &call->serializer);
+        err = chosen_serializer(call, options->serializer);
+    } else if (err == CORPS_OK) {
+        err = corps__serializer_for(call->corps, &call->serializer);
     }
     return err;
 }

@@ -1,6 +1,7 @@
 #include "conc.h"
 #include "failure.h"
 #include "name.h"
+#include "trust.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ enum corps_err corps_fail(struct corps_context *context, const char *type, const
 static struct corps_error_info remote(const struct corps_error_info *info, const struct corps__conc *conc) {
     struct corps_error_info own = *info;
     own.code = CORPS_ERR_REMOTE;
+    own.detail_trusted = corps__may_run_code(corps__rt.own); /* a caller in this Env sees it as it is */
     snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
     return own;
 }

@@ -7,6 +7,7 @@
 #include "peer.h"
 #include "reactor.h"
 #include "registry.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -97,7 +98,7 @@ static void on_record(void *arg, const struct corps_value *record) {
             boot_fails(corps, err, corps_error_detail());
         }
     } else if (corps__record_is(record, "failed")) {
-        struct corps__failure *failure = corps__failure_of_items(record, 1);
+        struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
         boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
     } else if (corps__record_is(record, "lost")) {
         char text[128];

@@ -9,6 +9,7 @@
 #include "message.h"
 #include "peer.h"
 #include "trace.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event,
                                const struct corps__header *header) {
     struct corps_box *box;
-    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
+    enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err != CORPS_OK) {
         return err;
     }
@@ -60,11 +61,17 @@ static enum corps_err method_of(struct corps__peer *peer, const struct corps__he
                            : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u was never named", header->method);
 }
 
-/* A Conc for a request; NULL, after having said so, when there is none. */
+/* A Conc for a request; NULL, after having said so, when there is none, or its serializer is not accepted. */
 static struct corps__conc *conc_of(struct corps__peer *peer, const struct corps__header *header) {
     struct corps__conc *conc = corps__conc_find(header->destination);
     if (conc == NULL) {
         corps__refuse(peer, header, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        return NULL;
+    }
+    /* Also where there is nothing to decode: the reply goes in the same serializer. */
+    if (corps__accepts(corps__rt.own, header->serializer) != CORPS_OK) {
+        corps__refuse(peer, header, CORPS_ERR_DENIED, corps_error_detail());
+        return NULL;
     }
     return conc;
 }
@@ -197,6 +204,12 @@ static enum corps_err on_batch(struct corps__peer *peer, const struct corps_even
 
 static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event,
                                const struct corps__header *header) {
+    enum corps_err err = (header->flags & CORPS__NIL_PAYLOAD) == 0
+                             ? corps__accepts(corps__corps_spoken_of(peer), header->serializer)
+                             : CORPS_OK;
+    if (err != CORPS_OK) {
+        return err;
+    }
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */
@@ -215,13 +228,14 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
 static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *event,
                                  const struct corps__header *header) {
     struct corps_box *box;
-    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
+    enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err != CORPS_OK) {
         return err;
     }
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future != NULL) {
-        struct corps__failure *failure = corps__failure_of_items(corps_box_root(box), 0);
+        struct corps__failure *failure =
+            corps__failure_of_items(corps_box_root(box), 0, corps__may_run_code(corps__corps_spoken_of(peer)));
         corps__future_failed(future, failure != NULL ? failure->info.code : CORPS_ERR_REMOTE, failure);
         corps__future_unref(future);
     }
@@ -238,8 +252,12 @@ static enum corps_err on_credit(struct corps__peer *peer, const struct corps__he
     return CORPS_OK;
 }
 
-static enum corps_err on_define(const struct corps_event *event, const struct corps__header *header) {
+static enum corps_err on_define(const struct corps__peer *peer, const struct corps_event *event,
+                                const struct corps__header *header) {
     struct iovec segments[2];
+    if (!corps__may_run_code(corps__corps_spoken_of(peer))) {
+        return corps_error_set(CORPS_ERR_DENIED, "a peer defines code, and this Corps' serializer takes none");
+    }
     if (header->segment_count != 2) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a definition has %u parts instead of two", header->segment_count);
     }
@@ -253,7 +271,7 @@ static enum corps_err on_define(const struct corps_event *event, const struct co
 
 static enum corps_err on_probe(const struct corps_event *event, const struct corps__header *header) {
     struct corps_box *box;
-    enum corps_err err = corps__payload_decode(event->data, event->bytes, header, NULL, CORPS_KEEP_NONE, &box);
+    enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err == CORPS_OK) {
         err = corps__deadlock_probe(header->destination, corps_box_root(box));
         corps_box_unref(box);
@@ -311,7 +329,7 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
     case CORPS__BATCH:
         return on_batch(peer, event, &header);
     case CORPS__DEFINE:
-        return on_define(event, &header);
+        return on_define(peer, event, &header);
     }
     return CORPS_ERR_PROTOCOL;
 }

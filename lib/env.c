@@ -379,7 +379,7 @@ static void on_child_record(void *arg, const struct corps_value *record) {
             all_are_up();
         }
     } else if (corps__record_is(record, "failed") && life.stage < SERVING) {
-        struct corps__failure *failure = corps__failure_of_items(record, 1);
+        struct corps__failure *failure = corps__failure_of_items(record, 1, false);
         char text[480];
         snprintf(text, sizeof text, "Env %u: %s", child->env, failure != NULL ? failure->info.text : "no memory");
         struct corps_error_info info =

@@ -49,6 +49,7 @@ struct corps__failure *corps__failure_create(const struct corps_error_info *info
     struct corps__failure *made = create(info->code, parts);
     if (made != NULL) {
         memcpy(made->info.origin, info->origin, sizeof made->info.origin);
+        made->info.detail_trusted = info->detail_trusted;
     }
     return made;
 }
@@ -67,13 +68,16 @@ static struct part part_at(const struct corps_value *array, size_t index, enum c
     return item != NULL && item->kind == kind ? (struct part){item->bin, item->count} : (struct part){0};
 }
 
-struct corps__failure *corps__failure_of_items(const struct corps_value *array, size_t first) {
+struct corps__failure *corps__failure_of_items(const struct corps_value *array, size_t first, bool trusted) {
     const struct corps_value *code = corps_value_item(array, first);
     bool known = code != NULL && code->kind == CORPS_INT && code->integer > 0 && code->integer < CORPS_ERR_COUNT;
     const struct part parts[PARTS] = {part_at(array, first + 1, CORPS_STR), part_at(array, first + 2, CORPS_STR),
                                       part_at(array, first + 3, CORPS_STR), part_at(array, first + 5, CORPS_BIN)};
     struct corps__failure *made = create(known ? (enum corps_err)code->integer : CORPS_ERR_REMOTE, parts);
     struct part origin = part_at(array, first + 4, CORPS_STR);
+    if (made != NULL) {
+        made->info.detail_trusted = trusted;
+    }
     if (made != NULL && origin.bytes > 0) {
         snprintf(made->info.origin, sizeof made->info.origin, "%.*s", (int)origin.bytes, (const char *)origin.data);
     }

@@ -191,6 +191,17 @@ enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const s
     return err;
 }
 
+enum corps_err corps__control_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                     struct corps_box **box) {
+    const struct corps_serializer *msgpack;
+    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
+    if (err == CORPS_OK && header->segment_count > 0 && header->serializer != msgpack->wire_id) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "a peer's message of kind %u is in serializer %u instead of msgpack",
+                              header->kind, header->serializer);
+    }
+    return err == CORPS_OK ? corps__payload_decode(frame, bytes, header, NULL, CORPS_KEEP_NONE, box) : err;
+}
+
 enum corps_err corps__message_argument(struct corps__message *message, struct corps_box **box) {
     if (message->box == NULL) {
         return corps__payload_decode(message->frame, message->frame_bytes, &message->header, message->frame_block,

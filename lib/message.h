@@ -83,13 +83,18 @@ enum corps_decode_to corps__decode_to(enum corps_keep keep);
  */
 struct corps_block *corps__frame_copy(const uint8_t *frame, size_t bytes, const struct corps_block *block);
 
-/* Decodes a payload into a new box. `block` may be NULL: then everything is copied. No segments: nil. Errors: of the
- * serializer, PROTOCOL. */
+/* Decodes a payload, whose serializer was found to be accepted (trust.h), into a new box. `block` may be NULL: then
+ * everything is copied. No segments: nil. Errors: of the serializer, PROTOCOL. */
 enum corps_err corps__segments_decode(const struct iovec *segments, size_t count, uint8_t serializer,
                                       struct corps_block *block, enum corps_keep keep_objects,
                                       struct corps_box **box) CORPS_CHECKED;
 
-/* … that of a frame. */
+/* What the core itself says, from a frame: msgpack, whatever its header says. Everything is copied. Errors: of msgpack,
+ * PROTOCOL. */
+enum corps_err corps__control_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                     struct corps_box **box) CORPS_CHECKED;
+
+/* … that of a frame, whose serializer was found to be accepted (trust.h). */
 enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
                                      struct corps_block *block, enum corps_keep keep_objects,
                                      struct corps_box **box) CORPS_CHECKED;

@@ -262,6 +262,17 @@ enum corps_err corps_serializer_by_wire_id(uint8_t wire_id, const struct corps_s
     return corps_error_set(CORPS_ERR_UNKNOWN, "no serializer with number %u is built into this program", wire_id);
 }
 
+bool corps__serializer_is_safe(uint8_t wire_id) {
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        /* The table of a module is there once it is loaded: what is in one counts as unsafe, loaded or not. */
+        const struct row *row = &serializers[i];
+        if (row->module == NULL && row->table->wire_id == wire_id) {
+            return (row->table->capabilities & CORPS_SERIALIZER_UNTRUSTED) != 0;
+        }
+    }
+    return false;
+}
+
 enum corps_err corps__registry_check(void) {
     for (unsigned i = 0; transports[i] != NULL; i++) {
         enum corps_err err = corps_transport_check(transports[i]);

@@ -12,6 +12,9 @@
 /* A symbol of a module, loading the module if need be; NULL with a detail when there is none. Any thread. */
 CORPS_API void *corps_module_symbol(const char *module, const char *symbol);
 
+/* Is the serializer with this wire number built in, and one that runs no code when it loads? Loads nothing. */
+bool corps__serializer_is_safe(uint8_t wire_id);
+
 /* Checks every table once, before anything else happens. */
 enum corps_err corps__registry_check(void) CORPS_CHECKED;
 

@@ -254,7 +254,8 @@ enum {
 struct corps_call_options {
     int64_t timeout_ns; /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
     unsigned flags;
-    const char *serializer; /* for this call and its reply, instead of the Corps' own; NULL = the Corps' */
+    const char *serializer; /* for this call and its reply, instead of the Corps' own: one that runs no code (none,
+                               msgpack), or the Corps' own, else DENIED; NULL = the Corps' */
 };
 
 /* Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
@@ -303,6 +304,8 @@ struct corps_error_info {
     const void *detail;    /* what the method attached for callers of its own language */
     size_t detail_bytes;
     char origin[64]; /* the Worker that failed, "L0:M0.2" */
+    bool detail_trusted; /* `detail` may be loaded by what runs code: the serializers of the Worker's Corps and of this
+                            process do so anyway. Set by Corps, not by who fails */
 };
 
 /* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is

@@ -42,7 +42,7 @@ extern "C" {
     X(SYSTEM, "a system call failed")                                                            \
     X(PROTOCOL, "the peer broke the protocol")                                                   \
     X(VERSION, "the peer speaks another version")                                                \
-    X(DENIED, "the peer could not prove who it is")                                              \
+    X(DENIED, "the peer may not do this, or could not prove who it is")                          \
     X(REFUSED, "the serializer does not carry this object")                                      \
     X(CORRUPT, "the serialized data is damaged")                                                 \
     X(TOO_LARGE, "a size is over its limit")                                                     \

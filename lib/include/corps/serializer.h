@@ -31,7 +31,8 @@ enum {
     CORPS_SERIALIZER_BYTES_ONLY = 1u << 0,  /* takes nothing but BIN */
     CORPS_SERIALIZER_OBJECTS = 1u << 1,     /* takes and gives Python objects of any type */
     CORPS_SERIALIZER_OUT_OF_BAND = 1u << 2, /* large buffers are segments of their own */
-    CORPS_SERIALIZER_UNTRUSTED = 1u << 3,   /* decoding cannot run code: fit for untrusted peers */
+    CORPS_SERIALIZER_UNTRUSTED = 1u << 3,   /* decoding cannot run code: accepted from every peer. Without it a
+                                               message is accepted only where its Corps was made with this one */
 };
 
 /* Buffers of at least this many bytes go out of band. Below it a copy costs less than a segment does. */
