@@ -454,16 +454,20 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     struct corps_context context;
     context_enter(&context, conc, message);
     static const struct corps_value nil;
+    struct corps__group *group = message->group;
+    enum corps_err err =
+        group != NULL && group->argument != NULL ? group->argument(&message->box) : CORPS_OK; /* may run user code */
     const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
     struct corps_value result = corps_nil();
-    enum corps_err err = conc->class->init != NULL ? conc->class->init(&context, conc->self, args, &result) : CORPS_OK;
+    if (err == CORPS_OK && conc->class->init != NULL) {
+        err = conc->class->init(&context, conc->self, args, &result);
+    }
     conc->alive = err == CORPS_OK;
-    if (err != CORPS_OK && message->group != NULL) {
+    if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
-        corps__group_fail(message->group, context.failure != NULL ? &context.failure->info : &plain);
+        corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
     }
-    struct corps__group *group = message->group;
     context_leave(&context);
     corps__message_free(message);
     group_finish(group);

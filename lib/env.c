@@ -313,15 +313,14 @@ static void make_front(void) {
         boot_failed(CORPS_ERR_UNKNOWN, text);
         return;
     }
-    struct corps_box *box = NULL;
     struct corps__group *group = calloc(1, sizeof *group);
-    enum corps_err err = group != NULL ? front_argument(&box) : CORPS_ERR_NO_MEMORY;
+    enum corps_err err =
+        group != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the Corps' own Conc");
     struct corps__conc *conc;
     if (err == CORPS_OK) {
-        *group = (struct corps__group){.left = 1, .done = front_done};
-        err = corps__conc_create(class, life.front, strlen(life.front), box, group, &conc);
+        *group = (struct corps__group){.left = 1, .done = front_done, .argument = front_argument};
+        err = corps__conc_create(class, life.front, strlen(life.front), NULL, group, &conc);
     }
-    corps_box_unref(box);
     if (err != CORPS_OK) {
         free(group);
         boot_failed(err, corps_error_detail());
@@ -532,11 +531,11 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     snprintf(name, sizeof name, "corps-env-%u", env);
     prctl(PR_SET_NAME, name);
     err = corps__place_env(life.corps->settings.placement, env, life.corps->settings.env_count);
-    if (err == CORPS_OK && on_boot != NULL) {
-        err = on_boot(life.corps->boot_data.bin, life.corps->boot_data.count);
-    }
     if (err == CORPS_OK) {
         err = corps__runtime_start(true, life.corps->id, env);
+    }
+    if (err == CORPS_OK && on_boot != NULL) { /* may call Workers of other Corps already */
+        err = on_boot(life.corps->boot_data.bin, life.corps->boot_data.count);
     }
     if (err == CORPS_OK) {
         corps__rt.own = life.corps;

@@ -29,6 +29,9 @@ struct corps__group {
     struct corps__failure *_Atomic failure; /* the first one */
     void (*done)(struct corps__group *group, void *arg);
     void *arg;
+    /* INIT: may be NULL; gives the argument on the thread that runs the init, since decoding may run anything. NULL:
+     * nil. */
+    enum corps_err (*argument)(struct corps_box **box);
 };
 
 /* Counts a failure, and keeps the first. */

@@ -110,8 +110,8 @@ CORPS_API void corps_launcher_set(corps_launch_fn launch, void *arg);
  * Corps error as it is. Call it before anything else. */
 CORPS_API void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up));
 
-/* Called in an Env's process before it opens anything, with what corps_options.boot_data held (lent). An error ends the
- * Env and is the error of corps_create. */
+/* Called in an Env's process before it can be called itself, with what corps_options.boot_data held (lent). It may call
+ * Workers of other Corps, not create any. An error ends the Env and is the error of corps_create. */
 typedef enum corps_err (*corps_boot_fn)(const void *data, size_t bytes);
 
 /* For a corps_boot_fn: says what failed, in full. Returns REMOTE. */

@@ -28,6 +28,15 @@ def _interpreter_flags():
     return flags
 
 
+def _executable():
+    """The interpreter that becomes the template process. A frozen program started again would run from its beginning."""
+    own = getattr(sys, 'frozen', False) and sys.executable and os.path.samefile(sys.executable, '/proc/self/exe')
+    if own or not sys.executable:
+        raise RuntimeError(f'Envs are started by a Python interpreter, and sys.executable ({sys.executable!r}) is none: set it '
+                           'to one that has the package corps')
+    return sys.executable
+
+
 def _is_alive():
     if _requests is None:
         return False
@@ -43,13 +52,13 @@ def ensure_template():
             _requests = socket.socket(fileno=_inherited)
         if _is_alive():
             return
+        executable = _executable()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = its.fileno()
         os.set_inheritable(fd, True)
         folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); '
                    f'from corps import _template; _template.main({fd})')
-        executable = sys.executable
         arguments = [executable, *_interpreter_flags(), '-c', program]
         _template_pid = os.posix_spawn(executable, arguments, os.environ, setsigmask=[],
                                        file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
@@ -86,12 +95,12 @@ def stop_template():
             _template_pid = None
 
 
-def boot_data(config, front_text, manager, compat):
+def boot_data(config, front_text, manager, compat, births):
     """What every Env of a new Corps is told, see _env.boot."""
     return _pickling.dumps({
         'environ': dict(os.environ), 'directory': os.getcwd(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
-        'libraries': list(_libraries),
+        'libraries': list(_libraries), 'births': births,
         'main': _main.description() if _core.own() is None else _described(), 'manager': _pickling.dumps(manager)})
 
 

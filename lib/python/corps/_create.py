@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _hooks, _pickling
+from . import _boot, _config, _core, _env, _guard, _hooks, _pickling
 from ._errors import AsyncExecutionError
 from ._name import callable_name, class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
@@ -140,10 +140,12 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     From a program: an ExtCorps. Inside a Corps: an ExtCorps (Ext=True) or a ContCorps; with Managed=True it ends with
     the Corps that created it, otherwise only by its own exit. Transport, Serializer and Wake override the config.
     Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
-    raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted).
+    raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted), RuntimeError (the
+    main program creates a Corps when it is imported: the text shows where, and the lines to write instead).
     """
     global _registered
     _check_class(CorpsClass, Corps)
+    births = _guard.check(CorpsClass)
     if not isinstance(ConfigFiles, (list, tuple)) or not isinstance(ConfigDicts, (list, tuple)):
         raise AttributeError('ConfigFiles and ConfigDicts are lists')
     inside = _core.own() is not None
@@ -170,13 +172,23 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     if options['serializer'] == 'msgpack':
         payload = _pickling.dumps(payload)
     text = class_text(CorpsClass)
-    corps = _core.create_corps(text, payload, _boot.boot_data(config, text, manager, compat), options)
+    corps = _start(text, payload, _boot.boot_data(config, text, manager, compat, births), options)
     with _lock:
         _created.append(corps)
         if _registered is None and not inside:
             _registered = os.getpid()
             atexit.register(_at_exit)
     return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed, 0)
+
+
+def _start(text, payload, boot_data, options):
+    try:
+        return _core.create_corps(text, payload, boot_data, options)
+    except AsyncExecutionError as error:
+        if error.TypeName != _guard.Unguarded.__name__:
+            raise
+        told = str(error.Value)
+    raise (_guard.Unguarded if _core.own() is not None else RuntimeError)(told)
 
 
 def _own_ext_name():

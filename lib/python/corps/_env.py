@@ -28,11 +28,12 @@ status = MajorStatus.Nonexistent
 tag = 'No Name'
 manager = None  # the ExtName of the managing Corps
 front_text = ''  # the class of the Corps' front, as in addresses
+births = 0  # see _guard
 
 
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
-    global status, tag, manager, front_text
+    global status, tag, manager, front_text, births
     status = MajorStatus.Booting
     sent = _pickling.loads(data)
     os.environ.clear()
@@ -51,6 +52,7 @@ def boot(data):
     _core.copy_local_set(_config.fast_path(sent['config']) == 'copy')
     tag = sent['config']['Tag']
     front_text = sent['front']
+    births = sent['births']
     for library in sent['libraries']:
         _core.load_classes(library)
     _main.prepare(sent['main'])
@@ -69,12 +71,14 @@ def _flush():
 
 def main(control_fd, template_fd, env, tag_text):
     """The process's life; does not return."""
+    global status
     try:
         from . import _boot
         _boot.inherit(template_fd)
         _core.template_set(template_fd)
         threading.current_thread().name = f'corps-env-{env}'
         exit_status = _core.serve(control_fd)
+        status = MajorStatus.Exiting
         atexit._run_exitfuncs()
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -6,7 +6,7 @@ import threading
 import traceback
 import types
 
-from . import _env, _errors, _pickling, _worker
+from . import _env, _errors, _guard, _pickling, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
 from ._name import restore  # noqa: F401
 
@@ -18,10 +18,11 @@ mix_types = True
 
 def make(class_text, worker, payload):
     """A Worker's init. payload: (class, creating Env, args, kwargs, attributes), or its pickle."""
-    if isinstance(payload, bytes):
-        payload = _pickling.loads(payload)
-    cls, creator, args, kwargs, attributes = payload
-    return _worker.make(cls, worker, creator, args, kwargs, attributes)
+    with _guard.making():
+        if isinstance(payload, bytes):
+            payload = _pickling.loads(payload)
+        cls, creator, args, kwargs, attributes = payload
+        return _worker.make(cls, worker, creator, args, kwargs, attributes)
 
 
 def cleanup(worker):

@@ -1,20 +1,36 @@
 """The main program, and how an Env gets it: by the rules of multiprocessing's start method spawn.
 
 Env processes import the main program again, as `__mp_main__` (so that what is guarded by `__name__ == '__main__'` does
-not run again), and know it by both names. What has no file (python -c, an interactive session, a notebook) cannot be
-imported: what is defined there travels by value.
+not run again), and know it by both names. What has no file (python -c, standard input, an interactive session, a
+notebook) cannot be imported, and the file `__main__.py` of a package, folder or archive is not, since such files rarely
+have a guard: what is defined there travels by value.
 """
 
+import importlib.machinery
 import os
 import sys
+import threading
 import types
+import weakref
 
 ALIAS = '__mp_main__'
 _imported = False  # this is an Env, and its main program the imported one
+_importing = False
+_threads_before = None  # an Env's threads when it began to import the main program
+_threads = frozenset()  # those that this has started, once it is over
 
 
 def _main_module():
     return sys.modules.get('__main__')
+
+
+_first = None, None  # the program's main module (weakly) and its file, when the package was imported
+
+
+def _file():
+    """The main module's file. Python takes __file__ away when the program's end is reached; threads may go on."""
+    main = _main_module()
+    return getattr(main, '__file__', None) or (_first[1] if _first[0] is not None and main is _first[0]() else None)
 
 
 def description():
@@ -22,13 +38,15 @@ def description():
     main = _main_module()
     spec = getattr(main, '__spec__', None)
     name = getattr(spec, 'name', None)
-    if name is not None and name != '__main__':
-        return 'name', name
-    path = getattr(main, '__file__', None)
+    if name is not None:
+        return None if name == '__main__' or name.endswith('.__main__') else ('name', name)
+    path = _file()
     if getattr(sys, 'frozen', False) or path is None or hasattr(sys, 'ps1'):
         return None
     path = os.path.abspath(path)
-    return ('path', path) if os.path.isfile(path) else None
+    is_launcher = os.path.splitext(os.path.basename(path))[0] == 'ipython'  # its oldest ones have no guard
+    is_stream = path.startswith(('/dev/', '/proc/'))  # standard input by another name
+    return ('path', path) if os.path.isfile(path) and not is_launcher and not is_stream else None
 
 
 def is_importable():
@@ -75,37 +93,65 @@ def defines(thing):
     if _names is None:
         try:
             import ast
-            with open(_main_module().__file__, 'rb') as file:
-                _names = frozenset(_bound(ast.parse(file.read()).body))
-        except (OSError, SyntaxError, ValueError, AttributeError):
+            with open(_file(), 'rb') as file:
+                _names = frozenset(_bound(ast.parse(file.read()).body) if description() is not None else ())
+        except (OSError, SyntaxError, ValueError, TypeError):
             _names = frozenset()
     return thing.__qualname__.partition('.')[0] in _names
 
 
 def start():
     """In the program: its main module is known by both names."""
-    sys.modules.setdefault(ALIAS, _main_module())
+    global _first
+    main = _main_module()
+    _first = weakref.ref(main), getattr(main, '__file__', None)
+    sys.modules.setdefault(ALIAS, main)
 
 
-def prepare(described):
-    """In an Env: imports the main program."""
-    global _imported
-    if described is None:
-        return
-    _imported = True
-    kind, where = described
+def has_started(thread):
+    """Was it the import of the main program that started this thread in this Env?"""
+    return thread in _threads or (_importing and thread not in _threads_before)
+
+
+def main_globals():
+    return getattr(_main_module(), '__dict__', None)
+
+
+def file():
+    """For texts."""
+    return _file() or 'the main program'
+
+
+def _code_of(path):
+    if path.endswith('.pyc'):
+        return importlib.machinery.SourcelessFileLoader(ALIAS, path).get_code(ALIAS)
+    with open(path, 'rb') as source:
+        return compile(source.read(), path, 'exec')
+
+
+def _module_of(kind, where):
+    """The main program as a module, and its code."""
     module = types.ModuleType(ALIAS)
     if kind == 'name':
         import importlib.util
         spec = importlib.util.find_spec(where)
-        code = spec.loader.get_code(where)
-        module.__file__, module.__spec__ = spec.origin, spec
-        module.__package__ = spec.parent
-    else:
-        with open(where, 'rb') as file:
-            code = compile(file.read(), where, 'exec')
-        module.__file__, module.__package__ = where, ''
+        module.__file__, module.__spec__, module.__package__ = spec.origin, spec, spec.parent
+        return module, spec.loader.get_code(where)
+    module.__file__, module.__package__ = where, ''
+    return module, _code_of(where)
+
+
+def prepare(described):
+    """In an Env: imports the main program."""
+    global _imported, _importing, _threads, _threads_before
+    if described is None:
+        return
+    _threads_before = frozenset(threading.enumerate())
+    _imported = _importing = True
+    module, code = _module_of(*described)
     sys.modules[ALIAS] = sys.modules['__main__'] = module
     if 'dill._dill' in sys.modules:
         sys.modules['dill._dill']._main_module = module  # it remembers the one that was there when it was imported
     exec(code, module.__dict__)
+    _threads = frozenset(threading.enumerate()) - _threads_before
+    _importing = False

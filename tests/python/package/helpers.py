@@ -70,7 +70,8 @@ def script(source):
 def run_python(*arguments, **options):
     """Run a Python program to its end, in its own session; return (status, stdout, stderr). Nothing may be left."""
     text = options.pop('input', None)
-    process = start_python(*arguments, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE, **options)
+    options.setdefault('stdin', subprocess.DEVNULL if text is None else subprocess.PIPE)
+    process = start_python(*arguments, **options)
     try:
         out, err = process.communicate(text, timeout=12)
     except subprocess.TimeoutExpired:
