@@ -21,6 +21,9 @@
  * every message says whose it is: by a random number that the receiver gave that peer alone. */
 
 enum { FIRST = 1, LAST = 2, HEADER_BYTES = 24, MESSAGE_BYTES_MIN = 256, MESSAGES_MAX = 64, LOOK_EVERY = 16 };
+enum {
+    PARTS_MAX = 64
+}; /* messages that make no frame, before poll says EMPTY: there is more to do than to gather one */
 
 /* In front of every message. One host, one build: native byte order. */
 struct header {
@@ -41,10 +44,11 @@ struct endpoint {
     int blocked_epoll; /* peers' queues that have no room for us */
     size_t message_bytes;
     size_t frame_bytes_max;
-    uint8_t *in;      /* the message last received; lent by the last event */
-    bool taken;       /* the last poll gave a frame */
-    bool burst;       /* frames come faster than they are taken */
-    unsigned skipped; /* looks for a further frame that were left out, because there was none lately */
+    uint8_t *in;             /* the message last received; lent by the last event */
+    bool taken;              /* the last poll gave a frame */
+    bool burst;              /* frames come faster than they are taken */
+    unsigned skipped;        /* looks for a further frame that were left out, because there was none lately */
+    uint64_t received_count; /* messages, ever */
 };
 
 struct link {
@@ -56,8 +60,10 @@ struct link {
     mqd_t queue;          /* the peer's; −1 until met */
     size_t queue_message_bytes;
     enum { QUIET, IS_ACCEPTED, IS_CONNECTED } news;
-    _Atomic bool started;
+    _Atomic bool started; /* senders may use `queue` … */
+    _Atomic bool shut;    /* … until it is known that nobody reads it any more */
     bool gone, ended, told;
+    uint64_t last_at; /* gone: the endpoint's received_count when everything that the peer had sent is read */
     enum corps_err reason;
     struct corps_block *large;
     size_t large_bytes;
@@ -109,6 +115,7 @@ static void set_blocked(struct link *link, bool blocked) {
 static void end_link(struct link *link, enum corps_err reason) {
     if (!link->ended) {
         link->ended = true;
+        atomic_store(&link->shut, true);
         link->reason = reason;
         endpoint_of(link)->news_count++;
     }
@@ -195,10 +202,14 @@ static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, str
 }
 
 static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
-    (void)owner;
+    const struct endpoint *endpoint = owner;
     struct link *link = corps__meeting_user(meeting);
+    struct mq_attr now = {0};
+    (void)mq_getattr(endpoint->queue, &now);
     link->gone = true;
+    atomic_store(&link->shut, true);
     link->reason = reason;
+    link->last_at = endpoint->received_count + (uint64_t)now.mq_curmsgs; /* others may fill it up for ever */
     if (!atomic_load(&link->started)) {
         end_link(link, reason);
     }
@@ -338,6 +349,9 @@ static enum corps_err send_message(struct link *link, size_t bytes) {
 static enum corps_err mqueue_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
     (void)flags; /* nothing is ever held back */
     struct link *link = (struct link *)base;
+    if (atomic_load_explicit(&link->shut, memory_order_relaxed)) {
+        return CORPS_ERR_CLOSED;
+    }
     if (!atomic_load_explicit(&link->started, memory_order_acquire)) {
         set_blocked(link, true);
         return CORPS_ERR_FULL;
@@ -456,14 +470,11 @@ static bool take_news(struct endpoint *endpoint, struct corps_event *event) {
 
 static bool take_writable(struct endpoint *endpoint, struct corps_event *event) {
     struct epoll_event ready;
-    struct link *link = NULL;
-    if (epoll_wait(endpoint->blocked_epoll, &ready, 1, 0) == 1) {
-        link = ready.data.ptr;
+    if (epoll_wait(endpoint->blocked_epoll, &ready, 1, 0) != 1) {
+        return false;
     }
-    for (struct link *gone = endpoint->links; link == NULL && gone != NULL; gone = gone->next) {
-        link = gone->gone && atomic_load(&gone->blocked) ? gone : NULL;
-    }
-    if (link == NULL || !atomic_load(&link->blocked)) {
+    struct link *link = ready.data.ptr;
+    if (!atomic_load(&link->blocked) || atomic_load(&link->shut)) {
         return false;
     }
     set_blocked(link, false);
@@ -475,7 +486,7 @@ static bool take_writable(struct endpoint *endpoint, struct corps_event *event) 
 /* Peers that have died, once what they had sent is read. */
 static void end_the_gone(struct endpoint *endpoint) {
     for (struct link *link = endpoint->links; link != NULL; link = link->next) {
-        if (link->gone) {
+        if (link->gone && endpoint->received_count >= link->last_at) {
             end_link(link, link->reason);
         }
     }
@@ -498,19 +509,22 @@ static bool leave_out(struct endpoint *endpoint) {
 
 static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct endpoint *endpoint = (struct endpoint *)base;
+    bool gone = any_gone(endpoint);
+    if (gone) {
+        end_the_gone(endpoint);
+    }
     if (endpoint->news_count > 0 && take_news(endpoint, event)) {
         return CORPS_OK;
     }
     if (atomic_load_explicit(&endpoint->blocked_count, memory_order_relaxed) > 0 && take_writable(endpoint, event)) {
         return CORPS_OK;
     }
-    bool gone = any_gone(endpoint); /* looked at first: nothing more can come after it */
     bool further = endpoint->taken;
     endpoint->taken = false;
     if (further && !gone && leave_out(endpoint)) {
         return CORPS_ERR_EMPTY;
     }
-    for (;;) {
+    for (unsigned parts = 0; parts < PARTS_MAX; parts++) {
         ssize_t got = mq_receive(endpoint->queue, (char *)endpoint->in, endpoint->message_bytes, NULL);
         if (got < 0 && errno == EINTR) {
             continue;
@@ -522,13 +536,11 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         if (got < 0) {
             break;
         }
+        endpoint->received_count++;
         if (take_message(endpoint, (size_t)got, event) == CORPS_OK) {
             endpoint->taken = true;
             return CORPS_OK;
         }
-    }
-    if (gone) {
-        end_the_gone(endpoint);
     }
     return endpoint->news_count > 0 && take_news(endpoint, event) ? CORPS_OK : CORPS_ERR_EMPTY;
 }

@@ -281,6 +281,7 @@ static void close_pair(struct corps__pair *base, bool lost, const struct corps__
 static const struct corps__pair_library library = {
     .pair_bytes = sizeof(struct pair),
     .message_bytes = MESSAGE_BYTES,
+    .message_count_max = BUFFER_MAX,
     .start = start,
     .stop = stop,
     .open = open_pair,

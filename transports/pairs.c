@@ -15,6 +15,7 @@
 
 enum {
     FEW_LINKS = 4, /* so many are tried one by one; more go through epoll */
+    LOOK_AT_ALL_EVERY = 8,
     GRACE_MS = 500,
     GIVE_BACK_BYTES = 256 * 1024, /* at a time */
     WINDOW_BYTES_MIN = 4 * GIVE_BACK_BYTES,
@@ -56,6 +57,7 @@ static void set_blocked(struct corps__pair *pair, bool blocked) {
 static void end_pair(struct corps__pair *pair, enum corps_err reason) {
     if (!pair->ended) {
         pair->ended = true;
+        atomic_store(&pair->shut, true);
         pair->reason = reason;
         pairs_of(pair)->news_count++;
         if (pair->opened) { /* what still comes must not wake anybody */
@@ -110,8 +112,8 @@ static enum corps_err create(struct corps__pairs *pairs, struct corps__pair **ou
     pair->next = pairs->links;
     pairs->links = pair;
     pairs->link_count++;
-    enum corps_err err =
-        pairs->library->open(pair, (unsigned)(pairs->window_bytes / pairs->library->message_bytes + 16));
+    enum corps_err err = pairs->library->open(
+        pair, (unsigned)(pairs->window_bytes / pairs->library->message_bytes + CORPS__CONTROL_MESSAGES));
     if (err == CORPS_OK) {
         pair->opened = true;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = pair};
@@ -254,6 +256,7 @@ static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_er
     corps__meeting_close(pair->meeting);
     pair->meeting = NULL;
     pair->gone = true;
+    atomic_store(&pair->shut, true);
     pair->last_news_ns = now_ns();
     if (atomic_load(&pair->started) || pair->is_listener) {
         watch_grace(owner); /* what it had sent may still be under way */
@@ -301,11 +304,12 @@ static enum corps_err open_parts(struct corps__pairs *pairs, const struct corps_
     return CORPS_OK;
 }
 
-static size_t window_of(size_t buffer_bytes) {
+static size_t window_of(const struct corps__pair_library *library, size_t buffer_bytes) {
     size_t wanted = buffer_bytes == 0 ? CORPS__WINDOW_BYTES : buffer_bytes;
-    return wanted < WINDOW_BYTES_MIN        ? WINDOW_BYTES_MIN
-           : wanted < CORPS_FRAME_BYTES_MAX ? wanted
-                                            : CORPS_FRAME_BYTES_MAX;
+    size_t most = library->message_count_max == 0
+                      ? CORPS_FRAME_BYTES_MAX
+                      : (library->message_count_max - CORPS__CONTROL_MESSAGES) * library->message_bytes;
+    return wanted < WINDOW_BYTES_MIN ? WINDOW_BYTES_MIN : wanted < most ? wanted : most;
 }
 
 enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library, bool over_tcp,
@@ -313,7 +317,7 @@ enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps_
     pairs->library = library;
     pairs->over_tcp = over_tcp;
     pairs->frame_bytes_max = options->frame_bytes_max;
-    pairs->window_bytes = window_of(options->buffer_bytes);
+    pairs->window_bytes = window_of(library, options->buffer_bytes);
     snprintf(pairs->directory, sizeof pairs->directory, "%.255s", options->directory);
     if (sodium_init() < 0) {
         return corps_error_set(CORPS_ERR_SYSTEM, "libsodium cannot start: no source of random numbers");
@@ -418,6 +422,9 @@ static enum corps_err send_pieces(struct corps__pair *pair, const struct corps_p
 enum corps_err corps__pairs_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
     (void)flags; /* the library's own thread gathers what waits */
     struct corps__pair *pair = (struct corps__pair *)base;
+    if (atomic_load_explicit(&pair->shut, memory_order_relaxed)) {
+        return CORPS_ERR_CLOSED;
+    }
     if (!atomic_load_explicit(&pair->started, memory_order_acquire)) {
         set_blocked(pair, true);
         return CORPS_ERR_FULL;
@@ -635,7 +642,7 @@ static bool take_news(struct corps__pairs *pairs, struct corps_event *event) {
 
 /* Worth trying again? Not for every bit of room; and so much is free again long before all of it is given back. */
 static bool is_writable(struct corps__pair *pair) {
-    return atomic_load(&pair->blocked) && pair->news == CORPS__PAIR_QUIET &&
+    return atomic_load(&pair->blocked) && pair->news == CORPS__PAIR_QUIET && !atomic_load(&pair->shut) &&
            atomic_load_explicit(&pair->started, memory_order_relaxed) && has_room(pair, GIVE_BACK_BYTES);
 }
 
@@ -697,6 +704,9 @@ enum corps_err corps__pairs_poll(struct corps_endpoint *base, struct corps_event
     }
     if (atomic_load_explicit(&pairs->blocked_count, memory_order_relaxed) > 0 && take_writable(pairs, event)) {
         return CORPS_OK;
+    }
+    if (pairs->link_count > FEW_LINKS && ++pairs->looks % LOOK_AT_ALL_EVERY == 0) {
+        find_ready(pairs); /* those that are ready already may have frames for ever */
     }
     if (take_frame(pairs, event)) {
         return CORPS_OK;

@@ -31,6 +31,7 @@ struct uv_timer_s;
 enum {
     CORPS__PIECE_BYTES = 68 * 1024, /* 64 KiB of payload and the headers of it go as one message */
     CORPS__TOKEN_BYTES = 32,
+    CORPS__CONTROL_MESSAGES = 64,  /* HELLO, BYE, and room given back, beside what the window counts */
     CORPS__WINDOW_BYTES = 8 << 20, /* under way per link and direction, unless buffer_bytes asks for another bound */
 };
 
@@ -43,8 +44,9 @@ struct corps__head {
 enum { CORPS__HEAD_BYTES = sizeof(struct corps__head) };
 
 struct corps__pair_library {
-    size_t pair_bytes;    /* sizeof the library's pair */
-    size_t message_bytes; /* what a message counts for in the window, however short it is */
+    size_t pair_bytes;          /* sizeof the library's pair */
+    size_t message_bytes;       /* what a message counts for in the window, however short it is */
+    unsigned message_count_max; /* that `open` grants; 0: any. The window is bounded so that it holds no more */
 
     /* Starts the library for one more endpoint, and ends it with the last one. Errors: SYSTEM, UNSUPPORTED. */
     enum corps_err (*start)(void);
@@ -96,7 +98,8 @@ struct corps__pair {
     size_t large_bytes;        /* of it that are here */
 
     _Atomic bool ready;       /* may have a message */
-    _Atomic bool started;     /* send may use it */
+    _Atomic bool started;     /* send may use it … */
+    _Atomic bool shut;        /* … until it is known that nobody reads it any more */
     _Atomic bool blocked;     /* send has said FULL or PARTIAL; poll reports WRITABLE */
     _Atomic size_t under_way; /* of the window */
     size_t taken;             /* of the peer's window, to be given back */
@@ -113,7 +116,7 @@ struct corps__pairs {
     struct corps__pair *links;
     struct corps__pair *turn;   /* whose turn it is, for fairness */
     struct corps__pair *lender; /* whose message the last event lends */
-    unsigned link_count, news_count;
+    unsigned link_count, news_count, looks;
     size_t window_bytes;
     _Atomic unsigned blocked_count;
     _Atomic bool armed; /* the polling thread sleeps or is about to */

@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,8 +125,10 @@ static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_er
         corps__stream_disconnect(&link->base); /* it came and went: the core has not heard of it */
     } else if (link->read_fd < 0) {
         corps__stream_link_end(link, reason); /* no pipe yet whose end of file would tell */
+    } else {
+        /* The peer's end of the pipe is closed too: end of file follows what it still holds. */
+        atomic_store(&link->shut, true);
     }
-    /* Otherwise the peer's end of the pipe is closed too: end of file follows what it still holds. */
 }
 
 static const struct corps__rendezvous_ops rendezvous_ops = {

@@ -63,7 +63,8 @@ struct link {
     struct corps__cma_shared *cma_in, *cma_out;
     struct corps__cma_peer process; /* transport cma */
     enum { QUIET, IS_ACCEPTED, IS_CONNECTED } news;
-    _Atomic bool started; /* senders may use `out` */
+    _Atomic bool started; /* senders may use `out` … */
+    _Atomic bool shut;    /* … until it is known that nobody reads it any more */
     bool gone;            /* the peer has ended; what is in the ring is still read */
     bool ended, told;
     enum corps_err reason;
@@ -123,8 +124,18 @@ static void set_blocked(struct link *link, bool blocked) {
 static void end_link(struct link *link, enum corps_err reason) {
     if (!link->ended) {
         link->ended = true;
+        atomic_store(&link->shut, true);
         link->reason = reason;
         endpoint_of(link)->news_count++;
+    }
+}
+
+/* Under the core's lock of the link: the sender's memory is its own again, read or not. */
+static void let_go(struct link *link) {
+    if (link->awaiting) {
+        link->awaiting = false;
+        atomic_store_explicit(&link->cma_out->cancelled, link->remote_count, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst); /* the mark comes before whatever is done with the memory */
     }
 }
 
@@ -140,10 +151,7 @@ static void shm_disconnect(struct corps_link *base) {
     endpoint->turn = endpoint->turn == link ? link->next : endpoint->turn;
     endpoint->news_count -= (link->news != QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
     set_blocked(link, false);
-    if (link->awaiting) { /* before the memory is let go, which waits for us under the core's lock */
-        atomic_store_explicit(&link->cma_out->cancelled, link->remote_count, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst); /* the mark comes before whatever is done with the memory */
-    }
+    let_go(link);
     corps__cma_peer_close(&link->process);
     corps__meeting_close(link->meeting);
     if (link->peer_bell >= 0) {
@@ -273,6 +281,7 @@ static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_er
     (void)owner;
     struct link *link = corps__meeting_user(meeting);
     link->gone = true;
+    atomic_store(&link->shut, true);
     link->reason = reason;
     if (!atomic_load(&link->started)) {
         end_link(link, reason);
@@ -485,6 +494,10 @@ static bool may_be_placed(const struct link *link, const struct corps_parcel *pa
 
 static enum corps_err shm_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
     struct link *link = (struct link *)base;
+    if (atomic_load_explicit(&link->shut, memory_order_relaxed)) {
+        let_go(link);
+        return CORPS_ERR_CLOSED;
+    }
     if (!atomic_load_explicit(&link->started, memory_order_acquire)) {
         set_blocked(link, true);
         return CORPS_ERR_FULL;
@@ -616,7 +629,7 @@ static enum corps_err open_remote(struct link *link, const uint8_t *data, size_t
         corps_block_unref(block);
         return err;
     }
-    /* The read comes before the look; pairs with the fence in shm_disconnect. */
+    /* The read comes before the look; pairs with the fence in let_go. */
     atomic_thread_fence(memory_order_seq_cst);
     bool taken =
         err == CORPS_OK && atomic_load_explicit(&link->cma_in->cancelled, memory_order_relaxed) < remote.number;
@@ -696,6 +709,10 @@ static bool take_news(struct endpoint *endpoint, struct corps_event *event) {
     return false;
 }
 
+static bool may_send(struct link *link) {
+    return atomic_load(&link->started) && !atomic_load(&link->shut);
+}
+
 /* Is it worth trying again? If not, asks for the bell anew. */
 static bool is_writable(struct link *link) {
     if (!link->awaiting) {
@@ -710,12 +727,12 @@ static bool is_writable(struct link *link) {
 
 static bool take_writable(struct endpoint *endpoint, struct corps_event *event) {
     for (struct link *link = endpoint->links; link != NULL; link = link->next) {
-        if (!atomic_load(&link->blocked) || !atomic_load(&link->started) || link->news != QUIET) {
+        if (!atomic_load(&link->blocked) || !may_send(link) || link->news != QUIET) {
             continue;
         }
         /* `known` and `position` are the sender's, which does not send while it is blocked: the flag hands them over.
          */
-        if (link->gone || is_writable(link)) {
+        if (is_writable(link)) {
             set_blocked(link, false);
             event->kind = CORPS_EVENT_WRITABLE;
             event->link = &link->base;
@@ -801,7 +818,7 @@ static enum corps_err shm_arm(struct corps_endpoint *base, struct pollfd *fds, s
         }
         idle = corps__ring_arm(&link->in) && !link->gone && idle;
         /* Room that came since the last poll: its bell may have been rung before anybody listened. */
-        if (atomic_load(&link->blocked) && atomic_load(&link->started)) {
+        if (atomic_load(&link->blocked) && may_send(link)) {
             idle = !is_writable(link) && idle;
         }
     }

@@ -67,8 +67,13 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
     return err;
 }
 
+bool corps__stream_may_send(struct corps__stream_link *link) {
+    return !atomic_load(&link->shut) && __atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) >= 0;
+}
+
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason) {
     if (!link->ended) {
+        atomic_store(&link->shut, true);
         link->ended = true;
         link->reason = reason;
         stream_of(link)->news_count++;
@@ -248,9 +253,9 @@ static bool take_news(struct corps__stream *stream, struct corps_event *event) {
 
 static bool take_writable(struct corps__stream *stream, struct corps_event *event) {
     for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        int fd = atomic_load(&link->blocked) ? __atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) : -1;
-        struct pollfd room = {.fd = fd, .events = POLLOUT};
-        if (fd >= 0 && link->news == CORPS__QUIET && poll(&room, 1, 0) == 1) {
+        bool waits = atomic_load(&link->blocked) && corps__stream_may_send(link) && link->news == CORPS__QUIET;
+        struct pollfd room = {.fd = link->write_fd, .events = POLLOUT};
+        if (waits && poll(&room, 1, 0) == 1) {
             corps__stream_set_blocked(link, false);
             event->kind = CORPS_EVENT_WRITABLE;
             event->link = &link->base;
@@ -273,9 +278,16 @@ static bool can_read(const struct corps__stream_link *link) {
 }
 
 static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
-    bool few = stream->link_count <= FEW_LINKS && !stream->sifted;
-    /* Each look is a system call: where one link alone has given frames lately, most looks go there. */
+    /* Each look is a system call: where one link alone has given frames lately, most looks go there. But it may have
+     * frames for ever, so what was ready when it began to is not the last word. */
     bool all = stream->streak < STREAK_MIN || ++stream->looks % LOOK_AT_ALL_EVERY == 0;
+    if (all && stream->streak >= STREAK_MIN) {
+        stream->sifted = false;
+        if (stream->link_count > FEW_LINKS) {
+            find_ready(stream);
+        }
+    }
+    bool few = stream->link_count <= FEW_LINKS && !stream->sifted;
     struct corps__stream_link *link = stream->turn != NULL ? stream->turn : stream->links;
     for (unsigned i = 0; i < stream->link_count; i++) {
         struct corps__stream_link *next = link->next != NULL ? link->next : stream->links;
@@ -365,7 +377,7 @@ enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds
         fds[(*count)++] = (struct pollfd){.fd = stream->epoll_fd, .events = POLLIN};
     }
     for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        bool blocked = atomic_load(&link->blocked) && link->write_fd >= 0;
+        bool blocked = atomic_load(&link->blocked) && corps__stream_may_send(link);
         if (can_read(link) && holds_frame(link)) {
             return CORPS_ERR_AGAIN;
         }

@@ -23,6 +23,7 @@ struct corps__stream_link {
     struct corps_link base;
     int read_fd, write_fd; /* −1 until the transport sets them; may be the same */
     bool is_socket;        /* sendmsg without SIGPIPE; otherwise writev */
+    _Atomic bool shut;     /* it is known that nobody reads what we send: send says CLOSED */
     struct corps__stream_link *next;
 
     /* News that poll reports before frames. Polling thread. */
@@ -81,6 +82,9 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
 
 /* Reports CLOSED with this reason, after what can still be read (nothing, before the link has started). */
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason);
+
+/* Has the link met its peer, and is the peer there still, as far as is known? */
+bool corps__stream_may_send(struct corps__stream_link *link);
 
 /* Notes that send has said FULL or PARTIAL, or that WRITABLE was reported. Any thread. */
 void corps__stream_set_blocked(struct corps__stream_link *link, bool blocked);

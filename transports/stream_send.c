@@ -171,6 +171,9 @@ static bool hold(struct corps__stream_link *link, const struct corps_parcel *par
 
 enum corps_err corps__stream_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
     struct corps__stream_link *link = (struct corps__stream_link *)base;
+    if (atomic_load_explicit(&link->shut, memory_order_relaxed)) {
+        return CORPS_ERR_CLOSED;
+    }
     if (__atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) < 0) {
         corps__stream_set_blocked(link, true);
         return CORPS_ERR_FULL;

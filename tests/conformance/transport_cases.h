@@ -63,4 +63,14 @@ void wrong_secret(void **state);
 void silent_peer(void **state);
 void flush_amid_a_frame(void **state);
 
+/* transport_blocked.c */
+void dies_while_full(void **state);
+void dies_while_partial(void **state);
+void dies_while_placed(void **state);
+void dies_while_held_back(void **state);
+void dies_while_flushing(void **state);
+void dies_while_connecting(void **state);
+void dies_while_others_send(void **state);
+void dies_among_many(void **state);
+
 #endif

@@ -112,6 +112,9 @@ struct flow {
     bool closed; /* CLOSED was seen at `to` */
 };
 
+/* Tries once to send the next frame, or to flush when all are sent: what send says. */
+enum corps_err flow_attempt(struct flow *flow);
+
 /* Sends frames until the link says FULL or PARTIAL, or all are sent, without polling anything. */
 void flow_send_until_blocked(struct flow *flow);
 

@@ -96,15 +96,13 @@ void flow_finish(struct flow *flow) {
     flow->iov = NULL;
 }
 
-/* One attempt: true when a frame was taken. */
-static bool send_one(struct flow *flow) {
+enum corps_err flow_attempt(struct flow *flow) {
     bool more = flow->flush_every > 0;
     if (flow->sent == flow->count) { /* all that is left is to flush */
         enum corps_err err = flush(flow->out);
-        check(err == CORPS_OK || err == CORPS_ERR_FULL);
         flow->flushed = err == CORPS_OK;
         flow->blocked = err != CORPS_OK;
-        return flow->flushed;
+        return err;
     }
     if (flow->frame == NULL) {
         prepare(flow);
@@ -114,7 +112,6 @@ static bool send_one(struct flow *flow) {
                                   .segment_count = flow->segments > 0 ? flow->segments : 1,
                                   .bytes = flow->bytes_of(flow->sent)};
     enum corps_err err = transport->send(flow->out, &parcel, more ? CORPS_SEND_MORE : 0);
-    check(err == CORPS_OK || err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL);
     flow->full_count += err == CORPS_ERR_FULL;
     flow->partial_count += err == CORPS_ERR_PARTIAL;
     flow->blocked = err != CORPS_OK;
@@ -123,6 +120,14 @@ static bool send_one(struct flow *flow) {
         flow->sent++;
         flow->flushed = !more;
     }
+    return err;
+}
+
+/* True when a frame was taken. */
+static bool send_one(struct flow *flow) {
+    bool frame = flow->sent < flow->count;
+    enum corps_err err = flow_attempt(flow);
+    check(err == CORPS_OK || err == CORPS_ERR_FULL || (frame && err == CORPS_ERR_PARTIAL));
     return err == CORPS_OK;
 }
 

@@ -102,7 +102,7 @@ enum corps_event_kind {
     CORPS_EVENT_MESSAGE,   /* a frame: data and bytes (or object) */
     CORPS_EVENT_ACCEPTED,  /* a peer has connected and proved itself: `link` is new */
     CORPS_EVENT_CONNECTED, /* a link made by `connect` is ready */
-    CORPS_EVENT_WRITABLE,  /* after send said FULL or PARTIAL: try again */
+    CORPS_EVENT_WRITABLE,  /* after send said FULL or PARTIAL: try again. Not once the peer is known to be gone */
     CORPS_EVENT_CLOSED,    /* no more will come from `link`; `reason` says why (CLOSED = orderly or died) */
 };
 
@@ -155,10 +155,12 @@ struct corps_transport {
 
     /* 5. Mandatory. Sends one frame.
      *   OK       the frame is taken whole; the caller may reuse its memory.
-     *   FULL     nothing was taken; WRITABLE will follow.
-     *   PARTIAL  a part was taken; WRITABLE will follow; the caller must come back with the *same* parcel (same
-     *            memory, same contents) until OK, and nobody may send anything else on this link in between.
-     *   CLOSED   the link is gone; nothing will be delivered any more.
+     *   FULL     nothing was taken; WRITABLE will follow, or CLOSED.
+     *   PARTIAL  a part was taken; WRITABLE will follow, or CLOSED; the caller must come back with the *same* parcel
+     *            (same memory, same contents) until OK, and nobody may send anything else on this link in between.
+     *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the transport
+     *            knows of the end: the CLOSED event follows once what can still be read was read, whatever other links
+     *            do meanwhile, and needs nothing from senders.
      *   TOO_LARGE, SYSTEM, NO_MEMORY: faults; the link is then closed by the core.
      * Called by: any thread, serialised per link. Does not block. Ownership: borrows segments until OK or an
      * error; takes parcel.object when OK. */

@@ -1,0 +1,228 @@
+/* Links whose other end stops reading, and dies: `ends TRANSPORT [TEST]` runs one test, or all of them. */
+
+#include "helpers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ANSWERS = 4000, ANSWER_BYTES = 1000 };
+
+static void sleep_ms(int ms) {
+    const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+/* ---- Answerer: its Env counts what it answers ---- */
+
+static _Atomic int64_t answered_count;
+
+static enum corps_err answerer_answer(struct corps_context *context, void *self, const struct corps_value *args,
+                                      struct corps_value *result) {
+    (void)self;
+    size_t bytes = (size_t)args->integer;
+    void *answer = corps_context_alloc(context, bytes);
+    if (answer == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    memset(answer, 7, bytes);
+    atomic_fetch_add(&answered_count, 1);
+    *result = corps_bin(answer, bytes);
+    return CORPS_OK;
+}
+
+/* Answers nothing until there is a file of this name. */
+static enum corps_err answerer_wait_for(struct corps_context *context, void *self, const struct corps_value *args,
+                                        struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)result;
+    char path[64];
+    snprintf(path, sizeof path, "%.*s", (int)args->count, args->str);
+    while (access(path, F_OK) != 0) {
+        sleep_ms(1);
+    }
+    return CORPS_OK;
+}
+
+static enum corps_err answerer_count(struct corps_context *context, void *self, const struct corps_value *args,
+                                     struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)args;
+    *result = corps_int(atomic_load(&answered_count));
+    return CORPS_OK;
+}
+
+static const struct corps_method answerer_methods[] = {
+    {"answer", answerer_answer}, {"wait_for", answerer_wait_for}, {"count", answerer_count}, {NULL, NULL}};
+static const struct corps_class answerer_class = {.name = "Answerer", .methods = answerer_methods};
+
+/* ---- Caller: asks much and takes its time ---- */
+
+struct caller {
+    struct corps_future *futures[ANSWERS];
+    int64_t count;
+};
+
+/* [Name, count, bytes, sink, beside]: asks for so many answers of this size, and waits for none; and sends `sink` as
+ * many requests without reply. When `beside` has answered, all of them have come. */
+static enum corps_err caller_ask(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)context;
+    (void)result;
+    struct caller *caller = self;
+    enum corps_err err = CORPS_OK;
+    caller->count = corps_value_item(args, 1)->integer;
+    for (int64_t i = 0; err == CORPS_OK && i < caller->count; i++) {
+        err =
+            corps_call(corps_value_item(args, 0)->name, "answer", corps_value_item(args, 2), NULL, &caller->futures[i]);
+        err = err == CORPS_OK ? corps_send(corps_value_item(args, 3)->name, "count", NULL, NULL) : err;
+    }
+    struct corps_future *last = NULL;
+    err = err == CORPS_OK ? corps_call(corps_value_item(args, 4)->name, "count", NULL, NULL, &last) : err;
+    err = err == CORPS_OK ? corps_future_wait(last, LONG_NS, NULL) : err;
+    corps_future_destroy(last);
+    return err;
+}
+
+/* How many of them have come, every one as it should be. */
+static enum corps_err caller_collect(struct corps_context *context, void *self, const struct corps_value *args,
+                                     struct corps_value *result) {
+    (void)context;
+    struct caller *caller = self;
+    int64_t good = 0;
+    for (int64_t i = 0; i < caller->count; i++) {
+        const struct corps_value *answer;
+        if (corps_future_wait(caller->futures[i], LONG_NS, &answer) == CORPS_OK && answer->kind == CORPS_BIN &&
+            answer->count == (size_t)args->integer) {
+            good++;
+        }
+        corps_future_destroy(caller->futures[i]);
+    }
+    *result = corps_int(good);
+    return CORPS_OK;
+}
+
+static const struct corps_method caller_methods[] = {{"ask", caller_ask}, {"collect", caller_collect}, {NULL, NULL}};
+static const struct corps_class caller_class = {
+    .name = "Caller", .bytes = sizeof(struct caller), .methods = caller_methods};
+
+static const struct corps_class *const classes[] = {&answerer_class, &caller_class, NULL};
+
+/* ---- a caller that is stopped while its answers come ---- */
+
+struct scene {
+    struct corps *corps;
+    struct corps_name *answerer; /* in Env 0 */
+    struct corps_name *sink;     /* another one there, which gets requests without reply */
+    struct corps_name *beside;   /* a third one */
+    struct corps_name *caller;   /* in Env 1, which is stopped */
+    int stopped;                 /* the process */
+};
+
+/* What a Worker waits for until it is opened: a file. */
+struct gate {
+    char path[32];
+    struct corps_future *waiting;
+};
+
+static void gate_shut(struct gate *gate, const struct corps_name *name) {
+    snprintf(gate->path, sizeof gate->path, "/tmp/corps-gate-XXXXXX");
+    int fd = mkstemp(gate->path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink(gate->path), 0);
+    gate->waiting = begin(name, "wait_for", corps_str(gate->path));
+}
+
+static void gate_open(struct gate *gate) {
+    int fd = open(gate->path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_ok(corps_future_wait(gate->waiting, LONG_NS, NULL));
+    corps_future_destroy(gate->waiting);
+    assert_int_equal(unlink(gate->path), 0);
+}
+
+/* Until the link to the stopped one is full, or there is nothing more to answer. */
+static void until_stuck(const struct scene *scene) {
+    int64_t before = -1;
+    int64_t now = 0;
+    while (now == 0 || now != before) {
+        before = now;
+        sleep_ms(50);
+        now = ask_int(scene->beside, "count", corps_nil());
+    }
+}
+
+/* Every answer is asked for, none is read; then there is also room to give back, for requests without reply. */
+static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
+    scene->corps = make_with((struct corps_options){.env_count = 2,
+                                                    .thread_count = 2,
+                                                    .mailbox_count = (unsigned)(count + count / 4),
+                                                    .mailbox_bytes = (size_t)1 << 30});
+    scene->answerer = place(scene->corps, "Answerer", 0);
+    scene->sink = place(scene->corps, "Answerer", 0);
+    scene->beside = place(scene->corps, "Answerer", 0);
+    scene->caller = place(scene->corps, "Caller", 1);
+    scene->stopped = corps_env_pid(scene->corps, 1);
+    struct gate gate;
+    struct gate of_sink;
+    gate_shut(&gate, scene->answerer);
+    gate_shut(&of_sink, scene->sink);
+    struct corps_value args[5] = {corps_value_of_name(scene->answerer), corps_int(count), corps_int(bytes),
+                                  corps_value_of_name(scene->sink), corps_value_of_name(scene->beside)};
+    const struct corps_value *result;
+    corps_future_destroy(ask(scene->caller, "ask", corps_array(args, 5), &result));
+    assert_int_equal(kill(scene->stopped, SIGSTOP), 0);
+    gate_open(&gate);
+    until_stuck(scene);
+    gate_open(&of_sink);
+    (void)ask_int(scene->sink, "count", corps_nil());
+}
+
+static void scene_close(struct scene *scene, enum corps_err expected) {
+    corps_name_unref(scene->answerer);
+    corps_name_unref(scene->sink);
+    corps_name_unref(scene->beside);
+    corps_name_unref(scene->caller);
+    assert_int_equal(corps_exit(scene->corps, LONG_NS), expected);
+}
+
+static void dies_stopped(int64_t count, int64_t bytes) {
+    struct scene scene;
+    scene_open(&scene, count, bytes);
+    assert_int_equal(kill(scene.stopped, SIGKILL), 0);
+    for (int i = 0; i < 100; i++) { /* the Env goes on, and so does the Worker that answered the dead one */
+        (void)ask_int(scene.beside, "count", corps_nil());
+        assert_in_range(ask_int(scene.answerer, "count", corps_nil()), 1, count);
+    }
+    scene_close(&scene, CORPS_ERR_WORKER_LOST);
+}
+
+static void test_dies_with_a_full_queue(void **state) {
+    (void)state;
+    dies_stopped(ANSWERS, ANSWER_BYTES);
+}
+
+static void test_dies_amid_large_answers(void **state) {
+    (void)state;
+    dies_stopped(50, 4 << 20);
+}
+
+int main(int argc, char **argv) {
+    int failed = test_start(argc, argv, classes);
+    if (failed != 0) {
+        return failed;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dies_with_a_full_queue),
+        cmocka_unit_test(test_dies_amid_large_answers),
+    };
+    return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
+}
