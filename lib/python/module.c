@@ -29,9 +29,10 @@ PyObject *corps__py_remote(const struct corps_error_info *info) {
     PyObject *exception =
         !corps__python_serves()
             ? NULL
-            : PyObject_CallFunction(corps__hooks.remote, "ssssy#s", corps_error_name(info->code), info->type,
+            : PyObject_CallFunction(corps__hooks.remote, "ssssy#sO", corps_error_name(info->code), info->type,
                                     info->text, info->traceback, info->detail != NULL ? info->detail : "",
-                                    (Py_ssize_t)info->detail_bytes, info->origin);
+                                    (Py_ssize_t)info->detail_bytes, info->origin,
+                                    info->detail_trusted ? Py_True : Py_False);
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -400,6 +401,16 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
 
 /* ---- choices ---- */
 
+/* runs_code(serializer) → does it run code when it loads? */
+static PyObject *runs_code(PyObject *module, PyObject *name) {
+    (void)module;
+    const char *text = PyUnicode_AsUTF8(name);
+    const struct corps_serializer *serializer;
+    enum corps_err err = text != NULL ? corps_serializer_find(text, &serializer) : CORPS_ERR_INVALID;
+    return err == CORPS_OK ? PyBool_FromLong((serializer->capabilities & CORPS_SERIALIZER_UNTRUSTED) == 0)
+                           : corps__py_raise(err);
+}
+
 static PyObject *copy_local_set(PyObject *module, PyObject *on) {
     (void)module;
     corps__hooks.copy_local = PyObject_IsTrue(on) == 1;
@@ -439,6 +450,7 @@ static PyMethodDef functions[] = {
     {"exit_corps", exit_corps, METH_VARARGS, NULL},
     {"end_corps", end_corps, METH_O, NULL},
     {"own", own, METH_NOARGS, NULL},
+    {"runs_code", runs_code, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 
-from . import _core, _main, _pickling
+from . import _core, _main, _pickling, _plain
 
 _lock = threading.Lock()
 _requests = None  # our end of the template's socket
@@ -95,13 +95,14 @@ def stop_template():
             _template_pid = None
 
 
-def boot_data(config, front_text, manager, compat, births):
-    """What every Env of a new Corps is told, see _env.boot."""
-    return _pickling.dumps({
+def boot_data(config, front_text, manager, compat, births, by_name):
+    """What every Env of a new Corps is told, see _env.boot. by_name: without pickles."""
+    sent = {
         'environ': dict(os.environ), 'directory': os.getcwd(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
         'libraries': list(_libraries), 'births': births,
-        'main': _main.description() if _core.own() is None else _described(), 'manager': _pickling.dumps(manager)})
+        'main': _main.description() if _core.own() is None else _described()}
+    return _plain.boot_dumps(sent, manager) if by_name else _pickling.dumps(dict(sent, manager=_pickling.dumps(manager)))
 
 
 def _described():

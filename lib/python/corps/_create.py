@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _pickling
+from . import _boot, _config, _core, _env, _guard, _hooks, _pickling, _plain
 from ._errors import AsyncExecutionError
 from ._name import callable_name, class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
@@ -158,21 +158,21 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         config['FastPath'] = _config.fast_path(config)
         options = _options(config, inside and not Managed)
     except Exception as exception:
-        raise _hooks.remote('REMOTE', *_hooks.failure(exception), '') from exception
+        raise _hooks.own_failure(exception) from exception
+    by_name = not _core.runs_code(options['serializer'])
     kwargs, attributes = _split(kwargs)
     attributes['ConfigFiles'], attributes['ConfigDicts'] = list(ConfigFiles), list(ConfigDicts)
     manager = None
     if inside and Managed:
         manager = _own_ext_name()
     if not inside:
+        _pickling.created(not by_name)
         _pickling.start()  # whether our main program can be imported is not always known before
     _boot.ensure_template()
     _give_back()
-    payload = CorpsClass, 0, args, kwargs, attributes
-    if options['serializer'] == 'msgpack':
-        payload = _pickling.dumps(payload)
+    payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
-    corps = _start(text, payload, _boot.boot_data(config, text, manager, compat, births), options)
+    corps = _start(text, payload, _boot.boot_data(config, text, manager, compat, births, by_name), options)
     with _lock:
         _created.append(corps)
         if _registered is None and not inside:
@@ -241,9 +241,7 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     kwargs.pop('NoReply', None)
     attributes['Mgr'] = Mgr
     creator = _core.own()[1]
-    payload = ConcClass, creator, args, kwargs, attributes
-    if (_config.values['Serializer'] or os.environ.get('CORPS_SERIALIZER')) == 'msgpack':
-        payload = _pickling.dumps(payload)
+    payload = ConcClass if _pickling.allowed else _plain.class_name(ConcClass), creator, args, kwargs, attributes
     try:
         addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num, False)
     except AsyncExecutionError as error:  # of the original type too: in the own Env it always was that

@@ -1,12 +1,14 @@
 """What the extension module asks of the package: see core.h."""
 
+import copy as copying
 import os
+import pickle
 import re
 import threading
 import traceback
 import types
 
-from . import _env, _errors, _guard, _pickling, _worker
+from . import _env, _errors, _guard, _pickling, _plain, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
 from ._name import restore  # noqa: F401
 
@@ -17,11 +19,11 @@ mix_types = True
 
 
 def make(class_text, worker, payload):
-    """A Worker's init. payload: (class, creating Env, args, kwargs, attributes), or its pickle."""
+    """A Worker's init. payload: (class or its name, creating Env, args, kwargs, attributes)."""
     with _guard.making():
-        if isinstance(payload, bytes):
-            payload = _pickling.loads(payload)
         cls, creator, args, kwargs, attributes = payload
+        if not isinstance(cls, type):
+            cls = _plain.find_class(*cls)
         return _worker.make(cls, worker, creator, args, kwargs, attributes)
 
 
@@ -38,8 +40,8 @@ def _traceback_text(exception):
     return ''.join(traceback.format_exception(type(exception), exception, trace))
 
 
-def failure(exception):
-    """(type, text, traceback, pickle) of what a method raised."""
+def _described(exception):
+    """(type, text, traceback) of an exception."""
     kind = type(exception).__name__
     try:
         text = str(exception)
@@ -49,13 +51,26 @@ def failure(exception):
         trace = _traceback_text(exception)
     except Exception:
         trace = f'{kind}: {text}\n'
+    return kind, text, trace
+
+
+def failure(exception):
+    """(type, text, traceback, pickle) of what a method raised; the class's name where no pickles are loaded."""
     try:
-        data = _pickling.dumps(exception)
-        _pickling.loads(data)  # one that cannot be loaded is no use to the caller
+        data = _pickling.dumps(exception) if _pickling.allowed else _plain.exception_name(exception)
+        if _pickling.allowed:
+            _pickling.loads(data)  # one that cannot be loaded is no use to the caller
     except Exception:
         data = b''
     return tuple(part.replace('\0', '?') for part in (
-        part.encode('utf-8', 'replace').decode() for part in (kind, text, trace))) + (data,)
+        part.encode('utf-8', 'replace').decode() for part in _described(exception))) + (data,)
+
+
+def own_failure(exception):
+    """The exception for what was raised here instead of in a Worker."""
+    kind, _, trace = _described(exception)
+    error = _errors.AsyncExecutionError(kind, exception, trace)
+    return mix(error) if mix_types else error
 
 
 _PATH = re.compile(r'(: )\[(?:"args"\]\[)?(\d+)\]')
@@ -87,23 +102,25 @@ def error(code, detail):
     return _LOCAL.get(code, _errors.AsyncLocalMaxRetries)(f'{detail} ({code})')
 
 
-def remote(code, kind, text, trace, data, origin):
-    """The exception for a failed request: what the method raised, or why there is no answer."""
+def remote(code, kind, text, trace, data, origin, trusted):
+    """The exception for a failed request: what the method raised, or why there is no answer. trusted: `data` may be
+    unpickled."""
     if code == 'REMOTE' and kind in _LOCAL and not data:
         code = kind  # the core's own word, from a Worker's Env
     if code in _LOCAL and code != 'REFUSED':
         return _LOCAL[code](f'{text} ({code}{", at " if origin else ""}{origin})')
     if code != 'REMOTE':
         kind, trace = {'REFUSED': 'PicklingError', 'NO_METHOD': 'AttributeError'}.get(code, code), f'{code}: {text}\n'
-    value = text
+    value, original = text, None
     if data:
         try:
-            value = _pickling.loads(data)
+            value = _pickling.loads(data) if trusted else text
         except Exception:  # its class is not known here: the text must do
             value = text
+        original = _plain.find_exception(data, kind) if value is text else None
     base = _errors.AsyncAttributeError if kind == 'AttributeError' else _errors.AsyncExecutionError
     error = base(kind, value, trace)
-    return mix(error) if mix_types else error
+    return mix(error, original) if mix_types else error
 
 
 def _copy_fields(value, made):
@@ -119,17 +136,19 @@ def _copy_fields(value, made):
                     pass  # read-only, or not set
 
 
-def mix(error):
-    """The same as an instance of the original type as well, where that can be."""
+def mix(error, original=None):
+    """The same as an instance of the original type as well (that of its Value, or this one), where that can be."""
     value = error.Value
     while isinstance(value, _errors.AsyncExecutionError):
         value = value.Value  # passed on by Workers between
-    if not isinstance(value, Exception) or isinstance(value, _errors.AsyncRemoteException):
+    original = type(value) if original is None else original
+    if not issubclass(original, Exception) or issubclass(original, _errors.AsyncRemoteException):
         return error
     try:
-        made = _errors.mixed(type(error), type(value))(error.TypeName, error.Value, error.TracebackStrings)
-        made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
-        _copy_fields(value, made)
+        made = _errors.mixed(type(error), original)(error.TypeName, error.Value, error.TracebackStrings)
+        if isinstance(value, original):
+            made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
+            _copy_fields(value, made)
         return made
     except Exception:  # a type with a constructor of its own mind
         return error
@@ -167,7 +186,7 @@ def coroutine(started, request):
 
 def copy(thing):
     """What FastPath = 'copy' passes inside an Env."""
-    return _pickling.loads(_pickling.dumps(thing))
+    return pickle.loads(_pickling.dumps(thing)) if _pickling.allowed else copying.deepcopy(thing)
 
 
 boot = _env.boot
