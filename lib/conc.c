@@ -297,29 +297,47 @@ void corps__conc_leave_room(struct corps__conc *conc, uint32_t count) {
 
 /* ---- credit for remote senders ---- */
 
+/* Where this Conc keeps what it owes the peer, NULL when out of memory. Most requests come from who sent the last one.
+ */
+static struct corps__route *route_to(struct corps__conc *conc, struct corps__peer *peer) {
+    if (conc->sender != peer->number) {
+        struct corps__route *route = corps__route_of(peer, conc->id);
+        conc->sender = route != NULL ? peer->number : 0;
+        conc->sender_route = route;
+    }
+    return conc->sender_route;
+}
+
 /* Requests without reply have been handled: give their room back, a quarter of the window at a time. */
 static void credit(struct corps__conc *conc, struct corps__peer *peer, uint32_t count, size_t bytes) {
-    struct corps__credit *entry = NULL;
-    for (uint32_t i = 0; i < conc->credit_count; i++) {
-        entry = conc->credits[i].peer == peer ? &conc->credits[i] : entry;
+    struct corps__route *route = route_to(conc, peer);
+    if (route == NULL) {
+        corps__peer_credit(peer, conc->id, count, bytes); /* no memory to save messages with */
+        return;
     }
-    if (entry == NULL) {
-        struct corps__credit *grown = realloc(conc->credits, (conc->credit_count + 1) * sizeof *grown);
-        if (grown == NULL) {
-            corps__peer_credit(peer, conc->id, count, bytes); /* no memory to save messages with */
-            return;
-        }
-        conc->credits = grown;
-        entry = &conc->credits[conc->credit_count++];
-        *entry = (struct corps__credit){.peer = peer};
-    }
-    entry->count += count;
-    entry->bytes += bytes;
+    route->owed_count += count;
+    route->owed_bytes += bytes;
     const struct corps__settings *settings = &corps__rt.own->settings;
-    if (entry->count >= (settings->mailbox_count + 3) / 4 || entry->bytes >= settings->mailbox_bytes / 4) {
-        corps__peer_credit(peer, conc->id, entry->count, entry->bytes);
-        entry->count = 0;
-        entry->bytes = 0;
+    if (route->owed_count >= (settings->mailbox_count + 3) / 4 || route->owed_bytes >= settings->mailbox_bytes / 4) {
+        corps__peer_credit(peer, conc->id, route->owed_count, route->owed_bytes);
+        route->owed_count = 0;
+        route->owed_bytes = 0;
+    }
+}
+
+/* A request without reply, or a batch of them, is over. */
+static void let_go(struct corps__conc *conc, struct corps__peer *peer) {
+    struct corps__route *route = route_to(conc, peer);
+    if (route == NULL) {
+        corps__peer_let_go(peer);
+        return;
+    }
+    bool was_retired = atomic_load_explicit(&peer->retired, memory_order_relaxed);
+    /* The one writer's. Release: the peer may be freed by who sees this, see corps__routes_handled. */
+    uint64_t handled = atomic_load_explicit(&route->handled, memory_order_relaxed);
+    atomic_store_explicit(&route->handled, handled + 1, memory_order_release);
+    if (was_retired) {
+        corps__peers_check();
     }
 }
 
@@ -509,6 +527,7 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     }
     if (credited) {
         credit(conc, from, 1, bytes);
+        let_go(conc, from);
     }
 }
 
@@ -619,6 +638,9 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
         settle(&run.settling, 1);
     }
     context_leave(&run.context);
+    if (run.settling.from != NULL) {
+        let_go(conc, run.settling.from);
+    }
     return count;
 }
 

@@ -16,13 +16,6 @@
 
 enum { CORPS__IDLE, CORPS__QUEUED, CORPS__RUNNING };
 
-/* What a Conc owes a sending Env for requests without reply that it has handled. */
-struct corps__credit {
-    struct corps__peer *peer;
-    uint32_t count;
-    size_t bytes;
-};
-
 struct corps__conc {
     _Atomic int state;
     _Atomic bool in_queue;
@@ -30,10 +23,10 @@ struct corps__conc {
     uint32_t id;
     struct corps__conc *run_next;
     const struct corps_class *class;
-    const char *class_name;       /* as it was asked for; interned */
-    _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
-    uint32_t credit_count;
-    struct corps__credit *credits; /* touched by the running thread alone */
+    const char *class_name;            /* as it was asked for; interned */
+    _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
+    uint64_t sender;                   /* the number of the peer whose request without reply came last … */
+    struct corps__route *sender_route; /* … and its route; the running thread's */
     struct corps_name *_Atomic name;
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;

@@ -111,6 +111,7 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
     message->mail.kind = CORPS__MAIL_REQUEST;
     message->method = method;
     message->from = peer;
+    peer->arrived++;
     message->keep_objects = keep_for(conc);
     deliver(conc, &message->mail);
     return CORPS_OK;
@@ -140,6 +141,7 @@ static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc 
     message->mail.kind = CORPS__MAIL_REQUEST;
     message->method = method;
     message->from = peer;
+    peer->arrived++;
     message->keep_objects = keep_for(conc);
     deliver(conc, &message->mail);
     stream.to = conc;
@@ -172,6 +174,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     if (batch == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
+    peer->arrived++;
     corps__stream_end(&stream);
     stream = (struct corps__stream){.to = conc, .batch = batch};
     (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
@@ -244,11 +247,10 @@ static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *e
 }
 
 static enum corps_err on_credit(struct corps__peer *peer, const struct corps__header *header) {
-    struct corps__route *route = corps__route_of(peer, header->source_conc);
-    if (route == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a route");
+    struct corps__route *route = corps__route_find(peer, header->source_conc);
+    if (route != NULL) { /* else nothing was ever sent there */
+        corps__route_give_back(route, (uint32_t)header->id, header->deadline_ns);
     }
-    corps__route_give_back(route, (uint32_t)header->id, header->deadline_ns);
     return CORPS_OK;
 }
 

@@ -11,35 +11,7 @@
 
 enum { GRACE_MS = 300 }; /* between a link's end and the news of how the Env ended */
 
-static struct corps__peer *all_peers; /* guarded by corps__rt.lock */
-
-/* ---- making and finding ---- */
-
-static struct corps__peer *create(struct corps__port *port) {
-    struct corps__peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL) {
-        return NULL;
-    }
-    pthread_mutex_init(&peer->tx, NULL);
-    pthread_mutex_init(&peer->routes_lock, NULL);
-    peer->last_post = &peer->first_post;
-    peer->waiters = CORPS__WAITLIST_INIT;
-    peer->credit_waiters = CORPS__WAITLIST_INIT;
-    peer->port = port;
-    peer->env = CORPS__GUEST_ENV;
-    pthread_mutex_lock(&corps__rt.lock);
-    peer->next = all_peers;
-    all_peers = peer;
-    pthread_mutex_unlock(&corps__rt.lock);
-    return peer;
-}
-
-struct corps__peer *corps__peers_first(void) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps__peer *first = all_peers; /* only ever grows at its head */
-    pthread_mutex_unlock(&corps__rt.lock);
-    return first;
-}
+/* ---- finding ---- */
 
 struct corps *corps__corps_find(uint64_t corps_id) {
     pthread_mutex_lock(&corps__rt.lock);
@@ -63,7 +35,7 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
     struct corps__peer *_Atomic *place = data ? &info->data_peer : &info->peer;
     struct corps__peer *found = atomic_load(place);
     if (found == NULL) {
-        struct corps__peer *made = create(NULL);
+        struct corps__peer *made = corps__peer_create(NULL);
         if (made == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
         }
@@ -80,7 +52,7 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
 }
 
 struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link) {
-    struct corps__peer *peer = create(port);
+    struct corps__peer *peer = corps__peer_create(port);
     if (peer != NULL) {
         peer->link = link;
         link->user = peer;
@@ -91,6 +63,20 @@ struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_
 }
 
 /* ---- connecting ---- */
+
+static void fail_all(struct corps__peer *peer, enum corps_err code, const char *text) {
+    corps__calls_fail(peer, code, text);
+    corps__routes_clear(peer); /* requests without reply that went with the link: nobody gives their room back */
+    corps__waitlist_notify(&peer->credit_waiters);
+}
+
+/* Calls of an earlier link that still wait for the news of how the Env ended: it has not. */
+static void end_grace(struct corps__peer *peer) {
+    if (peer->grace_started && uv_is_active((uv_handle_t *)&peer->grace)) {
+        uv_timer_stop(&peer->grace);
+        fail_all(peer, CORPS_ERR_WORKER_LOST, "the link closed before the reply came");
+    }
+}
 
 static enum corps_err connect_job(void *arg) {
     struct corps__peer *peer = arg;
@@ -109,6 +95,7 @@ static enum corps_err connect_job(void *arg) {
     if (err != CORPS_OK) {
         return err;
     }
+    end_grace(peer);
     pthread_mutex_lock(&peer->tx);
     link->user = peer;
     peer->link = link;
@@ -231,11 +218,6 @@ static void detach(struct corps__peer *peer) {
     corps__waitlist_notify(&peer->waiters);
 }
 
-static void fail_all(struct corps__peer *peer, enum corps_err code, const char *text) {
-    corps__calls_fail(peer, code, text);
-    corps__waitlist_notify(&peer->credit_waiters);
-}
-
 static void grace_over(uv_timer_t *timer) {
     struct corps__peer *peer = timer->data;
     char text[128];
@@ -250,7 +232,8 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     detach(peer);
     corps__rt.check_foreign = true;
     if (peer->env_info == NULL) {
-        fail_all(peer, CORPS_ERR_WORKER_LOST, "the peer has closed its link");
+        corps__peer_retire(peer); /* it called us, we never call it */
+        corps__peers_sweep();
     } else if (atomic_load(&peer->corps->exited)) {
         fail_all(peer, CORPS_ERR_EXITED, "the Corps has exited");
     } else if (atomic_load(&peer->env_info->lost)) {
@@ -289,10 +272,18 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
 }
 
 void corps__peers_close(const struct corps *corps) {
-    for (struct corps__peer *peer = corps__peers_first(); peer != NULL; peer = peer->next) {
+    struct corps__peer *peer = corps__peers_walk();
+    corps__peers_walked(); /* who leads frees, so none goes meanwhile */
+    while (peer != NULL) {
+        struct corps__peer *next = peer->next;
         if (corps == NULL || peer->corps == corps) {
             detach(peer);
             fail_all(peer, CORPS_ERR_EXITED, "the Corps has exited");
+        } else if (peer->corps == NULL && peer->port->corps == corps && !atomic_load(&peer->retired)) {
+            detach(peer);
+            corps__peer_retire(peer);
         }
+        peer = next;
     }
+    corps__peers_sweep();
 }

@@ -1,8 +1,14 @@
 /* Peers: the other ends of links, and ordered, bounded sending to them.
  *
- * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. It is
- * never freed: Names, calls and credits may refer to it. States: NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a
- * living Env may be connected again by the next call.
+ * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. States:
+ * NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
+ *
+ * Life: peers are freed by the leader alone. An accepted one is freed when its link has gone and every request that
+ * came on it is over: requests that wait, run or are held refer to it, to be answered. The leader counts those that
+ * came. Those that are over are counted where their thread writes anyway, so that no call pays an atomic operation for
+ * it: one that is answered by a frame under tx, the others (batches, requests without reply) in the route of their
+ * Conc, which the thread that runs the Conc has to itself. The sums are compared for peers that have closed alone
+ * (peers.c).
  *
  * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked,
  * as any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait:
@@ -31,6 +37,11 @@ struct corps__route {
     uint32_t conc;
     _Atomic uint64_t load; /* requests sent and not yet given back, see route.c */
     struct corps__route *next;
+    /* The other way, of an accepted link: requests without reply that came for our Worker `conc`. Its running thread's.
+     */
+    uint32_t owed_count; /* handled, and their room not given back yet */
+    size_t owed_bytes;
+    _Atomic uint64_t handled; /* as the peer's `answered` */
 };
 
 struct corps__peer {
@@ -39,11 +50,12 @@ struct corps__peer {
     uint32_t env;
     uint64_t peer_corps_id; /* as it said in HELLO */
     bool hello_seen;
-    bool discards; /* the transport delivers nothing */
+    bool discards;   /* the transport delivers nothing */
+    uint64_t number; /* no other peer of this process ever has it */
     _Atomic int state;
     struct corps__port *port;
 
-    pthread_mutex_t tx; /* link, named, owner, posts */
+    pthread_mutex_t tx; /* link, named, owner, posts, answered */
     struct corps_link *link;
     pthread_t owner; /* of a PARTIAL frame */
     bool owned;
@@ -58,6 +70,7 @@ struct corps__peer {
     struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
     uint32_t batch_count;
     struct corps__waitlist waiters; /* for readiness, room and the owner */
+    uint64_t answered;              /* requests that came from it, were answered and are over */
 
     pthread_mutex_t routes_lock;
     struct corps__route *_Atomic routes[64]; /* by Worker, chained */
@@ -65,8 +78,11 @@ struct corps__peer {
 
     const struct corps__symbol **methods; /* the peer's numbers → our symbols; the leader's alone */
     uint32_t method_count;
-    struct corps__peer *next; /* all peers */
-    uv_timer_t grace;         /* after the link closed: wait for the news of how the Env ended */
+    uint64_t arrived;     /* requests that came from it, batches as one; the leader's */
+    _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
+    struct corps__peer *next_retired;
+    struct corps__peer *next, **place; /* all peers */
+    uv_timer_t grace;                  /* after the link closed: wait for the news of how the Env ended */
     bool grace_started;
 };
 
@@ -81,8 +97,33 @@ struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_
 
 struct corps *corps__corps_find(uint64_t corps_id);
 
-/* Every peer, by `next`. */
-struct corps__peer *corps__peers_first(void);
+/* ---- making and freeing (peers.c) ---- */
+
+/* Lists a new peer. NULL when out of memory. */
+struct corps__peer *corps__peer_create(struct corps__port *port);
+
+/* Every peer, by `next`, until corps__peers_walked, which must follow soon: none is freed meanwhile. */
+struct corps__peer *corps__peers_walk(void);
+void corps__peers_walked(void);
+
+/* How many there are; for tests. */
+uint64_t corps__peers_count(void);
+
+/* With the lead: an accepted peer, whose link is gone, is freed by the sweep that finds that its last request is over.
+ */
+void corps__peer_retire(struct corps__peer *peer);
+
+/* With the lead: frees what can be of the retired ones; are there any left? */
+void corps__peers_sweep(void);
+bool corps__peers_retired(void);
+
+/* A request of this peer's is over (a batch counts as one), and with it the caller's right to refer to the peer. */
+void corps__peer_let_go(struct corps__peer *peer);
+
+/* Where that was counted otherwise, and the peer was retired before: has the leader sweep. */
+void corps__peers_check(void);
+
+/* ---- connecting ---- */
 
 /* Connects if need be, and waits for it. Errors: as corps__peer_send. */
 enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
@@ -98,6 +139,7 @@ struct corps__outgoing {
     const struct iovec *segments;       /* header.segment_count of them */
     const uint32_t *definitions;        /* numbers of what the peer must have been told before */
     size_t definition_count;
+    bool answers; /* a request of the peer's: with this, sent or not, that is over, see corps__peer_let_go */
 };
 
 /* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
@@ -141,7 +183,18 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 void corps__peers_close(const struct corps *corps);
 
 /* ---- routes ---- */
+/* Made at first use; lives as long as the peer. NULL when out of memory. */
 struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc);
+
+/* NULL: there is none yet. */
+struct corps__route *corps__route_find(const struct corps__peer *peer, uint32_t conc);
+
+/* The sum of `handled`. */
+uint64_t corps__routes_handled(const struct corps__peer *peer);
+void corps__routes_free(struct corps__peer *peer);
+
+/* Nothing is outstanding any more: the link is gone. */
+void corps__routes_clear(struct corps__peer *peer);
 
 /* Reserves room for one request. Errors: FULL, TIMEOUT, WORKER_LOST, LIMIT. */
 enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,

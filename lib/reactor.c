@@ -163,6 +163,9 @@ static void run_jobs(void);
 static void rare_work(void) {
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     corps__rt.loop_dirty = true; /* callbacks may have changed handles */
+    if (corps__peers_retired()) {
+        corps__peers_sweep();
+    }
 }
 
 static void take(struct corps__port *port, struct corps_event *event) {
@@ -310,6 +313,10 @@ static void clear(_Atomic int *flag) {
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     clear(&corps__rt.kicked);
     run_jobs();
+    if (atomic_load_explicit(&corps__rt.check_peers, memory_order_relaxed)) {
+        atomic_store(&corps__rt.check_peers, false);
+        corps__peers_sweep();
+    }
     if (corps__rt.check_foreign) {
         corps__rt.check_foreign = false;
         corps__foreign_sweep();

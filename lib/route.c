@@ -4,29 +4,65 @@
 
 enum { BUCKETS = 64 };
 
-struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc) {
+/* Under routes_lock. */
+static struct corps__route *add(struct corps__peer *peer, uint32_t conc) {
     struct corps__route *_Atomic *bucket = &peer->routes[conc % BUCKETS];
-    for (struct corps__route *route = atomic_load(bucket); route != NULL; route = route->next) {
-        if (route->conc == conc) {
-            return route;
-        }
+    struct corps__route *made = calloc(1, sizeof *made);
+    if (made != NULL) {
+        made->peer = peer;
+        made->conc = conc;
+        made->next = atomic_load(bucket);
+        atomic_store(bucket, made);
+    }
+    return made;
+}
+
+struct corps__route *corps__route_find(const struct corps__peer *peer, uint32_t conc) {
+    struct corps__route *route = atomic_load(&peer->routes[conc % BUCKETS]);
+    while (route != NULL && route->conc != conc) {
+        route = route->next;
+    }
+    return route;
+}
+
+struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc) {
+    struct corps__route *found = corps__route_find(peer, conc);
+    if (found != NULL) {
+        return found;
     }
     pthread_mutex_lock(&peer->routes_lock);
-    struct corps__route *found = NULL;
-    for (struct corps__route *route = atomic_load(bucket); route != NULL && found == NULL; route = route->next) {
-        found = route->conc == conc ? route : NULL;
-    }
-    if (found == NULL) {
-        found = calloc(1, sizeof *found);
-        if (found != NULL) {
-            found->peer = peer;
-            found->conc = conc;
-            found->next = atomic_load(bucket);
-            atomic_store(bucket, found);
-        }
-    }
+    found = corps__route_find(peer, conc); /* another thread may have been faster */
+    found = found != NULL ? found : add(peer, conc);
     pthread_mutex_unlock(&peer->routes_lock);
     return found;
+}
+
+uint64_t corps__routes_handled(const struct corps__peer *peer) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL; route = route->next) {
+            sum += atomic_load_explicit(&route->handled, memory_order_acquire); /* pairs with let_go in conc.c */
+        }
+    }
+    return sum;
+}
+
+void corps__routes_clear(struct corps__peer *peer) {
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL; route = route->next) {
+            atomic_store(&route->load, 0);
+        }
+    }
+}
+
+void corps__routes_free(struct corps__peer *peer) {
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL;) {
+            struct corps__route *next = route->next;
+            free(route);
+            route = next;
+        }
+    }
 }
 
 /* A route's load: the number of requests in the upper 20 bits, their bytes in the lower 44. */

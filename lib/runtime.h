@@ -122,7 +122,8 @@ struct corps__runtime {
     enum corps_wake wake;
     struct corps__port *ports[CORPS__ENDPOINTS_MAX]; /* changed with the lead */
     unsigned port_count;
-    bool check_foreign; /* a link to a Corps of others has closed: see corps__foreign_sweep */
+    _Atomic bool check_peers; /* one that was waited for may be freed now: see corps__peers_sweep */
+    bool check_foreign;       /* a link to a Corps of others has closed: see corps__foreign_sweep */
 
     pthread_mutex_t lock; /* corps_list, peers, rare things */
     struct corps *corps_list;

@@ -296,6 +296,9 @@ static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps_
 
 /* Under tx: what the message needs and the link has not carried yet goes before it. */
 static void send_definitions(struct corps__peer *peer, const struct corps__outgoing *out) {
+    if (atomic_load_explicit(&peer->state, memory_order_relaxed) != CORPS__PEER_READY) {
+        return; /* the next link has carried none */
+    }
     for (size_t i = 0; i < out->definition_count; i++) {
         uint32_t number = out->definitions[i];
         if (has_bit(peer->defined, peer->defined_bytes, number)) {
@@ -317,6 +320,9 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
                                 int64_t deadline_ns) {
     enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
     if (err != CORPS_OK) {
+        if (out->answers) {
+            corps__peer_let_go(peer);
+        }
         return err;
     }
     pthread_mutex_lock(&peer->tx);
@@ -333,7 +339,12 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     if (news) {
         atomic_store(&peer->held, held);
     }
+    bool was_retired = out->answers && atomic_load_explicit(&peer->retired, memory_order_relaxed);
+    peer->answered += out->answers;
     pthread_mutex_unlock(&peer->tx);
+    if (was_retired) {
+        corps__peers_check();
+    }
     if (held && news) {
         corps__held_add();
     }
@@ -418,7 +429,7 @@ void corps_flush(void) {
         return;
     }
     atomic_store(&held_count, 0);
-    for (struct corps__peer *peer = corps__peers_first(); peer != NULL; peer = peer->next) {
+    for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
         if (!atomic_load(&peer->held)) {
             continue;
         }
@@ -431,4 +442,5 @@ void corps_flush(void) {
             corps__held_add();
         }
     }
+    corps__peers_walked();
 }
