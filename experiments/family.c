@@ -2,7 +2,6 @@
 
 #include "cell.h"
 
-#include <libfyaml.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 enum { AXES_MAX = 16 };
 
 struct axis {
-    const char *key;          /* lent by the document */
-    struct fy_node *key_node; /* for errors */
-    struct fy_node *values;   /* a list or one scalar */
+    const char *key;       /* lent by the document */
+    yaml_node_t *key_node; /* for errors */
+    yaml_node_t *values;   /* a list or one scalar */
     size_t count;
 };
 
@@ -23,17 +22,13 @@ struct entry {
     struct axis axes[AXES_MAX];
     size_t axis_count;
     struct lab_cell base;
-    struct fy_node *name_key;
+    yaml_node_t *name_key;
 };
-
-static struct fy_node *value_at(const struct axis *axis, size_t i) {
-    return fy_node_is_sequence(axis->values) ? fy_node_sequence_get_by_index(axis->values, (int)i) : axis->values;
-}
 
 /* Every value is tried alone, so that an error can be put where it is written. */
 static bool check_axis(struct lab_reader *reader, const struct axis *axis, struct lab_cell scratch) {
     for (size_t i = 0; i < axis->count; i++) {
-        struct fy_node *node = value_at(axis, i);
+        yaml_node_t *node = lab_reader_item(reader, axis->values, i);
         const char *text = lab_reader_text(reader, axis->key_node, node);
         char error[LAB_ERROR_BYTES];
         if (text == NULL) {
@@ -56,9 +51,9 @@ static bool is_axis(const char *key) {
     return false;
 }
 
-static bool read_axis(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg) {
+static bool read_axis(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
     struct entry *entry = arg;
-    const char *name = fy_node_get_scalar0(key);
+    const char *name = lab_node_text(key);
     if (!is_axis(name)) {
         char error[LAB_ERROR_BYTES];
         struct lab_cell scratch = entry->base;
@@ -68,18 +63,18 @@ static bool read_axis(struct lab_reader *reader, struct fy_node *key, struct fy_
         }
         return lab_reader_fail(reader, key, "%s", error);
     }
-    int count = value == NULL ? 0 : fy_node_is_sequence(value) ? fy_node_sequence_item_count(value) : 1;
-    if (count <= 0 || entry->axis_count == AXES_MAX) {
+    size_t count = lab_node_count(value);
+    if (count == 0 || entry->axis_count == AXES_MAX) {
         return lab_reader_fail(reader, key, "axis %s needs one value or a list of values", name);
     }
     struct axis *axis = &entry->axes[entry->axis_count++];
-    *axis = (struct axis){.key = name, .key_node = key, .values = value, .count = (size_t)count};
+    *axis = (struct axis){.key = name, .key_node = key, .values = value, .count = count};
     return check_axis(reader, axis, entry->base);
 }
 
-static bool read_entry(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg) {
+static bool read_entry(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
     struct entry *entry = arg;
-    const char *name = fy_node_get_scalar0(key);
+    const char *name = lab_node_text(key);
     if (strcmp(name, "axes") == 0) {
         return lab_reader_each(reader, key, value, read_axis, entry);
     }
@@ -105,19 +100,19 @@ static bool read_entry(struct lab_reader *reader, struct fy_node *key, struct fy
 }
 
 /* Cell number i of the product: its digits, to the base of the axes' counts, choose the values. */
-static void make_cell(const struct entry *entry, size_t i, struct lab_cell *cell) {
+static void make_cell(struct lab_reader *reader, const struct entry *entry, size_t i, struct lab_cell *cell) {
     char unused[LAB_ERROR_BYTES];
     *cell = entry->base;
     for (size_t a = 0; a < entry->axis_count; a++) {
         const struct axis *axis = &entry->axes[a];
-        struct fy_node *node = value_at(axis, i % axis->count);
-        (void)!lab_cell_set(cell, axis->key, fy_node_get_scalar0(node), unused); /* was tried by check_axis */
+        yaml_node_t *node = lab_reader_item(reader, axis->values, i % axis->count);
+        (void)!lab_cell_set(cell, axis->key, lab_node_text(node), unused); /* was tried by check_axis */
         i /= axis->count;
     }
     lab_cell_finish(cell);
 }
 
-bool lab_reader_family(struct lab_reader *reader, struct fy_node *key, struct fy_node *node,
+bool lab_reader_family(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *node,
                        struct lab_matrix_family *family) {
     struct entry entry = {.base = reader->base};
     if (!lab_reader_each(reader, key, node, read_entry, &entry)) {
@@ -141,7 +136,7 @@ bool lab_reader_family(struct lab_reader *reader, struct fy_node *key, struct fy
         return lab_reader_fail(reader, key, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        make_cell(&entry, i, &family->cells[i]);
+        make_cell(reader, &entry, i, &family->cells[i]);
     }
     return true;
 }

@@ -7,13 +7,13 @@
 #include <corps/transport.h>
 
 #include <inttypes.h>
-#include <libfyaml.h>
 #include <msgpack.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
+#include <yaml.h>
 
 #ifndef LAB_SOURCE_DIR
 #define LAB_SOURCE_DIR "."
@@ -113,7 +113,7 @@ static json_t *libraries_json(void) {
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "corps", CORPS_VERSION, "libuv",
                      uv_version_string(), "msgpack-c", msgpack_version(), "libsodium", sodium_version_string(),
-                     "libfyaml", fy_library_version(), "jansson", jansson_version_str(), "glibc", libc, "python",
+                     "libyaml", yaml_get_version_string(), "jansson", jansson_version_str(), "glibc", libc, "python",
                      python_version, "python_executable", python);
 }
 

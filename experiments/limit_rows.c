@@ -2,7 +2,6 @@
 
 #include "cell.h"
 
-#include <libfyaml.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@ static const char *const figures[] = {"p50_ns",     "p99_ns", "messages_per_s", 
                                       "bytes_each", "seconds"};
 
 /* A cell as the matrix's families make it: its defaults, what stands here, and the rules. */
-static json_t *read_cell(struct lab_reader *reader, struct fy_node *key, struct fy_node *value) {
+static json_t *read_cell(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value) {
     struct lab_cell cell = reader->base;
     if (!lab_reader_keys(reader, key, value, true, &cell)) {
         return NULL;
@@ -26,12 +25,11 @@ static json_t *read_cell(struct lab_reader *reader, struct fy_node *key, struct 
 }
 
 /* One cell, or a list of cells of which the best counts. */
-static json_t *read_cells(struct lab_reader *reader, struct fy_node *key, struct fy_node *value) {
+static json_t *read_cells(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value) {
     json_t *cells = json_array();
-    int count = fy_node_is_sequence(value) ? fy_node_sequence_item_count(value) : 1;
-    for (int i = 0; i < count; i++) {
-        struct fy_node *item = fy_node_is_sequence(value) ? fy_node_sequence_get_by_index(value, i) : value;
-        json_t *cell = read_cell(reader, key, item);
+    size_t count = lab_node_count(value);
+    for (size_t i = 0; i < count; i++) {
+        json_t *cell = read_cell(reader, key, lab_reader_item(reader, value, i));
         if (cell == NULL || json_array_append_new(cells, cell) != 0) {
             json_decref(cells);
             return NULL;
@@ -40,7 +38,7 @@ static json_t *read_cells(struct lab_reader *reader, struct fy_node *key, struct
     return cells;
 }
 
-static bool read_figure(struct lab_reader *reader, struct fy_node *value, const char *text) {
+static bool read_figure(struct lab_reader *reader, yaml_node_t *value, const char *text) {
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         if (strcmp(text, figures[i]) == 0) {
             return true;
@@ -52,7 +50,7 @@ static bool read_figure(struct lab_reader *reader, struct fy_node *value, const 
                            text);
 }
 
-static bool read_bound(struct lab_reader *reader, struct fy_node *value, const char *text, struct row *row,
+static bool read_bound(struct lab_reader *reader, yaml_node_t *value, const char *text, struct row *row,
                        const char *name) {
     char *end;
     double bound = strtod(text, &end);
@@ -66,9 +64,9 @@ static bool read_bound(struct lab_reader *reader, struct fy_node *value, const c
     return json_object_set_new(row->fields, name, json_real(bound)) == 0;
 }
 
-static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg) {
+static bool read_key(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
     struct row *row = arg;
-    const char *name = fy_node_get_scalar0(key);
+    const char *name = lab_node_text(key);
     bool is_cell = strcmp(name, "cell") == 0;
     if (is_cell || strcmp(name, "against") == 0) {
         json_t *cells = is_cell ? read_cell(reader, key, value) : read_cells(reader, key, value);
@@ -95,7 +93,7 @@ static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_n
     return json_object_set_new(row->fields, name, json_string(text)) == 0;
 }
 
-static bool read_row(struct lab_reader *reader, struct fy_node *key, struct fy_node *item, json_t *limits) {
+static bool read_row(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *item, json_t *limits) {
     struct row row = {.fields = json_object()};
     json_object_set_new(row.fields, "figure", json_string("p50_ns"));
     json_object_set_new(row.fields, "table", json_string("limits"));
@@ -110,12 +108,13 @@ static bool read_row(struct lab_reader *reader, struct fy_node *key, struct fy_n
     return false;
 }
 
-bool lab_limits_read(struct lab_reader *reader, struct fy_node *key, struct fy_node *list, json_t *limits) {
-    if (!fy_node_is_sequence(list)) {
+bool lab_limits_read(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *list, json_t *limits) {
+    if (!lab_node_is_list(list)) {
         return lab_reader_fail(reader, key, "limits must be a list");
     }
-    for (int i = 0; i < fy_node_sequence_item_count(list); i++) {
-        if (!read_row(reader, key, fy_node_sequence_get_by_index(list, i), limits)) {
+    size_t count = lab_node_count(list);
+    for (size_t i = 0; i < count; i++) {
+        if (!read_row(reader, key, lab_reader_item(reader, list, i), limits)) {
             return false;
         }
     }

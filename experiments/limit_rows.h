@@ -8,6 +8,6 @@
 #include "matrix.h"
 
 /* Reads the list under `limits` and appends its rows to `limits`. Cells are read with reader->base. */
-bool lab_limits_read(struct lab_reader *reader, struct fy_node *key, struct fy_node *list, json_t *limits);
+bool lab_limits_read(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *list, json_t *limits);
 
 #endif

@@ -4,10 +4,7 @@
 #include "limit_rows.h"
 #include "payloads.h"
 
-#include <errno.h>
-#include <libfyaml.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,52 +12,6 @@
 /* The matrix file as a whole. */
 
 enum { INCLUDE_DEPTH_MAX = 4 };
-
-bool lab_reader_fail(struct lab_reader *reader, struct fy_node *at, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    struct fy_token *token = at != NULL ? fy_node_get_scalar_token(at) : NULL;
-    const struct fy_mark *mark = token != NULL ? fy_token_start_mark(token) : NULL;
-    if (mark != NULL) {
-        snprintf(reader->error, LAB_MATRIX_ERROR_BYTES, "%.100s:%d:%d: %s", reader->path, mark->line + 1,
-                 mark->column + 1, text);
-    } else {
-        snprintf(reader->error, LAB_MATRIX_ERROR_BYTES, "%.100s: %s", reader->path, text);
-    }
-    return false;
-}
-
-const char *lab_reader_text(struct lab_reader *reader, struct fy_node *key, struct fy_node *node) {
-    const char *text = node != NULL && fy_node_is_scalar(node) ? fy_node_get_scalar0(node) : NULL;
-    if (text == NULL) {
-        lab_reader_fail(reader, key, "%s needs one value", fy_node_get_scalar0(key));
-    }
-    return text;
-}
-
-bool lab_reader_each(struct lab_reader *reader, struct fy_node *key, struct fy_node *map,
-                     bool (*each)(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg),
-                     void *arg) {
-    if (map == NULL || !fy_node_is_mapping(map)) {
-        return lab_reader_fail(reader, key, "%s must hold lines of the form 'key: value'",
-                               key != NULL ? fy_node_get_scalar0(key) : "the matrix");
-    }
-    void *at = NULL;
-    struct fy_node_pair *pair;
-    while ((pair = fy_node_mapping_iterate(map, &at)) != NULL) {
-        struct fy_node *name = fy_node_pair_key(pair);
-        if (name == NULL || !fy_node_is_scalar(name) || fy_node_get_scalar0(name) == NULL) {
-            return lab_reader_fail(reader, key, "a key must be one word");
-        }
-        if (!each(reader, name, fy_node_pair_value(pair), arg)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* ---- trial and defaults ---- */
 
@@ -80,10 +31,10 @@ static bool is_axis(const char *key, bool *axis) {
     return false;
 }
 
-static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg) {
+static bool read_key(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
     const struct keys *keys = arg;
     char error[LAB_ERROR_BYTES];
-    const char *name = fy_node_get_scalar0(key);
+    const char *name = lab_node_text(key);
     const char *text = lab_reader_text(reader, key, value);
     bool axis;
     if (text == NULL) {
@@ -99,8 +50,7 @@ static bool read_key(struct lab_reader *reader, struct fy_node *key, struct fy_n
     return lab_cell_set(keys->cell, name, text, error) || lab_reader_fail(reader, known ? value : key, "%s", error);
 }
 
-bool lab_reader_keys(struct lab_reader *reader, struct fy_node *key, struct fy_node *map, bool axes,
-                     struct lab_cell *cell) {
+bool lab_reader_keys(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *map, bool axes, struct lab_cell *cell) {
     struct keys keys = {.cell = cell, .axes = axes};
     return lab_reader_each(reader, key, map, read_key, &keys);
 }
@@ -109,16 +59,16 @@ bool lab_reader_keys(struct lab_reader *reader, struct fy_node *key, struct fy_n
 
 struct top {
     struct lab_matrix *matrix;
-    struct fy_node *families_key;
-    struct fy_node *families;
-    struct fy_node *include_key;
-    struct fy_node *include;
-    struct fy_node *limits_key;
-    struct fy_node *limits;
+    yaml_node_t *families_key;
+    yaml_node_t *families;
+    yaml_node_t *include_key;
+    yaml_node_t *include;
+    yaml_node_t *limits_key;
+    yaml_node_t *limits;
     bool named;
 };
 
-static bool read_number(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, unsigned *out) {
+static bool read_number(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, unsigned *out) {
     const char *text = lab_reader_text(reader, key, value);
     uint64_t number;
     if (text == NULL) {
@@ -126,37 +76,37 @@ static bool read_number(struct lab_reader *reader, struct fy_node *key, struct f
     }
     if (!lab_parse_count(text, 10000, &number) || number == 0) {
         return lab_reader_fail(reader, value, "%s must be a whole number from 1 to 10000, not '%.40s'",
-                               fy_node_get_scalar0(key), text);
+                               lab_node_text(key), text);
     }
     *out = (unsigned)number;
     return true;
 }
 
-static bool read_bool(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, bool *out) {
+static bool read_bool(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, bool *out) {
     const char *text = lab_reader_text(reader, key, value);
     if (text == NULL) {
         return false;
     }
     *out = strcmp(text, "true") == 0;
     return *out || strcmp(text, "false") == 0 ||
-           lab_reader_fail(reader, value, "%s must be true or false, not '%.40s'", fy_node_get_scalar0(key), text);
+           lab_reader_fail(reader, value, "%s must be true or false, not '%.40s'", lab_node_text(key), text);
 }
 
-static bool read_text(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, char *out, size_t bytes) {
+static bool read_text(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, char *out, size_t bytes) {
     const char *text = lab_reader_text(reader, key, value);
     if (text == NULL) {
         return false;
     }
     if (text[0] == '\0' || strlen(text) >= bytes) {
-        return lab_reader_fail(reader, value, "%s must have 1 to %zu bytes", fy_node_get_scalar0(key), bytes - 1);
+        return lab_reader_fail(reader, value, "%s must have 1 to %zu bytes", lab_node_text(key), bytes - 1);
     }
     snprintf(out, bytes, "%s", text);
     return true;
 }
 
-static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg) {
+static bool read_top(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
     struct top *top = arg;
-    const char *name = fy_node_get_scalar0(key);
+    const char *name = lab_node_text(key);
     if (strcmp(name, "name") == 0) {
         top->named = true;
         return read_text(reader, key, value, top->matrix->name, sizeof top->matrix->name);
@@ -200,7 +150,7 @@ static bool read_top(struct lab_reader *reader, struct fy_node *key, struct fy_n
 }
 
 static bool add_family(struct lab_reader *reader, struct lab_matrix *matrix, struct lab_matrix_family *family,
-                       struct fy_node *at) {
+                       yaml_node_t *at) {
     for (size_t i = 0; i < matrix->family_count; i++) {
         if (strcmp(matrix->families[i].name, family->name) == 0) {
             free(family->cells);
@@ -222,7 +172,7 @@ static bool load(struct lab_matrix *matrix, const char *path, unsigned include_d
                  char error[LAB_MATRIX_ERROR_BYTES]);
 
 /* Takes over the families and limits of another file, which is named relative to this one. */
-static bool include(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *at, const char *name) {
+static bool include(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *at, const char *name) {
     char path[PATH_MAX];
     const char *slash = strrchr(reader->path, '/');
     int folder = slash != NULL && name[0] != '/' ? (int)(slash - reader->path + 1) : 0;
@@ -243,34 +193,28 @@ static bool include(struct lab_reader *reader, struct lab_matrix *matrix, struct
 }
 
 /* Calls `each` for the items of a list; a value that is no list counts as its only item. */
-static bool each_item(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *key, struct fy_node *list,
-                      bool (*each)(struct lab_reader *, struct lab_matrix *, struct fy_node *key, struct fy_node *)) {
-    if (!fy_node_is_sequence(list)) {
-        return each(reader, matrix, key, list);
-    }
-    void *at = NULL;
-    struct fy_node *item;
-    while ((item = fy_node_sequence_iterate(list, &at)) != NULL) {
-        if (!each(reader, matrix, key, item)) {
+static bool each_item(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *key, yaml_node_t *list,
+                      bool (*each)(struct lab_reader *, struct lab_matrix *, yaml_node_t *key, yaml_node_t *)) {
+    size_t count = lab_node_count(list);
+    for (size_t i = 0; i < count; i++) {
+        if (!each(reader, matrix, key, lab_reader_item(reader, list, i))) {
             return false;
         }
     }
     return true;
 }
 
-static bool each_include(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *key,
-                         struct fy_node *item) {
+static bool each_include(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *key, yaml_node_t *item) {
     const char *name = lab_reader_text(reader, key, item);
     return name != NULL && include(reader, matrix, item, name);
 }
 
-static bool each_family(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *key,
-                        struct fy_node *item) {
+static bool each_family(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *key, yaml_node_t *item) {
     struct lab_matrix_family family;
     return lab_reader_family(reader, key, item, &family) && add_family(reader, matrix, &family, key);
 }
 
-static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, struct fy_node *root) {
+static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *root) {
     struct top top = {.matrix = matrix};
     if (!lab_reader_each(reader, NULL, root, read_top, &top)) {
         return false;
@@ -291,49 +235,14 @@ static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, 
            lab_reader_fail(reader, top.families_key, "the matrix has no families; add 'families:' with axes");
 }
 
-/* Collected errors are printed by us; the few that cannot be collected say nothing more. */
-static void print_nothing(struct fy_diag *diag, void *user, const char *text, size_t bytes) {
-    (void)diag;
-    (void)user;
-    (void)text;
-    (void)bytes;
-}
-
-/* The parser's own complaints, of which the first tells. */
-static struct fy_document *parse(struct lab_reader *reader, FILE *file) {
-    struct fy_diag_cfg diag_cfg;
-    fy_diag_cfg_default(&diag_cfg);
-    diag_cfg.level = FYET_ERROR;
-    diag_cfg.fp = NULL;
-    diag_cfg.output_fn = print_nothing;
-    struct fy_diag *diag = fy_diag_create(&diag_cfg);
-    fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_DEFAULT_DOC, .diag = diag};
-    struct fy_document *document = fy_document_build_from_fp(&cfg, file);
-    if (document == NULL) {
-        void *at = NULL;
-        const struct fy_diag_error *first = fy_diag_errors_iterate(diag, &at);
-        snprintf(reader->error, LAB_MATRIX_ERROR_BYTES, "%.100s:%d:%d: %.300s", reader->path,
-                 first != NULL ? first->line : 1, first != NULL ? first->column : 1,
-                 first != NULL ? first->msg : "this is no YAML, or empty");
-    }
-    fy_diag_destroy(diag);
-    return document;
-}
-
 static bool load(struct lab_matrix *matrix, const char *path, unsigned include_depth,
                  char error[LAB_MATRIX_ERROR_BYTES]) {
     *matrix = (struct lab_matrix){.controls = true, .limits = json_array()};
     struct lab_reader reader = {.path = path, .error = error, .include_depth = include_depth};
     lab_cell_init(&reader.base);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return lab_reader_fail(&reader, NULL, "cannot open the matrix: %s", strerror(errno));
-    }
-    struct fy_document *document = parse(&reader, file);
-    bool ok = document != NULL && read_document(&reader, matrix, fy_document_root(document));
-    fy_document_destroy(document);
-    fclose(file);
+    yaml_node_t *root = lab_reader_open(&reader);
+    bool ok = root != NULL && read_document(&reader, matrix, root);
+    lab_reader_close(&reader);
     return ok;
 }
 

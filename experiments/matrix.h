@@ -9,10 +9,9 @@
 #ifndef MATRIX_H
 #define MATRIX_H
 
-#include "lab.h"
+#include "reader.h"
 
 enum {
-    LAB_MATRIX_ERROR_BYTES = 640,
     LAB_NAME_BYTES = 64,
     LAB_MATRIX_CELLS_MAX = 20000, /* of one family */
 };
@@ -41,31 +40,11 @@ void lab_matrix_finish(struct lab_matrix *matrix);
 
 /* ---- between matrix.c (the file as a whole) and family.c (one family's axes) ---- */
 
-struct fy_node;
-struct lab_reader {
-    const char *path;
-    char *error;          /* LAB_MATRIX_ERROR_BYTES */
-    struct lab_cell base; /* trial and defaults so far */
-    unsigned include_depth;
-};
-
-/* Writes "path:line:column: text" for a scalar node (NULL: for the whole file) and returns false. */
-bool lab_reader_fail(struct lab_reader *reader, struct fy_node *at, const char *format, ...) CORPS_PRINTF(3, 4);
-
-/* The text of a scalar; NULL after an error, which is put at `key` when `node` is no scalar. */
-const char *lab_reader_text(struct lab_reader *reader, struct fy_node *key, struct fy_node *node);
-
-/* Calls `each` for the pairs of a map, until it returns false. `key` is where an error is put if `map` is no map. */
-bool lab_reader_each(struct lab_reader *reader, struct fy_node *key, struct fy_node *map,
-                     bool (*each)(struct lab_reader *reader, struct fy_node *key, struct fy_node *value, void *arg),
-                     void *arg);
-
 /* Sets keys of a cell from a map: `trial` (lengths only) or `defaults` (axes only). */
-bool lab_reader_keys(struct lab_reader *reader, struct fy_node *key, struct fy_node *map, bool axes,
-                     struct lab_cell *cell);
+bool lab_reader_keys(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *map, bool axes, struct lab_cell *cell);
 
 /* Reads one entry of `families`. `key` is the word `families`. */
-bool lab_reader_family(struct lab_reader *reader, struct fy_node *key, struct fy_node *node,
+bool lab_reader_family(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *node,
                        struct lab_matrix_family *family);
 
 #endif

@@ -1,3 +1,4 @@
+#include "cell.h"
 #include "common.h"
 
 #include <stdio.h>

@@ -130,6 +130,48 @@ class Matrix(lab.LabTest):
                 for word in words:
                     self.assertIn(word, err)
 
+    HOSTILE = [
+        # bytes, where the error is, words; what made a parser hang, or could
+        (bytes.fromhex("2523 6f75 743a e865 7609 0066 616d 6b2c"), "1:8", ["UTF-8"]),
+        (b"name: \xff\n", "1:7", ["UTF-8"]),
+        (b"[" * (1 << 20), "1:17", ["nested deeper"]),
+        (b"{a: " * (1 << 18), "1:65", ["nested deeper"]),
+        (b"- " * (1 << 19), "1:33", ["nested deeper"]),
+        (b"a:\n" * (1 << 18), "1:1", ["there is no key"]),
+        (b"[a,\n" * (1 << 18), "17:1", ["nested deeper"]),
+        (b"".join(b"- &a%d x\n" % i for i in range(80000)), "1001:3", ["anchors"]),
+        (b"x: [" + b"a: b, " * 170000 + b"]", "1:1", ["there is no key"]),
+        (b"name: " + b"a b\n " * 200000, "1:7", ["1 to 63 bytes"]),
+        (b"&a " * (1 << 18), "1:", []),
+        (b"? " * (1 << 19), "1:", []),
+        (b"'" + b"x" * (1 << 20), "larger than", []),
+        (b"name: &a [*a]\n", "1:1", ["one value"]),
+        (b"name: test\nfamilies: &f\n  - {name: f, axes: {transport: *f}}\n", "3:22", ["transport", "one value"]),
+        (b"a0: &a0 [x,x,x,x,x,x,x,x,x]\n" +
+         b"".join(b"a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n" % (i, i, *(9 * (i - 1,))) for i in range(1, 30)),
+         "1:1", ["there is no key"]),
+        (b"name: test\n---\nname: test\n", "2:1", ["one document"]),
+        (b'name: "a\\0b"\n', "1:1", ["one value"]),
+    ]
+
+    def test_hostile(self):
+        for data, where, words in self.HOSTILE:
+            with self.subTest(data=data[:40]):
+                path = self.path("m.yaml")
+                with open(path, "wb") as file:
+                    file.write(data)
+                status, out, err = self.lab("run", path, "--dry-run")
+                self.assertEqual((2, ""), (status, out), err)
+                self.one_line(err)
+                self.assertIn(where, err)
+                for word in words:
+                    self.assertIn(word, err)
+
+    def test_endless(self):
+        status, _, err = self.lab("run", "/dev/zero", "--dry-run")
+        self.assertEqual(2, status)
+        self.assertIn("larger than", err)
+
     def test_missing(self):
         status, _, err = self.lab("run", "nowhere.yaml")
         self.assertEqual(2, status)
