@@ -106,9 +106,7 @@ static void set_blocked(struct link *link, bool blocked) {
     atomic_fetch_add(&endpoint_of(link)->blocked_count, 1);
     if (link->queue >= 0) {
         struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-        if (epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_MOD, link->queue, &event) != 0) {
-            (void)epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, link->queue, &event);
-        }
+        (void)epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_MOD, link->queue, &event); /* added in start */
     }
 }
 
@@ -162,6 +160,11 @@ static enum corps_err start(struct link *link, struct corps__hello *theirs, bool
     link->out = malloc((size_t)attributes.mq_msgsize);
     if (link->out == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message");
+    }
+    /* Armed, for a sender that was told FULL before there was a queue. */
+    struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
+    if (epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, theirs->fds[0], &event) != 0) {
+        return corps_error_system("cannot watch a peer's message queue");
     }
     memcpy(&link->peer_number, theirs->data, sizeof link->peer_number);
     link->queue = theirs->fds[0];
@@ -403,6 +406,10 @@ static enum corps_err gather(struct link *link, const struct header *header, con
                                    (unsigned long long)header->total_bytes, endpoint_of(link)->frame_bytes_max);
         }
         link->large = corps_block_create((size_t)header->total_bytes);
+        if (link->large == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
+                                   (unsigned long long)header->total_bytes);
+        }
         link->large_bytes = 0;
     }
     if (link->large == NULL || bytes > link->large->bytes - link->large_bytes) {

@@ -111,8 +111,9 @@ static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, str
     (void)owner;
     (void)theirs;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (start(link, false) != CORPS_OK) {
-        corps__stream_link_end(link, CORPS_ERR_SYSTEM);
+    enum corps_err err = start(link, false);
+    if (err != CORPS_OK) {
+        corps__stream_link_end(link, err);
     }
     return CORPS_OK;
 }

@@ -120,6 +120,9 @@ static enum corps_err receive_hello(struct corps__meeting *meeting) {
         return CORPS_ERR_CLOSED;
     }
     take_fds(meeting, &message);
+    if ((message.msg_flags & MSG_CTRUNC) != 0 && meeting->fd_count < CORPS__HELLO_FDS_MAX) {
+        return corps_error_set(CORPS_ERR_LIMIT, "no descriptors are left for a peer's link; raise ulimit -n");
+    }
     meeting->in_bytes += (size_t)got;
     const struct wire *in = &meeting->in;
     /* Wrong from the first word on: no need to wait for the rest. */

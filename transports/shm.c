@@ -569,6 +569,10 @@ static enum corps_err gather(struct link *link, const uint8_t *data, size_t byte
             return too_large(link, total);
         }
         link->large = corps_block_create((size_t)total);
+        if (link->large == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
+                                   (unsigned long long)total);
+        }
         link->large_bytes = 0;
         skip = TOTAL_BYTES;
     }

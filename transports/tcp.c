@@ -152,12 +152,11 @@ static void accept_peer(struct proof *proof) {
     }
     int one = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (corps__stream_link_start(link, fd, fd, true, accepted) != CORPS_OK) {
-        if (accepted) {
-            corps__stream_disconnect(&link->base);
-        } else {
-            corps__stream_link_end(link, CORPS_ERR_SYSTEM);
-        }
+    enum corps_err err = corps__stream_link_start(link, fd, fd, true, accepted);
+    if (err != CORPS_OK && accepted) {
+        corps__stream_disconnect(&link->base);
+    } else if (err != CORPS_OK) {
+        corps__stream_link_end(link, err);
     }
 }
 

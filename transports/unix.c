@@ -54,8 +54,9 @@ static void on_met(void *owner, struct corps__meeting *meeting) {
 static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
     (void)theirs;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (start(owner, meeting, link, false) != CORPS_OK) {
-        corps__stream_link_end(link, CORPS_ERR_SYSTEM);
+    enum corps_err err = start(owner, meeting, link, false);
+    if (err != CORPS_OK) {
+        corps__stream_link_end(link, err);
     }
     return CORPS_OK;
 }

@@ -84,6 +84,8 @@ static const struct CMUnitTest cases[] = {
     CASE(dies_while_connecting),
     CASE(dies_while_others_send),
     CASE(dies_among_many),
+    CASE(full_before_connected),
+    CASE(no_memory_for_a_frame),
     CASE(oversize_frame),
     CASE(garbage_on_the_socket),
     CASE(wrong_secret),

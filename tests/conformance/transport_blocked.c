@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,6 +188,80 @@ void dies_while_connecting(void **state) {
     child_kill(&scene.child);
     scene.in.received = SENT_BEFORE;
     expect_end(&scene, &out);
+}
+
+/* What was refused before the link was ready leaves no trace: later on WRITABLE comes as ever. */
+void full_before_connected(void **state) {
+    (void)state;
+    SKIP_DRY;
+    struct corps_endpoint_options options = default_options("a");
+    struct side a;
+    struct side b;
+    side_open(&a, &options);
+    options.name = "b";
+    side_open(&b, &options);
+    struct flow flow = {.from = &b, .to = &a, .count = 200000, .bytes_of = thousand};
+    check(transport->connect(b.endpoint, a.address, &flow.out) == CORPS_OK);
+    check(flow_attempt(&flow) == CORPS_ERR_FULL);
+    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == flow.out);
+    flow.in = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
+    flow_send_until_blocked(&flow);
+    check(flow.blocked);
+    flow.count = flow.sent + 2000;
+    flows_run(&flow, 1);
+    transport->disconnect(flow.out);
+    transport->disconnect(flow.in);
+    side_close(&b);
+    side_close(&a);
+}
+
+/* ---- no memory ---- */
+
+/* Bytes of address space that the process has now. */
+static size_t address_space(void) {
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    check(file != NULL && fscanf(file, "%zu", &pages) == 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void sender_of_huge(int channel) {
+    struct corps_endpoint_options options = default_options("b");
+    struct side a;
+    struct side b;
+    channel_get(channel, a.address, sizeof a.address);
+    side_open(&b, &options);
+    struct flow flow = {.from = &b, .count = 1, .bytes_of = huge};
+    check(transport->connect(b.endpoint, a.address, &flow.out) == CORPS_OK);
+    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == flow.out);
+    flows_run(&flow, 1);
+}
+
+/* The receiver has no memory for a frame: it says so of the link, and does not call that the peer's fault. */
+void no_memory_for_a_frame(void **state) {
+    (void)state;
+    SKIP_DRY;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("skipped: under AddressSanitizer there is no bound to the address space\n");
+    skip();
+#endif
+    struct child child = child_start(sender_of_huge);
+    struct corps_endpoint_options options = default_options("a");
+    struct side a;
+    side_open(&a, &options);
+    channel_put(child.channel, a.address, sizeof a.address);
+    struct corps_link *link = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
+    struct rlimit before;
+    check(getrlimit(RLIMIT_AS, &before) == 0);
+    struct rlimit little = {.rlim_cur = address_space() + huge(0) / 2, .rlim_max = before.rlim_max};
+    check(setrlimit(RLIMIT_AS, &little) == 0);
+    enum corps_err reason = side_expect_closed(&a, link);
+    check(setrlimit(RLIMIT_AS, &before) == 0);
+    check(reason == CORPS_ERR_NO_MEMORY);
+    transport->disconnect(link);
+    child_kill(&child);
+    side_close(&a);
 }
 
 /* ---- others go on ---- */

@@ -72,5 +72,7 @@ void dies_while_flushing(void **state);
 void dies_while_connecting(void **state);
 void dies_while_others_send(void **state);
 void dies_among_many(void **state);
+void full_before_connected(void **state);
+void no_memory_for_a_frame(void **state);
 
 #endif
