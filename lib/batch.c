@@ -28,11 +28,13 @@ static void free_batch(struct corps_block *block) {
     corps__slab_give(CORPS__SLAB_BATCH, (char *)block - offsetof(struct corps__batch, block));
 }
 
-struct corps__batch *corps__batch_create(struct corps__peer *from, enum corps_keep keep_objects) {
+struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
+                                         enum corps_keep keep_objects) {
     struct corps__batch *batch = corps__slab_take(CORPS__SLAB_BATCH);
     if (batch != NULL) {
         batch->mail.kind = CORPS__MAIL_BATCH;
         batch->from = from;
+        batch->grant = grant;
         batch->keep_objects = keep_objects;
         corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
         (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */

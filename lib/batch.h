@@ -38,6 +38,7 @@ struct corps__batch {
     struct corps__mail mail;
     enum corps_keep keep_objects;
     struct corps__peer *from; /* NULL: a Conc of this Env */
+    struct corps__grant *grant;
     struct corps_block block; /* counts who refers to the batch: the sender, the Conc, kept arguments */
     _Alignas(128) _Atomic uint32_t word;
     uint32_t used; /* bytes of `data`; the sender's */
@@ -54,7 +55,8 @@ struct corps__stream {
 /* ---- the sender ---- */
 
 /* An empty batch, NULL when out of memory. */
-struct corps__batch *corps__batch_create(struct corps__peer *from, enum corps_keep keep_objects);
+struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
+                                         enum corps_keep keep_objects);
 
 /* Adds an entry: a copy of `entry`, with `data` as its payload. False: the batch is full or closed; leave it. */
 bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data);

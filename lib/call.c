@@ -15,6 +15,7 @@
 struct call {
     const struct corps_name *to;
     const struct corps__symbol *method;
+    struct corps__symbol own_method; /* of a name that got no number */
     const struct corps_value *args;
     const struct corps_serializer *serializer;
     struct corps *corps;
@@ -36,6 +37,11 @@ static enum corps_err method_of(struct call *call, const char *text) {
         return CORPS_OK;
     }
     enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
+    if (err == CORPS_ERR_LIMIT) {
+        call->own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
+        call->method = &call->own_method;
+        return CORPS_OK;
+    }
     if (err == CORPS_OK && context != NULL) {
         context->sent_text = text;
         context->sent_method = call->method;
@@ -92,6 +98,14 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
     }
+    message->owns_method = call->method == &call->own_method;
+    message->method = message->owns_method
+                          ? corps__symbol_create(call->method->name, call->method->bytes, CORPS__UNNUMBERED)
+                          : call->method;
+    if (message->method == NULL) {
+        corps__message_free(message);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
+    }
     size_t unused;
     enum corps_err err = corps__plain_copy(call->args, message->small, sizeof message->small, &unused);
     if (err == CORPS_OK) {
@@ -107,7 +121,6 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         return err;
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
-    message->method = call->method;
     message->header.flags = call->reply ? 0 : CORPS__NO_REPLY;
     message->header.deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns;
     if (future != NULL) {
@@ -121,6 +134,9 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
 
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
 static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+    if (call->method == &call->own_method) {
+        return CORPS_ERR_REFUSED; /* an entry keeps no name */
+    }
     const struct corps__entry entry = {
         .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
     enum corps_err err =
@@ -129,7 +145,7 @@ static enum corps_err add_to_batch(const struct call *call, struct corps__conc *
         return err;
     }
     corps__stream_end(stream);
-    struct corps__batch *batch = corps__batch_create(NULL, CORPS_KEEP_NONE);
+    struct corps__batch *batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
     if (batch == NULL) {
         return CORPS_ERR_REFUSED; /* for a message there may be memory */
     }

@@ -155,8 +155,7 @@ static struct corps__conc *allocate(const struct corps_class *class) {
 
 enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
                                   struct corps_box *box, struct corps__group *group, struct corps__conc **made) {
-    const struct corps__symbol *symbol;
-    enum corps_err err = corps__symbol_of(class_name, class_bytes, &symbol);
+    enum corps_err err = corps__symbol_check(class_name, class_bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -166,10 +165,11 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
     struct corps__message *message = has_init ? corps__message_create() : NULL;
     struct corps__conc *conc = message != NULL || !has_init ? allocate(class) : NULL;
     if (conc != NULL) {
-        conc->class_name = symbol->name;
+        bool is_any = strcmp(class->name, CORPS_ANY_CLASS) == 0;
+        conc->class_name = is_any ? strndup(class_name, class_bytes) : class->name;
         conc->alive = !has_init;
     }
-    if (conc == NULL || !table_add(conc)) {
+    if (conc == NULL || conc->class_name == NULL || !table_add(conc)) {
         if (message != NULL) {
             corps__message_free(message);
         }
@@ -309,17 +309,18 @@ static struct corps__route *route_to(struct corps__conc *conc, struct corps__pee
 }
 
 /* Requests without reply have been handled: give their room back, a quarter of the window at a time. */
-static void credit(struct corps__conc *conc, struct corps__peer *peer, uint32_t count, size_t bytes) {
+static void credit(struct corps__conc *conc, struct corps__peer *peer, struct corps__grant *grant, uint32_t count,
+                   size_t bytes) {
     struct corps__route *route = route_to(conc, peer);
     if (route == NULL) {
-        corps__peer_credit(peer, conc->id, count, bytes); /* no memory to save messages with */
+        corps__peer_credit(peer, conc->id, grant, count, bytes); /* no memory to save messages with */
         return;
     }
     route->owed_count += count;
     route->owed_bytes += bytes;
     const struct corps__settings *settings = &corps__rt.own->settings;
     if (route->owed_count >= (settings->mailbox_count + 3) / 4 || route->owed_bytes >= settings->mailbox_bytes / 4) {
-        corps__peer_credit(peer, conc->id, route->owed_count, route->owed_bytes);
+        corps__peer_credit(peer, conc->id, grant, route->owed_count, route->owed_bytes);
         route->owed_count = 0;
         route->owed_bytes = 0;
     }
@@ -510,8 +511,8 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     }
     struct corps__peer *from = message->from;
     bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
-    const struct corps_block *tail = corps_frame_tail(message->frame, message->frame_block);
-    size_t bytes = message->frame_bytes + (tail != NULL ? tail->bytes : 0);
+    struct corps__grant *grant = message->grant;
+    size_t bytes = message->charge_bytes;
     switch (message->mail.kind) {
     case CORPS__MAIL_REQUEST:
         run_request(conc, message);
@@ -526,7 +527,7 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
         break;
     }
     if (credited) {
-        credit(conc, from, 1, bytes);
+        credit(conc, from, grant, 1, bytes);
         let_go(conc, from);
     }
 }
@@ -539,6 +540,7 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
 struct settling {
     struct corps__conc *conc;
     struct corps__peer *from;
+    struct corps__grant *grant;
     uint32_t count;
     size_t bytes;
 };
@@ -550,7 +552,7 @@ static void settle(struct settling *settling, uint32_t least) {
     if (settling->from == NULL) {
         corps__conc_leave_room(settling->conc, settling->count);
     } else {
-        credit(settling->conc, settling->from, settling->count, settling->bytes);
+        credit(settling->conc, settling->from, settling->grant, settling->count, settling->bytes);
     }
     settling->count = 0;
     settling->bytes = 0;
@@ -620,7 +622,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     run.message.header.flags = CORPS__NO_REPLY;
     run.batch = batch;
     run.symbol = NULL;
-    run.settling = (struct settling){.conc = conc, .from = batch->from};
+    run.settling = (struct settling){.conc = conc, .from = batch->from, .grant = batch->grant};
     context_enter(&run.context, conc, &run.message);
     uint32_t step = room_step() + 1;
     uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;

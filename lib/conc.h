@@ -23,7 +23,7 @@ struct corps__conc {
     uint32_t id;
     struct corps__conc *run_next;
     const struct corps_class *class;
-    const char *class_name;            /* as it was asked for; interned */
+    const char *class_name;            /* as it was asked for; lives as long as the Conc */
     _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
     uint64_t sender;                   /* the number of the peer whose request without reply came last … */
     struct corps__route *sender_route; /* … and its route; the running thread's */
@@ -107,9 +107,9 @@ void corps__reply_failure(struct corps__message *message, const struct corps__co
 void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_error_info *info);
 
-/* Refuses a request for which there is no message, with the lead: never waits. */
-void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code,
-                   const char *text);
+/* Refuses a request for which there is no message, and gives its room back. With the lead: never waits. */
+void corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
+                   enum corps_err code, const char *text);
 
 /* manager.c: the class of Conc 0. */
 extern const struct corps_class corps__manager_class;

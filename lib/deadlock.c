@@ -94,8 +94,8 @@ static void send_probe(const struct probe *probe, struct corps__peer *peer, uint
                                                  .source_env = corps__rt.env,
                                                  .destination = conc},
                                       .segments = &segment};
-        corps__peer_post(peer, &out);
-    } /* without memory there will be another probe */
+        corps__peer_try_post(peer, &out);
+    } /* without memory or room there will be another probe */
     corps_encoding_finish(&encoding);
 }
 

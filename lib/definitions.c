@@ -102,6 +102,18 @@ enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYT
     return err;
 }
 
+enum corps_err corps__definition_bring(struct corps__brought *brought, const uint8_t key[CORPS_DEFINITION_KEY_BYTES],
+                                       const void *data, size_t bytes) {
+    if (brought->count == CORPS__DEFINITIONS_LINK_MAX || bytes > CORPS__DEFINITIONS_LINK_BYTES_MAX - brought->bytes) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has defined more than %u classes and functions, or %zu MiB",
+                               CORPS__DEFINITIONS_LINK_MAX, CORPS__DEFINITIONS_LINK_BYTES_MAX >> 20);
+    }
+    brought->count++;
+    brought->bytes += bytes;
+    enum corps_err err = corps__definition_take(key, data, bytes);
+    return err == CORPS_ERR_LIMIT ? CORPS_OK : err;
+}
+
 const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]) {
     pthread_mutex_lock(&lock);
     const struct corps__definition *found = find(key);

@@ -15,10 +15,14 @@
 /* What a process names by itself: far more than programs define, less than matters. */
 enum { CORPS__DEFINITIONS_MAX = 10000, CORPS__DEFINITION_BYTES_MAX = 64 << 20 };
 
-/* What it takes from others, all peers together, before it gives up on the link: so many, and so many bytes with all
+/* What it takes from others, all peers together; what comes then is dropped: so many, and so many bytes with all
  * that a definition takes up besides its own. */
 enum { CORPS__DEFINITIONS_TAKEN_MAX = 1000000 };
 #define CORPS__DEFINITIONS_TAKEN_BYTES_MAX ((size_t)1 << 30)
+
+/* What one link may bring: an honest peer has far fewer, its own and those that it passes on. */
+enum { CORPS__DEFINITIONS_LINK_MAX = 4 * CORPS__DEFINITIONS_MAX };
+#define CORPS__DEFINITIONS_LINK_BYTES_MAX (4 * (size_t)CORPS__DEFINITION_BYTES_MAX)
 
 struct corps__definition {
     uint8_t key[CORPS_DEFINITION_KEY_BYTES];
@@ -34,6 +38,18 @@ const struct corps__definition *corps__definition_own(const uint8_t key[CORPS_DE
 /* One that came from a peer. Errors: LIMIT, NO_MEMORY. */
 enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data,
                                       size_t bytes) CORPS_CHECKED;
+
+/* Definitions that one link has brought. */
+struct corps__brought {
+    uint32_t count;
+    size_t bytes;
+};
+
+/* One that came from a peer over a link: the same, but a link brings so much and no more; and when all links together
+ * have brought too much it is dropped, so that decoding what needs it fails, and says why, and nothing else does.
+ * Errors: PROTOCOL, NO_MEMORY. */
+enum corps_err corps__definition_bring(struct corps__brought *brought, const uint8_t key[CORPS_DEFINITION_KEY_BYTES],
+                                       const void *data, size_t bytes) CORPS_CHECKED;
 
 /* By its key or number, NULL: there is none. Lent for ever. Any thread. */
 const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]);

@@ -34,24 +34,51 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
     return err;
 }
 
-/* The symbol of a request's method: named now, or known by number from before. */
-static enum corps_err method_of(struct corps__peer *peer, const struct corps__header *header, const char *name,
-                                const struct corps__symbol **symbol) {
-    if (header->method >= CORPS__SYMBOLS_MAX) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "method number %u is out of range", header->method);
+static enum corps_err no_memory_for_names(void) {
+    return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for method names");
+}
+
+static enum corps_err check_name(const char *name, size_t bytes) {
+    return corps__symbol_check(name, bytes) == CORPS_OK
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL, "a request asks for a method that cannot be one");
+}
+
+/* A link's number of a method gets its name: as long as the peer is there, for messages point to it. Nothing of this
+ * process's own is kept for it, so that no peer can use anything up that others need. */
+static enum corps_err name_method(struct corps__peer *peer, uint32_t number, const char *name, size_t bytes) {
+    enum corps_err err = check_name(name, bytes);
+    if (err == CORPS_OK && number >= CORPS__METHODS_MAX) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "method number %u is out of range", number);
     }
-    if (header->method >= peer->method_count && header->name_bytes > 0) {
-        uint32_t count = header->method + 64;
-        const struct corps__symbol **grown = realloc(peer->methods, count * sizeof *grown);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (number >= peer->method_count) {
+        uint32_t count = number + 64;
+        struct corps__symbol **grown = realloc(peer->methods, count * sizeof *grown);
         if (grown == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for method names");
+            return no_memory_for_names();
         }
         memset(grown + peer->method_count, 0, (count - peer->method_count) * sizeof *grown);
         peer->methods = grown;
         peer->method_count = count;
     }
+    struct corps__symbol **known = &peer->methods[number];
+    if (*known != NULL) {
+        return (*known)->bytes == bytes && memcmp((*known)->name, name, bytes) == 0
+                   ? CORPS_OK
+                   : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u got another name", number);
+    }
+    *known = corps__symbol_create(name, bytes, number);
+    return *known != NULL ? CORPS_OK : no_memory_for_names();
+}
+
+/* The symbol of a request's method: named now, or known by number from before. */
+static enum corps_err numbered_method(struct corps__peer *peer, const struct corps__header *header, const char *name,
+                                      const struct corps__symbol **symbol) {
     if (header->name_bytes > 0) {
-        enum corps_err err = corps__symbol_of(name, header->name_bytes, &peer->methods[header->method]);
+        enum corps_err err = name_method(peer, header->method, name, header->name_bytes);
         if (err != CORPS_OK) {
             return err;
         }
@@ -61,19 +88,22 @@ static enum corps_err method_of(struct corps__peer *peer, const struct corps__he
                            : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u was never named", header->method);
 }
 
-/* A Conc for a request; NULL, after having said so, when there is none, or its serializer is not accepted. */
-static struct corps__conc *conc_of(struct corps__peer *peer, const struct corps__header *header) {
+/* A Conc for a request of `bytes` bytes, and the grant that it takes room of; NULL, after having said so, when there is
+ * none, or its serializer is not accepted, or with an error. */
+static struct corps__conc *admit(struct corps__peer *peer, const struct corps__header *header, size_t bytes,
+                                 struct corps__grant **grant, enum corps_err *err) {
     struct corps__conc *conc = corps__conc_find(header->destination);
     if (conc == NULL) {
-        corps__refuse(peer, header, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
         return NULL;
     }
     /* Also where there is nothing to decode: the reply goes in the same serializer. */
     if (corps__accepts(corps__rt.own, header->serializer) != CORPS_OK) {
-        corps__refuse(peer, header, CORPS_ERR_DENIED, corps_error_detail());
+        corps__refuse(peer, header, bytes, CORPS_ERR_DENIED, corps_error_detail());
         return NULL;
     }
-    return conc;
+    *err = corps__grant_use(&peer->grants, conc->id, bytes, grant);
+    return *err == CORPS_OK ? conc : NULL;
 }
 
 static enum corps_keep keep_for(const struct corps__conc *conc) {
@@ -86,32 +116,52 @@ static void deliver(struct corps__conc *conc, struct corps__mail *mail) {
     }
 }
 
+/* The message of an admitted request. `method` is NULL where it has no number: then the message keeps its name. */
+static struct corps__message *message_of(struct corps_event *event, const struct corps__header *header,
+                                         const struct corps__symbol *method, const char *name) {
+    struct corps__message *message = corps__message_of_frame(event, header);
+    if (message != NULL) {
+        message->owns_method = method == NULL;
+        message->method = method != NULL ? method : corps__symbol_create(name, header->name_bytes, CORPS__UNNUMBERED);
+    }
+    if (message != NULL && message->method == NULL) {
+        corps__message_free(message);
+        message = NULL;
+    }
+    return message;
+}
+
 static enum corps_err on_request(struct corps__peer *peer, struct corps_event *event,
                                  const struct corps__header *header, const char *name) {
-    const struct corps__symbol *method;
-    enum corps_err err = method_of(peer, header, name, &method);
+    const struct corps__symbol *method = NULL;
+    enum corps_err err = header->method != CORPS__UNNUMBERED ? numbered_method(peer, header, name, &method)
+                                                             : check_name(name, header->name_bytes);
     if (err != CORPS_OK) {
         return err;
     }
     if (corps__rt.own == NULL) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
     }
-    struct corps__conc *conc = conc_of(peer, header);
+    const struct corps_block *tail = corps_frame_tail(event->data, event->block);
+    size_t charge_bytes = corps__charge_of(header, event->bytes + (tail != NULL ? tail->bytes : 0));
+    struct corps__grant *grant;
+    struct corps__conc *conc = admit(peer, header, charge_bytes, &grant, &err);
     if (conc == NULL) {
-        return CORPS_OK;
+        return err;
     }
     if ((header->flags & CORPS__NO_REPLY) == 0) {
         corps__stamp(header->id, header->source_env, CORPS_STAGE_RECEIVED);
     }
     corps__dispatch_end_stream();
-    struct corps__message *message = corps__message_of_frame(event, header);
+    struct corps__message *message = message_of(event, header, method, name);
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
-    message->method = method;
     message->from = peer;
     peer->arrived++;
+    message->grant = grant;
+    message->charge_bytes = charge_bytes;
     message->keep_objects = keep_for(conc);
     deliver(conc, &message->mail);
     return CORPS_OK;
@@ -130,7 +180,7 @@ void corps__dispatch_end_stream(void) {
 }
 
 /* The first of several entries for one Conc, or its only one. */
-static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc *conc,
+static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc *conc, struct corps__grant *grant,
                                    const struct corps__header *header, const struct corps__symbol *method,
                                    const uint8_t *payload, uint32_t bytes) {
     corps__dispatch_end_stream();
@@ -142,6 +192,8 @@ static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc 
     message->method = method;
     message->from = peer;
     peer->arrived++;
+    message->grant = grant;
+    message->charge_bytes = CORPS__HEADER_BYTES + bytes;
     message->keep_objects = keep_for(conc);
     deliver(conc, &message->mail);
     stream.to = conc;
@@ -151,26 +203,30 @@ static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc 
 
 static enum corps_err on_entry(struct corps__peer *peer, const struct corps__header *header, const uint8_t *payload,
                                uint32_t bytes) {
+    if ((header->flags & CORPS__NIL_PAYLOAD) != 0 && bytes != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch is nil and has a payload");
+    }
     const struct corps__symbol *method;
-    enum corps_err err = method_of(peer, header, NULL, &method);
-    struct corps__conc *conc = err == CORPS_OK ? conc_of(peer, header) : NULL;
+    enum corps_err err = numbered_method(peer, header, NULL, &method);
+    struct corps__grant *grant;
+    struct corps__conc *conc = err == CORPS_OK ? admit(peer, header, CORPS__HEADER_BYTES + bytes, &grant, &err) : NULL;
     if (conc == NULL) {
         return err;
     }
     if (stream.to != conc || stream_from != peer || bytes > CORPS__ENTRY_BYTES_MAX) {
-        return begin_stream(peer, conc, header, method, payload, bytes);
+        return begin_stream(peer, conc, grant, header, method, payload, bytes);
     }
     const struct corps__entry entry = {
         .method = method,
         .deadline_ns = header->deadline_ns,
-        .bytes = (header->flags & CORPS__NIL_PAYLOAD) != 0 ? 0 : bytes,
+        .bytes = bytes,
         .encoded = true,
         .serializer = header->serializer,
     };
-    if (stream.batch != NULL && corps__batch_add(stream.batch, &entry, payload)) {
+    if (stream.batch != NULL && stream.batch->grant == grant && corps__batch_add(stream.batch, &entry, payload)) {
         return CORPS_OK;
     }
-    struct corps__batch *batch = corps__batch_create(peer, keep_for(conc));
+    struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
     if (batch == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
@@ -230,31 +286,36 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
 
 static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *event,
                                  const struct corps__header *header) {
+    struct corps_future *future = corps__calls_take(header->id, peer);
+    if (future == NULL) {
+        return CORPS_OK; /* nobody waits for it any more, so it is not decoded either */
+    }
     struct corps_box *box;
     enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err != CORPS_OK) {
-        return err;
-    }
-    struct corps_future *future = corps__calls_take(header->id, peer);
-    if (future != NULL) {
+        const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+        corps__future_failed(future, err, corps__failure_create(&info));
+    } else {
         struct corps__failure *failure =
             corps__failure_of_items(corps_box_root(box), 0, corps__may_run_code(corps__corps_spoken_of(peer)));
         corps__future_failed(future, failure != NULL ? failure->info.code : CORPS_ERR_REMOTE, failure);
-        corps__future_unref(future);
+        corps_box_unref(box);
     }
-    corps_box_unref(box);
-    return CORPS_OK;
+    corps__future_unref(future);
+    return err;
 }
 
 static enum corps_err on_credit(struct corps__peer *peer, const struct corps__header *header) {
     struct corps__route *route = corps__route_find(peer, header->source_conc);
-    if (route != NULL) { /* else nothing was ever sent there */
-        corps__route_give_back(route, (uint32_t)header->id, header->deadline_ns);
+    if (route == NULL) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer gives room back in Worker %u, to which nothing was sent",
+                               header->source_conc);
     }
+    corps__route_give_back(route, (uint32_t)header->id, header->deadline_ns);
     return CORPS_OK;
 }
 
-static enum corps_err on_define(const struct corps__peer *peer, const struct corps_event *event,
+static enum corps_err on_define(struct corps__peer *peer, const struct corps_event *event,
                                 const struct corps__header *header) {
     struct iovec segments[2];
     if (!corps__may_run_code(corps__corps_spoken_of(peer))) {
@@ -267,11 +328,17 @@ static enum corps_err on_define(const struct corps__peer *peer, const struct cor
     if (err == CORPS_OK && segments[0].iov_len != CORPS_DEFINITION_KEY_BYTES) {
         err = corps_error_set(CORPS_ERR_PROTOCOL, "a definition's key has %zu bytes", segments[0].iov_len);
     }
-    return err == CORPS_OK ? corps__definition_take(segments[0].iov_base, segments[1].iov_base, segments[1].iov_len)
+    return err == CORPS_OK ? corps__definition_bring(&peer->brought, segments[0].iov_base, segments[1].iov_base,
+                                                     segments[1].iov_len)
                            : err;
 }
 
+enum { PROBE_BYTES_MAX = 4096 }; /* of a frame; its path is cut at a third of that */
+
 static enum corps_err on_probe(const struct corps_event *event, const struct corps__header *header) {
+    if (event->bytes > PROBE_BYTES_MAX) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a PROBE has %zu bytes", event->bytes);
+    }
     struct corps_box *box;
     enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err == CORPS_OK) {
@@ -301,19 +368,35 @@ static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
     return CORPS_OK;
 }
 
+/* On an accepted link the peer calls and we answer, on one that we made it is the other way round; see wire.h. */
+static enum corps_err check_turn(const struct corps__peer *peer, enum corps__kind kind) {
+    bool called_us = peer->corps == NULL;
+    bool calls = kind == CORPS__REQUEST || kind == CORPS__BATCH || kind == CORPS__PROBE;
+    bool answers = kind == CORPS__REPLY || kind == CORPS__FAILURE || kind == CORPS__CREDIT;
+    if (kind == CORPS__HELLO && peer->hello_seen) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said HELLO again");
+    }
+    if (called_us && !peer->hello_seen && kind != CORPS__HELLO) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's first message was no HELLO");
+    }
+    if (called_us ? answers : calls) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a message of kind %u came the wrong way", kind);
+    }
+    return CORPS_OK;
+}
+
 static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *event) {
     struct corps__header header;
     const char *name;
     enum corps_err err = corps__wire_read(event->data, event->bytes, &header, &name);
     if (err == CORPS_OK) {
+        err = check_turn(peer, header.kind);
+    }
+    if (err == CORPS_OK) {
         err = make_private(event, header.kind);
     }
     if (err != CORPS_OK) {
         return err;
-    }
-    bool called_us = peer->corps == NULL; /* an accepted link: the peer calls, we answer */
-    if (called_us && !peer->hello_seen && header.kind != CORPS__HELLO) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's first message was no HELLO");
     }
     switch ((enum corps__kind)header.kind) {
     case CORPS__HELLO:

@@ -74,6 +74,9 @@ void corps__message_free(struct corps__message *message) {
     corps_block_unref(message->frame_block);
     corps_box_unref(message->box);
     corps__future_unref(message->future);
+    if (message->owns_method) {
+        free((void *)(uintptr_t)message->method);
+    }
     if (!message->lent) {
         corps__slab_give(CORPS__SLAB_MESSAGE, message);
     }

@@ -48,7 +48,10 @@ struct corps__message {
     size_t frame_bytes;
     struct corps__header header;
     const struct corps__symbol *method;
-    struct corps__peer *from;        /* NULL for local requests */
+    bool owns_method;           /* a symbol of its own */
+    struct corps__peer *from;   /* NULL for local requests */
+    struct corps__grant *grant; /* what the request takes up of it is settled when it is answered */
+    size_t charge_bytes;
     struct corps_future *future;     /* local request with reply: one reference */
     struct corps_box *box;           /* the argument, when it is an object already; one reference */
     const struct corps_value *plain; /* or a plain one's copy, in `small` */

@@ -10,12 +10,11 @@ enum { FIXED_BYTES = 16 };
 
 enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc, const char *class_name,
                                   size_t class_bytes, struct corps_name **name) {
-    const struct corps__symbol *symbol;
-    enum corps_err err = corps__symbol_of(class_name, class_bytes, &symbol);
+    enum corps_err err = corps__symbol_check(class_name, class_bytes);
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps_name *made = calloc(1, sizeof *made);
+    struct corps_name *made = calloc(1, sizeof *made + class_bytes + 1);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Name");
     }
@@ -23,7 +22,7 @@ enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc
     made->corps_id = corps_id;
     made->env = env;
     made->conc = conc;
-    made->class_name = symbol->name;
+    memcpy(made->class_name, class_name, class_bytes);
     *name = made;
     return CORPS_OK;
 }

@@ -11,11 +11,11 @@ struct corps_name {
     uint64_t corps_id;
     uint32_t env;
     uint32_t conc;
-    const char *class_name;             /* interned by corps__symbol_of */
     struct corps__route *_Atomic route; /* found at the first call; lives as long as the process */
+    char class_name[];
 };
 
-/* Gives a reference. Errors: NO_MEMORY and those of corps__symbol_of. */
+/* Gives a reference. Errors: NO_MEMORY and those of corps__symbol_check. */
 enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc, const char *class_name,
                                   size_t class_bytes, struct corps_name **name) CORPS_CHECKED;
 

@@ -212,9 +212,6 @@ static void detach(struct corps__peer *peer) {
     peer->defined = NULL;
     peer->defined_bytes = 0;
     pthread_mutex_unlock(&peer->tx);
-    free(peer->methods);
-    peer->methods = NULL;
-    peer->method_count = 0;
     corps__waitlist_notify(&peer->waiters);
 }
 

@@ -25,6 +25,8 @@
 #ifndef CORPS_PEER_H
 #define CORPS_PEER_H
 
+#include "definitions.h"
+#include "grant.h"
 #include "reactor.h"
 #include "runtime.h"
 
@@ -76,8 +78,11 @@ struct corps__peer {
     struct corps__route *_Atomic routes[64]; /* by Worker, chained */
     struct corps__waitlist credit_waiters;
 
-    const struct corps__symbol **methods; /* the peer's numbers → our symbols; the leader's alone */
+    struct corps__symbol **methods; /* of the peer's numbers, for as long as it is there; the leader's alone */
     uint32_t method_count;
+    struct corps__grants grants; /* of a peer that calls us; the leader's alone */
+    struct corps__brought brought;
+    bool was_told_of;     /* that requests without reply were refused */
     uint64_t arrived;     /* requests that came from it, batches as one; the leader's */
     _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
@@ -140,6 +145,8 @@ struct corps__outgoing {
     const uint32_t *definitions;        /* numbers of what the peer must have been told before */
     size_t definition_count;
     bool answers; /* a request of the peer's: with this, sent or not, that is over, see corps__peer_let_go */
+    struct corps__grant *grant; /* what that takes up is settled */
+    size_t charge_bytes;
 };
 
 /* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
@@ -154,7 +161,10 @@ bool corps__peer_is_ready(const struct corps__peer *peer);
 /* Sends a small frame, or keeps a copy of it until there is room. Never waits; any thread, also with the lead. */
 void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out);
 
-/* The same, under tx. */
+/* The same for what need not arrive: does nothing while anything is kept already. */
+void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* As corps__peer_post, under tx. */
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out);
 
 /* Under tx, not owned: sends what was kept, while there is room. FULL, or PARTIAL: the same post, in the same memory,
@@ -164,8 +174,10 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) CORPS_CHECKED;
 /* Under tx: the link is gone. */
 void corps__posts_drop(struct corps__peer *peer);
 
-/* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer. */
-void corps__peer_credit(struct corps__peer *peer, uint32_t conc, uint32_t count, size_t bytes);
+/* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer, and settles them with
+ * `grant` (NULL: they were not counted). */
+void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__grant *grant, uint32_t count,
+                        size_t bytes);
 
 /* Something is held back on some link: see to a flush soon. Is there? */
 void corps__held_add(void);

@@ -75,7 +75,11 @@ static void free_peer(struct corps__peer *peer) {
     corps__posts_drop(peer);
     free(peer->named);
     free(peer->defined);
+    for (uint32_t i = 0; i < peer->method_count; i++) {
+        free(peer->methods[i]);
+    }
     free(peer->methods);
+    corps__grants_free(&peer->grants);
     pthread_mutex_destroy(&peer->tx);
     pthread_mutex_destroy(&peer->routes_lock);
     free(peer);

@@ -65,7 +65,9 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                   .segments = segments,
                                   .definitions = encoding != NULL ? encoding->definitions : NULL,
                                   .definition_count = encoding != NULL ? encoding->definition_count : 0,
-                                  .answers = true};
+                                  .answers = true,
+                                  .grant = message->grant,
+                                  .charge_bytes = message->charge_bytes};
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
     (void)!corps__peer_send(message->from, &out, false, false, CORPS_FOREVER);
@@ -149,10 +151,15 @@ static void failure_remote(struct corps__message *message, const struct corps__c
     corps_encoding_finish(&encoding);
 }
 
-void corps__refuse(struct corps__peer *peer, const struct corps__header *request, enum corps_err code,
-                   const char *text) {
+void corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
+                   enum corps_err code, const char *text) {
     if ((request->flags & CORPS__NO_REPLY) != 0) {
-        fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", request->destination, text);
+        if (!peer->was_told_of) { /* once: a peer does not fill the standard error */
+            peer->was_told_of = true;
+            fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", request->destination,
+                    text);
+        }
+        corps__peer_credit(peer, request->destination, NULL, 1, charge_bytes);
         return;
     }
     struct corps_error_info info = {.code = code, .text = text};

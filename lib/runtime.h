@@ -31,6 +31,7 @@
 
 struct corps__conc;
 struct corps__failure;
+struct corps__grant;
 struct corps__message;
 struct corps__peer;
 struct corps__symbol;
@@ -147,16 +148,22 @@ enum corps_err corps__port_open(const struct corps_transport *transport, const s
 /* Closes every endpoint of a Corps (NULL: all). With the lead; its links are disconnected already. */
 void corps__ports_close(const struct corps *corps);
 
-/* ---- symbols: method names as numbers of this process ---- */
+/* ---- symbols: names of methods ---- */
 struct corps__symbol {
     const char *name;
-    uint32_t number; /* 0, 1, 2, …; also its number on the wire */
+    uint32_t number; /* on the wire: 0, 1, 2, … of the process that calls, or CORPS__UNNUMBERED */
     uint32_t bytes;
 };
-#define CORPS__SYMBOLS_MAX 65536u
 
-/* The symbol of a name; equal names give the same pointer, for ever. Errors: INVALID (empty or longer than
- * CORPS__METHOD_BYTES_MAX), LIMIT, NO_MEMORY. */
+/* Is it a name of a method or class? Errors: INVALID (empty, longer than CORPS__METHOD_BYTES_MAX, or with a NUL). */
+enum corps_err corps__symbol_check(const char *name, size_t bytes) CORPS_CHECKED;
+
+/* The symbol of a name that this process calls by; equal names give the same pointer, for ever. There are
+ * CORPS__METHODS_MAX of them: what others send, and what is called by after that, is nobody's for ever. Errors:
+ * INVALID, LIMIT (no more), NO_MEMORY. */
 enum corps_err corps__symbol_of(const char *name, size_t bytes, const struct corps__symbol **symbol) CORPS_CHECKED;
+
+/* A symbol of its own, to be freed by `free`. NULL when out of memory. */
+struct corps__symbol *corps__symbol_create(const char *name, size_t bytes, uint32_t number);
 
 #endif

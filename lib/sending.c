@@ -65,7 +65,7 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
 }
 
 static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
-    if (out->method != NULL) {
+    if (out->method != NULL && out->method->number != CORPS__UNNUMBERED) {
         set_bit(&peer->named, &peer->named_bytes, out->method->number);
     }
 }
@@ -326,6 +326,7 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
         return err;
     }
     pthread_mutex_lock(&peer->tx);
+    corps__grant_settle(out->grant, 1, out->charge_bytes);
     send_definitions(peer, out);
     bool stream = batch && (peer->batch != NULL || follows_closely(peer));
     if (stream && is_small(peer, out)) {
@@ -382,14 +383,26 @@ void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *ou
     pthread_mutex_unlock(&peer->tx);
 }
 
-void corps__peer_credit(struct corps__peer *peer, uint32_t conc, uint32_t count, size_t bytes) {
+void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing *out) {
+    pthread_mutex_lock(&peer->tx);
+    if (peer->first_post == NULL) {
+        corps__post_locked(peer, out);
+    }
+    pthread_mutex_unlock(&peer->tx);
+}
+
+void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__grant *grant, uint32_t count,
+                        size_t bytes) {
     struct corps__outgoing out = {.header = {.kind = CORPS__CREDIT,
                                              .id = count,
                                              .deadline_ns = bytes,
                                              .source_env = corps__rt.env,
                                              .source_conc = conc,
                                              .flags = CORPS__NIL_PAYLOAD}};
-    corps__peer_post(peer, &out);
+    pthread_mutex_lock(&peer->tx);
+    corps__grant_settle(grant, count, bytes);
+    corps__post_locked(peer, &out);
+    pthread_mutex_unlock(&peer->tx);
 }
 
 /* ---- holding back and flushing ---- */

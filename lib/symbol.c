@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Method and class names, interned: a hash table that only grows, read without a lock. */
+/* Names of methods, interned: a hash table that only grows, read without a lock. */
 enum { BUCKETS = 4096 };
 
 struct node {
@@ -35,21 +35,37 @@ static const struct corps__symbol *look(uint32_t bucket, const char *name, size_
     return NULL;
 }
 
+enum corps_err corps__symbol_check(const char *name, size_t bytes) {
+    return bytes > 0 && bytes <= CORPS__METHOD_BYTES_MAX && memchr(name, '\0', bytes) == NULL
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_INVALID, "a method's or class's name must have 1 to %u bytes, not %zu",
+                                 CORPS__METHOD_BYTES_MAX, bytes);
+}
+
+struct corps__symbol *corps__symbol_create(const char *name, size_t bytes, uint32_t number) {
+    struct corps__symbol *symbol = malloc(sizeof *symbol + bytes + 1);
+    if (symbol != NULL) {
+        char *text = memcpy(symbol + 1, name, bytes);
+        text[bytes] = '\0';
+        *symbol = (struct corps__symbol){.name = text, .number = number, .bytes = (uint32_t)bytes};
+    }
+    return symbol;
+}
+
 enum corps_err corps__symbol_of(const char *name, size_t bytes, const struct corps__symbol **symbol) {
-    if (bytes == 0 || bytes > CORPS__METHOD_BYTES_MAX || memchr(name, '\0', bytes) != NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "a method's or class's name must have 1 to %u bytes, not %zu",
-                               CORPS__METHOD_BYTES_MAX, bytes);
+    enum corps_err err = corps__symbol_check(name, bytes);
+    if (err != CORPS_OK) {
+        return err;
     }
     uint32_t bucket = hash_of(name, bytes) % BUCKETS;
     *symbol = look(bucket, name, bytes);
     if (*symbol != NULL) {
         return CORPS_OK;
     }
-    enum corps_err err = CORPS_OK;
     pthread_mutex_lock(&lock);
     *symbol = look(bucket, name, bytes); /* another thread may have been faster */
-    if (*symbol == NULL && count >= CORPS__SYMBOLS_MAX) {
-        err = corps_error_set(CORPS_ERR_LIMIT, "more than %u different method names are in use", CORPS__SYMBOLS_MAX);
+    if (*symbol == NULL && count >= CORPS__METHODS_MAX) {
+        err = corps_error_set(CORPS_ERR_LIMIT, "more than %u different method names are in use", CORPS__METHODS_MAX);
     } else if (*symbol == NULL) {
         struct node *node = malloc(sizeof *node + bytes + 1);
         if (node == NULL) {

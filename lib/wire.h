@@ -9,7 +9,7 @@
  *        6     2 segment_count
  *        8     8 id: the caller's number of the call; CREDIT: messages given back
  *       16     4 source Env           20  4 source Worker
- *       24     4 destination Worker   28  4 method (its number on this link)
+ *       24     4 destination Worker   28  4 method (its number on this link, or none)
  *       32     8 deadline, CLOCK_MONOTONIC ns of the host, 0 = none; CREDIT: bytes given back
  *       40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use
  *       48       name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
@@ -35,6 +35,8 @@
 #define CORPS__HEADER_BYTES 48u
 #define CORPS__ENTRY_BYTES 24u
 #define CORPS__METHOD_BYTES_MAX 255u
+#define CORPS__METHODS_MAX 4096u          /* numbers of methods on a link: 0 … 4095 */
+#define CORPS__UNNUMBERED UINT32_MAX      /* a method without a number: its name comes with every request */
 #define CORPS__PAYLOAD_SEGMENTS_MAX 1000u /* + header part, within CORPS_SEGMENTS_MAX of a transport */
 #define CORPS__PREFIX_BYTES_MAX (CORPS__HEADER_BYTES + CORPS__METHOD_BYTES_MAX + 8u * CORPS__PAYLOAD_SEGMENTS_MAX)
 

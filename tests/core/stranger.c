@@ -91,7 +91,8 @@ static void rest(unsigned *rounds) {
 void stranger_listen(struct stranger *stranger) {
     for (unsigned rounds = 0; stranger->link != NULL; rest(&rounds)) {
         while (stranger_look(stranger)) {
-            if (stranger->link == NULL || stranger->kind != CORPS__HELLO) {
+            bool news = stranger->kind != CORPS__HELLO && stranger->kind != CORPS__CREDIT;
+            if (stranger->link == NULL || news) {
                 return;
             }
         }

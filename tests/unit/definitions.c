@@ -133,6 +133,20 @@ static void test_empty_ones_are_bounded(void **state) {
     assert_int_equal(corps__definition_take(key, "", 0), CORPS_ERR_LIMIT);
 }
 
+static void test_a_link_brings_so_much(void **state) {
+    (void)state;
+    struct corps__brought brought = {0};
+    uint8_t key[CORPS_DEFINITION_KEY_BYTES] = "over a link";
+    for (unsigned i = 0; i < CORPS__DEFINITIONS_LINK_MAX; i++) { /* dropped: there is no room, and the link lives on */
+        assert_int_equal(corps__definition_bring(&brought, key, "", 0), CORPS_OK);
+    }
+    assert_int_equal(corps__definition_bring(&brought, key, "", 0), CORPS_ERR_PROTOCOL);
+    brought = (struct corps__brought){.bytes = CORPS__DEFINITIONS_LINK_BYTES_MAX - 4};
+    assert_int_equal(corps__definition_bring(&brought, key, "12345", 5), CORPS_ERR_PROTOCOL);
+    assert_int_equal(corps__definition_bring(&brought, key, "1234", 4), CORPS_OK);
+    assert_null(corps__definition_find(key));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_where_it_was),
@@ -140,6 +154,7 @@ int main(void) {
         cmocka_unit_test(test_encoding),
         cmocka_unit_test(test_bounded_with_threads),
         cmocka_unit_test(test_empty_ones_are_bounded),
+        cmocka_unit_test(test_a_link_brings_so_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,45 @@
+/* A peer that speaks the wire by itself: it connects to an Env of a Corps of this program as any caller does, says a
+ * true HELLO, and from then on sends what it likes. One thread; its own loop and endpoint, nothing of the runtime's. */
+#ifndef CORPS_TEST_RAW_H
+#define CORPS_TEST_RAW_H
+
+#include "runtime.h"
+
+struct raw {
+    uv_loop_t loop;
+    const struct corps_transport *transport;
+    struct corps_endpoint *endpoint;
+    struct corps_link *link; /* NULL: none, or it has ended */
+    const struct corps *victim;
+    bool connected;
+    enum corps_err reason; /* why the last link ended */
+    uint64_t received_count;
+    uint8_t first_kind; /* of what came last */
+};
+
+/* Opens an endpoint; the process ends with a message when that fails, as everywhere here. */
+void raw_open(struct raw *raw, const struct corps *victim);
+void raw_close(struct raw *raw);
+
+/* A new link to Env 0, without (raw_connect) and with a HELLO. */
+void raw_connect(struct raw *raw);
+void raw_meet(struct raw *raw);
+void raw_disconnect(struct raw *raw);
+
+/* Takes events until there are none, at most `max` of them; a link that has ended is disconnected. */
+void raw_turn(struct raw *raw, unsigned max);
+
+/* Sends one frame whole, reading meanwhile when `reads`. False: the link has ended, or (not `reads`) stays full. */
+bool raw_send(struct raw *raw, const void *frame, size_t bytes, bool reads);
+
+/* Reads until the link has ended; false: it has not within 10 s. */
+bool raw_ends(struct raw *raw);
+
+/* A frame of `header` with `payload` as its segment (NULL: none), a name where header->name_bytes says so; gives its
+ * length. */
+size_t raw_frame(uint8_t *out, const struct corps__header *header, const char *name, const void *payload, size_t bytes);
+
+/* Deterministic (splitmix64). */
+uint64_t raw_random(uint64_t *state);
+
+#endif
