@@ -1,5 +1,6 @@
 #include "parcel.h"
 #include "rendezvous.h"
+#include "reopen.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,8 @@ struct endpoint {
     unsigned news_count;
     _Atomic unsigned blocked_count;
     mqd_t queue;
-    int blocked_epoll; /* peers' queues that have no room for us */
+    mqd_t handed_queue; /* the same one, as peers get it: a description that is not ours to rely on */
+    int blocked_epoll;  /* peers' queues that have no room for us */
     size_t message_bytes;
     size_t frame_bytes_max;
     uint8_t *in;             /* the message last received; lent by the last event */
@@ -145,7 +147,7 @@ static void mqueue_disconnect(struct corps_link *base) {
 static void fill_hello(const struct endpoint *endpoint, const struct link *link, struct corps__hello *hello) {
     memcpy(hello->data, &link->own_number, sizeof link->own_number);
     hello->bytes = sizeof link->own_number;
-    hello->fds[0] = endpoint->queue;
+    hello->fds[0] = endpoint->handed_queue;
     hello->fd_count = 1;
 }
 
@@ -155,21 +157,25 @@ static enum corps_err start(struct link *link, struct corps__hello *theirs, bool
         mq_getattr(theirs->fds[0], &attributes) != 0 || attributes.mq_msgsize < MESSAGE_BYTES_MIN) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its message queue");
     }
-    attributes.mq_flags = O_NONBLOCK;
-    mq_setattr(theirs->fds[0], &attributes, NULL);
     link->out = malloc((size_t)attributes.mq_msgsize);
     if (link->out == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message");
     }
+    int own;
+    enum corps_err err = corps__reopen(theirs->fds[0], O_WRONLY, &own);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    link->queue = own; /* from now on closed with the link */
     /* Armed, for a sender that was told FULL before there was a queue. */
     struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-    if (epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, theirs->fds[0], &event) != 0) {
+    if (epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, own, &event) != 0) {
         return corps_error_system("cannot watch a peer's message queue");
     }
     memcpy(&link->peer_number, theirs->data, sizeof link->peer_number);
-    link->queue = theirs->fds[0];
-    theirs->fds[0] = -1;
     link->queue_message_bytes = (size_t)attributes.mq_msgsize;
+    close(theirs->fds[0]);
+    theirs->fds[0] = -1;
     link->news = accepted ? IS_ACCEPTED : IS_CONNECTED;
     endpoint_of(link)->news_count++;
     atomic_store_explicit(&link->started, true, memory_order_release);
@@ -272,7 +278,12 @@ static enum corps_err make_queue(struct endpoint *endpoint, size_t wanted_count)
     }
     mq_unlink(name);
     endpoint->message_bytes = (size_t)attributes.mq_msgsize;
-    return CORPS_OK;
+    corps__reopen_allow(endpoint->queue);
+    enum corps_err err = corps__reopen(endpoint->queue, O_WRONLY, &endpoint->handed_queue);
+    if (err != CORPS_OK) {
+        mq_close(endpoint->queue);
+    }
+    return err;
 }
 
 static enum corps_err mqueue_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
@@ -295,6 +306,7 @@ static enum corps_err mqueue_open(struct corps_endpoint *base, const struct corp
                           : err;
     if (err != CORPS_OK) {
         mq_close(endpoint->queue);
+        mq_close(endpoint->handed_queue);
         if (endpoint->blocked_epoll >= 0) {
             close(endpoint->blocked_epoll);
         }
@@ -307,6 +319,7 @@ static void mqueue_close(struct corps_endpoint *base) {
     struct endpoint *endpoint = (struct endpoint *)base;
     corps__rendezvous_close(endpoint->rendezvous);
     mq_close(endpoint->queue);
+    mq_close(endpoint->handed_queue);
     close(endpoint->blocked_epoll);
     free(endpoint->in);
 }

@@ -1,4 +1,5 @@
 #include "rendezvous.h"
+#include "reopen.h"
 #include "stream.h"
 
 #include <fcntl.h>
@@ -7,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Anonymous pipes, one in each direction of a link. The connector makes both and hands three of the four ends over at
- * the rendezvous, whose connection stays open as the sign of life.
+/* Anonymous pipes, one in each direction of a link. The connector makes both and hands an end of each over at the
+ * rendezvous, whose connection stays open as the sign of life. Either side opens its ends again (reopen.h).
  *
- * Each side also keeps the read end of the pipe that it writes. It never reads there, but a pipe with a reader never
- * raises SIGPIPE: a library must neither die of that nor change the program's signal handling. That the peer is gone
- * shows at the rendezvous connection, and as end of file of the pipe that the peer alone writes. */
+ * Each side opens the pipe that it writes for reading too. It never reads there, but a pipe with a reader never raises
+ * SIGPIPE: a library must neither die of that nor change the program's signal handling. That the peer is gone shows at
+ * the rendezvous connection, and as end of file of the pipe that the peer alone writes. */
 
 enum { DEFAULT_BYTES = 256 * 1024 };
 
@@ -26,8 +27,7 @@ struct endpoint {
 struct extra {
     struct corps__meeting *meeting;
     bool accepted;
-    int own_reader; /* read end of the pipe that we write; −1 for none */
-    int in, out;    /* ours, until the link starts; −1 then */
+    int in, out; /* ours, until the link starts; −1 then */
 };
 
 static void close_fd(int fd) {
@@ -39,7 +39,6 @@ static void close_fd(int fd) {
 static void destroy(struct corps__stream_link *link) {
     struct extra *extra = link->transport_data;
     corps__meeting_close(extra->meeting);
-    close_fd(extra->own_reader);
     close_fd(extra->in);
     close_fd(extra->out);
     free(extra);
@@ -55,7 +54,7 @@ static struct corps__stream_link *create_link(struct endpoint *endpoint) {
         (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
         return NULL;
     }
-    *extra = (struct extra){.meeting = NULL, .own_reader = -1, .in = -1, .out = -1};
+    *extra = (struct extra){.meeting = NULL, .in = -1, .out = -1};
     link->transport_data = extra;
     link->destroy = destroy;
     return link;
@@ -69,19 +68,23 @@ static enum corps_err start(struct corps__stream_link *link, bool accepted) {
     return corps__stream_link_start(link, in, out, false, accepted);
 }
 
-/* ---- rendezvous: hello carries [read end for the peer, write end for the peer, that one's read end] ---- */
+/* ---- rendezvous: hello carries [read end for the peer, write end for the peer] ---- */
 
 static bool is_pipe(int fd, int access) {
     int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && (flags & O_ACCMODE) == access && fcntl(fd, F_GETPIPE_SZ) > 0 &&
-           fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+    return flags >= 0 && (flags & O_ACCMODE) == access && fcntl(fd, F_GETPIPE_SZ) > 0;
+}
+
+/* Descriptions of our own of the ends that we use. */
+static enum corps_err take_ends(struct extra *extra, int in, int out) {
+    enum corps_err err = corps__reopen(in, O_RDONLY, &extra->in);
+    return err == CORPS_OK ? corps__reopen(out, O_RDWR, &extra->out) : err;
 }
 
 static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
                                struct corps__hello *answer) {
     (void)answer;
-    if (theirs->fd_count != 3 || !is_pipe(theirs->fds[0], O_RDONLY) || !is_pipe(theirs->fds[1], O_WRONLY) ||
-        !is_pipe(theirs->fds[2], O_RDONLY)) {
+    if (theirs->fd_count != 2 || !is_pipe(theirs->fds[0], O_RDONLY) || !is_pipe(theirs->fds[1], O_WRONLY)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its pipes");
     }
     struct corps__stream_link *link = create_link(owner);
@@ -89,9 +92,13 @@ static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, stru
         return CORPS_ERR_NO_MEMORY;
     }
     struct extra *extra = link->transport_data;
-    extra->in = theirs->fds[0];
-    extra->out = theirs->fds[1];
-    extra->own_reader = theirs->fds[2];
+    enum corps_err err = take_ends(extra, theirs->fds[0], theirs->fds[1]);
+    if (err != CORPS_OK) {
+        corps__stream_disconnect(&link->base);
+        return err;
+    }
+    close(theirs->fds[0]);
+    close(theirs->fds[1]);
     theirs->fd_count = 0;
     extra->meeting = meeting;
     extra->accepted = true;
@@ -172,6 +179,8 @@ static enum corps_err make_pipes(const struct endpoint *endpoint, int in[2], int
     /* Refused beyond the user's share (pipe-user-pages-soft): then the kernel's default size must do. */
     (void)fcntl(in[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
     (void)fcntl(out[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
+    corps__reopen_allow(in[1]);
+    corps__reopen_allow(out[0]);
     return CORPS_OK;
 }
 
@@ -186,12 +195,15 @@ static enum corps_err pipe_connect(struct corps_endpoint *base, const char *addr
     int out[2];
     enum corps_err err = make_pipes(endpoint, in, out);
     if (err == CORPS_OK) {
-        extra->in = in[0];
-        extra->out = out[1];
-        extra->own_reader = out[0];
-        struct corps__hello hello = {.fds = {out[0], in[1], in[0]}, .fd_count = 3};
-        err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &extra->meeting);
-        close(in[1]); /* the peer's alone: its end must be the end of the file */
+        err = take_ends(extra, in[0], out[1]);
+        struct corps__hello hello = {.fds = {out[0], in[1]}, .fd_count = 2};
+        if (err == CORPS_OK) {
+            err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &extra->meeting);
+        }
+        for (int i = 0; i < 2; i++) { /* the peer's alone: its end must be the end of the file */
+            close(in[i]);
+            close(out[i]);
+        }
     }
     if (err != CORPS_OK) {
         corps__stream_disconnect(&link->base);

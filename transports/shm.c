@@ -2,21 +2,21 @@
 #include "parcel.h"
 #include "pool.h"
 #include "rendezvous.h"
+#include "reopen.h"
 #include "ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Shared memory: a memfd with two rings per link, handed over at the rendezvous, which stays as the sign of life. An
- * endpoint has one bell, an eventfd that its peers hold too: rung for a message when it sleeps, or for room when it
- * waits for that. Nothing has a name, so nothing stays behind. The memfd is sealed against shrinking, so that a peer
- * cannot make us fault.
+ * endpoint has one bell, a pipe that its peers write to: rung for a message when it sleeps, or for room when it waits
+ * for that. (An eventfd could not be opened again by those who share it, see reopen.h.) Nothing has a name, so nothing
+ * stays behind. The memfd is sealed against shrinking, so that a peer cannot make us fault.
  *
  * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
  * frame and where that segment lies. So a payload is copied once, or not at all when it was written into a loan. Its
@@ -42,7 +42,8 @@ struct endpoint {
     unsigned link_count;
     unsigned news_count;
     _Atomic unsigned blocked_count;
-    int bell;
+    int bell;        /* its read end … */
+    int handed_bell; /* … and the other one, for peers */
     bool armed;
     const struct pollfd *armed_fds; /* arm's, to see afterwards whether the bell was rung */
     uint64_t ring_bytes;
@@ -88,9 +89,9 @@ static struct endpoint *endpoint_of(const struct link *link) {
 }
 
 static void ring_bell(int bell) {
-    uint64_t one = 1;
-    /* EAGAIN: the counter is full, so the peer is being woken already. A dead peer's bell takes the ring too. */
-    (void)!write(bell, &one, sizeof one);
+    /* EAGAIN: it is full of rings, so the peer is being woken already. A dead peer's bell takes the ring too: it is
+     * open for reading here as well, so there is no SIGPIPE. */
+    (void)!write(bell, "", 1);
 }
 
 /* ---- links ---- */
@@ -234,6 +235,19 @@ static void start(struct link *link, bool accepted) {
     atomic_store_explicit(&link->started, true, memory_order_release);
 }
 
+/* Takes the descriptor of a peer's bell, and leaves −1. */
+static enum corps_err take_bell(struct link *link, int *handed) {
+    if (fcntl(*handed, F_GETPIPE_SZ) <= 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's bell is no pipe");
+    }
+    enum corps_err err = corps__reopen(*handed, O_RDWR, &link->peer_bell);
+    if (err == CORPS_OK) {
+        close(*handed);
+        *handed = -1;
+    }
+    return err;
+}
+
 static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
                                struct corps__hello *answer) {
     struct endpoint *endpoint = owner;
@@ -248,17 +262,16 @@ static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, stru
         return err != CORPS_OK ? err : CORPS_ERR_NO_MEMORY;
     }
     err = map_memory(link, theirs->fds[0], ring_bytes, false);
+    err = err == CORPS_OK ? take_bell(link, &theirs->fds[1]) : err;
     if (err != CORPS_OK) {
         shm_disconnect(&link->base);
         return err;
     }
-    link->peer_bell = theirs->fds[1];
-    theirs->fds[1] = -1;
     close(theirs->fds[0]);
     theirs->fds[0] = -1;
     link->meeting = meeting;
     corps__meeting_set_user(meeting, link);
-    answer->fds[0] = endpoint->bell;
+    answer->fds[0] = endpoint->handed_bell;
     answer->fd_count = 1;
     start(link, true);
     return CORPS_OK;
@@ -267,12 +280,13 @@ static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, stru
 static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
     (void)owner;
     struct link *link = corps__meeting_user(meeting);
-    if (theirs->fd_count != 1) {
+    enum corps_err err = theirs->fd_count == 1 ? take_bell(link, &theirs->fds[0])
+                                               : corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its bell");
+    if (err != CORPS_OK) {
         link->meeting = NULL; /* closed by our error */
-        end_link(link, CORPS_ERR_PROTOCOL);
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its bell");
+        end_link(link, err);
+        return err;
     }
-    link->peer_bell = theirs->fds[0];
     start(link, false);
     return CORPS_OK;
 }
@@ -302,18 +316,31 @@ static uint64_t ring_bytes_for(size_t wanted) {
     return bytes;
 }
 
+static enum corps_err make_bell(struct endpoint *endpoint) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return corps_error_system("cannot make a pipe");
+    }
+    (void)fcntl(ends[1], F_SETPIPE_SZ, 1); /* a page: there are few rings at a time */
+    corps__reopen_allow(ends[1]);
+    endpoint->bell = ends[0];
+    endpoint->handed_bell = ends[1];
+    return CORPS_OK;
+}
+
 static enum corps_err shm_open_endpoint(struct corps_endpoint *base, const struct corps_endpoint_options *options,
                                         char address[CORPS_ADDRESS_BYTES]) {
     struct endpoint *endpoint = (struct endpoint *)base;
     endpoint->ring_bytes = ring_bytes_for(options->buffer_bytes);
     endpoint->frame_bytes_max = options->frame_bytes_max;
-    endpoint->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (endpoint->bell < 0) {
-        return corps_error_system("cannot make an eventfd");
+    enum corps_err err = make_bell(endpoint);
+    if (err != CORPS_OK) {
+        return err;
     }
-    enum corps_err err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->rendezvous);
+    err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->rendezvous);
     if (err != CORPS_OK) {
         close(endpoint->bell);
+        close(endpoint->handed_bell);
     }
     return err;
 }
@@ -322,6 +349,7 @@ static void shm_close(struct corps_endpoint *base) {
     struct endpoint *endpoint = (struct endpoint *)base;
     corps__rendezvous_close(endpoint->rendezvous);
     close(endpoint->bell);
+    close(endpoint->handed_bell);
 }
 
 static enum corps_err shm_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {
@@ -336,7 +364,8 @@ static enum corps_err shm_connect(struct corps_endpoint *base, const char *addre
         err = map_memory(link, fd, endpoint->ring_bytes, true);
     }
     if (err == CORPS_OK) {
-        struct corps__hello hello = {.bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->bell}, .fd_count = 2};
+        struct corps__hello hello = {
+            .bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->handed_bell}, .fd_count = 2};
         memcpy(hello.data, &endpoint->ring_bytes, sizeof endpoint->ring_bytes);
         err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &link->meeting);
     }
@@ -776,8 +805,8 @@ static void disarm(struct endpoint *endpoint) {
         }
     }
     if (endpoint->armed_fds != NULL && endpoint->armed_fds->revents != 0) {
-        uint64_t rung;
-        (void)!read(endpoint->bell, &rung, sizeof rung);
+        char rings[256]; /* should there be more, the next sleep is short */
+        (void)!read(endpoint->bell, rings, sizeof rings);
     }
     endpoint->armed_fds = NULL;
 }

@@ -86,6 +86,7 @@ static const struct CMUnitTest cases[] = {
     CASE(dies_among_many),
     CASE(full_before_connected),
     CASE(no_memory_for_a_frame),
+    CASE(shared_descriptors_block),
     CASE(oversize_frame),
     CASE(garbage_on_the_socket),
     CASE(wrong_secret),

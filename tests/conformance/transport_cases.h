@@ -75,4 +75,7 @@ void dies_among_many(void **state);
 void full_before_connected(void **state);
 void no_memory_for_a_frame(void **state);
 
+/* transport_flags.c */
+void shared_descriptors_block(void **state);
+
 #endif
