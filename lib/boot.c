@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "dir.h"
+#include "known.h"
 #include "place.h"
 
 #include <errno.h>
@@ -40,22 +41,7 @@ bool corps__record_is(const struct corps_value *record, const char *word) {
            memcmp(item->str, word, item->count) == 0;
 }
 
-/* ---- the Corps struct and its table ---- */
-
-struct corps *corps__corps_create(const struct corps__settings *settings) {
-    struct corps *corps = calloc(1, sizeof *corps);
-    struct corps__env *envs = calloc(settings->env_count, sizeof *envs);
-    if (corps == NULL || envs == NULL) {
-        free(corps);
-        free(envs);
-        return NULL;
-    }
-    corps->settings = *settings;
-    corps->envs = envs;
-    corps->lock_fd = -1;
-    corps->boot_result = CORPS_ERR_PENDING;
-    return corps;
-}
+/* ---- the table of Envs ---- */
 
 enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
     unsigned count = corps->settings.env_count;
@@ -87,13 +73,6 @@ enum corps_err corps__table_decode(const struct corps_value *table, struct corps
         }
     }
     return CORPS_OK;
-}
-
-void corps__corps_list(struct corps *corps) {
-    pthread_mutex_lock(&corps__rt.lock);
-    corps->next = corps__rt.corps_list;
-    corps__rt.corps_list = corps;
-    pthread_mutex_unlock(&corps__rt.lock);
 }
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ----
@@ -157,8 +136,7 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     }
     err = corps__dir_join(corps->directory, &corps->lock_fd);
     if (err != CORPS_OK) {
-        free(corps->envs);
-        free(corps);
+        corps__corps_unref(corps);
         return err;
     }
     *out = corps;

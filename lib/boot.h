@@ -34,12 +34,6 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
 /* Reads a boot record into a new Corps (directory lock taken). */
 enum corps_err corps__boot_decode(const struct corps_value *record, struct corps **corps, uint32_t *env) CORPS_CHECKED;
 
-/* Puts a Corps on the list of those that this process knows. */
-void corps__corps_list(struct corps *corps);
-
-/* A Corps struct with room for its Envs. NULL when out of memory. */
-struct corps *corps__corps_create(const struct corps__settings *settings);
-
 /* The table of Envs as a value in `box`, and back into corps->envs. */
 enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
                                    struct corps_value *value) CORPS_CHECKED;

@@ -1,6 +1,7 @@
 #include "conc.h"
 #include "foreign.h"
 #include "future.h"
+#include "known.h"
 #include "name.h"
 #include "peer.h"
 #include "plain.h"
@@ -62,6 +63,22 @@ static enum corps_err chosen_serializer(struct call *call, const char *name) {
     return err;
 }
 
+/* The Corps of a Name that is not of the own one; the Name holds it. */
+static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
+    struct corps *_Atomic *place = &((struct corps_name *)(uintptr_t)to)->corps;
+    *corps = atomic_load_explicit(place, memory_order_acquire);
+    if (*corps != NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__foreign_find(to->corps_id, corps);
+    struct corps *before = NULL;
+    if (err == CORPS_OK && !atomic_compare_exchange_strong(place, &before, *corps)) {
+        corps__corps_unref(*corps); /* another thread's call came first */
+        *corps = before;
+    }
+    return err;
+}
+
 static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
                               const struct corps_value *args, const struct corps_call_options *options) {
     call->to = to;
@@ -73,7 +90,7 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     call->try_only = call->no_wait || (options != NULL && (options->flags & CORPS_CALL_TRY) != 0);
     call->corps = corps__rt.own;
     if (corps__rt.own == NULL || corps__rt.own->id != to->corps_id) {
-        enum corps_err err = corps__foreign_find(to->corps_id, &call->corps);
+        enum corps_err err = corps_of(to, &call->corps);
         if (err != CORPS_OK) {
             return err;
         }

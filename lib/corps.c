@@ -3,6 +3,7 @@
 #include "config.h"
 #include "dir.h"
 #include "failure.h"
+#include "known.h"
 #include "name.h"
 #include "peer.h"
 #include "reactor.h"
@@ -30,7 +31,9 @@ struct creator {
     struct corps *corps;
     struct corps__child *env_0; /* NULL once it was waited for */
     _Atomic bool env_0_ended;
-    int *pidfds; /* of Env 1 … : no children of ours, but ours to kill if they must be */
+    _Atomic bool exiting; /* a thread sees to the end … */
+    _Atomic bool over;    /* … and nothing is left to do */
+    int *pidfds;          /* of Env 1 … : no children of ours, but ours to kill if they must be */
 };
 
 /* Waits of corps_create and corps_exit. */
@@ -160,18 +163,6 @@ static enum corps_err start_env_0(void *arg) {
     return err;
 }
 
-static void unlist_corps(struct corps *corps) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps **at = &corps__rt.corps_list;
-    while (*at != NULL && *at != corps) {
-        at = &(*at)->next;
-    }
-    if (*at == corps) {
-        *at = corps->next;
-    }
-    pthread_mutex_unlock(&corps__rt.lock);
-}
-
 static void open_pidfds(struct creator *creator) {
     struct corps *corps = creator->corps;
     creator->pidfds = malloc(corps->settings.env_count * sizeof *creator->pidfds);
@@ -250,7 +241,9 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     struct corps *corps = corps__corps_create(&settings);
     struct creator *creator = calloc(1, sizeof *creator);
     if (corps == NULL || creator == NULL) {
-        free(corps);
+        if (corps != NULL) {
+            corps__corps_unref(corps);
+        }
         free(creator);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     }
@@ -275,8 +268,10 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         char detail[512];
         snprintf(detail, sizeof detail, "%s", corps_error_detail());
         (void)!exit_corps(creator, 2000000000);
+        corps_name_unref(corps->front);
         err = corps_error_set(err, "%s", detail);
     }
+    corps__corps_unref(corps);
     return err;
 }
 
@@ -314,7 +309,9 @@ static enum corps_err take_down(void *arg) {
     corps__peers_close(creator->corps);
     corps__ports_close(creator->corps);
     corps__control_close(creator->corps->control);
+    creator->corps->control = NULL;
     corps__child_close(creator->env_0);
+    atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     return CORPS_OK;
 }
@@ -325,13 +322,20 @@ static enum corps_err kill_env_0(void *arg) {
     return CORPS_OK;
 }
 
-static void ask_to_end(struct corps *corps) {
-    atomic_store(&corps->exited, true);
+static enum corps_err say_exit(void *arg) {
+    struct corps *corps = arg;
     if (corps->control != NULL) {
         struct corps_value word = corps_str("exit");
         struct corps_value record = corps_array(&word, 1);
         (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
     }
+    return CORPS_OK;
+}
+
+/* With the lead, as another thread may be taking the channel down. */
+static void ask_to_end(struct corps *corps) {
+    atomic_store(&corps->exited, true);
+    (void)!corps__with_lead(say_exit, corps);
 }
 
 static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
@@ -347,8 +351,8 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     }
     killed = reap_others(creator, deadline) || killed;
     (void)!corps__with_lead(take_down, creator);
-    unlist_corps(corps);
     corps__dir_remove(corps->directory);
+    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
     if (corps->lock_fd >= 0) {
         close(corps->lock_fd);
         corps->lock_fd = -1;
@@ -359,6 +363,24 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     return corps->lost_text != NULL ? corps_error_set(CORPS_ERR_WORKER_LOST, "%s", corps->lost_text) : CORPS_OK;
 }
 
+static bool is_over(void *arg) {
+    struct creator *creator = arg;
+    return atomic_load(&creator->over);
+}
+
+/* Ends it once, whoever comes first: the program, or the end of the Env that it was created in. */
+static enum corps_err exit_once(struct creator *creator, int64_t timeout_ns) {
+    enum corps_err err;
+    if (atomic_exchange(&creator->exiting, true)) {
+        err = corps__waitlist_wait(&life, is_over, creator, corps__deadline_ns(timeout_ns), NULL);
+        return err == CORPS_OK ? err : corps_error_set(err, "the Corps is still ending");
+    }
+    err = exit_corps(creator, timeout_ns);
+    atomic_store(&creator->over, true);
+    corps__waitlist_notify(&life);
+    return err;
+}
+
 enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
     if (corps == NULL) {
         return CORPS_OK;
@@ -367,14 +389,9 @@ enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
         return corps_error_set(CORPS_ERR_INVALID,
                                "corps_exit is for the process that created the Corps; corps_end ends the own one");
     }
-    enum corps_err err = exit_corps(corps->creator, timeout_ns);
-    corps_name_unref(corps->front);
-    free(corps->lost_text);
-    free(corps->creator);
-    /* The struct itself stays: Names, and links that are closed, may still point to it from other threads' calls. */
-    corps->creator = NULL;
-    corps->front = NULL;
-    corps->lost_text = NULL;
+    enum corps_err err = exit_once(corps->creator, timeout_ns);
+    corps_name_unref(corps->front); /* it may hold the Corps */
+    corps__corps_unref(corps);
     return err;
 }
 
@@ -382,7 +399,10 @@ enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
     if (corps->creator == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "only who created a Corps can wait for its end");
     }
-    return corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
+    (void)corps__corps_ref(corps); /* another thread may exit it */
+    enum corps_err err = corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
+    corps__corps_unref(corps);
+    return err;
 }
 
 enum corps_err corps_end(struct corps *corps) {
@@ -402,7 +422,7 @@ void corps__exit_created(void) {
     pthread_mutex_lock(&corps__rt.lock);
     for (struct corps *at = corps__rt.corps_list; at != NULL && count < CORPS__ENDPOINTS_MAX; at = at->next) {
         if (at->creator != NULL && !at->settings.detached) {
-            mine[count++] = at;
+            mine[count++] = corps__corps_ref(at);
         }
     }
     pthread_mutex_unlock(&corps__rt.lock);
@@ -410,7 +430,8 @@ void corps__exit_created(void) {
         ask_to_end(mine[i]); /* all at once … */
     }
     for (unsigned i = 0; i < count; i++) {
-        (void)!corps_exit(mine[i], CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern any more */
+        (void)!exit_once(mine[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
+        corps__corps_unref(mine[i]);                         /* who has the handle may still look at it */
     }
 }
 

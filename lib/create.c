@@ -1,6 +1,7 @@
 #include "args.h"
 #include "conc.h"
 #include "failure.h"
+#include "known.h"
 #include "name.h"
 #include "runtime.h"
 
@@ -164,8 +165,8 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
     return err;
 }
 
-enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
-                                  struct corps_location location, unsigned count, struct corps_name **names) {
+static enum corps_err create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                   struct corps_location location, unsigned count, struct corps_name **names) {
     unsigned envs = corps->settings.env_count;
     unsigned counts[CORPS__ENVS_MAX];
     unsigned first;
@@ -203,5 +204,13 @@ enum corps_err corps_create_concs(struct corps *corps, const char *class_name, c
     }
     free(orders);
     corps_box_unref(box);
+    return err;
+}
+
+enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                  struct corps_location location, unsigned count, struct corps_name **names) {
+    (void)corps__corps_ref(corps); /* it may exit meanwhile */
+    enum corps_err err = create_concs(corps, class_name, args, location, count, names);
+    corps__corps_unref(corps);
     return err;
 }

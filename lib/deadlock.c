@@ -106,7 +106,7 @@ static void closed_circle(const struct probe *probe, struct corps_future *future
     corps__future_unref(future);
 }
 
-/* Follows the probe from a Conc of this Env as far as it stays here. */
+/* Follows the probe from a Conc of this Env as far as it stays here. With the lead. */
 static void follow(struct probe *probe, uint32_t conc) {
     struct corps__peer *peer = NULL;
     struct corps_future *caught = NULL;
@@ -126,7 +126,7 @@ static void follow(struct probe *probe, uint32_t conc) {
         add_to_path(probe, here);
         probe->latest_ns = wait->start_ns > probe->latest_ns ? wait->start_ns : probe->latest_ns;
         if (wait->future->local == NULL) {
-            peer = wait->future->peer;
+            peer = corps__calls_awaits(wait->future) ? wait->future->peer : NULL;
             conc = wait->future->remote_conc;
             break;
         }
@@ -140,8 +140,9 @@ static void follow(struct probe *probe, uint32_t conc) {
     }
 }
 
-/* Asks for a listed wait of this thread. */
-static void ask(const struct wait *wait) {
+/* Asks for a listed wait of the thread that this is done for. */
+static enum corps_err ask(void *arg) {
+    const struct wait *wait = arg;
     struct probe probe = {.corps_id = corps__rt.corps_id,
                           .env = corps__rt.env,
                           .conc = wait->context->conc->id,
@@ -150,9 +151,10 @@ static void ask(const struct wait *wait) {
     add_to_path(&probe, wait->context->conc);
     if (wait->future->local != NULL) {
         follow(&probe, wait->future->local->id);
-    } else if (wait->future->peer != NULL) {
+    } else if (corps__calls_awaits(wait->future)) {
         send_probe(&probe, wait->future->peer, wait->future->remote_conc);
     }
+    return CORPS_OK;
 }
 
 static int64_t int_at(const struct corps_value *probe, size_t index) {
@@ -225,7 +227,7 @@ enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__w
         } else {
             interval = interval * 2 < LAST_INTERVAL_NS ? interval * 2 : LAST_INTERVAL_NS;
         }
-        ask(&wait);
+        (void)!corps__with_lead(ask, &wait); /* so that the peers that it goes to are not freed meanwhile */
     }
     if (listed) {
         unlist(&wait);

@@ -5,6 +5,7 @@
 #include "dir.h"
 #include "failure.h"
 #include "foreign.h"
+#include "known.h"
 #include "name.h"
 #include "peer.h"
 #include "place.h"
@@ -539,7 +540,7 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK) {
         corps__rt.own = life.corps;
-        corps__rt.corps_list = life.corps;
+        corps__corps_list(life.corps);
         corps__rt.wake = life.corps->settings.wake;
         err = corps__sched_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max,
                                  env == 0 && life.corps->settings.detached ? -1 : fd);

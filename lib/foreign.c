@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "config.h"
 #include "dir.h"
+#include "known.h"
 #include "peer.h"
 #include "reactor.h"
 
@@ -127,8 +128,7 @@ static enum corps_err decode(const struct corps_value *root, uint64_t corps_id, 
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
     err = corps__table_decode(corps_value_item(root, TABLE_AT), corps);
     if (err != CORPS_OK) {
-        free(corps->envs);
-        free(corps);
+        corps__corps_unref(corps);
         return err;
     }
     *out = corps;
@@ -170,6 +170,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
         err = load(corps_id, corps);
         if (err == CORPS_OK) {
             corps__corps_list(*corps);
+            atomic_store(&corps__rt.check_foreign, true); /* for each that comes, look which have gone */
         }
     }
     pthread_mutex_unlock(&lock);
@@ -179,29 +180,32 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
 
 /* ---- ending ---- */
 
-/* A Corps of others whose file is gone, taken off the list. */
-static struct corps *take_ended(void) {
+bool corps__foreign_ended(const struct corps *corps) {
+    char path[CORPS__DIR_BYTES + 16];
+    snprintf(path, sizeof path, "%s/%s", corps->directory, FILE_NAME);
+    return corps != corps__rt.own && corps->creator == NULL && access(path, F_OK) != 0;
+}
+
+/* A Corps of others whose file is gone and that still counts as living; held once more. */
+static struct corps *find_ended(void) {
     pthread_mutex_lock(&corps__rt.lock);
-    struct corps **at = &corps__rt.corps_list;
-    for (; *at != NULL; at = &(*at)->next) {
-        char path[CORPS__DIR_BYTES + 16];
-        snprintf(path, sizeof path, "%s/%s", (*at)->directory, FILE_NAME);
-        if (*at != corps__rt.own && (*at)->creator == NULL && access(path, F_OK) != 0) {
-            break;
-        }
+    struct corps *at = corps__rt.corps_list;
+    while (at != NULL && !corps__foreign_ended(at)) {
+        at = at->next;
     }
-    struct corps *found = *at;
-    if (found != NULL) {
-        *at = found->next;
+    if (at != NULL) {
+        (void)corps__corps_ref(at);
     }
     pthread_mutex_unlock(&corps__rt.lock);
-    return found;
+    return at;
 }
 
 void corps__foreign_sweep(void) {
-    for (struct corps *corps = take_ended(); corps != NULL; corps = take_ended()) {
-        atomic_store(&corps->exited, true); /* Names may still refer to the struct, so it stays */
+    for (struct corps *corps = find_ended(); corps != NULL; corps = find_ended()) {
+        atomic_store(&corps->exited, true);
         corps__peers_close(corps);
         corps__ports_close(corps);
+        corps__corps_unlist(corps);
+        corps__corps_unref(corps);
     }
 }

@@ -12,9 +12,12 @@
 /* Writes the file of the own Corps. In Env 0. Errors: SYSTEM, NO_MEMORY. */
 enum corps_err corps__foreign_publish(const struct corps *corps) CORPS_CHECKED;
 
-/* The Corps with this number: known already, or read from its file. Errors: EXITED (there is none, any more), SYSTEM,
- * PROTOCOL (its file is of another version). */
+/* The Corps with this number, held once more: known already, or read from its file. Errors: EXITED (there is none, any
+ * more), SYSTEM, PROTOCOL (its file is of another version). */
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
+
+/* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
+bool corps__foreign_ended(const struct corps *corps);
 
 /* Gives back the endpoints of Corps that have ended and that this process did not create. With the lead, not from
  * within a poll or a callback. */

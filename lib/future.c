@@ -293,6 +293,10 @@ struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *pe
     return future;
 }
 
+bool corps__calls_awaits(const struct corps_future *future) {
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__AWAITED) != 0;
+}
+
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text) {
     const struct corps_error_info info = {.code = code, .text = text};
     uint32_t pages = atomic_load(&table.count);

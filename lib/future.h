@@ -98,6 +98,9 @@ void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, s
  * such call at `peer` or its outcome is decided already. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
 
+/* Does it wait for another Env's reply? With the lead: then its peer is there. */
+bool corps__calls_awaits(const struct corps_future *future);
+
 /* Fails every call to `peer`. */
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);
 

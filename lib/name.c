@@ -1,5 +1,7 @@
 #include "name.h"
 
+#include "known.h"
+
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,11 @@ struct corps_name *corps_name_ref(const struct corps_name *name) {
 
 void corps_name_unref(struct corps_name *name) {
     if (name != NULL && atomic_fetch_sub(&name->refs, 1) == 1) {
+        struct corps *corps = atomic_load(&name->corps);
         free(name);
+        if (corps != NULL) {
+            corps__corps_unref(corps);
+        }
     }
 }
 

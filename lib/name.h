@@ -11,7 +11,8 @@ struct corps_name {
     uint64_t corps_id;
     uint32_t env;
     uint32_t conc;
-    struct corps__route *_Atomic route; /* found at the first call; lives as long as the process */
+    struct corps *_Atomic corps; /* found at the first call, if it is not the own one, and held from then on: known.h */
+    struct corps__route *_Atomic route; /* likewise; lives as long as the Corps */
     char class_name[];
 };
 

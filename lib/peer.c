@@ -1,5 +1,6 @@
 #include "peer.h"
 
+#include "foreign.h"
 #include "future.h"
 #include "scheduler.h"
 
@@ -13,14 +14,17 @@ enum { GRACE_MS = 300 }; /* between a link's end and the news of how the Env end
 
 /* ---- finding ---- */
 
-struct corps *corps__corps_find(uint64_t corps_id) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps *corps = corps__rt.corps_list;
-    while (corps != NULL && corps->id != corps_id) {
-        corps = corps->next;
+/* Under corps__rt.lock. */
+static struct corps__peer *add(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *place) {
+    struct corps__peer *made = corps__peer_create(NULL);
+    if (made != NULL) {
+        made->corps = corps;
+        made->env_info = &corps->envs[env];
+        made->env = env;
+        made->discards = data;
+        atomic_store(place, made);
     }
-    pthread_mutex_unlock(&corps__rt.lock);
-    return corps;
+    return made;
 }
 
 enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) {
@@ -33,22 +37,14 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
         return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", info->lost_text);
     }
     struct corps__peer *_Atomic *place = data ? &info->data_peer : &info->peer;
-    struct corps__peer *found = atomic_load(place);
-    if (found == NULL) {
-        struct corps__peer *made = corps__peer_create(NULL);
-        if (made == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
-        }
-        made->corps = corps;
-        made->env_info = info;
-        made->env = env;
-        made->discards = data;
-        if (atomic_compare_exchange_strong(place, &found, made)) {
-            found = made;
-        } /* else: somebody else's came first; ours stays unused in the list of all peers */
+    *peer = atomic_load(place);
+    if (*peer == NULL) {
+        pthread_mutex_lock(&corps__rt.lock);
+        *peer = atomic_load(place); /* another thread may have been faster */
+        *peer = *peer != NULL ? *peer : add(corps, env, data, place);
+        pthread_mutex_unlock(&corps__rt.lock);
     }
-    *peer = found;
-    return CORPS_OK;
+    return *peer != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
 }
 
 struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link) {
@@ -78,11 +74,19 @@ static void end_grace(struct corps__peer *peer) {
     }
 }
 
+static bool is_lost(void *arg) {
+    const struct corps__peer *peer = arg;
+    return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited);
+}
+
 static enum corps_err connect_job(void *arg) {
     struct corps__peer *peer = arg;
     int state = atomic_load(&peer->state);
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
+    }
+    if (is_lost(peer)) {
+        return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
     }
     const struct corps__settings *settings = &peer->corps->settings;
     const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
@@ -110,30 +114,34 @@ static bool is_settled(void *arg) {
     return atomic_load(&peer->state) != CORPS__PEER_CONNECTING;
 }
 
+/* Of others one hears that they have ended only by what they leave. */
+static bool has_exited(const struct corps *corps) {
+    return atomic_load(&corps->exited) || corps__foreign_ended(corps);
+}
+
 enum corps_err corps__peer_lost(const struct corps__peer *peer) {
     if (peer->env_info != NULL && atomic_load(&peer->env_info->lost)) {
         return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", peer->env_info->lost_text);
     }
-    if (peer->corps != NULL && atomic_load(&peer->corps->exited)) {
+    if (peer->corps != NULL && has_exited(peer->corps)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps has exited");
     }
     return corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u has closed", peer->env);
 }
 
-static bool is_lost(void *arg) {
-    const struct corps__peer *peer = arg;
-    return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited);
-}
-
 /* An Env that has just died: its parent reports with which exit status, usually within a millisecond, so wait for that
  * as when a link closes. */
 static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_ns) {
+    if (has_exited(peer->corps)) {
+        return corps__peer_lost(peer);
+    }
     char detail[256];
     snprintf(detail, sizeof detail, "%s", corps_error_detail());
     int64_t grace = corps__deadline_ns(GRACE_MS * INT64_C(1000000));
     enum corps_err err =
         corps__waitlist_wait(&peer->waiters, is_lost, peer, deadline_ns < grace ? deadline_ns : grace, NULL);
-    return err == CORPS_OK ? corps__peer_lost(peer) : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
+    return err == CORPS_OK || has_exited(peer->corps) ? corps__peer_lost(peer)
+                                                      : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
 }
 
 enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) {
@@ -218,8 +226,10 @@ static void detach(struct corps__peer *peer) {
 static void grace_over(uv_timer_t *timer) {
     struct corps__peer *peer = timer->data;
     char text[128];
-    snprintf(text, sizeof text, "the link to Env %u has closed and nothing tells why", peer->env);
-    fail_all(peer, CORPS_ERR_WORKER_LOST, text);
+    bool exited = has_exited(peer->corps);
+    snprintf(text, sizeof text, exited ? "the Corps has exited" : "the link to Env %u has closed and nothing tells why",
+             peer->env);
+    fail_all(peer, exited ? CORPS_ERR_EXITED : CORPS_ERR_WORKER_LOST, text);
     corps__rt.check_foreign = true;
 }
 
@@ -231,7 +241,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     if (peer->env_info == NULL) {
         corps__peer_retire(peer); /* it called us, we never call it */
         corps__peers_sweep();
-    } else if (atomic_load(&peer->corps->exited)) {
+    } else if (has_exited(peer->corps)) {
         fail_all(peer, CORPS_ERR_EXITED, "the Corps has exited");
     } else if (atomic_load(&peer->env_info->lost)) {
         fail_all(peer, CORPS_ERR_WORKER_LOST, peer->env_info->lost_text);

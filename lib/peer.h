@@ -3,7 +3,8 @@
  * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. States:
  * NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
  *
- * Life: peers are freed by the leader alone. An accepted one is freed when its link has gone and every request that
+ * Life: peers are freed by the leader alone. One that this process connects belongs to its Corps and goes with it
+ * (known.h). An accepted one is freed when its link has gone and every request that
  * came on it is over: requests that wait, run or are held refer to it, to be answered. The leader counts those that
  * came. Those that are over are counted where their thread writes anyway, so that no call pays an atomic operation for
  * it: one that is answered by a frame under tx, the others (batches, requests without reply) in the route of their
@@ -100,8 +101,6 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
 /* A peer for a link that was accepted. With the lead. NULL when out of memory. */
 struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link);
 
-struct corps *corps__corps_find(uint64_t corps_id);
-
 /* ---- making and freeing (peers.c) ---- */
 
 /* Lists a new peer. NULL when out of memory. */
@@ -113,6 +112,9 @@ void corps__peers_walked(void);
 
 /* How many there are; for tests. */
 uint64_t corps__peers_count(void);
+
+/* With the lead: takes it off the list and frees it; its link is gone and nobody refers to it. Accepts NULL. */
+void corps__peer_free(struct corps__peer *peer);
 
 /* With the lead: an accepted peer, whose link is gone, is freed by the sweep that finds that its last request is over.
  */

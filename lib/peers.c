@@ -63,14 +63,7 @@ uint64_t corps__peers_count(void) {
 
 /* ---- freeing, with the lead ---- */
 
-static void free_peer(struct corps__peer *peer) {
-    pthread_rwlock_wrlock(&all.lock);
-    *peer->place = peer->next;
-    if (peer->next != NULL) {
-        peer->next->place = peer->place;
-    }
-    all.freed++;
-    pthread_rwlock_unlock(&all.lock);
+static void free_memory(struct corps__peer *peer) {
     corps__routes_free(peer);
     corps__posts_drop(peer);
     free(peer->named);
@@ -83,6 +76,29 @@ static void free_peer(struct corps__peer *peer) {
     pthread_mutex_destroy(&peer->tx);
     pthread_mutex_destroy(&peer->routes_lock);
     free(peer);
+}
+
+static void grace_closed(uv_handle_t *grace) {
+    free_memory(grace->data);
+}
+
+void corps__peer_free(struct corps__peer *peer) {
+    if (peer == NULL) {
+        return;
+    }
+    pthread_rwlock_wrlock(&all.lock);
+    *peer->place = peer->next;
+    if (peer->next != NULL) {
+        peer->next->place = peer->place;
+    }
+    all.freed++;
+    pthread_rwlock_unlock(&all.lock);
+    if (peer->grace_started) {
+        uv_close((uv_handle_t *)&peer->grace, grace_closed);
+        corps__rt.loop_dirty = true;
+    } else {
+        free_memory(peer);
+    }
 }
 
 /* Is every request over that came from it? */
@@ -117,7 +133,7 @@ void corps__peers_sweep(void) {
         retired.first = peer->next_retired;
         retired.last = retired.first == NULL ? &retired.first : retired.last;
         if (is_unused(peer)) {
-            free_peer(peer);
+            corps__peer_free(peer);
         } else {
             retire_later(peer);
         }
@@ -127,7 +143,7 @@ void corps__peers_sweep(void) {
 /* ---- letting go, on any thread ---- */
 
 void corps__peers_check(void) {
-    atomic_store(&corps__rt.check_peers, true);
+    atomic_store(&corps__rt.check_unused, true);
     corps__kick();
 }
 

@@ -3,6 +3,7 @@
 #include "conc.h"
 #include "dispatch.h"
 #include "foreign.h"
+#include "known.h"
 #include "peer.h"
 #include "scheduler.h"
 #include "sleep.h"
@@ -313,13 +314,14 @@ static void clear(_Atomic int *flag) {
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     clear(&corps__rt.kicked);
     run_jobs();
-    if (atomic_load_explicit(&corps__rt.check_peers, memory_order_relaxed)) {
-        atomic_store(&corps__rt.check_peers, false);
-        corps__peers_sweep();
-    }
-    if (corps__rt.check_foreign) {
-        corps__rt.check_foreign = false;
+    if (atomic_load_explicit(&corps__rt.check_foreign, memory_order_relaxed)) {
+        atomic_store(&corps__rt.check_foreign, false);
         corps__foreign_sweep();
+    }
+    if (atomic_load_explicit(&corps__rt.check_unused, memory_order_relaxed)) {
+        atomic_store(&corps__rt.check_unused, false);
+        corps__peers_sweep();
+        corps__corps_reap();
     }
     if (corps__rt.wake == CORPS_WAKE_BLOCK || (waiter == NULL && corps__sched_leader_disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first

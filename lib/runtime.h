@@ -92,9 +92,10 @@ struct corps {
     _Atomic unsigned next_auto; /* round robin of create_concs */
     _Atomic bool exited;
     int lock_fd;
-    struct corps *next; /* in corps__rt.corps_list */
+    _Atomic unsigned holders; /* see known.h */
+    struct corps *next;       /* in corps__rt.corps_list, or of those that nobody holds */
     /* The creator's side of boot and exit; see corps.c. */
-    struct creator *creator; /* NULL in Envs */
+    struct creator *creator; /* NULL where this process did not create it */
     struct corps__control *control;
     struct corps_value boot_data;        /* BIN, lent by the caller of corps_create or the boot record; NIL for none */
     enum corps_err boot_result;          /* PENDING until Env 0 has answered */
@@ -123,10 +124,10 @@ struct corps__runtime {
     enum corps_wake wake;
     struct corps__port *ports[CORPS__ENDPOINTS_MAX]; /* changed with the lead */
     unsigned port_count;
-    _Atomic bool check_peers; /* one that was waited for may be freed now: see corps__peers_sweep */
-    bool check_foreign;       /* a link to a Corps of others has closed: see corps__foreign_sweep */
+    _Atomic bool check_unused;  /* a peer or a Corps may be freed: see corps__peers_sweep, corps__corps_reap */
+    _Atomic bool check_foreign; /* a link to a Corps of others has closed: see corps__foreign_sweep */
 
-    pthread_mutex_t lock; /* corps_list, peers, rare things */
+    pthread_mutex_t lock; /* corps_list, rare things */
     struct corps *corps_list;
 };
 

@@ -198,8 +198,8 @@ CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when 
 
 /* Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that at
  * most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names
- * answer EXITED. Accepts NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before;
- * the detail says how). */
+ * answer EXITED, and each that was called by keeps a few kilobytes until it is dropped. Accepts NULL. Not from a
+ * method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
 /* Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then after
@@ -286,12 +286,11 @@ CORPS_API void corps_flush(void);
  * Once it was sent, the block may be read and sent again, the whole of it or a part, to any Worker; it must not be
  * written any more, since its receiver may be reading it. Drop it at any time after a send has returned.
  * Nothing is copied when the payload has at least 4096 bytes and is the last of the value's large buffers, goes to the
- * Worker's own Env, and a call through this Name has gone before (a loan does not connect). Then a method's `args` point
- * to it, and stay valid while their box does (corps_context_box). Anything else is copied on its way, and arrives alike.
- * A link lends at most 32 × buffer_bytes at once (default: 32 MiB) and half of that in one piece; what receivers still
- * hold counts. Beyond that, memory is ordinary.
- * Any thread; never waits. The block outlives Name, link and Corps. NULL: no memory (the detail says so). Gives one
- * reference. */
+ * Worker's own Env, and a call through this Name has gone before (a loan does not connect). Then a method's `args`
+ * point to it, and stay valid while their box does (corps_context_box). Anything else is copied on its way, and arrives
+ * alike. A link lends at most 32 × buffer_bytes at once (default: 32 MiB) and half of that in one piece; what receivers
+ * still hold counts. Beyond that, memory is ordinary. Any thread; never waits. The block outlives Name, link and Corps.
+ * NULL: no memory (the detail says so). Gives one reference. */
 CORPS_API struct corps_block *corps_loan(const struct corps_name *to, size_t bytes);
 
 /* ---- Futures ---- */
@@ -303,7 +302,7 @@ struct corps_error_info {
     const char *traceback; /* remote traceback, "" when there is none */
     const void *detail;    /* what the method attached for callers of its own language */
     size_t detail_bytes;
-    char origin[64]; /* the Worker that failed, "L0:M0.2" */
+    char origin[64];     /* the Worker that failed, "L0:M0.2" */
     bool detail_trusted; /* `detail` may be loaded by what runs code: the serializers of the Worker's Corps and of this
                             process do so anyway. Set by Corps, not by who fails */
 };
@@ -355,7 +354,7 @@ CORPS_API unsigned corps_context_env(struct corps_context *context);
 CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
 CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
 CORPS_API bool corps_context_is_local(struct corps_context *context);      /* was the request made in this Env? */
-CORPS_API bool corps_context_has_reply(struct corps_context *context); /* does anybody wait for the outcome? */
+CORPS_API bool corps_context_has_reply(struct corps_context *context);     /* does anybody wait for the outcome? */
 /* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
