@@ -1,5 +1,7 @@
 #include "rendezvous.h"
 
+#include "lobby.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,13 +26,12 @@ struct wire {
 enum { BACKLOG = 1024 };
 
 struct corps__rendezvous {
-    uv_poll_t poll;
+    struct corps__lobby *lobby; /* accepted, no hello yet: nobody's but ours */
     uv_loop_t *loop;
     int fd;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     const struct corps__rendezvous_ops *ops;
     void *owner;
-    struct corps__meeting *unmet; /* accepted, no hello yet: nobody's but ours */
 };
 
 struct corps__meeting {
@@ -43,7 +44,7 @@ struct corps__meeting {
     size_t in_bytes;
     int fds[CORPS__HELLO_FDS_MAX];
     uint32_t fd_count;
-    struct corps__meeting *next, **at; /* in `unmet` */
+    struct corps__guest guest; /* until it is met */
 };
 
 /* ---- messages with descriptors ---- */
@@ -149,22 +150,12 @@ static enum corps_err check_user(int fd) {
 
 /* ---- meetings ---- */
 
-static void unlist(struct corps__meeting *meeting) {
-    if (meeting->at != NULL) {
-        *meeting->at = meeting->next;
-        if (meeting->next != NULL) {
-            meeting->next->at = meeting->at;
-        }
-        meeting->at = NULL;
-    }
-}
-
 static void free_meeting(uv_handle_t *handle) {
     free(handle->data);
 }
 
 static void end(struct corps__meeting *meeting, bool close_fd) {
-    unlist(meeting);
+    corps__lobby_leave(&meeting->guest);
     if (!meeting->met) {
         close_fds(meeting->fds, meeting->fd_count);
     }
@@ -232,7 +223,7 @@ static void met(struct corps__meeting *meeting) {
     memcpy(theirs.fds, meeting->fds, sizeof theirs.fds);
     struct corps__hello answer = {0};
     meeting->met = true; /* the descriptors are the owner's now */
-    unlist(meeting);
+    corps__lobby_leave(&meeting->guest);
     enum corps_err err;
     if (meeting->accepted) {
         err = ops->on_hello(owner, meeting, &theirs, &answer);
@@ -294,32 +285,29 @@ static struct corps__meeting *watch(struct corps__rendezvous *rendezvous, int fd
     }
     uv_poll_start(&meeting->poll, UV_READABLE | UV_DISCONNECT, on_readable);
     if (accepted) {
-        meeting->next = rendezvous->unmet;
-        meeting->at = &rendezvous->unmet;
-        if (meeting->next != NULL) {
-            meeting->next->at = &meeting->next;
-        }
-        rendezvous->unmet = meeting;
+        corps__lobby_enter(rendezvous->lobby, &meeting->guest);
     }
     return meeting;
 }
 
 /* ---- listening and connecting ---- */
 
-static void on_connection(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    struct corps__rendezvous *rendezvous = poll->data;
-    for (;;) {
-        int fd = accept4(rendezvous->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            return; /* none left, or out of descriptors: the peer waits in the backlog */
-        }
-        if (check_user(fd) != CORPS_OK || watch(rendezvous, fd, true, NULL) == NULL) {
-            close(fd);
-        }
+static void on_connection(void *owner, int fd) {
+    if (check_user(fd) != CORPS_OK || watch(owner, fd, true, NULL) == NULL) {
+        close(fd);
     }
 }
+
+static struct corps__meeting *meeting_of(struct corps__guest *guest) {
+    return (struct corps__meeting *)((char *)guest - offsetof(struct corps__meeting, guest));
+}
+
+static void on_expired(void *owner, struct corps__guest *guest) {
+    (void)owner;
+    corps__meeting_close(meeting_of(guest)); /* nobody has heard of it */
+}
+
+static const struct corps__lobby_ops lobby_ops = {.on_connection = on_connection, .on_expired = on_expired};
 
 /* Does nobody listen there any more? Then its owner was killed. */
 static bool is_stale(const struct sockaddr_un *address) {
@@ -365,9 +353,11 @@ enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *optio
     }
     made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     enum corps_err err = made->fd >= 0 ? bind_and_listen(made->fd, &where) : corps_error_system("cannot make a socket");
-    if (err == CORPS_OK && uv_poll_init(options->loop, &made->poll, made->fd) != 0) {
-        err = corps_error_set(CORPS_ERR_SYSTEM, "cannot watch %s", where.sun_path);
-        unlink(where.sun_path);
+    if (err == CORPS_OK) {
+        err = corps__lobby_open(options->loop, made->fd, &lobby_ops, made, &made->lobby);
+        if (err != CORPS_OK) {
+            unlink(where.sun_path);
+        }
     }
     if (err != CORPS_OK) {
         if (made->fd >= 0) {
@@ -380,27 +370,22 @@ enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *optio
     made->ops = ops;
     made->owner = owner;
     memcpy(made->path, where.sun_path, sizeof made->path);
-    made->poll.data = made;
-    uv_poll_start(&made->poll, UV_READABLE, on_connection);
     snprintf(address, CORPS_ADDRESS_BYTES, "%s", made->path);
     *rendezvous = made;
     return CORPS_OK;
-}
-
-static void free_rendezvous(uv_handle_t *handle) {
-    free(handle->data);
 }
 
 void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
     if (rendezvous == NULL) {
         return;
     }
-    while (rendezvous->unmet != NULL) {
-        corps__meeting_close(rendezvous->unmet);
+    for (struct corps__guest *guest; (guest = corps__lobby_first(rendezvous->lobby)) != NULL;) {
+        corps__meeting_close(meeting_of(guest));
     }
     unlink(rendezvous->path);
-    uv_close((uv_handle_t *)&rendezvous->poll, free_rendezvous);
+    corps__lobby_close(rendezvous->lobby);
     close(rendezvous->fd);
+    free(rendezvous);
 }
 
 enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,

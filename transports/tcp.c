@@ -1,3 +1,4 @@
+#include "lobby.h"
 #include "stream.h"
 #include "tcp_auth.h"
 
@@ -19,7 +20,7 @@ enum { BACKLOG = 1024, PROOF_TIMEOUT_MS = 5000 };
 
 struct endpoint {
     struct corps__stream stream; /* first */
-    uv_poll_t *listener;         /* allocated: freed by its close callback */
+    struct corps__lobby *lobby;
     uv_loop_t *loop;
     int fd;
     int buffer_bytes;
@@ -30,8 +31,9 @@ struct endpoint {
 /* A connection that has not proved itself yet. */
 struct proof {
     uv_poll_t poll;
-    uv_timer_t timer;
+    uv_timer_t timer; /* ours, when we connected; who was accepted has its time in the lobby */
     int open_handles;
+    struct corps__guest guest;
     int fd;
     struct endpoint *endpoint;
     struct corps__stream_link *link; /* ours, when we connected; NULL when the peer did */
@@ -125,6 +127,7 @@ static int finish(struct proof *proof, bool keep_fd) {
     if (proof->link != NULL) {
         proof->link->transport_data = NULL;
     }
+    corps__lobby_leave(&proof->guest);
     int fd = proof->fd;
     uv_close((uv_handle_t *)&proof->poll, handle_closed); /* first: it still needs the descriptor's number */
     uv_close((uv_handle_t *)&proof->timer, handle_closed);
@@ -211,6 +214,11 @@ static void on_timeout(uv_timer_t *timer) {
     refuse(timer->data, CORPS_ERR_DENIED);
 }
 
+static void on_expired(void *owner, struct corps__guest *guest) {
+    (void)owner;
+    refuse((struct proof *)((char *)guest - offsetof(struct proof, guest)), CORPS_ERR_DENIED);
+}
+
 static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__stream_link *link) {
     struct proof *proof = calloc(1, sizeof *proof);
     if (proof == NULL || uv_poll_init(endpoint->loop, &proof->poll, fd) != 0) {
@@ -226,12 +234,13 @@ static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__str
     proof->link = link;
     proof->next = endpoint->proofs;
     endpoint->proofs = proof;
-    uv_timer_start(&proof->timer, on_timeout, PROOF_TIMEOUT_MS, 0);
     if (link != NULL) {
+        uv_timer_start(&proof->timer, on_timeout, PROOF_TIMEOUT_MS, 0);
         link->transport_data = proof;
         uv_poll_start(&proof->poll, UV_WRITABLE, on_connected);
     } else {
         uint8_t nothing[128];
+        corps__lobby_enter(endpoint->lobby, &proof->guest);
         corps__auth_start(&proof->auth, endpoint->secret, true, nothing);
         uv_poll_start(&proof->poll, UV_READABLE, on_readable);
     }
@@ -247,20 +256,13 @@ static void set_buffers(const struct endpoint *endpoint, int fd) {
     }
 }
 
-static void on_connection(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    struct endpoint *endpoint = poll->data;
-    for (;;) {
-        int fd = accept4(endpoint->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            return;
-        }
-        if (begin(endpoint, fd, NULL) != CORPS_OK) {
-            close(fd);
-        }
+static void on_connection(void *owner, int fd) {
+    if (begin(owner, fd, NULL) != CORPS_OK) {
+        close(fd);
     }
 }
+
+static const struct corps__lobby_ops lobby_ops = {.on_connection = on_connection, .on_expired = on_expired};
 
 static enum corps_err listen_on(struct endpoint *endpoint, const char *text) {
     struct sockaddr_storage where;
@@ -286,10 +288,6 @@ static enum corps_err listen_on(struct endpoint *endpoint, const char *text) {
     return err;
 }
 
-static void free_handle(uv_handle_t *handle) {
-    free(handle);
-}
-
 static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
                                char address[CORPS_ADDRESS_BYTES]) {
     struct endpoint *endpoint = (struct endpoint *)base;
@@ -308,18 +306,15 @@ static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_e
         corps__stream_close(&endpoint->stream);
         return err;
     }
-    endpoint->listener = malloc(sizeof *endpoint->listener);
     err = address_of(endpoint->fd, address);
-    if (err != CORPS_OK || endpoint->listener == NULL ||
-        uv_poll_init(endpoint->loop, endpoint->listener, endpoint->fd) != 0) {
-        free(endpoint->listener);
+    if (err == CORPS_OK) {
+        err = corps__lobby_open(endpoint->loop, endpoint->fd, &lobby_ops, endpoint, &endpoint->lobby);
+    }
+    if (err != CORPS_OK) {
         close(endpoint->fd);
         corps__stream_close(&endpoint->stream);
-        return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for an endpoint");
     }
-    endpoint->listener->data = endpoint;
-    uv_poll_start(endpoint->listener, UV_READABLE, on_connection);
-    return CORPS_OK;
+    return err;
 }
 
 static void tcp_close(struct corps_endpoint *base) {
@@ -327,7 +322,7 @@ static void tcp_close(struct corps_endpoint *base) {
     while (endpoint->proofs != NULL) {
         finish(endpoint->proofs, false);
     }
-    uv_close((uv_handle_t *)endpoint->listener, free_handle);
+    corps__lobby_close(endpoint->lobby);
     close(endpoint->fd);
     sodium_memzero(endpoint->secret, sizeof endpoint->secret);
     corps__stream_close(&endpoint->stream);

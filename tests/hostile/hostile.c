@@ -136,8 +136,16 @@ int main(int argc, char **argv) {
     attack_seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(mutated_frames), TEST(ignores_credit), TEST(nobody),    TEST(many_names),
-        TEST(definitions),    TEST(out_of_turn),    TEST(scribbles), TEST(honest_is_never_cut),
+        TEST(mutated_frames),
+        TEST(ignores_credit),
+        TEST(nobody),
+        TEST(many_names),
+        TEST(definitions),
+        TEST(out_of_turn),
+        TEST(scribbles),
+        TEST(honest_is_never_cut),
+        cmocka_unit_test_setup_teardown(test_strangers, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_descriptors, set_up_small, tear_down),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ extern uint64_t attack_count; /* how much of an attack there is to be; see main 
 extern uint64_t attack_seed;
 
 int set_up(void **state);
+int set_up_small(void **state); /* an Env that may have few descriptors */
 int tear_down(void **state);
 
 /* One call of an honest peer: it succeeds, by the same Env, whatever goes on. */
@@ -52,5 +53,7 @@ void test_definitions(void **state);
 void test_out_of_turn(void **state);
 void test_honest_is_never_cut(void **state);
 void test_scribbles(void **state);
+void test_strangers(void **state);
+void test_no_descriptors(void **state);
 
 #endif
