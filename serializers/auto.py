@@ -10,7 +10,8 @@ tracker is the model); a class that came back to where it was made is the one th
 asked to keep it under a key of its content, and the message holds the key alone. Mutable data is never kept so.
 
 Loading runs code, as with pickle: for peers that have proved themselves. Works on Python 3.8 and later, imports nothing
-but the standard library. This module is `_corps_auto` in every process that loads what it wrote.
+but the standard library. This module is `_corps_auto` in every process that loads what it wrote. What must not be copied
+is known to its neighbour, _corps_owned (owned.py).
 """
 import _thread
 import abc
@@ -34,6 +35,9 @@ import types
 import typing
 import weakref
 from operator import is_
+
+from _corps_owned import Refused, guard_of
+from _corps_owned import guard as _guard
 
 PROTOCOL = 5
 KEY_BYTES = 16
@@ -609,10 +613,6 @@ def _watched_key(state, cls):
 
 # ---- objects of other types ----
 
-class _Refused(pickle.PicklingError):
-    """Cannot travel, and why."""
-
-
 def _reduce_module(state, module):
     name = module.__name__
     if sys.modules.get(name) is module and name != '__main__' and not _in_registered(name):
@@ -662,13 +662,13 @@ def _reduce_lock(state, lock):
 
 def _reduce_rlock(state, lock):
     if repr(lock).startswith('<locked'):
-        raise _Refused('a held RLock belongs to its thread')
+        raise Refused('a held RLock belongs to its thread', lock)
     return threading.RLock, ()
 
 
 def _reduce_thread(state, thread):
     if thread.ident is not None or type(thread).__reduce_ex__ is not object.__reduce_ex__:
-        raise _Refused('a thread that was started cannot travel')
+        raise Refused('a thread that was started belongs to this process; start one there', thread)
     made = vars(threading.Thread())
     rest = {name: value for name, value in vars(thread).items() if name not in made}
     start = {name: vars(thread).get(name) for name in ('_target', '_args', '_kwargs')}
@@ -762,20 +762,32 @@ def _file(name, mode, encoding, errors, newline, position):
     return file
 
 
+def _can_open_again(file):
+    name = getattr(file, 'name', None)
+    try:
+        return isinstance(name, str) and os.path.isfile(name) and os.path.samestat(os.fstat(file.fileno()), os.stat(name))
+    except (OSError, ValueError):
+        return False  # closed, removed, or not on disk
+
+
 def _reduce_file(state, file):
     for name in ('stdin', 'stdout', 'stderr'):
         if file is getattr(sys, name) or file is getattr(sys, '__%s__' % name):
             return getattr, (sys, name)
-    if file.closed or not isinstance(file.name, str) or not os.path.isfile(file.name):
-        raise _Refused('this file cannot be opened again there')
+    if not _can_open_again(file):
+        raise Refused('this file cannot be opened again there; send its path or its content', file)
     text = isinstance(file, io.TextIOWrapper)
     mode = 'a' if file.writable() else 'r'
-    if mode == 'a' and (text and file.mode != 'a' or not text and file.mode not in ('ab', 'a')):
-        raise _Refused('a file that is open for writing cannot travel: two processes would write it')
+    if mode == 'a' and getattr(file, 'mode', None) not in (('a',) if text else ('ab', 'a')):
+        raise Refused('a file that is open for writing cannot travel: two processes would write it; send its path', file)
     if mode == 'a':
         file.flush()
     return _file, (os.path.abspath(file.name), mode if text else mode + 'b', file.encoding if text else None,
                    file.errors if text else None, None, file.tell())
+
+
+def _refuse_file(state, file):
+    raise Refused('a file of class %s cannot be opened again there; send its path or its content' % type(file).__name__, file)
 
 
 @_once
@@ -864,6 +876,7 @@ HANDLERS = {
     io.TextIOWrapper: _reduce_file,
     io.BufferedReader: _reduce_file,
     io.BufferedWriter: _reduce_file,
+    io.BufferedRandom: _reduce_file,
     io.FileIO: _reduce_file,
     typing.TypeVar: _reduce_typevar,
 }
@@ -875,8 +888,17 @@ for _name in ('ParamSpec', 'TypeVarTuple'):
 if isinstance(typing.NewType, type):
     HANDLERS[typing.NewType] = _reduce_newtype
 
-_BY_BASE = (BaseException, _reduce_exception), (threading.Thread, _reduce_thread)
+_BY_BASE = ((BaseException, _reduce_exception), (threading.Thread, _reduce_thread), *(
+    (kind, _refuse_file) for kind in (io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair,
+                                      io.TextIOWrapper)))
 _handlers = dict(HANDLERS)  # of every type that was seen; None: pickle manages
+
+
+def _guarded(guard, handler):
+    def asked(state, thing):
+        answer = guard(state, thing)
+        return handler(state, thing) if answer is NotImplemented and handler is not None else answer
+    return asked
 
 
 def _handler_of(cls):
@@ -884,6 +906,9 @@ def _handler_of(cls):
         _handlers.clear()
         _handlers.update(HANDLERS)
     found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None)
+    guard = guard_of(cls)
+    if guard is not None:
+        found = _guarded(guard, found)
     if cls.__module__ == 'dataclasses' and cls.__name__ in ('_FIELD_BASE', '_MISSING_TYPE', '_KW_ONLY_TYPE', '_HAS_DEFAULT_FACTORY_CLASS'):
         found = _reduce_sentinel
     _handlers[cls] = found
@@ -930,6 +955,25 @@ def dumps(thing, protocol=PROTOCOL, buffer_callback=None, define=None):
     with io.BytesIO() as file:
         Pickler(file, protocol, buffer_callback, State(define)).dump(thing)
         return file.getvalue()
+
+
+class _Guarded(pickle.Pickler):
+    """As pickle.Pickler, but what must not be copied is refused, or carried so that it owns nothing there."""
+
+    def reducer_override(self, thing):
+        return _guard(None, thing)
+
+
+def dumps_by_name(thing, protocol=PROTOCOL, buffer_callback=None):
+    """As pickle.dumps, with the same guard."""
+    with io.BytesIO() as file:
+        _Guarded(file, protocol, buffer_callback=buffer_callback).dump(thing)
+        return file.getvalue()
+
+
+def refuse_file(file):
+    """Raises Refused for a file that a copy would damage."""
+    _reduce_file(None, file)
 
 
 loads = pickle.loads

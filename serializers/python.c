@@ -111,7 +111,7 @@ static enum corps_err start(struct corps__pickler *pickler) {
     }                                                                                                                  \
     static_assert(sizeof #title <= 32, "a serializer's name is short")
 
-PICKLER(pickle, "pickle", "pickle", false, NULL);
+PICKLER(pickle, "pickle", "pickle", false, &corps__python.pickle);
 PICKLER(dill, "dill", "dill", false, &corps__python.dill);
 PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
 PICKLER(automatic, "_corps_auto", "pickle", true, NULL);

@@ -6,6 +6,7 @@
  *   python_values.c    Python to values                    python_buffer.c    a block as a Python buffer
  *   python_objects.c   Python objects as values            python_source.c    what is simpler said in Python
  *   python_auto.c      the pickler of `auto`               auto.py            its reducers: the module _corps_auto
+ *                                                          owned.py           what must not be copied: _corps_owned
  *
  * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
  * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An
@@ -48,7 +49,8 @@ struct corps__python {
     PyTypeObject *name_base; /* the type of such Names, or a base of theirs */
     PyObject *cloudpickle; /* dumps of cloudpickle and dill for a host whose main program others can import, or NULL */
     PyObject *dill;
-    PyObject *auto_code;    /* a function that gives the compiled auto.py faster than compiling it does, or NULL */
+    PyObject *pickle;    /* the same for pickle: guarded, see owned.py */
+    PyObject *auto_code; /* a function (module) that gives compiled auto.py, owned.py sooner than compiling, or NULL */
     PyObject *find_refused; /* Python functions, see python_source.c */
     PyObject *equal;
     PyObject *run;
@@ -115,9 +117,15 @@ PyObject *corps__python_collector(PyObject *kept);
 /* ---- auto ---- */
 
 extern const char corps__python_auto_source[];
+extern const char corps__python_owned_source[];
 
-/* GIL. Makes the module _corps_auto, whose source runs when it is first used. An exception is pending when false. */
-bool corps__python_auto_module(void);
+/* GIL. Makes the modules _corps_auto and _corps_owned, whose source runs when it is first used. An exception is pending
+ * when false. */
+bool corps__python_auto_modules(void);
+
+/* GIL. What pickle makes of `object`, which must own nothing outside (owned.py). New reference; NULL with an exception.
+ */
+PyObject *corps__python_guarded_dump(PyObject *object, PyObject *kept);
 
 /* GIL. The pickle of `object`; buffers go to the list `kept`, definitions to `encoding` where it takes them. New
  * reference; NULL with an exception. */

@@ -1,10 +1,14 @@
 #include "python.h"
 
+#include <pthread.h>
 #include <string.h>
 
 /* `auto`: the C pickler, asked about every object by `reducer` here, which leaves what pickle does well to pickle and
  * asks the module _corps_auto (auto.py) about the rest. Making a pickler costs as much as pickling a small object does,
- * so picklers are kept for reuse. */
+ * so picklers are kept for reuse. The same for `pickle` in a host that wants a guard: then _corps_owned (owned.py) is
+ * asked about what must not be copied, and everything else is pickle's. */
+
+enum way { BY_VALUE, GUARDED, WAYS };
 
 /* A pickler with what belongs to it. Everything here: GIL. */
 struct auto_pickler {
@@ -14,23 +18,24 @@ struct auto_pickler {
     PyObject *kept;  /* list: buffers that go out of band */
     PyObject *state; /* State of auto.py */
     bool asked;      /* since the state was clear */
+    enum way way;
     struct corps_encoding *encoding;
 };
 
-static struct auto_pickler *unused; /* GIL */
+static struct auto_pickler *unused[WAYS]; /* GIL */
 
-/* Of _corps_auto. */
+/* Of _corps_auto and _corps_owned. */
 static struct {
-    PyObject *reduce;
-    PyObject *handlers;     /* dict: type → handler, None: pickle does it */
-    PyObject *by_reference; /* set: classes and functions that were found importable */
+    PyObject *reduce[WAYS];
+    PyObject *handlers[WAYS]; /* dict: type → handler, None: pickle does it */
+    PyObject *by_reference;   /* set: classes and functions that were found importable */
     PyObject *state_type;
     PyObject *pickler_type;
     PyObject *file_type;
     PyObject *dump, *clear_memo, *clear; /* names of methods */
 } from_module;
 
-/* ---- the module ---- */
+/* ---- the modules ---- */
 
 static PyObject *lookup(PyObject *self, PyObject *key) {
     (void)self;
@@ -46,45 +51,75 @@ static PyObject *lookup(PyObject *self, PyObject *key) {
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)bytes);
 }
 
-/* Its source runs when somebody first wants something of it. */
-static PyObject *load(PyObject *module, PyObject *name) {
+static const struct embedded {
+    const char *name;
+    const char *source;
+} modules[] = {{"_corps_owned", corps__python_owned_source}, {"_corps_auto", corps__python_auto_source}};
+enum { MODULES = sizeof modules / sizeof modules[0] };
+
+/* Runs a module's source in its namespace. False with an exception. */
+static bool run(const struct embedded *embedded, PyObject *names) {
     static PyMethodDef lookup_method = {"lookup", lookup, METH_O, NULL};
+    PyObject *code = corps__python.auto_code != NULL
+                         ? PyObject_CallFunction(corps__python.auto_code, "s", embedded->name)
+                         : Py_CompileString(embedded->source, embedded->name, Py_file_input);
+    PyObject *done = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
+    PyObject *found = done != NULL ? PyCFunction_New(&lookup_method, NULL) : NULL;
+    bool good = found != NULL && PyDict_SetItemString(names, "lookup", found) == 0 &&
+                PyDict_DelItemString(names, "__getattr__") == 0;
+    Py_XDECREF(code);
+    Py_XDECREF(done);
+    Py_XDECREF(found);
+    return good;
+}
+
+static PyObject *run_named(const char *title, PyObject *names) {
+    for (size_t i = 0; i < MODULES; i++) {
+        if (strcmp(modules[i].name, title) == 0) {
+            return run(&modules[i], names) ? names : NULL;
+        }
+    }
+    return PyErr_Format(PyExc_SystemError, "%s is none of our modules", title);
+}
+
+/* Its source runs once, when somebody first wants something of it; a second thread waits for the first one. */
+static bool ensure_run(const char *title, PyObject *names) {
+    static pthread_mutex_t running = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; /* one module imports the other */
+    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&running);
+    Py_END_ALLOW_THREADS bool good =
+        PyDict_GetItemString(names, "__getattr__") == NULL || run_named(title, names) != NULL;
+    pthread_mutex_unlock(&running);
+    return good;
+}
+
+static PyObject *load(PyObject *module, PyObject *name) {
+    const char *title = PyModule_GetName(module);
     PyObject *names = PyModule_GetDict(module);
-    if (PyDict_GetItemString(names, "__getattr__") != NULL) {
-        if (PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' &&
-            PyUnicode_READ_CHAR(name, 1) == '_') {
-            PyErr_Format(PyExc_AttributeError, "%U", name); /* the import system asks for __spec__ and the like */
-            return NULL;
-        }
-        PyObject *code = corps__python.auto_code != NULL
-                             ? PyObject_CallNoArgs(corps__python.auto_code)
-                             : Py_CompileString(corps__python_auto_source, "<corps auto>", Py_file_input);
-        PyObject *done = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
-        PyObject *found = done != NULL ? PyCFunction_New(&lookup_method, NULL) : NULL;
-        bool good = found != NULL && PyDict_SetItemString(names, "lookup", found) == 0 &&
-                    PyDict_DelItemString(names, "__getattr__") == 0;
-        Py_XDECREF(code);
-        Py_XDECREF(done);
-        Py_XDECREF(found);
-        if (!good) {
-            return NULL;
-        }
+    if (title == NULL) {
+        return NULL;
+    }
+    if (PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_') {
+        PyErr_Format(PyExc_AttributeError, "%U", name); /* the import system asks for __spec__ and the like */
+        return NULL;
+    }
+    if (!ensure_run(title, names)) {
+        return NULL;
     }
     PyObject *wanted = PyDict_GetItem(names, name); /* borrowed */
     if (wanted == NULL) {
-        PyErr_Format(PyExc_AttributeError, "module _corps_auto has no attribute %R", name);
+        PyErr_Format(PyExc_AttributeError, "module %s has no attribute %R", title, name);
     }
     return Py_XNewRef(wanted);
 }
 
-bool corps__python_auto_module(void) {
+static bool add_module(const char *title) {
     static PyMethodDef load_method = {"__getattr__", load, METH_O, NULL};
-    PyObject *module = PyImport_AddModule("_corps_auto"); /* borrowed */
+    PyObject *module = PyImport_AddModule(title); /* borrowed */
     PyObject *names = module != NULL ? PyModule_GetDict(module) : NULL;
     if (names == NULL) {
         return false;
     }
-    if (PyDict_GetItemString(names, "reduce") != NULL || PyDict_GetItemString(names, "__getattr__") != NULL) {
+    if (PyDict_GetItemString(names, "lookup") != NULL || PyDict_GetItemString(names, "__getattr__") != NULL) {
         return true;
     }
     PyObject *on_first = PyCFunction_New(&load_method, module);
@@ -94,18 +129,29 @@ bool corps__python_auto_module(void) {
     return good;
 }
 
+bool corps__python_auto_modules(void) {
+    bool good = true;
+    for (size_t i = 0; good && i < MODULES; i++) {
+        good = add_module(modules[i].name);
+    }
+    return good;
+}
+
 static bool find_all(void) {
-    if (from_module.reduce != NULL) {
+    if (from_module.reduce[BY_VALUE] != NULL) {
         return true;
     }
     if (!corps__python_serves()) {
         return false;
     }
-    PyObject *module = PyImport_AddModule("_corps_auto"); /* borrowed */
-    if (module == NULL) {
+    PyObject *module = PyImport_AddModule("_corps_auto");  /* borrowed */
+    PyObject *guards = PyImport_AddModule("_corps_owned"); /* borrowed */
+    if (module == NULL || guards == NULL) {
         return false;
     }
-    from_module.handlers = PyObject_GetAttrString(module, "_handlers");
+    from_module.handlers[BY_VALUE] = PyObject_GetAttrString(module, "_handlers");
+    from_module.handlers[GUARDED] = PyObject_GetAttrString(guards, "_guards");
+    from_module.reduce[GUARDED] = PyObject_GetAttrString(guards, "guard");
     from_module.by_reference = PyObject_GetAttrString(module, "_by_reference");
     from_module.state_type = PyObject_GetAttrString(module, "State");
     from_module.pickler_type = PyObject_GetAttrString(module, "Bare");
@@ -114,12 +160,13 @@ static bool find_all(void) {
     from_module.clear_memo = PyUnicode_InternFromString("clear_memo");
     from_module.clear = PyUnicode_InternFromString("clear");
     PyObject *reduce = PyObject_GetAttrString(module, "reduce");
-    if (from_module.handlers == NULL || from_module.by_reference == NULL || from_module.state_type == NULL ||
+    if (from_module.handlers[BY_VALUE] == NULL || from_module.handlers[GUARDED] == NULL ||
+        from_module.reduce[GUARDED] == NULL || from_module.by_reference == NULL || from_module.state_type == NULL ||
         from_module.pickler_type == NULL || from_module.file_type == NULL || from_module.dump == NULL ||
         from_module.clear_memo == NULL || from_module.clear == NULL) {
         Py_CLEAR(reduce);
     }
-    from_module.reduce = reduce;
+    from_module.reduce[BY_VALUE] = reduce;
     return reduce != NULL;
 }
 
@@ -131,18 +178,18 @@ static struct auto_pickler *owner_of(PyObject *capsule) {
 
 /* The pickler's reducer_override. */
 static PyObject *reducer(PyObject *capsule, PyObject *thing) {
+    struct auto_pickler *owner = owner_of(capsule);
     if (PyType_Check(thing) || PyFunction_Check(thing)) {
-        int known = PySet_Contains(from_module.by_reference, thing);
+        int known = owner->way == GUARDED ? 1 : PySet_Contains(from_module.by_reference, thing);
         if (known != 0) {
             return known > 0 ? Py_NewRef(Py_NotImplemented) : NULL;
         }
-    } else if (PyDict_GetItem(from_module.handlers, (PyObject *)Py_TYPE(thing)) == Py_None) {
+    } else if (PyDict_GetItem(from_module.handlers[owner->way], (PyObject *)Py_TYPE(thing)) == Py_None) {
         return Py_NewRef(Py_NotImplemented);
     }
-    struct auto_pickler *owner = owner_of(capsule);
     owner->asked = true;
     PyObject *args[] = {owner->state, thing};
-    return PyObject_Vectorcall(from_module.reduce, args, 2, NULL);
+    return PyObject_Vectorcall(from_module.reduce[owner->way], args, 2, NULL);
 }
 
 /* State's define: (key, blob) → is it kept apart from the message? */
@@ -168,7 +215,7 @@ static void drop(struct auto_pickler *made) {
 }
 
 /* GIL. NULL with an exception. */
-static struct auto_pickler *create(void) {
+static struct auto_pickler *create(enum way way) {
     static PyMethodDef reducer_method = {"reducer_override", reducer, METH_O, NULL};
     static PyMethodDef define_method = {"define", define, METH_VARARGS, NULL};
     struct auto_pickler *made = PyMem_Calloc(1, sizeof *made);
@@ -176,6 +223,7 @@ static struct auto_pickler *create(void) {
         PyErr_NoMemory();
         return NULL;
     }
+    made->way = way;
     made->out = PyList_New(0);
     made->kept = PyList_New(0);
     PyObject *capsule = PyCapsule_New(made, NULL, NULL);
@@ -221,8 +269,8 @@ static void give_back(struct auto_pickler *pickler) {
                 (!pickler->asked || call(pickler->state, from_module.clear));
     pickler->asked = false;
     if (good && !corps__python.ended) {
-        pickler->next = unused;
-        unused = pickler;
+        pickler->next = unused[pickler->way];
+        unused[pickler->way] = pickler;
     } else {
         drop(pickler);
     }
@@ -230,17 +278,19 @@ static void give_back(struct auto_pickler *pickler) {
 }
 
 void corps__python_auto_end(void) {
-    Py_CLEAR(from_module.reduce);
-    Py_CLEAR(from_module.handlers);
+    for (size_t way = 0; way < WAYS; way++) {
+        Py_CLEAR(from_module.reduce[way]);
+        Py_CLEAR(from_module.handlers[way]);
+        while (unused[way] != NULL) {
+            struct auto_pickler *next = unused[way]->next;
+            drop(unused[way]);
+            unused[way] = next;
+        }
+    }
     Py_CLEAR(from_module.by_reference);
     Py_CLEAR(from_module.state_type);
     Py_CLEAR(from_module.pickler_type);
     Py_CLEAR(from_module.file_type);
-    while (unused != NULL) {
-        struct auto_pickler *next = unused->next;
-        drop(unused);
-        unused = next;
-    }
 }
 
 /* What was written, in one piece. */
@@ -254,14 +304,14 @@ static PyObject *written(PyObject *out) {
     return all;
 }
 
-PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
+static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
     if (!find_all()) {
         return NULL;
     }
-    struct auto_pickler *pickler = unused;
+    struct auto_pickler *pickler = unused[way];
     if (pickler != NULL) {
-        unused = pickler->next;
-    } else if ((pickler = create()) == NULL) {
+        unused[way] = pickler->next;
+    } else if ((pickler = create(way)) == NULL) {
         return NULL;
     }
     pickler->encoding = encoding;
@@ -273,4 +323,12 @@ PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps
     Py_XDECREF(done);
     give_back(pickler);
     return pickle;
+}
+
+PyObject *corps__python_auto_dump(PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
+    return dump(BY_VALUE, object, kept, encoding);
+}
+
+PyObject *corps__python_guarded_dump(PyObject *object, PyObject *kept) {
+    return dump(GUARDED, object, kept, NULL);
 }

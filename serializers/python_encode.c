@@ -164,6 +164,11 @@ PyObject *corps__python_collector(PyObject *kept) {
     return PyCFunction_New(&method, kept);
 }
 
+/* GIL. The host's own `dumps`, or NULL. Borrowed. */
+static PyObject *own_dumps(const struct corps__pickler *pickler) {
+    return pickler->instead != NULL ? *pickler->instead : NULL;
+}
+
 /* GIL. The pickle; buffers go to `kept`, definitions to `encoding`. */
 static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, PyObject *kept,
                       struct corps_encoding *encoding) {
@@ -173,7 +178,10 @@ static PyObject *dump(const struct corps__pickler *pickler, PyObject *object, Py
     if (!corps__python_serves()) {
         return NULL;
     }
-    PyObject *own = pickler->instead != NULL ? *pickler->instead : NULL;
+    PyObject *own = own_dumps(pickler);
+    if (own != NULL && own == corps__python.pickle) {
+        return corps__python_guarded_dump(object, kept);
+    }
     PyObject *callback = corps__python_collector(kept);
     PyObject *args[] = {object, corps__python.protocol, callback};
     PyObject *pickle = callback != NULL ? PyObject_Vectorcall(own != NULL ? own : pickler->dumps, args, 1,
@@ -204,8 +212,10 @@ static void reason_of(PyObject *exception, char out[200]) {
  * and the reason. */
 static void find_refused(const struct corps__pickler *pickler, PyObject *object, PyObject *exception, char path[280],
                          char reason[200]) {
+    PyObject *own = own_dumps(pickler);
     PyObject *found = !corps__python.ended
-                          ? PyObject_CallFunctionObjArgs(corps__python.find_refused, pickler->dumps, object, NULL)
+                          ? PyObject_CallFunctionObjArgs(corps__python.find_refused, own != NULL ? own : pickler->dumps,
+                                                         object, exception, NULL)
                           : NULL;
     bool pair = found != NULL && PyTuple_Check(found) && PyTuple_GET_SIZE(found) == 2;
     const char *text = pair ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(found, 0)) : NULL;

@@ -41,11 +41,11 @@ static const char refused_source[] =
     "\n"
     "PLAIN = (type(None), bool, int, float, str, bytes)\n"
     "\n"
-    "def find_refused(dumps, value):\n"
+    "def find_refused(dumps, value, first):\n"
     "    \"\"\"The path of the smallest part that cannot be pickled by itself, and the exception (None: all of "
     "it).\"\"\"\n"
-    "    path, error, attempts, end = '', None, 400, time.monotonic() + 2\n"
-    "    while True:\n"
+    "    path, error, attempts, end = '', first, 400, time.monotonic() + 2\n"
+    "    while getattr(error, 'thing', None) is not value: # this very object is what may not travel\n"
     "        for step, part in parts(value):\n"
     "            if type(part) in PLAIN:\n"
     "                continue\n"
@@ -58,7 +58,8 @@ static const char refused_source[] =
     "                path, error, value = path + step, exception, part\n"
     "                break\n"
     "        else:\n"
-    "            return path, error\n";
+    "            break\n"
+    "    return path, error\n";
 
 static const char equal_source[] =
     "def normal(library, value):\n"

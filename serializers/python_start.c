@@ -192,7 +192,7 @@ static PyObject *make_module(void) {
         }
         Py_DECREF(done);
     }
-    return corps__python_auto_module() ? names : NULL;
+    return corps__python_auto_modules() ? names : NULL;
 }
 
 /* GIL. An exception is pending when false. */
@@ -223,9 +223,9 @@ bool corps__python_serves(void) {
 }
 
 void corps__python_end(void) {
-    PyObject **const held[] = {&corps__python.name_type, &corps__python.cloudpickle,  &corps__python.dill,
-                               &corps__python.auto_code, &corps__python.find_refused, &corps__python.equal,
-                               &corps__python.run};
+    PyObject **const held[] = {&corps__python.name_type, &corps__python.pickle,    &corps__python.cloudpickle,
+                               &corps__python.dill,      &corps__python.auto_code, &corps__python.find_refused,
+                               &corps__python.equal,     &corps__python.run};
     corps__python.ended = true;
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         Py_CLEAR(*held[i]);

@@ -5,7 +5,7 @@ it is used, so that an interpreter without it can run the others.
 """
 import os
 
-AUTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'serializers', 'auto.py')
+SERIALIZERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'serializers')
 
 
 def pickle_of(protocol):
@@ -67,13 +67,12 @@ def auto_module():
     """The reducers of the serializer `auto`, under the name that its pickles refer to."""
     import importlib.util
     import sys
-    module = sys.modules.get('_corps_auto')
-    if module is None:
-        spec = importlib.util.spec_from_file_location('_corps_auto', AUTO)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules['_corps_auto'] = module
-        spec.loader.exec_module(module)
-    return module
+    for name in '_corps_owned', '_corps_auto':
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, os.path.join(SERIALIZERS, name[len('_corps_'):] + '.py'))
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+    return sys.modules['_corps_auto']
 
 
 def auto():

@@ -417,22 +417,20 @@ static PyObject *copy_local_set(PyObject *module, PyObject *on) {
     Py_RETURN_NONE;
 }
 
-/* picklers_set(cloudpickle, dill, auto_code): what to use instead of the libraries' own dumps (None: nothing); a
- * function that gives the code of auto.py */
+/* picklers_set(pickle, cloudpickle, dill, auto_code): what to use instead of the libraries' own dumps; a function that
+ * gives the code of auto.py and owned.py by their modules' names */
 static PyObject *picklers_set(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *cloudpickle;
-    PyObject *dill;
-    PyObject *auto_code;
-    if (!PyArg_ParseTuple(args, "OOO", &cloudpickle, &dill, &auto_code)) {
+    PyObject *given[4];
+    if (!PyArg_ParseTuple(args, "OOOO", &given[0], &given[1], &given[2], &given[3])) {
         return NULL;
     }
-    Py_XDECREF(corps__python.cloudpickle);
-    Py_XDECREF(corps__python.dill);
-    Py_XDECREF(corps__python.auto_code);
-    corps__python.auto_code = Py_NewRef(auto_code);
-    corps__python.cloudpickle = cloudpickle != Py_None ? Py_NewRef(cloudpickle) : NULL;
-    corps__python.dill = dill != Py_None ? Py_NewRef(dill) : NULL;
+    PyObject **const kept[4] = {&corps__python.pickle, &corps__python.cloudpickle, &corps__python.dill,
+                                &corps__python.auto_code};
+    for (size_t i = 0; i < 4; i++) {
+        Py_INCREF(given[i]);
+        Py_XSETREF(*kept[i], given[i]);
+    }
     Py_RETURN_NONE;
 }
 

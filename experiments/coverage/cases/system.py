@@ -362,3 +362,53 @@ def make():
 
 def check(c):
     return c.execute('select 1').fetchone() == (1,) or 'behaviour: another row'
+
+# case: end of a pipe | data
+def make():
+    import multiprocessing
+    return multiprocessing.Pipe()[0]
+
+def check(c):
+    return 'behaviour: it closes whatever has the number %d here' % c.fileno()
+
+# case: temporary directory | data
+def make():
+    import tempfile
+    return tempfile.TemporaryDirectory()
+
+def check(d):
+    return 'behaviour: its cleanup removes what the writer uses'
+
+# case: finalizer | data
+def make():
+    import weakref
+    class Owner:
+        pass
+    global owner
+    owner = Owner()
+    return weakref.finalize(owner, print)
+
+def check(f):
+    return f.alive or 'behaviour: a finalizer that does nothing'
+
+# case: exit stack with something to leave | data
+def make():
+    import contextlib
+    import os
+    stack = contextlib.ExitStack()
+    stack.callback(os.getpid)
+    return stack
+
+def check(s):
+    return 'behaviour: what it leaves is left twice'
+
+# case: descriptor by its number | data
+def make():
+    import os
+    class Log:
+        def __init__(self):
+            self.fd = os.dup(2)
+    return Log()
+
+def check(log):
+    return 'behaviour: another descriptor has the number %d here' % log.fd

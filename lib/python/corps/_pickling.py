@@ -2,6 +2,8 @@
 
 What a main program that every Env imports defines travels by name with every serializer: by value it would arrive as
 another class each time. The serializer `auto` is the module _corps_auto, which comes with the core.
+
+What owns something outside of the process (_corps_owned) is refused or carried safely whatever the serializer.
 """
 
 import importlib.machinery
@@ -32,6 +34,12 @@ def _travels_by_reference(thing):
             and _main.defines(thing))
 
 
+def _pickle(thing, protocol=5, buffer_callback=None):
+    """pickle.dumps, with the guard. (The core does the same by itself, faster; this is for looking for what it refuses.)"""
+    import _corps_auto
+    return _corps_auto.dumps_by_name(thing, protocol, buffer_callback)
+
+
 # The libraries are imported when they are first needed: that takes longer than the rest of the package.
 
 _cloud_pickler = None
@@ -42,10 +50,15 @@ def _cloudpickle(thing, protocol=5, buffer_callback=None):
     global _cloud_pickler
     if _cloud_pickler is None:
         import cloudpickle
+        from _corps_owned import guard
+        importable = _main.is_importable()
 
         class Pickler(cloudpickle.Pickler):
             def reducer_override(self, thing):
-                if _travels_by_reference(thing):
+                answer = guard(None, thing)
+                if answer is not NotImplemented:
+                    return answer
+                if importable and _travels_by_reference(thing):
                     return NotImplemented  # as pickle does
                 return super().reducer_override(thing)
 
@@ -63,31 +76,46 @@ def _dill(thing, protocol=5, buffer_callback=None):
     global _dill_pickler
     if _dill_pickler is None:
         import dill
+        from _corps_auto import refuse_file
+        from _corps_owned import guard
+        importable = _main.is_importable()
 
         class Pickler(dill.Pickler):
             def reducer_override(self, thing):
-                return thing.__qualname__ if _travels_by_reference(thing) else NotImplemented
+                if importable and _travels_by_reference(thing):
+                    return thing.__qualname__
+                if type(thing) in _FILES:
+                    refuse_file(thing)  # dill empties what is open for writing
+                return guard(None, thing)
 
         _dill_pickler = Pickler
         for module in dill._dill, dill.session:  # they hold the main program to the very end
             _end.at_last.append(lambda names=vars(module): names.update(_main_module=None))
     with io.BytesIO() as file:
-        _dill_pickler(file, protocol=protocol, buffer_callback=buffer_callback, recurse=True).dump(thing)
+        _dill_pickler(file, protocol=protocol, buffer_callback=buffer_callback, recurse=_main.is_importable()).dump(thing)
         return file.getvalue()
 
 
-def _auto_code():
-    """The compiled source of _corps_auto, from the cache where there is one."""
-    path = os.path.join(os.path.dirname(__file__), '_auto.py')
-    return importlib.machinery.SourceFileLoader('_corps_auto', path).get_code('_corps_auto')
+_FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+
+
+def _auto_code(module):
+    """The compiled source of _corps_auto and its like, from the cache where there is one."""
+    path = os.path.join(os.path.dirname(__file__), module[len('_corps'):] + '.py')
+    return importlib.machinery.SourceFileLoader(module, path).get_code(module)
 
 
 def start():
     """Tells the core, once a process."""
     import _corps_auto
     _corps_auto.by_reference = _travels_by_reference
-    importable = _main.is_importable()
-    _core.picklers_set(_cloudpickle if importable else None, _dill if importable else None, _auto_code)
+    _core.picklers_set(_pickle, _cloudpickle, _dill, _auto_code)
+
+
+def load():
+    """In the template process: what every Env needs as soon as it pickles is there when it is forked."""
+    import _corps_auto
+    return _corps_auto.dumps
 
 
 def dumps(thing):

@@ -12,7 +12,7 @@ import signal
 import socket
 import struct
 
-from . import _env
+from . import _env, _pickling
 
 
 def _receive(requests):
@@ -53,6 +53,7 @@ def serve(request_fd):
     requests = socket.socket(fileno=request_fd)
     children = {}
     open_for_requests = True
+    _pickling.load()
     gc.collect()
     gc.freeze()  # shared with the children as it is
     while open_for_requests or children:
