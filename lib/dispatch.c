@@ -6,6 +6,7 @@
 #include "definitions.h"
 #include "failure.h"
 #include "future.h"
+#include "hello.h"
 #include "message.h"
 #include "peer.h"
 #include "trace.h"
@@ -14,23 +15,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void answer_hello(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    if (peer->link != NULL) {
+        corps__peer_greet_locked(peer);
+    }
+    pthread_mutex_unlock(&peer->tx);
+}
+
+/* Is it the Env that we have connected to? */
+static enum corps_err check_identity(const struct corps__peer *peer, const struct corps__greeting *greeting) {
+    return greeting->corps_id == peer->corps->id && greeting->env == peer->env
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL,
+                                 "whoever listens at the address of Env %u of Corps %016llx is Env %u of %016llx",
+                                 peer->env, (unsigned long long)peer->corps->id, greeting->env,
+                                 (unsigned long long)greeting->corps_id);
+}
+
 static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event,
                                const struct corps__header *header) {
+    bool called_us = peer->corps == NULL;
     struct corps_box *box;
     enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);
     if (err != CORPS_OK) {
         return err;
     }
-    const struct corps_value *corps_id = corps_value_item(corps_box_root(box), 0);
-    const struct corps_value *env = corps_value_item(corps_box_root(box), 1);
-    if (corps_id == NULL || env == NULL || corps_id->kind != CORPS_INT || env->kind != CORPS_INT) {
-        err = corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say who it is");
-    } else {
-        peer->hello_seen = true;
-        peer->peer_corps_id = (uint64_t)corps_id->integer;
-        peer->env = (uint32_t)env->integer;
-    }
+    struct corps__greeting greeting;
+    err = corps__hello_read(corps_box_root(box), &greeting);
     corps_box_unref(box);
+    if (called_us && (err == CORPS_OK || err == CORPS_ERR_VERSION)) {
+        answer_hello(peer); /* who speaks other versions learns ours from it */
+    }
+    err = err == CORPS_OK && !called_us ? check_identity(peer, &greeting) : err;
+    if (err == CORPS_OK) {
+        peer->hello_seen = true;
+        peer->peer_corps_id = greeting.corps_id;
+        peer->env = greeting.env;
+    }
     return err;
 }
 
@@ -376,7 +398,7 @@ static enum corps_err check_turn(const struct corps__peer *peer, enum corps__kin
     if (kind == CORPS__HELLO && peer->hello_seen) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said HELLO again");
     }
-    if (called_us && !peer->hello_seen && kind != CORPS__HELLO) {
+    if (!peer->hello_seen && kind != CORPS__HELLO) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's first message was no HELLO");
     }
     if (called_us ? answers : calls) {
@@ -389,6 +411,9 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
     struct corps__header header;
     const char *name;
     enum corps_err err = corps__wire_read(event->data, event->bytes, &header, &name);
+    if (err == CORPS_ERR_VERSION && peer->corps == NULL && !peer->hello_seen) {
+        answer_hello(peer); /* as far as it can read that, it learns which versions we speak */
+    }
     if (err == CORPS_OK) {
         err = check_turn(peer, header.kind);
     }

@@ -2,6 +2,7 @@
 
 #include "foreign.h"
 #include "future.h"
+#include "hello.h"
 #include "scheduler.h"
 
 #include <sched.h>
@@ -103,6 +104,7 @@ static enum corps_err connect_job(void *arg) {
     pthread_mutex_lock(&peer->tx);
     link->user = peer;
     peer->link = link;
+    peer->fault = CORPS_OK;
     atomic_store(&peer->writable, false);
     atomic_store(&peer->state, CORPS__PEER_CONNECTING);
     pthread_mutex_unlock(&peer->tx);
@@ -126,7 +128,15 @@ enum corps_err corps__peer_lost(const struct corps__peer *peer) {
     if (peer->corps != NULL && has_exited(peer->corps)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps has exited");
     }
-    return corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u has closed", peer->env);
+    return peer->fault != CORPS_OK ? corps_error_set(peer->fault, "%s", peer->fault_text)
+                                   : corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u has closed", peer->env);
+}
+
+static enum corps_err why_lost(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    enum corps_err err = corps__peer_lost(peer);
+    pthread_mutex_unlock(&peer->tx);
+    return err;
 }
 
 /* An Env that has just died: its parent reports with which exit status, usually within a millisecond, so wait for that
@@ -140,7 +150,7 @@ static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_
     int64_t grace = corps__deadline_ns(GRACE_MS * INT64_C(1000000));
     enum corps_err err =
         corps__waitlist_wait(&peer->waiters, is_lost, peer, deadline_ns < grace ? deadline_ns : grace, NULL);
-    return err == CORPS_OK || has_exited(peer->corps) ? corps__peer_lost(peer)
+    return err == CORPS_OK || has_exited(peer->corps) ? why_lost(peer)
                                                       : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
 }
 
@@ -150,7 +160,7 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
         return CORPS_OK;
     }
     if (peer->corps == NULL || atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited)) {
-        return corps__peer_lost(peer);
+        return why_lost(peer);
     }
     if (state != CORPS__PEER_CONNECTING) {
         enum corps_err err = corps__with_lead(connect_job, peer);
@@ -160,33 +170,34 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
     }
     enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
     if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
-        err = corps__peer_lost(peer);
+        err = why_lost(peer);
     }
     return err;
 }
 
 /* ---- events ---- */
 
-void corps__peer_connected(struct corps__peer *peer) {
-    /* HELLO: [Corps id, Env, pid], msgpack; the first frame on the link. */
-    struct corps_value items[3] = {corps_int((int64_t)corps__rt.corps_id), corps_int(corps__rt.env),
-                                   corps_int(getpid())};
-    struct corps_value hello = corps_array(items, 3);
-    const struct corps_serializer *msgpack;
+void corps__peer_greet_locked(struct corps__peer *peer) {
+    const struct corps__greeting greeting = {.corps_id = corps__rt.corps_id, .env = corps__rt.env};
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    if (corps_serializer_find("msgpack", &msgpack) != CORPS_OK || msgpack->encode(&hello, &encoding) != CORPS_OK) {
-        abort(); /* three integers always encode */
+    if (corps__hello_encode(&greeting, getpid(), &encoding) != CORPS_OK) {
+        abort(); /* so few numbers fit into the encoding's own memory */
     }
     struct iovec segment = {.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
-    struct corps__outgoing out = {.header = {.kind = CORPS__HELLO, .serializer = msgpack->wire_id, .segment_count = 1},
+    struct corps__outgoing out = {.header = {.kind = CORPS__HELLO, .serializer = 1 /* msgpack */, .segment_count = 1},
                                   .segments = &segment};
+    corps__post_locked(peer, &out);
+    corps_encoding_finish(&encoding);
+}
+
+void corps__peer_connected(struct corps__peer *peer) {
     pthread_mutex_lock(&peer->tx); /* whoever sees READY sends after this frame */
+    peer->hello_seen = false;
     atomic_store(&peer->writable, true);
     atomic_store(&peer->state, CORPS__PEER_READY);
-    corps__post_locked(peer, &out);
+    corps__peer_greet_locked(peer);
     pthread_mutex_unlock(&peer->tx);
-    corps_encoding_finish(&encoding);
     corps__waitlist_notify(&peer->waiters);
 }
 
@@ -201,9 +212,11 @@ void corps__peer_writable(struct corps__peer *peer) {
     corps_flush();
 }
 
-/* The link is gone: nobody can send on it any more. */
-static void detach(struct corps__peer *peer) {
+/* The link is gone, maybe by our own fault or decision: nobody can send on it any more. */
+static void detach_for(struct corps__peer *peer, enum corps_err fault, const char *text) {
     pthread_mutex_lock(&peer->tx);
+    peer->fault = fault;
+    snprintf(peer->fault_text, sizeof peer->fault_text, "%s", text);
     struct corps_link *link = peer->link;
     peer->link = NULL;
     atomic_store(&peer->state, CORPS__PEER_CLOSED);
@@ -223,6 +236,10 @@ static void detach(struct corps__peer *peer) {
     corps__waitlist_notify(&peer->waiters);
 }
 
+static void detach(struct corps__peer *peer) {
+    detach_for(peer, CORPS_OK, "");
+}
+
 static void grace_over(uv_timer_t *timer) {
     struct corps__peer *peer = timer->data;
     char text[128];
@@ -236,7 +253,10 @@ static void grace_over(uv_timer_t *timer) {
 void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     char detail[256];
     snprintf(detail, sizeof detail, "%s", reason == CORPS_ERR_CLOSED ? "" : corps_error_detail());
-    detach(peer);
+    if (reason != CORPS_ERR_CLOSED && detail[0] == '\0') {
+        snprintf(detail, sizeof detail, "%s", corps_error_text(reason));
+    }
+    detach_for(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
     corps__rt.check_foreign = true;
     if (peer->env_info == NULL) {
         corps__peer_retire(peer); /* it called us, we never call it */
@@ -246,7 +266,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     } else if (atomic_load(&peer->env_info->lost)) {
         fail_all(peer, CORPS_ERR_WORKER_LOST, peer->env_info->lost_text);
     } else if (reason != CORPS_ERR_CLOSED) {
-        fail_all(peer, reason, detail[0] != '\0' ? detail : corps_error_text(reason));
+        fail_all(peer, reason, detail);
     } else {
         /* An Env that died is reported by its parent with its exit status, usually within a millisecond: wait for that.
          */

@@ -52,14 +52,16 @@ struct corps__peer {
     struct corps__env *env_info;
     uint32_t env;
     uint64_t peer_corps_id; /* as it said in HELLO */
-    bool hello_seen;
-    bool discards;   /* the transport delivers nothing */
-    uint64_t number; /* no other peer of this process ever has it */
+    bool hello_seen;        /* on the present link */
+    bool discards;          /* the transport delivers nothing */
+    uint64_t number;        /* no other peer of this process ever has it */
     _Atomic int state;
     struct corps__port *port;
 
-    pthread_mutex_t tx; /* link, named, owner, posts, answered */
+    pthread_mutex_t tx; /* link, fault, named, owner, posts, answered */
     struct corps_link *link;
+    enum corps_err fault; /* why we have closed the last link; OK: the other side has */
+    char fault_text[160];
     pthread_t owner; /* of a PARTIAL frame */
     bool owned;
     _Atomic bool writable;
@@ -135,7 +137,7 @@ void corps__peers_check(void);
 /* Connects if need be, and waits for it. Errors: as corps__peer_send. */
 enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
 
-/* The error of a peer that is not READY. */
+/* The error of a peer that is not READY. Under tx. */
 enum corps_err corps__peer_lost(const struct corps__peer *peer);
 
 /* ---- sending ---- */
@@ -184,6 +186,9 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
 /* Something is held back on some link: see to a flush soon. Is there? */
 void corps__held_add(void);
 bool corps__held_any(void);
+
+/* Under tx: says HELLO. */
+void corps__peer_greet_locked(struct corps__peer *peer);
 
 /* ---- events, with the lead ---- */
 void corps__peer_connected(struct corps__peer *peer);

@@ -9,7 +9,7 @@
 
 /* Ordered, bounded sending to a peer. */
 
-enum { IOV_MAX_FRAME = CORPS__PAYLOAD_SEGMENTS_MAX + 1 };
+enum { IOV_MAX_FRAME = 2 * CORPS__PAYLOAD_SEGMENTS_MAX + 1 }; /* the header, segments, zeros before each */
 
 /* A frame, laid out for the transport. */
 struct layout {
@@ -43,6 +43,8 @@ static bool is_named(const struct corps__peer *peer, const struct corps__symbol 
     return has_bit(peer->named, peer->named_bytes, method->number);
 }
 
+static const uint8_t zeros[CORPS__ALIGNMENT];
+
 /* Under tx: whether the method's name must go along depends on what the link has carried. */
 static void lay_out(struct layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
     struct corps__header header = out->header;
@@ -56,12 +58,16 @@ static void lay_out(struct layout *layout, const struct corps__peer *peer, const
         corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
     layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
     size_t bytes = prefix_bytes;
+    unsigned parts = 1;
     for (unsigned i = 0; i < header.segment_count; i++) {
-        layout->iov[i + 1] = out->segments[i];
-        bytes += out->segments[i].iov_len;
+        size_t padding = corps__wire_padding(bytes, out->segments[i].iov_len);
+        if (padding > 0) {
+            layout->iov[parts++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
+        }
+        layout->iov[parts++] = out->segments[i];
+        bytes += padding + out->segments[i].iov_len;
     }
-    layout->parcel =
-        (struct corps_parcel){.segments = layout->iov, .segment_count = header.segment_count + 1u, .bytes = bytes};
+    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
 }
 
 static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {

@@ -128,15 +128,23 @@ enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct co
     return CORPS_OK;
 }
 
+/* The length of a frame's only segment, of which `left` bytes and its padding are left; SIZE_MAX: it can have none. */
+static uint64_t only_length(size_t at, size_t left) {
+    size_t padding = corps__wire_padding(at, CORPS__ALIGNED_FROM);
+    return left < CORPS__ALIGNED_FROM ? left : left - padding >= CORPS__ALIGNED_FROM ? left - padding : UINT64_MAX;
+}
+
 enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
                                     const struct corps__header *h, struct iovec *segments) {
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;
     size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
     size_t all = bytes + (tail != NULL ? tail->bytes : 0);
     for (unsigned i = 0; i < h->segment_count; i++) {
-        uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : all - at;
+        uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : only_length(at, all - at);
+        size_t padding = corps__wire_padding(at, length < SIZE_MAX ? (size_t)length : SIZE_MAX);
+        at += padding < all - at ? padding : all - at;
         bool in_tail = tail != NULL && i + 1u == h->segment_count;
-        if (length > all - at || (in_tail ? at != bytes : tail != NULL && length > bytes - at)) {
+        if (length > all - at || (in_tail ? at != bytes : tail != NULL && (at > bytes || length > bytes - at))) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "segment %u announces %llu bytes, but only %zu follow", i,
                                    (unsigned long long)length, all - at);
         }

@@ -14,7 +14,11 @@
  *       40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use
  *       48       name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
  *
- * An entry of a batch:
+ * A segment of CORPS__ALIGNED_FROM bytes or more begins at the next multiple of CORPS__ALIGNMENT of the frame, with
+ * zeros before it: so it lies aligned at its receiver, who keeps frames at such addresses. Whoever reads knows from the
+ * lengths where that is; smaller segments follow at once.
+ *
+ * A BATCH has `id` entries right behind its header. An entry:
  *        0     4 bytes of its payload   4  4 destination Worker
  *        8     4 method                12  1 flags                13  1 serializer          14  2 zero
  *       16     8 deadline              24    the payload, one segment
@@ -31,17 +35,20 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORPS__WIRE_VERSION 3u
+#define CORPS__WIRE_VERSION 4u
 #define CORPS__HEADER_BYTES 48u
 #define CORPS__ENTRY_BYTES 24u
 #define CORPS__METHOD_BYTES_MAX 255u
-#define CORPS__METHODS_MAX 4096u          /* numbers of methods on a link: 0 … 4095 */
-#define CORPS__UNNUMBERED UINT32_MAX      /* a method without a number: its name comes with every request */
-#define CORPS__PAYLOAD_SEGMENTS_MAX 1000u /* + header part, within CORPS_SEGMENTS_MAX of a transport */
+#define CORPS__METHODS_MAX 4096u     /* numbers of methods on a link: 0 … 4095 */
+#define CORPS__UNNUMBERED UINT32_MAX /* a method without a number: its name comes with every request */
+#define CORPS__PAYLOAD_SEGMENTS_MAX                                                                                    \
+    1000u /* + header part, and zeros before each: within CORPS_SEGMENTS_MAX of a transport */
+#define CORPS__ALIGNMENT 64u
+#define CORPS__ALIGNED_FROM 4096u /* as CORPS_OUT_OF_BAND_BYTES: what serializers set apart */
 #define CORPS__PREFIX_BYTES_MAX (CORPS__HEADER_BYTES + CORPS__METHOD_BYTES_MAX + 8u * CORPS__PAYLOAD_SEGMENTS_MAX)
 
 enum corps__kind {
-    CORPS__HELLO = 1,   /* first on every link, from both sides: who I am (msgpack) */
+    CORPS__HELLO = 1,   /* first on every link, from both sides: who I am (msgpack); see hello.h */
     CORPS__REQUEST = 2, /* call a method */
     CORPS__REPLY = 3,   /* the result of call `id` */
     CORPS__FAILURE = 4, /* call `id` failed: msgpack [code, type, text, traceback, origin, detail] */
@@ -75,6 +82,11 @@ struct corps__header {
  * number of bytes. */
 size_t corps__wire_write(const struct corps__header *header, const char *name, const struct iovec *segments,
                          uint8_t *out);
+
+/* How many zeros come before a segment of `bytes` bytes that would otherwise begin at byte `at` of its frame. */
+static inline size_t corps__wire_padding(size_t at, size_t bytes) {
+    return bytes >= CORPS__ALIGNED_FROM ? -at % CORPS__ALIGNMENT : 0;
+}
 
 /* Writes the head of an entry (CORPS__ENTRY_BYTES): what of the header it has. */
 void corps__wire_write_entry(const struct corps__header *header, uint32_t payload_bytes, uint8_t *out);

@@ -42,13 +42,29 @@ static enum corps_err find_parts(const char *name, const struct iovec *segments,
     return CORPS_OK;
 }
 
-/* GIL. An iterator over the buffers; without a block they are copied. */
+enum { LINE = 64 };
+
+/* GIL. A view of a buffer of the message, or of a copy that is aligned: where the message has no block, or one of a
+ * transport that gives it wherever it came. */
+static PyObject *view_of(const struct iovec *buffer, struct corps_block *block) {
+    if (block != NULL && (uintptr_t)buffer->iov_base % LINE == 0) {
+        return corps__python_view(block, buffer->iov_base, buffer->iov_len);
+    }
+    struct corps_block *own = corps_block_create(buffer->iov_len);
+    if (own == NULL) {
+        return PyErr_NoMemory();
+    }
+    memcpy(own->data, buffer->iov_base, buffer->iov_len);
+    PyObject *view = corps__python_view(own, own->data, own->bytes);
+    corps_block_unref(own);
+    return view;
+}
+
+/* GIL. An iterator over the buffers. */
 static PyObject *iterate(const struct parts *parts, struct corps_block *block) {
     PyObject *list = PyTuple_New((Py_ssize_t)parts->buffer_count);
     for (size_t i = 0; list != NULL && i < parts->buffer_count; i++) {
-        const struct iovec *buffer = &parts->buffers[i];
-        PyObject *item = block != NULL ? corps__python_view(block, buffer->iov_base, buffer->iov_len)
-                                       : PyByteArray_FromStringAndSize(buffer->iov_base, (Py_ssize_t)buffer->iov_len);
+        PyObject *item = view_of(&parts->buffers[i], block);
         if (item == NULL) {
             Py_CLEAR(list);
         } else {

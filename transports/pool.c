@@ -273,8 +273,9 @@ struct view {
     struct corps__mapping *mapping;
     struct corps__pool_shared *shared;
     uint64_t ticket;
-    _Alignas(16) uint8_t head[];
+    uint8_t head[]; /* from the next multiple of LINE on */
 };
+enum { LINE = 64 };
 
 static void free_view(struct corps_block *block) {
     struct view *view = (struct view *)block;
@@ -292,7 +293,7 @@ bool corps__place_fits(const struct corps__place *place, size_t pool_bytes) {
 
 struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__place *place,
                                      size_t head_bytes, uint8_t **head) {
-    struct view *view = malloc(sizeof *view + head_bytes);
+    struct view *view = malloc(sizeof *view + LINE + head_bytes);
     if (view == NULL) {
         return NULL;
     }
@@ -301,6 +302,6 @@ struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memor
     view->mapping = corps__mapping_ref(mapping);
     view->shared = memory;
     view->ticket = place->ticket;
-    *head = view->head;
+    *head = (uint8_t *)(((uintptr_t)view->head + LINE - 1) / LINE * LINE);
     return &view->block;
 }

@@ -1,4 +1,5 @@
 #include "serializer_cases.h"
+#include "wire.h"
 
 static struct iovec copy_of(const void *data, size_t bytes) {
     void *memory = malloc(bytes);
@@ -36,12 +37,13 @@ void wire_finish(struct wire *wire) {
 struct corps_block *wire_block(const struct wire *wire, struct iovec segments[WIRE_SEGMENTS_MAX]) {
     size_t bytes = 0;
     for (size_t i = 0; i < wire->count; i++) {
-        bytes += wire->segments[i].iov_len;
+        bytes += corps__wire_padding(bytes, wire->segments[i].iov_len) + wire->segments[i].iov_len;
     }
     struct corps_block *block = corps_block_create(bytes);
     assert_non_null(block);
     size_t at = 0;
     for (size_t i = 0; i < wire->count; i++) {
+        at += corps__wire_padding(at, wire->segments[i].iov_len); /* as the core lays them out */
         segments[i] = (struct iovec){.iov_base = block->data + at, .iov_len = wire->segments[i].iov_len};
         if (segments[i].iov_len > 0) {
             memcpy(segments[i].iov_base, wire->segments[i].iov_base, segments[i].iov_len);

@@ -2,7 +2,6 @@
 
 #include "runtime.h"
 
-#include <corps/serializer.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +46,7 @@ static void take_frame(struct stranger *stranger, const struct corps_event *even
     stranger->kind = event->bytes >= CORPS__HEADER_BYTES ? event->data[3] : 0;
     stranger->frame_bytes = event->bytes < sizeof stranger->frame ? event->bytes : sizeof stranger->frame;
     memcpy(stranger->frame, event->data, stranger->frame_bytes);
+    stranger->greeted = stranger->greeted || stranger->kind == CORPS__HELLO;
 }
 
 bool stranger_look(struct stranger *stranger) {
@@ -64,6 +64,9 @@ bool stranger_look(struct stranger *stranger) {
     case CORPS_EVENT_ACCEPTED:
         stranger->link = event.link;
         stranger->ready = true;
+        if (!stranger->silent) {
+            stranger_greet(stranger);
+        }
         break;
     case CORPS_EVENT_CONNECTED:
         stranger->ready = true;
@@ -123,6 +126,7 @@ void stranger_say(struct stranger *stranger, struct corps__header header, const 
 
 void stranger_meet(struct stranger *stranger, const struct corps *corps, unsigned env) {
     stranger_leave(stranger);
+    stranger->greeted = false;
     assert_ok(stranger->transport->connect(stranger->endpoint, corps->envs[env].address, &stranger->link));
     for (unsigned rounds = 0; !stranger->ready; rest(&rounds)) {
         (void)stranger_look(stranger);
@@ -130,17 +134,17 @@ void stranger_meet(struct stranger *stranger, const struct corps *corps, unsigne
     }
 }
 
-void stranger_connect(struct stranger *stranger, const struct corps *corps, unsigned env) {
-    stranger_meet(stranger, corps, env);
-    struct corps_value items[] = {corps_int(1), corps_int(UINT32_MAX), corps_int(getpid())};
-    const struct corps_value hello = corps_array(items, 3);
-    const struct corps_serializer *msgpack;
+void stranger_greet(struct stranger *stranger) {
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    assert_ok(corps_serializer_find("msgpack", &msgpack));
-    assert_ok(msgpack->encode(&hello, &encoding));
+    assert_ok(corps__hello_encode(&stranger->greeting, getpid(), &encoding));
     const struct iovec segment = {encoding.stream, encoding.stream_bytes};
     stranger_say(stranger, (struct corps__header){.kind = CORPS__HELLO, .serializer = 1, .segment_count = 1}, NULL,
                  &segment);
     corps_encoding_finish(&encoding);
+}
+
+void stranger_connect(struct stranger *stranger, const struct corps *corps, unsigned env) {
+    stranger_meet(stranger, corps, env);
+    stranger_greet(stranger);
 }

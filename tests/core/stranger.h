@@ -3,6 +3,7 @@
 #ifndef CORPS_TEST_STRANGER_H
 #define CORPS_TEST_STRANGER_H
 
+#include "hello.h"
 #include "helpers.h"
 #include "wire.h"
 
@@ -15,8 +16,11 @@ struct stranger {
     char address[CORPS_ADDRESS_BYTES];
     struct corps_link *link; /* of the last connect or accept; NULL once it has closed */
     bool ready;
-    uint8_t kind;        /* of the last frame that came, 0: none; … */
-    uint8_t frame[4096]; /* … and its first bytes */
+    bool silent;                     /* greets nobody of itself */
+    bool greeted;                    /* has heard HELLO on this link */
+    struct corps__greeting greeting; /* who it says it is; to whom it accepts at once */
+    uint8_t kind;                    /* of the last frame that came, 0: none; … */
+    uint8_t frame[4096];             /* … and its first bytes */
     size_t frame_bytes;
 };
 
@@ -26,6 +30,9 @@ void stranger_close(struct stranger *stranger);
 
 /* Connects to an Env of the Corps and says HELLO. */
 void stranger_connect(struct stranger *stranger, const struct corps *corps, unsigned env);
+
+/* Says HELLO. */
+void stranger_greet(struct stranger *stranger);
 
 /* Connects, and nothing else. */
 void stranger_meet(struct stranger *stranger, const struct corps *corps, unsigned env);

@@ -1,5 +1,7 @@
 #include "raw.h"
 
+#include "hello.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +63,7 @@ static bool take(struct raw *raw, struct corps_event *event) {
         return false;
     }
     bool ours = event->link == raw->link;
-    if (event->kind == CORPS_EVENT_MESSAGE) {
+    if (event->kind == CORPS_EVENT_MESSAGE && event->bytes > 3 && event->data[3] != CORPS__HELLO) {
         raw->received_count++;
         raw->first_kind = event->bytes > 3 ? event->data[3] : 0;
     }
@@ -108,6 +110,9 @@ size_t raw_frame(uint8_t *out, const struct corps__header *header, const char *n
                  size_t bytes) {
     struct iovec segment = {.iov_base = (void *)(uintptr_t)payload, .iov_len = bytes};
     size_t at = corps__wire_write(header, name, &segment, out);
+    size_t padding = corps__wire_padding(at, bytes);
+    memset(out + at, 0, padding);
+    at += padding;
     if (bytes > 0) {
         memcpy(out + at, payload, bytes);
     }
@@ -116,12 +121,12 @@ size_t raw_frame(uint8_t *out, const struct corps__header *header, const char *n
 
 void raw_meet(struct raw *raw) {
     raw_connect(raw);
-    struct corps_value items[3] = {corps_int(4711), corps_int(CORPS__GUEST_ENV), corps_int(getpid())};
-    struct corps_value hello = corps_array(items, 3);
+    const struct corps__greeting greeting = {.corps_id = 4711, .env = CORPS__GUEST_ENV};
     const struct corps_serializer *msgpack;
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    must(corps_serializer_find("msgpack", &msgpack) == CORPS_OK && msgpack->encode(&hello, &encoding) == CORPS_OK,
+    must(corps_serializer_find("msgpack", &msgpack) == CORPS_OK &&
+             corps__hello_encode(&greeting, getpid(), &encoding) == CORPS_OK,
          "HELLO");
     uint8_t frame[512];
     const struct corps__header header = {

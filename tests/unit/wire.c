@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void test_layout(void **state) {
     uint8_t frame[CORPS__PREFIX_BYTES_MAX + 8];
     static const uint8_t expected[] = {'C',
                                        'R',
-                                       3,
+                                       4,
                                        CORPS__REQUEST,
                                        CORPS__NO_REPLY,
                                        7,
@@ -193,6 +194,90 @@ static void test_surplus_and_versions(void **state) {
     assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_ERR_PROTOCOL);
 }
 
+enum { LARGE = CORPS__ALIGNED_FROM };
+
+/* A frame with these segments, as they are sent, in aligned memory; its length. */
+static size_t lay_out(const size_t *lengths, unsigned count, uint32_t name_bytes, uint8_t **frame) {
+    struct iovec segments[4];
+    struct corps__header header = example;
+    header.segment_count = (uint16_t)count;
+    header.name_bytes = name_bytes;
+    size_t bytes = CORPS__PREFIX_BYTES_MAX;
+    for (unsigned i = 0; i < count; i++) {
+        segments[i] = (struct iovec){.iov_len = lengths[i]};
+        bytes += lengths[i] + CORPS__ALIGNMENT;
+    }
+    *frame = aligned_alloc(CORPS__ALIGNMENT, (bytes + CORPS__ALIGNMENT - 1) / CORPS__ALIGNMENT * CORPS__ALIGNMENT);
+    assert_non_null(*frame);
+    memset(*frame, 0, bytes);
+    size_t at = corps__wire_write(&header, "echoechoecho", segments, *frame);
+    for (unsigned i = 0; i < count; i++) {
+        at += corps__wire_padding(at, lengths[i]);
+        memset(*frame + at, (int)i + 1, lengths[i]);
+        at += lengths[i];
+    }
+    return at;
+}
+
+static void check_aligned(const size_t *lengths, unsigned count, uint32_t name_bytes) {
+    uint8_t *frame;
+    size_t bytes = lay_out(lengths, count, name_bytes, &frame);
+    struct corps__header header;
+    const char *name;
+    struct iovec segments[4];
+    size_t payload = 0;
+    assert_int_equal(corps__wire_read(frame, bytes, &header, &name), CORPS_OK);
+    assert_int_equal(corps__wire_segments(frame, bytes, NULL, &header, segments), CORPS_OK);
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *data = segments[i].iov_base;
+        assert_int_equal(segments[i].iov_len, lengths[i]);
+        assert_true(lengths[i] < LARGE || (uintptr_t)data % CORPS__ALIGNMENT == 0);
+        assert_true(lengths[i] == 0 || (data[0] == i + 1 && data[lengths[i] - 1] == i + 1));
+        payload += lengths[i];
+    }
+    /* Small frames are what they always were. */
+    bool large = lengths[0] >= LARGE || (count > 1 && (lengths[1] >= LARGE || lengths[count - 1] >= LARGE));
+    assert_true(large || bytes == CORPS__HEADER_BYTES + name_bytes + (count > 1 ? 8 * count : 0) + payload);
+    /* The last segment may lie elsewhere, after its padding; and nowhere else. */
+    struct corps_block tail;
+    corps_block_init(&tail, frame + bytes - lengths[count - 1], lengths[count - 1], NULL);
+    size_t head = bytes - tail.bytes;
+    assert_int_equal(corps__wire_segments(frame, head, &tail, &header, segments), CORPS_OK);
+    assert_ptr_equal(segments[count - 1].iov_base, tail.data);
+    assert_int_equal(corps__wire_segments(frame, head - 1, &tail, &header, segments), CORPS_ERR_PROTOCOL);
+    free(frame);
+}
+
+static void test_large_segments_are_aligned(void **state) {
+    (void)state;
+    static const size_t lengths[] = {0, 1, 16, 63, 64, 100, LARGE - 1, LARGE, LARGE + 1, 2 * LARGE + 63};
+    enum { LENGTHS = sizeof lengths / sizeof lengths[0] };
+    for (uint32_t name_bytes = 0; name_bytes < 12; name_bytes += 5) {
+        for (unsigned a = 0; a < LENGTHS; a++) {
+            check_aligned(&lengths[a], 1, name_bytes);
+            for (unsigned b = 0; b < LENGTHS; b++) {
+                check_aligned((const size_t[]){lengths[a], lengths[b]}, 2, name_bytes);
+                check_aligned((const size_t[]){lengths[a], lengths[b], lengths[a]}, 3, name_bytes);
+            }
+        }
+    }
+}
+
+/* A frame with one segment says nothing of its length: lengths that no segment and its padding have are refused. */
+static void test_only_segment_of_impossible_length(void **state) {
+    (void)state;
+    struct corps__header header = {.kind = CORPS__REPLY, .segment_count = 1};
+    struct iovec segment = {0};
+    static uint8_t frame[CORPS__HEADER_BYTES + LARGE + 2 * CORPS__ALIGNMENT];
+    (void)corps__wire_write(&header, NULL, &segment, frame);
+    const size_t padding = CORPS__ALIGNMENT - CORPS__HEADER_BYTES % CORPS__ALIGNMENT;
+    for (size_t left = LARGE - 2; left < LARGE + 2 * CORPS__ALIGNMENT; left++) {
+        enum corps_err expected = left >= LARGE && left < LARGE + padding ? CORPS_ERR_PROTOCOL : CORPS_OK;
+        assert_int_equal(corps__wire_segments(frame, CORPS__HEADER_BYTES + left, NULL, &header, &segment), expected);
+        assert_true(expected != CORPS_OK || segment.iov_len == (left < LARGE ? left : left - padding));
+    }
+}
+
 /* An entry of a batch: as documented, and never believed beyond the bytes that are there. */
 static void test_entries(void **state) {
     (void)state;
@@ -246,6 +331,8 @@ int main(void) {
         cmocka_unit_test(test_cut_at_every_length),
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_surplus_and_versions),
+        cmocka_unit_test(test_large_segments_are_aligned),
+        cmocka_unit_test(test_only_segment_of_impossible_length),
         cmocka_unit_test(test_entries),
         cmocka_unit_test(test_damage),
     };

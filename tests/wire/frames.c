@@ -56,6 +56,9 @@ static const struct frame_case frames[] = {
     {"reply", {.kind = CORPS__REPLY, .serializer = 1, .segment_count = 1, DISTINCT}, NULL, {5}},
     {"reply-nil", {.kind = CORPS__REPLY, .flags = CORPS__NIL_PAYLOAD, DISTINCT}, NULL, {0}},
     {"reply-segments", {.kind = CORPS__REPLY, .serializer = 2, .segment_count = 2, DISTINCT}, NULL, {8, 4096}},
+    {"reply-one-large", {.kind = CORPS__REPLY, .segment_count = 1, DISTINCT}, NULL, {4096}},
+    {"reply-one-largest-unaligned", {.kind = CORPS__REPLY, .segment_count = 1, DISTINCT}, NULL, {4095}},
+    {"reply-several-large", {.kind = CORPS__REPLY, .segment_count = 4, DISTINCT}, NULL, {4097, 4096, 4095, 8192}},
     {"failure", {.kind = CORPS__FAILURE, .serializer = 1, .segment_count = 1, DISTINCT}, NULL, {40}},
     {"credit", {.kind = CORPS__CREDIT, DISTINCT}, NULL, {0}},
     {"credit-largest", {.kind = CORPS__CREDIT, LARGEST}, NULL, {0}},
@@ -85,14 +88,15 @@ static void frame_write(size_t index, struct segments *out) {
     size_t payload = 0;
     for (unsigned i = 0; i < of->header.segment_count; i++) {
         segments[i] = (struct iovec){.iov_len = length_of(of, i)};
-        payload += segments[i].iov_len;
+        payload += CORPS__ALIGNMENT + segments[i].iov_len;
     }
-    uint8_t *frame = malloc(CORPS__PREFIX_BYTES_MAX + payload);
+    uint8_t *frame = calloc(1, CORPS__PREFIX_BYTES_MAX + payload);
     if (frame == NULL) {
         die("no memory for a frame");
     }
     size_t bytes = corps__wire_write(&of->header, of->method, segments, frame);
     for (unsigned i = 0; i < of->header.segment_count; i++) {
+        bytes += corps__wire_padding(bytes, segments[i].iov_len);
         memset(frame + bytes, fill_of(i), segments[i].iov_len);
         bytes += segments[i].iov_len;
     }
@@ -197,14 +201,12 @@ static bool batch_read(size_t index, const struct segments *in) {
     const char *batch = batch_name(index);
     struct corps__header header;
     const char *name;
-    struct iovec all;
     if (in->count != 1 || corps__wire_read(in->parts[0].iov_base, in->parts[0].iov_len, &header, &name) != CORPS_OK ||
-        header.kind != CORPS__BATCH || header.id != ENTRIES || header.segment_count != 1 ||
-        corps__wire_segments(in->parts[0].iov_base, in->parts[0].iov_len, NULL, &header, &all) != CORPS_OK) {
+        header.kind != CORPS__BATCH || header.id != ENTRIES || header.segment_count != 1) {
         return differs(batch, "is not read as a batch of %d entries", (int)ENTRIES);
     }
-    const uint8_t *at = all.iov_base;
-    size_t left = all.iov_len;
+    const uint8_t *at = (const uint8_t *)in->parts[0].iov_base + CORPS__HEADER_BYTES;
+    size_t left = in->parts[0].iov_len - CORPS__HEADER_BYTES;
     for (unsigned i = 0; i < ENTRIES; i++) {
         const struct corps__header *of = &entries[i].header;
         uint32_t bytes;

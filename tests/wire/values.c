@@ -1,5 +1,6 @@
 #include "golden.h"
 #include "name.h"
+#include "wire.h"
 
 #include <corps.h>
 #include <corps/serializer.h>
@@ -117,6 +118,19 @@ static void add_lengths(void) {
     }
 }
 
+/* What HELLO says, as lib/hello.c writes it. */
+static void add_hello(void) {
+    static struct corps_value versions[2];
+    static struct corps_entry entries[5];
+    versions[0] = versions[1] = corps_int(CORPS__WIRE_VERSION);
+    entries[0] = (struct corps_entry){corps_str("versions"), corps_array(versions, 2)};
+    entries[1] = (struct corps_entry){corps_str("features"), corps_int(0)};
+    entries[2] = (struct corps_entry){corps_str("corps"), corps_int(-0x0102030405060708)};
+    entries[3] = (struct corps_entry){corps_str("env"), corps_int(UINT32_MAX)};
+    entries[4] = (struct corps_entry){corps_str("pid"), corps_int(0x010203)};
+    add(corps_map(entries, 5), "map:hello");
+}
+
 static void add_nested(void) {
     static struct corps_value numbers[3], row[4], rows[2], buffers[BUFFERS];
     static struct corps_entry fields[4];
@@ -162,6 +176,7 @@ static void make_cases(void) {
     add_integers();
     add_floats();
     add_lengths();
+    add_hello();
     add_nested();
     add_name(0x0102030405060708, 0x11121314, 0x21222324, "Adder", "distinct-bytes");
     add_name(UINT64_MAX, UINT32_MAX, UINT32_MAX, long_class, "largest"); /* 271 bytes */

@@ -109,7 +109,8 @@ struct corps_serializer {
 
     /* Mandatory. Reads segments into the empty `box` and sets its root. `block` (may be NULL) holds the segments'
      * memory: what keeps pointing into it takes a reference (corps_box_keep_block, or an object's own); with a NULL
-     * block everything is copied. Trailing bytes are CORRUPT.
+     * block everything is copied. Segments of CORPS_OUT_OF_BAND_BYTES or more lie aligned to 64 as a rule (not where a
+     * foreign library chose the address). Trailing bytes are CORRUPT.
      * Errors: CORRUPT (what and at which byte), TOO_LARGE, NO_MEMORY, REMOTE (Python raised: type and text). */
     enum corps_err (*decode)(const struct iovec *segments, size_t segment_count, struct corps_block *block,
                              enum corps_decode_to to, struct corps_box *box);

@@ -90,7 +90,7 @@ struct corps_parcel {
     struct corps_node *object;
 };
 
-#define CORPS_SEGMENTS_MAX 1024u
+#define CORPS_SEGMENTS_MAX 2048u
 
 enum {
     CORPS_SEND_MORE = 1u << 0, /* more will follow at once: the transport may hold this frame back until a
@@ -114,7 +114,8 @@ struct corps_event {
                                   as long as the block instead */
     size_t bytes;
     struct corps_block *block; /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
-                                  beyond release and drops it on any thread. Where `data` lies outside of the block's
+                                  beyond release and drops it on any thread. `data` should be aligned to 64 then: large
+                                  parts of frames are at such multiples, and what lies elsewhere may be copied once more. Where `data` lies outside of the block's
                                   own data, these are the frame's last part, see corps_frame_tail */
     struct corps_node *object; /* MESSAGE by reference: gives the object to the core */
 };

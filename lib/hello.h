@@ -1,0 +1,30 @@
+/* HELLO: the first frame on a link, from both sides: who I am, and what I speak. The called side answers with its own.
+ *
+ * A msgpack map, whose unknown keys are ignored, so that more can be said later:
+ *   versions   [lowest, highest] of the wire that this program speaks. The two ranges must meet; the highest in both is
+ *              what the link speaks from then on.
+ *   features   bits of what this program can do besides; what both have may be used. None is defined yet.
+ *   corps, env who I am: the Corps' id, and the number of the Env (CORPS__GUEST_ENV in a program)
+ *   pid        for whoever looks at a trace
+ * Its frame is as in wire version 4 for ever, whichever versions it names: everybody can read it.
+ */
+#ifndef CORPS_HELLO_H
+#define CORPS_HELLO_H
+
+#include <corps/error.h>
+#include <corps/serializer.h>
+#include <corps/value.h>
+
+struct corps__greeting {
+    uint64_t corps_id;
+    uint32_t env;
+};
+
+/* What this process says, as a stream of msgpack. Errors: NO_MEMORY. */
+enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int pid,
+                                   struct corps_encoding *encoding) CORPS_CHECKED;
+
+/* What a peer has said. Errors: PROTOCOL, VERSION (the detail names both sides' versions). */
+enum corps_err corps__hello_read(const struct corps_value *map, struct corps__greeting *greeting) CORPS_CHECKED;
+
+#endif
