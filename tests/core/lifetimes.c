@@ -2,116 +2,12 @@
  * be counted. CORPS_LIFETIMES=N does N times as much. */
 
 #include "helpers.h"
-#include "known.h"
-#include "peer.h"
+#include "keeper.h"
+#include "reactor.h"
 
-#include <assert.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-
-/* ---- classes ---- */
-
-enum { HELD_MAX = 64 };
-
-struct keeper {
-    struct corps_request *held[HELD_MAX];
-    unsigned held_count;
-};
-
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
-static enum corps_err hold(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)args;
-    (void)result;
-    struct keeper *keeper = self;
-    assert(keeper->held_count < HELD_MAX);
-    keeper->held[keeper->held_count++] = corps_request_hold(context);
-    return CORPS_ERR_PENDING;
-}
-
-static enum corps_err release(struct corps_context *context, void *self, const struct corps_value *args,
-                              struct corps_value *result) {
-    (void)context;
-    (void)args;
-    struct keeper *keeper = self;
-    *result = corps_int(keeper->held_count);
-    while (keeper->held_count > 0) {
-        (void)!corps_request_reply(keeper->held[--keeper->held_count], NULL);
-    }
-    return CORPS_OK;
-}
-
-struct usage {
-    int64_t peers, corps, bytes;
-};
-
-static struct usage own_usage(void) {
-    struct mallinfo2 info = mallinfo2();
-    return (struct usage){(int64_t)corps__peers_count(), corps__corps_count(), (int64_t)(info.uordblks + info.hblkhd)};
-}
-
-/* Of this Env. */
-static enum corps_err usage(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
-    (void)self;
-    (void)args;
-    struct usage own = own_usage();
-    struct corps_value *items = corps_context_alloc(context, 3 * sizeof *items);
-    items[0] = corps_int(own.peers);
-    items[1] = corps_int(own.corps);
-    items[2] = corps_int(own.bytes);
-    *result = corps_array(items, 3);
-    return CORPS_OK;
-}
-
-static enum corps_err round_of_a_corps(void);
-
-/* Creates so many Corps, one after the other, calls and ends them. */
-static enum corps_err create_many(struct corps_context *context, void *self, const struct corps_value *args,
-                                  struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)result;
-    enum corps_err err = CORPS_OK;
-    for (int64_t i = 0; err == CORPS_OK && i < args->integer; i++) {
-        err = round_of_a_corps();
-    }
-    return err;
-}
-
-/* [a Name, encoded]: calls it, in another Corps, and forgets it. */
-static enum corps_err call_out(struct corps_context *context, void *self, const struct corps_value *args,
-                               struct corps_value *result) {
-    (void)context;
-    (void)self;
-    struct corps_name *name;
-    struct corps_future *future = NULL;
-    struct corps_value seven = corps_int(7);
-    enum corps_err err = corps_name_decode(args->bin, args->count, &name);
-    if (err == CORPS_OK) {
-        err = corps_call(name, "echo", &seven, NULL, &future);
-        err = err == CORPS_OK ? corps_future_wait(future, LONG_NS, NULL) : err;
-        *result = corps_int(err);
-        corps_future_destroy(future);
-        corps_name_unref(name);
-    }
-    return CORPS_OK;
-}
-
-static const struct corps_method methods[] = {{"echo", echo},   {"hold", hold},          {"release", release},
-                                              {"usage", usage}, {"create", create_many}, {"call_out", call_out},
-                                              {NULL, NULL}};
-static const struct corps_class keeper_class = {.name = "Keeper", .bytes = sizeof(struct keeper), .methods = methods};
-static const struct corps_class *const classes[] = {&keeper_class, NULL};
 
 /* ---- what they share ---- */
 
@@ -120,19 +16,11 @@ static unsigned times(unsigned count) {
     return count * (factor != NULL ? (unsigned)atoi(factor) : 1);
 }
 
-static struct usage usage_of(const struct corps_name *name) {
-    const struct corps_value *result;
-    struct corps_future *future = ask(name, "usage", corps_nil(), &result);
-    struct usage usage = {corps_value_item(result, 0)->integer, corps_value_item(result, 1)->integer,
-                          corps_value_item(result, 2)->integer};
-    corps_future_destroy(future);
-    return usage;
-}
-
 /* The Env hears of a link's end, or a Corps', when it hears of it. */
 static struct usage usage_when(const struct corps_name *name, int64_t peers, int64_t corps) {
     for (int64_t until = corps__deadline_ns(LONG_NS);;) {
-        struct usage usage = usage_of(name);
+        struct usage usage;
+        assert_ok(usage_of(name, &usage));
         if ((usage.peers == peers && usage.corps == corps) || corps__now_ns() > until) {
             assert_int_equal(usage.peers, peers);
             assert_int_equal(usage.corps, corps);
@@ -149,19 +37,6 @@ static void assert_flat(struct usage half, struct usage whole, unsigned rounds) 
     assert_true(more < (256 << 10) + 24 * (int64_t)rounds);
 }
 
-static enum corps_err drop_job(void *arg) {
-    corps__peer_closed(arg, CORPS_ERR_SYSTEM);
-    return CORPS_OK;
-}
-
-/* Closes the link to Env `env`, as if this process had ended; the next call connects again. */
-static void drop_link(struct corps *corps, unsigned env) {
-    struct corps__peer *peer = atomic_load(&corps->envs[env].peer);
-    if (peer != NULL) {
-        assert_ok(corps__with_lead(drop_job, peer));
-    }
-}
-
 static void note(const struct corps_name *name) {
     struct corps_value args = corps_int(1);
     assert_ok(corps_send(name, "echo", &args, NULL));
@@ -174,7 +49,7 @@ static void links_used(struct corps *corps, const struct corps_name *name, unsig
         note(name);
         assert_int_equal(ask_int(name, "echo", corps_int(i)), i);
         note(name);
-        drop_link(corps, last_env(corps));
+        assert_ok(drop_link(corps, last_env(corps)));
     }
 }
 
@@ -205,7 +80,7 @@ static void test_links_with_held_requests(void **state) {
             struct corps_future *future = begin(name, "hold", corps_int(k));
             note(name);
             assert_int_equal(ask_int(name, "echo", corps_int(k)), k); /* the Worker has it */
-            drop_link(corps, last_env(corps));
+            assert_ok(drop_link(corps, last_env(corps)));
             assert_int_equal(corps_future_wait(future, LONG_NS, NULL), CORPS_ERR_SYSTEM);
             corps_future_destroy(future);
         }
@@ -219,27 +94,6 @@ static void test_links_with_held_requests(void **state) {
 
 /* ---- Corps ---- */
 
-static enum corps_err round_of_a_corps(void) {
-    struct corps_options options = {.env_count = 2};
-    struct corps *corps = NULL;
-    struct corps_name *names[2] = {NULL, NULL};
-    struct corps_future *future = NULL;
-    struct corps_value seven = corps_int(7);
-    enum corps_err err = corps_create(NULL, NULL, &options, &corps);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    err = corps_create_concs(corps, "Keeper", NULL, CORPS_PER_ENV, 1, names);
-    err = err == CORPS_OK ? corps_send(names[0], "echo", &seven, NULL) : err;
-    err = err == CORPS_OK ? corps_call(names[1], "echo", &seven, NULL, &future) : err;
-    err = err == CORPS_OK ? corps_future_wait(future, LONG_NS, NULL) : err;
-    corps_name_unref(names[0]);
-    enum corps_err exit_err = corps_exit(corps, LONG_NS);
-    corps_future_destroy(future);
-    corps_name_unref(names[1]); /* after the Corps has gone */
-    return err != CORPS_OK ? err : exit_err;
-}
-
 static void assert_nothing_left(void) {
     struct usage usage = own_usage();
     assert_int_equal(usage.corps, 0);
@@ -252,7 +106,7 @@ static void test_corps_in_a_program(void **state) {
     struct usage half = {0};
     for (unsigned i = 0; i < 2 * rounds; i++) {
         half = i == rounds ? own_usage() : half;
-        assert_ok(round_of_a_corps());
+        assert_ok(round_of_a_corps(2));
         assert_nothing_left();
     }
     assert_flat(half, own_usage(), rounds);
@@ -410,7 +264,7 @@ static void test_exit_amid_calls(void **state) {
 }
 
 int main(int argc, char **argv) {
-    int status = test_start(argc, argv, classes);
+    int status = test_start(argc, argv, keeper_classes);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_links_with_held_requests),
