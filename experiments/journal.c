@@ -1,6 +1,6 @@
 #include "journal.h"
 
-#include "cell.h"
+#include "line_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,6 +87,35 @@ static bool read_text(struct lab_journal *journal, char **text, size_t *bytes, c
     return *text != NULL || fail(journal, "cannot read it", error);
 }
 
+/* Who takes the lines of a file, and whether the first one has a checksum: then all must. */
+struct reading {
+    const char *path;
+    bool (*each)(json_t *line, size_t number, void *arg, char error[LAB_JOURNAL_ERROR_BYTES]);
+    void *arg;
+    bool checked;
+};
+
+static bool take_line(struct reading *reading, const char *text, size_t bytes, size_t number,
+                      char error[LAB_JOURNAL_ERROR_BYTES]) {
+    enum lab_line_check check = lab_line_verify(text, bytes);
+    reading->checked = number == 1 ? check == LAB_LINE_RIGHT : reading->checked;
+    if (check == LAB_LINE_WRONG || (reading->checked && check == LAB_LINE_UNVERIFIED)) {
+        snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s:%zu: the line is not as it was written; %s", reading->path, number,
+                 number == 1 ? "start a new run" : "remove it, and its trial runs again");
+        return false;
+    }
+    json_t *line = json_loadb(text, bytes, 0, NULL);
+    bool ok = json_is_object(line);
+    if (ok) {
+        ok = reading->each(line, number, reading->arg, error);
+    } else {
+        snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s:%zu: this is no line of results; remove it or start a new run",
+                 reading->path, number);
+    }
+    json_decref(line);
+    return ok;
+}
+
 bool lab_journal_resume(struct lab_journal *journal, const char *path,
                         bool (*each)(json_t *line, size_t number, void *arg, char error[LAB_JOURNAL_ERROR_BYTES]),
                         void *arg, bool *was_cut, char error[LAB_JOURNAL_ERROR_BYTES]) {
@@ -102,18 +131,11 @@ bool lab_journal_resume(struct lab_journal *journal, const char *path,
     }
     bool ok = begin(journal, error) && read_text(journal, &text, &bytes, error) &&
               cut(journal, text, bytes, &whole, was_cut, error);
+    struct reading reading = {.path = path, .each = each, .arg = arg};
     size_t number = 1;
     for (size_t at = 0; ok && at < whole; number++) {
         size_t length = (size_t)((char *)memchr(text + at, '\n', whole - at) - (text + at));
-        json_t *line = json_loadb(text + at, length, 0, NULL);
-        if (!json_is_object(line)) {
-            snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s:%zu: this is no line of results; remove it or start a new run",
-                     path, number);
-            ok = false;
-        } else {
-            ok = each(line, number, arg, error);
-        }
-        json_decref(line);
+        ok = take_line(&reading, text + at, length, number, error);
         at += length + 1;
     }
     free(text);
@@ -121,7 +143,7 @@ bool lab_journal_resume(struct lab_journal *journal, const char *path,
 }
 
 bool lab_journal_append(struct lab_journal *journal, const json_t *line, char error[LAB_JOURNAL_ERROR_BYTES]) {
-    char *text = lab_line_text(line);
+    char *text = lab_line_checked(line);
     if (text == NULL) {
         snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s: out of memory for a line", journal->path);
         return false;

@@ -1,19 +1,30 @@
 """Reads results files: JSON lines of kind "run" and "trial", also compressed (.gz).
 
-A cut last line is a warning. A doubled or a foreign line is an error that names file and line. Nothing is guessed.
+A cut last line is a warning. A doubled, a foreign or a changed line is an error that names file and line. Nothing is guessed.
+
+A line's last member is its checksum (experiments/line_check.h); lines from before there were checksums are *unverified*.
 """
 import gzip
+import hashlib
 import json
+import re
 import sys
 import zlib
+
+import shape
 
 AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us",
         "loan", "load", "batch", "stages")
 SCHEMA = 1
+CHECKED = re.compile(r'(.*),"check":"([0-9a-f]{32})"}', re.DOTALL)
 
 
 class BadResults(Exception):
     """The file cannot be reported on; the text says why and what to do."""
+
+
+class BadFields(BadResults):
+    """… a line whose fields are missing or of the wrong kind."""
 
 
 class Results:
@@ -23,6 +34,8 @@ class Results:
         self.runs = []
         self.trials = []
         self.warnings = []
+        self.unverified = 0  # lines without a checksum
+        self.checked = set()  # runs whose own line has one: then all of their lines must
 
     @property
     def ok(self):
@@ -88,19 +101,52 @@ def lines_of(path):
         raise BadResults(f"{path} is no results file: it is not text") from error
 
 
-def load(paths):
-    """Reads all files into one Results. Raises BadResults."""
+def digest(text):
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def line_text(record):
+    """A record as a line, with a checksum of its own when it was read from a line with one."""
+    text = json.dumps({k: v for k, v in record.items() if k != "check"}, separators=(",", ":"), ensure_ascii=False)
+    return f'{text[:-1]},"check":"{digest(text[:-1])}"}}' if "check" in record else text
+
+
+def is_checked(where, line):
+    """Has the line a checksum? Raises BadResults when it is wrong."""
+    found = CHECKED.fullmatch(line.rstrip("\r"))
+    if found and digest(found[1]) != found[2]:
+        raise BadResults(f"{where}: the line is not as it was written (its checksum differs); remove it, and resume the run to measure it again")
+    return bool(found)
+
+
+def verify(results, where, record, line):
+    """Notes whether the line is verified. Raises BadResults when it is not as it was written."""
+    checked = is_checked(where, line)
+    if checked and record["kind"] == "run":
+        results.checked.add(str(record.get("run")))
+    if not checked and record["kind"] == "trial" and str(record.get("run")) in results.checked:
+        raise BadResults(f"{where}: the line is not as it was written (its checksum is gone); remove it, and resume the run to measure it again")
+    results.unverified += not checked
+
+
+def load(paths, faults=None):
+    """Reads all files into one Results. Raises BadResults. faults: a list that takes the lines whose fields are wrong, which are then
+    left out, instead."""
     results = Results()
     seen = {}
     for path in paths:
         for number, line, whole in lines_of(path):
             try:
                 take(results, seen, path, number, line)
+            except BadFields as error:
+                if faults is None:
+                    raise
+                faults.append(str(error))
             except BadResults:
                 if whole:
                     raise
                 results.warnings.append(f"{path}:{number}: the last line is cut short and was left out")
-    if not results.trials:
+    if not results.trials and not faults:
         raise BadResults(f"{', '.join(paths)}: there is no trial to report; let corps-lab run measure some")
     return results
 
@@ -110,17 +156,21 @@ def take(results, seen, path, number, line):
     where = f"{path}:{number}"
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadResults(f"{where}: not JSON ({error}); is this a results file of corps-lab?") from error
     kind = record.get("kind") if isinstance(record, dict) else None
+    if kind not in ("run", "trial"):
+        raise BadResults(f"{where}: neither a run nor a trial; is this a results file of corps-lab?")
+    if kind == "run" and record.get("schema") != SCHEMA:
+        raise BadResults(f"{where}: schema {record.get('schema')}, and this program reads schema {SCHEMA}")
+    verify(results, where, record, line)
+    name = shape.fault(record)
+    if name:
+        raise BadFields(f"{where}: the field {name} is missing or of the wrong kind")
     if kind == "run":
-        if record.get("schema") != SCHEMA:
-            raise BadResults(f"{where}: schema {record.get('schema')}, and this program reads schema {SCHEMA}")
         results.runs.append(record)
         return
-    if kind != "trial" or not isinstance(record.get("cell"), dict) or "ok" not in record:
-        raise BadResults(f"{where}: neither a run nor a trial; is this a results file of corps-lab?")
-    key = (record.get("run"), record.get("family"), record.get("block"), record.get("order"), cell_key(record["cell"]))
+    key = (record["run"], record.get("family"), record["block"], record.get("order"), cell_key(record["cell"]))
     if key in seen:
         raise BadResults(f"{where}: the same trial stands at {seen[key]} already; merge files without doubles")
     seen[key] = where

@@ -54,10 +54,7 @@ def read(paths):
                 say(f"{where}: the last line is cut short and was left out")
                 continue
             before = len(results.runs)
-            try:
-                load.take(results, seen, path, number, text)
-            except TypeError as error:
-                raise Refused(f"{where}: a damaged trial ({error}); remove the line, and resume the run to measure it again") from error
+            load.take(results, seen, path, number, text)
             if len(results.runs) > before:
                 runs.append(Line(where, results.runs[-1], text))
             else:

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 import answers
 import coverage_page
 import limits as limiting
+import load
 import page_data
 import text
 import words
@@ -93,7 +94,7 @@ def failures(cells):
 def raw_data(results):
     """The lines, compressed; without the trials' histograms where the page would become too large."""
     def packed(trials):
-        lines = "".join(json.dumps(r, separators=(",", ":")) + "\n" for r in results.runs + trials)
+        lines = "".join(load.line_text(r) + "\n" for r in results.runs + trials)
         return gzip.compress(lines.encode(), 9, mtime=0)
     data = packed(results.trials)
     if len(data) > RAW_BYTES_MAX:

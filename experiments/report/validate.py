@@ -1,13 +1,14 @@
 """corps-lab validate FILE…: is this a results file that can be believed, line by line and as a whole?
 
-Beyond what reading demands (schema, doubles, foreign lines), each trial's figures must agree with each other, and every block of
-a family must hold the same cells. Exit status: 0 valid, 1 not (one line for each kind of fault, with its file and line).
+Beyond what reading demands (schema, doubles, foreign lines, checksums), each trial's figures must agree with each other, every block of
+a family must hold the same cells, and every trial that was planned must be there. Exit status: 0 valid, 1 not (one line for each kind of fault, with its file and line).
 """
 import argparse
 import math
 import sys
 
 import load
+import words
 import program
 
 RUN_FIELDS = {"run": str, "matrix": str, "plan": str, "seed": int, "blocks": int, "fingerprint": dict}
@@ -57,8 +58,6 @@ def histogram_fault(trial):
     histogram = trial.get("histogram")
     if histogram is None:
         return None
-    if not all(isinstance(pair, list) and len(pair) == 2 and all(number(v) and v >= 0 for v in pair) for pair in histogram):
-        return "the histogram is no list of [lower bound, count]"
     lows = [low for low, _ in histogram]
     if lows != sorted(set(lows)) or not histogram:
         return "the histogram is empty, or its buckets are not in order"
@@ -67,7 +66,30 @@ def histogram_fault(trial):
         seen += count
         if seen >= half:
             break
-    return None if trial["p50_ns"] is None or near(trial["p50_ns"], low, 2 * NEAR) else "p50_ns is not the histogram's median"
+    return None if trial.get("p50_ns") is None or near(trial["p50_ns"], low, 2 * NEAR) else "p50_ns is not the histogram's median"
+
+
+def planned_blocks(run):
+    """The numbers of the blocks that the run was to measure."""
+    part, _, parts = str(run.get("shard") or "1/1").partition("/")
+    return range(int(part) - 1, run["blocks"], int(parts)) if part.isdigit() and parts.isdigit() and int(parts) > 0 else range(0)
+
+
+def plan_faults(results):
+    """Runs of which trials are not there that were planned. A run that went on may hold further blocks."""
+    faults, held = [], {}
+    for t in results.trials:
+        held.setdefault(t.get("run"), {}).setdefault(t.get("block"), []).append(t)
+    for run in results.runs:
+        each, blocks = run.get("block_trials"), held.get(run.get("run"), {})
+        if missing(run, RUN_FIELDS) or not isinstance(each, int):
+            continue
+        short = [b for b in planned_blocks(run) if len(blocks.get(b, ())) < each]
+        if short:
+            there = sum(min(len(blocks.get(b, ())), each) for b in planned_blocks(run))
+            faults.append(f"run {run['run']}: {there} of {each * len(planned_blocks(run))} planned trials are there (block {short[0]} has "
+                          f"{len(blocks.get(short[0], ()))} of {each}); go on with --resume")
+    return faults
 
 
 def whole_faults(results):
@@ -84,13 +106,19 @@ def whole_faults(results):
         if short:
             faults.append(f"run {run}, family {family}: block {short[0]} does not hold the cells that others hold; was the run "
                           f"stopped? go on with --resume ({len(short)} such blocks)")
-    return faults
+    return faults + plan_faults(results)
 
 
 def faults_of(path):
     """Every fault of a file, as lines. Raises load.BadResults when it cannot be read at all."""
-    results = load.load([path])
-    faults = [f"{warning}" for warning in results.warnings]
+    return examine(path)[0]
+
+
+def examine(path):
+    """(faults, results)"""
+    bad = []
+    results = load.load([path], bad)
+    faults = bad + [f"{warning}" for warning in results.warnings]
     for run in results.runs:
         name = missing(run, RUN_FIELDS)
         if name:
@@ -101,7 +129,7 @@ def faults_of(path):
         fault = trial_fault(trial)
         if fault:
             faults.append(f"{path}: block {trial.get('block')}, {load.cell_text(trial['cell'])}: {fault}")
-    return faults + [f"{path}: {fault}" for fault in whole_faults(results)]
+    return faults + [f"{path}: {fault}" for fault in whole_faults(results)], results
 
 
 def main():
@@ -112,7 +140,7 @@ def main():
     bad = False
     for path in args.files:
         try:
-            faults = faults_of(path)
+            faults, results = examine(path)
         except load.BadResults as error:
             faults = [str(error)]
         for fault in faults[:FAULTS_SHOWN]:
@@ -121,7 +149,7 @@ def main():
             print(f"corps-lab validate: {path}: and {len(faults) - FAULTS_SHOWN} more", file=sys.stderr)
         bad = bad or bool(faults)
         if not faults:
-            print(f"{path}: valid")
+            print(f"{path}: valid{words.unverified(results)}")
     return 1 if bad else 0
 
 

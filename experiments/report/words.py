@@ -41,6 +41,12 @@ def lang_text(lang):
     return "" if lang == "c" else f", lang {lang}"
 
 
+def unverified(results):
+    """What to say of lines from before there were checksums; "" when there is none."""
+    count, lines = results.unverified, len(results.runs) + len(results.trials)
+    return f"; {count} of {lines} lines unverified: they bear no checksum" if count else ""
+
+
 def caution(results, cells):
     """What a reader must know before believing the rest."""
     blocks = max((len(c.blocks("p50_ns")) for c in cells.values()), default=0)
@@ -57,6 +63,8 @@ def caution(results, cells):
     flagged = [c for c in cells.values() if c.flags]
     if flagged:
         lines.append(f"{len(flagged)} of {len(cells)} cells carry a noise flag; they are marked.")
+    if results.unverified:
+        lines.append(f"{results.unverified} of {len(results.runs) + len(results.trials)} lines are unverified: they were written without checksums.")
     if results.failed:
         lines.append(f"{len(results.failed)} trials failed; they count as failures and never as figures.")
     return lines

@@ -1,5 +1,6 @@
 /* A results file that a run goes on with. The input stands behind a first line that belongs to this machine and plan;
  * an input that begins with the byte 0xff is the whole file. */
+#include "cell.h"
 #include "file.h"
 #include "run.h"
 
@@ -24,11 +25,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     plain.blocks = 3;
     plain.journal.fd = -1;
     snprintf(plain.id, sizeof plain.id, "fuzz");
-    struct lab_journal journal = {.fd = file.fd};
     json_t *line = lab_run_line(&plain);
-    must(lab_journal_append(&journal, line, error));
+    char *text = lab_line_text(line); /* without a checksum: then those behind it may have one or not */
+    must(text != NULL);
+    first_bytes = strlen(text);
+    file_write(&file, 0, text, first_bytes);
+    free(text);
     json_decref(line);
-    first_bytes = (size_t)lseek(file.fd, 0, SEEK_END);
     return 0;
 }
 

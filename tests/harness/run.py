@@ -194,6 +194,34 @@ class Stopping(lab.LabTest):
         self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--resume", out)[0])
         self.assertEqual(planned, self.identities(self.trials(out)))
 
+    def test_what_was_changed_is_not_gone_on_with(self):
+        matrix = self.matrix("{transport: raw:pipe, placement: same}", more="controls: false\n")
+        out = self.path("r.jsonl")
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "3", "--out", out)[0])
+        status, said, err = self.lab("validate", out)
+        self.assertEqual((0, f"{out}: valid\n"), (status, said), err)
+        with open(out, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        digit = re.sub(r'("p50_ns":)(\d)', lambda found: found[1] + str((int(found[2]) + 1) % 10), lines[2])
+        for changed in (digit, lines[2][:lines[2].rindex(',"check"')] + "}"):
+            with self.subTest(changed=changed[-60:]):
+                damaged = self.write("d.jsonl", "\n".join([*lines[:2], changed, *lines[3:]]) + "\n")
+                status, _, err = self.lab("run", matrix, "--resume", damaged)
+                self.assertEqual(1, status)
+                self.assertIn("d.jsonl:3: the line is not as it was written", err)
+                for command in (["validate", damaged], ["report", damaged, "--no-html"], ["merge", damaged, "--out", self.path("m.jsonl")]):
+                    status, _, err = self.lab(*command)
+                    self.assertEqual(1, status, command)
+                    self.assertIn("d.jsonl:3: the line is not as it was written", err)
+        missing = self.write("e.jsonl", "\n".join(lines[:3]) + "\n")
+        status, _, err = self.lab("validate", missing)
+        self.assertEqual(1, status)
+        self.assertIn("2 of 3 planned trials are there", err)
+        # Lines of before there were checksums: read as they are, and gone on with.
+        old = self.write("f.jsonl", "\n".join(line[:line.rindex(',"check"')] + "}" for line in lines[:2]) + "\n")
+        self.assertEqual(0, self.lab("run", matrix, "--resume", old)[0])
+        self.assertIn(": valid; 2 of 4 lines unverified", self.lab("validate", old)[1])
+
     def test_two_runs_do_not_write_one_file(self):
         matrix = self.matrix("{transport: raw:pipe, placement: same}", trial=LONG)
         out = self.path("r.jsonl")

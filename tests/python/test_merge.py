@@ -93,7 +93,7 @@ class Merge(unittest.TestCase):
                               (self.write([run_line("s1")], "r.jsonl"), "r.jsonl:1: run s1 is described at"),
                               (self.write([nameless], "f.jsonl"), "f.jsonl:1: a run without its machine's name"),
                               (self.write([pathlike], "g.jsonl"), "g.jsonl:1: a run without its machine's name"),
-                              (self.write([run_line("t"), {**trial, "block": []}], "b.jsonl"), "b.jsonl:2: a damaged trial"),
+                              (self.write([run_line("t"), {**trial, "block": []}], "b.jsonl"), "b.jsonl:2: the field block"),
                               (self.write(["hello"], "h.jsonl"), "h.jsonl:1: not JSON"),
                               (self.write(['{"kind": "other"}'], "k.jsonl"), "k.jsonl:1: neither a run nor a trial"),
                               (self.write(['{"kind": "other"}'], "z.jsonl", end=""), "z.jsonl:1: neither a run nor a trial"),

@@ -20,6 +20,7 @@ sys.path.insert(0, FOLDER)
 import cells as grouping  # noqa: E402
 import load  # noqa: E402
 import recommend  # noqa: E402
+import text  # noqa: E402
 import validate  # noqa: E402
 from simulated import blocks_of, run_line, trial  # noqa: E402
 
@@ -58,7 +59,7 @@ class Validate(Files):
             (broken(seconds=0), "seconds is no positive number"), (broken(messages_per_s=1.0), "messages / seconds"),
             (broken(p99_ns=10), "in order"), (broken(max_ns=5999 - 1000), "in order"), (broken(block="0"), "field block"),
             (broken(ok=False), "failed and yet"), (broken(histogram=[]), "histogram is empty"),
-            (broken(histogram=[[5000, 1], [2000, 2]]), "not in order"), (broken(histogram=[[2000]]), "no list"),
+            (broken(histogram=[[5000, 1], [2000, 2]]), "not in order"), (broken(histogram=[[2000]]), "field histogram"),
             (broken(histogram=[[9000, 10]]), "median"), (broken(flags=None), "field flags"),
             (broken(messages_per_s=float("nan")), "no positive number"),
             ([run_line(plan=7), trial(0, 0, 1000)], "field plan"), ([trial(0, 0, 1000)], "no line of kind run"),
@@ -68,6 +69,66 @@ class Validate(Files):
             with self.subTest(words=words):
                 faults = validate.faults_of(self.write(lines))
                 self.assertTrue(any(words in fault for fault in faults), faults)
+
+    def test_what_was_planned_must_be_there(self):
+        """A run that was stopped after its first trials holds only whole blocks' worth of nothing: the plan tells."""
+        cells = CELLS[:1]
+        for run, trials, words in [
+            ({"blocks": 12, "block_trials": 1}, blocks_of(cells, blocks=1), "1 of 12 planned trials are there (block 1 has 0 of 1)"),
+            ({"blocks": 4, "block_trials": 3}, blocks_of(CELLS, blocks=4)[:-1], "11 of 12 planned trials are there (block 3 has 2 of 3)"),
+            ({"blocks": 4, "block_trials": 1, "shard": "2/2"}, blocks_of(cells, blocks=4)[1:2], "1 of 2 planned trials are there (block 3"),
+        ]:
+            with self.subTest(words=words):
+                faults = validate.faults_of(self.write([run_line(**run)] + trials))
+                self.assertTrue(any(words in fault for fault in faults), faults)
+        more = [run_line(blocks=2, block_trials=3)] + blocks_of(CELLS, blocks=4)  # it went on
+        self.assertEqual([], validate.faults_of(self.write(more)))
+        shard = [run_line(blocks=4, block_trials=3, shard="2/2")] + [t for t in blocks_of(CELLS, blocks=4) if t["block"] % 2]
+        self.assertEqual([], validate.faults_of(self.write(shard)))
+
+    def checked(self, *records):
+        """As corps-lab writes them now."""
+        return [load.line_text({**record, "check": ""}) for record in records]
+
+    def test_no_byte_can_change(self):
+        run, line = self.checked(run_line(blocks=1, block_trials=1), trial(0, 0, 2000))
+        self.assertEqual([], validate.faults_of(self.write([run, line])))
+        self.assertIn(": valid\n", self.program("validate", self.write([run, line])))
+        for at in range(len(line)):
+            changed = line[:at] + chr(ord(line[at]) ^ 1) + line[at + 1:]
+            with self.subTest(at=at), self.assertRaises(load.BadResults):
+                validate.faults_of(self.write([run, changed]))
+        text = self.program("validate", self.write([run, line.replace('"messages":100', '"messages":101')]), status=1)
+        self.assertIn("results.jsonl:2: the line is not as it was written", text)
+        self.assertIn("its checksum is gone", self.program("validate", self.write([run, trial(0, 0, 2000)]), status=1))
+
+    def test_lines_without_a_checksum_are_unverified(self):
+        old = [run_line(blocks=1, block_trials=2), trial(0, 0, 2000)]
+        more = self.checked(trial(0, 1, 3000, transport="unix"))  # it went on with a newer program
+        self.assertIn(": valid; 2 of 3 lines unverified", self.program("validate", self.write(old + more)))
+
+    def test_no_field_makes_a_reader_fall(self):
+        """Any field replaced or taken away: faults or none, never a traceback; what is without fault can be reported."""
+        values = [None, True, 1e308, "x", [], {"a": []}, 10 ** 30]
+        good = [run_line(block_trials=3, limits=[{"row": "a", "figure": "p50_ns", "cell": trial(0, 0, 1)["cell"], "at_most": 2.0}])] \
+            + blocks_of(CELLS, blocks=2)
+        for number, where, name in [(i, w, n) for i in (0, 1) for w, value in (("", good[i]), ("cell", good[i].get("cell", {})),
+                                                                              ("fingerprint", good[i].get("fingerprint", {}))) for n in value]:
+            for value in values + ["(gone)"]:
+                lines = json.loads(json.dumps(good))
+                place = lines[number][where] if where else lines[number]
+                place[name] = value
+                if value == "(gone)":
+                    del place[name]
+                with self.subTest(where=where, name=name, value=value):
+                    path = self.write(lines)
+                    try:
+                        validate.faults_of(path)
+                        results = load.load([path])
+                    except load.BadResults:
+                        continue
+                    text.report(results, grouping.group(results))
+        self.assertIn("not JSON", self.program("validate", self.write([run_line(), "[" * 100000]), status=1))
 
     def test_a_failed_trial_without_reason(self):
         faults = validate.faults_of(self.write([run_line(), {**trial(0, 0, 1, ok=False), "error": None}]))
@@ -101,6 +162,15 @@ class Publish(Files):
             index = file.read()
         self.assertIn('href="m1/index.html"', index)
         self.assertIn("m1", index)
+
+    def test_checksums_are_kept(self):
+        lines = [load.line_text({**record, "check": ""}) for record in [run_line("a")] + blocks_of(CELLS, run="a")]
+        self.program("publish", self.write(lines, "a.jsonl"), "--to", self.path("results"))
+        published = self.path("results/m1/2026-01-02-test.jsonl.gz")
+        self.assertIn(": valid\n", self.program("validate", published))
+        with gzip.open(published, "rt", encoding="utf-8") as file:
+            damaged = file.read().replace('"seconds":', '"seconds":1', 1)
+        self.assertIn("not as it was written", self.program("validate", self.write(damaged.splitlines(), "d.jsonl"), status=1))
 
     def test_histograms_keep_their_counts(self):
         a, b = self.sessions()
