@@ -36,6 +36,7 @@ import typing
 import weakref
 from operator import is_
 
+from _corps_exceptions import reduce as _reduce_exception
 from _corps_owned import Refused, guard_of
 from _corps_owned import guard as _guard
 
@@ -825,30 +826,6 @@ def _reduce_sentinel(state, found):
     return getattr, (module, name)
 
 
-def _exception(cls, args):
-    """Without the class's __init__, which may want other arguments than those that BaseException keeps."""
-    return cls.__new__(cls, *args)
-
-
-def _fill_exception(exception, state):
-    attributes, cause, context, suppress = state
-    if hasattr(exception, '__setstate__') and attributes:
-        exception.__setstate__(attributes)
-    exception.__cause__, exception.__context__, exception.__suppress_context__ = cause, context, suppress
-
-
-def _reduce_exception(state, exception):
-    reduced = exception.__reduce_ex__(PROTOCOL)
-    if not isinstance(reduced, tuple) or len(reduced) > 3:
-        return reduced
-    make, args, attributes = (reduced + (None,))[:3]
-    own = type(exception).__reduce__ is BaseException.__reduce__ and type(exception).__reduce_ex__ is object.__reduce_ex__
-    if own and isinstance(type(exception).__init__, types.FunctionType):
-        make, args = _exception, (type(exception), exception.args)
-    return make, args, (attributes, exception.__cause__, exception.__context__, exception.__suppress_context__), None, None, \
-        _fill_exception
-
-
 HANDLERS = {
     types.FunctionType: _reduce_function,
     types.CodeType: _reduce_code,
@@ -906,7 +883,7 @@ def _handler_of(cls):
         _handlers.clear()
         _handlers.update(HANDLERS)
     found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None)
-    guard = guard_of(cls)
+    guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)
     if cls.__module__ == 'dataclasses' and cls.__name__ in ('_FIELD_BASE', '_MISSING_TYPE', '_KW_ONLY_TYPE', '_HAS_DEFAULT_FACTORY_CLASS'):

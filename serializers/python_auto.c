@@ -54,7 +54,9 @@ static PyObject *lookup(PyObject *self, PyObject *key) {
 static const struct embedded {
     const char *name;
     const char *source;
-} modules[] = {{"_corps_owned", corps__python_owned_source}, {"_corps_auto", corps__python_auto_source}};
+} modules[] = {{"_corps_owned", corps__python_owned_source},
+               {"_corps_exceptions", corps__python_exceptions_source},
+               {"_corps_auto", corps__python_auto_source}};
 enum { MODULES = sizeof modules / sizeof modules[0] };
 
 /* Runs a module's source in its namespace. False with an exception. */

@@ -6,7 +6,6 @@ import pickle
 import re
 import threading
 import traceback
-import types
 
 from . import _env, _errors, _guard, _pickling, _plain, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
@@ -123,19 +122,6 @@ def remote(code, kind, text, trace, data, origin, trusted):
     return mix(error, original) if mix_types else error
 
 
-def _copy_fields(value, made):
-    """What built-in exceptions keep outside of __dict__, such as errno."""
-    for base in type(value).__mro__:
-        if base in (BaseException, object):
-            continue
-        for name, kind in vars(base).items():
-            if type(kind) in (types.MemberDescriptorType, types.GetSetDescriptorType) and not name.startswith('_'):
-                try:
-                    setattr(made, name, getattr(value, name))
-                except (AttributeError, TypeError):
-                    pass  # read-only, or not set
-
-
 def mix(error, original=None):
     """The same as an instance of the original type as well (that of its Value, or this one), where that can be."""
     value = error.Value
@@ -144,11 +130,13 @@ def mix(error, original=None):
     original = type(value) if original is None else original
     if not issubclass(original, Exception) or issubclass(original, _errors.AsyncRemoteException):
         return error
+    import _corps_exceptions
     try:
-        made = _errors.mixed(type(error), original)(error.TypeName, error.Value, error.TracebackStrings)
-        if isinstance(value, original):
-            made.__dict__.update((name, item) for name, item in value.__dict__.items() if name not in made.__dict__)
-            _copy_fields(value, made)
+        mixed = _errors.mixed(type(error), original)
+        if not isinstance(value, original):
+            return mixed(error.TypeName, error.Value, error.TracebackStrings)
+        made = _corps_exceptions.like(mixed, value)  # whatever its own constructor wants
+        _errors.AsyncRemoteException.__init__(made, error.TypeName, error.Value, error.TracebackStrings)
         return made
     except Exception:  # a type with a constructor of its own mind
         return error
