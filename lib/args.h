@@ -7,9 +7,10 @@
 
 #include "runtime.h"
 
-/* Into `box`; NIL when there are none. Errors: of the serializer, NO_MEMORY. */
+/* Into `box`; NIL when there are none. Errors: of the serializer, TOO_LARGE (over `bytes_max`), NO_MEMORY. */
 enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
-                                       struct corps_box *box, struct corps_value *value) CORPS_CHECKED;
+                                       size_t bytes_max, struct corps_box *box,
+                                       struct corps_value *value) CORPS_CHECKED;
 
 /* The same for an init in this very Env: by reference. */
 enum corps_err corps__init_args_lend(const struct corps_value *args, struct corps_box *box,

@@ -325,10 +325,8 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
         err = call->serializer->encode(call->args, &encoding);
     }
     call->encoded_ns = corps__traces() ? corps__now_ns() : 0;
-    if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
-        err =
-            corps_error_set(CORPS_ERR_TOO_LARGE, "the arguments have %zu large buffers; at most %u can travel at once",
-                            encoding.buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(&encoding, "the arguments", CORPS__PAYLOAD_BYTES_MAX);
     }
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);

@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "message.h"
 #include "reactor.h"
 
 #include <endian.h>
@@ -15,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RECORD_BYTES_MAX = 1 << 30 };
 #define WRITE_TIMEOUT_MS 5000
 #define STATUS_TIMEOUT_MS 1000 /* between a process's end and its parent's word about it */
 
@@ -59,6 +59,10 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
     corps_encoding_init(&encoding);
     if (err == CORPS_OK) {
         err = msgpack->encode(record, &encoding);
+    }
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(&encoding, "what an Env is told at its start",
+                                    CORPS__RECORD_BYTES_MAX - 4 * (CORPS__PAYLOAD_SEGMENTS_MAX + 2));
     }
     /* Segments: how many, then each with its length (large buffers go out of band in msgpack too). */
     uint32_t count = htole32((uint32_t)(1 + encoding.buffer_count));
@@ -158,7 +162,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
         return err;
     }
     uint32_t bytes = get32(length);
-    uint8_t *data = bytes <= RECORD_BYTES_MAX ? malloc(bytes) : NULL;
+    uint8_t *data = bytes <= CORPS__RECORD_BYTES_MAX ? malloc(bytes) : NULL;
     if (data == NULL) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes);
     }
@@ -182,7 +186,7 @@ static void end(struct corps__control *control) {
 
 static bool take_record(struct corps__control *control) {
     uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
-    if (bytes > RECORD_BYTES_MAX) {
+    if (bytes > CORPS__RECORD_BYTES_MAX) {
         end(control);
         return false;
     }

@@ -10,6 +10,8 @@
 
 #include "runtime.h"
 
+enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
+
 struct corps__control;
 
 /* Called with the lead. `record` is NULL at end of file (once, nothing follows). */
@@ -20,7 +22,8 @@ enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *ar
                                    struct corps__control **control) CORPS_CHECKED;
 void corps__control_close(struct corps__control *control); /* accepts NULL; with the lead */
 
-/* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: CLOSED, TIMEOUT, SYSTEM. */
+/* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: TOO_LARGE, CLOSED, TIMEOUT,
+ * SYSTEM. */
 enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
 enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record);
 

@@ -172,6 +172,9 @@ static void open_pidfds(struct creator *creator) {
     }
 }
 
+/* Of the front's arguments: they are part of a boot record, beside little else. */
+#define FRONT_BYTES_MAX ((size_t)CORPS__RECORD_BYTES_MAX - ((size_t)4 << 20))
+
 static bool boot_ended(void *arg) {
     struct corps *corps = arg;
     return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
@@ -183,8 +186,9 @@ static enum corps_err boot(struct creator *creator, const char *front, const str
     struct corps *corps = creator->corps;
     struct corps_box *box = corps_box_create();
     struct corps_value front_args;
-    enum corps_err err = box != NULL ? corps__init_args_encode(&corps->settings, args, box, &front_args)
-                                     : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    enum corps_err err = box != NULL
+                             ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
+                             : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     struct creation creation = {creator, front, &front_args};
     if (err == CORPS_OK) {
         err = corps__with_lead(start_env_0, &creation);

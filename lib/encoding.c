@@ -2,6 +2,7 @@
 #include "refuse.h"
 
 #include <corps/serializer.h>
+#include <corps/transport.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,8 +55,9 @@ enum corps_err corps_encoding_reserve(struct corps_encoding *encoding, size_t by
     }
     size_t wanted = encoding->stream_bytes + bytes;
     size_t capacity = encoding->stream_capacity * 2 > wanted ? encoding->stream_capacity * 2 : wanted;
-    if (wanted < bytes) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "a message of more bytes than memory has");
+    if (wanted < bytes || wanted > CORPS_FRAME_BYTES_MAX) { /* said before memory is taken for it */
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "more than %zu bytes in one message, send several",
+                               CORPS_FRAME_BYTES_MAX);
     }
     bool was_small = encoding->stream == encoding->small;
     uint8_t *grown = realloc(was_small ? NULL : encoding->stream, capacity);

@@ -9,6 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum corps_err corps__encoding_check(const struct corps_encoding *encoding, const char *what, size_t bytes_max) {
+    if (encoding->buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "%s: %zu large buffers; at most %u can travel at once", what,
+                               encoding->buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
+    }
+    size_t bytes = encoding->stream_bytes;
+    for (size_t i = 0; i < encoding->buffer_count && bytes <= bytes_max; i++) {
+        size_t more = encoding->buffers[i].iov_len;
+        bytes = more <= bytes_max ? bytes + more : more;
+    }
+    return bytes <= bytes_max ? CORPS_OK
+                              : corps_error_set(CORPS_ERR_TOO_LARGE,
+                                                "%s: %zu bytes or more; one message carries at most %zu, send several",
+                                                what, bytes, bytes_max);
+}
+
 const struct corps__slab_source corps__message_source = {.bytes = (sizeof(struct corps__message) + 63) / 64 * 64};
 
 struct corps__message *corps__message_create(void) {

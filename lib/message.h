@@ -39,6 +39,15 @@ void corps__group_fail(struct corps__group *group, const struct corps_error_info
 
 enum { CORPS__SMALL_FRAME_BYTES = 256 };
 
+/* What the segments of one message may have, all together: a frame less its header and the zeros between segments. */
+#define CORPS__PAYLOAD_BYTES_MAX                                                                                       \
+    (CORPS_FRAME_BYTES_MAX - CORPS__PREFIX_BYTES_MAX - CORPS__ALIGNMENT * CORPS__PAYLOAD_SEGMENTS_MAX)
+
+/* May what was encoded travel in one message? Asked before anything is sent. `what` begins the text: "the result".
+ * Errors: TOO_LARGE, with the limit (`bytes_max`, or the count of large buffers). */
+enum corps_err corps__encoding_check(const struct corps_encoding *encoding, const char *what,
+                                     size_t bytes_max) CORPS_CHECKED;
+
 struct corps__message {
     struct corps__mail mail;         /* first */
     bool lent;                       /* it lies on the stack of the thread that runs it: see corps__message_detach */

@@ -143,7 +143,7 @@ static enum corps_err why_lost(struct corps__peer *peer) {
  * as when a link closes. */
 static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_ns) {
     if (has_exited(peer->corps)) {
-        return corps__peer_lost(peer);
+        return why_lost(peer);
     }
     char detail[256];
     snprintf(detail, sizeof detail, "%s", corps_error_detail());

@@ -90,8 +90,8 @@ static void reply_remote(struct corps__message *message, const struct corps__con
     if (err == CORPS_OK) {
         err = serializer->encode(result, &encoding);
     }
-    if (err == CORPS_OK && encoding.buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
-        err = corps_error_set(CORPS_ERR_TOO_LARGE, "the result has %zu large buffers", encoding.buffer_count);
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(&encoding, serializer->name, CORPS__PAYLOAD_BYTES_MAX);
     }
     if (err == CORPS_OK) {
         send_frame(message, conc, CORPS__REPLY, serializer->wire_id, &encoding);
@@ -127,15 +127,32 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
 
 /* ---- failures ---- */
 
-static enum corps_err encode_failure(const struct corps_error_info *info, uint8_t *wire_id,
-                                     struct corps_encoding *encoding) {
+static enum corps_err encode_info(const struct corps_error_info *info, uint8_t *wire_id,
+                                  struct corps_encoding *encoding) {
     struct corps_value items[CORPS__FAILURE_ITEMS];
     corps__failure_items(info, items);
     struct corps_value failure = corps_array(items, CORPS__FAILURE_ITEMS);
     const struct corps_serializer *msgpack;
     enum corps_err err = corps_serializer_find("msgpack", &msgpack);
     *wire_id = err == CORPS_OK ? msgpack->wire_id : 0;
-    return err == CORPS_OK ? msgpack->encode(&failure, encoding) : err;
+    err = err == CORPS_OK ? msgpack->encode(&failure, encoding) : err;
+    return err == CORPS_OK ? corps__encoding_check(encoding, "a failure", CORPS__PAYLOAD_BYTES_MAX) : err;
+}
+
+/* What is too large for a message goes without all that may be large. */
+static enum corps_err encode_failure(const struct corps_error_info *info, uint8_t *wire_id,
+                                     struct corps_encoding *encoding) {
+    enum corps_err err = encode_info(info, wire_id, encoding);
+    if (err != CORPS_ERR_TOO_LARGE) {
+        return err;
+    }
+    char type[200], text[400];
+    snprintf(type, sizeof type, "%s", info->type != NULL ? info->type : "");
+    snprintf(text, sizeof text, "%s", info->text != NULL ? info->text : "");
+    struct corps_error_info less = {.code = info->code, .type = type, .text = text};
+    memcpy(less.origin, info->origin, sizeof less.origin);
+    corps_encoding_clear(encoding);
+    return encode_info(&less, wire_id, encoding);
 }
 
 static void failure_remote(struct corps__message *message, const struct corps__conc *conc,

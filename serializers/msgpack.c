@@ -20,17 +20,19 @@ struct encoder {
     struct corps_encoding *encoding;
     msgpack_packer packer;
     struct corps_box *converted; /* memory of objects that were turned into values */
+    enum corps_err err;          /* why the last write failed */
 };
 
 static int write_bytes(void *arg, const char *data, size_t bytes) {
     struct encoder *encoder = arg;
-    return corps_encoding_append(encoder->encoding, data, bytes) == CORPS_OK ? 0 : -1;
+    encoder->err = corps_encoding_append(encoder->encoding, data, bytes);
+    return encoder->err == CORPS_OK ? 0 : -1;
 }
 
 static enum corps_err pack(struct encoder *encoder, const struct corps_value *value, unsigned depth);
 
-static enum corps_err packed(int failed) {
-    return failed == 0 ? CORPS_OK : CORPS_ERR_NO_MEMORY; /* write_bytes has set the detail */
+static enum corps_err packed(const struct encoder *encoder, int failed) {
+    return failed == 0 ? CORPS_OK : encoder->err;
 }
 
 static enum corps_err pack_bin(struct encoder *encoder, const struct corps_value *value) {
@@ -40,12 +42,12 @@ static enum corps_err pack_bin(struct encoder *encoder, const struct corps_value
             return corps_error_set(CORPS_ERR_TOO_LARGE, "msgpack carries bytes up to 4 GiB; send them in parts");
         }
         int failed = msgpack_pack_bin(packer, value->count);
-        return packed(failed != 0 ? failed : msgpack_pack_bin_body(packer, value->bin, value->count));
+        return packed(encoder, failed != 0 ? failed : msgpack_pack_bin_body(packer, value->bin, value->count));
     }
     uint32_t segment = htole32((uint32_t)encoder->encoding->buffer_count + 1);
     int failed = msgpack_pack_ext(packer, sizeof segment, CORPS__MSGPACK_BUFFER);
     failed = failed != 0 ? failed : msgpack_pack_ext_body(packer, &segment, sizeof segment);
-    return failed == 0 ? corps_encoding_buffer(encoder->encoding, value->bin, value->count) : packed(failed);
+    return failed == 0 ? corps_encoding_buffer(encoder->encoding, value->bin, value->count) : packed(encoder, failed);
 }
 
 static enum corps_err pack_str(struct encoder *encoder, const struct corps_value *value) {
@@ -53,7 +55,7 @@ static enum corps_err pack_str(struct encoder *encoder, const struct corps_value
         return corps_error_set(CORPS_ERR_TOO_LARGE, "msgpack carries text up to 4 GiB; send it as bytes");
     }
     int failed = msgpack_pack_str(&encoder->packer, value->count);
-    return packed(failed != 0 ? failed : msgpack_pack_str_body(&encoder->packer, value->str, value->count));
+    return packed(encoder, failed != 0 ? failed : msgpack_pack_str_body(&encoder->packer, value->str, value->count));
 }
 
 static enum corps_err pack_items(struct encoder *encoder, const struct corps_value *value, unsigned depth) {
@@ -64,7 +66,7 @@ static enum corps_err pack_items(struct encoder *encoder, const struct corps_val
     bool map = value->kind == CORPS_MAP;
     size_t count = map ? value->count * 2 : value->count;
     int failed = map ? msgpack_pack_map(&encoder->packer, value->count) : msgpack_pack_array(&encoder->packer, count);
-    enum corps_err err = packed(failed);
+    enum corps_err err = packed(encoder, failed);
     for (size_t i = 0; err == CORPS_OK && i < count; i++) {
         err = pack(encoder, &value->items[i], depth + 1);
         if (err == CORPS_ERR_REFUSED) {
@@ -82,7 +84,7 @@ static enum corps_err pack_name(struct encoder *encoder, const struct corps_name
         return err;
     }
     int failed = msgpack_pack_ext(&encoder->packer, count, CORPS__MSGPACK_NAME);
-    return packed(failed != 0 ? failed : msgpack_pack_ext_body(&encoder->packer, bytes, count));
+    return packed(encoder, failed != 0 ? failed : msgpack_pack_ext_body(&encoder->packer, bytes, count));
 }
 
 static enum corps_err pack_object(struct encoder *encoder, struct corps_object *object, unsigned depth) {
@@ -99,13 +101,13 @@ static enum corps_err pack(struct encoder *encoder, const struct corps_value *va
     msgpack_packer *packer = &encoder->packer;
     switch (value->kind) {
     case CORPS_NIL:
-        return packed(msgpack_pack_nil(packer));
+        return packed(encoder, msgpack_pack_nil(packer));
     case CORPS_BOOL:
-        return packed(value->boolean ? msgpack_pack_true(packer) : msgpack_pack_false(packer));
+        return packed(encoder, value->boolean ? msgpack_pack_true(packer) : msgpack_pack_false(packer));
     case CORPS_INT:
-        return packed(msgpack_pack_int64(packer, value->integer));
+        return packed(encoder, msgpack_pack_int64(packer, value->integer));
     case CORPS_FLOAT:
-        return packed(msgpack_pack_double(packer, value->number));
+        return packed(encoder, msgpack_pack_double(packer, value->number));
     case CORPS_STR:
         return pack_str(encoder, value);
     case CORPS_BIN:

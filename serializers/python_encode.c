@@ -3,6 +3,8 @@
 #include "python_wire.h"
 #include "refuse.h"
 
+#include <corps/transport.h>
+
 #include <endian.h>
 #include <string.h>
 
@@ -260,8 +262,10 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
     size_t bytes = (size_t)PyBytes_GET_SIZE(pickle);
     size_t buffers = (size_t)PyList_GET_SIZE(kept);
     bool own_segment = bytes >= CORPS_OUT_OF_BAND_BYTES;
-    if (bytes > UINT32_MAX) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "a pickle of %zu bytes is over 4 GiB", bytes);
+    if (bytes > CORPS_FRAME_BYTES_MAX) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE,
+                               "a pickle of %zu bytes; one message carries at most %zu, send several", bytes,
+                               CORPS_FRAME_BYTES_MAX);
     }
     struct corps__python_head head = {htole32((uint32_t)bytes),
                                       htole32((uint32_t)buffers | (own_segment ? CORPS__PYTHON_OWN_SEGMENT : 0)),

@@ -260,7 +260,8 @@ struct corps_call_options {
 
 /* Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
  * NULL = NIL. Gives the Future. Errors are of the sending alone: REFUSED (an argument cannot be serialized: which),
- * FULL, TIMEOUT, EXITED, WORKER_LOST. What happens later is the Future's. */
+ * TOO_LARGE (over 2 GiB, or over 999 large buffers: nothing is sent; a result that is too large fails the Future like
+ * this), FULL, TIMEOUT, EXITED, WORKER_LOST. What happens later is the Future's. */
 CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options,
                                     struct corps_future **future) CORPS_CHECKED;

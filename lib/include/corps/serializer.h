@@ -62,7 +62,7 @@ CORPS_API void corps_encoding_finish(struct corps_encoding *encoding);
 /* Makes the encoding empty again but keeps its memory. */
 CORPS_API void corps_encoding_clear(struct corps_encoding *encoding);
 
-/* Room for `bytes` more at stream + stream_bytes. Errors: NO_MEMORY. */
+/* Room for `bytes` more at stream + stream_bytes. Errors: NO_MEMORY, TOO_LARGE (longer than a frame may be). */
 CORPS_API enum corps_err corps_encoding_reserve(struct corps_encoding *encoding, size_t bytes) CORPS_CHECKED;
 CORPS_API enum corps_err corps_encoding_append(struct corps_encoding *encoding, const void *data,
                                                size_t bytes) CORPS_CHECKED;

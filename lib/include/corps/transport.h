@@ -48,7 +48,7 @@ enum {
 
 #define CORPS_ADDRESS_BYTES 256u          /* longest address, with its NUL */
 #define CORPS_SECRET_BYTES 32u
-#define CORPS_FRAME_BYTES_MAX ((size_t)1 << 31) /* no frame is longer; 1 GiB of payload plus headers fits */
+#define CORPS_FRAME_BYTES_MAX ((size_t)1 << 31) /* no frame is longer: 2 GiB, its headers included */
 
 /* What the core tells an endpoint when it opens it. Borrowed until `open` returns, except `loop`. */
 struct corps_endpoint_options {
