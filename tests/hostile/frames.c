@@ -38,9 +38,28 @@ static size_t payload(uint64_t *random, uint8_t *out) {
     return all[which].bytes;
 }
 
+static const char *const names[] = {"echo", "pid", "no such method", "sleep"};
+
+static uint32_t number_of(const char *name) {
+    return (uint32_t)(name[0] + name[1]);
+}
+
+/* A link on which each of them has been called, so that numbers and batches mean something. */
+static void meet(struct raw *raw) {
+    raw_meet(raw);
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint8_t frame[128];
+        const struct corps__header header = {.kind = CORPS__REQUEST,
+                                             .flags = CORPS__NIL_PAYLOAD,
+                                             .destination = TO_ECHO,
+                                             .method = number_of(names[i]),
+                                             .name_bytes = (uint32_t)strlen(names[i])};
+        (void)raw_send(raw, frame, raw_frame(frame, &header, names[i], NULL, 0), true);
+    }
+}
+
 /* One or two segments, with a name or without. */
 static size_t message(uint64_t *random, enum corps__kind kind, uint8_t *out) {
-    static const char *const names[] = {"echo", "pid", "no such method", "sleep"};
     uint8_t data[2][1100];
     const char *name = names[raw_random(random) % 4];
     struct iovec segments[2] = {{data[0], payload(random, data[0])}, {data[1], payload(random, data[1])}};
@@ -53,7 +72,7 @@ static size_t message(uint64_t *random, enum corps__kind kind, uint8_t *out) {
                                    .id = raw_random(random) % 5,
                                    .source_conc = (uint32_t)(raw_random(random) % 5),
                                    .destination = TO_ECHO + (uint32_t)(raw_random(random) % 4),
-                                   .method = unnumbered ? CORPS__UNNUMBERED : (uint32_t)(name[0] + name[1]),
+                                   .method = unnumbered ? CORPS__UNNUMBERED : number_of(name),
                                    .deadline_ns = raw_random(random) % 2,
                                    .name_bytes = named ? (uint32_t)strlen(name) : 0};
     if (kind == CORPS__DEFINE) {
@@ -77,7 +96,7 @@ static size_t batch(uint64_t *random, uint8_t *out) {
         const struct corps__header entry = {.flags = CORPS__NO_REPLY,
                                             .serializer = (uint8_t)(raw_random(random) % 3),
                                             .destination = TO_ECHO + (uint32_t)(raw_random(random) % 4),
-                                            .method = 'e' + 'c'};
+                                            .method = number_of(names[0])};
         corps__wire_write_entry(&entry, (uint32_t)bytes, out + at);
         memcpy(out + at + CORPS__ENTRY_BYTES, data, bytes);
         at += CORPS__ENTRY_BYTES + bytes;
@@ -86,7 +105,10 @@ static size_t batch(uint64_t *random, uint8_t *out) {
 }
 
 static size_t well_formed(uint64_t *random, uint8_t *out) {
-    enum corps__kind kind = (enum corps__kind)(CORPS__HELLO + raw_random(random) % 8);
+    /* Half of them of the kinds that a caller may send. */
+    static const enum corps__kind callers[] = {CORPS__REQUEST, CORPS__BATCH, CORPS__PROBE};
+    enum corps__kind kind = raw_random(random) % 2 == 0 ? callers[raw_random(random) % 3]
+                                                        : (enum corps__kind)(CORPS__HELLO + raw_random(random) % 8);
     return kind == CORPS__BATCH ? batch(random, out) : message(random, kind, out);
 }
 
@@ -120,20 +142,23 @@ static size_t mutate(uint64_t *random, uint8_t *frame, size_t bytes) {
 
 void test_mutated_frames(void **state) {
     (void)state;
-    uint64_t count = attack_count != 0 ? attack_count : 20000, random = attack_seed, ended = 0;
+    uint64_t count = attack_count != 0 ? attack_count : 5000, random = attack_seed, ended = 0;
     uint8_t frame[FRAME_BYTES_MAX + 64];
     struct raw raw;
     raw_open(&raw, victim.corps);
     for (uint64_t n = 0; n < count; n++) {
         if (raw.link == NULL) {
-            raw_meet(&raw);
+            meet(&raw);
         }
         size_t bytes = well_formed(&random, frame);
         for (unsigned left = (unsigned)(raw_random(&random) % 3); left > 0; left--) {
             bytes = mutate(&random, frame, bytes);
         }
         (void)raw_send(&raw, frame, bytes, true);
-        raw_turn(&raw, 1000);
+        if (!raw_sync(&raw, TO_ECHO, LONG_NS) && raw.link != NULL) {
+            fail_msg("frame %llu of seed %llu: the Env neither answers nor ends the link", (unsigned long long)n,
+                     (unsigned long long)attack_seed);
+        }
         ended += raw.link == NULL;
         if (n % 1000 == 999) {
             honest_call();

@@ -75,7 +75,8 @@ int set_up(void **state) {
                                                     .serializer = "msgpack",
                                                     .thread_count = 2,
                                                     .mailbox_count = MAILBOX_COUNT,
-                                                    .mailbox_bytes = MAILBOX_BYTES});
+                                                    .mailbox_bytes = MAILBOX_BYTES,
+                                                    .buffer_bytes = RING_BYTES});
     victim.echo = place(victim.corps, "echo", 0);
     victim.sleeper = place(victim.corps, "echo", 0);
     victim.any = place(victim.corps, "of no such name", 0);

@@ -7,7 +7,7 @@
 #include "../core/helpers.h"
 
 /* Of the victim: its Workers, small mailboxes so that their bounds are soon reached. */
-enum { MAILBOX_COUNT = 256, MAILBOX_BYTES = 1 << 20 };
+enum { MAILBOX_COUNT = 256, MAILBOX_BYTES = 1 << 20, RING_BYTES = 1 << 16 };
 
 #ifdef __SANITIZE_ADDRESS__
 enum { MEMORY_FACTOR = 4 }; /* freed memory is kept back for a while, and there are zones around each piece */

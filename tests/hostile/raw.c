@@ -34,7 +34,8 @@ void raw_open(struct raw *raw, const struct corps *victim) {
                                                    .directory = victim->directory,
                                                    .name = name,
                                                    .secret = victim->secret,
-                                                   .frame_bytes_max = (size_t)1 << 30};
+                                                   .frame_bytes_max = (size_t)1 << 30,
+                                                   .buffer_bytes = victim->settings.buffer_bytes};
     must(raw->transport->open(raw->endpoint, &options, address) == CORPS_OK, "open");
 }
 
@@ -65,7 +66,12 @@ static bool take(struct raw *raw, struct corps_event *event) {
     bool ours = event->link == raw->link;
     if (event->kind == CORPS_EVENT_MESSAGE && event->bytes > 3 && event->data[3] != CORPS__HELLO) {
         raw->received_count++;
-        raw->first_kind = event->bytes > 3 ? event->data[3] : 0;
+        struct corps__header header;
+        const char *name;
+        if (event->bytes < 4096 && corps__wire_read(event->data, event->bytes, &header, &name) == CORPS_OK &&
+            (header.kind == CORPS__REPLY || header.kind == CORPS__FAILURE)) {
+            raw->asked = header.id == raw->asked ? 0 : raw->asked;
+        }
     }
     struct corps_event was = *event;
     raw->transport->release(raw->endpoint, event);
@@ -164,6 +170,32 @@ bool raw_send(struct raw *raw, const void *frame, size_t bytes, bool reads) {
             raw_turn(raw, 64);
         }
         usleep(50);
+    }
+    return false;
+}
+
+bool raw_sync(struct raw *raw, uint32_t conc, int64_t timeout_ns) {
+    static uint64_t last = (uint64_t)1 << 40; /* no id of any other request */
+    uint8_t frame[128];
+    const struct corps__header header = {.kind = CORPS__REQUEST,
+                                         .flags = CORPS__NIL_PAYLOAD,
+                                         .id = ++last,
+                                         .destination = conc,
+                                         .method = CORPS__UNNUMBERED,
+                                         .name_bytes = 4};
+    raw->asked = last;
+    if (raw->link == NULL || !raw_send(raw, frame, raw_frame(frame, &header, "sync", NULL, 0), false)) {
+        return false;
+    }
+    int64_t until = corps__now_ns() + timeout_ns;
+    for (unsigned rounds = 0; raw->link != NULL && corps__now_ns() < until; rounds++) {
+        raw_turn(raw, 64);
+        if (raw->asked == 0) {
+            return true;
+        }
+        if (rounds > 20) {
+            usleep(20);
+        }
     }
     return false;
 }

@@ -14,7 +14,7 @@ struct raw {
     bool connected;
     enum corps_err reason; /* why the last link ended */
     uint64_t received_count;
-    uint8_t first_kind; /* of what came last */
+    uint64_t asked; /* the id of raw_sync's request; 0 when it was answered */
 };
 
 /* Opens an endpoint; the process ends with a message when that fails, as everywhere here. */
@@ -31,6 +31,10 @@ void raw_turn(struct raw *raw, unsigned max);
 
 /* Sends one frame whole, reading meanwhile when `reads`. False: the link has ended, or (not `reads`) stays full. */
 bool raw_send(struct raw *raw, const void *frame, size_t bytes, bool reads);
+
+/* Asks Worker `conc` for something that any Worker answers, if only by a failure, and reads until that came: then
+ * everything sent before was taken in. False: the link has ended, or is silent for `timeout_ns`. */
+bool raw_sync(struct raw *raw, uint32_t conc, int64_t timeout_ns);
 
 /* Reads until the link has ended; false: it has not within 10 s. */
 bool raw_ends(struct raw *raw);
