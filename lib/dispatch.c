@@ -165,7 +165,7 @@ static enum corps_err on_request(struct corps__peer *peer, struct corps_event *e
         return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
     }
     const struct corps_block *tail = corps_frame_tail(event->data, event->block);
-    size_t charge_bytes = corps__charge_of(header, event->bytes + (tail != NULL ? tail->bytes : 0));
+    size_t charge_bytes = corps__wire_charge(event->data, event->bytes + (tail != NULL ? tail->bytes : 0), header);
     struct corps__grant *grant;
     struct corps__conc *conc = admit(peer, header, charge_bytes, &grant, &err);
     if (conc == NULL) {

@@ -151,8 +151,3 @@ void corps__grant_settle(struct corps__grant *grant, uint64_t count, uint64_t by
         atomic_store_explicit(&grant->settled_count, now_count, memory_order_release);
     }
 }
-
-size_t corps__charge_of(const struct corps__header *header, size_t bytes) {
-    size_t table = header->segment_count > 1 ? 8u * (size_t)header->segment_count : 0;
-    return bytes - header->name_bytes - table;
-}

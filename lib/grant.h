@@ -59,8 +59,4 @@ void corps__grant_settle(struct corps__grant *grant, uint64_t count, uint64_t by
 /* With the lead, when no request of the peer is left in this process. */
 void corps__grants_free(struct corps__grants *grants);
 
-/* What a request takes of its receiver's window, of a frame of `bytes` bytes in all: sender and receiver count alike.
- */
-size_t corps__charge_of(const struct corps__header *header, size_t bytes);
-
 #endif

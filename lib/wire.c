@@ -134,6 +134,20 @@ static uint64_t only_length(size_t at, size_t left) {
     return left < CORPS__ALIGNED_FROM ? left : left - padding >= CORPS__ALIGNED_FROM ? left - padding : UINT64_MAX;
 }
 
+size_t corps__wire_charge(const uint8_t *frame, size_t bytes, const struct corps__header *h) {
+    size_t table = CORPS__HEADER_BYTES + h->name_bytes;
+    size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
+    size_t payload = bytes - at, zeros = 0;
+    for (unsigned i = 0; payload >= CORPS__ALIGNED_FROM && i < h->segment_count && at < bytes; i++) {
+        uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : only_length(at, bytes - at);
+        length = length < bytes ? length : bytes;
+        size_t padding = corps__wire_padding(at, (size_t)length);
+        zeros += padding;
+        at += padding + (size_t)length;
+    }
+    return CORPS__HEADER_BYTES + payload - (zeros < payload ? zeros : payload);
+}
+
 enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
                                     const struct corps__header *h, struct iovec *segments) {
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;

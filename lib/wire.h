@@ -99,6 +99,11 @@ enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct co
 enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *header,
                                 const char **name) CORPS_CHECKED;
 
+/* What a request takes of its receiver's window: a header's bytes and those of its segments. Its sender counts so, and
+ * its receiver by the frame (`bytes` in all, its first ones at `frame`, checked by corps__wire_read), whatever names,
+ * lengths and zeros came with it. */
+size_t corps__wire_charge(const uint8_t *frame, size_t bytes, const struct corps__header *header);
+
 /* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. `tail` (NULL: none) is
  * where the frame goes on after `bytes`: the whole of its last segment. Errors: PROTOCOL. */
 enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,

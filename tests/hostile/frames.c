@@ -183,7 +183,9 @@ static void *send_all_it_may(void *arg) {
     for (unsigned i = 0; i < EACH; i++) {
         uint64_t kind = raw_random(&random) % 16;
         size_t bytes = kind == 0 ? sizeof data : kind < 6 ? raw_random(&random) % (MAILBOX_BYTES / 2) : kind;
-        struct corps_value args = corps_bin(data, bytes);
+        /* Several buffers of a message, with lengths and zeros between them, count as their bytes alone. */
+        struct corps_value items[3] = {corps_bin(data, bytes / 3), corps_bin(data, bytes / 4), corps_bin(data, 5000)};
+        struct corps_value args = kind % 3 == 0 ? corps_array(items, 3) : corps_bin(data, bytes);
         char name[32];
         snprintf(name, sizeof name, kind % 2 == 0 ? "echo" : "name %u", i);
         const struct corps_name *to = kind % 2 == 0 ? victim.sleeper : victim.any;

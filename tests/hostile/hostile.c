@@ -104,7 +104,7 @@ size_t check_growth(const char *attack, size_t bound) {
     size_t now = memory_bytes();
     size_t growth = now > victim.before_bytes ? now - victim.before_bytes : 0;
     printf("# %s: the Env has grown by %zu KiB (bound %zu KiB)\n", attack, growth >> 10, bound >> 10);
-    if (growth > bound * MEMORY_FACTOR) {
+    if (growth > bound + SPARE_BYTES) {
         fail_msg("%s: the Env has grown by %zu bytes, over %zu", attack, growth, bound);
     }
     return growth;

@@ -10,9 +10,9 @@
 enum { MAILBOX_COUNT = 256, MAILBOX_BYTES = 1 << 20, RING_BYTES = 1 << 16 };
 
 #ifdef __SANITIZE_ADDRESS__
-enum { MEMORY_FACTOR = 4 }; /* freed memory is kept back for a while, and there are zones around each piece */
+enum { SPARE_BYTES = 200 << 20 }; /* freed memory is kept back for a while, and there are zones around each piece */
 #else
-enum { MEMORY_FACTOR = 1 };
+enum { SPARE_BYTES = 0 };
 #endif
 
 struct victim {

@@ -235,6 +235,8 @@ static void check_aligned(const size_t *lengths, unsigned count, uint32_t name_b
         assert_true(lengths[i] == 0 || (data[0] == i + 1 && data[lengths[i] - 1] == i + 1));
         payload += lengths[i];
     }
+    /* What the sender has counted, whatever came with it. */
+    assert_int_equal(corps__wire_charge(frame, bytes, &header), CORPS__HEADER_BYTES + payload);
     /* Small frames are what they always were. */
     bool large = lengths[0] >= LARGE || (count > 1 && (lengths[1] >= LARGE || lengths[count - 1] >= LARGE));
     assert_true(large || bytes == CORPS__HEADER_BYTES + name_bytes + (count > 1 ? 8 * count : 0) + payload);
