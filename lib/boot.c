@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -134,7 +135,8 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     if (processors != NULL && processors->kind == CORPS_BIN) {
         corps__place_allow(processors->bin, processors->count);
     }
-    err = corps__dir_join(corps->directory, &corps->lock_fd);
+    err = *env == 0 ? corps__dir_create(corps->directory, &corps->lock_fd)
+                    : corps__dir_join(corps->directory, &corps->lock_fd);
     if (err != CORPS_OK) {
         corps__corps_unref(corps);
         return err;
@@ -228,6 +230,15 @@ static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, str
     return CORPS_OK;
 }
 
+void corps__env_unspawn(const struct corps_launched *launched) {
+    kill(launched->pid, SIGKILL); /* just started, not yet waited for: the number is still its */
+    if (launched->status_fd >= 0) {
+        close(launched->status_fd); /* its parent waits for it */
+    } else {
+        waitpid(launched->pid, NULL, 0);
+    }
+}
+
 enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
                                 const struct corps_value *front_args, struct corps_launched *launched,
                                 int *control_fd) {
@@ -246,7 +257,7 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
     if (err == CORPS_OK) {
         err = send_boot(corps, env, front, front_args, pair[0]);
         if (err != CORPS_OK) {
-            kill(launched->pid, SIGKILL); /* just started, not yet waited for: the number is still its */
+            corps__env_unspawn(launched);
         }
     }
     if (err != CORPS_OK) {

@@ -31,7 +31,10 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
                                 const struct corps_value *front_args, struct corps_launched *launched,
                                 int *control_fd) CORPS_CHECKED;
 
-/* Reads a boot record into a new Corps (directory lock taken). */
+/* Ends a process that was started just now, since what follows has failed. */
+void corps__env_unspawn(const struct corps_launched *launched);
+
+/* Reads a boot record into a new Corps (directory made by Env 0, and its lock taken). */
 enum corps_err corps__boot_decode(const struct corps_value *record, struct corps **corps, uint32_t *env) CORPS_CHECKED;
 
 /* The table of Envs as a value in `box`, and back into corps->envs. */

@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "failure.h"
 #include "message.h"
 #include "reactor.h"
 
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SMALL_BYTES = 1024, FEW_SEGMENTS = 4 };
 #define WRITE_TIMEOUT_MS 5000
 #define STATUS_TIMEOUT_MS 1000 /* between a process's end and its parent's word about it */
 
@@ -70,7 +72,8 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
     for (size_t i = 0; err == CORPS_OK && i <= encoding.buffer_count; i++) {
         bytes += 4 + (i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len);
     }
-    uint8_t *frame = err == CORPS_OK ? malloc(8 + bytes) : NULL;
+    uint8_t small[SMALL_BYTES]; /* the end of a Corps is told without memory */
+    uint8_t *frame = err != CORPS_OK ? NULL : 8 + bytes <= sizeof small ? small : malloc(8 + bytes);
     if (frame != NULL) {
         uint32_t length = htole32((uint32_t)(4 + bytes));
         memcpy(frame, &length, 4);
@@ -85,7 +88,9 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
             at += 4 + part;
         }
         err = write_all(fd, frame, at);
-        free(frame);
+        if (frame != small) {
+            free(frame);
+        }
     } else if (err == CORPS_OK) {
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
     }
@@ -93,9 +98,31 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
     return err;
 }
 
+/* Says on `fd` why this side cannot go on, and ends the channel for both: a record that was lost must not be waited
+ * for. */
+static void give_up(int fd, const struct corps_value *failure) {
+    (void)!corps__control_write(fd, failure); /* small; and the other side sees at least the end */
+    shutdown(fd, SHUT_RDWR);
+}
+
+/* The record that says so: ["failed", …]. `items` has room for 1 + CORPS__FAILURE_ITEMS. */
+static struct corps_value failure_of(enum corps_err err, const char *text, struct corps_value *items) {
+    const struct corps_error_info info = {.code = err, .text = text};
+    items[0] = corps_str("failed");
+    corps__failure_items(&info, items + 1);
+    return corps_array(items, 1 + CORPS__FAILURE_ITEMS);
+}
+
 enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record) {
     pthread_mutex_lock(&control->write_lock);
     enum corps_err err = corps__control_write(control->fd, record);
+    if (err == CORPS_ERR_NO_MEMORY) { /* nothing of it was written */
+        struct corps_value items[1 + CORPS__FAILURE_ITEMS];
+        struct corps_value failure = failure_of(err, "no memory for a control record", items);
+        give_up(control->fd, &failure);
+    } else if (err != CORPS_OK) {
+        shutdown(control->fd, SHUT_RDWR);
+    }
     pthread_mutex_unlock(&control->write_lock);
     return err;
 }
@@ -106,12 +133,19 @@ static uint32_t get32(const uint8_t *at) {
     return le32toh(v);
 }
 
+static enum corps_err no_memory(void) {
+    return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
+}
+
 static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box **box) {
     uint32_t count = bytes >= 4 ? get32(data) : 0;
-    struct iovec *segments = count > 0 && count <= bytes / 4 ? malloc(count * sizeof *segments) : NULL;
+    if (count == 0 || count > bytes / 4) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
+    }
+    struct iovec few[FEW_SEGMENTS];
+    struct iovec *segments = count <= FEW_SEGMENTS ? few : malloc(count * sizeof *segments);
     const struct corps_serializer *msgpack;
-    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack)
-                                          : corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
+    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack) : no_memory();
     size_t at = 4;
     for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
         size_t left = bytes - at; /* `at` never passes the end */
@@ -125,12 +159,14 @@ static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box
     }
     if (err == CORPS_OK) {
         *box = corps_box_create();
-        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : CORPS_ERR_NO_MEMORY;
+        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : no_memory();
         if (err != CORPS_OK) {
             corps_box_unref(*box);
         }
     }
-    free(segments);
+    if (segments != few) {
+        free(segments);
+    }
     return err;
 }
 
@@ -162,9 +198,12 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
         return err;
     }
     uint32_t bytes = get32(length);
-    uint8_t *data = bytes <= CORPS__RECORD_BYTES_MAX ? malloc(bytes) : NULL;
-    if (data == NULL) {
+    if (bytes > CORPS__RECORD_BYTES_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes);
+    }
+    uint8_t *data = malloc(bytes);
+    if (data == NULL) {
+        return no_memory();
     }
     err = read_exactly(fd, data, bytes, deadline);
     if (err == CORPS_OK) {
@@ -184,10 +223,23 @@ static void end(struct corps__control *control) {
     }
 }
 
+/* A record that cannot be read is the other side's failure to this one, and this side's failure to the other. */
+static void fail(struct corps__control *control, enum corps_err err) {
+    char text[128];
+    snprintf(text, sizeof text, "%s", corps_error_detail());
+    struct corps_value items[1 + CORPS__FAILURE_ITEMS];
+    struct corps_value failure = failure_of(err, text, items);
+    pthread_mutex_lock(&control->write_lock);
+    give_up(control->fd, &failure);
+    pthread_mutex_unlock(&control->write_lock);
+    control->on_record(control->arg, &failure);
+    end(control);
+}
+
 static bool take_record(struct corps__control *control) {
     uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
     if (bytes > CORPS__RECORD_BYTES_MAX) {
-        end(control);
+        fail(control, corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes));
         return false;
     }
     if (control->in_bytes < 4 || control->in_bytes - 4 < bytes) {
@@ -198,7 +250,7 @@ static bool take_record(struct corps__control *control) {
     control->in_bytes -= 4 + (size_t)bytes;
     memmove(control->in, control->in + 4 + bytes, control->in_bytes);
     if (err != CORPS_OK) {
-        end(control);
+        fail(control, err);
         return false;
     }
     control->on_record(control->arg, corps_box_root(box));
@@ -214,7 +266,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         if (control->in_capacity - control->in_bytes < 4096) {
             uint8_t *grown = realloc(control->in, control->in_capacity * 2 + 8192);
             if (grown == NULL) {
-                end(control);
+                fail(control, no_memory());
                 return;
             }
             control->in = grown;
@@ -253,7 +305,7 @@ enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *ar
         free(made);
         return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch the control channel: %s", uv_strerror(failed));
     }
-    uv_poll_start(&made->poll, UV_READABLE, on_readable);
+    uv_poll_start(&made->poll, UV_READABLE, on_readable); /* fails for handles that are being closed alone */
     corps__rt.loop_dirty = true;
     *control = made;
     return CORPS_OK;
@@ -346,7 +398,13 @@ enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end
     }
     *made = (struct corps__child){.pidfd = pidfd, .status_fd = status_fd, .pid = pid, .on_end = on_end, .arg = arg};
     made->poll.data = made;
-    uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
+    int failed = uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
+    if (failed != 0) {
+        free(made);
+        close(pidfd);
+        close_status(status_fd);
+        return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch process %d: %s", pid, uv_strerror(failed));
+    }
     uv_poll_start(&made->poll, UV_READABLE, on_child);
     corps__rt.loop_dirty = true;
     *child = made;

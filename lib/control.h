@@ -3,7 +3,8 @@
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]  ["orphan"]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["cleaned"]  ["exiting"]
- * End of file means that the other side has died. Nothing else ever has these descriptors, so they need no proof.
+ * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …] before.
+ * Whoever sees the end of a channel ends, or sees the other process end. Nothing else ever has these descriptors, so they need no proof.
  */
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
@@ -14,16 +15,17 @@ enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
 
 struct corps__control;
 
-/* Called with the lead. `record` is NULL at end of file (once, nothing follows). */
+/* Called with the lead. `record` is NULL at end of file (once, nothing follows). A record that could not be read comes
+ * as ["failed", …], and then the end. */
 typedef void (*corps__control_fn)(void *arg, const struct corps_value *record);
 
-/* Watches `fd` (takes it). With the lead. */
+/* Watches `fd` (takes it, not on error). With the lead. Errors: NO_MEMORY, SYSTEM. */
 enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg,
                                    struct corps__control **control) CORPS_CHECKED;
 void corps__control_close(struct corps__control *control); /* accepts NULL; with the lead */
 
 /* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: TOO_LARGE, CLOSED, TIMEOUT,
- * SYSTEM. */
+ * SYSTEM, NO_MEMORY (nothing was written; not for records up to a few hundred bytes). send ends the channel on any. */
 enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
 enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record);
 

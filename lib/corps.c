@@ -96,6 +96,9 @@ static void on_record(void *arg, const struct corps_value *record) {
             err = take_front(corps, record);
         }
         if (err == CORPS_OK) {
+            err = corps__dir_join(corps->directory, &corps->lock_fd);
+        }
+        if (err == CORPS_OK) {
             boot_ends(corps, CORPS_OK, NULL);
         } else {
             boot_fails(corps, err, corps_error_detail());
@@ -127,8 +130,10 @@ static void on_env_0_end(void *arg, const char *how, bool by_signal) {
         }
     }
     /* Whoever is left of it ends by itself, and the last one removes the directory. */
-    close(corps->lock_fd);
-    corps->lock_fd = -1;
+    if (corps->lock_fd >= 0) {
+        close(corps->lock_fd);
+        corps->lock_fd = -1;
+    }
     corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
     corps__waitlist_notify(&life);
@@ -154,11 +159,15 @@ static enum corps_err start_env_0(void *arg) {
     atomic_store(&corps->envs[0].pid, launched.pid);
     err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator,
                              &creation->creator->env_0);
-    if (err == CORPS_OK) {
-        err = corps__control_open(fd, on_record, creation->creator, &corps->control);
-    }
     if (err != CORPS_OK) {
-        kill(launched.pid, SIGKILL);
+        launched.status_fd = -1; /* child_watch took it */
+        corps__env_unspawn(&launched);
+        close(fd);
+        return err;
+    }
+    err = corps__control_open(fd, on_record, creation->creator, &corps->control);
+    if (err != CORPS_OK) {
+        close(fd); /* Env 0 sees that, and ends */
     }
     return err;
 }
@@ -179,8 +188,6 @@ static bool boot_ended(void *arg) {
     struct corps *corps = arg;
     return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
 }
-
-static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns);
 
 static enum corps_err boot(struct creator *creator, const char *front, const struct corps_value *args) {
     struct corps *corps = creator->corps;
@@ -261,7 +268,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     if (!corps__rt.is_env) {
         corps__rt.wake = settings.client_wake;
     }
-    err = corps__dir_create(corps->id, corps->directory, &corps->lock_fd);
+    err = corps__dir_path(corps->id, corps->directory);
     if (err == CORPS_OK) {
         corps__corps_list(corps);
         err = boot(creator, front, args);
@@ -271,9 +278,8 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         }
         char detail[512];
         snprintf(detail, sizeof detail, "%s", corps_error_detail());
-        (void)!exit_corps(creator, 2000000000);
-        corps_name_unref(corps->front);
-        err = corps_error_set(err, "%s", detail);
+        (void)!corps_exit(corps, 2000000000);
+        return corps_error_set(err, "%s", detail);
     }
     corps__corps_unref(corps);
     return err;
@@ -355,12 +361,15 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     }
     killed = reap_others(creator, deadline) || killed;
     (void)!corps__with_lead(take_down, creator);
-    corps__dir_remove(corps->directory);
-    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
     if (corps->lock_fd >= 0) {
         close(corps->lock_fd);
         corps->lock_fd = -1;
     }
+    if (corps->boot_result != CORPS_OK) {
+        corps__dir_remove_last(corps->directory); /* its Envs may still be on their way out */
+    }
+    corps__dir_remove(corps->directory);
+    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
     if (killed) {
         return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
     }

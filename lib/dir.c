@@ -36,9 +36,7 @@ enum corps_err corps__dir_base(char *out, size_t bytes) {
     return CORPS_OK;
 }
 
-static enum corps_err take_lock(const char *path, int flags, int *lock_fd) {
-    char lock[CORPS__DIR_BYTES + 8];
-    snprintf(lock, sizeof lock, "%s/lock", path);
+static enum corps_err take_lock(const char *lock, int flags, int *lock_fd) {
     int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (fd < 0) {
         return corps_error_system("cannot open %s", lock);
@@ -52,7 +50,7 @@ static enum corps_err take_lock(const char *path, int flags, int *lock_fd) {
     return CORPS_OK;
 }
 
-enum corps_err corps__dir_create(uint64_t corps_id, char path[CORPS__DIR_BYTES], int *lock_fd) {
+enum corps_err corps__dir_path(uint64_t corps_id, char path[CORPS__DIR_BYTES]) {
     char base[CORPS__DIR_BYTES];
     enum corps_err err = corps__dir_base(base, sizeof base);
     if (err != CORPS_OK) {
@@ -62,31 +60,55 @@ enum corps_err corps__dir_create(uint64_t corps_id, char path[CORPS__DIR_BYTES],
     if (length < 0 || (size_t)length >= CORPS__DIR_BYTES) {
         return corps_error_set(CORPS_ERR_TOO_LARGE, "the runtime directory %s is too long; set XDG_RUNTIME_DIR", base);
     }
+    return CORPS_OK;
+}
+
+enum corps_err corps__dir_create(const char *path, int *lock_fd) {
     if (mkdir(path, 0700) != 0) {
         return corps_error_system("cannot make the directory %s", path);
     }
-    err = take_lock(path, O_CREAT | O_EXCL, lock_fd);
-    if (err != CORPS_OK) {
-        rmdir(path);
+    /* Locked before it has its name: nobody ever sees a lock that could be taken alone. */
+    char lock[CORPS__DIR_BYTES + 8];
+    char unnamed[CORPS__DIR_BYTES + 16];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    snprintf(unnamed, sizeof unnamed, "%s.new", lock);
+    int fd = -1;
+    enum corps_err err = take_lock(unnamed, O_CREAT | O_EXCL, &fd);
+    if (err == CORPS_OK && rename(unnamed, lock) != 0) {
+        err = corps_error_system("cannot make %s", lock);
+        close(fd);
+    }
+    if (err == CORPS_OK) {
+        *lock_fd = fd;
+    } else {
+        corps__dir_remove(path);
     }
     return err;
 }
 
 enum corps_err corps__dir_join(const char *path, int *lock_fd) {
-    return take_lock(path, 0, lock_fd);
+    char lock[CORPS__DIR_BYTES + 8];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    return take_lock(lock, 0, lock_fd);
 }
 
+/* Without memory of its own, as a process ends that has none left. */
 void corps__dir_remove(const char *path) {
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0) {
         return;
     }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            unlinkat(dirfd(dir), entry->d_name, 0);
+    _Alignas(struct dirent64) char entries[2048];
+    for (ssize_t bytes; (bytes = getdents64(dir, entries, sizeof entries)) > 0;) {
+        for (ssize_t at = 0; at < bytes;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+                unlinkat(dir, entry->d_name, 0);
+            }
+            at += entry->d_reclen;
         }
     }
-    closedir(dir);
+    close(dir);
     rmdir(path);
 }
 
@@ -114,8 +136,14 @@ void corps__dir_remove_dead(const char *path) {
 }
 
 void corps__dir_remove_last(const char *path) {
+    char lock[CORPS__DIR_BYTES + 8];
+    snprintf(lock, sizeof lock, "%s/lock", path);
     for (int i = 0; i < LAST_TRIES && access(path, F_OK) == 0; i++) {
-        corps__dir_remove_dead(path);
+        if (access(lock, F_OK) != 0) {
+            corps__dir_remove(path); /* what another one has begun to remove, or to make before it was killed */
+        } else {
+            corps__dir_remove_dead(path);
+        }
         usleep(i > 0 ? LAST_PAUSE_US : 0);
     }
 }

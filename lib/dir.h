@@ -18,8 +18,12 @@
 /* Makes (if need be) and checks the base; writes its path. Errors: SYSTEM, DENIED (belongs to somebody else). */
 CORPS_API enum corps_err corps__dir_base(char *out, size_t bytes) CORPS_CHECKED;
 
-/* Makes the directory of a new Corps and takes its lock. `*lock_fd` is the caller's to close. */
-enum corps_err corps__dir_create(uint64_t corps_id, char path[CORPS__DIR_BYTES], int *lock_fd) CORPS_CHECKED;
+/* Where the directory of a Corps is to be. Errors: those of the base, TOO_LARGE. */
+enum corps_err corps__dir_path(uint64_t corps_id, char path[CORPS__DIR_BYTES]) CORPS_CHECKED;
+
+/* Makes the directory of a new Corps and takes its lock. `*lock_fd` is the caller's to close. Env 0 does this, not the
+ * creator: whichever of the two is killed, the other one knows of the directory and removes it. */
+enum corps_err corps__dir_create(const char *path, int *lock_fd) CORPS_CHECKED;
 
 /* Takes the lock of an existing directory, as every further process of the Corps does. */
 enum corps_err corps__dir_join(const char *path, int *lock_fd) CORPS_CHECKED;
@@ -31,7 +35,7 @@ void corps__dir_remove(const char *path);
 void corps__dir_remove_dead(const char *path);
 
 /* The same at the end of one of several processes that end at about the same time, perhaps because another was killed,
- * whose lock the kernel may let go of a moment later: tries for up to 0.2 s. */
+ * whose lock the kernel may let go of a moment later: tries for up to 0.2 s. Only for a directory of the own Corps. */
 void corps__dir_remove_last(const char *path);
 
 /* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for

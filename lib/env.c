@@ -13,6 +13,7 @@
 #include "scheduler.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -417,7 +418,8 @@ static void on_child_end(void *arg, const char *how, bool by_signal) {
 static enum corps_err spawn_children(void) {
     unsigned count = life.corps->settings.env_count;
     life.children = calloc(count, sizeof *life.children);
-    enum corps_err err = life.children != NULL ? CORPS_OK : CORPS_ERR_NO_MEMORY;
+    enum corps_err err =
+        life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
     for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
         struct child *child = &life.children[i];
         child->env = i;
@@ -430,6 +432,9 @@ static enum corps_err spawn_children(void) {
         }
         if (err == CORPS_OK) {
             err = corps__control_open(fd, on_child_record, child, &child->control);
+        }
+        if (err != CORPS_OK && fd >= 0) {
+            close(fd); /* the child sees that, and ends */
         }
     }
     return err;
@@ -449,7 +454,7 @@ static void orphaned(void) {
 
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
-    if (record == NULL && is_env_0() && life.corps->settings.detached) {
+    if (record == NULL && is_env_0() && life.corps->settings.detached && life.stage >= SERVING) {
         corps__control_close(life.parent); /* it lives on by itself */
         life.parent = NULL;
     } else if (record == NULL) {
@@ -526,6 +531,7 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     if (err != CORPS_OK) {
         return err;
     }
+    corps__rt.env = env;
     life.front_box = box;
     corps__record_text(corps_box_root(box), 6, life.front, sizeof life.front);
     char name[16];
@@ -572,6 +578,25 @@ static enum corps_err shut(void *arg) {
     return CORPS_OK;
 }
 
+/* Does nobody wait any more for what becomes of this Env? */
+static bool parent_is_gone(int fd) {
+    struct pollfd parent = {.fd = fd, .events = POLLRDHUP};
+    return poll(&parent, 1, 0) > 0 && (parent.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+/* The last process of a Corps puts the light out. Its Env 0 does so too when it could not boot. */
+static void leave(int fd, enum corps_err err) {
+    struct corps *corps = life.corps;
+    if (corps == NULL) {
+        return; /* nobody has told us of a Corps */
+    }
+    bool last = life.orphan || (is_env_0() && (corps->settings.detached || err != CORPS_OK)) || parent_is_gone(fd);
+    if (last) {
+        close(corps->lock_fd);
+        corps__dir_remove_last(corps->directory);
+    }
+}
+
 void corps__env_abandon(void) {
     close(life.corps->lock_fd);
     corps__dir_remove_last(life.corps->directory);
@@ -585,6 +610,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
     enum corps_err err = prepare(fd, on_boot);
     if (err != CORPS_OK) {
         report(fd, err);
+        leave(fd, err);
         return 1;
     }
     err = corps__with_lead(boot, &fd);
@@ -595,10 +621,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         corps__sched_serve();
     }
     (void)!corps__with_lead(shut, NULL);
-    if (life.orphan || (is_env_0() && life.corps->settings.detached)) {
-        close(life.corps->lock_fd);
-        corps__dir_remove_last(life.corps->directory); /* the last one of the Corps puts the light out */
-    }
+    leave(fd, err);
     fflush(NULL);
     return life.status;
 }

@@ -9,6 +9,7 @@
 #include "sleep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ enum {
     SPINS_PER_CLOCK = 16,
     ROUNDS_PER_PAUSE = 16,
     GLANCE_POLLS = 64,
+    UV_DESCRIPTORS = 10, /* of a loop, rounded up */
 };
 
 static struct {
@@ -607,10 +609,29 @@ enum corps_err corps__with_lead(enum corps_err (*run)(void *arg), void *arg) {
     return err;
 }
 
+/* libuv ends the process when there are no descriptors for its own pipes: whether there are some is seen before. */
+static enum corps_err check_descriptors(void) {
+    int spare[UV_DESCRIPTORS];
+    int count = 0;
+    while (count < UV_DESCRIPTORS && (spare[count] = fcntl(corps__rt.wake_fd, F_DUPFD_CLOEXEC, 0)) >= 0) {
+        count++;
+    }
+    enum corps_err err = count == UV_DESCRIPTORS ? CORPS_OK : corps_error_system("no descriptors for an event loop");
+    while (count > 0) {
+        close(spare[--count]);
+    }
+    return err;
+}
+
 enum corps_err corps__reactor_start(void) {
     corps__rt.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (corps__rt.wake_fd < 0) {
         return corps_error_system("cannot make an eventfd");
+    }
+    enum corps_err err = check_descriptors();
+    if (err != CORPS_OK) {
+        close(corps__rt.wake_fd);
+        return err;
     }
     int failed = uv_loop_init(&corps__rt.loop);
     if (failed != 0) {
