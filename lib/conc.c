@@ -1,5 +1,6 @@
 #include "conc.h"
 
+#include "defer.h"
 #include "failure.h"
 #include "name.h"
 #include "peer.h"
@@ -297,9 +298,8 @@ void corps__conc_leave_room(struct corps__conc *conc, uint32_t count) {
 
 /* ---- credit for remote senders ---- */
 
-/* Where this Conc keeps what it owes the peer, NULL when out of memory. Most requests come from who sent the last one.
- */
-static struct corps__route *route_to(struct corps__conc *conc, struct corps__peer *peer) {
+/* Most requests come from who sent the last one. */
+struct corps__route *corps__conc_route(struct corps__conc *conc, struct corps__peer *peer) {
     if (conc->sender != peer->number) {
         struct corps__route *route = corps__route_of(peer, conc->id);
         conc->sender = route != NULL ? peer->number : 0;
@@ -311,7 +311,7 @@ static struct corps__route *route_to(struct corps__conc *conc, struct corps__pee
 /* Requests without reply have been handled: give their room back, a quarter of the window at a time. */
 static void credit(struct corps__conc *conc, struct corps__peer *peer, struct corps__grant *grant, uint32_t count,
                    size_t bytes) {
-    struct corps__route *route = route_to(conc, peer);
+    struct corps__route *route = corps__conc_route(conc, peer);
     if (route == NULL) {
         corps__peer_credit(peer, conc->id, grant, count, bytes); /* no memory to save messages with */
         return;
@@ -328,7 +328,7 @@ static void credit(struct corps__conc *conc, struct corps__peer *peer, struct co
 
 /* A request without reply, or a batch of them, is over. */
 static void let_go(struct corps__conc *conc, struct corps__peer *peer) {
-    struct corps__route *route = route_to(conc, peer);
+    struct corps__route *route = corps__conc_route(conc, peer);
     if (route == NULL) {
         corps__peer_let_go(peer);
         return;
@@ -523,7 +523,8 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     case CORPS__MAIL_CLEANUP:
         run_cleanup(conc, message);
         break;
-    case CORPS__MAIL_BATCH: /* is no message */
+    case CORPS__MAIL_BATCH: /* are no messages */
+    case CORPS__MAIL_RESUME:
         break;
     }
     if (credited) {
@@ -656,6 +657,32 @@ static struct corps_node *next_message(struct corps__conc *conc) {
     return event.object;
 }
 
+/* Runs what a mail says; gives how many requests that were. */
+static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
+    if (mail->kind == CORPS__MAIL_BATCH) {
+        return run_batch(conc, (struct corps__batch *)mail);
+    }
+    run_message(conc, (struct corps__message *)mail);
+    return 1;
+}
+
+/* After `mail` was put aside, or was a RESUME: runs what may be run of what was put aside. */
+static unsigned run_deferred(struct corps__conc *conc, struct corps__route *route, const struct corps__mail *mail) {
+    bool resumed = mail->kind == CORPS__MAIL_RESUME;
+    if (resumed) {
+        atomic_store(&route->resuming, false); /* first: there may be another one from now on */
+    }
+    unsigned count = 1;
+    for (struct corps__mail *next = corps__deferred_next(conc, route); next != NULL;
+         next = corps__deferred_next(conc, route)) {
+        count += run_mail(conc, next);
+    }
+    if (resumed) {
+        let_go(conc, route->peer);
+    }
+    return count;
+}
+
 void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*stop)(void *arg), void *arg) {
     const struct corps_class *class = conc->class;
     if (class->enter != NULL) {
@@ -672,14 +699,10 @@ void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*
             break;
         }
         first = first != NULL ? first->next : NULL;
-        if (((struct corps__mail *)node)->kind == CORPS__MAIL_BATCH) {
-            streaming = ((struct corps__batch *)node)->from == NULL;
-            n += run_batch(conc, (struct corps__batch *)node);
-        } else {
-            streaming = false;
-            run_message(conc, (struct corps__message *)node);
-            n++;
-        }
+        struct corps__mail *mail = (struct corps__mail *)node;
+        struct corps__route *deferred = corps__deferred(conc, mail);
+        streaming = mail->kind == CORPS__MAIL_BATCH && ((struct corps__batch *)mail)->from == NULL;
+        n += deferred == NULL ? run_mail(conc, mail) : run_deferred(conc, deferred, mail);
         if (stop != NULL && stop(arg)) {
             break;
         }

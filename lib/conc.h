@@ -27,6 +27,7 @@ struct corps__conc {
     _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
     uint64_t sender;                   /* the number of the peer whose request without reply came last … */
     struct corps__route *sender_route; /* … and its route; the running thread's */
+    unsigned deferred_count;           /* requests that were put aside, see defer.h; the running thread's */
     struct corps_name *_Atomic name;
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;
@@ -51,6 +52,9 @@ struct corps_context {
 };
 
 enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones get threads of their own */
+
+/* Where the thread that runs the Conc keeps what concerns a peer that calls it. NULL when out of memory. */
+struct corps__route *corps__conc_route(struct corps__conc *conc, struct corps__peer *peer);
 
 /* The context of the calling thread's innermost method, NULL outside methods. */
 struct corps_context *corps__context(void);

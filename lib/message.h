@@ -14,6 +14,7 @@ enum corps__mail_kind {
     CORPS__MAIL_INIT,    /* run init; `box` holds its argument */
     CORPS__MAIL_CLEANUP, /* run cleanup, then the Conc has ended */
     CORPS__MAIL_BATCH,   /* several requests: a struct corps__batch */
+    CORPS__MAIL_RESUME,  /* run what was put aside: see defer.h */
 };
 
 /* What a mailbox links: the beginning of a message or a batch. */

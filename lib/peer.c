@@ -1,8 +1,10 @@
 #include "peer.h"
 
+#include "defer.h"
 #include "foreign.h"
 #include "future.h"
 #include "hello.h"
+#include "posts.h"
 #include "scheduler.h"
 
 #include <sched.h>
@@ -204,7 +206,7 @@ void corps__peer_connected(struct corps__peer *peer) {
 void corps__peer_writable(struct corps__peer *peer) {
     pthread_mutex_lock(&peer->tx);
     atomic_store(&peer->writable, true);
-    if (!peer->owned && peer->link != NULL && corps__posts_flush(peer) == CORPS_OK && atomic_load(&peer->held)) {
+    if (!peer->owned && peer->link != NULL && corps__peer_flush(peer) == CORPS_OK && atomic_load(&peer->held)) {
         corps__held_add();
     }
     pthread_mutex_unlock(&peer->tx);
@@ -219,6 +221,9 @@ static void detach_for(struct corps__peer *peer, enum corps_err fault, const cha
     snprintf(peer->fault_text, sizeof peer->fault_text, "%s", text);
     struct corps_link *link = peer->link;
     peer->link = NULL;
+    peer->link_count++;
+    peer->owned = false; /* whoever was sending finds another link, or none */
+    peer->broken = CORPS_OK;
     atomic_store(&peer->state, CORPS__PEER_CLOSED);
     atomic_store(&peer->held, false);
     if (link != NULL) { /* before anybody lets go of a frame of which a part was taken */
@@ -279,6 +284,49 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
         uv_timer_start(&peer->grace, grace_over, GRACE_MS, 0);
         corps__rt.loop_dirty = true;
     }
+}
+
+void corps__peer_break(struct corps__peer *peer, enum corps_err reason, const char *text) {
+    if (peer->broken == CORPS_OK && peer->link != NULL) {
+        peer->broken = reason;
+        snprintf(peer->broken_text, sizeof peer->broken_text, "%s", text);
+        corps__links_check();
+    }
+}
+
+void corps__links_check(void) {
+    atomic_store(&corps__rt.check_links, true);
+    corps__kick();
+}
+
+/* A peer whose link is to be closed; the error's detail says why. */
+static struct corps__peer *find_broken(enum corps_err *reason) {
+    struct corps__peer *found = corps__peers_walk();
+    for (; found != NULL; found = found->next) {
+        pthread_mutex_lock(&found->tx);
+        *reason = found->broken;
+        if (*reason != CORPS_OK) {
+            fprintf(stderr, "corps: the link to Env %u is closed: %s\n", found->env, found->broken_text);
+            (void)corps_error_set(*reason, "%s", found->broken_text);
+        }
+        pthread_mutex_unlock(&found->tx);
+        if (*reason != CORPS_OK) {
+            break;
+        }
+    }
+    corps__peers_walked(); /* who leads frees, so it does not go meanwhile */
+    return found;
+}
+
+void corps__links_tend(void) {
+    enum corps_err reason;
+    for (struct corps__peer *broken = find_broken(&reason); broken != NULL; broken = find_broken(&reason)) {
+        corps__peer_closed(broken, reason);
+    }
+    for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
+        corps__deferred_resume(peer);
+    }
+    corps__peers_walked();
 }
 
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {

@@ -13,7 +13,8 @@
  *
  * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked,
  * as any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait:
- * what it has to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room.
+ * what it has to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room. Replies are kept
+ * too (corps__peer_answer), see posts.h.
  *
  * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is
  * sent; its reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop
@@ -28,6 +29,7 @@
 
 #include "definitions.h"
 #include "grant.h"
+#include "message.h"
 #include "reactor.h"
 #include "runtime.h"
 
@@ -44,7 +46,11 @@ struct corps__route {
      */
     uint32_t owed_count; /* handled, and their room not given back yet */
     size_t owed_bytes;
-    _Atomic uint64_t handled; /* as the peer's `answered` */
+    _Atomic uint64_t handled;                    /* as the peer's `answered` */
+    struct corps_node *deferred, *last_deferred; /* put aside: see defer.h. The running thread's, but for: */
+    _Atomic bool waits;                          /* there are some */
+    _Atomic bool resuming;                       /* `resume` is in the mailbox */
+    struct corps__mail resume;
 };
 
 struct corps__peer {
@@ -62,6 +68,9 @@ struct corps__peer {
     struct corps_link *link;
     enum corps_err fault; /* why we have closed the last link; OK: the other side has */
     char fault_text[160];
+    uint64_t link_count;   /* how many it has had */
+    enum corps_err broken; /* a fault of sending, OK for none: the leader is to close the link for it */
+    char broken_text[160];
     pthread_t owner; /* of a PARTIAL frame */
     bool owned;
     _Atomic bool writable;
@@ -72,6 +81,9 @@ struct corps__peer {
     uint8_t *defined; /* a bit for each definition that the link has carried */
     size_t defined_bytes;
     struct corps__post *first_post, **last_post;
+    size_t kept_bytes;         /* of them */
+    _Atomic bool behind;       /* so many that its requests have to wait; see posts.h */
+    _Atomic bool has_deferred; /* … and some do; see defer.h */
     struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
     uint32_t batch_count;
     struct corps__waitlist waiters; /* for readiness, room and the owner */
@@ -148,8 +160,7 @@ struct corps__outgoing {
     const struct iovec *segments;       /* header.segment_count of them */
     const uint32_t *definitions;        /* numbers of what the peer must have been told before */
     size_t definition_count;
-    bool answers; /* a request of the peer's: with this, sent or not, that is over, see corps__peer_let_go */
-    struct corps__grant *grant; /* what that takes up is settled */
+    struct corps__grant *grant; /* of an answer: what the request takes up of it is settled when this goes */
     size_t charge_bytes;
 };
 
@@ -158,6 +169,10 @@ struct corps__outgoing {
  * WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
                                 int64_t deadline_ns) CORPS_CHECKED;
+
+/* Answers a request of the peer's: sends the frame, or keeps a copy of it until there is room (posts.h). May wait for a
+ * moment, while a large frame is on its way. Not with the lead. */
+void corps__peer_answer(struct corps__peer *peer, const struct corps__outgoing *out);
 
 /* Would corps__peer_send send, or fail, without connecting first? */
 bool corps__peer_is_ready(const struct corps__peer *peer);
@@ -171,12 +186,15 @@ void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing
 /* As corps__peer_post, under tx. */
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out);
 
-/* Under tx, not owned: sends what was kept, while there is room. FULL, or PARTIAL: the same post, in the same memory,
- * is tried next time. */
-enum corps_err corps__posts_flush(struct corps__peer *peer) CORPS_CHECKED;
+/* Under tx, not owned: corps__posts_flush; a fault closes the link. */
+enum corps_err corps__peer_flush(struct corps__peer *peer) CORPS_CHECKED;
 
-/* Under tx: the link is gone. */
-void corps__posts_drop(struct corps__peer *peer);
+/* Under tx: has the leader close the link, for a fault that is not the peer's end. */
+void corps__peer_break(struct corps__peer *peer, enum corps_err reason, const char *text);
+
+/* There is a link to close, or a peer that has read: has the leader look; and looks, with the lead. */
+void corps__links_check(void);
+void corps__links_tend(void);
 
 /* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer, and settles them with
  * `grant` (NULL: they were not counted). */

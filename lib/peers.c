@@ -1,5 +1,5 @@
 #include "dispatch.h"
-#include "peer.h"
+#include "posts.h"
 
 #include <stdlib.h>
 

@@ -316,6 +316,10 @@ static void clear(_Atomic int *flag) {
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     clear(&corps__rt.kicked);
     run_jobs();
+    if (atomic_load_explicit(&corps__rt.check_links, memory_order_relaxed)) {
+        atomic_store(&corps__rt.check_links, false);
+        corps__links_tend();
+    }
     if (atomic_load_explicit(&corps__rt.check_foreign, memory_order_relaxed)) {
         atomic_store(&corps__rt.check_foreign, false);
         corps__foreign_sweep();

@@ -65,12 +65,11 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                   .segments = segments,
                                   .definitions = encoding != NULL ? encoding->definitions : NULL,
                                   .definition_count = encoding != NULL ? encoding->definition_count : 0,
-                                  .answers = true,
                                   .grant = message->grant,
                                   .charge_bytes = message->charge_bytes};
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
-    (void)!corps__peer_send(message->from, &out, false, false, CORPS_FOREVER);
+    corps__peer_answer(message->from, &out);
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
 }
 

@@ -124,6 +124,7 @@ struct corps__runtime {
     enum corps_wake wake;
     struct corps__port *ports[CORPS__ENDPOINTS_MAX]; /* changed with the lead */
     unsigned port_count;
+    _Atomic bool check_links;   /* see corps__links_tend */
     _Atomic bool check_unused;  /* a peer or a Corps may be freed: see corps__peers_sweep, corps__corps_reap */
     _Atomic bool check_foreign; /* a link to a Corps of others has closed: see corps__foreign_sweep */
 

@@ -1,6 +1,6 @@
 #include "batch.h"
 #include "definitions.h"
-#include "peer.h"
+#include "posts.h"
 #include "scheduler.h"
 
 #include <sched.h>
@@ -81,58 +81,29 @@ static bool can_send(void *arg) {
     return atomic_load(&peer->writable) || atomic_load(&peer->state) != CORPS__PEER_READY;
 }
 
-/* A frame that waits for room; or a batch, to which more requests are added. */
-struct corps__post {
-    struct corps__post *next;
-    size_t bytes;
-    uint8_t data[];
-};
-
-static void keep(struct corps__peer *peer, struct corps__post *post) {
-    post->next = NULL;
-    *peer->last_post = post;
-    peer->last_post = &post->next;
-}
-
 /* Under tx: the batch is a frame now, and goes before whatever is sent from now on. */
 static void seal_batch(struct corps__peer *peer) {
     if (peer->batch != NULL) {
         const struct corps__header header = {
             .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_count, .source_env = corps__rt.env};
         (void)corps__wire_write(&header, NULL, NULL, peer->batch->data);
-        keep(peer, peer->batch);
+        corps__post_keep(peer, peer->batch, false);
         peer->batch = NULL;
     }
 }
 
-enum corps_err corps__posts_flush(struct corps__peer *peer) {
-    while (peer->first_post != NULL) {
-        struct corps__post *post = peer->first_post;
-        struct iovec segment = {.iov_base = post->data, .iov_len = post->bytes};
-        struct corps_parcel parcel = {.segments = &segment, .segment_count = 1, .bytes = post->bytes};
-        atomic_store(&peer->writable, false);
-        enum corps_err err = peer->link->transport->send(peer->link, &parcel, 0);
-        if (err != CORPS_OK) {
-            return err;
-        }
-        atomic_store(&peer->writable, true);
-        peer->first_post = post->next;
-        peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
-        free(post);
+/* A send's error that is neither want of room nor the peer's end: what follows could not be told apart from what was
+ * begun, or somebody would wait for ever for what could not be said. */
+static void note_fault(struct corps__peer *peer, enum corps_err err) {
+    if (err != CORPS_OK && err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL && err != CORPS_ERR_CLOSED) {
+        corps__peer_break(peer, err, corps_error_detail());
     }
-    return CORPS_OK;
 }
 
-void corps__posts_drop(struct corps__peer *peer) {
-    for (struct corps__post *post = peer->first_post; post != NULL;) {
-        struct corps__post *next = post->next;
-        free(post);
-        post = next;
-    }
-    peer->first_post = NULL;
-    peer->last_post = &peer->first_post;
-    free(peer->batch);
-    peer->batch = NULL;
+enum corps_err corps__peer_flush(struct corps__peer *peer) {
+    enum corps_err err = corps__posts_flush(peer);
+    note_fault(peer, err);
+    return err;
 }
 
 static bool owned_by_other(const struct corps__peer *peer) {
@@ -150,8 +121,9 @@ static enum corps_err try_send(struct corps__peer *peer, const struct layout *la
     }
     if (!peer->owned) {
         seal_batch(peer);
-        if (corps__posts_flush(peer) != CORPS_OK) {
-            return CORPS_ERR_FULL;
+        enum corps_err kept = corps__peer_flush(peer);
+        if (kept != CORPS_OK) {
+            return kept == CORPS_ERR_PARTIAL ? CORPS_ERR_FULL : kept;
         }
     }
     if (layout == NULL) {
@@ -166,43 +138,59 @@ static enum corps_err try_send(struct corps__peer *peer, const struct layout *la
     if (err == CORPS_OK && !atomic_load_explicit(&peer->writable, memory_order_relaxed)) {
         atomic_store(&peer->writable, true);
     }
+    note_fault(peer, err);
     return err;
 }
 
 static void release_ownership(struct corps__peer *peer) {
-    if (peer->owned) {
+    if (peer->owned && !owned_by_other(peer)) {
         peer->owned = false;
         corps__waitlist_notify(&peer->waiters);
     }
+}
+
+/* Under tx: a frame was taken whole. */
+static void was_sent(struct corps__peer *peer, const struct corps__outgoing *out) {
+    mark_named(peer, out);
+    if (peer->owned) { /* what the others kept meanwhile */
+        peer->owned = false;
+        (void)!corps__peer_flush(peer);
+    }
+    /* There was room, so others that wait for it may go on too. The transport need not tell them: a send that succeeds
+     * may have taken back what an earlier one asked it to report. */
+    corps__waitlist_notify(&peer->waiters);
+}
+
+/* Under tx: a part was taken. */
+static void own(struct corps__peer *peer) {
+    peer->owned = true;
+    peer->owner = pthread_self();
 }
 
 /* Under tx, which it lets go while it waits. `out` may be NULL: sends what was kept. */
 static enum corps_err send_locked(struct corps__peer *peer, const struct corps__outgoing *out, unsigned flags,
                                   bool try_only, int64_t deadline_ns) {
     struct layout layout;
+    uint64_t link = peer->link_count;
     if (out != NULL) {
         lay_out(&layout, peer, out);
     }
     for (;;) {
-        enum corps_err err = try_send(peer, out != NULL ? &layout : NULL, flags);
+        enum corps_err err = link == peer->link_count ? try_send(peer, out != NULL ? &layout : NULL, flags)
+                                                      : CORPS_ERR_CLOSED; /* and the call has failed with it */
         if (err == CORPS_OK && out == NULL) {
             return CORPS_OK;
         }
         if (err == CORPS_OK) {
-            mark_named(peer, out);
-            peer->owned = false;
-            /* There was room, so others that wait for it may go on too. The transport need not tell them: a send that
-             * succeeds may have taken back what an earlier one asked it to report. */
-            corps__waitlist_notify(&peer->waiters);
+            was_sent(peer, out);
             return CORPS_OK;
         }
         if (err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL) {
             release_ownership(peer);
             return err == CORPS_ERR_CLOSED ? corps__peer_lost(peer) : err;
         }
-        if (err == CORPS_ERR_PARTIAL && !peer->owned) {
-            peer->owned = true;
-            peer->owner = pthread_self();
+        if (err == CORPS_ERR_PARTIAL) {
+            own(peer);
         }
         if (!peer->owned && try_only) {
             return corps_error_set(CORPS_ERR_FULL, "the link to Env %u has no room now", peer->env);
@@ -285,7 +273,7 @@ static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps_
         if (peer->batch == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
         }
-        peer->batch->bytes = CORPS__HEADER_BYTES;
+        *peer->batch = (struct corps__post){.bytes = CORPS__HEADER_BYTES};
         peer->batch_count = 0;
     }
     struct corps__header entry = out->header;
@@ -326,13 +314,9 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
                                 int64_t deadline_ns) {
     enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
     if (err != CORPS_OK) {
-        if (out->answers) {
-            corps__peer_let_go(peer);
-        }
         return err;
     }
     pthread_mutex_lock(&peer->tx);
-    corps__grant_settle(out->grant, 1, out->charge_bytes);
     send_definitions(peer, out);
     bool stream = batch && (peer->batch != NULL || follows_closely(peer));
     if (stream && is_small(peer, out)) {
@@ -346,12 +330,7 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     if (news) {
         atomic_store(&peer->held, held);
     }
-    bool was_retired = out->answers && atomic_load_explicit(&peer->retired, memory_order_relaxed);
-    peer->answered += out->answers;
     pthread_mutex_unlock(&peer->tx);
-    if (was_retired) {
-        corps__peers_check();
-    }
     if (held && news) {
         corps__held_add();
     }
@@ -359,6 +338,24 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
 }
 
 /* ---- what must not wait ---- */
+
+/* Under tx: keeps a copy of the frame; first, where a part of it is under way. */
+static void keep_frame(struct corps__peer *peer, const struct layout *layout, const struct corps__outgoing *out,
+                       bool settled, bool first) {
+    struct corps__post *post = corps__post_copy(&layout->parcel);
+    if (post == NULL) { /* whoever waits for this must not wait for ever */
+        corps__peer_break(peer, CORPS_ERR_NO_MEMORY, "there was no memory to keep a frame until the peer reads");
+        return;
+    }
+    post->grant = settled ? NULL : out->grant;
+    post->charge_bytes = out->charge_bytes;
+    corps__post_keep(peer, post, first);
+    if (first) {
+        (void)!corps__peer_flush(
+            peer); /* the transport takes note of the copy before the memory of the first one goes */
+    }
+    corps__kick(); /* as in send_locked */
+}
 
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
     struct layout layout;
@@ -368,19 +365,84 @@ void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *
         mark_named(peer, out);
         corps__waitlist_notify(&peer->waiters); /* as in send_locked */
     } else if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
-        struct corps__post *post = malloc(sizeof *post + layout.parcel.bytes);
-        if (post == NULL) {
-            abort(); /* a lost credit or refusal would make the peer wait for ever */
-        }
-        post->bytes = 0;
-        for (unsigned i = 0; i < layout.parcel.segment_count; i++) {
-            memcpy(post->data + post->bytes, layout.iov[i].iov_base, layout.iov[i].iov_len);
-            post->bytes += layout.iov[i].iov_len;
-        }
         /* After PARTIAL the frame is under way, and posts are resumed in order before anything else is sent. */
-        keep(peer, post);
-        corps__kick(); /* as in send_locked */
-    }                  /* else: the link is gone, and with it whoever wanted to hear this */
+        keep_frame(peer, &layout, out, true, err == CORPS_ERR_PARTIAL);
+    } /* else: the link is gone, and with it whoever wanted to hear this */
+}
+
+/* ---- replies ---- */
+
+enum {
+    KEPT_AT_ONCE_BYTES = 1 << 16,         /* copying more than this costs more than waiting for one who reads … */
+    PATIENCE_NS = 20 * 1000 * 1000,       /* … which must show within this time, */
+    ALL_PATIENCE_NS = 1000 * 1000 * 1000, /* and not take longer than this for a frame */
+};
+
+/* Under tx, which it lets go meanwhile. False: no room came, or too little for too long. */
+static bool wait_for_room(struct corps__peer *peer, int64_t deadline_ns) {
+    pthread_mutex_unlock(&peer->tx);
+    corps__kick(); /* as in send_locked */
+    int64_t soon = corps__deadline_ns(PATIENCE_NS);
+    enum corps_err err =
+        corps__waitlist_wait(&peer->waiters, can_send, peer, soon < deadline_ns ? soon : deadline_ns, NULL);
+    pthread_mutex_lock(&peer->tx);
+    return err == CORPS_OK;
+}
+
+/* Under tx, which it lets go where it waits: as try_send, but stays with a large frame while the peer reads it. */
+static enum corps_err send_patiently(struct corps__peer *peer, const struct layout *layout) {
+    uint64_t link = peer->link_count;
+    enum corps_err err = try_send(peer, layout, 0);
+    if ((err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL) || layout->parcel.bytes <= KEPT_AT_ONCE_BYTES) {
+        return err;
+    }
+    int64_t deadline_ns = corps__deadline_ns(ALL_PATIENCE_NS);
+    bool reads = true;
+    while (reads && (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL)) {
+        if (err == CORPS_ERR_PARTIAL) {
+            own(peer);
+        }
+        reads = wait_for_room(peer, deadline_ns);
+        if (link != peer->link_count) {
+            return CORPS_ERR_CLOSED;
+        }
+        err = try_send(peer, layout, 0);
+    }
+    return err;
+}
+
+/* Under tx, which it lets go where it waits. */
+static void answer_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
+    struct layout layout;
+    lay_out(&layout, peer, out);
+    if (peer->owned || peer->first_post != NULL) {
+        keep_frame(peer, &layout, out, false, false);
+        return;
+    }
+    corps__grant_settle(out->grant, 1, out->charge_bytes); /* before the peer hears of it */
+    enum corps_err err = send_patiently(peer, &layout);
+    if (err == CORPS_OK) {
+        was_sent(peer, out);
+        return;
+    }
+    if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+        keep_frame(peer, &layout, out, true, err == CORPS_ERR_PARTIAL);
+    }
+    release_ownership(peer);
+}
+
+void corps__peer_answer(struct corps__peer *peer, const struct corps__outgoing *out) {
+    pthread_mutex_lock(&peer->tx);
+    if (atomic_load(&peer->state) == CORPS__PEER_READY) {
+        send_definitions(peer, out);
+        answer_locked(peer, out);
+    } /* else: whoever asked is gone, and nobody misses the reply */
+    bool was_retired = atomic_load_explicit(&peer->retired, memory_order_relaxed);
+    peer->answered++;
+    pthread_mutex_unlock(&peer->tx);
+    if (was_retired) {
+        corps__peers_check();
+    }
 }
 
 void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out) {
@@ -431,10 +493,11 @@ static bool flush_peer(struct corps__peer *peer) {
         return false;
     }
     seal_batch(peer);
-    enum corps_err err = corps__posts_flush(peer);
+    enum corps_err err = corps__peer_flush(peer);
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, false);
         err = peer->link->transport->send(peer->link, &nothing, 0);
+        note_fault(peer, err);
     }
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, true);

@@ -7,6 +7,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* The word: the number, and the outcome in the lowest two bits. The peer can write anything there: it can have its own
+ * frames lost, no more. */
+bool corps__cma_decide(struct corps__cma_shared *shared, uint64_t number, enum corps__cma_outcome outcome) {
+    uint64_t before = atomic_load(&shared->decided);
+    return before >> 2 < number && atomic_compare_exchange_strong(&shared->decided, &before, number << 2 | outcome);
+}
+
+enum corps__cma_outcome corps__cma_outcome_of(const struct corps__cma_shared *shared, uint64_t number) {
+    uint64_t word = atomic_load(&shared->decided);
+    return word >> 2 >= number ? (enum corps__cma_outcome)(word & 3) : CORPS__CMA_OPEN;
+}
+
 void corps__cma_peer_close(struct corps__cma_peer *peer) {
     if (peer->pidfd >= 0) {
         close(peer->pidfd);

@@ -6,8 +6,9 @@
  * not allow reading (Yama's ptrace_scope 1 and above, containers) the receiver says so, and the frame goes as in `shm`.
  *
  * The process that is read is the one that the kernel named when the peers met (corps__meeting_process), and still is
- * after the read: a pidfd tells. A sender that has to let go of the memory before it was read marks the frame as
- * cancelled first; the receiver looks at that mark after it has read.
+ * after the read: a pidfd tells. A sender may have to let go of the memory before it was read. So the end of each such
+ * frame is decided once, by a word that both write with compare-and-swap: the receiver after it has read, the sender
+ * before it lets go.
  */
 #ifndef CORPS_CMA_H
 #define CORPS_CMA_H
@@ -15,17 +16,28 @@
 #include <corps/error.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum { CORPS__CMA_SHARED_AT = 1024 }; /* in the head of a direction's pool */
 
-/* What both share of one direction. Frames that are read like this are numbered from 1. */
+/* What both share of one direction. Frames that are read like this are numbered from 1; there is one at a time. */
 struct corps__cma_shared {
-    _Alignas(128) _Atomic uint64_t read;      /* receiver: the last one that it has read */
-    _Atomic uint64_t refused;                 /* receiver: the last one that it was not allowed to read */
-    _Alignas(128) _Atomic uint64_t cancelled; /* sender: this one and those before it are not there any more */
+    _Alignas(128) _Atomic uint64_t decided; /* number and outcome of the last one */
 };
+
+enum corps__cma_outcome {
+    CORPS__CMA_OPEN,
+    CORPS__CMA_READ,      /* by the receiver, which has it now */
+    CORPS__CMA_REFUSED,   /* by the receiver, which is not allowed to read */
+    CORPS__CMA_CANCELLED, /* by the sender: it is not there any more, and comes again or never */
+};
+
+/* Decides frame `number`, unless that has been done: false then. */
+bool corps__cma_decide(struct corps__cma_shared *shared, uint64_t number, enum corps__cma_outcome outcome);
+
+enum corps__cma_outcome corps__cma_outcome_of(const struct corps__cma_shared *shared, uint64_t number);
 
 /* Where a payload lies. */
 struct corps__remote {

@@ -80,7 +80,9 @@ struct link {
     bool bell_owed;
     size_t held_bytes;     /* sent since the bell was last looked to */
     uint64_t remote_count; /* frames that the peer was told to read */
-    bool awaiting;         /* it has not read the last one yet */
+    bool awaiting;         /* it has not read the last one yet … */
+    const void *awaited;   /* … which lies here */
+    bool refuses;          /* it is not allowed to read any */
     _Atomic bool blocked;
 };
 
@@ -135,8 +137,7 @@ static void end_link(struct link *link, enum corps_err reason) {
 static void let_go(struct link *link) {
     if (link->awaiting) {
         link->awaiting = false;
-        atomic_store_explicit(&link->cma_out->cancelled, link->remote_count, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst); /* the mark comes before whatever is done with the memory */
+        (void)corps__cma_decide(link->cma_out, link->remote_count, CORPS__CMA_CANCELLED);
     }
 }
 
@@ -469,12 +470,19 @@ static enum corps_err send_placed(struct link *link, const struct corps_parcel *
 
 /* Is the peer done with the frame that it was told to read? It may have had to refuse it. */
 static bool is_settled(const struct link *link) {
-    return atomic_load_explicit(&link->cma_out->read, memory_order_acquire) >= link->remote_count ||
-           atomic_load_explicit(&link->cma_out->refused, memory_order_acquire) >= link->remote_count;
+    return corps__cma_outcome_of(link->cma_out, link->remote_count) != CORPS__CMA_OPEN;
+}
+
+/* Where does the part of the frame lie that can be read there? */
+static const void *last_part(const struct corps_parcel *parcel) {
+    return parcel->segments[parcel->segment_count - 1].iov_base;
 }
 
 /* OK when the peer has read the frame, UNSUPPORTED when it must go another way, PARTIAL while it lies where it lies. */
-static enum corps_err await_read(struct link *link) {
+static enum corps_err await_read(struct link *link, const struct corps_parcel *parcel) {
+    if (last_part(parcel) != link->awaited) { /* a copy, which goes another way, should the first not have been read */
+        (void)corps__cma_decide(link->cma_out, link->remote_count, CORPS__CMA_CANCELLED);
+    }
     if (!is_settled(link)) {
         set_blocked(link, true);
         corps__ring_want_space(&link->out); /* any bell will do */
@@ -484,13 +492,15 @@ static enum corps_err await_read(struct link *link) {
     }
     set_blocked(link, false);
     link->awaiting = false;
-    return atomic_load(&link->cma_out->read) >= link->remote_count ? CORPS_OK : CORPS_ERR_UNSUPPORTED;
+    enum corps__cma_outcome outcome = corps__cma_outcome_of(link->cma_out, link->remote_count);
+    link->refuses = outcome == CORPS__CMA_REFUSED;
+    return outcome == CORPS__CMA_READ ? CORPS_OK : CORPS_ERR_UNSUPPORTED;
 }
 
 static bool may_be_read(const struct link *link, const struct corps_parcel *parcel) {
     return endpoint_of(link)->by_kernel && parcel->bytes >= REMOTE_BYTES_MIN && parcel->segment_count > 1 &&
            !link->under_way && parcel->segments[parcel->segment_count - 1].iov_len >= REMOTE_BYTES_MIN &&
-           atomic_load_explicit(&link->cma_out->refused, memory_order_relaxed) == 0;
+           !link->refuses;
 }
 
 /* Tells the peer where the frame's last segment lies. UNSUPPORTED: it has to go another way. */
@@ -511,9 +521,10 @@ static enum corps_err send_remote(struct link *link, const struct corps_parcel *
     corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof remote, head_bytes);
     link->remote_count++;
     link->awaiting = true;
+    link->awaited = last->iov_base;
     corps__ring_commit(&link->out, sizeof remote + head_bytes, CORPS__RECORD_REMOTE);
     wake_peer(link, 0, parcel->bytes);
-    return await_read(link);
+    return await_read(link, parcel);
 }
 
 static bool may_be_placed(const struct link *link, const struct corps_parcel *parcel) {
@@ -537,7 +548,7 @@ static enum corps_err shm_send(struct corps_link *base, const struct corps_parce
         }
         return CORPS_OK;
     }
-    enum corps_err err = link->awaiting              ? await_read(link)
+    enum corps_err err = link->awaiting              ? await_read(link, parcel)
                          : may_be_read(link, parcel) ? send_remote(link, parcel)
                                                      : CORPS_ERR_UNSUPPORTED;
     if (err == CORPS_ERR_UNSUPPORTED && may_be_placed(link, parcel)) {
@@ -658,16 +669,14 @@ static enum corps_err open_remote(struct link *link, const uint8_t *data, size_t
     }
     memcpy(block->data, data + sizeof remote, head_bytes);
     enum corps_err err = corps__cma_read(&link->process, &remote, block->data + head_bytes);
-    if (err != CORPS_OK && err != CORPS_ERR_UNSUPPORTED) {
+    bool cancelled = corps__cma_outcome_of(link->cma_in, remote.number) == CORPS__CMA_CANCELLED;
+    if (err != CORPS_OK && err != CORPS_ERR_UNSUPPORTED && !cancelled) { /* else the memory may be gone already */
         corps_block_unref(block);
         return err;
     }
-    /* The read comes before the look; pairs with the fence in let_go. */
-    atomic_thread_fence(memory_order_seq_cst);
     bool taken =
-        err == CORPS_OK && atomic_load_explicit(&link->cma_in->cancelled, memory_order_relaxed) < remote.number;
-    atomic_store_explicit(err == CORPS_OK ? &link->cma_in->read : &link->cma_in->refused, remote.number,
-                          memory_order_release);
+        corps__cma_decide(link->cma_in, remote.number, err == CORPS_OK ? CORPS__CMA_READ : CORPS__CMA_REFUSED) &&
+        err == CORPS_OK;
     if (corps__ring_producer_waits(&link->in)) {
         ring_bell(link->peer_bell);
     }

@@ -57,6 +57,7 @@ static const struct CMUnitTest cases[] = {
     CASE(many_segments),
     CASE(full_then_writable),
     CASE(partial_is_resumed),
+    CASE(partial_goes_on_with_a_copy),
     CASE(flush_amid_a_frame),
     CASE(batches_keep_order),
     CASE(many_links),

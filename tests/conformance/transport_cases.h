@@ -29,6 +29,7 @@ void many_segments(void **state);
 void very_large(void **state);
 void full_then_writable(void **state);
 void partial_is_resumed(void **state);
+void partial_goes_on_with_a_copy(void **state);
 void flood_both_ways(void **state);
 void batches_keep_order(void **state);
 

@@ -168,6 +168,41 @@ void partial_is_resumed(void **state) {
     pair_close(&pair);
 }
 
+/* The sender may put a copy in the place of a frame that is half sent, and let go of the first one. */
+static void go_on_with_a_copy(struct flow *flow) {
+    size_t bytes = flow->bytes_of(flow->sent);
+    unsigned segments = flow->segments > 0 ? flow->segments : 1;
+    uint8_t *copy = malloc(bytes);
+    check(copy != NULL && flow->frame != NULL);
+    memcpy(copy, flow->frame, bytes);
+    memset(flow->frame, 0x5a, bytes); /* whoever looks there still reads nonsense */
+    free(flow->frame);
+    flow->frame = copy;
+    for (unsigned i = 0; i < segments; i++) {
+        flow->iov[i] = (struct iovec){.iov_base = copy, .iov_len = 0};
+    }
+    flow->iov[segments - 1].iov_len = bytes;
+}
+
+void partial_goes_on_with_a_copy(void **state) {
+    (void)state;
+    SKIP_DISCARDS;
+    SKIP_IF(CORPS_TRANSPORT_INTRA, "it takes a frame whole or not at all");
+    struct pair pair;
+    open_bounded(&pair);
+    for (unsigned segments = 1; segments <= 2; segments++) {
+        struct flow flow = flow_of(&pair, 50, huge_then_small);
+        flow.segments = segments;
+        flow.seed = segments;
+        flow_send_until_blocked(&flow);
+        check(flow.partial_count == 1 && flow.sent == 0);
+        go_on_with_a_copy(&flow);
+        flow_send_until_blocked(&flow);
+        flows_run(&flow, 1);
+    }
+    pair_close(&pair);
+}
+
 /* A flush while a frame is half sent has nothing to flush, and must not disturb it. */
 void flush_amid_a_frame(void **state) {
     (void)state;

@@ -10,7 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWERS = 4000, ANSWER_BYTES = 1000 };
+enum {
+    ANSWERS = 4000,
+    ANSWER_BYTES = 1000,
+    MAILBOX_BYTES = 32 << 20,       /* so much is kept for one who does not read … */
+    RESIDENT_BYTES_MAX = 200 << 20, /* … beside what its link takes, the answer under way, and all the rest */
+};
 
 static void sleep_ms(int ms) {
     const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -98,9 +103,11 @@ static enum corps_err caller_collect(struct corps_context *context, void *self, 
     int64_t good = 0;
     for (int64_t i = 0; i < caller->count; i++) {
         const struct corps_value *answer;
-        if (corps_future_wait(caller->futures[i], LONG_NS, &answer) == CORPS_OK && answer->kind == CORPS_BIN &&
-            answer->count == (size_t)args->integer) {
+        enum corps_err err = corps_future_wait(caller->futures[i], LONG_NS, &answer);
+        if (err == CORPS_OK && answer->kind == CORPS_BIN && answer->count == (size_t)args->integer) {
             good++;
+        } else if (err != CORPS_OK) {
+            fprintf(stderr, "answer %lld: %s: %s\n", (long long)i, corps_error_name(err), corps_error_detail());
         }
         corps_future_destroy(caller->futures[i]);
     }
@@ -165,7 +172,7 @@ static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
     scene->corps = make_with((struct corps_options){.env_count = 2,
                                                     .thread_count = 2,
                                                     .mailbox_count = (unsigned)(count + count / 4),
-                                                    .mailbox_bytes = (size_t)1 << 30});
+                                                    .mailbox_bytes = MAILBOX_BYTES});
     scene->answerer = place(scene->corps, "Answerer", 0);
     scene->sink = place(scene->corps, "Answerer", 0);
     scene->beside = place(scene->corps, "Answerer", 0);
@@ -205,6 +212,43 @@ static void dies_stopped(int64_t count, int64_t bytes) {
     scene_close(&scene, CORPS_ERR_WORKER_LOST);
 }
 
+/* Bytes of memory that a process has in use. */
+static size_t resident_bytes(int pid) {
+    char path[40];
+    size_t whole = 0;
+    size_t resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &whole, &resident), 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* One who does not read holds up nobody, and loses nothing: all of it comes once it reads. */
+static void stops_and_goes_on(int64_t count, int64_t bytes) {
+    struct scene scene;
+    scene_open(&scene, count, bytes);
+    for (int i = 0; i < 100; i++) {
+        assert_in_range(ask_int(scene.answerer, "count", corps_nil()), 1, count);
+    }
+    assert_in_range(resident_bytes(corps_env_pid(scene.corps, 0)), 0, RESIDENT_BYTES_MAX);
+    assert_int_equal(kill(scene.stopped, SIGCONT), 0);
+    assert_int_equal(ask_int(scene.caller, "collect", corps_int(bytes)), count);
+    assert_int_equal(ask_int(scene.answerer, "count", corps_nil()), count);
+    scene_close(&scene, CORPS_OK);
+}
+
+static void test_stops_with_a_full_queue(void **state) {
+    (void)state;
+    stops_and_goes_on(ANSWERS, ANSWER_BYTES);
+}
+
+static void test_stops_amid_large_answers(void **state) {
+    (void)state;
+    stops_and_goes_on(80, 4 << 20);
+}
+
 static void test_dies_with_a_full_queue(void **state) {
     (void)state;
     dies_stopped(ANSWERS, ANSWER_BYTES);
@@ -212,7 +256,7 @@ static void test_dies_with_a_full_queue(void **state) {
 
 static void test_dies_amid_large_answers(void **state) {
     (void)state;
-    dies_stopped(50, 4 << 20);
+    dies_stopped(80, 4 << 20);
 }
 
 int main(int argc, char **argv) {
@@ -221,6 +265,8 @@ int main(int argc, char **argv) {
         return failed;
     }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stops_with_a_full_queue),
+        cmocka_unit_test(test_stops_amid_large_answers),
         cmocka_unit_test(test_dies_with_a_full_queue),
         cmocka_unit_test(test_dies_amid_large_answers),
     };

@@ -158,7 +158,8 @@ struct corps_transport {
      *   OK       the frame is taken whole; the caller may reuse its memory.
      *   FULL     nothing was taken; WRITABLE will follow, or CLOSED.
      *   PARTIAL  a part was taken; WRITABLE will follow, or CLOSED; the caller must come back with the *same* parcel
-     *            (same memory, same contents) until OK, and nobody may send anything else on this link in between.
+     *            (same memory, same contents) until OK, or with a copy of the same bytes in one segment, and then with
+     *            that; it keeps the memory until it does. Nobody may send anything else on this link in between.
      *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the transport
      *            knows of the end: the CLOSED event follows once what can still be read was read, whatever other links
      *            do meanwhile, and needs nothing from senders.
