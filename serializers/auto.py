@@ -37,6 +37,7 @@ import weakref
 from operator import is_
 
 from _corps_exceptions import reduce as _reduce_exception
+from _corps_instances import handler_of as _handler_of_instances
 from _corps_owned import Refused, guard_of
 from _corps_owned import guard as _guard
 
@@ -882,7 +883,7 @@ def _handler_of(cls):
     if len(_handlers) >= 4096:
         _handlers.clear()
         _handlers.update(HANDLERS)
-    found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None)
+    found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None) or _handler_of_instances(cls)
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)

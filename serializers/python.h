@@ -8,6 +8,7 @@
  *   python_auto.c      the pickler of `auto`               auto.py            its reducers: the module _corps_auto
  *                                                          owned.py           what must not be copied: _corps_owned
  *                                                          exceptions.py      exceptions: _corps_exceptions
+ *                                                          instances.py       objects with code: _corps_instances
  *
  * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
  * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An
@@ -120,6 +121,7 @@ PyObject *corps__python_collector(PyObject *kept);
 extern const char corps__python_auto_source[];
 extern const char corps__python_owned_source[];
 extern const char corps__python_exceptions_source[];
+extern const char corps__python_instances_source[];
 
 /* GIL. Makes the modules _corps_auto and _corps_owned, whose source runs when it is first used. An exception is pending
  * when false. */

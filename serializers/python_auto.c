@@ -56,6 +56,7 @@ static const struct embedded {
     const char *source;
 } modules[] = {{"_corps_owned", corps__python_owned_source},
                {"_corps_exceptions", corps__python_exceptions_source},
+               {"_corps_instances", corps__python_instances_source},
                {"_corps_auto", corps__python_auto_source}};
 enum { MODULES = sizeof modules / sizeof modules[0] };
 

@@ -67,7 +67,7 @@ def auto_module():
     """The reducers of the serializer `auto`, under the name that its pickles refer to."""
     import importlib.util
     import sys
-    for name in '_corps_owned', '_corps_exceptions', '_corps_auto':
+    for name in '_corps_owned', '_corps_exceptions', '_corps_instances', '_corps_auto':
         if name not in sys.modules:
             spec = importlib.util.spec_from_file_location(name, os.path.join(SERIALIZERS, name[len('_corps_'):] + '.py'))
             sys.modules[name] = importlib.util.module_from_spec(spec)

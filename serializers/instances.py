@@ -1,0 +1,172 @@
+"""Objects whose own code must not run before they have their state.
+
+pickle makes an instance by its class's __new__, adds items by the methods that the class has, asks the instance itself for
+__setstate__, and puts it into dicts and sets while it is still empty. So a __new__ that wants arguments, a __setitem__ or
+append, a __getattr__, a __setattr__ over slots, a __hash__ in a cycle meet an object without attributes. Instances of
+such classes are made by their built-in class and filled with its methods, state first, then items; special methods are
+looked for on the type. Classes that say themselves how they are pickled (__reduce__, copyreg) are left to pickle.
+
+Works on Python 3.8 and later, imports nothing but the standard library. This module is `_corps_instances`.
+"""
+import collections
+import copyreg
+import types
+
+_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
+
+
+def _native(cls):
+    """The built-in class that gives a class its layout."""
+    while cls not in _ADD and cls not in _VALUES and cls.__flags__ & _IN_PYTHON:
+        cls = cls.__base__
+    return cls
+
+
+def _found(cls, name):
+    """What the type has under this name, as it is there."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
+def _in_python(cls, *names):
+    """Is one of these methods the program's own?"""
+    return any(isinstance(_found(cls, name), (types.FunctionType, staticmethod)) for name in names)
+
+
+def _wants_arguments(cls):
+    """Has it a __new__ that cannot be called as pickle would?"""
+    function = _found(cls, '__new__')
+    function = getattr(function, '__func__', function)
+    if not isinstance(function, types.FunctionType) or _in_python(cls, '__getnewargs__', '__getnewargs_ex__'):
+        return False
+    given = 1 if hasattr(cls, '__getnewargs__') else 0
+    code = function.__code__
+    most = code.co_argcount - 1
+    least = most - len(function.__defaults__ or ())
+    takes_any = code.co_flags & 0x04  # CO_VARARGS
+    return least > given or most < given and not takes_any or code.co_kwonlyargcount > len(function.__kwdefaults__ or ())
+
+
+def handler_of(cls):
+    """How instances of this class are reduced: function (state, thing). None: as pickle does."""
+    if not cls.__flags__ & _IN_PYTHON or issubclass(cls, type) or cls in copyreg.dispatch_table \
+            or _in_python(cls, '__reduce__', '__reduce_ex__'):
+        return None
+    native = _native(cls)
+    if native not in _ADD and native not in _VALUES:
+        return None
+    asked = _in_python(cls, '__getattr__', '__getattribute__') or copyreg._slotnames(cls) and _in_python(cls, '__setattr__')
+    items = native in _ADD and _in_python(cls, '__setitem__', 'append', 'extend', 'update')
+    if cls.__reduce__ is object.__reduce__:
+        if asked or items or _wants_arguments(cls):
+            return _reduce
+        return _reduce_hashed if _in_python(cls, '__hash__') and cls.__dictoffset__ else None
+    return _reduce if asked or items or _in_python(cls, '__init__', '__new__') else None
+
+
+# ---- writing ----
+
+def _state_of(cls, thing):
+    """As object.__getstate__ gives it, but for what the instance itself says."""
+    getstate = _found(cls, '__getstate__')
+    if isinstance(getstate, types.FunctionType):
+        return getstate(thing)
+    attributes = object.__getattribute__(thing, '__dict__') if cls.__dictoffset__ else None
+    slots = {}
+    for name in copyreg._slotnames(cls):
+        try:
+            slots[name] = object.__getattribute__(thing, name)
+        except AttributeError:
+            pass  # not set
+    return (attributes, slots) if slots else attributes or None
+
+
+def _new_arguments(cls, native, thing):
+    """What the built-in class's __new__ (and __init__, where that makes it) takes."""
+    if issubclass(native, (collections.defaultdict, collections.deque)):
+        return thing.__reduce__()[1]
+    if issubclass(native, frozenset):
+        return list(frozenset.__iter__(thing)),
+    if native in _ADD or not hasattr(native, '__getnewargs__'):
+        return ()
+    return native.__getnewargs__(thing)
+
+
+def _items_of(native, thing):
+    if issubclass(native, dict):
+        return dict(native.items(thing))
+    if native in (list, collections.deque):
+        return list(native.__iter__(thing))
+    return set(set.__iter__(thing)) if native is set else None
+
+
+def _reduce(state, thing):
+    cls = type(thing)
+    own = _found(cls, '__getnewargs_ex__') or _found(cls, '__getnewargs__')
+    if isinstance(own, types.FunctionType):
+        reduced = object.__reduce_ex__(thing, 4)
+        made = reduced[:2]
+    else:
+        native = _native(cls)
+        made = _make, (cls, *_new_arguments(cls, native, thing))
+    return (*made, (_state_of(cls, thing), _items_of(_native(cls), thing)), None, None, _fill)
+
+
+def _reduce_hashed(state, thing):
+    """Its plain attributes at once: what it is hashed by, when something in its state holds it as a key."""
+    cls = type(thing)
+    early = {}
+    for name, value in thing.__dict__.items():
+        if type(value) in _PLAIN:
+            early[name] = value
+    if len(early) == len(thing.__dict__) or isinstance(_found(cls, '__setstate__'), types.FunctionType) \
+            or isinstance(_found(cls, '__getstate__'), types.FunctionType) or hasattr(cls, '__getnewargs__') or _in_python(cls, '__new__'):
+        return NotImplemented
+    return _make_with, (cls, early), _state_of(cls, thing)
+
+
+# ---- reading ----
+
+def _make(cls, *args):
+    native = _native(cls)
+    made = native.__new__(cls, *args)
+    if native in _ADD:
+        native.__init__(made, *args)
+    return made
+
+
+def _make_with(cls, early):
+    made = object.__new__(cls)
+    made.__dict__.update(early)
+    return made
+
+
+def _fill(thing, filling):
+    state, items = filling
+    cls = type(thing)
+    setstate = _found(cls, '__setstate__')
+    if state is not None and setstate is not None:
+        cls.__setstate__(thing, state)
+    elif state is not None:
+        attributes, slots = state if isinstance(state, tuple) else (state, {})
+        if attributes:
+            object.__getattribute__(thing, '__dict__').update(attributes)
+        for name, value in slots.items():
+            object.__setattr__(thing, name, value)
+    if items:
+        _ADD[_native(cls)](thing, items)
+
+
+def _add_in_order(thing, items):
+    for key, value in items.items():
+        collections.OrderedDict.__setitem__(thing, key, value)
+
+
+_ADD = {
+    dict: dict.update, collections.OrderedDict: _add_in_order, collections.defaultdict: dict.update,
+    list: list.extend, collections.deque: collections.deque.extend, set: set.update,
+}
+"""Built-in classes of containers, and what adds items to them without the program's own methods."""
+
+_VALUES = frozenset((object, int, float, complex, str, bytes, tuple, frozenset))
+"""Built-in classes that take all they have by __new__."""
