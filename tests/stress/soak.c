@@ -42,8 +42,9 @@ struct slope {
     double value, half_width;
 };
 
-/* Least squares, with the 95 % interval. Samples of memory depend on each other: what counts as their number is reduced
- * by the residuals' correlation with the next one (Priestley, Spectral Analysis and Time Series, 1981, 5.3.5). */
+/* Least squares, with the 95 % interval. Samples of memory depend on each other: their variance counts for more by what
+ * the residuals' correlation with the next one makes of it (Priestley, Spectral Analysis and Time Series, 1981, 5.3.5).
+ */
 static struct slope slope_of(const double *x, const double *y, unsigned n) {
     double mean_x = 0, mean_y = 0, xx = 0, xy = 0, squares = 0, products = 0, last = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -63,10 +64,9 @@ static struct slope slope_of(const double *x, const double *y, unsigned n) {
     }
     double correlation = squares > 0 ? products / squares : 0;
     correlation = correlation < 0 ? 0 : correlation > 0.95 ? 0.95 : correlation;
-    double independent = n * (1 - correlation) / (1 + correlation);
-    independent = independent > 4 ? independent : 4;
-    double error = sqrt(squares / (independent - 2) / (xx * independent / n));
-    return (struct slope){slope, (independent > 20 ? 2.0 : 3.2) * error};
+    double inflation = (1 + correlation) / (1 - correlation);
+    double error = sqrt(squares / (n - 2) / xx * inflation);
+    return (struct slope){slope, (n / inflation > 20 ? 2.0 : 3.2) * error};
 }
 
 static bool grows(const char *what, const char *unit, const struct series *series, double allowed) {
