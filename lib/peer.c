@@ -120,7 +120,14 @@ static bool is_settled(void *arg) {
 
 /* Of others one hears that they have ended only by what they leave. */
 static bool has_exited(const struct corps *corps) {
-    return atomic_load(&corps->exited) || corps__foreign_ended(corps);
+    if (atomic_load(&corps->exited)) {
+        return true;
+    }
+    bool ended = corps__foreign_ended(corps);
+    if (ended) {
+        atomic_store(&corps__rt.check_foreign, true);
+    }
+    return ended;
 }
 
 enum corps_err corps__peer_lost(const struct corps__peer *peer) {
