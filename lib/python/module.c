@@ -315,7 +315,7 @@ static PyObject *wait_ended(PyObject *module, PyObject *args) {
     return PyBool_FromLong(corps_has_ended(corps));
 }
 
-/* exit_corps(capsule, seconds) → text of what was wrong, or None. The capsule must not be used any more. */
+/* exit_corps(capsule, seconds) → text of what was wrong, or None. The capsule is none any more. */
 static PyObject *exit_corps(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *capsule;
@@ -326,6 +326,9 @@ static PyObject *exit_corps(PyObject *module, PyObject *args) {
     struct corps *corps = corps_of(capsule);
     int64_t timeout = corps != NULL ? corps__py_timeout(seconds) : -1;
     if (timeout < 0) {
+        return NULL;
+    }
+    if (PyCapsule_SetName(capsule, "a Corps that was exited") != 0) {
         return NULL;
     }
     enum corps_err err = corps_exit(corps, timeout);

@@ -4,6 +4,7 @@
 #include "peer.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,6 +16,13 @@ struct keeper {
     struct corps_request *held[HELD_MAX];
     unsigned held_count;
 };
+
+static enum corps_err init(struct corps_context *context, void *self, const struct corps_value *args,
+                           struct corps_value *result) {
+    (void)self;
+    (void)result;
+    return args->kind == CORPS_STR ? corps_fail(context, "Unwilling", "not with a text") : CORPS_OK;
+}
 
 static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
                            struct corps_value *result) {
@@ -59,6 +67,13 @@ struct usage own_usage(void) {
     if (file != NULL) {
         fclose(file);
     }
+    DIR *open_now = opendir("/proc/self/fd");
+    while (open_now != NULL && readdir(open_now) != NULL) {
+        usage.descriptors++;
+    }
+    if (open_now != NULL) {
+        closedir(open_now);
+    }
     return usage;
 }
 
@@ -68,12 +83,13 @@ static enum corps_err usage(struct corps_context *context, void *self, const str
     (void)self;
     (void)args;
     struct usage own = own_usage();
-    struct corps_value *items = corps_context_alloc(context, 4 * sizeof *items);
+    struct corps_value *items = corps_context_alloc(context, 5 * sizeof *items);
     items[0] = corps_int(own.peers);
     items[1] = corps_int(own.corps);
     items[2] = corps_int(own.bytes);
     items[3] = corps_int(own.resident_bytes);
-    *result = corps_array(items, 4);
+    items[4] = corps_int(own.descriptors);
+    *result = corps_array(items, 5);
     return CORPS_OK;
 }
 
@@ -135,7 +151,8 @@ static enum corps_err call_out(struct corps_context *context, void *self, const 
 static const struct corps_method methods[] = {{"echo", echo},   {"hold", hold},          {"release", release},
                                               {"usage", usage}, {"create", create_many}, {"call_out", call_out},
                                               {NULL, NULL}};
-static const struct corps_class keeper_class = {.name = "Keeper", .bytes = sizeof(struct keeper), .methods = methods};
+static const struct corps_class keeper_class = {
+    .name = "Keeper", .bytes = sizeof(struct keeper), .init = init, .methods = methods};
 const struct corps_class *const keeper_classes[] = {&keeper_class, NULL};
 
 /* ---- for programs ---- */
@@ -147,7 +164,8 @@ enum corps_err usage_of(const struct corps_name *name, struct usage *usage) {
     err = err == CORPS_OK ? corps_future_wait(future, ENDS_NS, &result) : err;
     if (err == CORPS_OK) {
         *usage = (struct usage){corps_value_item(result, 0)->integer, corps_value_item(result, 1)->integer,
-                                corps_value_item(result, 2)->integer, corps_value_item(result, 3)->integer};
+                                corps_value_item(result, 2)->integer, corps_value_item(result, 3)->integer,
+                                corps_value_item(result, 4)->integer};
     }
     corps_future_destroy(future);
     return err;

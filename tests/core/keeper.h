@@ -8,8 +8,8 @@
 
 enum { HELD_MAX = 64 };
 
-/* Keeper: echo; hold (answered by a later release); usage; create N Corps, one after the other; call_out [a Name,
- * encoded], which gives the error of a call by it. */
+/* Keeper, whose init fails when it is given text: echo; hold (answered by a later release); usage; create N Corps, one
+ * after the other; call_out [a Name, encoded], which gives the error of a call by it. */
 extern const struct corps_class *const keeper_classes[];
 
 /* What a process uses. */
@@ -17,6 +17,7 @@ struct usage {
     int64_t peers, corps;
     int64_t bytes;          /* allocated */
     int64_t resident_bytes; /* of the process */
+    int64_t descriptors;    /* open ones */
 };
 struct usage own_usage(void);
 

@@ -35,6 +35,7 @@ static void assert_flat(struct usage half, struct usage whole, unsigned rounds) 
     int64_t more = whole.bytes - half.bytes;
     print_message("          %lld bytes more after %u rounds more\n", (long long)more, rounds);
     assert_true(more < (256 << 10) + 24 * (int64_t)rounds);
+    assert_true(whole.descriptors <= half.descriptors + 2); /* libuv's, or a thread's that was added */
 }
 
 static void note(const struct corps_name *name) {
@@ -107,6 +108,23 @@ static void test_corps_in_a_program(void **state) {
     for (unsigned i = 0; i < 2 * rounds; i++) {
         half = i == rounds ? own_usage() : half;
         assert_ok(round_of_a_corps(2));
+        assert_nothing_left();
+    }
+    assert_flat(half, own_usage(), rounds);
+}
+
+/* Creations that fail, in the Corps' own Conc or before anything was started. */
+static void test_creations_that_fail(void **state) {
+    (void)state;
+    unsigned rounds = times(10);
+    struct usage half = {0};
+    for (unsigned i = 0; i < 2 * rounds; i++) {
+        half = i == rounds ? own_usage() : half;
+        struct corps *corps = NULL;
+        struct corps_value args = corps_str("no");
+        struct corps_options options = {.env_count = 2};
+        assert_int_equal(corps_create("Keeper", &args, &options, &corps), CORPS_ERR_REMOTE);
+        assert_int_equal(corps_create("Nobody", NULL, &options, &corps), CORPS_ERR_UNKNOWN);
         assert_nothing_left();
     }
     assert_flat(half, own_usage(), rounds);
@@ -269,6 +287,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_links_with_held_requests),
         cmocka_unit_test(test_corps_in_a_program),
+        cmocka_unit_test(test_creations_that_fail),
         cmocka_unit_test(test_corps_in_an_env),
         cmocka_unit_test(test_corps_of_others),
         cmocka_unit_test(test_names_of_the_gone),

@@ -173,12 +173,13 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
     corps = _start(text, payload, _boot.boot_data(config, text, manager, compat, births, by_name), options)
+    front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
     with _lock:
         _created.append(corps)
         if _registered is None and not inside:
             _registered = os.getpid()
             atexit.register(_at_exit)
-    return name_class(CorpsClass)(_core.front_address(corps), not inside or not Managed, 0)
+    return name_class(CorpsClass)(front, not inside or not Managed, 0)
 
 
 def _start(text, payload, boot_data, options):
