@@ -1,11 +1,10 @@
 /* Frames of every kind with something wrong with them, after a true HELLO; and honest peers that send all they may. */
 #include "hostile.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { FRAME_BYTES_MAX = 4096 };
 
 /* ---- well-formed frames ---- */
 
@@ -140,20 +139,31 @@ static size_t mutate(uint64_t *random, uint8_t *frame, size_t bytes) {
     }
 }
 
+size_t hostile_frame(uint64_t *random, uint64_t id, uint8_t *out) {
+    static const enum corps__kind answers[] = {CORPS__REPLY, CORPS__REPLY, CORPS__FAILURE, CORPS__CREDIT};
+    bool any = id == 0 || raw_random(random) % 8 == 0;
+    size_t bytes = any ? well_formed(random, out) : message(random, answers[raw_random(random) % 4], out);
+    if (!any) {
+        uint64_t wire_id = htole64(id);
+        memcpy(out + 8, &wire_id, sizeof wire_id);
+    }
+    for (unsigned left = (unsigned)(raw_random(random) % 3); left > 0; left--) {
+        bytes = mutate(random, out, bytes);
+    }
+    return bytes;
+}
+
 void test_mutated_frames(void **state) {
     (void)state;
     uint64_t count = attack_count != 0 ? attack_count : 5000, random = attack_seed, ended = 0;
-    uint8_t frame[FRAME_BYTES_MAX + 64];
+    uint8_t frame[HOSTILE_FRAME_BYTES];
     struct raw raw;
     raw_open(&raw, victim.corps);
     for (uint64_t n = 0; n < count; n++) {
         if (raw.link == NULL) {
             meet(&raw);
         }
-        size_t bytes = well_formed(&random, frame);
-        for (unsigned left = (unsigned)(raw_random(&random) % 3); left > 0; left--) {
-            bytes = mutate(&random, frame, bytes);
-        }
+        size_t bytes = hostile_frame(&random, 0, frame);
         (void)raw_send(&raw, frame, bytes, true);
         if (!raw_sync(&raw, TO_ECHO, LONG_NS) && raw.link != NULL) {
             fail_msg("frame %llu of seed %llu: the Env neither answers nor ends the link", (unsigned long long)n,

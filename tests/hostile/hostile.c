@@ -138,6 +138,7 @@ int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(mutated_frames),
+        TEST(mutated_answers),
         TEST(ignores_credit),
         TEST(nobody),
         TEST(many_names),

@@ -44,6 +44,11 @@ size_t check_growth(const char *attack, size_t bound);
  * n-th frame. Gives how many were taken. */
 uint64_t flood(struct raw *raw, size_t (*make)(uint64_t n, uint8_t *out), uint64_t count, bool reads);
 
+/* A frame of any kind, well formed or with something wrong with it, HOSTILE_FRAME_BYTES at most; an answer to request
+ * `id` where that is not 0. */
+enum { HOSTILE_FRAME_BYTES = 4096 };
+size_t hostile_frame(uint64_t *random, uint64_t id, uint8_t *out);
+
 /* Tests, by file. */
 void test_mutated_frames(void **state);
 void test_ignores_credit(void **state);
@@ -53,6 +58,7 @@ void test_definitions(void **state);
 void test_out_of_turn(void **state);
 void test_honest_is_never_cut(void **state);
 void test_scribbles(void **state);
+void test_mutated_answers(void **state);
 void test_strangers(void **state);
 void test_no_descriptors(void **state);
 

@@ -9,6 +9,7 @@ struct raw {
     uv_loop_t loop;
     const struct corps_transport *transport;
     struct corps_endpoint *endpoint;
+    char address[CORPS_ADDRESS_BYTES];
     struct corps_link *link; /* NULL: none, or it has ended */
     const struct corps *victim;
     bool connected;
@@ -25,6 +26,9 @@ void raw_close(struct raw *raw);
 void raw_connect(struct raw *raw);
 void raw_meet(struct raw *raw);
 void raw_disconnect(struct raw *raw);
+
+/* The HELLO of this Env of the victim's Corps, or of a caller (CORPS__GUEST_ENV). */
+void raw_hello(struct raw *raw, uint64_t corps_id, uint32_t env);
 
 /* Takes events until there are none, at most `max` of them; a link that has ended is disconnected. */
 void raw_turn(struct raw *raw, unsigned max);
