@@ -36,7 +36,7 @@ static size_t read_entry(const uint8_t *at, size_t bytes, struct corps__header *
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
-    struct corps__batch *batch = corps__batch_create(NULL, CORPS_KEEP_NONE);
+    struct corps__batch *batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
     struct seen seen[ENTRIES_MAX];
     unsigned count = 0;
     must(batch != NULL);

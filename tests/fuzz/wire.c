@@ -1,22 +1,24 @@
 /* A frame's header, method name and table of segments. The first byte of the input says how much of its end lies
- * elsewhere (corps_frame_tail), in units of 8 bytes, and frames have this program's version where they have 0. */
+ * elsewhere (corps_frame_tail), in units of 8 bytes; the second, how many zeros follow, in units of 128, so that
+ * segments can be large enough to be aligned. Frames have this program's version where they have 0. */
 #include "wire.h"
 #include "fuzz.h"
 
-/* The segments follow each other without a gap, and are all that follows the prefix. */
+/* The segments follow each other, with no more between them than what aligns them, and are all that follows the prefix.
+ */
 static void check_places(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
                          const struct corps__header *header, const struct iovec *segments, size_t prefix) {
-    const uint8_t *at = frame + prefix;
+    size_t at = prefix;
     for (unsigned i = 0; i < header->segment_count; i++) {
-        const uint8_t *data = segments[i].iov_base;
+        at += corps__wire_padding(at, segments[i].iov_len);
         if (tail != NULL && i + 1u == header->segment_count) {
-            must(data == tail->data && segments[i].iov_len == tail->bytes);
+            must(at == bytes && segments[i].iov_base == tail->data && segments[i].iov_len == tail->bytes);
             return;
         }
-        must(data >= at && data + segments[i].iov_len <= frame + bytes);
-        at = data + segments[i].iov_len;
+        must(segments[i].iov_base == frame + at);
+        at += segments[i].iov_len;
     }
-    must(tail == NULL && at == frame + bytes);
+    must(tail == NULL && at == bytes);
 }
 
 static void read_frame(const uint8_t *frame, size_t bytes, const struct corps_block *tail) {
@@ -34,20 +36,22 @@ static void read_frame(const uint8_t *frame, size_t bytes, const struct corps_bl
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
-    if (bytes < 1) {
+    if (bytes < 2) {
         return 0;
     }
-    size_t rest = bytes - 1, tail_bytes = 8u * data[0];
-    tail_bytes = tail_bytes < rest ? tail_bytes : rest;
-    size_t head_bytes = rest - tail_bytes;
-    uint8_t *frame = malloc(head_bytes); /* exactly: the sanitizer sees what is read past it */
+    size_t rest = bytes - 2, zeros = 128u * data[1], all = rest + zeros;
+    size_t tail_bytes = 8u * data[0] < all ? 8u * data[0] : all;
+    uint8_t *whole = calloc(1, all + 1);
+    memcpy(whole, data + 2, rest);
+    uint8_t *frame = malloc(all - tail_bytes); /* exactly: the sanitizer sees what is read past it */
+    memcpy(frame, whole, all - tail_bytes);
     struct corps_block tail;
-    memcpy(frame, data + 1, head_bytes);
-    corps_block_init(&tail, (uint8_t *)(uintptr_t)(data + 1 + head_bytes), tail_bytes, NULL);
-    if (head_bytes > 2 && frame[2] == 0) {
+    corps_block_init(&tail, whole + all - tail_bytes, tail_bytes, NULL);
+    if (all - tail_bytes > 2 && frame[2] == 0) {
         frame[2] = CORPS__WIRE_VERSION;
     }
-    read_frame(frame, head_bytes, tail_bytes > 0 ? &tail : NULL);
+    read_frame(frame, all - tail_bytes, tail_bytes > 0 ? &tail : NULL);
     free(frame);
+    free(whole);
     return 0;
 }
