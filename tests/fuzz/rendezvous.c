@@ -296,9 +296,10 @@ static void let_it_connect(struct talk *talk) {
             talk->memory = fd;
             talk->ring = (off_t)memory_bytes() / 2;
         } else if (i == 1 && strcmp(talk->place->endpoint->transport->name, "pipe") == 0) {
+            char path[32];
+            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
             talk->pipe = fd;
-        } else if (i == 2 && talk->pipe >= 0) {
-            talk->reader = fd;
+            talk->reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         } else {
             close(fd);
         }
