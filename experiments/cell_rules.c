@@ -1,11 +1,14 @@
 #include "cell.h"
 
+#include "fingerprint.h"
 #include "peers.h"
+#include "raw.h"
 
 #include <corps/transport.h>
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Defaults that depend on other keys, and combinations that cannot be. A zero or empty field is one that nobody set. */
@@ -63,7 +66,9 @@ void lab_cell_finish(struct lab_cell *cell) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
     }
     if (cell->envs == 0) {
-        cell->envs = peer != NULL ? peer->envs_min : lab_cell_is_intra(cell) || is(cell->transport, "raw:queue") ? 1 : 2;
+        cell->envs = peer != NULL                                                  ? peer->envs_min
+                     : lab_cell_is_intra(cell) || is(cell->transport, "raw:queue") ? 1
+                                                                                   : 2;
     }
     if (cell->load == 0 && is(cell->workload, "openloop")) {
         cell->load = 50;
@@ -105,7 +110,24 @@ static const char *placement_rule(const struct lab_cell *cell, char why[LAB_ERRO
     return NULL;
 }
 
-static const char *raw_rule(const struct lab_cell *cell) {
+/* What fits into a message of the bare mechanisms. */
+static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    unsigned long bytes = 0, most = RAW_BYTES_MAX;
+    char limit[32];
+    if (is(cell->transport, "raw:mqueue") &&
+        lab_read_first_line("/proc/sys/fs/mqueue/msgsize_max", limit, sizeof limit)) {
+        unsigned long kernels = strtoul(limit, NULL, 10);
+        most = kernels < most ? kernels : most;
+    }
+    if (is(cell->lang, "python") ||
+        (sscanf(cell->payload, "bytes:%lu", &bytes) == 1 && bytes >= RAW_BYTES_MIN && bytes <= most)) {
+        return NULL;
+    }
+    snprintf(why, LAB_ERROR_BYTES, "%.40s carries payload bytes:%d to bytes:%lu", cell->transport, RAW_BYTES_MIN, most);
+    return why;
+}
+
+static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (!is(cell->serializer, "none")) {
         return "raw controls serialize nothing; choose serializer=none";
     }
@@ -132,6 +154,10 @@ static const char *raw_rule(const struct lab_cell *cell) {
     }
     if (is(cell->transport, "raw:futex") && is(cell->wake, "spin")) {
         return "raw:futex is there to sleep on; choose wake=block, or raw:cacheline";
+    }
+    const char *size = raw_size_rule(cell, why);
+    if (size != NULL) {
+        return size;
     }
     if (is(cell->transport, "raw:queue")) {
         return cell->envs != 1 ? "raw:queue is two threads of one process; choose envs=1" : NULL;
@@ -187,7 +213,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
         return why;
     }
-    const char *rule = lab_cell_is_raw(cell)    ? raw_rule(cell)
+    const char *rule = lab_cell_is_raw(cell)    ? raw_rule(cell, why)
                        : lab_cell_is_peer(cell) ? lab_peer_rule(cell, why)
                                                 : payload_rule(cell);
     rule = rule != NULL ? rule : loan_rule(cell);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The controls of a family: raw ping-pongs that bound what its transports can reach at its wake policies and
- * placements. */
+ * placements, of 64 bytes and of each size that its echo cells have, since nothing is divided by another size. */
 
 bool lab_family_add(struct lab_family *family, const struct lab_cell *cell) {
     struct lab_cell *grown = reallocarray(family->cells, family->count + 1, sizeof *family->cells);
@@ -27,13 +27,13 @@ static bool has(const struct lab_family *family, const struct lab_cell *cell) {
     return false;
 }
 
-/* Adds a raw control of 64 bytes, unless it is there already or this machine cannot run it. `like` says how long the
- * trial lasts. */
-static bool add_raw(struct lab_family *family, const char *transport, const char *wake, const char *placement,
-                    const struct lab_cell *like) {
+/* Adds a raw control, unless it is there already or cannot be. `like` says how long the trial lasts. */
+static bool add_one(struct lab_family *family, const char *transport, const char *wake, const char *placement,
+                    const char *payload, const struct lab_cell *like) {
     struct lab_cell cell;
     char why[LAB_ERROR_BYTES];
-    const char *const pairs[][2] = {{"transport", transport}, {"wake", wake}, {"placement", placement}};
+    const char *const pairs[][2] = {
+        {"transport", transport}, {"wake", wake}, {"placement", placement}, {"payload", payload}};
     lab_cell_init(&cell);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (!lab_cell_set(&cell, pairs[i][0], pairs[i][1], why)) {
@@ -46,6 +46,14 @@ static bool add_raw(struct lab_family *family, const char *transport, const char
     cell.max_ms = like->max_ms;
     lab_cell_finish(&cell);
     return lab_cell_impossible(&cell, why) != NULL || has(family, &cell) || lab_family_add(family, &cell);
+}
+
+/* The control of 64 bytes, and of an echo cell's own size where it is one of bytes. */
+static bool add_raw(struct lab_family *family, const char *transport, const char *wake, const char *placement,
+                    const struct lab_cell *like) {
+    bool sized = strcmp(like->workload, "echo") == 0 && strncmp(like->payload, "bytes:", 6) == 0;
+    return add_one(family, transport, wake, placement, "bytes:64", like) &&
+           (!sized || add_one(family, transport, wake, placement, like->payload, like));
 }
 
 /* The raw control of the same mechanism. Shared memory and queues are bounded by a cache line when they spin and by a
@@ -71,9 +79,10 @@ bool lab_family_add_controls(struct lab_family *family) {
     struct lab_cell first = family->cells[0];
     struct lab_cell duplicate = first;
     strcpy(duplicate.arm, "aa");
-    bool ok = lab_family_add(family, &duplicate) && add_raw(family, "raw:cacheline", "spin", "cross", &first) &&
-              add_raw(family, "raw:pipe", "block", "same", &first) &&
-              add_raw(family, "raw:pipe", "block", "cross", &first);
+    bool ok = lab_family_add(family, &duplicate) &&
+              add_one(family, "raw:cacheline", "spin", "cross", "bytes:64", &first) &&
+              add_one(family, "raw:pipe", "block", "same", "bytes:64", &first) &&
+              add_one(family, "raw:pipe", "block", "cross", "bytes:64", &first);
     for (size_t i = 0; ok && i < own_count; i++) {
         struct lab_cell cell = family->cells[i]; /* the array may move */
         bool spin = strcmp(cell.wake, "spin") == 0;

@@ -9,7 +9,6 @@ RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix"
             "nng-tcp": "raw:tcp", "zmq-inproc": "raw:futex", "nng-inproc": "raw:futex", "null": None}
 WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
 PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
-CONTROL_BYTES = 64
 AA = "A/A:"             # begins the flags of an A/A pair that differs
 DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
 MODES_GAP = 0.25      # sleeps per message
@@ -27,11 +26,11 @@ class Cell:
         self.to_control = None  # stats.Ratio of p50 against it
         self.flags = []
 
-    def blocks(self, field):
-        """block → median over that block's trials, where the field has a value."""
+    def blocks(self, field, families=None):
+        """block → median over that block's trials (of these families), where the field has a value."""
         values = {}
         for trial in self.trials:
-            if trial.get(field) is not None:
+            if trial.get(field) is not None and (families is None or trial.get("family") in families):
                 values.setdefault((trial["run"], trial["block"]), []).append(trial[field])
         return {block: float(np.median(v)) for block, v in values.items() if np.median(v) > 0}
 
@@ -101,37 +100,42 @@ def find(cells, **axes):
 
 
 def twins(cell):
-    """[(name, wake)] of the bare mechanisms that bound an echo cell, by preference; a list within it: the quicker of those.
-    Where Python calls or is called, it is a ping-pong of Python's own, which always sleeps."""
+    """[(name, wake)] of the bare forms of an echo cell's mechanism, of which the quicker counts. Where Python calls or is called, it is
+    a ping-pong of Python's own, which always sleeps."""
     if cell.lang != "c":
-        return [[(PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe"), "block")]]
+        return [(PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe"), "block")]
     asleep = RAW_TWIN.get(cell.axes["transport"])
     awake = "raw:cacheline" if asleep == "raw:futex" else asleep
-    spinning, sleeping = (awake, "spin"), (asleep, "block")
-    wake = cell.axes["wake"]
-    first = [spinning] if wake == "spin" else [sleeping] if wake == "block" else [spinning, sleeping]
-    return [first, [("raw:cacheline", "spin") if wake == "spin" else ("raw:pipe", "block")], [("raw:pipe", wake)]]
+    return [(name, way) for name, way in ((awake, "spin"), (asleep, "block")) if cell.axes["wake"] in (way, "adaptive")]
+
+
+def like(cell):
+    """What a cell and its control agree in: a ratio of unlike things is none. Only bytes are what controls carry."""
+    return cell.axes["placement"], cell.axes["payload"]
+
+
+def has_control(cell):
+    """One request at a time, one after the other, as ping-pongs do it."""
+    return cell.is_ours and bool(cell.trials) and cell.axes["workload"] == "echo" and cell.axes["payload"].startswith("bytes:") \
+        and cell.axes.get("window", 1) == 1 and not cell.axes.get("gap_us") and not cell.axes.get("stages")
 
 
 def add_controls(cells):
-    """The raw control of every echo cell: its twin of the same wake policy and placement (adaptive: the quicker of sleeping and
-    spinning), else pipe or cache line."""
-    raw = {}
-    for c in cells.values():
-        if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["size_bytes"] <= CONTROL_BYTES:
-            raw[c.axes["transport"], c.axes["wake"], c.axes["placement"]] = c
+    """The raw control of every echo cell: its twin of the same size, wake policy and placement, in blocks of its families that both have;
+    none where there is no such control. An adaptive cell across processors is not judged by a control that sleeps alone."""
+    raw = {(c.axes["transport"], c.axes["wake"], *like(c)): c for c in cells.values()
+           if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["workload"] == "echo" and not c.axes.get("gap_us")}
     for cell in cells.values():
-        if not cell.is_ours or not cell.trials or cell.axes["workload"] != "echo":
+        if not has_control(cell):
             continue
-        placement = cell.axes["placement"] if cell.axes["placement"] != "unpinned" else "cross"
-        for names in twins(cell):
-            known = [(raw[name, wake, placement], name) for name, wake in names if (name, wake, placement) in raw]
-            known = [(control, name, *stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns"))) for control, name in known]
-            known = [found for found in known if found[2]]
-            if known:
-                _, name, ours, theirs = min(known, key=lambda found: found[0].median("p50_ns"))
-                cell.control, cell.to_control = name, stats.ratio(ours, theirs)
-                break
+        known = [(raw[name, wake, *like(cell)], name) for name, wake in twins(cell) if (name, wake, *like(cell)) in raw]
+        families = {t.get("family") for t in cell.trials}  # a block of another family ran at another time
+        known = [(control, name, *stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns", families))) for control, name in known]
+        known = [found for found in known if found[2]]
+        spins = any(control.axes["wake"] == "spin" for control, *_ in known)
+        if known and (spins or cell.lang != "c" or cell.axes["wake"] == "block" or cell.axes["placement"] == "same"):
+            _, name, ours, theirs = min(known, key=lambda found: found[0].median("p50_ns"))
+            cell.control, cell.to_control = name, stats.ratio(ours, theirs)
 
 
 def drift(cell):

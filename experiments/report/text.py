@@ -57,11 +57,11 @@ def special_table(cells):
 
 
 def controls_table(cells):
-    rows = [f"    {'control':<15}{'payload':<10}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
+    rows = [f"    {'control':<15}{'payload':<14}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
     raw = sorted((c for c in grouping.find(cells) if c.is_raw),
                  key=lambda c: (c.axes["placement"], c.axes["wake"], c.median("p50_ns")))
     for c in raw:
-        rows.append(f"    {c.axes['transport']:<15}{c.axes['payload'][:9]:<10}{c.axes['wake']:<7}"
+        rows.append(f"    {c.axes['transport']:<15}{c.axes['payload'][:13]:<14}{c.axes['wake']:<7}"
                     f"{c.axes['placement']:<11}"
                     f"{words.time_text(c.median('p50_ns')):>10}{words.time_text(c.median('p99_ns')):>10}"
                     f"{words.time_text(c.median('cpu_ns_per_message')):>10}{' !' if c.flags else ''}")
@@ -122,7 +122,7 @@ def report(results, cells, workload=None):
     if table:
         out.append(heading("The physical limit: bare ping-pongs without the core"))
         out += table
-    out.append(heading("Cells (÷ control: p50 against the bare ping-pong of the same wake and placement)"))
+    out.append(heading("Cells (÷ control: p50 against the bare ping-pong of the same size, wake and placement)"))
     if any(c.lang != "c" and c.control for c in cells.values()):
         out.append(paragraph("Where Python calls or is called, the control is Python's own: raw:mp-pipe, and raw:queue "
                              "within one Env; it always sleeps."))

@@ -110,6 +110,17 @@ class Blocks(lab.LabTest):
         own = [line for line in self.trials(out) if line["cell"]["transport"] == "raw:unix"]
         self.assertEqual(2, len(own), "the cell and its duplicate")
 
+    def test_controls_have_the_sizes_of_the_cells(self):
+        matrix = self.matrix('{transport: [shm, mqueue], payload: ["bytes:64", "bytes:4096", "bytes:65536", "bytes:1048576", record], '
+                             "placement: same, wake: block}")
+        status, out, err = self.lab("run", matrix, "--dry-run")
+        self.assertEqual(0, status, err)
+        found = sorted(line.split()[2:5:2] for line in out.splitlines() if line.startswith("  control:") and line.split()[2] in ("raw:futex", "raw:mqueue"))
+        with open("/proc/sys/fs/mqueue/msgsize_max", encoding="ascii") as file:
+            most = int(file.read())
+        self.assertEqual([["raw:futex", f"bytes:{n}"] for n in (4096, 64, 65536)] +
+                         [["raw:mqueue", f"bytes:{n}"] for n in (4096, 64, 65536) if n <= most], found)
+
     def test_large_families_are_split_between_groups(self):
         payloads = ", ".join(f'"bytes:{8 * i}"' for i in range(1, 31))
         matrix = self.matrix("{transport: [raw:pipe, raw:unix, raw:tcp], payload: [" + payloads + "], placement: same}")

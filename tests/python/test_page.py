@@ -41,7 +41,8 @@ def made_up():
         for percent in (25, 75):
             cells.append((base * (1 + percent / 50), {"transport": transport, "workload": "openloop", "load": percent}))
         cells.append((base, {"transport": transport, "workload": "pipeline", "window": 16}))
-    cells.append((1000, {"transport": "raw:pipe", "wake": "block"}))
+    for size in (64, 4096):  # and none of 64 KiB
+        cells.append((1000 + size, {"transport": "raw:futex", "wake": "block", "payload": f"bytes:{size}", "size_bytes": size}))
     lines = [run_line()] + blocks_of(cells, blocks=8)
     for line in lines[1:]:
         if line["cell"]["workload"] == "openloop":
@@ -120,7 +121,7 @@ class Page(unittest.TestCase):
         self.assertEqual(6, len(rows))
         self.assertTrue(all("load" in text for text, _, _ in rows))
         self.assertEqual([], self.explored(transport="shm", serializer="msgpack", payload="bytes:64"))
-        self.assertEqual(10, len(self.explored(raw="1")))
+        self.assertEqual(11, len(self.explored(raw="1")))
         shown = re.search(r'id="shown"[^>]*>(.*?)<', self.dom(q="pipeline shm"))[1]
         self.assertTrue(shown.startswith("1 of "), shown)
 
@@ -135,6 +136,12 @@ class Page(unittest.TestCase):
                 cell = next(c for c in self.cells.values() if c.text == text)
                 expected = cell.to_control.estimate if figure == "to_control" else cell.median(figure)
                 self.assertAlmostEqual(expected, value, delta=0.02 * value)
+
+    def test_nothing_is_divided_by_a_control_of_another_size(self):
+        rows = self.explored(figure="to_control", transport="shm", wake="block")
+        self.assertEqual({"echo shm none bytes:64 block cross", "echo shm none bytes:4096 block cross"}, {text for text, _, _ in rows})
+        row = re.search(r'<tr data-text="echo shm none bytes:65536 block cross".*?</tr>', self.dom(), re.S)[0]
+        self.assertNotIn("×", row)
 
     def test_a_phone_and_darkness(self):
         for options in (("--window-size=390,844",), ("--blink-settings=preferredColorScheme=0",)):

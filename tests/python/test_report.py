@@ -1,5 +1,6 @@
 """Report, compare and recommend, on results made here. Run by meson with CORPS_REPORT (the folder of the programs)."""
 import base64
+import collections
 import gzip
 import json
 import os
@@ -191,23 +192,46 @@ class Report(Files):
         raw = re.search(r'id="raw">([^<]+)<', html).group(1)
         self.assertEqual(len(gzip.decompress(base64.b64decode(raw)).decode().strip().split("\n")), len(lines))
 
+    def test_controls_are_of_the_same_kind(self):
+        """What is divided agrees in size, placement, way of waiting, block and family; otherwise there is no figure."""
+        cells = [(2000, {"wake": "block"}), (40000, {"wake": "block", "payload": "bytes:65536", "size_bytes": 65536}), (500, {}), (9e8, {"wake": "block", "payload": "bytes:1048576", "size_bytes": 1 << 20}),
+                 (5000, {"wake": "block", "payload": "record", "size_bytes": 64}), (7000, {"wake": "block", "gap_us": 100}), (6000, {"wake": "block", "placement": "unpinned"}),
+                 (3000, {"wake": "block", "transport": "tcp"}), (8000, {"workload": "pipeline", "window": 16})]
+        controls = [(1000, {"transport": "raw:futex", "wake": "block"}),
+                    (20000, {"transport": "raw:futex", "wake": "block", "payload": "bytes:65536", "size_bytes": 65536}),
+                    (1500, {"transport": "raw:pipe", "wake": "block"})]
+        trials = [{**trial(b, i, p50, **axes), "family": "f"} for b in range(8) for i, (p50, axes) in enumerate(cells + controls)]
+        path = self.write([run_line()] + trials)
+        found = grouping.group(load.load([path]))
+        ratio = {c.text: c.to_control and round(c.to_control.estimate, 2) for c in found.values() if c.is_ours}
+        self.assertEqual({2.0: 2, None: len(cells) - 2}, dict(collections.Counter(ratio.values())), ratio)
+        self.assertEqual(2.0, ratio["echo shm none bytes:65536 block cross"])
+        done = self.program("report", path, "--html", os.path.join(self.folder.name, "page.html"))
+        self.assertEqual(0, done.returncode, done.stderr)
+        for line in done.stdout.splitlines():
+            if "bytes:1048576" in line:
+                self.assertNotIn("×", line)
+        other = [{**t, "family": "g"} if t["cell"]["transport"].startswith("raw:") else t for t in trials]
+        self.assertEqual({None}, {c.to_control for c in grouping.group(load.load([self.write([run_line()] + other)])).values()})
+
     def test_languages_are_told_apart(self):
         lines = [run_line()]
         for block in range(8):
             for order, (lang, p50) in enumerate((("c", 5000), ("python", 20000), ("c-python", 9000))):
-                lines.append(trial(block, order, p50 + block, lang=lang, serializer="msgpack", payload="record"))
+                lines.append(trial(block, order, p50 + block, lang=lang, serializer="msgpack"))
             lines.append(trial(block, 3, 60000, transport="raw:mp-pipe", wake="block", lang="python"))
             lines.append(trial(block, 4, 30000, transport="raw:futex", wake="block"))
+            lines.append(trial(block, 5, 2500, transport="raw:cacheline", wake="spin"))
         path = self.write(lines)
         cells = {c.lang: c for c in grouping.find(grouping.group(load.load([path]))) if not c.is_raw}
-        self.assertEqual(["raw:futex", "raw:mp-pipe", "raw:mp-pipe"], [cells[lang].control for lang in ("c", "python", "c-python")])
+        self.assertEqual(["raw:cacheline", "raw:mp-pipe", "raw:mp-pipe"], [cells[lang].control for lang in ("c", "python", "c-python")])
         self.assertAlmostEqual(cells["python"].to_control.estimate, 1 / 3, places=2)
         self.assertNotIn("lang", cells["c"].text)
         self.assertIn("lang python", cells["python"].text)
         done = self.program("report", path, "--html", os.path.join(self.folder.name, "page.html"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("lang c 5 µs, c-python 9 µs, python 20 µs", " ".join(done.stdout.split()))
-        done = self.program("recommend", path, "--payload", "record", "--lang", "python")
+        done = self.program("recommend", path, "--payload", "bytes:64", "--lang", "python")
         self.assertIn("create_Corps", done.stdout)
 
     def test_failed_trials_are_no_figures(self):
