@@ -111,9 +111,10 @@ void corps__reply_failure(struct corps__message *message, const struct corps__co
 void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_error_info *info);
 
-/* Refuses a request for which there is no message, and gives its room back. With the lead: never waits. */
-void corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
-                   enum corps_err code, const char *text);
+/* Refuses a request for which there is no message, and gives its room back. With the lead: never waits. Errors:
+ * PROTOCOL (the peer reads no answers), NO_MEMORY. */
+enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
+                             enum corps_err code, const char *text) CORPS_CHECKED;
 
 /* manager.c: the class of Conc 0. */
 extern const struct corps_class corps__manager_class;

@@ -12,6 +12,7 @@
 #include "trace.h"
 #include "trust.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,12 +117,14 @@ static struct corps__conc *admit(struct corps__peer *peer, const struct corps__h
                                  struct corps__grant **grant, enum corps_err *err) {
     struct corps__conc *conc = corps__conc_find(header->destination);
     if (conc == NULL) {
-        corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        *err = corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
         return NULL;
     }
     /* Also where there is nothing to decode: the reply goes in the same serializer. */
     if (corps__accepts(corps__rt.own, header->serializer) != CORPS_OK) {
-        corps__refuse(peer, header, bytes, CORPS_ERR_DENIED, corps_error_detail());
+        char text[200];
+        snprintf(text, sizeof text, "%s", corps_error_detail());
+        *err = corps__refuse(peer, header, bytes, CORPS_ERR_DENIED, text);
         return NULL;
     }
     *err = corps__grant_use(&peer->grants, conc->id, bytes, grant);

@@ -102,6 +102,7 @@ void corps__grants_free(struct corps__grants *grants) {
         grants->spare = next;
     }
     free(grants->slots);
+    free(grants->nobody);
     memset(grants, 0, sizeof *grants);
 }
 
@@ -140,6 +141,27 @@ enum corps_err corps__grant_find(struct corps__grants *grants, uint32_t conc, si
     if (bytes > three_quarters()) {
         grant->large_bytes = bytes;
     }
+    return CORPS_OK;
+}
+
+enum corps_err corps__grant_refused(struct corps__grants *grants, size_t bytes, struct corps__grant **grant) {
+    struct corps__grant *nobody = grants->nobody;
+    if (nobody == NULL) {
+        nobody = aligned_alloc(64, sizeof *nobody);
+        if (nobody == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a peer's grant");
+        }
+        memset(nobody, 0, sizeof *nobody);
+        grants->nobody = nobody;
+    }
+    uint64_t settled = atomic_load_explicit(&nobody->settled_count, memory_order_acquire);
+    if (nobody->count - settled >= CORPS__REFUSED_MAX) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer has not read %u refusals of its requests",
+                               CORPS__REFUSED_MAX);
+    }
+    nobody->count++;
+    nobody->bytes += bytes;
+    *grant = nobody;
     return CORPS_OK;
 }
 

@@ -11,6 +11,8 @@
 
 #include "runtime.h"
 
+enum { CORPS__REFUSED_MAX = 16384 }; /* refusals that a peer has not read */
+
 /* One peer's use of one Worker's mailbox. */
 struct corps__grant {
     uint32_t conc;
@@ -28,6 +30,7 @@ struct corps__grants {
     size_t slot_count, used;
     struct corps__grant *spare;
     struct corps__grant *last; /* found last */
+    struct corps__grant *nobody;
 };
 
 /* Of corps__grant_use, where it is another Worker than before, or there seems to be no room. */
@@ -51,6 +54,11 @@ static inline enum corps_err corps__grant_use(struct corps__grants *grants, uint
     *grant = last;
     return CORPS_OK;
 }
+
+/* Counts a request that is refused: for it there is no Worker, whose mailbox would bound it, so that what bounds the
+ * answers is CORPS__REFUSED_MAX; settled as any other. With the lead. Errors: PROTOCOL, NO_MEMORY. */
+enum corps_err corps__grant_refused(struct corps__grants *grants, size_t bytes,
+                                    struct corps__grant **grant) CORPS_CHECKED;
 
 /* Of `grant` (NULL: nothing) so many requests of so many bytes are no longer outstanding. Before the peer hears of it,
  * and under its lock `tx`: one thread at a time. */

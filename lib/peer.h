@@ -160,7 +160,8 @@ struct corps__outgoing {
     const struct iovec *segments;       /* header.segment_count of them */
     const uint32_t *definitions;        /* numbers of what the peer must have been told before */
     size_t definition_count;
-    struct corps__grant *grant; /* of an answer: what the request takes up of it is settled when this goes */
+    struct corps__grant *grant; /* of answers and CREDIT: what requests take up of it is settled when this goes */
+    uint32_t charge_count;
     size_t charge_bytes;
 };
 
@@ -197,7 +198,7 @@ void corps__links_check(void);
 void corps__links_tend(void);
 
 /* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer, and settles them with
- * `grant` (NULL: they were not counted). */
+ * `grant`, once that goes. */
 void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__grant *grant, uint32_t count,
                         size_t bytes);
 

@@ -57,7 +57,7 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) {
         struct corps__post *post = peer->first_post;
         struct iovec segment = {.iov_base = post->data, .iov_len = post->bytes};
         struct corps_parcel parcel = {.segments = &segment, .segment_count = 1, .bytes = post->bytes};
-        corps__grant_settle(post->grant, 1, post->charge_bytes); /* before the peer hears of it */
+        corps__grant_settle(post->grant, post->charge_count, post->charge_bytes); /* before the peer hears of it */
         post->grant = NULL;
         atomic_store(&peer->writable, false);
         enum corps_err err = peer->link->transport->send(peer->link, &parcel, 0);

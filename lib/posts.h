@@ -13,6 +13,7 @@
 struct corps__post {
     struct corps__post *next;
     struct corps__grant *grant; /* settled when the frame goes; NULL: nothing */
+    uint32_t charge_count;
     size_t charge_bytes;
     size_t bytes;
     uint8_t data[];

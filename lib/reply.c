@@ -66,6 +66,7 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                   .definitions = encoding != NULL ? encoding->definitions : NULL,
                                   .definition_count = encoding != NULL ? encoding->definition_count : 0,
                                   .grant = message->grant,
+                                  .charge_count = 1,
                                   .charge_bytes = message->charge_bytes};
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
@@ -167,32 +168,44 @@ static void failure_remote(struct corps__message *message, const struct corps__c
     corps_encoding_finish(&encoding);
 }
 
-void corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
-                   enum corps_err code, const char *text) {
-    if ((request->flags & CORPS__NO_REPLY) != 0) {
-        if (!peer->was_told_of) { /* once: a peer does not fill the standard error */
-            peer->was_told_of = true;
-            fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", request->destination,
-                    text);
-        }
-        corps__peer_credit(peer, request->destination, NULL, 1, charge_bytes);
-        return;
+static void tell_of_refusal(struct corps__peer *peer, uint32_t conc, const char *text) {
+    if (!peer->was_told_of) { /* once: a peer does not fill the standard error */
+        peer->was_told_of = true;
+        fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", conc, text);
     }
+}
+
+enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
+                             enum corps_err code, const char *text) {
     struct corps_error_info info = {.code = code, .text = text};
+    struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__rt.env},
+                                  .charge_count = 1,
+                                  .charge_bytes = charge_bytes};
+    if ((request->flags & CORPS__NO_REPLY) != 0) {
+        tell_of_refusal(peer, request->destination, text);
+    }
+    enum corps_err err = corps__grant_refused(&peer->grants, charge_bytes, &out.grant);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if ((request->flags & CORPS__NO_REPLY) != 0) {
+        corps__peer_credit(peer, request->destination, out.grant, 1, charge_bytes);
+        return CORPS_OK;
+    }
     snprintf(info.origin, sizeof info.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, request->destination);
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__rt.env}};
+    struct iovec segment;
     if (encode_failure(&info, &out.header.serializer, &encoding) == CORPS_OK) {
-        struct iovec segment = {.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
+        segment = (struct iovec){.iov_base = encoding.stream, .iov_len = encoding.stream_bytes};
         out.header.segment_count = 1;
         out.segments = &segment;
-        corps__peer_post(peer, &out);
     } else {
         out.header.flags = CORPS__NIL_PAYLOAD;
-        corps__peer_post(peer, &out);
     }
+    corps__peer_post(peer, &out);
     corps_encoding_finish(&encoding);
+    return CORPS_OK;
 }
 
 void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,

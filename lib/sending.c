@@ -348,6 +348,7 @@ static void keep_frame(struct corps__peer *peer, const struct layout *layout, co
         return;
     }
     post->grant = settled ? NULL : out->grant;
+    post->charge_count = out->charge_count;
     post->charge_bytes = out->charge_bytes;
     corps__post_keep(peer, post, first);
     if (first) {
@@ -360,13 +361,18 @@ static void keep_frame(struct corps__peer *peer, const struct layout *layout, co
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
     struct layout layout;
     lay_out(&layout, peer, out);
-    enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, &layout, 0);
+    enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, NULL, 0); /* what was kept */
+    bool is_next = err == CORPS_OK;
+    if (is_next) {
+        corps__grant_settle(out->grant, out->charge_count, out->charge_bytes); /* before the peer hears of it */
+        err = try_send(peer, &layout, 0);
+    }
     if (err == CORPS_OK) {
         mark_named(peer, out);
         corps__waitlist_notify(&peer->waiters); /* as in send_locked */
     } else if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
         /* After PARTIAL the frame is under way, and posts are resumed in order before anything else is sent. */
-        keep_frame(peer, &layout, out, true, err == CORPS_ERR_PARTIAL);
+        keep_frame(peer, &layout, out, is_next, err == CORPS_ERR_PARTIAL);
     } /* else: the link is gone, and with it whoever wanted to hear this */
 }
 
@@ -419,7 +425,7 @@ static void answer_locked(struct corps__peer *peer, const struct corps__outgoing
         keep_frame(peer, &layout, out, false, false);
         return;
     }
-    corps__grant_settle(out->grant, 1, out->charge_bytes); /* before the peer hears of it */
+    corps__grant_settle(out->grant, out->charge_count, out->charge_bytes); /* before the peer hears of it */
     enum corps_err err = send_patiently(peer, &layout);
     if (err == CORPS_OK) {
         was_sent(peer, out);
@@ -466,11 +472,11 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
                                              .deadline_ns = bytes,
                                              .source_env = corps__rt.env,
                                              .source_conc = conc,
-                                             .flags = CORPS__NIL_PAYLOAD}};
-    pthread_mutex_lock(&peer->tx);
-    corps__grant_settle(grant, count, bytes);
-    corps__post_locked(peer, &out);
-    pthread_mutex_unlock(&peer->tx);
+                                             .flags = CORPS__NIL_PAYLOAD},
+                                  .grant = grant,
+                                  .charge_count = count,
+                                  .charge_bytes = bytes};
+    corps__peer_post(peer, &out);
 }
 
 /* ---- holding back and flushing ---- */

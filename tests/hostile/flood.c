@@ -101,7 +101,7 @@ void test_ignores_credit(void **state) {
     corps_future_destroy(future);
 }
 
-/* ---- requests to nobody, answers unread ---- */
+/* ---- answers unread ---- */
 
 static size_t to_nobody(uint64_t n, uint8_t *out) {
     return request(out, TO_NOBODY + (uint32_t)n, 0, n == 0 ? "echo" : NULL, 1, 0);
@@ -111,16 +111,29 @@ static size_t to_nobody_without_reply(uint64_t n, uint8_t *out) {
     return request(out, TO_NOBODY + (uint32_t)n, CORPS__NO_REPLY, n == 0 ? "echo" : NULL, 1, 0);
 }
 
+static size_t to_echo(uint64_t n, uint8_t *out) {
+    return request(out, TO_ECHO, 0, n == 0 ? "echo" : NULL, 1, 0);
+}
+
+static size_t to_echo_without_reply(uint64_t n, uint8_t *out) {
+    return request(out, TO_ECHO, CORPS__NO_REPLY, n == 0 ? "echo" : NULL, 1, 0);
+}
+
+/* What cannot be sent is kept, but not without end: replies, refusals, and room that is given back. */
 void test_nobody(void **state) {
     (void)state;
-    size_t (*const makes[])(uint64_t, uint8_t *) = {to_nobody, to_nobody_without_reply};
-    const char *const attacks[] = {"requests to nobody, answers unread", "the same without reply"};
-    for (unsigned i = 0; i < 2; i++) {
+    size_t (*const makes[])(uint64_t, uint8_t *) = {to_nobody, to_nobody_without_reply, to_echo, to_echo_without_reply};
+    const char *const attacks[] = {"requests to nobody, answers unread", "the same without reply",
+                                   "requests to somebody, answers unread", "the same without reply"};
+    for (unsigned i = 0; i < sizeof makes / sizeof makes[0]; i++) {
         struct raw raw;
         raw_open(&raw, victim.corps);
         raw_meet(&raw);
-        (void)flood(&raw, makes[i], attack_count != 0 ? attack_count : 100000, false);
-        check_growth(attacks[i], (size_t)32 << 20);
+        uint64_t taken = flood(&raw, makes[i], attack_count != 0 ? attack_count : 1000000, false);
+        if (!raw_ends(&raw)) {
+            fail_msg("%s: %llu frames were taken, and the link is still there", attacks[i], (unsigned long long)taken);
+        }
+        check_growth(attacks[i], (size_t)16 << 20);
         raw_close(&raw);
         honest_call();
     }
