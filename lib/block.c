@@ -1,5 +1,6 @@
 #include <corps/block.h>
 
+#include "fork.h"
 #include "slab.h"
 
 #include <pthread.h>
@@ -99,4 +100,8 @@ void corps_block_unref(struct corps_block *block) {
                           __atomic_fetch_sub(&block->refs, 1, __ATOMIC_ACQ_REL) == 1)) {
         block->free(block);
     }
+}
+
+void corps__blocks_forked(void) {
+    pthread_mutex_init(&kept.lock, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "defer.h"
 #include "failure.h"
+#include "fork.h"
 #include "name.h"
 #include "peer.h"
 #include "reactor.h"
@@ -390,6 +391,13 @@ static void context_leave(struct corps_context *context) {
     context_clear(context);
 }
 
+/* What ran may have forked, and this be the child. */
+static void end_if_forked(const struct corps_context *context, enum corps_err err) {
+    if (!corps__rt.is_env) {
+        corps__fork_end(err, context->failure != NULL ? &context->failure->info : NULL);
+    }
+}
+
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
     struct corps__message *message = context->message;
     if (err == CORPS_ERR_PENDING && context->held) {
@@ -445,6 +453,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         context.args = message->plain;
     } else {
         err = corps__message_argument(message, &context.box);
+        end_if_forked(&context, err);
         context.args = err == CORPS_OK ? corps_value_open(corps_box_root(context.box)) : NULL;
     }
     if (err != CORPS_OK) {
@@ -455,6 +464,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
             corps__trace_now(id, caller, CORPS_STAGE_DECODED);
         }
         err = method(&context, conc->self, context.args, &result);
+        end_if_forked(&context, err);
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
         }
@@ -481,6 +491,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     if (err == CORPS_OK && conc->class->init != NULL) {
         err = conc->class->init(&context, conc->self, args, &result);
     }
+    end_if_forked(&context, err);
     conc->alive = err == CORPS_OK;
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
@@ -497,6 +508,7 @@ static void run_cleanup(struct corps__conc *conc, struct corps__message *message
         struct corps_context context;
         context_enter(&context, conc, message);
         conc->class->cleanup(&context, conc->self);
+        end_if_forked(&context, CORPS_OK);
         context_leave(&context);
     }
     conc->alive = false;
@@ -603,6 +615,7 @@ static void run_entry(struct run *run, const struct corps__entry *entry) {
     } else {
         err = run->method(context, conc->self, args, &result);
     }
+    end_if_forked(context, err);
     if (args != NULL && err != CORPS_OK) {
         answer_request(context, err, &result);
     }
@@ -715,4 +728,10 @@ void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*
     if (corps__conc_has_mail(conc)) {
         make_runnable(conc, CORPS__PUSH_OTHER);
     }
+}
+
+void corps__conc_forked(void) {
+    room = (struct corps__waitlist){.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_init(&table.lock, NULL);
+    innermost = NULL;
 }

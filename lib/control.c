@@ -430,3 +430,9 @@ void corps__child_close(struct corps__child *child) {
         corps__rt.loop_dirty = true;
     }
 }
+
+void corps__child_forget(const struct corps__child *child) {
+    if (child != NULL) {
+        close_status(child->status_fd);
+    }
+}

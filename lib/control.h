@@ -40,5 +40,7 @@ enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end
                                   struct corps__child **child) CORPS_CHECKED;
 void corps__child_kill(struct corps__child *child);  /* accepts NULL */
 void corps__child_close(struct corps__child *child); /* accepts NULL */
+/* In the child of a fork, where the pidfd is closed: closes what else there is. Accepts NULL. */
+void corps__child_forget(const struct corps__child *child);
 
 #endif

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "dir.h"
 #include "failure.h"
+#include "fork.h"
 #include "known.h"
 #include "name.h"
 #include "peer.h"
@@ -130,9 +131,10 @@ static void on_env_0_end(void *arg, const char *how, bool by_signal) {
         }
     }
     /* Whoever is left of it ends by itself, and the last one removes the directory. */
-    if (corps->lock_fd >= 0) {
-        close(corps->lock_fd);
-        corps->lock_fd = -1;
+    int lock_fd = corps->lock_fd;
+    corps->lock_fd = -1; /* first, as in reap_others */
+    if (lock_fd >= 0) {
+        close(lock_fd);
     }
     corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
@@ -307,6 +309,7 @@ static bool reap_others(struct creator *creator, int64_t deadline_ns) {
             poll(&gone, 1, 5000);
             killed = true;
         }
+        creator->pidfds[i] = -1; /* first: the child of a fork closes what it finds there */
         close(fd);
     }
     free(creator->pidfds);
@@ -320,7 +323,9 @@ static enum corps_err take_down(void *arg) {
     corps__ports_close(creator->corps);
     corps__control_close(creator->corps->control);
     creator->corps->control = NULL;
-    corps__child_close(creator->env_0);
+    struct corps__child *env_0 = creator->env_0;
+    creator->env_0 = NULL; /* first, as in reap_others */
+    corps__child_close(env_0);
     atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     return CORPS_OK;
@@ -495,4 +500,25 @@ unsigned corps_env_count(const struct corps *corps) {
 
 int corps_env_pid(const struct corps *corps, unsigned env) {
     return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
+}
+
+/* The Corps are the parent's: here they are known as those of others are. */
+void corps__created_forked(void) {
+    life = (struct corps__waitlist){.lock = PTHREAD_MUTEX_INITIALIZER};
+    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
+        for (unsigned i = 1; at->creator != NULL && at->creator->pidfds != NULL && i < at->settings.env_count; i++) {
+            if (at->creator->pidfds[i] >= 0) {
+                close(at->creator->pidfds[i]);
+            }
+        }
+        if (at->creator != NULL) {
+            corps__child_forget(at->creator->env_0);
+        }
+        if (at->lock_fd >= 0) {
+            close(at->lock_fd); /* a lock that the child kept would keep the directory */
+        }
+        at->lock_fd = -1;
+        at->creator = NULL;
+        at->control = NULL;
+    }
 }

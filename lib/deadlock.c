@@ -1,6 +1,7 @@
 #include "deadlock.h"
 
 #include "conc.h"
+#include "fork.h"
 #include "peer.h"
 
 #include <stdio.h>
@@ -233,4 +234,9 @@ enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__w
         unlist(&wait);
     }
     return err;
+}
+
+void corps__deadlock_forked(void) {
+    pthread_mutex_init(&waits.lock, NULL);
+    waits.first = NULL;
 }

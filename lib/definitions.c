@@ -1,5 +1,7 @@
 #include "definitions.h"
 
+#include "fork.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,4 +137,12 @@ bool corps_definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const 
         *bytes = found->bytes;
     }
     return found != NULL;
+}
+
+void corps__definitions_lock(void) {
+    pthread_mutex_lock(&lock);
+}
+
+void corps__definitions_unlock(void) {
+    pthread_mutex_unlock(&lock);
 }

@@ -5,6 +5,7 @@
 #include "deadlock.h"
 #include "definitions.h"
 #include "failure.h"
+#include "fork.h"
 #include "future.h"
 #include "hello.h"
 #include "message.h"
@@ -481,4 +482,9 @@ void corps__dispatch_link(const struct corps_event *event) {
         break;
     }
     corps__rt.loop_dirty = true;
+}
+
+void corps__dispatch_forked(void) {
+    stream = (struct corps__stream){0};
+    stream_from = NULL;
 }

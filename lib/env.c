@@ -5,6 +5,7 @@
 #include "dir.h"
 #include "failure.h"
 #include "foreign.h"
+#include "fork.h"
 #include "known.h"
 #include "name.h"
 #include "peer.h"
@@ -543,6 +544,9 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK && on_boot != NULL) { /* may call Workers of other Corps already */
         err = on_boot(life.corps->boot_data.bin, life.corps->boot_data.count);
+        if (!corps__rt.is_env) {
+            corps__fork_end(err, corps_create_failure());
+        }
     }
     if (err == CORPS_OK) {
         corps__rt.own = life.corps;
@@ -624,4 +628,12 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
     leave(fd, err);
     fflush(NULL);
     return life.status;
+}
+
+void corps__env_forked(void) {
+    for (unsigned i = 1; life.children != NULL && i < life.corps->settings.env_count; i++) {
+        corps__child_forget(life.children[i].process);
+    }
+    life.parent = NULL;
+    life.children = NULL;
 }

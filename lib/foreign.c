@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "config.h"
 #include "dir.h"
+#include "fork.h"
 #include "known.h"
 #include "peer.h"
 #include "reactor.h"
@@ -156,15 +157,16 @@ static enum corps_err load(uint64_t corps_id, struct corps **corps) {
     return err;
 }
 
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     *corps = corps__corps_find(corps_id);
     if (*corps != NULL) {
         return CORPS_OK;
     }
     enum corps_err err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
-    pthread_mutex_lock(&lock);         /* two threads must not make two of one */
+    pthread_mutex_lock(&loading);      /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
     if (err == CORPS_OK && *corps == NULL) {
         err = load(corps_id, corps);
@@ -173,7 +175,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
             atomic_store(&corps__rt.check_foreign, true); /* for each that comes, look which have gone */
         }
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&loading);
     corps__take_back(given_up);
     return err;
 }
@@ -208,4 +210,8 @@ void corps__foreign_sweep(void) {
         corps__corps_unlist(corps);
         corps__corps_unref(corps);
     }
+}
+
+void corps__foreign_forked(void) {
+    pthread_mutex_init(&loading, NULL);
 }

@@ -3,6 +3,7 @@
 #include "conc.h"
 #include "deadlock.h"
 #include "failure.h"
+#include "fork.h"
 #include "message.h"
 #include "peer.h"
 #include "plain.h"
@@ -59,7 +60,6 @@ struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep k
         atomic_store_explicit(&future->refs, refs, memory_order_relaxed);
         atomic_store_explicit(&future->peer, NULL, memory_order_relaxed);
         future->remote_conc = 0;
-        future->local = NULL;
         future->interests = NULL;
         future->notify = NULL;
         future->deadline_ns = deadline_ns;
@@ -90,6 +90,7 @@ void corps__future_unref(struct corps_future *future) {
         corps_box_unref(future->box);
         corps_block_unref(future->frame);
         free(future->failure);
+        future->local = NULL;
         uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
         atomic_store_explicit(&future->word, count_of(word), memory_order_relaxed);
         corps__slab_give(CORPS__SLAB_FUTURE, future);
@@ -559,4 +560,36 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         *index = s.ready;
     }
     return err;
+}
+
+/* ---- after a fork ---- */
+
+/* The answer comes to the parent, or was just being put here by a thread that is not in this process. */
+static void forget(struct corps_future *future) {
+    uint64_t word = atomic_load(&future->word);
+    if (atomic_load(&future->encoded) == 2) {
+        atomic_store(&future->encoded, 1); /* the thread that decoded it is not here: once more */
+    }
+    bool is_call = (word & (CORPS__AWAITED | CORPS__CLAIMED)) != 0 || future->local != NULL;
+    if ((word & CORPS__READY) != 0 || !is_call) {
+        return;
+    }
+    static const struct corps_error_info info = {
+        .code = CORPS_ERR_CLOSED,
+        .text = "this process was forked while the call was under way, and its answer goes to the parent: call again"};
+    future->interests = NULL;
+    future->notify = NULL;
+    future->outcome = info.code;
+    future->failure = corps__failure_create(&info);
+    atomic_store(&future->encoded, 0);
+    atomic_store(&future->word, (word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED | CORPS__READY);
+}
+
+void corps__futures_forked(void) {
+    corps__futures_start();
+    pthread_mutex_init(&table.lock, NULL);
+    uint32_t pages = atomic_load(&table.count);
+    for (uint32_t i = 0; i < pages * PAGE; i++) {
+        forget(&atomic_load(&table.pages[i / PAGE])[i % PAGE]);
+    }
 }

@@ -1,4 +1,5 @@
 #include "dispatch.h"
+#include "fork.h"
 #include "posts.h"
 
 #include <stdlib.h>
@@ -155,4 +156,44 @@ void corps__peer_let_go(struct corps__peer *peer) {
     if (was_retired) {
         corps__peers_check();
     }
+}
+
+/* ---- after a fork ---- */
+
+/* The links are the parent's. Those that this process made are made anew when they are needed. */
+static void forget(struct corps__peer *peer) {
+    pthread_mutex_init(&peer->tx, NULL);
+    pthread_mutex_init(&peer->routes_lock, NULL);
+    atomic_store(&peer->state, CORPS__PEER_CLOSED);
+    atomic_store(&peer->writable, false);
+    atomic_store(&peer->held, false);
+    peer->link = NULL;
+    peer->fault = CORPS_OK;
+    peer->owned = false;
+    peer->first_post = NULL; /* what is forgotten here is not freed: others may have been at it */
+    peer->last_post = &peer->first_post;
+    peer->batch = NULL;
+    peer->named = NULL;
+    peer->named_bytes = 0;
+    peer->defined = NULL;
+    peer->defined_bytes = 0;
+    peer->methods = NULL;
+    peer->method_count = 0;
+    peer->grace_started = false;
+    peer->waiters = CORPS__WAITLIST_INIT;
+    peer->credit_waiters = CORPS__WAITLIST_INIT;
+    corps__routes_clear(peer);
+}
+
+void corps__peers_forked(void) {
+    all.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    struct corps__peer **place = &all.first;
+    for (struct corps__peer *peer = all.first; peer != NULL; peer = peer->next) {
+        peer->place = place; /* one may just have been taken off */
+        place = &peer->next;
+        forget(peer);
+    }
+    retired.first = NULL;
+    retired.last = &retired.first;
+    retired.count = 0;
 }

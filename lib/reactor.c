@@ -3,6 +3,7 @@
 #include "conc.h"
 #include "dispatch.h"
 #include "foreign.h"
+#include "fork.h"
 #include "known.h"
 #include "peer.h"
 #include "scheduler.h"
@@ -440,6 +441,12 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
     if (done(arg)) {
         return CORPS_OK;
     }
+    if (!corps__rt.started) { /* a wait is the first thing that this process does, or the child of a fork */
+        enum corps_err err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
     corps__context_end_stream();
     corps_flush();
     if (corps__context() != NULL && corps__context()->depth >= CORPS__NESTED_MAX) {
@@ -644,4 +651,33 @@ enum corps_err corps__reactor_start(void) {
     }
     corps__rt.loop_dirty = true;
     return CORPS_OK;
+}
+
+/* ---- after a fork ---- */
+
+static void close_watched(uv_handle_t *handle, void *unused) {
+    (void)unused;
+    uv_os_fd_t fd;
+    if (uv_fileno(handle, &fd) == 0) {
+        close(fd);
+    }
+}
+
+void corps__reactor_forked(void) {
+    pthread_mutex_init(&parked.lock, NULL);
+    parked.first = parked.last = NULL;
+    atomic_store(&parked.count, 0);
+    pthread_mutex_init(&jobs.lock, NULL);
+    jobs.first = NULL;
+    jobs.last = &jobs.first;
+    atomic_store(&jobs.count, 0);
+    atomic_store(&corps__rt.sleeping, 0);
+    atomic_store(&corps__rt.kicked, 0);
+    atomic_store(&corps__rt.yield, 0);
+    atomic_store(&corps__rt.leader_idle, 0);
+    /* What ends with them is what peers and Envs take for our end: listening and rendezvous sockets, control channels.
+     * The loop's epoll is the parent's too, so nothing is taken out of it, and its memory is not touched again. */
+    uv_walk(&corps__rt.loop, close_watched, NULL);
+    close(uv_backend_fd(&corps__rt.loop));
+    close(corps__rt.wake_fd);
 }

@@ -1,5 +1,6 @@
 #include "registry.h"
 
+#include "fork.h"
 #include "reactor.h"
 
 #include <dlfcn.h>
@@ -286,4 +287,8 @@ enum corps_err corps__registry_check(void) {
         }
     }
     return CORPS_OK;
+}
+
+void corps__registry_forked(void) {
+    pthread_mutex_init(&lock, NULL);
 }

@@ -1,5 +1,6 @@
 #include "runtime.h"
 
+#include "fork.h"
 #include "future.h"
 #include "reactor.h"
 
@@ -10,11 +11,11 @@
 
 struct corps__runtime corps__rt = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env) {
-    static bool started;
-    if (started) {
+static enum corps_err start(bool is_env, uint64_t corps_id, uint32_t env) {
+    if (corps__rt.started) {
         return CORPS_OK;
     }
+    corps__fork_watch();
     if (sodium_init() < 0) {
         return corps_error_set(CORPS_ERR_SYSTEM, "libsodium cannot start: no source of random numbers");
     }
@@ -22,15 +23,45 @@ enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env
     if (err != CORPS_OK) {
         return err;
     }
-    corps__futures_start();
+    if (corps_fork_generation() == 0) {
+        corps__futures_start();
+    }
     corps__rt.is_env = is_env;
     corps__rt.env = env;
     corps__rt.corps_id = corps_id;
     if (!is_env) {
         randombytes_buf(&corps__rt.corps_id, sizeof corps__rt.corps_id);
     }
-    started = true;
+    corps__rt.started = true;
+    atomic_store(&corps__rt.lead, 0); /* after a fork nobody could have it until now */
     return CORPS_OK;
+}
+
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
+enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env) {
+    pthread_mutex_lock(&starting);
+    enum corps_err err = start(is_env, corps_id, env);
+    pthread_mutex_unlock(&starting);
+    return err;
+}
+
+void corps__runtime_forked(void) {
+    for (unsigned i = 0; i < corps__rt.port_count; i++) {
+        struct corps__port *port = corps__rt.ports[i];
+        if (port->transport->forget != NULL) {
+            port->transport->forget(port->endpoint);
+        }
+    } /* their memory stays: links and peers may be in the middle of anything */
+    corps__rt.port_count = 0;
+    corps__rt.started = false;
+    corps__rt.is_env = false;
+    corps__rt.env = CORPS__GUEST_ENV;
+    corps__rt.own = NULL;
+    corps__rt.check_foreign = false;
+    atomic_store(&corps__rt.lead, 1);
+    pthread_mutex_init(&corps__rt.lock, NULL);
+    pthread_mutex_init(&starting, NULL);
 }
 
 /* ---- endpoints ---- */
@@ -115,20 +146,24 @@ enum corps_err corps__port_open(const struct corps_transport *transport, const s
 }
 
 void corps__ports_close(const struct corps *corps) {
-    unsigned kept = 0;
+    struct corps__port *closed[CORPS__ENDPOINTS_MAX];
+    unsigned count = 0, kept = 0;
     for (unsigned i = 0; i < corps__rt.port_count; i++) {
         struct corps__port *port = corps__rt.ports[i];
-        if (corps != NULL && port->corps != corps) {
+        if (corps == NULL || port->corps == corps) {
+            closed[count++] = port;
+        } else {
             corps__rt.ports[kept++] = port;
-            continue;
         }
-        port->transport->close(port->endpoint);
+    }
+    corps__rt.port_count = kept; /* first: the child of a fork looks there */
+    for (unsigned i = 0; i < count; i++) {
+        closed[i]->transport->close(closed[i]->endpoint);
         /* Close callbacks run in the next two rounds at the latest (a handle may close another one in its callback). */
         uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
         uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
-        free(port->endpoint);
-        free(port);
+        free(closed[i]->endpoint);
+        free(closed[i]);
     }
-    corps__rt.port_count = kept;
     corps__rt.loop_dirty = true;
 }

@@ -104,6 +104,8 @@ struct corps {
 };
 
 struct corps__runtime {
+    bool started;
+
     /* identity */
     bool is_env;
     uint64_t corps_id; /* of the own Corps; a guest has a random one */
@@ -140,7 +142,8 @@ int64_t corps__now_ns(void);
 /* now + timeout, saturating. */
 int64_t corps__deadline_ns(int64_t timeout_ns);
 
-/* Starts the runtime of this process once: guest, or Env `env` of Corps `corps_id`. */
+/* Starts the runtime of this process once: guest, or Env `env` of Corps `corps_id`. (After a fork once more, see
+ * fork.h.) */
 enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env) CORPS_CHECKED;
 
 /* The endpoint of this transport for this Corps, opened at first use. With the lead. */

@@ -2,6 +2,7 @@
 
 #include "boot.h"
 #include "conc.h"
+#include "fork.h"
 #include "peer.h"
 #include "place.h"
 #include "reactor.h"
@@ -593,4 +594,15 @@ void corps__sched_stop(void) {
     pthread_mutex_unlock(&sched.lock);
     corps__kick();
     wake_monitor();
+}
+
+void corps__sched_forked(void) {
+    if (sched.monitor_fd >= 0) {
+        close(sched.monitor_fd);
+    }
+    memset(&sched, 0, sizeof sched);
+    pthread_mutex_init(&sched.lock, NULL);
+    sched.monitor_fd = -1;
+    direct.conc = NULL;
+    self = NULL;
 }

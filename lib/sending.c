@@ -1,5 +1,6 @@
 #include "batch.h"
 #include "definitions.h"
+#include "fork.h"
 #include "posts.h"
 #include "scheduler.h"
 
@@ -531,4 +532,8 @@ void corps_flush(void) {
         }
     }
     corps__peers_walked();
+}
+
+void corps__sending_forked(void) {
+    atomic_store(&held_count, 0);
 }

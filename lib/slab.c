@@ -1,5 +1,7 @@
 #include "slab.h"
 
+#include "fork.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -109,4 +111,10 @@ void corps__slab_spill(enum corps__slab slab, void *object) {
     cache->count -= count - 1;
     last->next = NULL;
     hand_over(slab, batch, count);
+}
+
+void corps__slabs_forked(void) {
+    for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
+        pthread_mutex_init(&depots[slab].lock, NULL);
+    }
 }

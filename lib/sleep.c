@@ -1,5 +1,7 @@
 #include "sleep.h"
 
+#include "fork.h"
+
 #include <corps.h>
 
 #include <sys/epoll.h>
@@ -67,4 +69,11 @@ void corps__sleep(struct pollfd *fds, size_t count, int64_t left_ns, bool change
     for (int i = 0; i < ready; i++) {
         fds[events[i].data.u64].revents = (short)events[i].events;
     }
+}
+
+void corps__sleep_forked(void) {
+    if (set.epoll_fd >= 0) {
+        close(set.epoll_fd);
+    }
+    set.epoll_fd = -1;
 }

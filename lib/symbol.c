@@ -1,3 +1,4 @@
+#include "fork.h"
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -81,4 +82,8 @@ enum corps_err corps__symbol_of(const char *name, size_t bytes, const struct cor
     }
     pthread_mutex_unlock(&lock);
     return err;
+}
+
+void corps__symbols_forked(void) {
+    pthread_mutex_init(&lock, NULL);
 }

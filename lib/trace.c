@@ -1,5 +1,6 @@
 #include "trace.h"
 
+#include "fork.h"
 #include "runtime.h"
 
 #include <sched.h>
@@ -52,4 +53,9 @@ void corps__trace_add(uint64_t id, uint32_t caller, enum corps_stage stage, int6
 
 void corps__trace_now(uint64_t id, uint32_t caller, enum corps_stage stage) {
     corps__trace_add(id, caller, stage, corps__now_ns());
+}
+
+void corps__trace_forked(void) {
+    atomic_store(&corps__tracing, false);
+    atomic_store(&trace.writers, 0);
 }

@@ -20,3 +20,13 @@ enum corps_err corps__library_load(const char *file, const char *package, const 
     dlclose(handle);
     return err;
 }
+
+enum corps_err corps__library_check_fork(unsigned *owner, const char *title) {
+    unsigned own = corps_fork_generation() + 1;
+    *owner = *owner == 0 ? own : *owner;
+    return *owner == own ? CORPS_OK
+                         : corps_error_set(CORPS_ERR_UNSUPPORTED,
+                                           "this process was forked by one that used %s, which does not survive that; "
+                                           "start it by other means, or use another transport",
+                                           title);
+}

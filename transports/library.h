@@ -3,7 +3,7 @@
 #ifndef CORPS_LIBRARY_H
 #define CORPS_LIBRARY_H
 
-#include <corps/error.h>
+#include <corps/transport.h>
 
 #include <stddef.h>
 
@@ -11,5 +11,8 @@
  * `functions`. Safe to repeat. Any thread. Errors: UNSUPPORTED (says which Debian package is missing). */
 enum corps_err corps__library_load(const char *file, const char *package, const char *const *names,
                                    void *functions) CORPS_CHECKED;
+
+/* Such libraries do not survive a fork: UNSUPPORTED in the child of a process that has used it. `owner` begins as 0. */
+enum corps_err corps__library_check_fork(unsigned *owner, const char *title);
 
 #endif

@@ -586,6 +586,18 @@ static enum corps_err mqueue_arm(struct corps_endpoint *base, struct pollfd *fds
     return CORPS_OK;
 }
 
+static void mqueue_forget(struct corps_endpoint *base) {
+    const struct endpoint *endpoint = (const struct endpoint *)base;
+    for (const struct link *link = endpoint->links; link != NULL; link = link->next) {
+        if (link->queue >= 0) {
+            mq_close(link->queue);
+        }
+    }
+    mq_close(endpoint->queue);
+    mq_close(endpoint->handed_queue);
+    close(endpoint->blocked_epoll);
+}
+
 const struct corps_transport corps_transport_mqueue = {
     .name = "mqueue",
     .summary = "POSIX message queues between Envs of one host",
@@ -598,4 +610,5 @@ const struct corps_transport corps_transport_mqueue = {
     .poll = mqueue_poll,
     .release = mqueue_release,
     .arm = mqueue_arm,
+    .forget = mqueue_forget,
 };

@@ -70,6 +70,7 @@ struct socket {
 
 static struct {
     pthread_mutex_t lock;
+    unsigned owner;
     bool loaded;
     unsigned users;
     struct socket *closing;
@@ -97,8 +98,12 @@ static void close_those_that_may(void) {
 }
 
 static enum corps_err start(void) {
+    enum corps_err err = corps__library_check_fork(&process.owner, "nng");
+    if (err != CORPS_OK) {
+        return err;
+    }
     pthread_mutex_lock(&process.lock);
-    enum corps_err err = process.loaded ? CORPS_OK : corps__library_load(NNG_LIBRARY, "libnng1", function_names, &lib);
+    err = process.loaded ? CORPS_OK : corps__library_load(NNG_LIBRARY, "libnng1", function_names, &lib);
     process.loaded = err == CORPS_OK;
     process.users += err == CORPS_OK ? 1 : 0;
     pthread_mutex_unlock(&process.lock);

@@ -213,6 +213,18 @@ static enum corps_err pipe_connect(struct corps_endpoint *base, const char *addr
     return CORPS_OK;
 }
 
+static void pipe_forget(struct corps_endpoint *base) {
+    const struct corps__stream *stream = (const struct corps__stream *)base;
+    for (const struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        const struct extra *extra = link->transport_data;
+        if (extra != NULL) {
+            close_fd(extra->in);
+            close_fd(extra->out);
+        }
+    }
+    corps__stream_forget(base);
+}
+
 const struct corps_transport corps_transport_pipe = {
     .name = "pipe",
     .summary = "anonymous pipes between Envs of one host",
@@ -225,4 +237,5 @@ const struct corps_transport corps_transport_pipe = {
     .poll = corps__stream_poll,
     .release = corps__stream_release,
     .arm = corps__stream_arm,
+    .forget = pipe_forget,
 };

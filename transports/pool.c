@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include <corps/transport.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +14,7 @@ struct corps__mapping *corps__mapping_create(void *memory, size_t bytes) {
         munmap(memory, bytes);
         return NULL;
     }
+    mapping->generation = corps_fork_generation();
     mapping->memory = memory;
     mapping->bytes = bytes;
     atomic_init(&mapping->refs, 1);
@@ -28,6 +31,11 @@ void corps__mapping_unref(struct corps__mapping *mapping) {
         munmap(mapping->memory, mapping->bytes);
         free(mapping);
     }
+}
+
+/* Not so in the child of a fork. */
+static bool is_ours(const struct corps__mapping *mapping) {
+    return mapping->generation == corps_fork_generation();
 }
 
 /* ---- the sender's books ---- */
@@ -199,6 +207,9 @@ static uint32_t free_ticket(const struct corps__pool *pool) {
 static void free_loan(struct corps_block *block) {
     struct loan *loan = (struct loan *)block;
     struct corps__pool *pool = loan->pool;
+    if (!is_ours(pool->mapping)) {
+        return; /* whoever held the lock may not be in this process */
+    }
     pthread_mutex_lock(&pool->lock);
     drop(pool, loan->first);
     loan->next = pool->spare;
@@ -279,9 +290,11 @@ enum { LINE = 64 };
 
 static void free_view(struct corps_block *block) {
     struct view *view = (struct view *)block;
-    /* Release: our reads come first. Pairs with the acquire in collect. */
-    atomic_fetch_or_explicit(&view->shared->returned[view->ticket / 64], UINT64_C(1) << view->ticket % 64,
-                             memory_order_release);
+    if (is_ours(view->mapping)) {
+        /* Release: our reads come first. Pairs with the acquire in collect. */
+        atomic_fetch_or_explicit(&view->shared->returned[view->ticket / 64], UINT64_C(1) << view->ticket % 64,
+                                 memory_order_release);
+    }
     corps__mapping_unref(view->mapping);
     free(view);
 }

@@ -42,6 +42,7 @@ struct corps__pool_shared {
 /* A mapping that several hold. */
 struct corps__mapping {
     _Atomic unsigned refs;
+    unsigned generation; /* of forks: a child must not write what its parent shares */
     void *memory;
     size_t bytes;
 };

@@ -873,6 +873,19 @@ static enum corps_err shm_arm(struct corps_endpoint *base, struct pollfd *fds, s
     return CORPS_OK;
 }
 
+/* The memory stays mapped: what was received in place may still be read. */
+static void shm_forget(struct corps_endpoint *base) {
+    const struct endpoint *endpoint = (const struct endpoint *)base;
+    for (struct link *link = endpoint->links; link != NULL; link = link->next) {
+        corps__cma_peer_close(&link->process);
+        if (link->peer_bell >= 0) {
+            close(link->peer_bell);
+        }
+    }
+    close(endpoint->bell);
+    close(endpoint->handed_bell);
+}
+
 const struct corps_transport corps_transport_shm = {
     .name = "shm",
     .summary = "rings in shared memory between Envs of one host",
@@ -887,6 +900,7 @@ const struct corps_transport corps_transport_shm = {
     .poll = shm_poll,
     .release = shm_release,
     .arm = shm_arm,
+    .forget = shm_forget,
 };
 
 static enum corps_err cma_open_endpoint(struct corps_endpoint *base, const struct corps_endpoint_options *options,
@@ -907,4 +921,5 @@ const struct corps_transport corps_transport_cma = {
     .poll = shm_poll,
     .release = shm_release,
     .arm = shm_arm,
+    .forget = shm_forget,
 };

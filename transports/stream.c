@@ -29,6 +29,19 @@ void corps__stream_close(struct corps__stream *stream) {
     close(stream->epoll_fd);
 }
 
+void corps__stream_forget(struct corps_endpoint *base) {
+    const struct corps__stream *stream = (const struct corps__stream *)base;
+    for (const struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+        if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
+            close(link->write_fd);
+        }
+        if (link->read_fd >= 0) {
+            close(link->read_fd);
+        }
+    }
+    close(stream->epoll_fd);
+}
+
 static struct corps__stream *stream_of(const struct corps__stream_link *link) {
     return (struct corps__stream *)link->base.endpoint;
 }
@@ -105,7 +118,10 @@ void corps__stream_disconnect(struct corps_link *base) {
         close(link->write_fd);
     }
     if (link->read_fd >= 0) {
-        close(link->read_fd); /* leaves epoll by itself */
+        if (!link->ended) { /* closing alone does not do: a process that was just forked has the descriptor too */
+            epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
+        }
+        close(link->read_fd);
     }
     corps_block_unref(link->large);
     free(link->in);

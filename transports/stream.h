@@ -73,6 +73,9 @@ enum corps_err corps__stream_open(struct corps__stream *stream,
                                   const struct corps_endpoint_options *options) CORPS_CHECKED;
 void corps__stream_close(struct corps__stream *stream);
 
+/* The operation of that name, for links that have no other descriptors. */
+void corps__stream_forget(struct corps_endpoint *endpoint);
+
 /* A link without descriptors: send says FULL. NULL when out of memory. Polling thread. */
 struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream);
 

@@ -380,4 +380,5 @@ const struct corps_transport corps_transport_tcp = {
     .poll = corps__stream_poll,
     .release = corps__stream_release,
     .arm = corps__stream_arm,
+    .forget = corps__stream_forget,
 };

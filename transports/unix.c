@@ -126,4 +126,5 @@ const struct corps_transport corps_transport_unix = {
     .poll = corps__stream_poll,
     .release = corps__stream_release,
     .arm = corps__stream_arm,
+    .forget = corps__stream_forget,
 };

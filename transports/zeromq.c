@@ -54,6 +54,7 @@ enum {
 
 static struct {
     pthread_mutex_t lock;
+    unsigned owner;
     void *context;
     unsigned users;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -80,8 +81,12 @@ static enum corps_err start_locked(void) {
 }
 
 static enum corps_err start(void) {
+    enum corps_err err = corps__library_check_fork(&process.owner, "ZeroMQ");
+    if (err != CORPS_OK) {
+        return err;
+    }
     pthread_mutex_lock(&process.lock);
-    enum corps_err err = start_locked();
+    err = start_locked();
     process.users += err == CORPS_OK ? 1 : 0;
     pthread_mutex_unlock(&process.lock);
     return err;

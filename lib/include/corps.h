@@ -21,6 +21,13 @@
  * Threads: every function may be called from any thread, unless it says otherwise. Waiting threads do the
  * process's messaging (there is no I/O thread): a thread with nothing to run polls, one at a time.
  *
+ * Fork: the child is a program that has not created any Corps, whatever its parent is. By Names of its parent's it can
+ * call, over links of its own, and it can create Corps. Calls that were under way answer in the parent, and fail with
+ * CLOSED in the child. Corps that the parent created are not the child's to end (corps_exit and corps_end: INVALID),
+ * and end with the parent while the child lives. Threads of the parent may be inside of any function meanwhile. In a
+ * child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit, when
+ * the method returns: with 0, or 1 after an error. vfork and posix_spawn are not concerned.
+ *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
  */
 #ifndef CORPS_H

@@ -16,7 +16,10 @@
 #include "python.h"
 
 /* X(name): the hooks; what they take and give stands in corps/_hooks.py. */
-#define HOOKS(X) X(make) X(cleanup) X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore)
+#define HOOKS(X)                                                                                                       \
+    X(make)                                                                                                            \
+    X(cleanup) X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork)      \
+        X(in_child)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;
@@ -72,6 +75,10 @@ PyObject *corps__py_address(const struct corps_name *name);
 
 /* future.c: the calling thread is the one that signals' handlers run on. */
 void corps__py_main_thread(void);
+
+/* forked(): in the child of a fork, beside what the core does: the thread that called it is the main thread. */
+PyObject *corps__py_forked(PyObject *module, PyObject *none);
+PyObject *corps__py_before_fork(PyObject *module, PyObject *none);
 
 /* future.c: drops Futures whose callbacks will not run any more. */
 void corps__py_callbacks_end(void);

@@ -283,6 +283,28 @@ void corps__py_callbacks_end(void) {
     }
 }
 
+/* Until the end of the interpreter, when the hooks are gone. */
+static PyObject *call_hook(PyObject *hook) {
+    return hook != NULL ? PyObject_CallFunctionObjArgs(hook, NULL) : Py_NewRef(Py_None);
+}
+
+PyObject *corps__py_before_fork(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    return call_hook(corps__hooks.before_fork);
+}
+
+PyObject *corps__py_forked(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    pthread_mutex_init(&done.lock, NULL);
+    done.first = NULL; /* these callbacks run in the parent */
+    done.last = &done.first;
+    done.bell = NULL;
+    corps__py_main_thread();
+    return call_hook(corps__hooks.in_child);
+}
+
 /* _notify(callback) → bool: will it be called by the thread of callbacks? False: the Future is ready already. */
 static PyObject *future_notify(PyObject *self, PyObject *callback) {
     struct future *future = (struct future *)self;

@@ -450,6 +450,8 @@ static PyMethodDef functions[] = {
     {"pids", pids, METH_O, NULL},
     {"exit_corps", exit_corps, METH_VARARGS, NULL},
     {"end_corps", end_corps, METH_O, NULL},
+    {"before_fork", corps__py_before_fork, METH_NOARGS, NULL},
+    {"forked", corps__py_forked, METH_NOARGS, NULL},
     {"own", own, METH_NOARGS, NULL},
     {"runs_code", runs_code, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},

@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Concs of Python classes: one class of the core serves them all. */
 
@@ -152,6 +153,24 @@ PyObject *corps__py_copy(PyObject *object) {
 
 /* ---- running ---- */
 
+/* The class's own code has run: if this is the child of a fork that it made, the child ends here. With its exception,
+ * if it has raised one. */
+static void end_if_forked(void) {
+    if (corps_own() != NULL) {
+        return;
+    }
+    PyObject *type;
+    PyObject *exception;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (traceback != NULL && exception != NULL) {
+        (void)PyException_SetTraceback(exception, traceback);
+    }
+    (void)PyObject_CallFunctionObjArgs(corps__hooks.child_ends, exception != NULL ? exception : Py_None, NULL);
+    _exit(1); /* the hook does not return */
+}
+
 static enum corps_err init(struct corps_context *context, void *self, const struct corps_value *args,
                            struct corps_value *result) {
     (void)result;
@@ -161,6 +180,7 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     worker->object =
         payload != NULL ? PyObject_CallFunction(corps__hooks.make, "sOO", corps_context_class(context), handle, payload)
                         : NULL;
+    end_if_forked();
     Py_XDECREF(payload);
     Py_XDECREF(handle);
     return worker->object != NULL ? CORPS_OK : corps__py_fail(fail_context, context);
@@ -174,6 +194,7 @@ static void cleanup(struct corps_context *context, void *self) {
         return;
     }
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.cleanup, object, NULL);
+    end_if_forked();
     if (done == NULL) {
         PyErr_WriteUnraisable(object);
     }
@@ -289,6 +310,7 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     PyObject *keywords;
     PyObject *positional = arguments(args, &keep, &keywords);
     PyObject *answer = positional != NULL ? run(object, corps_context_method(context), positional, keywords) : NULL;
+    end_if_forked();
     Py_XDECREF(positional);
     Py_XDECREF(keep);
     enum corps_err err = CORPS_OK;

@@ -198,6 +198,12 @@ struct corps_transport {
      * until the next arm. Called by: polling thread. Does not block. */
     enum corps_err (*arm)(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
 
+    /* 10. Optional. In the child of a fork: closes the descriptors that only this endpoint and its links know, so that
+     * the parent's end is seen while the child lives. Touches nothing else: no peer, no file, no loop (what the loop
+     * watches is closed already), no lock, no memory that is freed or shared. The endpoint is not used again. Without
+     * it such descriptors stay open. */
+    void (*forget)(struct corps_endpoint *endpoint);
+
     /* 11. Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail, when
      * the library is not there. Any thread. */
     const char *(*version)(void);
@@ -211,6 +217,10 @@ CORPS_API const struct corps_transport *corps_transport_find(const char *name);
 
 /* The i-th transport that was built, NULL past the end. */
 CORPS_API const struct corps_transport *corps_transport_at(unsigned index);
+
+/* How many forks lie between this process and the one that first used Corps. What was made under another number belongs
+ * to another process: what it shares with peers must not be written. Any thread. */
+CORPS_API unsigned corps_fork_generation(void);
 
 /* Checks a table: mandatory operations, capabilities that agree with them, sizes. Run for every table at start. */
 CORPS_API enum corps_err corps_transport_check(const struct corps_transport *transport) CORPS_CHECKED;

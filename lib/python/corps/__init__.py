@@ -80,8 +80,9 @@ def my_Port():
 
 
 def _start():
-    from . import _end, _hooks, _pickling
+    from . import _end, _fork, _hooks, _pickling
     _core.hooks_set(_hooks)
+    _fork.watch()
     _end.watch()
     if _core.own() is None:
         _main.start()

@@ -120,3 +120,15 @@ def load_classes(path):
     path = os.path.abspath(path)
     _core.load_classes(path)
     _libraries.append(path)
+
+
+def forked():
+    """In the child of a fork: the template process serves the parent."""
+    global _lock, _requests, _template_pid, _inherited
+    _lock = threading.Lock()
+    _core.template_set(-1)
+    if _requests is not None:
+        _requests.close()
+    elif _inherited is not None:
+        os.close(_inherited)
+    _requests = _template_pid = _inherited = None

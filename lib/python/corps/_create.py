@@ -291,3 +291,11 @@ def create_Funcs(*functions, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1)
     names = create_Concs(Func, named, Mgr=Mgr, LocType=LocType, LocVal=LocVal, Num=Num)
     methods = tuple(name for name, _ in named)
     return names and [callable_name(name, methods) for name in names]
+
+
+def forked():
+    """In the child of a fork: the Corps are the parent's."""
+    global _lock, _registered
+    _lock = threading.Lock()
+    _created.clear()
+    _registered = None

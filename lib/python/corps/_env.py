@@ -63,7 +63,8 @@ def boot(data):
     status = MajorStatus.Running
 
 
-def _flush():
+def flush():
+    """What was printed."""
     for stream in sys.stdout, sys.stderr:
         try:
             stream.flush()
@@ -85,5 +86,12 @@ def main(control_fd, template_fd, env, tag_text):
     except BaseException:
         sys.excepthook(*sys.exc_info())
         exit_status = 1
-    _flush()
+    flush()
     os._exit(exit_status)
+
+
+def forked():
+    """In the child of a fork: it is no Env, whatever its parent is."""
+    global status, manager, births
+    if status != MajorStatus.Booting:  # then it still imports the main program, and creates no Corps
+        status, manager, births = MajorStatus.Nonexistent, None, 0

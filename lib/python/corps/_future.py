@@ -154,3 +154,10 @@ def as_completed(futures, timeout=None):
             raise CallTimeout(f'not all Futures were ready within {timeout} s')
         future, left[index] = left[index], None
         yield future
+
+
+def forked():
+    """In the child of a fork: the thread of callbacks is not there."""
+    global _callbacks_lock, _callbacks_started
+    _callbacks_lock = threading.Lock()
+    _callbacks_started = False

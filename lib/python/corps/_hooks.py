@@ -7,7 +7,7 @@ import re
 import threading
 import traceback
 
-from . import _env, _errors, _guard, _pickling, _plain, _worker
+from . import _core, _env, _errors, _guard, _pickling, _plain, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
 from ._name import restore  # noqa: F401
 
@@ -161,8 +161,12 @@ async def _answer(coroutine, request):
     try:
         result = await coroutine
     except BaseException as exception:
+        if _core.own() is None:
+            child_ends(exception)
         request.fail(exception)
     else:
+        if _core.own() is None:
+            child_ends(None)
         request.reply(result)
 
 
@@ -178,3 +182,25 @@ def copy(thing):
 
 
 boot = _env.boot
+
+
+def child_ends(exception):
+    """See _fork, as for the next two."""
+    from . import _fork
+    _fork.end(exception)
+
+
+def before_fork():
+    from . import _fork
+    _fork.before_fork()
+
+
+def in_child():
+    from . import _fork
+    _fork.in_child()
+
+
+def forked():
+    """In the child of a fork: the event loop is the parent's."""
+    global _loop, _loop_lock
+    _loop, _loop_lock = None, threading.Lock()

@@ -72,6 +72,19 @@ def class_text(cls):
     return f'{cls.__name__} in {main_name(cls.__module__)}.py'
 
 
+_entered = []  # the Names in whose with blocks this process is
+_of_parent = []  # those in whose blocks its parent was when it forked this one
+
+
+def _take(names, name):
+    """Takes this very Name out of a list; was it there?"""
+    for index in reversed(range(len(names))):
+        if names[index] is name:
+            del names[index]
+            return True
+    return False
+
+
 def _remote_get(name, attribute):
     return _core.call(name, 'corps:get', (attribute,), None, False)
 
@@ -139,12 +152,16 @@ class Name(_core.Name):
         return restore, (self.__corps_address__, self.__corps_external__, self.__corps_creator__, type(self)._methods)
 
     def __enter__(self):
+        _entered.append(self)
         return self
 
     def __exit__(self, kind, exception, trace):
         """Ends the Worker; of a Corps that this process created, waits until all of it has ended (after Ctrl-C not for
         long)."""
         from . import _create
+        if _take(_of_parent, self):
+            return  # the child of a fork leaves the block too, but the Worker is not its to end
+        _take(_entered, self)
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             _create.wait_end(self, _create.INTERRUPTED_SECONDS)
             return
@@ -334,3 +351,9 @@ def restore_callable(address, methods):
 def callable_name(name, methods):
     """The same from another Name of it."""
     return restore_callable(name.__corps_address__, methods)
+
+
+def forked():
+    """In the child of a fork: the blocks are the parent's."""
+    _of_parent.extend(_entered)
+    _entered.clear()
