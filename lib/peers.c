@@ -168,10 +168,14 @@ static void forget(struct corps__peer *peer) {
     atomic_store(&peer->writable, false);
     atomic_store(&peer->held, false);
     peer->link = NULL;
-    peer->fault = CORPS_OK;
+    peer->fault = peer->broken = CORPS_OK;
+    peer->hello_seen = false;
     peer->owned = false;
     peer->first_post = NULL; /* what is forgotten here is not freed: others may have been at it */
     peer->last_post = &peer->first_post;
+    peer->kept_bytes = 0;
+    atomic_store(&peer->behind, false);
+    atomic_store(&peer->has_deferred, false);
     peer->batch = NULL;
     peer->named = NULL;
     peer->named_bytes = 0;

@@ -359,7 +359,8 @@ CORPS_API void corps_future_destroy(struct corps_future *future);
 CORPS_API struct corps *corps_context_corps(struct corps_context *context);     /* lent; create_concs with it */
 CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /* the Conc's own Name; lent */
 CORPS_API unsigned corps_context_env(struct corps_context *context);
-CORPS_API const char *corps_context_method(struct corps_context *context); /* "" in init and cleanup; lent for ever */
+/* "" in init and cleanup; lent until the method returns. */
+CORPS_API const char *corps_context_method(struct corps_context *context);
 CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
 CORPS_API bool corps_context_is_local(struct corps_context *context);      /* was the request made in this Env? */
 CORPS_API bool corps_context_has_reply(struct corps_context *context);     /* does anybody wait for the outcome? */

@@ -227,14 +227,15 @@ static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyOb
 
 enum { NAMES = 4096 };
 
-/* Names of methods live as long as the process: one str for each. */
+/* One str for each name of a method. Where it stands is no more than a hint: names that a peer brought go with it, and
+ * others come to the same place. */
 static PyObject *name_of(const char *method) {
     static struct {
         const char *method;
         PyObject *name;
     } known[NAMES];
     size_t at = ((uintptr_t)method >> 4) % NAMES;
-    if (known[at].method != method) {
+    if (known[at].method != method || strcmp(PyUnicode_AsUTF8(known[at].name), method) != 0) {
         PyObject *name = PyUnicode_InternFromString(method);
         if (name == NULL) {
             return NULL;

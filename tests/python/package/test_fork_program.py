@@ -153,6 +153,25 @@ def check_others():
         assert set(answers) == {4}
 
 
+class Speller(Corps):
+    pass
+
+
+for letter in 'abcdefgh':
+    setattr(Speller, letter, eval(f'lambda self: {letter!r}'))
+
+
+def check_names():
+    """Peers that come and go name methods in different orders: each call reaches the method that it names."""
+    with create_Corps(Speller, ConfigDicts=[{'NumEnvs': 1}], Transport='unix') as speller:
+        for first in range(24):
+            letters = 'abcdefgh'[first % 8:] + 'abcdefgh'[:first % 8]
+            child = os.fork()
+            if child == 0:
+                os._exit([getattr(speller, letter)().Ret for letter in letters] != list(letters))
+            assert os.waitpid(child, 0)[1] == 0, letters
+
+
 DAEMON = """
 import os, sys, time
 from corps import *
@@ -193,6 +212,7 @@ def main():
         check_plain(transport)
     check_multiprocessing()
     check_others()
+    check_names()
     with script(DAEMON) as path:
         status, out, err = run_python(path)
         assert (status, out, err) == (0, 'gone\nhi\n', '') or 'DeprecationWarning' in err, (status, out, err)
