@@ -53,7 +53,9 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
     if (err == CORPS_OK) {
         peer->hello_seen = true;
         peer->peer_corps_id = greeting.corps_id;
-        peer->env = greeting.env;
+        if (called_us) { /* else it is known, and other threads read it */
+            peer->env = greeting.env;
+        }
     }
     return err;
 }
