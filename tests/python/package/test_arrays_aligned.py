@@ -11,8 +11,8 @@ import numpy as np
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
 
 TRANSPORTS = ('shm', 'unix', 'tcp', 'pipe', 'mqueue', 'cma')
-OTHERS = ('zmq-ipc', 'zmq-tcp', 'nng-ipc', 'nng-tcp')  # of other libraries, where they are built
-SIZES = (1, 3, 8, 100, 1000, 4088, 4095, 4096, 4097, 5000, 8191, 8192, 20000, 65536, 70000, 300001, 1 << 20)
+OTHERS = ('zmq-ipc', 'nng-ipc')  # of other libraries, where they are built
+SIZES = (1, 8, 1000, 4095, 4096, 5001, 8192, 65536, 300001, 1 << 20)
 
 
 def arrays(sizes=SIZES):
@@ -92,7 +92,7 @@ def check(service):
     names = service.names().Ret
     all_true('init', names[2].made_well().Ret)
     all_true('between', service.between().Ret)
-    for name in names[:2]:
+    for name in names[1:2]:
         all_true('alone', [name.one(array).Ret for array in many])
         all_true('list', name.listed(many).Ret)
         all_true('reversed', name.listed(many[::-1]).Ret)

@@ -5,9 +5,11 @@ import collections
 import datetime
 import decimal
 import os
+import pickle
 import types
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
+from corps import _hooks
 
 
 class Worker(Conc):
@@ -53,6 +55,9 @@ def check(serializer):
         refused(lambda: worker.text(Evil()).Ret, 'mkdir is not in')
         if serializer != 'pickle':
             refused(lambda: worker.text(lambda: 1).Ret, 'is not in')
+        # What a failure carries is loaded like this too.
+        error = _hooks.remote('REMOTE', 'KeyError', 'text', '', pickle.dumps(Evil()), '', True)
+        assert isinstance(error, KeyError) and error.Value == 'text', error
         assert worker.text(1).Ret == '1'
         assert not os.path.exists(os.environ['CORPS_TEST_FOLDER'])
 
