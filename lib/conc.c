@@ -686,9 +686,13 @@ static unsigned run_deferred(struct corps__conc *conc, struct corps__route *rout
         atomic_store(&route->resuming, false); /* first: there may be another one from now on */
     }
     unsigned count = 1;
-    for (struct corps__mail *next = corps__deferred_next(conc, route); next != NULL;
-         next = corps__deferred_next(conc, route)) {
+    struct corps__mail *next = corps__deferred_next(conc, route);
+    while (next != NULL) {
+        /* What waits behind it, and a RESUME, keep the peer; without them its answer may be the end of peer and route.
+         */
+        bool kept = resumed || route->deferred != NULL;
         count += run_mail(conc, next);
+        next = kept ? corps__deferred_next(conc, route) : NULL;
     }
     if (resumed) {
         let_go(conc, route->peer);
