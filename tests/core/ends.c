@@ -259,16 +259,37 @@ static void test_dies_amid_large_answers(void **state) {
     dies_stopped(80, 4 << 20);
 }
 
+/* Room is given back while a large answer is under way on the same link, and nothing else follows that could take it
+ * along: it comes all the same. */
+static void test_credit_beside_large_answers(void **state) {
+    (void)state;
+    enum { ROUNDS = 60, SENT = 40 };
+    struct corps *corps = make_with((struct corps_options){.env_count = 2, .thread_count = 3, .mailbox_count = 8});
+    struct corps_name *answerer = place(corps, "Answerer", 1);
+    struct corps_name *sink = place(corps, "Answerer", 1);
+    const struct corps_call_options soon = {.timeout_ns = LONG_NS};
+    for (int round = 0; round < ROUNDS; round++) {
+        struct corps_future *large = begin(answerer, "answer", corps_int(1 << 20));
+        for (int i = 0; i < SENT; i++) {
+            assert_ok(corps_send(sink, "count", NULL, &soon));
+        }
+        assert_ok(corps_future_wait(large, LONG_NS, NULL));
+        corps_future_destroy(large);
+    }
+    corps_name_unref(answerer);
+    corps_name_unref(sink);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 int main(int argc, char **argv) {
     int failed = test_start(argc, argv, classes);
     if (failed != 0) {
         return failed;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stops_with_a_full_queue),
-        cmocka_unit_test(test_stops_amid_large_answers),
-        cmocka_unit_test(test_dies_with_a_full_queue),
-        cmocka_unit_test(test_dies_amid_large_answers),
+        cmocka_unit_test(test_stops_with_a_full_queue),     cmocka_unit_test(test_stops_amid_large_answers),
+        cmocka_unit_test(test_dies_with_a_full_queue),      cmocka_unit_test(test_dies_amid_large_answers),
+        cmocka_unit_test(test_credit_beside_large_answers),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }
