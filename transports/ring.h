@@ -80,6 +80,9 @@ bool corps__ring_consumer_sleeps(struct corps__ring *ring);
 /* Before waiting for room: says that space is wanted. Reserve once more afterwards. */
 void corps__ring_want_space(struct corps__ring *ring);
 
+/* Before waiting for anything else that the consumer will ring for. Any thread of the producer's process. */
+void corps__ring_want_bell(struct corps__ring *ring);
+
 /* Is there room again for the largest record, after want_space? If not, asks for the bell anew. Any thread of the
  * producer's process, also while the producer writes. */
 bool corps__ring_has_room(struct corps__ring *ring);

@@ -78,11 +78,11 @@ struct link {
     size_t sent; /* bytes of the present frame that are in the ring */
     bool under_way;
     bool bell_owed;
-    size_t held_bytes;     /* sent since the bell was last looked to */
-    uint64_t remote_count; /* frames that the peer was told to read */
-    bool awaiting;         /* it has not read the last one yet … */
-    const void *awaited;   /* … which lies here */
-    bool refuses;          /* it is not allowed to read any */
+    size_t held_bytes;             /* sent since the bell was last looked to */
+    _Atomic uint64_t remote_count; /* frames that the peer was told to read */
+    _Atomic bool awaiting;         /* it has not read the last one yet … */
+    const void *awaited;           /* … which lies here */
+    bool refuses;                  /* it is not allowed to read any */
     _Atomic bool blocked;
 };
 
@@ -485,7 +485,7 @@ static enum corps_err await_read(struct link *link, const struct corps_parcel *p
     }
     if (!is_settled(link)) {
         set_blocked(link, true);
-        corps__ring_want_space(&link->out); /* any bell will do */
+        corps__ring_want_bell(&link->out);
         if (!is_settled(link)) {
             return CORPS_ERR_PARTIAL;
         }
@@ -763,7 +763,7 @@ static bool is_writable(struct link *link) {
     if (is_settled(link)) {
         return true;
     }
-    corps__ring_want_space(&link->out);
+    corps__ring_want_bell(&link->out);
     return is_settled(link);
 }
 
