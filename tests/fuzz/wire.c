@@ -1,6 +1,6 @@
 /* A frame's header, method name and table of segments. The first byte of the input says how much of its end lies
- * elsewhere (corps_frame_tail), in units of 8 bytes; the second, how many zeros follow, in units of 128, so that
- * segments can be large enough to be aligned. Frames have this program's version where they have 0. */
+ * elsewhere (corps_frame_tail), in units of 8 bytes; the second, from 240 on, how many zeros follow, in units of 512,
+ * so that segments can be large enough to be aligned. Frames have this program's version where they have 0. */
 #include "wire.h"
 #include "fuzz.h"
 
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     if (bytes < 2) {
         return 0;
     }
-    size_t rest = bytes - 2, zeros = 128u * data[1], all = rest + zeros;
+    size_t rest = bytes - 2, zeros = data[1] < 240 ? 0 : 512u * (data[1] - 239u), all = rest + zeros;
     size_t tail_bytes = 8u * data[0] < all ? 8u * data[0] : all;
     uint8_t *whole = calloc(1, all + 1);
     memcpy(whole, data + 2, rest);
