@@ -4,7 +4,6 @@ as results, as arguments of an init."""
 # needs: numpy
 
 import importlib.util
-import os
 
 import numpy as np
 
@@ -29,8 +28,7 @@ def aligned(array):
     """Where it should be, whole, and as it was."""
     address = array.__array_interface__['data'][0]
     expected = np.arange(len(array)) % 251 if array.dtype == np.uint8 else np.arange(len(array))
-    alignment = int(os.environ['LARGE_ALIGNMENT']) if array.nbytes >= 4096 else 16
-    return bool(address % alignment == 0 and array.flags.aligned and (array == expected).all())
+    return bool(address % (64 if array.nbytes >= 4096 else 16) == 0 and array.flags.aligned and (array == expected).all())
 
 
 class Worker(Conc):
@@ -104,11 +102,11 @@ def check(service):
 
 
 def main():
-    cells = [(transport, 'auto') for transport in TRANSPORTS + OTHERS] + [('shm', 'pickle'), ('unix', 'pickle')]
-    cells += [('tcp', library) for library in ('cloudpickle', 'dill') if importlib.util.find_spec(library) is not None]
+    cells = [(transport, 'auto') for transport in TRANSPORTS + OTHERS] + [('unix', 'pickle')]
+    if importlib.util.find_spec('cloudpickle') is not None:
+        cells.append(('tcp', 'cloudpickle'))
     wrong, missing = [], []
     for transport, serializer in cells:
-        os.environ['LARGE_ALIGNMENT'] = '16' if serializer == 'dill' else '64'  # dill puts arrays into its pickle
         try:
             service = create_Corps(Service, Transport=transport, Serializer=serializer, ConfigDicts=[{'NumEnvs': 2}])
         except ValueError as error:
