@@ -26,7 +26,9 @@
  * CLOSED in the child. Corps that the parent created are not the child's to end (corps_exit and corps_end: INVALID),
  * and end with the parent while the child lives. Threads of the parent may be inside of any function meanwhile. In a
  * child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit, when
- * the method returns: with 0, or 1 after an error. vfork and posix_spawn are not concerned.
+ * the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more) is used
+ * again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and posix_spawn are
+ * not concerned.
  *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
  */

@@ -55,13 +55,13 @@ def ensure_template():
         executable = _executable()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = its.fileno()
-        os.set_inheritable(fd, True)
         folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); '
                    f'from corps import _template; _template.main({fd})')
         arguments = [executable, *_interpreter_flags(), '-c', program]
         _template_pid = os.posix_spawn(executable, arguments, os.environ, setsigmask=[],
-                                       file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
+                                       file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                                                     (os.POSIX_SPAWN_DUP2, fd, fd)])  # inheritable there alone
         its.close()
         if _requests is not None:
             _requests.close()
