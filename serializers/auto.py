@@ -16,9 +16,11 @@ is known to its neighbour, _corps_owned (owned.py).
 import _thread
 import abc
 import collections
+import copyreg
 import dis
 import enum
 import functools
+import gc
 import hashlib
 import importlib
 import importlib.util
@@ -28,6 +30,7 @@ import marshal
 import os
 import pickle
 import queue
+import re
 import struct
 import sys
 import threading
@@ -49,7 +52,7 @@ WATCHED_MAX = 1000  # parts of a definition; larger ones travel anew each time
 class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
-    __slots__ = ('define', 'filled', 'scopes', 'building')
+    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline')
 
     def __init__(self, define=None):
         self.define = define
@@ -59,6 +62,7 @@ class State:
     def clear(self):
         self.filled = set()  # ids of cells whose contents are in the message
         self.scopes = {}  # id of a globals dict → (what stands for it, names in the message)
+        self.inline = set()  # classes whose parts are in the message
 
 
 # ---- by name or by value ----
@@ -194,6 +198,13 @@ def _global_names(code):
     return names
 
 
+def _annotated_names(function):
+    """The types and modules that annotations name which are texts: for typing.get_type_hints."""
+    texts = [text for text in (getattr(function, '__annotations__', None) or {}).values() if type(text) is str]
+    names = {name for text in texts for name in re.findall(r'[^\W\d]\w*', text)}
+    return sorted(name for name in names if isinstance(function.__globals__.get(name), (type, types.ModuleType)))
+
+
 def _submodules(code, values):
     """Modules that the code reaches as attributes of packages: they must be imported there too."""
     packages = [value.__name__ for value in values if isinstance(value, types.ModuleType) and hasattr(value, '__path__')]
@@ -273,7 +284,7 @@ def _reduce_function(state, function):
         return _remember(function)
     code = function.__code__
     scope, told = _scope_for(state, function)
-    values = {name: function.__globals__[name] for name in _global_names(code)
+    values = {name: function.__globals__[name] for name in itertools.chain(_global_names(code), _annotated_names(function))
               if name in function.__globals__ and name not in told}
     told.update(values)
     contents = []
@@ -305,15 +316,30 @@ def _fill_function(function, state):
     function.__dict__.update(attributes)
 
 
+def _home_of(owner, name):
+    """The class that defines a method."""
+    for base in (owner if isinstance(owner, type) else type(owner)).__mro__:
+        if name in vars(base):
+            return base
+
+
 def _reduce_method(state, method):
     """By its name where that gives this method, so that it stays the class's."""
     function, owner = method.__func__, method.__self__
     name = getattr(function, '__name__', None)
+    if state.inline and _home_of(owner, name) in state.inline:
+        return _method_of, (function, owner, name)
     if isinstance(name, str) and name not in getattr(owner, '__dict__', ()) or isinstance(owner, type):
         found = getattr(owner, name, None)
         if isinstance(found, types.MethodType) and found.__func__ is function and found.__self__ is owner:
             return getattr, (owner, name)
     return types.MethodType, (function, owner)
+
+
+def _method_of(function, owner, name):
+    """Of a class that may not have it yet: its function is the same one. What comes home is ours."""
+    home = _home_of(owner, name)
+    return getattr(owner, name) if home in _made_here else types.MethodType(function, owner)
 
 
 # ---- classes ----
@@ -358,6 +384,29 @@ class _ShieldWithoutDict:
         pass
 
 
+class _ShieldOfAbstract(abc.ABC):
+    """The same for bases that have their __dict__ beyond ABC."""
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+class _ShieldOfGeneric(typing.Generic[typing.TypeVar('_T')]):
+    """And beyond Generic."""
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+def _shield_for(bases):
+    if not any(base.__dictoffset__ for base in bases):
+        return _ShieldWithoutDict
+    layout = next(base for base in bases if base.__dictoffset__)
+    while layout.__base__.__dictoffset__:
+        layout = layout.__base__
+    return {abc.ABC: _ShieldOfAbstract, typing.Generic: _ShieldOfGeneric}.get(layout.__base__, _Shield)
+
+
 def _new_of(meta):
     """The __new__ that makes a class's structure: not the program's own, which has run already."""
     for base in meta.__mro__:
@@ -380,9 +429,8 @@ def _once(make):
 def _class(meta, name, bases, namespace, number):
     hooked = any('__init_subclass__' in vars(base) for one in bases for base in one.__mro__[:-1])
     if hooked:
-        shield = _Shield if any(base.__dictoffset__ for base in bases) else _ShieldWithoutDict
-        cls = _new_of(meta)(meta, name, (shield,) + bases, dict(namespace))
         try:
+            cls = _new_of(meta)(meta, name, (_shield_for(bases),) + bases, dict(namespace))
             cls.__bases__ = bases
             return cls
         except TypeError:
@@ -401,12 +449,48 @@ def _fill_class(cls, state):
 
 
 @_once
-def _enum(bases, name, namespace, members, number):
+def _enum(bases, name, namespace, members, contents, options, number):
+    """contents: what the built-in class of a member is made of, where the program's own __new__ or __init__ made it."""
     meta = type(bases[-1])
     made = meta.__prepare__(name, bases)
+    if contents is not None:
+        namespace = dict(namespace, __new__=_member_maker([value for _, value in members], contents), __init__=_ready)
+        members = [(key, index) for index, (key, _) in enumerate(members)]
     for key, value in itertools.chain(namespace.items(), members):
         made[key] = value
-    return meta.__new__(meta, name, bases, made)
+    return meta.__new__(meta, name, bases, made, **options)
+
+
+def _member_maker(values, contents):
+    def make(cls, index):
+        index = index[0] if isinstance(index, tuple) else index  # members that are tuples get theirs in one
+        member = cls._member_type_.__new__(cls, *contents[index])
+        member._value_ = values[index]
+        return member
+    return make
+
+
+def _ready(member, *_):
+    """A member's __init__ has run already, where it was made."""
+
+
+def _fill_enum(cls, state):
+    if cls in _made_here:
+        return
+    attributes, machinery, later = state
+    _fill_class(cls, (attributes, ()))
+    if machinery is not None:
+        for name in _MACHINERY:
+            if name in machinery:
+                type.__setattr__(cls, name, machinery[name])
+            elif name in vars(cls):
+                type.__delattr__(cls, name)
+    for name, found in later.items():
+        cls.__members__[name].__dict__.update(found)
+
+
+_MACHINERY = ('__init__', '__new_member__', '_new_member_', '_use_args_')
+_OF_MEMBERS = ('_value_', '_name_', '__objclass__', '_sort_order_')
 
 
 _GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__'))
@@ -432,10 +516,25 @@ def _reduce_enum(cls):
         name in vars(enum.Flag) and vars(cls)[name] is vars(enum.Flag)[name])}
     early = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
     early.update({name: attributes.pop(name) for name in ('__new__', '__init__', '_missing_', '_ignore_') if name in attributes})
-    if '__new_member__' in vars(cls) and isinstance(vars(cls)['__new_member__'], (staticmethod, types.FunctionType)):
-        early['__new__'] = vars(cls)['__new_member__']
-    return (_enum, (cls.__bases__, cls.__name__, early, [(name, member._value_) for name, member in cls.__members__.items()],
-                    _tracker(cls)), (attributes, ()), None, None, _fill_class)
+    members = [(name, member._value_) for name, member in cls.__members__.items()]
+    contents, machinery = _contents_of_members(cls), None
+    if contents is not None:
+        machinery = {name: vars(cls)[name] for name in _MACHINERY if name in vars(cls)}
+        early.pop('__init__', None)
+    options = {'boundary': cls._boundary_} if getattr(cls, '_boundary_', None) is not None else {}
+    later = {name: {key: value for key, value in member.__dict__.items() if key not in _OF_MEMBERS}
+             for name, member in cls.__members__.items() if member._name_ == name}
+    return (_enum, (cls.__bases__, cls.__name__, early, members, contents, options, _tracker(cls)),
+            (attributes, machinery, {name: found for name, found in later.items() if found}), None, None, _fill_enum)
+
+
+def _contents_of_members(cls):
+    """What __new__ of their built-in class takes, where the program's own methods make members; None: Enum's do."""
+    new = getattr(cls, '_new_member_', None) or getattr(cls, '__new_member__', None)
+    if not any(isinstance(method, types.FunctionType) and method.__module__ != 'enum' for method in (new, cls.__init__)):
+        return None
+    return [cls._member_type_.__getnewargs__(member) if hasattr(cls._member_type_, '__getnewargs__') else ()
+            for member in cls.__members__.values()]
 
 
 def _registered(cls):
@@ -446,7 +545,8 @@ def _registered(cls):
     return [one for one in (ref() for ref in _abc._get_dump(cls)[0]) if one is not None]
 
 
-def _reduce_class_inline(cls):
+def _reduce_class_inline(state, cls):
+    state.inline.add(cls)
     if isinstance(cls, enum.EnumMeta) and issubclass(cls, enum.Enum):
         return _reduce_enum(cls)
     namespace = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
@@ -483,9 +583,9 @@ def _reduce_type(state, cls):
     if not cls.__flags__ & _MADE_IN_PYTHON:
         return NotImplemented  # made in C: pickle says why not
     if state.define is None or state.building:
-        return _reduce_class_inline(cls)
+        return _reduce_class_inline(state, cls)
     key = _watched_key(state, cls)
-    return (_definition, (key,)) if key is not None else _reduce_class_inline(cls)
+    return (_definition, (key,)) if key is not None else _reduce_class_inline(state, cls)
 
 
 # ---- watching classes for change ----
@@ -630,6 +730,26 @@ def _fill_module(module, attributes):
 
 def _reduce_descriptor(state, descriptor):
     return getattr, (descriptor.__objclass__, descriptor.__name__)
+
+
+def _entry(cls, name):
+    return vars(cls)[name]
+
+
+def _reduce_class_method_of_c(state, descriptor):
+    return _entry, (descriptor.__objclass__, descriptor.__name__)
+
+
+def _reduce_key(state, key):
+    """functools.cmp_to_key's: it shows its function to the collector alone."""
+    parts = [part for part in gc.get_referents(key) if part is not type(key)]
+    if not parts:
+        raise Refused('this Python does not show what a key of cmp_to_key compares by; send the function', key)
+    return (_key_of, (parts[0], key.obj)) if hasattr(key, 'obj') else (functools.cmp_to_key, (parts[0],))
+
+
+def _key_of(function, thing):
+    return functools.cmp_to_key(function)(thing)
 
 
 def _reduce_wrapped(state, wrapper):
@@ -833,6 +953,8 @@ HANDLERS = {
     types.CellType: _reduce_cell,
     types.ModuleType: _reduce_module,
     types.MethodType: _reduce_method,
+    types.ClassMethodDescriptorType: _reduce_class_method_of_c,
+    type(functools.cmp_to_key(len)): _reduce_key,
     types.MemberDescriptorType: _reduce_descriptor,
     types.GetSetDescriptorType: _reduce_descriptor,
     staticmethod: _reduce_wrapped,
@@ -901,7 +1023,8 @@ def reduce(state, thing):
     except KeyError:
         handler = _handler_of(cls)
     if handler is not None:
-        return handler(state, thing)
+        registered = copyreg.dispatch_table.get(cls)
+        return handler(state, thing) if registered is None else registered(thing)
     if isinstance(thing, type):
         return NotImplemented if thing in _by_reference else _reduce_type(state, thing)
     return NotImplemented
