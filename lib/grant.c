@@ -6,6 +6,7 @@
 enum {
     FIRST_SLOTS = 16,
     KEEP_SLOTS = 1024, /* up to so many, Workers that have nothing outstanding stay listed */
+    SPARE_COUNT = 64,  /* beyond the window, see fits */
 };
 
 /* ---- the table ---- */
@@ -28,7 +29,7 @@ static bool look(struct corps__grant *grant) {
     /* Acquire: pairs with the release in corps__grant_settle, so that a grant seen as settled is in nobody's hands. */
     uint64_t count = atomic_load_explicit(&grant->settled_count, memory_order_acquire);
     grant->bytes_limit = bytes + three_quarters();
-    grant->count_limit = count + corps__rt.own->settings.mailbox_count;
+    grant->count_limit = count + corps__rt.own->settings.mailbox_count + SPARE_COUNT;
     return count == grant->count;
 }
 
@@ -109,7 +110,11 @@ void corps__grants_free(struct corps__grants *grants) {
 /* ---- counting ---- */
 
 /* May an honest sender have sent this now? It lets a request of any size pass when at most a quarter of the window is
- * outstanding; then that one alone takes up three quarters and more. What it had counted before may come after it. */
+ * outstanding; then that one alone takes up three quarters and more. What it had counted before may come after it.
+ *
+ * A sender whose link was closed and made anew begins to count from nothing, and may have counted a few requests before
+ * that which it sends afterwards, one for each of its threads: so there are some to spare, and a large one leaves the
+ * window to others. */
 static bool fits(struct corps__grant *grant, size_t bytes) {
     uint64_t window = corps__rt.own->settings.mailbox_bytes;
     uint64_t outstanding = grant->bytes + three_quarters() - grant->bytes_limit;
@@ -120,7 +125,7 @@ static bool fits(struct corps__grant *grant, size_t bytes) {
         return true;
     }
     grant->large_bytes = outstanding < grant->large_bytes ? 0 : grant->large_bytes; /* it is settled */
-    return grant->large_bytes > 0 && outstanding - grant->large_bytes + bytes <= window / 4;
+    return grant->large_bytes > 0 && outstanding - grant->large_bytes + bytes <= window;
 }
 
 enum corps_err corps__grant_find(struct corps__grants *grants, uint32_t conc, size_t bytes) {
