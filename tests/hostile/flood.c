@@ -190,9 +190,14 @@ void test_many_names(void **state) {
     /* Peers that come now are served, and names that the Env has never heard of reach it. */
     honest_call();
     char name[32];
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < CORPS__METHODS_MAX + 1000; i++) { /* more than have numbers */
         int bytes = snprintf(name, sizeof name, "new name %u", i);
+        const struct corps_value nil = corps_nil();
+        assert_ok(corps_send(victim.any, name, &nil, NULL));
         assert_int_equal(ask_int(victim.any, name, corps_nil()), bytes);
+        if (i % 20 == 0) {
+            assert_int_equal(ask_int(victim.any, "calls another", corps_str(name)), bytes);
+        }
     }
     raw_meet(&raw);
     (void)flood(&raw, number_too_high, 1000, true);

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { NAMES_EACH = 20 };
+
 struct victim victim;
 uint64_t attack_count, attack_seed;
 
@@ -40,12 +42,39 @@ static enum corps_err sleep_ms(struct corps_context *context, void *self, const 
     return CORPS_OK;
 }
 
+/* Calls a Worker of its own Env, through its mailbox, by many names that begin with the one that it was given. */
+static enum corps_err call_by_names(struct corps_context *context, const struct corps_value *args,
+                                    struct corps_value *result) {
+    struct corps_name *made = NULL;
+    enum corps_err err =
+        corps_create_concs(corps_context_corps(context), "of no name either", NULL, CORPS_ENV_ID(0), 1, &made);
+    for (unsigned i = 0; err == CORPS_OK && i < NAMES_EACH; i++) {
+        char name[64];
+        struct corps_future *future = NULL;
+        const struct corps_value *answer = NULL;
+        int bytes = snprintf(name, sizeof name, "%.*s.%u", (int)args->count, args->str, i);
+        (void)!corps_send(made, name, NULL, NULL);
+        err = corps_send(made, name, NULL, NULL); /* the second one would go into a batch */
+        err = err == CORPS_OK ? corps_call(made, name, NULL, NULL, &future) : err;
+        err = err == CORPS_OK ? corps_future_wait(future, LONG_NS, &answer) : err;
+        if (err == CORPS_OK && answer->integer != bytes) {
+            err = CORPS_ERR_CORRUPT;
+        }
+        corps_future_destroy(future);
+    }
+    corps_name_unref(made);
+    *result = corps_int((int64_t)args->count);
+    return err;
+}
+
 static enum corps_err any_method(struct corps_context *context, void *self, const struct corps_value *args,
                                  struct corps_value *result) {
     (void)self;
-    (void)args;
-    *result = corps_int((int64_t)strlen(corps_context_method(context)));
-    return CORPS_OK;
+    if (args->kind != CORPS_STR) {
+        *result = corps_int((int64_t)strlen(corps_context_method(context)));
+        return CORPS_OK;
+    }
+    return call_by_names(context, args, result);
 }
 
 static const struct corps_method methods[] = {{"echo", echo}, {"pid", pid}, {"sleep", sleep_ms}, {NULL, NULL}};
