@@ -8,7 +8,6 @@ segment or queue.
 
 import argparse
 import collections
-import ctypes
 import os
 import resource
 import shutil
@@ -18,60 +17,13 @@ import sys
 import tempfile
 import time
 
+from left import adopt_orphans, children_of, left_behind, stacks
+
 KINDS = ['memory', 'descriptor', 'thread', 'process', 'file', 'segment', 'queue']
 PLACES = ['program', '0', '1']
 LIMIT_S = 60.0  # for one life, which takes a twentieth of a second
-LEFT_S = 10.0
 SLOW_S = 4.0  # such lives are shown and counted, and are no fault
-PR_SET_CHILD_SUBREAPER = 36
 
-
-
-def children():
-    """Processes whose parent we are, orphans of lives included; those that have ended are waited for."""
-    found = []
-    for task in os.listdir('/proc/self/task'):
-        with open(f'/proc/self/task/{task}/children') as file:
-            found += map(int, file.read().split())
-    return [pid for pid in found if os.waitpid(pid, os.WNOHANG)[0] == 0]
-
-
-def files(runtime):
-    """What lies where Corps put things."""
-    base = os.path.join(runtime, 'corps')
-    found = [os.path.join(base, name) for name in (os.listdir(base) if os.path.isdir(base) else [])]
-    for folder in ('/dev/shm', '/dev/mqueue'):
-        if os.path.isdir(folder):
-            found += [os.path.join(folder, name) for name in os.listdir(folder) if 'corps' in name.lower()]
-    return found
-
-
-def left_behind(runtime):
-    """What is still there after a while, and is then ended or removed."""
-    end = time.monotonic() + LEFT_S
-    while True:
-        processes, names = children(), files(runtime)
-        if not processes and not names:
-            return []
-        if time.monotonic() > end:
-            break
-        time.sleep(0.01)
-    left = [f'process {pid}: {stacks(pid)}' for pid in processes] + names
-    for pid in processes:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    shutil.rmtree(os.path.join(runtime, 'corps'), ignore_errors=True)
-    return left
-
-
-def stacks(pid):
-    """Where its threads are, if there is a gdb."""
-    try:
-        done = subprocess.run(['gdb', '-q', '-batch', '-p', str(pid), '-ex', 'thread apply all bt 10'],
-                              capture_output=True, text=True, timeout=60)
-    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return '\n  ' + '\n  '.join(line for line in done.stdout.splitlines() if line.startswith(('#', 'Thread')))
 
 
 def is_of_libuv(err):
@@ -103,7 +55,7 @@ class Lives:
             out, err = process.communicate(timeout=LIMIT_S)
             problem = self.problem_of(process.returncode, out, err)
         except subprocess.TimeoutExpired:
-            problem = 'hangs: ' + ''.join(stacks(pid) for pid in [process.pid, *grandchildren(process.pid)])
+            problem = 'hangs: ' + ''.join(stacks(pid) for pid in [process.pid, *children_of(process.pid)])
             process.kill()
             out, err = process.communicate()
         if not problem and time.monotonic() - began > SLOW_S:
@@ -160,14 +112,6 @@ class Lives:
         return self.options.seconds and time.monotonic() > self.options.end
 
 
-def grandchildren(pid):
-    try:
-        with open(f'/proc/{pid}/task/{pid}/children') as file:
-            return [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('folder', help='where stress-life and libfailing.so were built')
@@ -184,7 +128,7 @@ def main():
     options.program = os.path.join(options.folder, 'stress-life')
     options.preload = os.path.join(options.folder, 'libfailing.so')
     options.end = time.monotonic() + options.seconds
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     lives = Lives(options)
     try:
         for transport in options.transport or ['shm']:
