@@ -57,9 +57,6 @@ void corps__env_abandon(void);
 bool corps__has_created(void);
 void corps__exit_created(void);
 
-/* At the end of the process: what it still holds of Corps that outlive it. With the lead. */
-void corps__leave_created(void);
-
 /* env.c: serves as the Env that the record on `fd` says; returns the process's exit status. */
 int corps__env_main(int fd, corps_boot_fn on_boot);
 

@@ -97,9 +97,6 @@ static void on_record(void *arg, const struct corps_value *record) {
             err = take_front(corps, record);
         }
         if (err == CORPS_OK) {
-            err = corps__dir_join(corps->directory, &corps->lock_fd);
-        }
-        if (err == CORPS_OK) {
             boot_ends(corps, CORPS_OK, NULL);
         } else {
             boot_fails(corps, err, corps_error_detail());
@@ -131,11 +128,6 @@ static void on_env_0_end(void *arg, const char *how, bool by_signal) {
         }
     }
     /* Whoever is left of it ends by itself, and the last one removes the directory. */
-    int lock_fd = corps->lock_fd;
-    corps->lock_fd = -1; /* first, as in reap_others */
-    if (lock_fd >= 0) {
-        close(lock_fd);
-    }
     corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
     corps__waitlist_notify(&life);
@@ -366,12 +358,8 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     }
     killed = reap_others(creator, deadline) || killed;
     (void)!corps__with_lead(take_down, creator);
-    if (corps->lock_fd >= 0) {
-        close(corps->lock_fd);
-        corps->lock_fd = -1;
-    }
     if (corps->boot_result != CORPS_OK) {
-        corps__dir_remove_last(corps->directory); /* its Envs may still be on their way out */
+        corps__dir_remove_last(corps->directory, false); /* its Envs may still be on their way out */
     }
     corps__dir_remove(corps->directory);
     corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
@@ -450,15 +438,6 @@ void corps__exit_created(void) {
     for (unsigned i = 0; i < count; i++) {
         (void)!exit_once(mine[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
         corps__corps_unref(mine[i]);                         /* who has the handle may still look at it */
-    }
-}
-
-void corps__leave_created(void) {
-    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
-        if (at->creator != NULL && at->settings.detached && at->lock_fd >= 0) {
-            close(at->lock_fd);
-            corps__dir_remove_dead(at->directory);
-        }
     }
 }
 

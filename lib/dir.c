@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LAST_TRIES = 20, LAST_PAUSE_US = 10000 };
+enum { LAST_TRIES = 20, PATIENT_TRIES = 150, LAST_PAUSE_US = 10000 };
 
 static bool is_own_directory(const char *path, mode_t forbidden) {
     struct stat st;
@@ -135,10 +135,10 @@ void corps__dir_remove_dead(const char *path) {
     }
 }
 
-void corps__dir_remove_last(const char *path) {
+void corps__dir_remove_last(const char *path, bool patient) {
     char lock[CORPS__DIR_BYTES + 8];
     snprintf(lock, sizeof lock, "%s/lock", path);
-    for (int i = 0; i < LAST_TRIES && access(path, F_OK) == 0; i++) {
+    for (int i = 0; i < (patient ? PATIENT_TRIES : LAST_TRIES) && access(path, F_OK) == 0; i++) {
         if (access(lock, F_OK) != 0) {
             corps__dir_remove(path); /* what another one has begun to remove, or to make before it was killed */
         } else {

@@ -2,7 +2,7 @@
  *
  * Base: $XDG_RUNTIME_DIR/corps when that is a directory of the user's, else /tmp/corps-<uid>; mode 0700, owner
  * checked. Below it one directory a Corps, named by its id. Its file `lock` is held with a shared flock by every
- * living process of the Corps, so that an exclusive flock that succeeds proves that none lives.
+ * living Env of the Corps, so that an exclusive flock that succeeds proves that none lives.
  */
 #ifndef CORPS_DIR_H
 #define CORPS_DIR_H
@@ -35,8 +35,9 @@ void corps__dir_remove(const char *path);
 void corps__dir_remove_dead(const char *path);
 
 /* The same at the end of one of several processes that end at about the same time, perhaps because another was killed,
- * whose lock the kernel may let go of a moment later: tries for up to 0.2 s. Only for a directory of the own Corps. */
-void corps__dir_remove_last(const char *path);
+ * whose lock the kernel may let go of a moment later: tries for up to 0.2 s, `patient` for up to 1.5 s. Only for a
+ * directory of the own Corps. */
+void corps__dir_remove_last(const char *path, bool patient);
 
 /* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for
  * every one found. Returns their number, or -1 (detail) when the base cannot be read. */

@@ -577,7 +577,6 @@ static enum corps_err shut(void *arg) {
         corps__control_close(life.children[i].control); /* an Env that has not ended sees this as its parent's death */
         corps__child_close(life.children[i].process);
     }
-    corps__leave_created();
     uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
     return CORPS_OK;
 }
@@ -588,22 +587,18 @@ static bool parent_is_gone(int fd) {
     return poll(&parent, 1, 0) > 0 && (parent.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
-/* The last process of a Corps puts the light out. Its Env 0 does so too when it could not boot. */
-static void leave(int fd, enum corps_err err) {
+/* Env 0 made the directory and ends last, so it removes it; when it could not, the last one of the others does. */
+static void leave(int fd) {
     struct corps *corps = life.corps;
-    if (corps == NULL) {
-        return; /* nobody has told us of a Corps */
-    }
-    bool last = life.orphan || (is_env_0() && (corps->settings.detached || err != CORPS_OK)) || parent_is_gone(fd);
-    if (last) {
+    if (corps != NULL && (is_env_0() || life.orphan || parent_is_gone(fd))) {
         close(corps->lock_fd);
-        corps__dir_remove_last(corps->directory);
+        corps__dir_remove_last(corps->directory, life.orphan);
     }
 }
 
 void corps__env_abandon(void) {
     close(life.corps->lock_fd);
-    corps__dir_remove_last(life.corps->directory);
+    corps__dir_remove_last(life.corps->directory, true);
 }
 
 int corps__env_main(int fd, corps_boot_fn on_boot) {
@@ -614,7 +609,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
     enum corps_err err = prepare(fd, on_boot);
     if (err != CORPS_OK) {
         report(fd, err);
-        leave(fd, err);
+        leave(fd);
         return 1;
     }
     err = corps__with_lead(boot, &fd);
@@ -625,7 +620,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         corps__sched_serve();
     }
     (void)!corps__with_lead(shut, NULL);
-    leave(fd, err);
+    leave(fd);
     fflush(NULL);
     return life.status;
 }

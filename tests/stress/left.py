@@ -45,7 +45,8 @@ def left_behind(runtime):
         if time.monotonic() > end:
             break
         time.sleep(0.01)
-    left = [f'process {pid}: {stacks(pid)}' for pid in processes] + names
+    left = [f'process {pid}: {stacks(pid)}' for pid in processes]
+    left += [f'{name} {os.listdir(name) if os.path.isdir(name) else ""}' for name in names]
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
