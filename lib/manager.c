@@ -16,7 +16,7 @@ struct creation {
     struct corps__group group; /* first */
     struct corps_request *request;
     uint32_t count;
-    uint32_t ids[];
+    struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
 
 static void end_conc(uint32_t id) {
@@ -32,21 +32,15 @@ static void created(struct corps__group *group, void *arg) {
     struct creation *creation = arg;
     if (atomic_load(&group->failed) > 0) {
         for (uint32_t i = creation->count; i > 0; i--) {
-            end_conc(creation->ids[i - 1]);
+            end_conc((uint32_t)creation->ids[i - 1].integer);
         }
         struct corps__failure *failure = atomic_load(&group->failure);
         const struct corps_error_info untold = {.type = "NO_MEMORY", .text = "no memory to say what failed"};
         (void)!corps_request_fail_with(creation->request, failure != NULL ? &failure->info : &untold);
         free(failure);
     } else {
-        struct corps_box *box = corps_box_create();
-        struct corps_value *items = box != NULL ? corps_box_alloc(box, (creation->count + 1) * sizeof *items) : NULL;
-        for (uint32_t i = 0; items != NULL && i < creation->count; i++) {
-            items[i] = corps_int(creation->ids[i]);
-        }
-        struct corps_value ids = corps_array(items, items != NULL ? creation->count : 0);
+        struct corps_value ids = corps_array(creation->ids, creation->count);
         (void)!corps_request_reply(creation->request, &ids);
-        corps_box_unref(box);
     }
     free(creation);
 }
@@ -80,10 +74,15 @@ static enum corps_err create(struct corps_context *context, void *self, const st
         corps_box_unref(box);
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
     }
+    creation->request = corps_request_hold(context);
+    if (creation->request == NULL) {
+        free(creation);
+        corps_box_unref(box);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
+    }
     creation->group.left = wanted + 1; /* one more for this loop */
     creation->group.done = created;
     creation->group.arg = creation;
-    creation->request = corps_request_hold(context);
     for (uint32_t i = 0; i < wanted; i++) {
         struct corps__conc *conc;
         err = corps__conc_create(class, class_name->str, class_name->count, box, &creation->group, &conc);
@@ -93,7 +92,7 @@ static enum corps_err create(struct corps_context *context, void *self, const st
             atomic_fetch_sub(&creation->group.left, wanted - i);
             break;
         }
-        creation->ids[creation->count++] = conc->id;
+        creation->ids[creation->count++] = corps_int(conc->id);
     }
     corps_box_unref(box);
     finish(&creation->group);
