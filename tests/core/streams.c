@@ -183,14 +183,17 @@ static enum corps_err sink_report(struct corps_context *context, void *self, con
 
 /* ---- the sender ---- */
 
+static uint8_t bytes[LARGE_BYTES + 256];
+
+/* Before any thread sends. */
+static void fill_bytes(void) {
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)i;
+    }
+}
+
 static enum corps_err send_number(const struct corps_name *to, const char *method, int64_t source, int64_t number,
                                   const struct corps_call_options *options) {
-    static uint8_t bytes[LARGE_BYTES + 256];
-    if (bytes[1] == 0) {
-        for (size_t i = 0; i < sizeof bytes; i++) {
-            bytes[i] = (uint8_t)i;
-        }
-    }
     struct corps_value items[3] = {corps_int(source), corps_int(number),
                                    corps_bin(bytes + (number & 255), content_bytes(number))};
     struct corps_value args = corps_array(items, 3);
@@ -547,6 +550,7 @@ static void test_receiver_dies(void **state) {
 }
 
 int main(int argc, char **argv) {
+    fill_bytes();
     int failed = test_start(argc, argv, classes);
     if (failed != 0) {
         return failed;
