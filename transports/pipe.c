@@ -134,8 +134,10 @@ static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_er
     } else if (link->read_fd < 0) {
         corps__stream_link_end(link, reason); /* no pipe yet whose end of file would tell */
     } else {
-        /* The peer's end of the pipe is closed too: end of file follows what it still holds. */
+        /* What the pipe still holds is read, and that is the end: also where the peer lives and keeps its end open. */
         atomic_store(&link->shut, true);
+        link->drained = false;
+        link->ready = true;
     }
 }
 

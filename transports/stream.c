@@ -207,7 +207,8 @@ static enum corps_err fill(struct corps__stream_link *link) {
         got = readv(link->read_fd, to, count);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        return errno == EAGAIN ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
+        /* Who has gone writes no more: what is there was all. */
+        return errno == EAGAIN && !atomic_load(&link->shut) ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
     }
     if (got == 0) {
         return CORPS_ERR_CLOSED;

@@ -160,7 +160,7 @@ static enum corps_err call_once(const struct corps_name *name, const char *metho
 static void must_answer(const struct cycle *cycle, const struct corps_name *name, const char *method,
                         struct corps_value args, int64_t timeout_ns, const char *who) {
     enum corps_err err = call_once(name, method, &args, timeout_ns);
-    for (int tries = 0; cycle->deed == CUT && err == CORPS_ERR_WORKER_LOST && tries < 10; tries++) {
+    for (int tries = 0; cycle->deed == CUT && err == CORPS_ERR_WORKER_LOST && tries < 100; tries++) {
         usleep(1000);
         err = call_once(name, method, &args, timeout_ns);
     }
