@@ -25,11 +25,6 @@ bool lab_cell_is_ours(const struct lab_cell *cell) {
     return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
 }
 
-bool lab_cell_is_intra(const struct lab_cell *cell) {
-    const struct corps_transport *transport = lab_cell_is_ours(cell) ? corps_transport_find(cell->transport) : NULL;
-    return transport != NULL && (transport->capabilities & CORPS_TRANSPORT_INTRA) != 0;
-}
-
 void lab_cell_init(struct lab_cell *cell) {
     *cell = (struct lab_cell){
         .workload = "echo",
