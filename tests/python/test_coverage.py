@@ -22,6 +22,10 @@ NOT_IN_ONE_PROCESS = {
     ("methods", "getstate and setstate"): "they have not run",
     ("methods", "reduce"): "it has not run",
     ("stream", "mutable attribute sent twice"): "both messages are the same object",
+    ("system", "end of a pipe"): "whatever arrives owns what is not its own",
+    ("system", "temporary directory"): "whatever arrives owns what is not its own",
+    ("system", "exit stack with something to leave"): "whatever arrives owns what is not its own",
+    ("system", "descriptor by its number"): "whatever arrives owns what is not its own",
 }
 
 
