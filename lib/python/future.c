@@ -94,7 +94,8 @@ int64_t corps__py_timeout(PyObject *seconds) {
     if (number == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    return number >= 9e9 ? CORPS_FOREVER : number <= 0 ? 0 : (int64_t)(number * 1e9);
+    /* NaN is no limit, as no time is ever past it. */
+    return !(number < 9e9) ? CORPS_FOREVER : number <= 0 ? 0 : (int64_t)(number * 1e9);
 }
 
 /* 1: ready, 0: the time is over, -1: an exception. */

@@ -41,6 +41,7 @@ def check_timeout(service):
     expect(TimeoutError, future.result, -1)
     assert time.monotonic() - begin < 0.45
     assert future.result(None) == 1          # a limit that has passed does not spoil the Future
+    assert service.later(0.1, 1).result(float('nan')) == 1  # no time is past it
     expect(TypeError, service.later(0.2, 1).result, 'soon')
 
 
