@@ -18,6 +18,11 @@ def expect(kind, function, *args, **kwargs):
     raise AssertionError('{!r} instead of {}'.format(answer, kind))
 
 
+def exit_code(status):
+    """What a wait status says, as os.waitstatus_to_exitcode does from Python 3.9 on."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+
+
 def wait_until(condition, seconds=5.0):
     """Wait until a condition holds; tell whether it came to hold in time."""
     end = time.monotonic() + seconds

@@ -1,7 +1,7 @@
-"""Arrays lie aligned wherever they arrive: to 64 bytes from 4 KiB on, to 16 below; over every transport, as arguments, in lists,
-as results, as arguments of an init."""
 # expect-stdout: OK
 # needs: numpy
+"""Arrays lie aligned wherever they arrive: to 64 bytes from 4 KiB on, to 16 below; over every transport, as arguments, in lists,
+as results, as arguments of an init."""
 
 import importlib.util
 

@@ -1,5 +1,5 @@
-"""Globals of the main program are finalized at its end as they are without Corps, whatever Corps knows of its classes."""
 # expect-stdout: OK
+"""Globals of the main program are finalized at its end as they are without Corps, whatever Corps knows of its classes."""
 
 import importlib.util
 import os

@@ -1,7 +1,7 @@
-"""What is too large for one message is refused at the sender, with the limit; a result, at the caller. Nothing is touched: the
-memory is that of zeros that nobody has written."""
 # expect-stdout: OK
 # needs: numpy
+"""What is too large for one message is refused at the sender, with the limit; a result, at the caller. Nothing is touched: the
+memory is that of zeros that nobody has written."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
+# expect-stdout: OK
 """Every exception class of the standard library, and a subclass of each with a constructor of its own, arrives as what it
 is: type, arguments, fields, notes, cause; as an argument, as a result, and raised. Never less than plain pickle carries."""
-# expect-stdout: OK
 
 import importlib
 import io
@@ -33,7 +33,7 @@ class Parse(SyntaxError):
 
 class Service(Corps):
     def parse(self):
-        raise Parse('text', where=('file', 3, 1, 'code', 3, 2))
+        raise Parse('text', where=('file', 3, 1, 'code'))
 
     def back(self, things):
         return things

@@ -9,7 +9,7 @@ import warnings
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
 
-from helpers import run_python, script
+from helpers import exit_code, run_python, script
 
 TRANSPORTS = 'shm', 'unix', 'tcp', 'pipe', 'mqueue'
 
@@ -26,7 +26,7 @@ class Worker(Conc):
 
     def end_of(self, child):
         """In the parent the child's exit status."""
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else None
+        return exit_code(os.waitpid(child, 0)[1]) if child else None
 
     def pid(self):
         return os.getpid()

@@ -13,7 +13,7 @@ import warnings
 
 from corps import Corps, WorkerLost, create_Corps, wait_all
 
-from helpers import expect, run_python, script, wait_until
+from helpers import exit_code, expect, run_python, script, wait_until
 
 TRANSPORTS = 'shm', 'unix', 'tcp', 'pipe', 'mqueue'
 service = None
@@ -56,7 +56,7 @@ def in_child(function):
         os.kill(child, 9)
         os.waitpid(child, 0)
         raise AssertionError('the child does not end')
-    return os.waitstatus_to_exitcode(status)
+    return exit_code(status)
 
 
 def call_as_child():
@@ -133,7 +133,7 @@ def check_others():
         if child == 0:
             call_as_child()
             os._exit(5)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+        assert exit_code(os.waitpid(child, 0)[1]) == 5
         os.close(terminal)
         ending = threading.Event()
         answers = []

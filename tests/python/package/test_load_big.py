@@ -50,7 +50,7 @@ def main():
             futures = [worker.back(big) for _ in range(2)]
             assert all(future.Ret == big for future in futures)
             del futures
-        print('note: {:.1f} MiB more after 6 calls with 20 MiB'.format(memory() - before))
+        print('note: {:.1f} MiB more after 6 calls with 20 MiB'.format((memory() - before) / 2**20))
         text = 'ä' * 5000000
         assert worker.back([text, {'k': text}]).Ret == [text, {'k': text}]
     print('OK')

@@ -41,7 +41,7 @@ def main():
         call(30000)
         service.back(0).Ret
         gc.collect()
-        growth = memory() - before
+        growth = (memory() - before) / 2**20
         print('note: {:.1f} MiB more after 30000 calls'.format(growth))
         assert growth < 10, growth
     print('OK')

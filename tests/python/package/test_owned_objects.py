@@ -1,6 +1,6 @@
+# expect-stdout: OK
 """What owns something outside of the process is refused at the call, with its place and what to do, or carried so that
 neither the receiver's use nor its end hurts the sender's object. With every serializer; `auto` over shm and tcp."""
-# expect-stdout: OK
 
 import asyncio
 import bz2

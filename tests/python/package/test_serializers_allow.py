@@ -1,5 +1,5 @@
-"""CORPS_UNPICKLE_ALLOW: what pickles may name; refused with a clear error, and the Worker is well afterwards."""
 # expect-stdout: OK
+"""CORPS_UNPICKLE_ALLOW: what pickles may name; refused with a clear error, and the Worker is well afterwards."""
 
 import collections
 import datetime

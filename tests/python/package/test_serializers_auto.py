@@ -1,5 +1,5 @@
-"""The serializer auto over links: classes and code travel once, keep their identity, and are never stale."""
 # expect-stdout: OK
+"""The serializer auto over links: classes and code travel once, keep their identity, and are never stale."""
 
 import queue
 import threading

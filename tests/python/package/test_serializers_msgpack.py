@@ -1,6 +1,6 @@
+# expect-stdout: OK
 """A Corps made with msgpack loads no pickle, whoever sends it; and has what a Corps needs without: creating, Names,
 exceptions, nested Corps, configuration."""
-# expect-stdout: OK
 
 import datetime
 import os

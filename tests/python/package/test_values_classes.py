@@ -1,6 +1,6 @@
+# expect-stdout: OK
 """Classes, enums and functions made at run time: what holds methods of its own class, enums with constructors, hooks of
 bases that must not run again, annotations, registrations of copyreg."""
-# expect-stdout: OK
 
 import copyreg
 import functools

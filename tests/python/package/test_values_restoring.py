@@ -1,6 +1,6 @@
+# expect-stdout: OK
 """Objects whose methods need attributes come back whole: state first, then items, by no code of their own; also classes of
 the main program, made at run time, and in cycles."""
-# expect-stdout: OK
 
 import collections
 import dataclasses
