@@ -16,7 +16,7 @@
 struct call {
     const struct corps_name *to;
     const struct corps__symbol *method;
-    struct corps__symbol own_method; /* of a name that got no number */
+    struct corps__symbol *own_method; /* the caller's, for a name that gets no number */
     const struct corps_value *args;
     const struct corps_serializer *serializer;
     struct corps *corps;
@@ -39,8 +39,8 @@ static enum corps_err method_of(struct call *call, const char *text) {
     }
     enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
     if (err == CORPS_ERR_LIMIT) {
-        call->own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
-        call->method = &call->own_method;
+        *call->own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
+        call->method = call->own_method;
         return CORPS_OK;
     }
     if (err == CORPS_OK && context != NULL) {
@@ -101,6 +101,8 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     enum corps_err err = method_of(call, method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = chosen_serializer(call, options->serializer);
+    } else if (err == CORPS_OK && call->corps == corps__rt.own) {
+        call->serializer = call->corps->settings.serializer;
     } else if (err == CORPS_OK) {
         err = corps__serializer_for(call->corps, &call->serializer);
     }
@@ -115,7 +117,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
     }
-    message->owns_method = call->method == &call->own_method;
+    message->owns_method = call->method == call->own_method;
     message->method = message->owns_method
                           ? corps__symbol_create(call->method->name, call->method->bytes, CORPS__UNNUMBERED)
                           : call->method;
@@ -151,7 +153,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
 
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
 static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
-    if (call->method == &call->own_method) {
+    if (call->method == call->own_method) {
         return CORPS_ERR_REFUSED; /* an entry keeps no name */
     }
     const struct corps__entry entry = {
@@ -350,7 +352,8 @@ static enum corps_err dispatch_call(struct call *call, struct corps_future *futu
 
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
-    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    struct corps__symbol own_method;
+    struct call call = {.own_method = &own_method, .reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
     enum corps_err err = prepare(&call, to, method, args, options);
     if (err != CORPS_OK) {
         return err;
@@ -372,7 +375,8 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
-    struct call call = {.reply = false};
+    struct corps__symbol own_method;
+    struct call call = {.own_method = &own_method, .reply = false};
     enum corps_err err = prepare(&call, to, method, args, options);
     return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
 }

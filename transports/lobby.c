@@ -50,15 +50,20 @@ static void expire(struct corps__lobby *lobby) {
     }
 }
 
+/* A timer that runs is set anew in the kernel at every sleep: it must not outlast its use. */
+static void stop_ticking(struct corps__lobby *lobby) {
+    if (lobby->first == NULL && !lobby->pauses) {
+        uv_timer_stop(&lobby->timer);
+    }
+}
+
 static void on_tick(uv_timer_t *timer) {
     struct corps__lobby *lobby = timer->data;
     expire(lobby);
     if (lobby->pauses) {
         start_accepting(lobby);
     }
-    if (lobby->first == NULL) {
-        uv_timer_stop(timer);
-    }
+    stop_ticking(lobby);
 }
 
 static void tick(struct corps__lobby *lobby) {
@@ -164,6 +169,7 @@ void corps__lobby_leave(struct corps__guest *guest) {
     if (lobby->is_full) {
         start_accepting(lobby);
     }
+    stop_ticking(lobby);
 }
 
 struct corps__guest *corps__lobby_first(struct corps__lobby *lobby) {
