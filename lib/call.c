@@ -16,7 +16,6 @@
 struct call {
     const struct corps_name *to;
     const struct corps__symbol *method;
-    struct corps__symbol *own_method; /* the caller's, for a name that gets no number */
     const struct corps_value *args;
     const struct corps_serializer *serializer;
     struct corps *corps;
@@ -30,8 +29,9 @@ struct call {
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
-/* What follows each other is often the same; and the text may have changed in its place. */
-static enum corps_err method_of(struct call *call, const char *text) {
+/* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
+ * name that gets no number, and lives as long as the call. */
+static enum corps_err method_of(struct call *call, const char *text, struct corps__symbol *own_method) {
     struct corps_context *context = call->context;
     if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
         call->method = context->sent_method;
@@ -39,8 +39,8 @@ static enum corps_err method_of(struct call *call, const char *text) {
     }
     enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
     if (err == CORPS_ERR_LIMIT) {
-        *call->own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
-        call->method = call->own_method;
+        *own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
+        call->method = own_method;
         return CORPS_OK;
     }
     if (err == CORPS_OK && context != NULL) {
@@ -80,7 +80,8 @@ static enum corps_err corps_of(const struct corps_name *to, struct corps **corps
 }
 
 static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
-                              const struct corps_value *args, const struct corps_call_options *options) {
+                              const struct corps_value *args, const struct corps_call_options *options,
+                              struct corps__symbol *own_method) {
     call->to = to;
     call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
@@ -98,7 +99,7 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     if (atomic_load(&call->corps->exited)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
-    enum corps_err err = method_of(call, method);
+    enum corps_err err = method_of(call, method, own_method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = chosen_serializer(call, options->serializer);
     } else if (err == CORPS_OK && call->corps == corps__rt.own) {
@@ -117,7 +118,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
     }
-    message->owns_method = call->method == call->own_method;
+    message->owns_method = call->method->number == CORPS__UNNUMBERED;
     message->method = message->owns_method
                           ? corps__symbol_create(call->method->name, call->method->bytes, CORPS__UNNUMBERED)
                           : call->method;
@@ -153,7 +154,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
 
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
 static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
-    if (call->method == call->own_method) {
+    if (call->method->number == CORPS__UNNUMBERED) {
         return CORPS_ERR_REFUSED; /* an entry keeps no name */
     }
     const struct corps__entry entry = {
@@ -353,8 +354,8 @@ static enum corps_err dispatch_call(struct call *call, struct corps_future *futu
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
     struct corps__symbol own_method;
-    struct call call = {.own_method = &own_method, .reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
-    enum corps_err err = prepare(&call, to, method, args, options);
+    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
     if (err != CORPS_OK) {
         return err;
     }
@@ -376,7 +377,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct call call = {.own_method = &own_method, .reply = false};
-    enum corps_err err = prepare(&call, to, method, args, options);
+    struct call call = {.reply = false};
+    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
     return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
 }
