@@ -266,20 +266,24 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
         segments[i + 1] = encoding->buffers[i];
         bytes += encoding->buffers[i].iov_len;
     }
-    struct corps__outgoing out = {
-        .header = {.kind = CORPS__REQUEST,
-                   .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
-                   .serializer = call->serializer->wire_id,
-                   .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
-                   .source_env = corps__rt.env,
-                   .source_conc = call->context != NULL ? call->context->conc->id : 0,
-                   .destination = call->to->conc,
-                   .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns},
-        .method = call->method,
-        .segments = segments,
-        .definitions = encoding->definitions,
-        .definition_count = encoding->definition_count,
-    };
+    /* Part by part: as one initializer it is more than gcc zeroes by moves, and "rep stos" costs 15 ns to begin. */
+    struct corps__outgoing out;
+    out.header =
+        (struct corps__header){.kind = CORPS__REQUEST,
+                               .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
+                               .serializer = call->serializer->wire_id,
+                               .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
+                               .source_env = corps__rt.env,
+                               .source_conc = call->context != NULL ? call->context->conc->id : 0,
+                               .destination = call->to->conc,
+                               .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
+    out.method = call->method;
+    out.segments = segments;
+    out.definitions = encoding->definitions;
+    out.definition_count = encoding->definition_count;
+    out.grant = NULL; /* it is no answer */
+    out.charge_count = 0;
+    out.charge_bytes = 0;
     struct corps__peer *peer = route->peer;
     enum corps_err err = CORPS_OK;
     if (!peer->discards) {
