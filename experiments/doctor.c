@@ -4,7 +4,7 @@
 
 #include <corps/serializer.h>
 
-#include "dir.h"
+#include "base/dir.h"
 
 #include <errno.h>
 #include <stdarg.h>

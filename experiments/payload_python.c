@@ -1,6 +1,6 @@
 #include "payloads.h"
 
-#include "../lib/registry.h"
+#include "codec/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "cell.h"
 #include "trial_fields.h"
 
-#include "dir.h"
+#include "base/dir.h"
 
 #include <errno.h>
 #include <fcntl.h>

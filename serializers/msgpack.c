@@ -1,5 +1,5 @@
 #include "msgpack_decode.h"
-#include "refuse.h"
+#include "value/refuse.h"
 
 #include <corps.h>
 #include <corps/serializer.h>

@@ -1,7 +1,7 @@
 #include "python.h"
 
 #include "python_wire.h"
-#include "refuse.h"
+#include "value/refuse.h"
 
 #include <corps/transport.h>
 

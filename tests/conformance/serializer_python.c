@@ -1,6 +1,6 @@
 #include "serializer_cases.h"
 
-#include <registry.h>
+#include "codec/registry.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

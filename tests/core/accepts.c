@@ -2,7 +2,7 @@
  * Corps made with msgpack sends pickles that would make a file, in every kind of frame that holds a value. */
 
 #include "python_wire.h"
-#include "runtime.h"
+#include "wait/runtime.h"
 #include "stranger.h"
 
 #include <pthread.h>

@@ -2,7 +2,7 @@
  * msgpack. `aligned TRANSPORT [TEST]`. */
 
 #include "helpers.h"
-#include "wire.h"
+#include "codec/wire.h"
 
 #include <string.h>
 

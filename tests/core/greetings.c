@@ -3,7 +3,7 @@
 
 #include "stranger.h"
 
-#include "runtime.h"
+#include "wait/runtime.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 #include "keeper.h"
 
-#include "known.h"
-#include "peer.h"
+#include "link/known.h"
+#include "link/peer.h"
 
 #include <assert.h>
 #include <dirent.h>

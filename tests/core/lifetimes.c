@@ -3,7 +3,7 @@
 
 #include "helpers.h"
 #include "keeper.h"
-#include "reactor.h"
+#include "wait/reactor.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -3,7 +3,7 @@
  * GiB at the receiver) sends what is just below the limit. */
 
 #include "helpers.h"
-#include "message.h"
+#include "actor/message.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 #include "stranger.h"
 
-#include "runtime.h"
+#include "wait/runtime.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* The entries of a batch, from the frame to the batch in a mailbox and out of it again. */
-#include "batch.h"
+#include "actor/batch.h"
 #include "fuzz.h"
-#include "wire.h"
+#include "codec/wire.h"
 
 enum { ENTRIES_MAX = 64 };
 

@@ -1,8 +1,8 @@
 /* The control channel: a record that is read alone, and a stream of them that is watched. What was read comes back the
  * same when it is written and read again. */
-#include "control.h"
+#include "process/control.h"
 #include "fuzz.h"
-#include "runtime.h"
+#include "wait/runtime.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

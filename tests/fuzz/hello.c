@@ -1,6 +1,6 @@
 /* What a peer says in msgpack besides its arguments: its HELLO, and the failure of a call. */
-#include "hello.h"
-#include "failure.h"
+#include "link/hello.h"
+#include "value/failure.h"
 #include "fuzz.h"
 #include "msgpack_decode.h"
 

@@ -1,7 +1,7 @@
 /* A frame's header, method name and table of segments. The first byte of the input says how much of its end lies
  * elsewhere (corps_frame_tail), in units of 8 bytes; the second, from 240 on, how many zeros follow, in units of 512,
  * so that segments can be large enough to be aligned. Frames have this program's version where they have 0. */
-#include "wire.h"
+#include "codec/wire.h"
 #include "fuzz.h"
 
 /* The segments follow each other, with no more between them than what aligns them, and are all that follows the prefix.

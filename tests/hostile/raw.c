@@ -1,6 +1,6 @@
 #include "raw.h"
 
-#include "hello.h"
+#include "link/hello.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef CORPS_TEST_RAW_H
 #define CORPS_TEST_RAW_H
 
-#include "runtime.h"
+#include "wait/runtime.h"
 
 struct raw {
     uv_loop_t loop;

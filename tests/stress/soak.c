@@ -1,6 +1,6 @@
 #include "../core/keeper.h"
 
-#include "reactor.h"
+#include "wait/reactor.h"
 
 #include <corps/transport.h>
 

@@ -1,6 +1,6 @@
 #include "stress.h"
 
-#include "name.h"
+#include "value/name.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* Records of the control channel: whatever comes, nothing beyond its end is read. (ASan is what looks.) */
-#include "control.h"
+#include "process/control.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

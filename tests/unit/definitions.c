@@ -1,5 +1,5 @@
 /* The table of definitions: found by key, kept where they are, bounded. */
-#include "definitions.h"
+#include "codec/definitions.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* HELLO: what one says the other reads; what is missing or of another kind is refused; what is not known is ignored. */
-#include "hello.h"
+#include "link/hello.h"
 
-#include "wire.h"
+#include "codec/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

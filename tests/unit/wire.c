@@ -1,5 +1,5 @@
 /* The wire header: what is written is read back, byte by byte as documented, and nothing false is believed. */
-#include "wire.h"
+#include "codec/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Where the golden program is linked from a few files of the library, without libuv and the rest: what those files name
  * and nothing here uses. */
-#include "known.h"
-#include "runtime.h"
-#include "slab.h"
+#include "link/known.h"
+#include "wait/runtime.h"
+#include "base/slab.h"
 
 struct corps__runtime corps__rt;
 void corps__corps_unref(struct corps *corps) {

@@ -1,5 +1,5 @@
 #include "golden.h"
-#include "wire.h"
+#include "codec/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

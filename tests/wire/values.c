@@ -1,6 +1,6 @@
 #include "golden.h"
-#include "name.h"
-#include "wire.h"
+#include "value/name.h"
+#include "codec/wire.h"
 
 #include <corps.h>
 #include <corps/serializer.h>
@@ -118,7 +118,7 @@ static void add_lengths(void) {
     }
 }
 
-/* What HELLO says, as lib/hello.c writes it. */
+/* What HELLO says, as lib/link/hello.c writes it. */
 static void add_hello(void) {
     static struct corps_value versions[2];
     static struct corps_entry entries[5];

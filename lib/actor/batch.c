@@ -1,0 +1,131 @@
+#include "actor/batch.h"
+
+#include "actor/conc.h"
+#include "actor/scheduler.h"
+#include "base/slab.h"
+#include "value/plain.h"
+#include "wait/reactor.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { PAUSES = 16 }; /* how long a Conc waits for a batch's next entry: about half a microsecond */
+
+_Static_assert(offsetof(struct corps__batch, data) == CORPS__BATCH_HEAD_BYTES, "the head is as long as it says");
+_Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as long as it says");
+
+const struct corps__slab_source corps__batch_source = {.bytes = sizeof(struct corps__batch)};
+
+static uint32_t round_up(uint32_t bytes) {
+    return (bytes + 7) / 8 * 8;
+}
+
+static uint32_t count_of(uint32_t word) {
+    return word & ~(CORPS__BATCH_CLOSED | CORPS__BATCH_LEFT);
+}
+
+static void free_batch(struct corps_block *block) {
+    corps__slab_give(CORPS__SLAB_BATCH, (char *)block - offsetof(struct corps__batch, block));
+}
+
+struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
+                                         enum corps_keep keep_objects) {
+    struct corps__batch *batch = corps__slab_take(CORPS__SLAB_BATCH);
+    if (batch != NULL) {
+        batch->mail.kind = CORPS__MAIL_BATCH;
+        batch->from = from;
+        batch->grant = grant;
+        batch->keep_objects = keep_objects;
+        corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
+        (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */
+        batch->used = 0;
+        atomic_store_explicit(&batch->word, 0, memory_order_relaxed);
+    }
+    return batch;
+}
+
+/* Room for an entry's payload, after its head. NULL: full. */
+static uint8_t *begin(struct corps__batch *batch, const struct corps__entry *entry) {
+    uint32_t bytes = (uint32_t)sizeof *entry + round_up(entry->bytes);
+    if (bytes > sizeof batch->data - batch->used) {
+        return NULL;
+    }
+    uint8_t *at = batch->data + batch->used;
+    memcpy(at, entry, sizeof *entry);
+    batch->used += bytes;
+    return at + sizeof *entry;
+}
+
+/* False: closed meanwhile, and nobody will look at the entry. */
+static bool commit(struct corps__batch *batch) {
+    /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
+    return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
+}
+
+bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data) {
+    uint8_t *at = begin(batch, entry);
+    if (at != NULL && entry->bytes > 0) {
+        memcpy(at, data, entry->bytes);
+    }
+    return at != NULL && commit(batch);
+}
+
+enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
+                                      const struct corps_value *value) {
+    size_t left = sizeof batch->data - batch->used;
+    struct corps__entry *made = (struct corps__entry *)(void *)(batch->data + batch->used);
+    size_t bytes = 0;
+    enum corps_err err = CORPS_ERR_FULL;
+    if (left > sizeof *made) {
+        left -= sizeof *made;
+        err =
+            corps__plain_copy(value, made->data, left < CORPS__ENTRY_BYTES_MAX ? left : CORPS__ENTRY_BYTES_MAX, &bytes);
+    }
+    if (err != CORPS_OK) {
+        return err == CORPS_ERR_FULL && batch->used == 0 ? CORPS_ERR_REFUSED
+                                                         : err; /* a batch of its own is too small */
+    }
+    memcpy(made, entry, sizeof *made);
+    made->bytes = (uint32_t)bytes;
+    batch->used += (uint32_t)(sizeof *made + bytes);
+    return commit(batch) ? CORPS_OK : CORPS_ERR_FULL;
+}
+
+/* ---- ending ---- */
+
+void corps__stream_end(struct corps__stream *stream) {
+    struct corps__batch *batch = stream->batch;
+    if (stream->room > 0) {
+        corps__conc_leave_room(stream->to, stream->room);
+        stream->room = 0;
+    }
+    stream->to = NULL;
+    if (batch != NULL) {
+        stream->batch = NULL;
+        atomic_fetch_or_explicit(&batch->word, CORPS__BATCH_LEFT, memory_order_release);
+        corps_block_unref(&batch->block);
+    }
+}
+
+/* The sender has the line with the count to itself meanwhile. */
+void corps__batch_pause(void) {
+    for (int i = 0; i < PAUSES && !corps__sched_is_single(); i++) {
+        corps__relax();
+    }
+}
+
+unsigned corps__batch_count(struct corps__batch *batch, unsigned taken) {
+    uint32_t word = atomic_load_explicit(&batch->word, memory_order_acquire);
+    if (taken > 0 && count_of(word) - taken < 8 && (word & CORPS__BATCH_LEFT) == 0) {
+        corps__batch_pause();
+        word = atomic_load_explicit(&batch->word, memory_order_acquire);
+    }
+    while (count_of(word) == taken) {
+        if ((word & CORPS__BATCH_LEFT) != 0 ||
+            atomic_compare_exchange_strong(&batch->word, &word, word | CORPS__BATCH_CLOSED)) {
+            corps_block_unref(&batch->block);
+            return taken;
+        }
+    }
+    return count_of(word);
+}

@@ -1,0 +1,88 @@
+/* Batches: requests without reply that follow each other from one sender to one Conc, as one object in its mailbox.
+ *
+ * A batch is put into the mailbox when it is begun, and the sender goes on adding entries while the Conc already runs
+ * the first ones: nothing is held back, and a message costs no object, no exchange on the mailbox and no wake-up of its
+ * own. The sender leaves a batch that is full, and as soon as anything else that it sends must come after it. The Conc
+ * closes one in which it finds no more; the sender's next entry then finds it closed and begins another.
+ *
+ * Threads: one adds, another takes; `word` is all that they share.
+ */
+#ifndef CORPS_BATCH_H
+#define CORPS_BATCH_H
+
+#include "actor/message.h"
+
+enum {
+    CORPS__BATCH_BYTES = 4096, /* of a batch, its head included */
+    CORPS__BATCH_HEAD_BYTES = 192,
+    CORPS__ENTRY_BYTES_MAX = 512, /* of a payload; what is larger gains little */
+};
+
+/* One request. Its payload follows, up to the next multiple of 8 bytes: a struct corps_value and all that it points to,
+ * or what a serializer made of one. */
+struct corps__entry {
+    const struct corps__symbol *method;
+    uint64_t deadline_ns; /* 0: none */
+    uint32_t bytes;       /* of the payload; 0: nil */
+    bool encoded;
+    uint8_t serializer; /* encoded: the wire id of the serializer */
+    uint16_t unused;
+    _Alignas(8) uint8_t data[];
+};
+
+/* Bits of `word`; the number of entries is below them. */
+#define CORPS__BATCH_CLOSED (UINT32_C(1) << 30) /* the Conc takes no more from it */
+#define CORPS__BATCH_LEFT (UINT32_C(1) << 31)   /* the sender adds no more to it */
+
+struct corps__batch {
+    struct corps__mail mail;
+    enum corps_keep keep_objects;
+    struct corps__peer *from; /* NULL: a Conc of this Env */
+    struct corps__grant *grant;
+    struct corps_block block; /* counts who refers to the batch: the sender, the Conc, kept arguments */
+    _Alignas(128) _Atomic uint32_t word;
+    uint32_t used; /* bytes of `data`; the sender's */
+    _Alignas(64) uint8_t data[CORPS__BATCH_BYTES - CORPS__BATCH_HEAD_BYTES];
+};
+
+/* What one thread is adding to. */
+struct corps__stream {
+    struct corps__conc *to;     /* where the last request went */
+    struct corps__batch *batch; /* NULL: none is open */
+    uint32_t room;              /* reserved in the mailbox, and not used yet */
+};
+
+/* ---- the sender ---- */
+
+/* An empty batch, NULL when out of memory. */
+struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
+                                         enum corps_keep keep_objects);
+
+/* Adds an entry: a copy of `entry`, with `data` as its payload. False: the batch is full or closed; leave it. */
+bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data);
+
+/* Adds an entry with a copy of a small value that refers to nothing counted, as its payload. CORPS_ERR_FULL: the batch
+ * is full or closed, leave it; REFUSED: this value has to go as a message. */
+enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
+                                      const struct corps_value *value);
+
+/* The sender adds no more to the stream's batch, if there is one, and forgets where its last request went. */
+void corps__stream_end(struct corps__stream *stream);
+
+/* ---- the Conc ---- */
+
+/* Waits a moment for a sender that may be at it on another processor. */
+void corps__batch_pause(void);
+
+/* How many entries there are, `taken` of which have been run; waits a moment for more. The same number again: there are
+ * no more, and the batch is gone. */
+unsigned corps__batch_count(struct corps__batch *batch, unsigned taken);
+
+/* The entry after `last`; the first one after NULL. */
+static inline const struct corps__entry *corps__batch_next(const struct corps__batch *batch,
+                                                           const struct corps__entry *last) {
+    return (const struct corps__entry *)(const void *)(last == NULL ? batch->data
+                                                                    : last->data + (last->bytes + 7u) / 8u * 8u);
+}
+
+#endif

@@ -1,0 +1,387 @@
+#include "actor/conc.h"
+#include "actor/future.h"
+#include "link/foreign.h"
+#include "link/known.h"
+#include "link/peer.h"
+#include "link/trust.h"
+#include "value/name.h"
+#include "value/plain.h"
+#include "wait/reactor.h"
+#include "wait/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What one call needs to know, gathered once. */
+struct call {
+    const struct corps_name *to;
+    const struct corps__symbol *method;
+    const struct corps_value *args;
+    const struct corps_serializer *serializer;
+    struct corps *corps;
+    struct corps_context *context; /* of the method that calls, NULL outside methods */
+    int64_t deadline_ns;
+    bool try_only;
+    bool no_wait;
+    bool reply;
+    int64_t called_ns, encoded_ns; /* where calls are traced */
+};
+
+static const struct corps_value nil_args = {.kind = CORPS_NIL};
+
+/* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
+ * name that gets no number, and lives as long as the call. */
+static enum corps_err method_of(struct call *call, const char *text, struct corps__symbol *own_method) {
+    struct corps_context *context = call->context;
+    if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
+        call->method = context->sent_method;
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__symbol_of(text, strlen(text), &call->method);
+    if (err == CORPS_ERR_LIMIT) {
+        *own_method = (struct corps__symbol){text, CORPS__UNNUMBERED, (uint32_t)strlen(text)};
+        call->method = own_method;
+        return CORPS_OK;
+    }
+    if (err == CORPS_OK && context != NULL) {
+        context->sent_text = text;
+        context->sent_method = call->method;
+    }
+    return err;
+}
+
+/* The one that the caller named, if the called Corps and this process accept it. */
+static enum corps_err chosen_serializer(struct call *call, const char *name) {
+    const struct corps_serializer *own = call->corps->settings.serializer;
+    enum corps_err err = corps_serializer_find(name, &call->serializer);
+    if (err == CORPS_OK && corps__accepts(call->corps, call->serializer->wire_id) != CORPS_OK) {
+        err = corps_error_set(CORPS_ERR_DENIED,
+                              "%s runs code when it loads, and is accepted only where both the called Corps and the "
+                              "caller's were made with such a serializer, and the called one (%s) with this one",
+                              name, own->name);
+    }
+    return err;
+}
+
+/* The Corps of a Name that is not of the own one; the Name holds it. */
+static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
+    struct corps *_Atomic *place = &((struct corps_name *)(uintptr_t)to)->corps;
+    *corps = atomic_load_explicit(place, memory_order_acquire);
+    if (*corps != NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__foreign_find(to->corps_id, corps);
+    struct corps *before = NULL;
+    if (err == CORPS_OK && !atomic_compare_exchange_strong(place, &before, *corps)) {
+        corps__corps_unref(*corps); /* another thread's call came first */
+        *corps = before;
+    }
+    return err;
+}
+
+static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
+                              const struct corps_value *args, const struct corps_call_options *options,
+                              struct corps__symbol *own_method) {
+    call->to = to;
+    call->context = corps__context();
+    call->args = args != NULL ? args : &nil_args;
+    call->deadline_ns =
+        options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
+    call->no_wait = options != NULL && (options->flags & CORPS_CALL_NO_WAIT) != 0;
+    call->try_only = call->no_wait || (options != NULL && (options->flags & CORPS_CALL_TRY) != 0);
+    call->corps = corps__rt.own;
+    if (corps__rt.own == NULL || corps__rt.own->id != to->corps_id) {
+        enum corps_err err = corps_of(to, &call->corps);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    if (atomic_load(&call->corps->exited)) {
+        return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
+    }
+    enum corps_err err = method_of(call, method, own_method);
+    if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
+        err = chosen_serializer(call, options->serializer);
+    } else if (err == CORPS_OK && call->corps == corps__rt.own) {
+        call->serializer = call->corps->settings.serializer;
+    } else if (err == CORPS_OK) {
+        err = corps__serializer_for(call->corps, &call->serializer);
+    }
+    return err;
+}
+
+/* ---- to a Conc of this Env: by reference, through its mailbox ---- */
+
+/* As a message, for which the mailbox has room. */
+static enum corps_err post_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+    struct corps__message *message = corps__message_create();
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
+    }
+    message->owns_method = call->method->number == CORPS__UNNUMBERED;
+    message->method = message->owns_method
+                          ? corps__symbol_create(call->method->name, call->method->bytes, CORPS__UNNUMBERED)
+                          : call->method;
+    if (message->method == NULL) {
+        corps__message_free(message);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
+    }
+    size_t unused;
+    enum corps_err err = corps__plain_copy(call->args, message->small, sizeof message->small, &unused);
+    if (err == CORPS_OK) {
+        message->plain = (const struct corps_value *)(const void *)message->small;
+    } else if (call->args->kind == CORPS_BOX) {
+        err = CORPS_OK;
+        message->box = corps_box_ref(call->args->box);
+    } else {
+        err = corps_box_of(call->args, &message->box);
+    }
+    if (err != CORPS_OK) {
+        corps__message_free(message);
+        return err;
+    }
+    message->mail.kind = CORPS__MAIL_REQUEST;
+    message->header.flags = call->reply ? 0 : CORPS__NO_REPLY;
+    message->header.deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns;
+    if (future != NULL) {
+        message->future = future; /* with the promise's reference */
+        future->local = conc;
+    }
+    corps__context_end_stream(); /* what was sent before comes before this */
+    corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
+    return CORPS_OK;
+}
+
+/* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
+static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+    if (call->method->number == CORPS__UNNUMBERED) {
+        return CORPS_ERR_REFUSED; /* an entry keeps no name */
+    }
+    const struct corps__entry entry = {
+        .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
+    enum corps_err err =
+        stream->batch != NULL ? corps__batch_add_plain(stream->batch, &entry, call->args) : CORPS_ERR_FULL;
+    if (err != CORPS_ERR_FULL) {
+        return err;
+    }
+    corps__stream_end(stream);
+    struct corps__batch *batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
+    if (batch == NULL) {
+        return CORPS_ERR_REFUSED; /* for a message there may be memory */
+    }
+    *stream = (struct corps__stream){.to = conc, .batch = batch};
+    err = corps__batch_add_plain(batch, &entry, call->args);
+    if (err != CORPS_OK) {
+        corps__stream_end(stream);
+        corps_block_unref(&batch->block); /* the Conc's reference: it is not posted */
+        return err;
+    }
+    corps__conc_post(conc, &batch->mail, CORPS__PUSH_OTHER);
+    return CORPS_OK;
+}
+
+/* Room for one more request of a stream. May end it, where it has to wait. */
+static enum corps_err stream_room(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+    if (stream->room == 0) {
+        stream->room = corps__conc_room_ahead(conc);
+    }
+    if (stream->room == 0) {
+        return corps__conc_room(conc, call->try_only, call->deadline_ns);
+    }
+    stream->room--;
+    return CORPS_OK;
+}
+
+/* The second of two requests without reply that a method sends to the same Conc in a row begins a batch. */
+static enum corps_err send_local(const struct call *call, struct corps__conc *conc) {
+    struct corps_context *context = call->context;
+    enum corps_err err = CORPS_OK;
+    if (context != NULL && context->stream.to == conc) {
+        err = stream_room(call, conc, &context->stream);
+    } else {
+        err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (context != NULL && context->stream.to == conc) {
+        err = add_to_batch(call, conc, &context->stream);
+        if (err != CORPS_ERR_REFUSED) {
+            return err;
+        }
+    }
+    err = post_local(call, conc, NULL);
+    if (err != CORPS_OK) {
+        corps__conc_leave_room(conc, 1);
+    } else if (context != NULL) {
+        context->stream.to = conc;
+    }
+    return err;
+}
+
+static enum corps_err call_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+    enum corps_err err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = post_local(call, conc, future);
+    if (err != CORPS_OK) {
+        corps__conc_leave_room(conc, 1);
+    }
+    return err;
+}
+
+/* ---- to another Env ---- */
+
+/* Measured sends go over the data transport where that one discards; all else needs a transport that delivers. */
+static enum corps_err route_for(const struct call *call, struct corps__route **route) {
+    bool data = (call->corps->settings.transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0 &&
+                call->context != NULL && !call->reply;
+    struct corps__route *known = data ? NULL : atomic_load(&call->to->route);
+    if (known == NULL) {
+        struct corps__peer *peer;
+        enum corps_err err = corps__peer_of(call->corps, call->to->env, data, &peer);
+        if (err != CORPS_OK) {
+            return err;
+        }
+        known = corps__route_of(peer, call->to->conc);
+        if (known == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a route");
+        }
+        if (!data) {
+            atomic_store(&((struct corps_name *)(uintptr_t)call->to)->route, known);
+        }
+    }
+    *route = known;
+    return CORPS_OK;
+}
+
+static enum corps_err send_request(const struct call *call, struct corps__route *route, struct corps_future *future,
+                                   const struct corps_encoding *encoding, bool nil) {
+    /* The stream is segment 0, the out-of-band buffers follow. */
+    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
+    segments[0] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
+    size_t bytes = CORPS__HEADER_BYTES + encoding->stream_bytes;
+    for (size_t i = 0; i < encoding->buffer_count; i++) {
+        segments[i + 1] = encoding->buffers[i];
+        bytes += encoding->buffers[i].iov_len;
+    }
+    /* Part by part: as one initializer it is more than gcc zeroes by moves, and "rep stos" costs 15 ns to begin. */
+    struct corps__outgoing out;
+    out.header =
+        (struct corps__header){.kind = CORPS__REQUEST,
+                               .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
+                               .serializer = call->serializer->wire_id,
+                               .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
+                               .source_env = corps__rt.env,
+                               .source_conc = call->context != NULL ? call->context->conc->id : 0,
+                               .destination = call->to->conc,
+                               .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
+    out.method = call->method;
+    out.segments = segments;
+    out.definitions = encoding->definitions;
+    out.definition_count = encoding->definition_count;
+    out.grant = NULL; /* it is no answer */
+    out.charge_count = 0;
+    out.charge_bytes = 0;
+    struct corps__peer *peer = route->peer;
+    enum corps_err err = CORPS_OK;
+    if (!peer->discards) {
+        err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (future != NULL) {
+        future->remote_conc = call->to->conc;
+        corps__calls_enter(future, peer, route, bytes, &out.header.id);
+        if (corps__traces()) {
+            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_CALLED, call->called_ns);
+            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_ENCODED, call->encoded_ns);
+        }
+    }
+    err = call->no_wait && !corps__peer_is_ready(peer)
+              ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
+              : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
+                                 call->deadline_ns);
+    if (future != NULL) {
+        corps__stamp(out.header.id, corps__rt.env, CORPS_STAGE_SENT);
+    }
+    if (err == CORPS_OK || peer->discards) {
+        return err;
+    }
+    if (future == NULL) {
+        corps__route_give_back(route, 1, bytes);
+    } else if (corps__calls_take(out.header.id, peer) == NULL) { /* gives the room back too */
+        corps__future_ref(future); /* the peer's end came first, and has dropped the reply's reference */
+    }
+    return err;
+}
+
+static enum corps_err call_remote(struct call *call, struct corps_future *future) {
+    struct corps__route *route = NULL;
+    enum corps_err err = route_for(call, &route);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    bool nil = corps_value_open(call->args)->kind == CORPS_NIL;
+    encoding.defines = true;
+    if (!nil) {
+        err = call->serializer->encode(call->args, &encoding);
+    }
+    call->encoded_ns = corps__traces() ? corps__now_ns() : 0;
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(&encoding, "the arguments", CORPS__PAYLOAD_BYTES_MAX);
+    }
+    if (err == CORPS_OK) {
+        err = send_request(call, route, future, &encoding, nil);
+    }
+    corps_encoding_finish(&encoding);
+    return err;
+}
+
+/* ---- public ---- */
+
+static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
+    if (call->corps != corps__rt.own || call->to->env != corps__rt.env) {
+        return call_remote(call, future);
+    }
+    struct corps__conc *conc = corps__conc_find(call->to->conc);
+    if (conc == NULL) {
+        return corps_error_set(CORPS_ERR_NO_WORKER, "Env %u has no Worker %u", call->to->env, call->to->conc);
+    }
+    return future != NULL ? call_local(call, conc, future) : send_local(call, conc);
+}
+
+enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          const struct corps_call_options *options, struct corps_future **future) {
+    struct corps__symbol own_method;
+    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    corps__context_end_stream(); /* whoever answers may send to the same Conc before this method does again */
+    struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects, 2);
+    if (made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");
+    }
+    err = dispatch_call(&call, made);
+    if (err != CORPS_OK) {
+        corps__future_unref(made); /* the promise's … */
+        corps__future_unref(made); /* … and the owner's */
+        return err;
+    }
+    *future = made;
+    return CORPS_OK;
+}
+
+enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          const struct corps_call_options *options) {
+    struct corps__symbol own_method;
+    struct call call = {.reply = false};
+    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
+    return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
+}

@@ -1,0 +1,163 @@
+#include "actor/conc.h"
+#include "link/trust.h"
+#include "value/failure.h"
+#include "value/name.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a method may ask and do: corps_context_*, corps_fail, corps_request_*. */
+
+struct corps *corps_context_corps(struct corps_context *context) {
+    (void)context;
+    return corps__rt.own;
+}
+
+struct corps_name *corps_context_name(struct corps_context *context) {
+    struct corps__conc *conc = context->conc;
+    struct corps_name *name = atomic_load(&conc->name);
+    if (name == NULL) {
+        struct corps_name *made;
+        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class_name, strlen(conc->class_name),
+                               &made) != CORPS_OK) {
+            return NULL;
+        }
+        atomic_store(&conc->name, made); /* one thread runs the Conc at a time */
+        name = made;
+    }
+    return name;
+}
+
+unsigned corps_context_env(struct corps_context *context) {
+    (void)context;
+    return corps__rt.env;
+}
+
+void *corps_context_alloc(struct corps_context *context, size_t bytes) {
+    if (context->scratch == NULL) {
+        context->scratch = corps_box_create();
+    }
+    return context->scratch != NULL ? corps_box_alloc(context->scratch, bytes) : NULL;
+}
+
+enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) {
+    if (context->scratch == NULL) {
+        context->scratch = corps_box_create();
+    }
+    if (context->scratch == NULL) {
+        object->ops->release(object);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to keep an object");
+    }
+    return corps_box_keep_object(context->scratch, object);
+}
+
+struct corps_box *corps_context_box(struct corps_context *context) {
+    if (context->box == NULL && context->args != NULL) {
+        struct corps_block *block = context->batch != NULL ? corps_block_ref(&context->batch->block)
+                                                           : corps__message_keep_plain(&context->message);
+        struct corps_box *made = block != NULL ? corps_box_create() : NULL;
+        if (made == NULL) {
+            corps_block_unref(block);
+            return NULL;
+        }
+        if (corps_box_keep_block(made, block) != CORPS_OK) { /* has dropped it */
+            corps_box_unref(made);
+            return NULL;
+        }
+        corps_box_set_root(made, *context->args);
+        context->box = made;
+    }
+    return context->box != NULL ? corps_box_ref(context->box) : NULL;
+}
+
+enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...) {
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const struct corps_error_info info = {.type = type, .text = text};
+    return corps_fail_with(context, &info);
+}
+
+/* `info` as the failure of a Worker. */
+static struct corps_error_info remote(const struct corps_error_info *info, const struct corps__conc *conc) {
+    struct corps_error_info own = *info;
+    own.code = CORPS_ERR_REMOTE;
+    own.detail_trusted = corps__may_run_code(corps__rt.own); /* a caller in this Env sees it as it is */
+    snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
+    return own;
+}
+
+enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info) {
+    const struct corps_error_info own = remote(info, context->conc);
+    free(context->failure);
+    context->failure = corps__failure_create(&own);
+    return context->failure != NULL ? CORPS_ERR_REMOTE
+                                    : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say what failed");
+}
+
+const char *corps_context_method(struct corps_context *context) {
+    return context->message->method != NULL ? context->message->method->name : "";
+}
+
+const char *corps_context_class(struct corps_context *context) {
+    return context->conc->class_name;
+}
+
+bool corps_context_has_reply(struct corps_context *context) {
+    return (context->message->header.flags & CORPS__NO_REPLY) == 0;
+}
+
+bool corps_context_is_local(struct corps_context *context) {
+    return context->message->from == NULL;
+}
+
+/* ---- putting a reply off ---- */
+
+struct corps_request {
+    struct corps__message *message;
+    const struct corps__conc *conc;
+    struct corps_box *box;
+};
+
+struct corps_request *corps_request_hold(struct corps_context *context) {
+    struct corps_request *request = context->held ? NULL : malloc(sizeof *request);
+    /* A plain argument lies in the message, which is held anyway. */
+    bool plain = context->message->plain != NULL;
+    struct corps_box *box = request != NULL && !plain ? corps_context_box(context) : NULL;
+    struct corps__message *message =
+        request != NULL && (plain || box != NULL) ? corps__message_detach(context->message) : NULL;
+    if (message == NULL) {
+        corps_box_unref(box);
+        free(request);
+        return NULL;
+    }
+    *request = (struct corps_request){message, context->conc, box};
+    context->message = message;
+    context->held = true;
+    return request;
+}
+
+enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
+    static const struct corps_value nil;
+    corps__reply(request->message, request->conc, request->box, result != NULL ? result : &nil);
+    corps_box_unref(request->box);
+    free(request);
+    return CORPS_OK;
+}
+
+enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text) {
+    const struct corps_error_info info = {.type = type, .text = text};
+    return corps_request_fail_with(request, &info);
+}
+
+enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
+    const struct corps_error_info own = remote(info, request->conc);
+    corps__reply_failed(request->message, request->conc, &own);
+    corps_box_unref(request->box);
+    free(request);
+    return CORPS_OK;
+}

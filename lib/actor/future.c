@@ -1,0 +1,595 @@
+#include "actor/future.h"
+
+#include "actor/conc.h"
+#include "actor/deadlock.h"
+#include "actor/message.h"
+#include "base/slab.h"
+#include "link/peer.h"
+#include "process/fork.h"
+#include "value/failure.h"
+#include "value/plain.h"
+#include "wait/trace.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making: Futures by number ---- */
+
+enum { PAGE = 64, PAGES = 65536 }; /* 4 million calls at once */
+
+static struct {
+    pthread_mutex_t lock;
+    struct corps_future *_Atomic pages[PAGES]; /* never moved, never freed: looking up needs no lock */
+    _Atomic uint32_t count;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *make(size_t bytes, unsigned count) {
+    _Static_assert(offsetof(struct corps_future, word) >= sizeof(struct corps__slab_item), "free Futures keep it");
+    _Static_assert(sizeof(struct corps_future) % 64 == 0, "Futures lie on lines of their own, one after the other");
+    struct corps_future *page = count == PAGE ? aligned_alloc(64, bytes * count) : NULL;
+    if (page == NULL) {
+        return NULL;
+    }
+    memset(page, 0, bytes * count);
+    pthread_mutex_lock(&table.lock);
+    uint32_t number = atomic_load(&table.count);
+    bool fits = number < PAGES;
+    if (fits) {
+        for (uint32_t i = 0; i < PAGE; i++) {
+            page[i].number = number * PAGE + i;
+        }
+        atomic_store(&table.pages[number], page);
+        atomic_store(&table.count, number + 1);
+    }
+    pthread_mutex_unlock(&table.lock);
+    if (!fits) {
+        free(page);
+    }
+    return fits ? page : NULL;
+}
+
+const struct corps__slab_source corps__future_source = {.bytes = sizeof(struct corps_future), .make = make};
+
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs) {
+    struct corps_future *future = corps__slab_take(CORPS__SLAB_FUTURE);
+    if (future != NULL) {
+        future->route = NULL;
+        future->bytes = 0;
+        atomic_store_explicit(&future->refs, refs, memory_order_relaxed);
+        atomic_store_explicit(&future->peer, NULL, memory_order_relaxed);
+        future->remote_conc = 0;
+        future->interests = NULL;
+        future->notify = NULL;
+        future->deadline_ns = deadline_ns;
+        future->keep_objects = keep_objects;
+        future->outcome = CORPS_OK;
+        atomic_store_explicit(&future->encoded, 0, memory_order_relaxed);
+        future->box = NULL;
+        future->plain = NULL;
+        future->failure = NULL;
+        future->frame = NULL;
+    }
+    return future;
+}
+
+struct corps_future *corps__future_ref(struct corps_future *future) {
+    atomic_fetch_add_explicit(&future->refs, 1, memory_order_relaxed);
+    return future;
+}
+
+/* The count alone stays, for the next call. */
+static uint64_t count_of(uint64_t word) {
+    return word & ~(uint64_t)UINT32_MAX;
+}
+
+void corps__future_unref(struct corps_future *future) {
+    if (future != NULL &&
+        (atomic_load_explicit(&future->refs, memory_order_acquire) == 1 || atomic_fetch_sub(&future->refs, 1) == 1)) {
+        corps_box_unref(future->box);
+        corps_block_unref(future->frame);
+        free(future->failure);
+        future->local = NULL;
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+        atomic_store_explicit(&future->word, count_of(word), memory_order_relaxed);
+        corps__slab_give(CORPS__SLAB_FUTURE, future);
+    }
+}
+
+/* ---- fulfilling ---- */
+
+/* Guards the pairing with waiters. Sharded by number: Futures are many, and this is short. */
+enum { SHARDS = 64 };
+static pthread_mutex_t shards[SHARDS];
+
+void corps__futures_start(void) {
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_init(&shards[i], NULL);
+    }
+}
+
+static pthread_mutex_t *shard_of(const struct corps_future *future) {
+    return &shards[future->number % SHARDS];
+}
+
+bool corps__future_claim(struct corps_future *future) {
+    return (atomic_fetch_or(&future->word, CORPS__CLAIMED) & CORPS__CLAIMED) == 0;
+}
+
+static void notify_watchers(struct corps_future *future) {
+    pthread_mutex_lock(shard_of(future));
+    for (struct corps__interest *at = future->interests; at != NULL; at = at->next) {
+        corps__notify(at->waiter); /* under the lock: the waiter cannot leave its stack frame, see interest_drop */
+    }
+    void (*notify)(void *arg) = future->notify;
+    void *arg = future->notify_arg;
+    pthread_mutex_unlock(shard_of(future));
+    if (notify != NULL) {
+        notify(arg); /* the caller's reference keeps the Future until here */
+    }
+}
+
+/* Sequentially consistent, as is the setting of WATCHED: either we see that somebody watches, or he sees READY. */
+static void finish(struct corps_future *future) {
+    if ((atomic_fetch_or(&future->word, CORPS__READY) & CORPS__WATCHED) != 0) {
+        notify_watchers(future);
+    }
+}
+
+/* Under the Future's lock. True when it is ready already. */
+static bool watch(struct corps_future *future) {
+    return (atomic_fetch_or(&future->word, CORPS__WATCHED) & CORPS__READY) != 0;
+}
+
+void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg) {
+    pthread_mutex_lock(shard_of(future));
+    bool ready = watch(future);
+    future->notify = ready ? NULL : notify;
+    future->notify_arg = arg;
+    pthread_mutex_unlock(shard_of(future));
+    if (ready) {
+        notify(arg);
+    }
+}
+
+struct corps_future *corps_future_ref(struct corps_future *future) {
+    return corps__future_ref(future);
+}
+
+struct corps_future *corps_future_create(void) {
+    return corps__future_create(CORPS_FOREVER, CORPS_KEEP_NONE, 1);
+}
+
+void corps_future_fulfil(struct corps_future *future) {
+    if (corps__future_claim(future)) {
+        corps__future_complete(future, NULL);
+    }
+}
+
+static void interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter) {
+    pthread_mutex_lock(shard_of(future));
+    *interest = (struct corps__interest){.waiter = waiter, .next = future->interests};
+    future->interests = interest;
+    (void)watch(future); /* who waits looks again */
+    pthread_mutex_unlock(shard_of(future));
+}
+
+static void interest_drop(struct corps_future *future, const struct corps__interest *interest) {
+    pthread_mutex_lock(shard_of(future));
+    struct corps__interest **at = &future->interests;
+    while (*at != interest) {
+        at = &(*at)->next;
+    }
+    *at = interest->next;
+    pthread_mutex_unlock(shard_of(future));
+}
+
+void corps__future_complete(struct corps_future *future, struct corps_box *box) {
+    future->box = box;
+    finish(future);
+}
+
+bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result) {
+    size_t unused;
+    if (corps__plain_copy(result, future->small, sizeof future->small, &unused) != CORPS_OK) {
+        return false;
+    }
+    future->plain = (const struct corps_value *)(const void *)future->small;
+    return true;
+}
+
+void corps__future_keep(struct corps_future *future, struct corps_box *box) {
+    future->box = box; /* nobody looks at it before READY, nor if the outcome is an error */
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    do {
+        if ((word & CORPS__CLAIMED) != 0) {
+            return; /* the deadline has passed; the box goes with the Future */
+        }
+    } while (!atomic_compare_exchange_weak(&future->word, &word, word | CORPS__CLAIMED | CORPS__READY));
+    if ((word & CORPS__WATCHED) != 0) {
+        notify_watchers(future);
+    }
+}
+
+void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
+                                  const struct corps__header *header) {
+    future->frame_bytes = event->bytes;
+    future->header = *header;
+    future->frame_data = future->small;
+    if (corps_frame_tail(event->data, event->block) != NULL ||
+        (event->block != NULL && event->bytes > sizeof future->small)) {
+        future->frame = event->block;
+        future->frame_data = event->data;
+        event->block = NULL;
+    } else if (event->bytes <= sizeof future->small) {
+        memcpy(future->small, event->data, event->bytes);
+    } else {
+        future->frame = corps_block_create(event->bytes);
+        if (future->frame == NULL) {
+            const struct corps_error_info info = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory for the reply"};
+            corps__future_failed(future, CORPS_ERR_NO_MEMORY, corps__failure_create(&info));
+            return;
+        }
+        memcpy(future->frame->data, event->data, event->bytes);
+        future->frame_data = future->frame->data;
+    }
+    atomic_store_explicit(&future->encoded, 1, memory_order_relaxed); /* READY publishes it */
+    finish(future);
+}
+
+void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure) {
+    future->outcome = code;
+    future->failure = failure;
+    finish(future);
+}
+
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text) {
+    if (corps__future_claim(future)) {
+        const struct corps_error_info info = {.code = code, .text = text};
+        corps__future_failed(future, code, corps__failure_create(&info));
+    }
+}
+
+/* ---- calls under way ---- */
+
+void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                        uint64_t *id) {
+    future->route = route;
+    future->bytes = bytes;
+    atomic_store_explicit(&future->peer, peer, memory_order_relaxed);
+    uint64_t count = count_of(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
+    /* Release: whoever finds the call by its id, or by its peer, finds it whole. */
+    atomic_store_explicit(&future->word, count | CORPS__AWAITED, memory_order_release);
+    *id = count | future->number;
+}
+
+/* Ends the call if it is still this one: true, with whether the caller has claimed the Future. */
+static bool end_call(struct corps_future *future, uint64_t count, const struct corps__peer *peer, bool *claimed) {
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
+    do {
+        if (count_of(word) != count || (word & CORPS__AWAITED) == 0 ||
+            atomic_load_explicit(&future->peer, memory_order_relaxed) != peer) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&future->word, &word, (word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED));
+    *claimed = (word & CORPS__CLAIMED) == 0;
+    corps__route_give_back(future->route, 1, future->bytes);
+    return true;
+}
+
+struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer) {
+    uint32_t number = (uint32_t)id;
+    struct corps_future *page =
+        number / PAGE < PAGES ? atomic_load_explicit(&table.pages[number / PAGE], memory_order_acquire) : NULL;
+    struct corps_future *future = page != NULL ? &page[number % PAGE] : NULL;
+    bool claimed;
+    if (future == NULL || !end_call(future, count_of(id), peer, &claimed)) {
+        return NULL;
+    }
+    if (!claimed) {
+        corps__future_unref(future);
+        return NULL;
+    }
+    return future;
+}
+
+bool corps__calls_awaits(const struct corps_future *future) {
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__AWAITED) != 0;
+}
+
+void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text) {
+    const struct corps_error_info info = {.code = code, .text = text};
+    uint32_t pages = atomic_load(&table.count);
+    for (uint32_t i = 0; i < pages * PAGE; i++) {
+        struct corps_future *future = &atomic_load(&table.pages[i / PAGE])[i % PAGE];
+        bool claimed;
+        if (end_call(future, count_of(atomic_load_explicit(&future->word, memory_order_acquire)), peer, &claimed)) {
+            if (claimed) {
+                corps__future_failed(future, code, corps__failure_create(&info));
+            }
+            corps__future_unref(future);
+        }
+    }
+}
+
+/* ---- the owner's side ---- */
+
+static bool ready_now(const struct corps_future *future) {
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__READY) != 0;
+}
+
+static bool is_ready(void *arg) {
+    return ready_now(arg);
+}
+
+bool corps_future_ready(const struct corps_future *future) {
+    if (!ready_now(future)) {
+        corps_flush();
+        corps__poke();
+    }
+    return ready_now(future);
+}
+
+/* The reply's bytes become the result in the thread that wants it, not in the one that leads. Threads that read the
+ * same result at once each decode it, without a lock, since an interpreter's may be taken meanwhile; the first counts.
+ */
+static void decode(struct corps_future *future) {
+    if (atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
+        return;
+    }
+    struct corps_box *box = NULL;
+    corps__stamp(future->header.id, corps__rt.env, CORPS_STAGE_REPLY_TAKEN);
+    enum corps_err err = corps__payload_decode(future->frame_data, future->frame_bytes, &future->header, future->frame,
+                                               future->keep_objects, &box);
+    corps__stamp(future->header.id, corps__rt.env, CORPS_STAGE_REPLY_DECODED);
+    int expected = 1;
+    if (atomic_compare_exchange_strong(&future->encoded, &expected, 2)) {
+        const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};
+        future->box = box;
+        future->outcome = err;
+        future->failure = err != CORPS_OK ? corps__failure_create(&info) : NULL;
+        atomic_store_explicit(&future->encoded, 0, memory_order_release);
+        return;
+    }
+    corps_box_unref(box);
+    while (atomic_load_explicit(&future->encoded, memory_order_acquire) != 0) {
+        (void)sched_yield(); /* the first one is putting down what it got */
+    }
+}
+
+static enum corps_err outcome(struct corps_future *future, const struct corps_value **result) {
+    static const struct corps_value nil;
+    decode(future);
+    if (future->outcome != CORPS_OK) {
+        const struct corps_error_info *info = corps_future_error(future);
+        return info->type[0] != '\0' && future->outcome == CORPS_ERR_REMOTE
+                   ? corps_error_set(future->outcome, "%s: %s (at %s)", info->type, info->text, info->origin)
+                   : corps_error_set(future->outcome, "%s", info->text);
+    }
+    if (result != NULL) {
+        *result = future->plain != NULL ? future->plain
+                  : future->box != NULL ? corps_value_open(corps_box_root(future->box))
+                                        : &nil;
+    }
+    return CORPS_OK;
+}
+
+/* Two ways to get on without a clock and without an entry in the Future's list. For a Conc of this Env: runs it. */
+static bool run_local(struct corps_future *future, int64_t timeout_ns) {
+    if (future->deadline_ns == CORPS_FOREVER && corps__may_run_inline(timeout_ns)) {
+        while (!ready_now(future) && corps__conc_claim(future->local)) {
+            corps__conc_run(future->local, NULL, is_ready, future);
+        }
+    }
+    return ready_now(future);
+}
+
+/* For another Env: only the leader completes such a call, so while this thread leads nobody needs to notify it. */
+static bool look_around(struct corps_future *future) {
+    if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
+        return false;
+    }
+    corps_flush();
+    return corps__glance(is_ready, future);
+}
+
+enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
+    bool ready = timeout_ns > 0 ? ready_now(future) : corps_future_ready(future);
+    if (!ready && timeout_ns > 0) {
+        ready = future->local != NULL ? run_local(future, timeout_ns) : look_around(future);
+    }
+    if (!ready) {
+        int64_t deadline = corps__deadline_ns(timeout_ns);
+        bool calls_own = future->deadline_ns <= deadline;
+        if (future->local != NULL && corps__conc_is_mine(future->local)) {
+            return corps_error_set(CORPS_ERR_DEADLOCK,
+                                   "the wait could never end: it is for a Conc whose own method waits on this thread");
+        }
+        struct corps__waiter waiter = CORPS__WAITER_INIT;
+        struct corps__interest interest;
+        interest_take(future, &interest, &waiter);
+        enum corps_err err =
+            corps__context() == NULL
+                ? corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local)
+                : corps__deadlock_wait(future, &waiter, is_ready, calls_own ? future->deadline_ns : deadline);
+        interest_drop(future, &interest);
+        if (err == CORPS_ERR_TIMEOUT && calls_own) {
+            corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
+        } else if (err != CORPS_OK) {
+            return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
+        }
+    }
+    return outcome(future, result);
+}
+
+const struct corps_error_info *corps_future_error(const struct corps_future *future) {
+    static const struct corps_error_info none = {.type = "", .text = "", .traceback = "", .detail = ""};
+    static const struct corps_error_info untold = {
+        .code = CORPS_ERR_NO_MEMORY, .type = "", .text = "no memory to say what failed", .traceback = "", .detail = ""};
+    return future->outcome == CORPS_OK ? &none : future->failure != NULL ? &future->failure->info : &untold;
+}
+
+/* A plain result lies in the Future: that is kept. */
+struct kept {
+    struct corps_block block; /* first */
+    struct corps_future *future;
+};
+
+static void free_kept(struct corps_block *block) {
+    corps__future_unref(((struct kept *)block)->future);
+    free(block);
+}
+
+static struct corps_box *keep_plain(struct corps_future *future) {
+    struct corps_box *box = corps_box_create();
+    struct kept *kept = box != NULL ? malloc(sizeof *kept) : NULL;
+    if (kept == NULL) {
+        corps_box_unref(box);
+        return NULL;
+    }
+    kept->future = corps__future_ref(future);
+    corps_block_init(&kept->block, future->small, sizeof future->small, free_kept);
+    if (corps_box_keep_block(box, &kept->block) != CORPS_OK) { /* has dropped it */
+        corps_box_unref(box);
+        return NULL;
+    }
+    corps_box_set_root(box, *future->plain);
+    return box;
+}
+
+struct corps_box *corps_future_box(struct corps_future *future) {
+    if (!ready_now(future)) {
+        return NULL;
+    }
+    decode(future);
+    if (future->outcome == CORPS_OK && future->plain != NULL) {
+        return keep_plain(future);
+    }
+    return future->outcome == CORPS_OK && future->box != NULL ? corps_box_ref(future->box) : NULL;
+}
+
+void corps_future_destroy(struct corps_future *future) {
+    corps__future_unref(future);
+}
+
+/* ---- several ---- */
+
+struct several {
+    struct corps_future *const *futures;
+    size_t count;
+    size_t ready; /* all: the first ones known to be ready; next: the index found */
+};
+
+static bool all_ready(void *arg) {
+    struct several *s = arg;
+    while (s->ready < s->count && (s->futures[s->ready] == NULL || ready_now(s->futures[s->ready]))) {
+        s->ready++;
+    }
+    return s->ready == s->count;
+}
+
+static bool any_ready(void *arg) {
+    struct several *s = arg;
+    for (s->ready = 0; s->ready < s->count; s->ready++) {
+        if (s->futures[s->ready] != NULL && ready_now(s->futures[s->ready])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum corps_err corps_wait_all(struct corps_future *const *futures, size_t count, int64_t timeout_ns) {
+    /* One after the other is no slower than all at once: the last one decides. */
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    struct several s = {.futures = futures, .count = count};
+    while (!all_ready(&s)) {
+        int64_t left = deadline == CORPS_FOREVER ? CORPS_FOREVER : deadline - corps__now_ns();
+        enum corps_err err = corps_future_wait(futures[s.ready], left > 0 ? left : 0, NULL);
+        if (!ready_now(futures[s.ready])) {
+            return err;
+        }
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count, int64_t timeout_ns, size_t *index) {
+    struct several s = {.futures = futures, .count = count};
+    struct corps__waiter waiter = CORPS__WAITER_INIT;
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    struct corps__conc *local = NULL;
+    size_t waited = 0;
+    struct corps_future *soonest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            waited++;
+            local = futures[i]->local;
+            soonest = soonest == NULL || futures[i]->deadline_ns < soonest->deadline_ns ? futures[i] : soonest;
+        }
+    }
+    if (waited == 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "wait_next was given no Future to wait for");
+    }
+    struct corps__interest few[16];
+    struct corps__interest *interests = count <= sizeof few / sizeof few[0] ? few : malloc(count * sizeof *interests);
+    if (interests == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to wait for %zu Futures", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            interest_take(futures[i], &interests[i], &waiter);
+        }
+    }
+    bool calls_own = soonest->deadline_ns < deadline;
+    enum corps_err err = corps__wait(&waiter, any_ready, &s, calls_own ? soonest->deadline_ns : deadline,
+                                     waited == 1 && corps__is_patient(deadline) ? local : NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] != NULL) {
+            interest_drop(futures[i], &interests[i]);
+        }
+    }
+    if (interests != few) {
+        free(interests);
+    }
+    if (err == CORPS_ERR_TIMEOUT && calls_own) {
+        corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
+        err = CORPS_OK;
+        (void)any_ready(&s);
+    }
+    if (err == CORPS_OK) {
+        *index = s.ready;
+    }
+    return err;
+}
+
+/* ---- after a fork ---- */
+
+/* The answer comes to the parent, or was just being put here by a thread that is not in this process. */
+static void forget(struct corps_future *future) {
+    uint64_t word = atomic_load(&future->word);
+    if (atomic_load(&future->encoded) == 2) {
+        atomic_store(&future->encoded, 1); /* the thread that decoded it is not here: once more */
+    }
+    bool is_call = (word & (CORPS__AWAITED | CORPS__CLAIMED)) != 0 || future->local != NULL;
+    if ((word & CORPS__READY) != 0 || !is_call) {
+        return;
+    }
+    static const struct corps_error_info info = {
+        .code = CORPS_ERR_CLOSED,
+        .text = "this process was forked while the call was under way, and its answer goes to the parent: call again"};
+    future->interests = NULL;
+    future->notify = NULL;
+    future->outcome = info.code;
+    future->failure = corps__failure_create(&info);
+    atomic_store(&future->encoded, 0);
+    atomic_store(&future->word, (word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED | CORPS__READY);
+}
+
+void corps__futures_forked(void) {
+    corps__futures_start();
+    pthread_mutex_init(&table.lock, NULL);
+    uint32_t pages = atomic_load(&table.count);
+    for (uint32_t i = 0; i < pages * PAGE; i++) {
+        forget(&atomic_load(&table.pages[i / PAGE])[i % PAGE]);
+    }
+}

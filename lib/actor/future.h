@@ -1,0 +1,107 @@
+/* Futures, and the calls that wait for a reply from another Env.
+ *
+ * A Future has one owner (the caller) and one promise (a local message, or a frame under way), each with a reference.
+ * Whoever fulfils the promise claims the Future first, and only one can; the owner waits and destroys. A call under way
+ * outlives a destroyed Future until the reply has come, because the reply also gives room back in the receiver's
+ * mailbox.
+ *
+ * Futures are numbered: a call's id on the wire is the Future's number and how many calls it has served. `word` holds
+ * that count and what has become of the call, and changes by compare-and-swap alone: so a reply, a deadline and the
+ * death of a peer meet there without a lock. Waiters that others must notify are listed under a lock, and `word` says
+ * so.
+ */
+#ifndef CORPS_FUTURE_H
+#define CORPS_FUTURE_H
+
+#include "actor/message.h"
+#include "wait/reactor.h"
+#include "wait/runtime.h"
+
+struct corps__failure;
+struct corps__route;
+
+/* One thread's interest in one Future, on its stack. */
+struct corps__interest {
+    struct corps__waiter *waiter;
+    struct corps__interest *next;
+};
+
+/* Bits of `word`; the count of calls is above them. */
+enum {
+    CORPS__AWAITED = 1, /* a frame's reply has not come yet: that holds one reference */
+    CORPS__CLAIMED = 2, /* somebody decides the outcome, or has */
+    CORPS__READY = 4,
+    CORPS__WATCHED = 8, /* there are interests, or a notify */
+};
+
+struct corps_future {
+    _Alignas(64) struct corps__route *route; /* of the call to another Env: room to give back … */
+    size_t bytes;                            /* … of its mailbox */
+    int64_t deadline_ns;                     /* of the call */
+    _Atomic uint64_t word;
+    uint32_t number;
+    _Atomic unsigned refs;
+    struct corps__peer *_Atomic peer;  /* the other Env that answers */
+    uint32_t remote_conc;              /* and its Conc */
+    struct corps__conc *local;         /* or else the Conc of this Env */
+    struct corps__interest *interests; /* who waits; guarded by the Future's lock */
+    void (*notify)(void *arg);         /* see corps_future_on_ready */
+    void *notify_arg;
+    enum corps_keep keep_objects;
+    enum corps_err outcome; /* once ready; OK may still become a decoding error */
+    _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
+    struct corps_box *box;  /* the result */
+    const struct corps_value *plain; /* or a plain one's copy, in `small` */
+    struct corps__failure *failure;  /* NULL while all is well, or when memory for it was missing */
+    struct corps_block *frame;       /* the reply as it came, if it is large; one reference */
+    const uint8_t *frame_data;       /* in that block or before it, or in `small` */
+    size_t frame_bytes;
+    struct corps__header header;
+    _Alignas(8) uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
+};
+
+/* Once, before the first Future. */
+void corps__futures_start(void);
+
+/* With `refs` references. */
+struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs);
+struct corps_future *corps__future_ref(struct corps_future *future);
+void corps__future_unref(struct corps_future *future); /* accepts NULL */
+
+/* The right to fulfil: true once. Any thread. */
+bool corps__future_claim(struct corps_future *future);
+
+/* Claims and fulfils in one step, with a result of this Env (NULL: nil); takes the box. Only the promise does this. */
+void corps__future_keep(struct corps_future *future, struct corps_box *box);
+
+/* Copies a plain result into the Future, which is the promise's to fulfil; then fulfil it by corps__future_keep(NULL).
+ * False: it is not plain. */
+bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result);
+
+/* Fulfil what the caller has claimed. Each takes its box, block or failure (NULL: nil; `code` alone). Any thread. */
+void corps__future_complete(struct corps_future *future, struct corps_box *box);
+void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
+                                  const struct corps__header *header);
+void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure);
+
+/* Claims, and fails with a text, unless it is decided already. */
+void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
+
+/* ---- calls under way ---- */
+
+/* Begins a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. The reply's reference
+ * is the caller's until the frame is sent. */
+void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                        uint64_t *id);
+
+/* Ends a call: its room is given back; returns its Future with the reply's reference, claimed, or NULL when there is no
+ * such call at `peer` or its outcome is decided already. */
+struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
+
+/* Does it wait for another Env's reply? With the lead: then its peer is there. */
+bool corps__calls_awaits(const struct corps_future *future);
+
+/* Fails every call to `peer`. */
+void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);
+
+#endif

@@ -1,0 +1,268 @@
+#include "actor/requests.h"
+
+#include "actor/batch.h"
+#include "actor/conc.h"
+#include "actor/dispatch.h"
+#include "actor/message.h"
+#include "link/peer.h"
+#include "link/trust.h"
+#include "process/fork.h"
+#include "wait/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum corps_err no_memory_for_names(void) {
+    return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for method names");
+}
+
+static enum corps_err check_name(const char *name, size_t bytes) {
+    return corps__symbol_check(name, bytes) == CORPS_OK
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL, "a request asks for a method that cannot be one");
+}
+
+/* A link's number of a method gets its name: as long as the peer is there, for messages point to it. Nothing of this
+ * process's own is kept for it, so that no peer can use anything up that others need. */
+static enum corps_err name_method(struct corps__peer *peer, uint32_t number, const char *name, size_t bytes) {
+    enum corps_err err = check_name(name, bytes);
+    if (err == CORPS_OK && number >= CORPS__METHODS_MAX) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "method number %u is out of range", number);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (number >= peer->method_count) {
+        uint32_t count = number + 64;
+        struct corps__symbol **grown = realloc(peer->methods, count * sizeof *grown);
+        if (grown == NULL) {
+            return no_memory_for_names();
+        }
+        memset(grown + peer->method_count, 0, (count - peer->method_count) * sizeof *grown);
+        peer->methods = grown;
+        peer->method_count = count;
+    }
+    struct corps__symbol **known = &peer->methods[number];
+    if (*known != NULL) {
+        return (*known)->bytes == bytes && memcmp((*known)->name, name, bytes) == 0
+                   ? CORPS_OK
+                   : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u got another name", number);
+    }
+    *known = corps__symbol_create(name, bytes, number);
+    return *known != NULL ? CORPS_OK : no_memory_for_names();
+}
+
+/* The symbol of a request's method: named now, or known by number from before. */
+static enum corps_err numbered_method(struct corps__peer *peer, const struct corps__header *header, const char *name,
+                                      const struct corps__symbol **symbol) {
+    if (header->name_bytes > 0) {
+        enum corps_err err = name_method(peer, header->method, name, header->name_bytes);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    *symbol = header->method < peer->method_count ? peer->methods[header->method] : NULL;
+    return *symbol != NULL ? CORPS_OK
+                           : corps_error_set(CORPS_ERR_PROTOCOL, "method number %u was never named", header->method);
+}
+
+/* A Conc for a request of `bytes` bytes, and the grant that it takes room of; NULL, after having said so, when there is
+ * none, or its serializer is not accepted, or with an error. */
+static struct corps__conc *admit(struct corps__peer *peer, const struct corps__header *header, size_t bytes,
+                                 struct corps__grant **grant, enum corps_err *err) {
+    struct corps__conc *conc = corps__conc_find(header->destination);
+    if (conc == NULL) {
+        *err = corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        return NULL;
+    }
+    /* Also where there is nothing to decode: the reply goes in the same serializer. */
+    if (corps__accepts(corps__rt.own, header->serializer) != CORPS_OK) {
+        char text[200];
+        snprintf(text, sizeof text, "%s", corps_error_detail());
+        *err = corps__refuse(peer, header, bytes, CORPS_ERR_DENIED, text);
+        return NULL;
+    }
+    *err = corps__grant_use(&peer->grants, conc->id, bytes, grant);
+    return *err == CORPS_OK ? conc : NULL;
+}
+
+static enum corps_keep keep_for(const struct corps__conc *conc) {
+    return conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
+}
+
+static void deliver(struct corps__conc *conc, struct corps__mail *mail) {
+    if (!corps__sched_direct(conc, mail)) {
+        corps__conc_post(conc, mail, CORPS__PUSH_DISPATCH);
+    }
+}
+
+/* The message of an admitted request. `method` is NULL where it has no number: then the message keeps its name. */
+static struct corps__message *message_of(struct corps_event *event, const struct corps__header *header,
+                                         const struct corps__symbol *method, const char *name) {
+    struct corps__message *message = corps__message_of_frame(event, header);
+    if (message != NULL) {
+        message->owns_method = method == NULL;
+        message->method = method != NULL ? method : corps__symbol_create(name, header->name_bytes, CORPS__UNNUMBERED);
+    }
+    if (message != NULL && message->method == NULL) {
+        corps__message_free(message);
+        message = NULL;
+    }
+    return message;
+}
+
+enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event *event,
+                                   const struct corps__header *header, const char *name) {
+    const struct corps__symbol *method = NULL;
+    enum corps_err err = header->method != CORPS__UNNUMBERED ? numbered_method(peer, header, name, &method)
+                                                             : check_name(name, header->name_bytes);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (corps__rt.own == NULL) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
+    }
+    const struct corps_block *tail = corps_frame_tail(event->data, event->block);
+    size_t charge_bytes = corps__wire_charge(event->data, event->bytes + (tail != NULL ? tail->bytes : 0), header);
+    struct corps__grant *grant;
+    struct corps__conc *conc = admit(peer, header, charge_bytes, &grant, &err);
+    if (conc == NULL) {
+        return err;
+    }
+    if ((header->flags & CORPS__NO_REPLY) == 0) {
+        corps__stamp(header->id, header->source_env, CORPS_STAGE_RECEIVED);
+    }
+    corps__dispatch_end_stream();
+    struct corps__message *message = message_of(event, header, method, name);
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
+    }
+    message->mail.kind = CORPS__MAIL_REQUEST;
+    message->from = peer;
+    peer->arrived++;
+    message->grant = grant;
+    message->charge_bytes = charge_bytes;
+    message->keep_objects = keep_for(conc);
+    deliver(conc, &message->mail);
+    return CORPS_OK;
+}
+
+/* ---- batches of requests without reply ---- */
+
+/* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that runs
+ * them writes to its own lines and the batch's. Guarded by the lead. */
+static struct corps__stream stream;
+static struct {
+    struct corps__peer *from;
+    struct corps__grant *grant;
+    uint32_t destination;
+    uint8_t serializer; /* an accepted one */
+} stream_of;
+
+static bool goes_on(const struct corps__peer *peer, const struct corps__header *header) {
+    return stream.to != NULL && stream_of.from == peer && stream_of.destination == header->destination &&
+           stream_of.serializer == header->serializer;
+}
+
+void corps__dispatch_end_stream(void) {
+    if (stream.to != NULL) {
+        corps__stream_end(&stream);
+    }
+}
+
+/* The first of several entries for one Conc, or its only one. */
+static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc *conc, struct corps__grant *grant,
+                                   const struct corps__header *header, const struct corps__symbol *method,
+                                   const uint8_t *payload, uint32_t bytes) {
+    corps__dispatch_end_stream();
+    struct corps__message *message = corps__message_of_payload(payload, bytes, header);
+    if (message == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
+    }
+    message->mail.kind = CORPS__MAIL_REQUEST;
+    message->method = method;
+    message->from = peer;
+    peer->arrived++;
+    message->grant = grant;
+    message->charge_bytes = CORPS__HEADER_BYTES + bytes;
+    message->keep_objects = keep_for(conc);
+    deliver(conc, &message->mail);
+    stream.to = conc;
+    stream_of.from = peer;
+    stream_of.grant = grant;
+    stream_of.destination = header->destination;
+    stream_of.serializer = header->serializer;
+    return CORPS_OK;
+}
+
+static enum corps_err on_entry(struct corps__peer *peer, const struct corps__header *header, const uint8_t *payload,
+                               uint32_t bytes) {
+    if ((header->flags & CORPS__NIL_PAYLOAD) != 0 && bytes != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch is nil and has a payload");
+    }
+    const struct corps__symbol *method;
+    enum corps_err err = numbered_method(peer, header, NULL, &method);
+    bool follows = goes_on(peer, header);
+    struct corps__grant *grant;
+    struct corps__conc *conc = follows ? stream.to : NULL;
+    if (err == CORPS_OK && follows) {
+        err = corps__grant_use(&peer->grants, header->destination, CORPS__HEADER_BYTES + bytes, &grant);
+    } else if (err == CORPS_OK) {
+        conc = admit(peer, header, CORPS__HEADER_BYTES + bytes, &grant, &err);
+    }
+    if (err != CORPS_OK || conc == NULL) {
+        return err;
+    }
+    if (!follows || grant != stream_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
+        return begin_stream(peer, conc, grant, header, method, payload, bytes);
+    }
+    const struct corps__entry entry = {
+        .method = method,
+        .deadline_ns = header->deadline_ns,
+        .bytes = bytes,
+        .encoded = true,
+        .serializer = header->serializer,
+    };
+    if (stream.batch != NULL && corps__batch_add(stream.batch, &entry, payload)) {
+        return CORPS_OK;
+    }
+    struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
+    if (batch == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
+    }
+    peer->arrived++;
+    corps__stream_end(&stream);
+    stream = (struct corps__stream){.to = conc, .batch = batch};
+    (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
+    deliver(conc, &batch->mail);
+    return CORPS_OK;
+}
+
+enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_event *event,
+                                 const struct corps__header *header) {
+    if (corps__rt.own == NULL || header->name_bytes != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a batch of requests came that cannot be one");
+    }
+    size_t at = CORPS__HEADER_BYTES;
+    for (uint64_t i = 0; i < header->id; i++) {
+        struct corps__header entry;
+        uint32_t bytes;
+        enum corps_err err = corps__wire_read_entry(event->data + at, event->bytes - at, &entry, &bytes);
+        if (err == CORPS_OK) {
+            err = on_entry(peer, &entry, event->data + at + CORPS__ENTRY_BYTES, bytes);
+        }
+        if (err != CORPS_OK) {
+            return err;
+        }
+        at += CORPS__ENTRY_BYTES + bytes;
+    }
+    return at == event->bytes
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last entry of a batch", event->bytes - at);
+}
+
+void corps__dispatch_forked(void) {
+    stream = (struct corps__stream){0};
+    stream_of.from = NULL;
+}

@@ -1,0 +1,178 @@
+#include "base/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LAST_TRIES = 20, PATIENT_TRIES = 150, LAST_PAUSE_US = 10000 };
+
+static bool is_own_directory(const char *path, mode_t forbidden) {
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & forbidden) == 0;
+}
+
+enum corps_err corps__dir_base(char *out, size_t bytes) {
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    /* A path too long for a socket's address would fail later: fall back to the short one. */
+    if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < 40 && is_own_directory(runtime, 022)) {
+        snprintf(out, bytes, "%s/corps", runtime);
+    } else {
+        snprintf(out, bytes, "/tmp/corps-%u", (unsigned)geteuid());
+    }
+    if (mkdir(out, 0700) != 0 && errno != EEXIST) {
+        return corps_error_system("cannot make the directory %s; set XDG_RUNTIME_DIR to a directory of yours", out);
+    }
+    if (!is_own_directory(out, 077)) {
+        return corps_error_set(CORPS_ERR_DENIED,
+                               "%s is not a private directory of this user; remove it, or set XDG_RUNTIME_DIR", out);
+    }
+    return CORPS_OK;
+}
+
+static enum corps_err take_lock(const char *lock, int flags, int *lock_fd) {
+    int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    if (fd < 0) {
+        return corps_error_system("cannot open %s", lock);
+    }
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+        enum corps_err err = corps_error_system("cannot lock %s", lock);
+        close(fd);
+        return err;
+    }
+    *lock_fd = fd;
+    return CORPS_OK;
+}
+
+enum corps_err corps__dir_path(uint64_t corps_id, char path[CORPS__DIR_BYTES]) {
+    char base[CORPS__DIR_BYTES];
+    enum corps_err err = corps__dir_base(base, sizeof base);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    int length = snprintf(path, CORPS__DIR_BYTES, "%s/%016llx", base, (unsigned long long)corps_id);
+    if (length < 0 || (size_t)length >= CORPS__DIR_BYTES) {
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "the runtime directory %s is too long; set XDG_RUNTIME_DIR", base);
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__dir_create(const char *path, int *lock_fd) {
+    if (mkdir(path, 0700) != 0) {
+        return corps_error_system("cannot make the directory %s", path);
+    }
+    /* Locked before it has its name: nobody ever sees a lock that could be taken alone. */
+    char lock[CORPS__DIR_BYTES + 8];
+    char unnamed[CORPS__DIR_BYTES + 16];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    snprintf(unnamed, sizeof unnamed, "%s.new", lock);
+    int fd = -1;
+    enum corps_err err = take_lock(unnamed, O_CREAT | O_EXCL, &fd);
+    if (err == CORPS_OK && rename(unnamed, lock) != 0) {
+        err = corps_error_system("cannot make %s", lock);
+        close(fd);
+    }
+    if (err == CORPS_OK) {
+        *lock_fd = fd;
+    } else {
+        corps__dir_remove(path);
+    }
+    return err;
+}
+
+enum corps_err corps__dir_join(const char *path, int *lock_fd) {
+    char lock[CORPS__DIR_BYTES + 8];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    return take_lock(lock, 0, lock_fd);
+}
+
+/* Without memory of its own, as a process ends that has none left. */
+void corps__dir_remove(const char *path) {
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0) {
+        return;
+    }
+    _Alignas(struct dirent64) char entries[2048];
+    for (ssize_t bytes; (bytes = getdents64(dir, entries, sizeof entries)) > 0;) {
+        for (ssize_t at = 0; at < bytes;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+                unlinkat(dir, entry->d_name, 0);
+            }
+            at += entry->d_reclen;
+        }
+    }
+    close(dir);
+    rmdir(path);
+}
+
+/* Has the Corps of this directory no living process? A directory without a lock file is one that is just being made, or
+ * whose removal was cut short: it counts as dead once it is a minute old. */
+static bool is_dead(const char *path) {
+    char lock[CORPS__DIR_BYTES + 300];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        struct stat st;
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return errno == ENOENT && stat(path, &st) == 0 && now.tv_sec - st.st_mtime > 60;
+    }
+    bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    close(fd);
+    return dead;
+}
+
+void corps__dir_remove_dead(const char *path) {
+    if (is_dead(path)) {
+        corps__dir_remove(path);
+    }
+}
+
+void corps__dir_remove_last(const char *path, bool patient) {
+    char lock[CORPS__DIR_BYTES + 8];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    for (int i = 0; i < (patient ? PATIENT_TRIES : LAST_TRIES) && access(path, F_OK) == 0; i++) {
+        if (access(lock, F_OK) != 0) {
+            corps__dir_remove(path); /* what another one has begun to remove, or to make before it was killed */
+        } else {
+            corps__dir_remove_dead(path);
+        }
+        usleep(i > 0 ? LAST_PAUSE_US : 0);
+    }
+}
+
+int corps__dir_clean(bool remove_them, void (*each)(const char *path, bool removed, void *arg), void *arg) {
+    char base[CORPS__DIR_BYTES];
+    if (corps__dir_base(base, sizeof base) != CORPS_OK) {
+        return -1;
+    }
+    DIR *dir = opendir(base);
+    if (dir == NULL) {
+        (void)corps_error_system("cannot read %s", base);
+        return -1;
+    }
+    int found = 0;
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        char path[CORPS__DIR_BYTES + 260];
+        snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
+        if (entry->d_name[0] == '.' || !is_own_directory(path, 0) || !is_dead(path)) {
+            continue;
+        }
+        found++;
+        if (remove_them) {
+            corps__dir_remove(path);
+        }
+        if (each != NULL) {
+            each(path, remove_them, arg);
+        }
+    }
+    closedir(dir);
+    return found;
+}

@@ -1,0 +1,120 @@
+#include "base/slab.h"
+
+#include "process/fork.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { BATCH = 64 };
+
+_Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
+
+static struct {
+    pthread_mutex_t lock;
+    struct corps__slab_item *batches;
+} depots[CORPS__SLABS] = {
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+};
+_Static_assert(CORPS__SLABS == 4, "every depot has its lock");
+
+static const struct corps__slab_source *const sources[CORPS__SLABS] = {
+    [CORPS__SLAB_FUTURE] = &corps__future_source,
+    [CORPS__SLAB_MESSAGE] = &corps__message_source,
+    [CORPS__SLAB_BOX] = &corps__box_source,
+    [CORPS__SLAB_BATCH] = &corps__batch_source,
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static _Thread_local bool registered;
+
+static void hand_over(enum corps__slab slab, struct corps__slab_item *batch, unsigned count) {
+    batch->count = count;
+    pthread_mutex_lock(&depots[slab].lock);
+    batch->next_batch = depots[slab].batches;
+    depots[slab].batches = batch;
+    pthread_mutex_unlock(&depots[slab].lock);
+}
+
+static void thread_ends(void *unused) {
+    (void)unused;
+    for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
+        if (corps__slab_caches[slab].first != NULL) {
+            hand_over(slab, corps__slab_caches[slab].first, corps__slab_caches[slab].count);
+            corps__slab_caches[slab] = (struct corps__slab_cache){0};
+        }
+    }
+}
+
+static void make_key(void) {
+    (void)pthread_key_create(&key, thread_ends);
+}
+
+/* So that the thread's end is noticed. */
+static void register_thread(void) {
+    if (!registered) {
+        registered = true;
+        pthread_once(&once, make_key);
+        (void)pthread_setspecific(key, &registered); /* without it, what an ending thread keeps is lost to others */
+    }
+}
+
+void *corps__slab_refill(enum corps__slab slab) {
+    const struct corps__slab_source *source = sources[slab];
+    if (CORPS__SLAB_CACHE_MAX == 0 && source->make == NULL) {
+        return aligned_alloc(64, source->bytes);
+    }
+    register_thread();
+    pthread_mutex_lock(&depots[slab].lock);
+    struct corps__slab_item *batch = depots[slab].batches;
+    if (batch != NULL) {
+        depots[slab].batches = batch->next_batch;
+    }
+    pthread_mutex_unlock(&depots[slab].lock);
+    struct corps__slab_cache *cache = &corps__slab_caches[slab];
+    if (batch == NULL) {
+        char *memory =
+            source->make != NULL ? source->make(source->bytes, BATCH) : aligned_alloc(64, source->bytes * BATCH);
+        if (memory == NULL) {
+            return NULL;
+        }
+        for (unsigned i = BATCH; i-- > 0;) {
+            struct corps__slab_item *item = (struct corps__slab_item *)(void *)(memory + i * source->bytes);
+            item->next = batch;
+            batch = item;
+        }
+        batch->count = BATCH;
+    }
+    cache->first = batch->next;
+    cache->count = batch->count - 1;
+    return batch;
+}
+
+void corps__slab_spill(enum corps__slab slab, void *object) {
+    if (CORPS__SLAB_CACHE_MAX == 0 && sources[slab]->make == NULL) {
+        free(object);
+        return;
+    }
+    register_thread();
+    struct corps__slab_cache *cache = &corps__slab_caches[slab];
+    struct corps__slab_item *batch = object, *last = batch;
+    batch->next = cache->first;
+    unsigned count = 1;
+    for (; count < BATCH && last->next != NULL; count++) {
+        last = last->next;
+    }
+    cache->first = last->next;
+    cache->count -= count - 1;
+    last->next = NULL;
+    hand_over(slab, batch, count);
+}
+
+void corps__slabs_forked(void) {
+    for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
+        pthread_mutex_init(&depots[slab].lock, NULL);
+    }
+}

@@ -1,0 +1,202 @@
+#include "codec/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
+#define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
+
+static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
+static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
+
+static const char *text_or(const char *given, const char *variable, const char *builtin) {
+    if (given != NULL && given[0] != '\0') {
+        return given;
+    }
+    const char *set = variable != NULL ? getenv(variable) : NULL;
+    return set != NULL && set[0] != '\0' ? set : builtin;
+}
+
+static enum corps_err choice(const char *what, const char *text, const char *const *names, int *out) {
+    char known[128] = "";
+    for (int i = 1; names[i] != NULL; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *out = i;
+            return CORPS_OK;
+        }
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i > 1 ? ", " : "", names[i]);
+    }
+    return corps_error_set(CORPS_ERR_INVALID, "there is no %s '%s'; choose one of: %s", what, text, known);
+}
+
+static enum corps_err decide_choice(int given, const char *what, const char *variable, const char *builtin,
+                                    const char *const *names, int *out) {
+    if (given != 0) {
+        *out = given;
+        return given > 0 && given < 4 ? CORPS_OK
+                                      : corps_error_set(CORPS_ERR_INVALID, "%s %d does not exist", what, given);
+    }
+    return choice(what, text_or(NULL, variable, builtin), names, out);
+}
+
+static enum corps_err decide_count(const struct corps_options *options, struct corps__settings *out) {
+    const char *set = options->env_count == 0 ? getenv("CORPS_ENVS") : NULL;
+    char *end = NULL;
+    unsigned long count = set != NULL && set[0] != '\0' ? strtoul(set, &end, 10) : options->env_count;
+    if ((end != NULL && *end != '\0') || count > CORPS__ENVS_MAX || (end != NULL && count == 0)) {
+        return corps_error_set(CORPS_ERR_INVALID, "the number of Envs must be 1 to %u, not '%s'", CORPS__ENVS_MAX,
+                               set != NULL ? set : "more");
+    }
+    out->env_count = count == 0 ? 1 : (unsigned)count;
+    return CORPS_OK;
+}
+
+static enum corps_err decide_transport(const char *name, struct corps__settings *out) {
+    out->transport = corps_transport_find(name);
+    if (out->transport == NULL) {
+        return CORPS_ERR_UNKNOWN;
+    }
+    uint32_t capabilities = out->transport->capabilities;
+    if ((capabilities & CORPS_TRANSPORT_INTRA) != 0 && out->env_count > 1) {
+        return corps_error_set(
+            CORPS_ERR_UNSUPPORTED,
+            "transport %s joins the Workers of one Env, and %u Envs were asked for; use one Env, or a "
+            "transport between processes",
+            name, out->env_count);
+    }
+    /* What cannot reach the program, or does not deliver, needs company for creating, calling in and ending. */
+    out->system_transport = (capabilities & (CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_DISCARDS)) != 0
+                                ? corps_transport_find("unix")
+                                : out->transport;
+    return out->system_transport != NULL ? CORPS_OK : CORPS_ERR_UNKNOWN;
+}
+
+static enum corps_err copy_text(const char *what, const char *text, char *out, size_t out_bytes) {
+    if (strlen(text) >= out_bytes) {
+        return corps_error_set(CORPS_ERR_INVALID, "the option %s is longer than %zu bytes", what, out_bytes - 1);
+    }
+    memcpy(out, text, strlen(text) + 1);
+    return CORPS_OK;
+}
+
+enum corps_err corps__settings_decide(const struct corps_options *given, struct corps__settings *out) {
+    static const struct corps_options none;
+    const struct corps_options *o = given != NULL ? given : &none;
+    memset(out, 0, sizeof *out);
+    enum corps_err err = decide_count(o, out);
+    int wake = 0;
+    int placement = 0;
+    if (err == CORPS_OK) {
+        err = decide_transport(text_or(o->transport, "CORPS_TRANSPORT", "shm"), out);
+    }
+    if (err == CORPS_OK) {
+        err = decide_choice((int)o->wake, "wake policy", "CORPS_WAKE", "adaptive", wake_names, &wake);
+    }
+    if (err == CORPS_OK) {
+        err = decide_choice((int)o->placement, "placement", "CORPS_PLACEMENT", "unpinned", placement_names, &placement);
+    }
+    if (err == CORPS_OK) {
+        err = copy_text("tag", text_or(o->tag, NULL, "corps"), out->tag, sizeof out->tag);
+    }
+    if (err == CORPS_OK) {
+        err = copy_text("bind", o->bind != NULL ? o->bind : "", out->bind, sizeof out->bind);
+    }
+    if (err == CORPS_OK) {
+        err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
+    }
+    out->wake = (enum corps_wake)wake;
+    out->placement = (enum corps_placement)placement;
+    out->client_wake = o->client_wake != CORPS_WAKE_DEFAULT ? o->client_wake
+                       : out->wake == CORPS_WAKE_SPIN       ? CORPS_WAKE_ADAPTIVE
+                                                            : out->wake;
+    out->thread_count = o->thread_count != 0 ? o->thread_count : 2;
+    out->thread_count_max = o->thread_count_max != 0 ? o->thread_count_max : 256;
+    out->mailbox_count = o->mailbox_count != 0 ? o->mailbox_count : 1024;
+    out->mailbox_bytes = o->mailbox_bytes != 0 ? o->mailbox_bytes : (size_t)64 << 20;
+    out->buffer_bytes = o->buffer_bytes;
+    out->queue_count = o->queue_count;
+    out->keep_objects = (enum corps_keep)o->keep_objects;
+    out->detached = o->detached != 0;
+    out->boot_timeout_ns = o->boot_timeout_ns != 0 ? o->boot_timeout_ns : 30000000000;
+    if (err == CORPS_OK && (out->thread_count > 4096 || out->thread_count_max < out->thread_count)) {
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "thread_count is %u and thread_count_max %u; the first must be at most the "
+                              "second, and at most 4096",
+                              out->thread_count, out->thread_count_max);
+    }
+    if (err == CORPS_OK && (out->mailbox_count > MAILBOX_COUNT_MAX || out->mailbox_bytes > MAILBOX_BYTES_MAX)) {
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "mailbox_count is %u and mailbox_bytes %zu; at most %u and %llu are possible",
+                              out->mailbox_count, out->mailbox_bytes, MAILBOX_COUNT_MAX, MAILBOX_BYTES_MAX);
+    }
+    return err == CORPS_OK
+               ? corps_serializer_find(text_or(o->serializer, "CORPS_SERIALIZER", "msgpack"), &out->serializer)
+               : err;
+}
+
+/* ---- in the boot record ---- */
+
+/* X(field) for the plain numbers. */
+#define NUMBERS(X)                                                                                                     \
+    X(env_count)                                                                                                       \
+    X(wake)                                                                                                            \
+    X(client_wake)                                                                                                     \
+    X(placement)                                                                                                       \
+    X(thread_count)                                                                                                    \
+    X(thread_count_max)                                                                                                \
+    X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(queue_count) X(keep_objects) X(detached) X(boot_timeout_ns)
+
+enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
+                                      struct corps_value *value) {
+    struct corps_entry entries[] = {{corps_str("tag"), corps_str(s->tag)},
+                                    {corps_str("bind"), corps_str(s->bind)},
+                                    {corps_str("module"), corps_str(s->module)},
+                                    {corps_str("transport"), corps_str(s->transport->name)},
+                                    {corps_str("serializer"), corps_str(s->serializer->name)},
+#define NUMBER_ENTRY(field) {corps_str(#field), corps_int((int64_t)s->field)},
+                                    NUMBERS(NUMBER_ENTRY)
+#undef NUMBER_ENTRY
+    };
+    struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);
+    return corps_box_copy(box, &map, value);
+}
+
+static enum corps_err get_text(const struct corps_value *map, const char *key, char *out, size_t out_bytes) {
+    const struct corps_value *text = corps_value_get(map, key);
+    if (text == NULL || text->kind != CORPS_STR || text->count >= out_bytes) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the boot record has no %s", key);
+    }
+    memcpy(out, text->str, text->count);
+    out[text->count] = '\0';
+    return CORPS_OK;
+}
+
+static enum corps_err get_number(const struct corps_value *map, const char *key, int64_t *out) {
+    const struct corps_value *number = corps_value_get(map, key);
+    if (number == NULL || number->kind != CORPS_INT) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the boot record has no %s", key);
+    }
+    *out = number->integer;
+    return CORPS_OK;
+}
+
+enum corps_err corps__settings_decode(const struct corps_value *map, struct corps__settings *out) {
+    memset(out, 0, sizeof *out);
+    char transport[64] = "";
+    char serializer[64] = "";
+    enum corps_err err = get_text(map, "tag", out->tag, sizeof out->tag);
+    err = err != CORPS_OK ? err : get_text(map, "bind", out->bind, sizeof out->bind);
+    err = err != CORPS_OK ? err : get_text(map, "module", out->module, sizeof out->module);
+    err = err != CORPS_OK ? err : get_text(map, "transport", transport, sizeof transport);
+    err = err != CORPS_OK ? err : get_text(map, "serializer", serializer, sizeof serializer);
+    int64_t number = 0;
+#define GET_NUMBER(field)                                                                                              \
+    err = err != CORPS_OK ? err : get_number(map, #field, &number);                                                    \
+    out->field = (__typeof__(out->field))number;
+    NUMBERS(GET_NUMBER)
+#undef GET_NUMBER
+    err = err != CORPS_OK ? err : decide_transport(transport, out);
+    return err != CORPS_OK ? err : corps_serializer_find(serializer, &out->serializer);
+}

@@ -1,0 +1,294 @@
+#include "codec/registry.h"
+
+#include "process/fork.h"
+#include "wait/reactor.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRANSPORT(name) extern const struct corps_transport corps_transport_##name;
+#define SERIALIZER(name) extern const struct corps_serializer corps_serializer_##name;
+#ifdef CORPS_PYTHON_BUILT_IN /* an extension module of Python holds them itself */
+#define MODULE_SERIALIZER(name, module) SERIALIZER(name)
+#else
+#define MODULE_SERIALIZER(name, module)
+#endif
+#include "registry_rows.h"
+#undef TRANSPORT
+#undef SERIALIZER
+#undef MODULE_SERIALIZER
+
+static const struct corps_transport *const transports[] = {
+#define TRANSPORT(name) &corps_transport_##name,
+#include "registry_rows.h"
+#undef TRANSPORT
+    NULL,
+};
+
+/* A serializer's row: its table, or the module that holds it. `state` is guarded by `lock`. */
+struct row {
+    const char *name;
+    const char *module;
+    const struct corps_serializer *table;
+    _Atomic bool started;
+};
+
+static struct row serializers[] = {
+#define SERIALIZER(n) {.name = #n, .table = &corps_serializer_##n},
+#ifdef CORPS_PYTHON_BUILT_IN
+#define MODULE_SERIALIZER(n, m) SERIALIZER(n)
+#else
+#define MODULE_SERIALIZER(n, m) {.name = #n, .module = #m},
+#endif
+#include "registry_rows.h"
+#undef SERIALIZER
+#undef MODULE_SERIALIZER
+};
+
+enum { SERIALIZER_COUNT = sizeof serializers / sizeof serializers[0] };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* By wire id, once started: the hot path reads this without the lock. */
+static const struct corps_serializer *_Atomic by_wire_id[256];
+
+/* ---- modules ---- */
+
+static void *open_in(const char *folder, const char *module, char *reason, size_t reason_bytes) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s.so", folder, module);
+    if (access(path, R_OK) != 0) {
+        return NULL;
+    }
+    void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    if (handle == NULL) {
+        snprintf(reason, reason_bytes, "%s", dlerror());
+    }
+    return handle;
+}
+
+static void *open_module(const char *module) {
+    char reason[256] = "not found";
+    const char *named = getenv("CORPS_PLUGIN_PATH");
+    void *handle = NULL;
+    if (named != NULL && named[0] != '\0') {
+        handle = open_in(named, module, reason, sizeof reason);
+    }
+    Dl_info info;
+    if (handle == NULL && dladdr((const void *)&transports, &info) != 0 && info.dli_fname != NULL) {
+        char folder[PATH_MAX];
+        char real[PATH_MAX];
+        snprintf(folder, sizeof folder, "%s", realpath(info.dli_fname, real) != NULL ? real : info.dli_fname);
+        char *slash = strrchr(folder, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+            handle = open_in(folder, module, reason, sizeof reason);
+            if (handle == NULL && strlen(folder) + 7 < sizeof folder) {
+                strcat(folder, "/corps");
+                handle = open_in(folder, module, reason, sizeof reason);
+            }
+        }
+    }
+#ifdef CORPS_PLUGIN_FOLDER
+    if (handle == NULL) {
+        handle = open_in(CORPS_PLUGIN_FOLDER, module, reason, sizeof reason);
+    }
+#endif
+    if (handle == NULL) {
+        (void)corps_error_set(CORPS_ERR_UNKNOWN, "cannot load module %s.so: %s; set CORPS_PLUGIN_PATH to its folder",
+                              module, reason);
+    }
+    return handle;
+}
+
+static void *module_symbol_locked(const char *module, const char *symbol) {
+    static struct {
+        const char *name;
+        void *handle;
+    } opened[4];
+    for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++) {
+        if (opened[i].name == NULL) {
+            opened[i].handle = open_module(module);
+            if (opened[i].handle == NULL) {
+                return NULL;
+            }
+            opened[i].name = strdup(module);
+        }
+        if (opened[i].name != NULL && strcmp(opened[i].name, module) == 0) {
+            void *address = dlsym(opened[i].handle, symbol);
+            if (address == NULL) {
+                (void)corps_error_set(CORPS_ERR_UNKNOWN, "module %s.so has no symbol %s", module, symbol);
+            }
+            return address;
+        }
+    }
+    (void)corps_error_set(CORPS_ERR_LIMIT, "too many modules are loaded");
+    return NULL;
+}
+
+void *corps_module_symbol(const char *module, const char *symbol) {
+    pthread_mutex_lock(&lock);
+    void *address = module_symbol_locked(module, symbol);
+    pthread_mutex_unlock(&lock);
+    return address;
+}
+
+/* ---- transports ---- */
+
+const struct corps_transport *corps_transport_at(unsigned index) {
+    return index < sizeof transports / sizeof transports[0] ? transports[index] : NULL;
+}
+
+static void list_names(char *out, size_t out_bytes, const char *(*name_at)(unsigned index)) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; name_at(i) != NULL && used < out_bytes; i++) {
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i == 0 ? "" : ", ", name_at(i));
+    }
+}
+
+static const char *transport_name_at(unsigned index) {
+    const struct corps_transport *transport = corps_transport_at(index);
+    return transport != NULL ? transport->name : NULL;
+}
+
+const struct corps_transport *corps_transport_find(const char *name) {
+    for (unsigned i = 0; transports[i] != NULL; i++) {
+        if (strcmp(transports[i]->name, name) == 0) {
+            return transports[i];
+        }
+    }
+    char known[256];
+    list_names(known, sizeof known, transport_name_at);
+    (void)corps_error_set(CORPS_ERR_UNKNOWN, "there is no transport '%s'; choose one of: %s", name, known);
+    return NULL;
+}
+
+enum corps_err corps_transport_check(const struct corps_transport *t) {
+    bool mandatory = t->name != NULL && t->summary != NULL && t->open != NULL && t->close != NULL &&
+                     t->connect != NULL && t->disconnect != NULL && t->send != NULL && t->poll != NULL &&
+                     t->release != NULL && t->arm != NULL;
+    bool loan = (t->loan != NULL) == ((t->capabilities & CORPS_TRANSPORT_LOAN) != 0);
+    if (!mandatory || !loan || t->endpoint_bytes < sizeof(struct corps_endpoint)) {
+        return corps_error_set(CORPS_ERR_INVALID, "transport table '%s' is not complete; see corps/transport.h",
+                               t->name != NULL ? t->name : "?");
+    }
+    return CORPS_OK;
+}
+
+/* ---- serializers ---- */
+
+const char *corps_serializer_name_at(unsigned index) {
+    return index < SERIALIZER_COUNT ? serializers[index].name : NULL;
+}
+
+enum corps_err corps_serializer_check(const struct corps_serializer *s) {
+    if (s->name == NULL || s->summary == NULL || s->encode == NULL || s->decode == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "serializer table '%s' is not complete; see corps/serializer.h",
+                               s->name != NULL ? s->name : "?");
+    }
+    return CORPS_OK;
+}
+
+static enum corps_err start_locked(struct row *row) {
+    if (row->started) {
+        return CORPS_OK;
+    }
+    if (row->table == NULL) {
+        char symbol[64];
+        snprintf(symbol, sizeof symbol, "corps_serializer_%s", row->name);
+        row->table = module_symbol_locked(row->module, symbol);
+        if (row->table == NULL) {
+            return CORPS_ERR_UNKNOWN;
+        }
+    }
+    enum corps_err err = corps_serializer_check(row->table);
+    if (err == CORPS_OK && row->table->start != NULL) {
+        err = row->table->start();
+    }
+    if (err == CORPS_OK) {
+        row->started = true;
+        by_wire_id[row->table->wire_id] = row->table;
+    }
+    return err;
+}
+
+static enum corps_err start(struct row *row, const struct corps_serializer **serializer) {
+    enum corps_err err = CORPS_OK;
+    if (!atomic_load_explicit(&row->started, memory_order_acquire)) {
+        void *given_up = corps__give_up(); /* Python's serializers take the interpreter's lock to start */
+        pthread_mutex_lock(&lock);
+        err = start_locked(row);
+        pthread_mutex_unlock(&lock);
+        corps__take_back(given_up);
+    }
+    if (err == CORPS_OK) {
+        *serializer = row->table;
+    }
+    return err;
+}
+
+enum corps_err corps_serializer_find(const char *name, const struct corps_serializer **serializer) {
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        if (strcmp(serializers[i].name, name) == 0) {
+            return start(&serializers[i], serializer);
+        }
+    }
+    char known[256];
+    list_names(known, sizeof known, corps_serializer_name_at);
+    return corps_error_set(CORPS_ERR_UNKNOWN, "there is no serializer '%s'; choose one of: %s", name, known);
+}
+
+enum corps_err corps_serializer_by_wire_id(uint8_t wire_id, const struct corps_serializer **serializer) {
+    const struct corps_serializer *known = by_wire_id[wire_id];
+    if (known != NULL) {
+        *serializer = known;
+        return CORPS_OK;
+    }
+    /* Not started yet in this process: rows that are not loaded have no number to compare, so start them in turn. */
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        const struct corps_serializer *found;
+        if ((serializers[i].table == NULL || serializers[i].table->wire_id == wire_id) &&
+            start(&serializers[i], &found) == CORPS_OK && found->wire_id == wire_id) {
+            *serializer = found;
+            return CORPS_OK;
+        }
+    }
+    return corps_error_set(CORPS_ERR_UNKNOWN, "no serializer with number %u is built into this program", wire_id);
+}
+
+bool corps__serializer_is_safe(uint8_t wire_id) {
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        /* The table of a module is there once it is loaded: what is in one counts as unsafe, loaded or not. */
+        const struct row *row = &serializers[i];
+        if (row->module == NULL && row->table->wire_id == wire_id) {
+            return (row->table->capabilities & CORPS_SERIALIZER_UNTRUSTED) != 0;
+        }
+    }
+    return false;
+}
+
+enum corps_err corps__registry_check(void) {
+    for (unsigned i = 0; transports[i] != NULL; i++) {
+        enum corps_err err = corps_transport_check(transports[i]);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        if (serializers[i].table != NULL && corps_serializer_check(serializers[i].table) != CORPS_OK) {
+            return CORPS_ERR_INVALID;
+        }
+    }
+    return CORPS_OK;
+}
+
+void corps__registry_forked(void) {
+    pthread_mutex_init(&lock, NULL);
+}

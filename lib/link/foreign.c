@@ -1,0 +1,217 @@
+#include "link/foreign.h"
+
+#include "base/dir.h"
+#include "codec/config.h"
+#include "link/known.h"
+#include "link/peer.h"
+#include "process/boot.h"
+#include "process/fork.h"
+#include "wait/reactor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_NAME "corps"
+enum { TABLE_AT = 4, ITEMS = 5 };
+
+static const struct corps_serializer *msgpack(void) {
+    const struct corps_serializer *found = NULL;
+    return corps_serializer_find("msgpack", &found) == CORPS_OK ? found : NULL;
+}
+
+/* ---- writing ---- */
+
+static enum corps_err write_file(const char *directory, const uint8_t *data, size_t bytes) {
+    char draft[CORPS__DIR_BYTES + 16];
+    char path[CORPS__DIR_BYTES + 16];
+    snprintf(draft, sizeof draft, "%s/%s.new", directory, FILE_NAME);
+    snprintf(path, sizeof path, "%s/%s", directory, FILE_NAME);
+    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return corps_error_system("cannot make %s", draft);
+    }
+    bool whole = write(fd, data, bytes) == (ssize_t)bytes;
+    enum corps_err err = whole ? CORPS_OK : corps_error_system("cannot write %s", draft);
+    close(fd);
+    /* Renamed when complete: whoever finds the file finds all of it. */
+    if (err == CORPS_OK && rename(draft, path) != 0) {
+        err = corps_error_system("cannot rename %s", draft);
+    }
+    return err;
+}
+
+enum corps_err corps__foreign_publish(const struct corps *corps) {
+    struct corps_box *box = corps_box_create();
+    if (box == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to publish the Corps");
+    }
+    struct corps_value items[ITEMS] = {corps_str(CORPS_VERSION), corps_int((int64_t)corps->id), corps_nil(),
+                                       corps_bin(corps->secret, sizeof corps->secret), corps_nil()};
+    enum corps_err err = corps__settings_encode(&corps->settings, box, &items[2]);
+    err = err == CORPS_OK ? corps__table_encode(corps, box, &items[TABLE_AT]) : err;
+    struct corps_value root = corps_array(items, ITEMS);
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    err = err == CORPS_OK ? msgpack()->encode(&root, &encoding) : err;
+    if (err == CORPS_OK) { /* nothing in it is large enough for a buffer of its own */
+        err = write_file(corps->directory, encoding.stream, encoding.stream_bytes);
+    }
+    corps_encoding_finish(&encoding);
+    corps_box_unref(box);
+    return err;
+}
+
+/* ---- reading ---- */
+
+enum { FILE_BYTES_MAX = 1 << 20 };
+
+static enum corps_err ended(uint64_t corps_id) {
+    return corps_error_set(CORPS_ERR_EXITED, "there is no Corps %016llx; it has ended, or never was on this host",
+                           (unsigned long long)corps_id);
+}
+
+/* Beside the own Corps' directory, else below the base. */
+static enum corps_err directory_of(uint64_t corps_id, char out[CORPS__DIR_BYTES]) {
+    char base[CORPS__DIR_BYTES];
+    if (corps__rt.own != NULL) {
+        snprintf(base, sizeof base, "%s", corps__rt.own->directory);
+        char *slash = strrchr(base, '/');
+        *(slash != NULL ? slash : base) = '\0';
+    } else {
+        enum corps_err err = corps__dir_base(base, sizeof base);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    int length = snprintf(out, CORPS__DIR_BYTES, "%s/%016llx", base, (unsigned long long)corps_id);
+    return length > 0 && (size_t)length < CORPS__DIR_BYTES ? CORPS_OK : ended(corps_id);
+}
+
+static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_t **data, size_t *bytes) {
+    char path[CORPS__DIR_BYTES + 16];
+    snprintf(path, sizeof path, "%s/%s", directory, FILE_NAME);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ENOENT ? ended(corps_id) : corps_error_system("cannot open %s", path);
+    }
+    *data = malloc(FILE_BYTES_MAX);
+    ssize_t done = *data != NULL ? read(fd, *data, FILE_BYTES_MAX) : -1;
+    close(fd);
+    if (done < 0) {
+        free(*data);
+        return corps_error_system("cannot read %s", path);
+    }
+    *bytes = (size_t)done;
+    return CORPS_OK;
+}
+
+static enum corps_err decode(const struct corps_value *root, uint64_t corps_id, const char *directory,
+                             struct corps **out) {
+    const struct corps_value *settings_value = corps_value_item(root, 2);
+    const struct corps_value *secret = corps_value_item(root, 3);
+    if (!corps__record_is(root, CORPS_VERSION) || settings_value == NULL || secret == NULL ||
+        secret->kind != CORPS_BIN || secret->count != CORPS_SECRET_BYTES) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "%s/%s was written by another version; this one is %s", directory,
+                               FILE_NAME, CORPS_VERSION);
+    }
+    struct corps__settings settings;
+    enum corps_err err = corps__settings_decode(settings_value, &settings);
+    struct corps *corps = err == CORPS_OK ? corps__corps_create(&settings) : NULL;
+    if (corps == NULL) {
+        return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    }
+    corps->id = corps_id;
+    snprintf(corps->directory, sizeof corps->directory, "%s", directory);
+    memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    err = corps__table_decode(corps_value_item(root, TABLE_AT), corps);
+    if (err != CORPS_OK) {
+        corps__corps_unref(corps);
+        return err;
+    }
+    *out = corps;
+    return CORPS_OK;
+}
+
+static enum corps_err load(uint64_t corps_id, struct corps **corps) {
+    char directory[CORPS__DIR_BYTES];
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    enum corps_err err = directory_of(corps_id, directory);
+    err = err == CORPS_OK ? read_file(corps_id, directory, &data, &bytes) : err;
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps_box *box = corps_box_create();
+    struct iovec segment = {.iov_base = data, .iov_len = bytes};
+    err = box != NULL ? msgpack()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
+                      : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read about a Corps");
+    if (err == CORPS_OK) {
+        err = decode(corps_box_root(box), corps_id, directory, corps);
+    }
+    corps_box_unref(box);
+    free(data);
+    return err;
+}
+
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+
+enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
+    *corps = corps__corps_find(corps_id);
+    if (*corps != NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+    void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
+    pthread_mutex_lock(&loading);      /* two threads must not make two of one */
+    *corps = corps__corps_find(corps_id);
+    if (err == CORPS_OK && *corps == NULL) {
+        err = load(corps_id, corps);
+        if (err == CORPS_OK) {
+            corps__corps_list(*corps);
+            atomic_store(&corps__rt.check_foreign, true); /* for each that comes, look which have gone */
+        }
+    }
+    pthread_mutex_unlock(&loading);
+    corps__take_back(given_up);
+    return err;
+}
+
+/* ---- ending ---- */
+
+bool corps__foreign_ended(const struct corps *corps) {
+    char path[CORPS__DIR_BYTES + 16];
+    snprintf(path, sizeof path, "%s/%s", corps->directory, FILE_NAME);
+    return corps != corps__rt.own && corps->creator == NULL && access(path, F_OK) != 0;
+}
+
+/* A Corps of others whose file is gone and that still counts as living; held once more. */
+static struct corps *find_ended(void) {
+    pthread_mutex_lock(&corps__rt.lock);
+    struct corps *at = corps__rt.corps_list;
+    while (at != NULL && !corps__foreign_ended(at)) {
+        at = at->next;
+    }
+    if (at != NULL) {
+        (void)corps__corps_ref(at);
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    return at;
+}
+
+void corps__foreign_sweep(void) {
+    for (struct corps *corps = find_ended(); corps != NULL; corps = find_ended()) {
+        atomic_store(&corps->exited, true);
+        corps__peers_close(corps);
+        corps__ports_close(corps);
+        corps__corps_unlist(corps);
+        corps__corps_unref(corps);
+    }
+}
+
+void corps__foreign_forked(void) {
+    pthread_mutex_init(&loading, NULL);
+}

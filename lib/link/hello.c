@@ -1,0 +1,53 @@
+#include "link/hello.h"
+
+#include "codec/wire.h"
+
+enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int pid, struct corps_encoding *encoding) {
+    struct corps_value versions[] = {corps_int(CORPS__WIRE_VERSION), corps_int(CORPS__WIRE_VERSION)};
+    struct corps_entry entries[] = {
+        {corps_str("versions"), corps_array(versions, 2)},
+        {corps_str("features"), corps_int(0)},
+        {corps_str("corps"), corps_int((int64_t)greeting->corps_id)},
+        {corps_str("env"), corps_int(greeting->env)},
+        {corps_str("pid"), corps_int(pid)},
+    };
+    const struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);
+    const struct corps_serializer *msgpack;
+    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
+    return err == CORPS_OK ? msgpack->encode(&map, encoding) : err;
+}
+
+/* An integer from `least` to `most`. */
+static bool is_number(const struct corps_value *value, int64_t least, int64_t most) {
+    return value != NULL && value->kind == CORPS_INT && value->integer >= least && value->integer <= most;
+}
+
+static enum corps_err check_versions(const struct corps_value *versions) {
+    const struct corps_value *lowest = versions != NULL ? corps_value_item(versions, 0) : NULL;
+    const struct corps_value *highest = versions != NULL ? corps_value_item(versions, 1) : NULL;
+    if (!is_number(lowest, 0, INT32_MAX) || !is_number(highest, lowest->integer, INT32_MAX)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say which versions it speaks");
+    }
+    if (lowest->integer > CORPS__WIRE_VERSION || highest->integer < CORPS__WIRE_VERSION) {
+        return corps_error_set(CORPS_ERR_VERSION, "the peer speaks wire versions %d to %d, this program version %u",
+                               (int)lowest->integer, (int)highest->integer, CORPS__WIRE_VERSION);
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__hello_read(const struct corps_value *map, struct corps__greeting *greeting) {
+    if (map->kind != CORPS_MAP) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO is no map");
+    }
+    enum corps_err err = check_versions(corps_value_get(map, "versions"));
+    if (err != CORPS_OK) {
+        return err;
+    }
+    const struct corps_value *corps_id = corps_value_get(map, "corps");
+    const struct corps_value *env = corps_value_get(map, "env");
+    if (!is_number(corps_id, INT64_MIN, INT64_MAX) || !is_number(env, 0, UINT32_MAX)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say who it is");
+    }
+    *greeting = (struct corps__greeting){(uint64_t)corps_id->integer, (uint32_t)env->integer};
+    return CORPS_OK;
+}

@@ -1,0 +1,242 @@
+/* Peers: the other ends of links, and ordered, bounded sending to them.
+ *
+ * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. States:
+ * NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
+ *
+ * Life: peers are freed by the leader alone. One that this process connects belongs to its Corps and goes with it
+ * (known.h). An accepted one is freed when its link has gone and every request that
+ * came on it is over: requests that wait, run or are held refer to it, to be answered. The leader counts those that
+ * came. Those that are over are counted where their thread writes anyway, so that no call pays an atomic operation for
+ * it: one that is answered by a frame under tx, the others (batches, requests without reply) in the route of their
+ * Conc, which the thread that runs the Conc has to itself. The sums are compared for peers that have closed alone
+ * (peers.c).
+ *
+ * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked,
+ * as any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait:
+ * what it has to send (credit, refusals) goes by corps__peer_post, which keeps what finds no room. Replies are kept
+ * too (corps__peer_answer), see posts.h.
+ *
+ * Routes: how much this process has in the mailbox of one Worker of the peer. A request reserves room before it is
+ * sent; its reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop
+ * reading, and replies never queue behind requests.
+ *
+ * Batches: small requests without reply that a method sends in a stream are put together in one frame, which goes when
+ * it is full, when anything else is sent to this peer, when the method ends or waits, and a millisecond later at the
+ * latest (corps_flush).
+ */
+#ifndef CORPS_PEER_H
+#define CORPS_PEER_H
+
+#include "actor/message.h"
+#include "codec/definitions.h"
+#include "link/grant.h"
+#include "wait/reactor.h"
+#include "wait/runtime.h"
+
+enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
+
+struct corps__post; /* a frame that waits for room */
+
+struct corps__route {
+    struct corps__peer *peer;
+    uint32_t conc;
+    _Atomic uint64_t load; /* requests sent and not yet given back, see route.c */
+    struct corps__route *next;
+    /* The other way, of an accepted link: requests without reply that came for our Worker `conc`. Its running thread's.
+     */
+    uint32_t owed_count; /* handled, and their room not given back yet */
+    size_t owed_bytes;
+    _Atomic uint64_t handled;                    /* as the peer's `answered` */
+    struct corps_node *deferred, *last_deferred; /* put aside: see defer.h. The running thread's, but for: */
+    _Atomic bool waits;                          /* there are some */
+    _Atomic bool resuming;                       /* `resume` is in the mailbox */
+    struct corps__mail resume;
+};
+
+struct corps__peer {
+    struct corps *corps; /* NULL: a guest, or an Env of another Corps, that connected to us */
+    struct corps__env *env_info;
+    uint32_t env;
+    uint64_t peer_corps_id; /* as it said in HELLO */
+    bool hello_seen;        /* on the present link */
+    bool discards;          /* the transport delivers nothing */
+    uint64_t number;        /* no other peer of this process ever has it */
+    _Atomic int state;
+    struct corps__port *port;
+
+    pthread_mutex_t tx; /* link, fault, named, owner, posts, answered */
+    struct corps_link *link;
+    enum corps_err fault; /* why we have closed the last link; OK: the other side has */
+    char fault_text[160];
+    uint64_t link_count;   /* how many it has had */
+    enum corps_err broken; /* a fault of sending, OK for none: the leader is to close the link for it */
+    char broken_text[160];
+    pthread_t owner; /* of a PARTIAL frame */
+    bool owned;
+    _Atomic bool writable;
+    _Atomic bool held;    /* the transport may hold frames back (SEND_MORE) */
+    int64_t last_send_ns; /* for deciding whether to batch */
+    uint8_t *named;       /* a bit for each symbol that the peer knows by number; as long as the highest one needs */
+    size_t named_bytes;
+    uint8_t *defined; /* a bit for each definition that the link has carried */
+    size_t defined_bytes;
+    struct corps__post *first_post, **last_post;
+    size_t kept_bytes;         /* of them */
+    _Atomic bool behind;       /* so many that its requests have to wait; see posts.h */
+    _Atomic bool has_deferred; /* … and some do; see defer.h */
+    struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
+    uint32_t batch_count;
+    struct corps__waitlist waiters; /* for readiness, room and the owner */
+    uint64_t answered;              /* requests that came from it, were answered and are over */
+
+    pthread_mutex_t routes_lock;
+    struct corps__route *_Atomic routes[64]; /* by Worker, chained */
+    struct corps__waitlist credit_waiters;
+
+    struct corps__symbol **methods; /* of the peer's numbers, for as long as it is there; the leader's alone */
+    uint32_t method_count;
+    struct corps__grants grants; /* of a peer that calls us; the leader's alone */
+    struct corps__brought brought;
+    bool was_told_of;     /* that requests without reply were refused */
+    uint64_t arrived;     /* requests that came from it, batches as one; the leader's */
+    _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
+    struct corps__peer *next_retired;
+    struct corps__peer *next, **place; /* all peers */
+    uv_timer_t grace;                  /* after the link closed: wait for the news of how the Env ended */
+    bool grace_started;
+};
+
+/* ---- finding ---- */
+
+/* The peer for calls to Env `env` of `corps` (data: for measured sends where the data transport discards). Errors:
+ * INVALID (no such Env), WORKER_LOST, EXITED. Does not connect. */
+enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) CORPS_CHECKED;
+
+/* A peer for a link that was accepted. With the lead. NULL when out of memory. */
+struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link);
+
+/* ---- making and freeing (peers.c) ---- */
+
+/* Lists a new peer. NULL when out of memory. */
+struct corps__peer *corps__peer_create(struct corps__port *port);
+
+/* Every peer, by `next`, until corps__peers_walked, which must follow soon: none is freed meanwhile. */
+struct corps__peer *corps__peers_walk(void);
+void corps__peers_walked(void);
+
+/* How many there are; for tests. */
+uint64_t corps__peers_count(void);
+
+/* With the lead: takes it off the list and frees it; its link is gone and nobody refers to it. Accepts NULL. */
+void corps__peer_free(struct corps__peer *peer);
+
+/* With the lead: an accepted peer, whose link is gone, is freed by the sweep that finds that its last request is over.
+ */
+void corps__peer_retire(struct corps__peer *peer);
+
+/* With the lead: frees what can be of the retired ones; are there any left? */
+void corps__peers_sweep(void);
+bool corps__peers_retired(void);
+
+/* A request of this peer's is over (a batch counts as one), and with it the caller's right to refer to the peer. */
+void corps__peer_let_go(struct corps__peer *peer);
+
+/* Where that was counted otherwise, and the peer was retired before: has the leader sweep. */
+void corps__peers_check(void);
+
+/* ---- connecting ---- */
+
+/* Connects if need be, and waits for it. Errors: as corps__peer_send. */
+enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
+
+/* The error of a peer that is not READY. Under tx. */
+enum corps_err corps__peer_lost(const struct corps__peer *peer);
+
+/* ---- sending ---- */
+
+struct corps__outgoing {
+    struct corps__header header;
+    const struct corps__symbol *method; /* REQUEST: named on first use; else NULL */
+    const struct iovec *segments;       /* header.segment_count of them */
+    const uint32_t *definitions;        /* numbers of what the peer must have been told before */
+    size_t definition_count;
+    struct corps__grant *grant; /* of answers and CREDIT: what requests take up of it is settled when this goes */
+    uint32_t charge_count;
+    size_t charge_bytes;
+};
+
+/* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
+ * nothing was taken). `batch`: the frame may be held back for a moment. Not with the lead. Errors: FULL, TIMEOUT,
+ * WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
+enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
+                                int64_t deadline_ns) CORPS_CHECKED;
+
+/* Answers a request of the peer's: sends the frame, or keeps a copy of it until there is room (posts.h). May wait for a
+ * moment, while a large frame is on its way. Not with the lead. */
+void corps__peer_answer(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Would corps__peer_send send, or fail, without connecting first? */
+bool corps__peer_is_ready(const struct corps__peer *peer);
+
+/* Sends a small frame, or keeps a copy of it until there is room. Never waits; any thread, also with the lead. */
+void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* The same for what need not arrive: does nothing while anything is kept already. */
+void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* As corps__peer_post, under tx. */
+void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Under tx, not owned: corps__posts_flush; a fault closes the link. */
+enum corps_err corps__peer_flush(struct corps__peer *peer) CORPS_CHECKED;
+
+/* Under tx: has the leader close the link, for a fault that is not the peer's end. */
+void corps__peer_break(struct corps__peer *peer, enum corps_err reason, const char *text);
+
+/* There is a link to close, or a peer that has read: has the leader look; and looks, with the lead. */
+void corps__links_check(void);
+void corps__links_tend(void);
+
+/* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer, and settles them with
+ * `grant`, once that goes. */
+void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__grant *grant, uint32_t count,
+                        size_t bytes);
+
+/* Something is held back on some link: see to a flush soon. Is there? */
+void corps__held_add(void);
+bool corps__held_any(void);
+
+/* Under tx: says HELLO. */
+void corps__peer_greet_locked(struct corps__peer *peer);
+
+/* ---- events, with the lead ---- */
+void corps__peer_connected(struct corps__peer *peer);
+void corps__peer_writable(struct corps__peer *peer);
+void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
+
+/* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
+void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
+
+/* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
+void corps__peers_close(const struct corps *corps);
+
+/* ---- routes ---- */
+/* Made at first use; lives as long as the peer. NULL when out of memory. */
+struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc);
+
+/* NULL: there is none yet. */
+struct corps__route *corps__route_find(const struct corps__peer *peer, uint32_t conc);
+
+/* The sum of `handled`. */
+uint64_t corps__routes_handled(const struct corps__peer *peer);
+void corps__routes_free(struct corps__peer *peer);
+
+/* Nothing is outstanding any more: the link is gone. */
+void corps__routes_clear(struct corps__peer *peer);
+
+/* Reserves room for one request. Errors: FULL, TIMEOUT, WORKER_LOST, LIMIT. */
+enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,
+                                    int64_t deadline_ns) CORPS_CHECKED;
+void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes);
+
+#endif

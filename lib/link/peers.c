@@ -1,0 +1,203 @@
+#include "actor/dispatch.h"
+#include "link/posts.h"
+#include "process/fork.h"
+
+#include <stdlib.h>
+
+/* All peers of this process, and the end of those that nobody refers to any more: see peer.h. */
+
+enum { SWEPT_AT_ONCE = 64 };
+
+static struct {
+    pthread_rwlock_t lock; /* who walks reads; who adds or, with the lead, takes off writes */
+    struct corps__peer *first;
+    uint64_t made, freed;
+} all = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
+
+/* Peers whose link has gone and that requests still refer to, the one looked at longest ago first; the leader's. */
+static struct {
+    struct corps__peer *first, **last;
+    unsigned count;
+} retired = {.last = &retired.first};
+
+/* ---- making and walking ---- */
+
+struct corps__peer *corps__peer_create(struct corps__port *port) {
+    struct corps__peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&peer->tx, NULL);
+    pthread_mutex_init(&peer->routes_lock, NULL);
+    peer->last_post = &peer->first_post;
+    peer->waiters = CORPS__WAITLIST_INIT;
+    peer->credit_waiters = CORPS__WAITLIST_INIT;
+    peer->port = port;
+    peer->env = CORPS__GUEST_ENV;
+    pthread_rwlock_wrlock(&all.lock);
+    peer->number = ++all.made;
+    peer->next = all.first;
+    peer->place = &all.first;
+    if (peer->next != NULL) {
+        peer->next->place = &peer->next;
+    }
+    all.first = peer;
+    pthread_rwlock_unlock(&all.lock);
+    return peer;
+}
+
+struct corps__peer *corps__peers_walk(void) {
+    pthread_rwlock_rdlock(&all.lock);
+    return all.first;
+}
+
+void corps__peers_walked(void) {
+    pthread_rwlock_unlock(&all.lock);
+}
+
+uint64_t corps__peers_count(void) {
+    pthread_rwlock_rdlock(&all.lock);
+    uint64_t count = all.made - all.freed;
+    pthread_rwlock_unlock(&all.lock);
+    return count;
+}
+
+/* ---- freeing, with the lead ---- */
+
+static void free_memory(struct corps__peer *peer) {
+    corps__routes_free(peer);
+    corps__posts_drop(peer);
+    free(peer->named);
+    free(peer->defined);
+    for (uint32_t i = 0; i < peer->method_count; i++) {
+        free(peer->methods[i]);
+    }
+    free(peer->methods);
+    corps__grants_free(&peer->grants);
+    pthread_mutex_destroy(&peer->tx);
+    pthread_mutex_destroy(&peer->routes_lock);
+    free(peer);
+}
+
+static void grace_closed(uv_handle_t *grace) {
+    free_memory(grace->data);
+}
+
+void corps__peer_free(struct corps__peer *peer) {
+    if (peer == NULL) {
+        return;
+    }
+    pthread_rwlock_wrlock(&all.lock);
+    *peer->place = peer->next;
+    if (peer->next != NULL) {
+        peer->next->place = peer->place;
+    }
+    all.freed++;
+    pthread_rwlock_unlock(&all.lock);
+    if (peer->grace_started) {
+        uv_close((uv_handle_t *)&peer->grace, grace_closed);
+        corps__rt.loop_dirty = true;
+    } else {
+        free_memory(peer);
+    }
+}
+
+/* Is every request over that came from it? */
+static bool is_unused(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    uint64_t over = peer->answered;
+    pthread_mutex_unlock(&peer->tx);
+    return over + corps__routes_handled(peer) == peer->arrived;
+}
+
+static void retire_later(struct corps__peer *peer) {
+    peer->next_retired = NULL;
+    *retired.last = peer;
+    retired.last = &peer->next_retired;
+    retired.count++;
+}
+
+void corps__peer_retire(struct corps__peer *peer) {
+    corps__dispatch_end_stream(); /* it may be adding to a batch of this peer's */
+    atomic_store(&peer->retired, true);
+    retire_later(peer);
+}
+
+bool corps__peers_retired(void) {
+    return retired.count > 0;
+}
+
+void corps__peers_sweep(void) {
+    for (unsigned n = retired.count < SWEPT_AT_ONCE ? retired.count : SWEPT_AT_ONCE; n > 0; n--) {
+        struct corps__peer *peer = retired.first;
+        retired.count--;
+        retired.first = peer->next_retired;
+        retired.last = retired.first == NULL ? &retired.first : retired.last;
+        if (is_unused(peer)) {
+            corps__peer_free(peer);
+        } else {
+            retire_later(peer);
+        }
+    }
+}
+
+/* ---- letting go, on any thread ---- */
+
+void corps__peers_check(void) {
+    atomic_store(&corps__rt.check_unused, true);
+    corps__kick();
+}
+
+void corps__peer_let_go(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    bool was_retired = atomic_load(&peer->retired);
+    peer->answered++;
+    pthread_mutex_unlock(&peer->tx);
+    if (was_retired) {
+        corps__peers_check();
+    }
+}
+
+/* ---- after a fork ---- */
+
+/* The links are the parent's. Those that this process made are made anew when they are needed. */
+static void forget(struct corps__peer *peer) {
+    pthread_mutex_init(&peer->tx, NULL);
+    pthread_mutex_init(&peer->routes_lock, NULL);
+    atomic_store(&peer->state, CORPS__PEER_CLOSED);
+    atomic_store(&peer->writable, false);
+    atomic_store(&peer->held, false);
+    peer->link = NULL;
+    peer->fault = peer->broken = CORPS_OK;
+    peer->hello_seen = false;
+    peer->owned = false;
+    peer->first_post = NULL; /* what is forgotten here is not freed: others may have been at it */
+    peer->last_post = &peer->first_post;
+    peer->kept_bytes = 0;
+    atomic_store(&peer->behind, false);
+    atomic_store(&peer->has_deferred, false);
+    peer->batch = NULL;
+    peer->named = NULL;
+    peer->named_bytes = 0;
+    peer->defined = NULL;
+    peer->defined_bytes = 0;
+    peer->methods = NULL;
+    peer->method_count = 0;
+    peer->grace_started = false;
+    peer->waiters = CORPS__WAITLIST_INIT;
+    peer->credit_waiters = CORPS__WAITLIST_INIT;
+    corps__routes_clear(peer);
+}
+
+void corps__peers_forked(void) {
+    all.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    struct corps__peer **place = &all.first;
+    for (struct corps__peer *peer = all.first; peer != NULL; peer = peer->next) {
+        peer->place = place; /* one may just have been taken off */
+        place = &peer->next;
+        forget(peer);
+    }
+    retired.first = NULL;
+    retired.last = &retired.first;
+    retired.count = 0;
+}

@@ -1,0 +1,269 @@
+#include "process/boot.h"
+
+#include "base/dir.h"
+#include "base/place.h"
+#include "codec/config.h"
+#include "link/known.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- records ---- */
+
+void corps__record_text(const struct corps_value *record, size_t index, char *out, size_t out_bytes) {
+    const struct corps_value *item = corps_value_item(record, index);
+    size_t bytes = item != NULL && item->kind == CORPS_STR ? item->count : 0;
+    bytes = bytes < out_bytes ? bytes : out_bytes - 1;
+    if (bytes > 0) {
+        memcpy(out, item->str, bytes);
+    }
+    out[bytes] = '\0';
+}
+
+int64_t corps__record_int(const struct corps_value *record, size_t index, int64_t otherwise) {
+    const struct corps_value *item = corps_value_item(record, index);
+    return item != NULL && item->kind == CORPS_INT ? item->integer : otherwise;
+}
+
+bool corps__record_is(const struct corps_value *record, const char *word) {
+    const struct corps_value *item = corps_value_item(record, 0);
+    return item != NULL && item->kind == CORPS_STR && item->count == strlen(word) &&
+           memcmp(item->str, word, item->count) == 0;
+}
+
+/* ---- the table of Envs ---- */
+
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+    unsigned count = corps->settings.env_count;
+    struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
+    for (unsigned i = 0; rows != NULL && i < count; i++) {
+        const struct corps__env *env = &corps->envs[i];
+        struct corps_value items[3] = {corps_str(env->address), corps_str(env->data_address),
+                                       corps_int(atomic_load(&env->pid))};
+        struct corps_value row = corps_array(items, 3);
+        enum corps_err err = corps_box_copy(box, &row, &rows[i]);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    *value = corps_array(rows, count);
+    return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+}
+
+enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
+    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
+    }
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct corps_value *row = corps_value_item(table, i);
+        corps__record_text(row, 0, corps->envs[i].address, CORPS_ADDRESS_BYTES);
+        corps__record_text(row, 1, corps->envs[i].data_address, CORPS_ADDRESS_BYTES);
+        if (!atomic_load(&corps->envs[i].lost)) {
+            atomic_store(&corps->envs[i].pid, (int)corps__record_int(row, 2, 0));
+        }
+    }
+    return CORPS_OK;
+}
+
+/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ----
+ */
+
+static enum corps_err send_boot(const struct corps *corps, unsigned env, const char *front,
+                                const struct corps_value *front_args, int fd) {
+    struct corps_box *box = corps_box_create();
+    if (box == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
+    }
+    uint8_t processors[CORPS__ALLOWED_BYTES];
+    corps__place_allowed(processors);
+    struct corps_value settings;
+    enum corps_err err = corps__settings_encode(&corps->settings, box, &settings);
+    struct corps_value items[] = {
+        corps_str("boot"),
+        corps_int((int64_t)corps->id),
+        corps_int(env),
+        settings,
+        corps_str(corps->directory),
+        corps_bin(corps->secret, sizeof corps->secret),
+        front != NULL ? corps_str(front) : corps_nil(),
+        front_args != NULL ? *front_args : corps_nil(),
+        corps_bin(processors, sizeof processors),
+        corps->boot_data,
+    };
+    struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
+    if (err == CORPS_OK) {
+        err = corps__control_write(fd, &record);
+    }
+    corps_box_unref(box);
+    return err;
+}
+
+enum corps_err corps__boot_decode(const struct corps_value *record, struct corps **out, uint32_t *env) {
+    const struct corps_value *settings_value = corps_value_item(record, 3);
+    const struct corps_value *secret = corps_value_item(record, 5);
+    if (!corps__record_is(record, "boot") || settings_value == NULL || secret == NULL || secret->kind != CORPS_BIN ||
+        secret->count != CORPS_SECRET_BYTES) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "descriptor %s does not hold a boot record", CORPS__BOOT_VARIABLE);
+    }
+    struct corps__settings settings;
+    enum corps_err err = corps__settings_decode(settings_value, &settings);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps *corps = corps__corps_create(&settings);
+    if (corps == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    }
+    corps->id = (uint64_t)corps__record_int(record, 1, 0);
+    *env = (uint32_t)corps__record_int(record, 2, 0);
+    corps__record_text(record, 4, corps->directory, sizeof corps->directory);
+    memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    const struct corps_value *boot_data = corps_value_item(record, 9);
+    corps->boot_data = boot_data != NULL ? *boot_data : corps_nil(); /* lives as long as the record: for ever */
+    const struct corps_value *processors = corps_value_item(record, 8);
+    if (processors != NULL && processors->kind == CORPS_BIN) {
+        corps__place_allow(processors->bin, processors->count);
+    }
+    err = *env == 0 ? corps__dir_create(corps->directory, &corps->lock_fd)
+                    : corps__dir_join(corps->directory, &corps->lock_fd);
+    if (err != CORPS_OK) {
+        corps__corps_unref(corps);
+        return err;
+    }
+    *out = corps;
+    return CORPS_OK;
+}
+
+/* ---- starting a process ---- */
+
+/* The environment with what boot needs in front of the caller's. Freed by free; `module` is used until then. */
+static char **boot_environment(char *module) {
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **made = malloc((count + 3) * sizeof *made);
+    if (made != NULL) {
+        static char variable[] = CORPS__BOOT_VARIABLE "=3";
+        made[0] = variable;
+        made[1] = module;
+        memcpy(made + 2, environ, (count + 1) * sizeof *made);
+    }
+    return made;
+}
+
+/* corps-env: beside the program, or in the path. */
+static void program_of(const struct corps__settings *settings, char out[PATH_MAX]) {
+    snprintf(out, PATH_MAX, "/proc/self/exe");
+    if (settings->module[0] == '\0') {
+        return;
+    }
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 16);
+    snprintf(out, PATH_MAX, "corps-env");
+    if (length > 0) {
+        self[length] = '\0';
+        char *slash = strrchr(self, '/');
+        strcpy(slash != NULL ? slash + 1 : self, "corps-env");
+        if (access(self, X_OK) == 0) {
+            memcpy(out, self, PATH_MAX);
+        }
+    }
+}
+
+static corps_launch_fn launcher;
+static void *launcher_arg;
+
+void corps_launcher_set(corps_launch_fn launch, void *arg) {
+    launcher = launch;
+    launcher_arg = arg;
+}
+
+static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, struct corps_launched *launched) {
+    *launched = (struct corps_launched){.status_fd = -1};
+    if (launcher != NULL && corps->settings.module[0] == '\0') {
+        return launcher(launcher_arg, corps->settings.tag, env, fd, launched);
+    }
+    char program[PATH_MAX];
+    program_of(&corps->settings, program);
+    char number[16];
+    snprintf(number, sizeof number, "%u", env);
+    char tag[sizeof corps->settings.tag];
+    memcpy(tag, corps->settings.tag, sizeof tag);
+    char name[] = "corps-env";
+    char *argv[] = {name, tag, number, NULL}; /* what ps shows */
+    char module[sizeof corps->settings.module + 16];
+    snprintf(module, sizeof module, "CORPS_MODULE=%s", corps->settings.module);
+    char **environment = boot_environment(module);
+    if (environment == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to start an Env");
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fd, 3);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int failed = posix_spawnp(&launched->pid, program, &actions, &attributes, argv, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    free(environment);
+    if (failed != 0) {
+        errno = failed;
+        return corps_error_system("cannot start Env %u (%s)", env, program);
+    }
+    return CORPS_OK;
+}
+
+void corps__env_unspawn(const struct corps_launched *launched) {
+    kill(launched->pid, SIGKILL); /* just started, not yet waited for: the number is still its */
+    if (launched->status_fd >= 0) {
+        close(launched->status_fd); /* its parent waits for it */
+    } else {
+        waitpid(launched->pid, NULL, 0);
+    }
+}
+
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
+                                const struct corps_value *front_args, struct corps_launched *launched,
+                                int *control_fd) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        return corps_error_system("cannot make a control channel");
+    }
+    /* adddup2 of a descriptor that is 3 already would keep it close-on-exec in some C libraries: avoid the number. */
+    if (pair[1] == 3) {
+        int moved = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
+        close(pair[1]);
+        pair[1] = moved;
+    }
+    enum corps_err err = spawn(corps, env, pair[1], launched);
+    close(pair[1]);
+    if (err == CORPS_OK) {
+        err = send_boot(corps, env, front, front_args, pair[0]);
+        if (err != CORPS_OK) {
+            corps__env_unspawn(launched);
+        }
+    }
+    if (err != CORPS_OK) {
+        close(pair[0]);
+        return err;
+    }
+    *control_fd = pair[0];
+    return CORPS_OK;
+}

@@ -1,0 +1,438 @@
+#include "process/control.h"
+
+#include "actor/message.h"
+#include "value/failure.h"
+#include "wait/reactor.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SMALL_BYTES = 1024, FEW_SEGMENTS = 4 };
+#define WRITE_TIMEOUT_MS 5000
+#define STATUS_TIMEOUT_MS 1000 /* between a process's end and its parent's word about it */
+
+struct corps__control {
+    uv_poll_t poll;
+    int fd;
+    corps__control_fn on_record;
+    void *arg;
+    uint8_t *in;
+    size_t in_bytes, in_capacity;
+    pthread_mutex_t write_lock;
+    bool ended;
+};
+
+/* ---- records ---- */
+
+static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes) {
+    while (bytes > 0) {
+        ssize_t done = send(fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (done > 0) {
+            data += done;
+            bytes -= (size_t)done;
+        } else if (errno == EAGAIN) {
+            struct pollfd room = {.fd = fd, .events = POLLOUT};
+            if (poll(&room, 1, WRITE_TIMEOUT_MS) == 0) {
+                return corps_error_set(CORPS_ERR_TIMEOUT, "the control channel stays full");
+            }
+        } else if (errno != EINTR) {
+            return errno == EPIPE || errno == ECONNRESET
+                       ? corps_error_set(CORPS_ERR_CLOSED, "the other side of the control channel has ended")
+                       : corps_error_system("cannot write to the control channel");
+        }
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__control_write(int fd, const struct corps_value *record) {
+    const struct corps_serializer *msgpack;
+    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    if (err == CORPS_OK) {
+        err = msgpack->encode(record, &encoding);
+    }
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(&encoding, "what an Env is told at its start",
+                                    CORPS__RECORD_BYTES_MAX - 4 * (CORPS__PAYLOAD_SEGMENTS_MAX + 2));
+    }
+    /* Segments: how many, then each with its length (large buffers go out of band in msgpack too). */
+    uint32_t count = htole32((uint32_t)(1 + encoding.buffer_count));
+    size_t bytes = 0;
+    for (size_t i = 0; err == CORPS_OK && i <= encoding.buffer_count; i++) {
+        bytes += 4 + (i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len);
+    }
+    uint8_t small[SMALL_BYTES]; /* the end of a Corps is told without memory */
+    uint8_t *frame = err != CORPS_OK ? NULL : 8 + bytes <= sizeof small ? small : malloc(8 + bytes);
+    if (frame != NULL) {
+        uint32_t length = htole32((uint32_t)(4 + bytes));
+        memcpy(frame, &length, 4);
+        memcpy(frame + 4, &count, 4);
+        size_t at = 8;
+        for (size_t i = 0; i <= encoding.buffer_count; i++) {
+            const void *data = i == 0 ? encoding.stream : encoding.buffers[i - 1].iov_base;
+            size_t part = i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len;
+            uint32_t part_length = htole32((uint32_t)part);
+            memcpy(frame + at, &part_length, 4);
+            memcpy(frame + at + 4, data, part);
+            at += 4 + part;
+        }
+        err = write_all(fd, frame, at);
+        if (frame != small) {
+            free(frame);
+        }
+    } else if (err == CORPS_OK) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
+    }
+    corps_encoding_finish(&encoding);
+    return err;
+}
+
+/* Says on `fd` why this side cannot go on, and ends the channel for both: a record that was lost must not be waited
+ * for. */
+static void give_up(int fd, const struct corps_value *failure) {
+    (void)!corps__control_write(fd, failure); /* small; and the other side sees at least the end */
+    shutdown(fd, SHUT_RDWR);
+}
+
+/* The record that says so: ["failed", …]. `items` has room for 1 + CORPS__FAILURE_ITEMS. */
+static struct corps_value failure_of(enum corps_err err, const char *text, struct corps_value *items) {
+    const struct corps_error_info info = {.code = err, .text = text};
+    items[0] = corps_str("failed");
+    corps__failure_items(&info, items + 1);
+    return corps_array(items, 1 + CORPS__FAILURE_ITEMS);
+}
+
+enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record) {
+    pthread_mutex_lock(&control->write_lock);
+    enum corps_err err = corps__control_write(control->fd, record);
+    if (err == CORPS_ERR_NO_MEMORY) { /* nothing of it was written */
+        struct corps_value items[1 + CORPS__FAILURE_ITEMS];
+        struct corps_value failure = failure_of(err, "no memory for a control record", items);
+        give_up(control->fd, &failure);
+    } else if (err != CORPS_OK) {
+        shutdown(control->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&control->write_lock);
+    return err;
+}
+
+static uint32_t get32(const uint8_t *at) {
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return le32toh(v);
+}
+
+static enum corps_err no_memory(void) {
+    return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
+}
+
+static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box **box) {
+    uint32_t count = bytes >= 4 ? get32(data) : 0;
+    if (count == 0 || count > bytes / 4) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
+    }
+    struct iovec few[FEW_SEGMENTS];
+    struct iovec *segments = count <= FEW_SEGMENTS ? few : malloc(count * sizeof *segments);
+    const struct corps_serializer *msgpack;
+    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack) : no_memory();
+    size_t at = 4;
+    for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
+        size_t left = bytes - at; /* `at` never passes the end */
+        uint32_t part = left >= 4 ? get32(data + at) : 0;
+        if (left < 4 || part > left - 4) {
+            err = corps_error_set(CORPS_ERR_PROTOCOL, "a control record is cut short");
+            break;
+        }
+        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(data + at + 4), .iov_len = part};
+        at += 4 + (size_t)part;
+    }
+    if (err == CORPS_OK) {
+        *box = corps_box_create();
+        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : no_memory();
+        if (err != CORPS_OK) {
+            corps_box_unref(*box);
+        }
+    }
+    if (segments != few) {
+        free(segments);
+    }
+    return err;
+}
+
+static enum corps_err read_exactly(int fd, uint8_t *out, size_t bytes, int64_t deadline_ns) {
+    while (bytes > 0) {
+        int64_t left = deadline_ns - corps__now_ns();
+        struct pollfd in = {.fd = fd, .events = POLLIN};
+        if (left <= 0 || poll(&in, 1, (int)(left / 1000000) + 1) == 0) {
+            return corps_error_set(CORPS_ERR_TIMEOUT, "no boot record came");
+        }
+        ssize_t done = recv(fd, out, bytes, 0);
+        if (done == 0) {
+            return corps_error_set(CORPS_ERR_CLOSED, "the parent has ended");
+        }
+        if (done < 0 && errno != EINTR && errno != EAGAIN) {
+            return corps_error_system("cannot read from the control channel");
+        }
+        out += done > 0 ? done : 0;
+        bytes -= done > 0 ? (size_t)done : 0;
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) {
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    uint8_t length[4];
+    enum corps_err err = read_exactly(fd, length, sizeof length, deadline);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    uint32_t bytes = get32(length);
+    if (bytes > CORPS__RECORD_BYTES_MAX) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes);
+    }
+    uint8_t *data = malloc(bytes);
+    if (data == NULL) {
+        return no_memory();
+    }
+    err = read_exactly(fd, data, bytes, deadline);
+    if (err == CORPS_OK) {
+        err = decode(data, bytes, box);
+    }
+    free(data);
+    return err;
+}
+
+/* ---- watching ---- */
+
+static void end(struct corps__control *control) {
+    if (!control->ended) {
+        control->ended = true;
+        uv_poll_stop(&control->poll);
+        control->on_record(control->arg, NULL);
+    }
+}
+
+/* A record that cannot be read is the other side's failure to this one, and this side's failure to the other. */
+static void fail(struct corps__control *control, enum corps_err err) {
+    char text[128];
+    snprintf(text, sizeof text, "%s", corps_error_detail());
+    struct corps_value items[1 + CORPS__FAILURE_ITEMS];
+    struct corps_value failure = failure_of(err, text, items);
+    pthread_mutex_lock(&control->write_lock);
+    give_up(control->fd, &failure);
+    pthread_mutex_unlock(&control->write_lock);
+    control->on_record(control->arg, &failure);
+    end(control);
+}
+
+static bool take_record(struct corps__control *control) {
+    uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
+    if (bytes > CORPS__RECORD_BYTES_MAX) {
+        fail(control, corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes));
+        return false;
+    }
+    if (control->in_bytes < 4 || control->in_bytes - 4 < bytes) {
+        return false;
+    }
+    struct corps_box *box;
+    enum corps_err err = decode(control->in + 4, bytes, &box);
+    control->in_bytes -= 4 + (size_t)bytes;
+    memmove(control->in, control->in + 4 + bytes, control->in_bytes);
+    if (err != CORPS_OK) {
+        fail(control, err);
+        return false;
+    }
+    control->on_record(control->arg, corps_box_root(box));
+    corps_box_unref(box);
+    return true;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct corps__control *control = poll->data;
+    for (;;) {
+        if (control->in_capacity - control->in_bytes < 4096) {
+            uint8_t *grown = realloc(control->in, control->in_capacity * 2 + 8192);
+            if (grown == NULL) {
+                fail(control, no_memory());
+                return;
+            }
+            control->in = grown;
+            control->in_capacity = control->in_capacity * 2 + 8192;
+        }
+        ssize_t done =
+            recv(control->fd, control->in + control->in_bytes, control->in_capacity - control->in_bytes, MSG_DONTWAIT);
+        if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (done <= 0) {
+            end(control);
+            return;
+        }
+        control->in_bytes += (size_t)done;
+        while (!control->ended && take_record(control)) {
+        }
+        if (control->ended) {
+            return;
+        }
+    }
+}
+
+enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg, struct corps__control **control) {
+    struct corps__control *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control channel");
+    }
+    made->fd = fd;
+    made->on_record = on_record;
+    made->arg = arg;
+    made->poll.data = made;
+    pthread_mutex_init(&made->write_lock, NULL);
+    int failed = uv_poll_init(&corps__rt.loop, &made->poll, fd);
+    if (failed != 0) {
+        free(made);
+        return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch the control channel: %s", uv_strerror(failed));
+    }
+    uv_poll_start(&made->poll, UV_READABLE, on_readable); /* fails for handles that are being closed alone */
+    corps__rt.loop_dirty = true;
+    *control = made;
+    return CORPS_OK;
+}
+
+static void free_control(uv_handle_t *handle) {
+    struct corps__control *control = handle->data;
+    free(control->in);
+    free(control);
+}
+
+void corps__control_close(struct corps__control *control) {
+    if (control != NULL) {
+        control->ended = true;
+        uv_poll_stop(&control->poll);
+        close(control->fd);
+        uv_close((uv_handle_t *)&control->poll, free_control);
+        corps__rt.loop_dirty = true;
+    }
+}
+
+/* ---- children ---- */
+
+struct corps__child {
+    uv_poll_t poll;
+    int pidfd;
+    int status_fd;
+    int pid;
+    corps__child_fn on_end;
+    void *arg;
+};
+
+/* How it ended: 0 = not yet, 1 = `wait_status` says it, -1 = nobody knows. */
+static int ending_of(const struct corps__child *child, int *wait_status) {
+    if (child->status_fd >= 0) {
+        struct pollfd in = {.fd = child->status_fd, .events = POLLIN};
+        bool told = poll(&in, 1, STATUS_TIMEOUT_MS) > 0 &&
+                    read(child->status_fd, wait_status, sizeof *wait_status) == (ssize_t)sizeof *wait_status;
+        return told ? 1 : -1;
+    }
+    siginfo_t info = {0};
+    if (waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0) {
+        return -1; /* the program ignores SIGCHLD, or has waited for every child itself */
+    }
+    *wait_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
+    return info.si_pid != 0 ? 1 : 0;
+}
+
+static void on_child(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct corps__child *child = poll->data;
+    int wait_status = 0;
+    int known = ending_of(child, &wait_status);
+    if (known == 0) {
+        return;
+    }
+    uv_poll_stop(&child->poll);
+    char text[96];
+    if (known < 0) {
+        snprintf(text, sizeof text, "(pid %d) has ended, and its exit status was taken by somebody else", child->pid);
+    } else if (WIFEXITED(wait_status)) {
+        snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, WEXITSTATUS(wait_status));
+    } else {
+        int number = WTERMSIG(wait_status);
+        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, number,
+                 sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
+    }
+    child->on_end(child->arg, text, known > 0 && WIFSIGNALED(wait_status));
+}
+
+static void close_status(int status_fd) {
+    if (status_fd >= 0) {
+        close(status_fd);
+    }
+}
+
+enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
+                                  struct corps__child **child) {
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+    if (pidfd < 0) {
+        close_status(status_fd);
+        return corps_error_system("cannot watch process %d (Linux 5.4 or later is needed)", pid);
+    }
+    struct corps__child *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        close(pidfd);
+        close_status(status_fd);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to watch a process");
+    }
+    *made = (struct corps__child){.pidfd = pidfd, .status_fd = status_fd, .pid = pid, .on_end = on_end, .arg = arg};
+    made->poll.data = made;
+    int failed = uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
+    if (failed != 0) {
+        free(made);
+        close(pidfd);
+        close_status(status_fd);
+        return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch process %d: %s", pid, uv_strerror(failed));
+    }
+    uv_poll_start(&made->poll, UV_READABLE, on_child);
+    corps__rt.loop_dirty = true;
+    *child = made;
+    return CORPS_OK;
+}
+
+void corps__child_kill(struct corps__child *child) {
+    if (child != NULL) {
+        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+static void free_child(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void corps__child_close(struct corps__child *child) {
+    if (child != NULL) {
+        uv_poll_stop(&child->poll);
+        close(child->pidfd);
+        close_status(child->status_fd);
+        uv_close((uv_handle_t *)&child->poll, free_child);
+        corps__rt.loop_dirty = true;
+    }
+}
+
+void corps__child_forget(const struct corps__child *child) {
+    if (child != NULL) {
+        close_status(child->status_fd);
+    }
+}

@@ -1,0 +1,47 @@
+/* The control channel: a socket pair between a process and an Env that it started.
+ *
+ * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
+ *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]  ["orphan"]
+ *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["cleaned"]  ["exiting"]
+ * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …]
+ * before. Whoever sees the end of a channel ends, or sees the other process end. Nothing else ever has these
+ * descriptors, so they need no proof.
+ */
+#ifndef CORPS_CONTROL_H
+#define CORPS_CONTROL_H
+
+#include "wait/runtime.h"
+
+enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
+
+struct corps__control;
+
+/* Called with the lead. `record` is NULL at end of file (once, nothing follows). A record that could not be read comes
+ * as ["failed", …], and then the end. */
+typedef void (*corps__control_fn)(void *arg, const struct corps_value *record);
+
+/* Watches `fd` (takes it, not on error). With the lead. Errors: NO_MEMORY, SYSTEM. */
+enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg,
+                                   struct corps__control **control) CORPS_CHECKED;
+void corps__control_close(struct corps__control *control); /* accepts NULL; with the lead */
+
+/* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: TOO_LARGE, CLOSED, TIMEOUT,
+ * SYSTEM, NO_MEMORY (nothing was written; not for records up to a few hundred bytes). send ends the channel on any. */
+enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
+enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record);
+
+/* Reads one record, blocking at most `timeout_ns`: the boot record. Errors: CLOSED, TIMEOUT, PROTOCOL. */
+enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) CORPS_CHECKED;
+
+/* A watched child: its pidfd becomes readable when it ends. With the lead. */
+struct corps__child;
+typedef void (*corps__child_fn)(void *arg, const char *how_text, bool by_signal);
+/* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
+enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
+                                  struct corps__child **child) CORPS_CHECKED;
+void corps__child_kill(struct corps__child *child);  /* accepts NULL */
+void corps__child_close(struct corps__child *child); /* accepts NULL */
+/* In the child of a fork, where the pidfd is closed: closes what else there is. Accepts NULL. */
+void corps__child_forget(const struct corps__child *child);
+
+#endif

@@ -1,0 +1,503 @@
+#include "base/dir.h"
+#include "codec/args.h"
+#include "codec/config.h"
+#include "codec/registry.h"
+#include "link/known.h"
+#include "link/peer.h"
+#include "link/trust.h"
+#include "process/boot.h"
+#include "process/fork.h"
+#include "value/failure.h"
+#include "value/name.h"
+#include "wait/reactor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The program's side: corps_start, corps_create, corps_exit. */
+
+#define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
+
+static bool started;
+
+/* What the creator knows of its Corps' processes. Changed with the lead. */
+struct creator {
+    struct corps *corps;
+    struct corps__child *env_0; /* NULL once it was waited for */
+    _Atomic bool env_0_ended;
+    _Atomic bool exiting; /* a thread sees to the end … */
+    _Atomic bool over;    /* … and nothing is left to do */
+    int *pidfds;          /* of Env 1 … : no children of ours, but ours to kill if they must be */
+};
+
+/* Waits of corps_create and corps_exit. */
+static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void corps_start(const struct corps_class *const *classes) {
+    if (corps__registry_check() != CORPS_OK) {
+        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        abort(); /* a mistake in the build, not in the program's use */
+    }
+    corps__rt.classes = classes;
+    started = true;
+    const char *fd = getenv(CORPS__BOOT_VARIABLE);
+    if (fd != NULL) {
+        exit(corps__env_main(atoi(fd), NULL));
+    }
+}
+
+int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot) {
+    corps__rt.classes = classes;
+    started = true;
+    return corps__env_main(control_fd, on_boot);
+}
+
+/* ---- records of Env 0 ---- */
+
+static enum corps_err take_front(struct corps *corps, const struct corps_value *record) {
+    char class_name[256];
+    corps__record_text(record, 2, class_name, sizeof class_name);
+    return class_name[0] == '\0'
+               ? CORPS_OK
+               : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name), &corps->front);
+}
+
+/* Takes the failure. */
+static void boot_ends(struct corps *corps, enum corps_err err, struct corps__failure *failure) {
+    if (corps->boot_result != CORPS_ERR_PENDING) {
+        free(failure);
+        return;
+    }
+    corps->boot_failure = failure;
+    __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
+    corps__waitlist_notify(&life);
+}
+
+static void boot_fails(struct corps *corps, enum corps_err err, const char *text) {
+    const struct corps_error_info info = {.code = err, .text = text};
+    boot_ends(corps, err, corps__failure_create(&info));
+}
+
+static void on_record(void *arg, const struct corps_value *record) {
+    struct creator *creator = arg;
+    struct corps *corps = creator->corps;
+    if (record == NULL) {
+        return; /* its end follows */
+    }
+    if (corps__record_is(record, "ready")) {
+        enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
+        if (err == CORPS_OK) {
+            err = take_front(corps, record);
+        }
+        if (err == CORPS_OK) {
+            boot_ends(corps, CORPS_OK, NULL);
+        } else {
+            boot_fails(corps, err, corps_error_detail());
+        }
+    } else if (corps__record_is(record, "failed")) {
+        struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
+        boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
+    } else if (corps__record_is(record, "lost")) {
+        char text[128];
+        corps__record_text(record, 2, text, sizeof text);
+        corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
+        corps__env_lost(corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    } else if (corps__record_is(record, "exiting")) {
+        atomic_store(&corps->exited, true);
+    }
+}
+
+static void on_env_0_end(void *arg, const char *how, bool by_signal) {
+    struct creator *creator = arg;
+    struct corps *corps = creator->corps;
+    char text[128];
+    snprintf(text, sizeof text, "Env 0 %s", how);
+    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
+    /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
+    if (!atomic_load(&corps->exited) || by_signal) {
+        corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
+        for (unsigned i = 0; i < corps->settings.env_count; i++) {
+            corps__env_lost(corps, i, text); /* the others end with their manager */
+        }
+    }
+    /* Whoever is left of it ends by itself, and the last one removes the directory. */
+    corps__dir_remove_dead(corps->directory);
+    atomic_store(&creator->env_0_ended, true);
+    corps__waitlist_notify(&life);
+}
+
+/* ---- creating ---- */
+
+struct creation {
+    struct creator *creator;
+    const char *front;
+    const struct corps_value *front_args;
+};
+
+static enum corps_err start_env_0(void *arg) {
+    struct creation *creation = arg;
+    struct corps *corps = creation->creator->corps;
+    struct corps_launched launched;
+    int fd = -1;
+    enum corps_err err = corps__env_spawn(corps, 0, creation->front, creation->front_args, &launched, &fd);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    atomic_store(&corps->envs[0].pid, launched.pid);
+    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator,
+                             &creation->creator->env_0);
+    if (err != CORPS_OK) {
+        launched.status_fd = -1; /* child_watch took it */
+        corps__env_unspawn(&launched);
+        close(fd);
+        return err;
+    }
+    err = corps__control_open(fd, on_record, creation->creator, &corps->control);
+    if (err != CORPS_OK) {
+        close(fd); /* Env 0 sees that, and ends */
+    }
+    return err;
+}
+
+static void open_pidfds(struct creator *creator) {
+    struct corps *corps = creator->corps;
+    creator->pidfds = malloc(corps->settings.env_count * sizeof *creator->pidfds);
+    for (unsigned i = 0; creator->pidfds != NULL && i < corps->settings.env_count; i++) {
+        int pid = atomic_load(&corps->envs[i].pid);
+        creator->pidfds[i] = i > 0 && pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    }
+}
+
+/* Of the front's arguments: they are part of a boot record, beside little else. */
+#define FRONT_BYTES_MAX ((size_t)CORPS__RECORD_BYTES_MAX - ((size_t)4 << 20))
+
+static bool boot_ended(void *arg) {
+    struct corps *corps = arg;
+    return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
+}
+
+static enum corps_err boot(struct creator *creator, const char *front, const struct corps_value *args) {
+    struct corps *corps = creator->corps;
+    struct corps_box *box = corps_box_create();
+    struct corps_value front_args;
+    enum corps_err err = box != NULL
+                             ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
+                             : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    struct creation creation = {creator, front, &front_args};
+    if (err == CORPS_OK) {
+        err = corps__with_lead(start_env_0, &creation);
+    }
+    corps_box_unref(box);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__waitlist_wait(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+    if (err != CORPS_OK) {
+        return corps_error_set(err,
+                               "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "
+                               "inits do",
+                               (long long)(corps->settings.boot_timeout_ns / 1000000));
+    }
+    if (corps->boot_result != CORPS_OK) {
+        const char *type = corps->boot_failure != NULL ? corps->boot_failure->info.type : "";
+        const char *text =
+            corps->boot_failure != NULL ? corps->boot_failure->info.text : "no memory to say what failed";
+        err = corps_error_set(corps->boot_result, "%s%s%s", type, type[0] != '\0' ? ": " : "", text);
+        corps__create_failure_set(corps->boot_failure);
+        corps->boot_failure = NULL;
+        return err;
+    }
+    open_pidfds(creator);
+    return CORPS_OK;
+}
+
+static enum corps_err may_create(const char *front) {
+    if (!started) {
+        return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
+    }
+    bool known = front == NULL;
+    for (const struct corps_class *const *class = corps__rt.classes; front != NULL && *class != NULL; class ++) {
+        known = known || strcmp((*class)->name, front) == 0 || strcmp((*class)->name, CORPS_ANY_CLASS) == 0;
+    }
+    return known ? CORPS_OK
+                 : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
+}
+
+enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *options,
+                            struct corps **out) {
+    struct corps__settings settings;
+    enum corps_err err = corps__settings_decide(options, &settings);
+    if (err == CORPS_OK && settings.module[0] == '\0') {
+        err = may_create(front);
+    }
+    if (err == CORPS_OK) {
+        err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps *corps = corps__corps_create(&settings);
+    struct creator *creator = calloc(1, sizeof *creator);
+    if (corps == NULL || creator == NULL) {
+        if (corps != NULL) {
+            corps__corps_unref(corps);
+        }
+        free(creator);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
+    }
+    creator->corps = corps;
+    corps->creator = creator;
+    randombytes_buf(&corps->id, sizeof corps->id);
+    randombytes_buf(corps->secret, sizeof corps->secret);
+    if (options != NULL && options->boot_data_bytes > 0) {
+        corps->boot_data = corps_bin(options->boot_data, options->boot_data_bytes);
+    }
+    if (!corps__rt.is_env) {
+        corps__rt.wake = settings.client_wake;
+    }
+    err = corps__dir_path(corps->id, corps->directory);
+    if (err == CORPS_OK) {
+        corps__corps_list(corps);
+        err = boot(creator, front, args);
+        if (err == CORPS_OK) {
+            *out = corps;
+            return CORPS_OK;
+        }
+        char detail[512];
+        snprintf(detail, sizeof detail, "%s", corps_error_detail());
+        (void)!corps_exit(corps, 2000000000);
+        return corps_error_set(err, "%s", detail);
+    }
+    corps__corps_unref(corps);
+    return err;
+}
+
+/* ---- ending ---- */
+
+static bool env_0_gone(void *arg) {
+    struct creator *creator = arg;
+    return creator->env_0 == NULL || atomic_load(&creator->env_0_ended);
+}
+
+/* Waits for the Envs that are no children of ours; kills them at the deadline. True when one had to be killed. */
+static bool reap_others(struct creator *creator, int64_t deadline_ns) {
+    bool killed = false;
+    for (unsigned i = 1; creator->pidfds != NULL && i < creator->corps->settings.env_count; i++) {
+        int fd = creator->pidfds[i];
+        if (fd < 0) {
+            continue;
+        }
+        struct pollfd gone = {.fd = fd, .events = POLLIN};
+        int64_t left = deadline_ns == CORPS_FOREVER ? 5000000000 : deadline_ns - corps__now_ns();
+        if (poll(&gone, 1, left > 0 ? (int)(left / 1000000) : 0) == 0) {
+            syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+            poll(&gone, 1, 5000);
+            killed = true;
+        }
+        creator->pidfds[i] = -1; /* first: the child of a fork closes what it finds there */
+        close(fd);
+    }
+    free(creator->pidfds);
+    creator->pidfds = NULL;
+    return killed;
+}
+
+static enum corps_err take_down(void *arg) {
+    struct creator *creator = arg;
+    corps__peers_close(creator->corps);
+    corps__ports_close(creator->corps);
+    corps__control_close(creator->corps->control);
+    creator->corps->control = NULL;
+    struct corps__child *env_0 = creator->env_0;
+    creator->env_0 = NULL; /* first, as in reap_others */
+    corps__child_close(env_0);
+    atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
+    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    return CORPS_OK;
+}
+
+static enum corps_err kill_env_0(void *arg) {
+    struct creator *creator = arg;
+    corps__child_kill(creator->env_0);
+    return CORPS_OK;
+}
+
+static enum corps_err say_exit(void *arg) {
+    struct corps *corps = arg;
+    if (corps->control != NULL) {
+        struct corps_value word = corps_str("exit");
+        struct corps_value record = corps_array(&word, 1);
+        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
+    }
+    return CORPS_OK;
+}
+
+/* With the lead, as another thread may be taking the channel down. */
+static void ask_to_end(struct corps *corps) {
+    atomic_store(&corps->exited, true);
+    (void)!corps__with_lead(say_exit, corps);
+}
+
+static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
+    struct corps *corps = creator->corps;
+    int64_t deadline = corps__deadline_ns(timeout_ns);
+    ask_to_end(corps);
+    bool killed = false;
+    if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
+        (void)!corps__with_lead(kill_env_0, creator);
+        killed = true;
+        (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
+        deadline = corps__now_ns() + 100000000;
+    }
+    killed = reap_others(creator, deadline) || killed;
+    (void)!corps__with_lead(take_down, creator);
+    if (corps->boot_result != CORPS_OK) {
+        corps__dir_remove_last(corps->directory, false); /* its Envs may still be on their way out */
+    }
+    corps__dir_remove(corps->directory);
+    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
+    if (killed) {
+        return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
+    }
+    return corps->lost_text != NULL ? corps_error_set(CORPS_ERR_WORKER_LOST, "%s", corps->lost_text) : CORPS_OK;
+}
+
+static bool is_over(void *arg) {
+    struct creator *creator = arg;
+    return atomic_load(&creator->over);
+}
+
+/* Ends it once, whoever comes first: the program, or the end of the Env that it was created in. */
+static enum corps_err exit_once(struct creator *creator, int64_t timeout_ns) {
+    enum corps_err err;
+    if (atomic_exchange(&creator->exiting, true)) {
+        err = corps__waitlist_wait(&life, is_over, creator, corps__deadline_ns(timeout_ns), NULL);
+        return err == CORPS_OK ? err : corps_error_set(err, "the Corps is still ending");
+    }
+    err = exit_corps(creator, timeout_ns);
+    atomic_store(&creator->over, true);
+    corps__waitlist_notify(&life);
+    return err;
+}
+
+enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
+    if (corps == NULL) {
+        return CORPS_OK;
+    }
+    if (corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "corps_exit is for the process that created the Corps; corps_end ends the own one");
+    }
+    enum corps_err err = exit_once(corps->creator, timeout_ns);
+    corps_name_unref(corps->front); /* it may hold the Corps */
+    corps__corps_unref(corps);
+    return err;
+}
+
+enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
+    if (corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "only who created a Corps can wait for its end");
+    }
+    (void)corps__corps_ref(corps); /* another thread may exit it */
+    enum corps_err err = corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
+    corps__corps_unref(corps);
+    return err;
+}
+
+enum corps_err corps_end(struct corps *corps) {
+    if (corps == corps__rt.own && corps != NULL) {
+        return corps__env_end();
+    }
+    if (corps == NULL || corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "only the own Corps can be ended, or one that this process created");
+    }
+    ask_to_end(corps);
+    return CORPS_OK;
+}
+
+void corps__exit_created(void) {
+    struct corps *mine[CORPS__ENDPOINTS_MAX];
+    unsigned count = 0;
+    pthread_mutex_lock(&corps__rt.lock);
+    for (struct corps *at = corps__rt.corps_list; at != NULL && count < CORPS__ENDPOINTS_MAX; at = at->next) {
+        if (at->creator != NULL && !at->settings.detached) {
+            mine[count++] = corps__corps_ref(at);
+        }
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    for (unsigned i = 0; i < count; i++) {
+        ask_to_end(mine[i]); /* all at once … */
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)!exit_once(mine[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
+        corps__corps_unref(mine[i]);                         /* who has the handle may still look at it */
+    }
+}
+
+bool corps__has_created(void) {
+    bool found = false;
+    pthread_mutex_lock(&corps__rt.lock);
+    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
+        found = found || (at->creator != NULL && !at->settings.detached);
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    return found;
+}
+
+/* ---- reading ---- */
+
+bool corps_has_ended(const struct corps *corps) {
+    return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
+}
+
+unsigned corps_own_env(void) {
+    return corps__rt.env;
+}
+
+uint64_t corps_id(const struct corps *corps) {
+    return corps->id;
+}
+
+struct corps *corps_own(void) {
+    return corps__rt.own;
+}
+
+struct corps_name *corps_front(const struct corps *corps) {
+    return corps->front;
+}
+
+unsigned corps_env_count(const struct corps *corps) {
+    return corps->settings.env_count;
+}
+
+int corps_env_pid(const struct corps *corps, unsigned env) {
+    return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
+}
+
+/* The Corps are the parent's: here they are known as those of others are. */
+void corps__created_forked(void) {
+    life = (struct corps__waitlist){.lock = PTHREAD_MUTEX_INITIALIZER};
+    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
+        for (unsigned i = 1; at->creator != NULL && at->creator->pidfds != NULL && i < at->settings.env_count; i++) {
+            if (at->creator->pidfds[i] >= 0) {
+                close(at->creator->pidfds[i]);
+            }
+        }
+        if (at->creator != NULL) {
+            corps__child_forget(at->creator->env_0);
+        }
+        if (at->lock_fd >= 0) {
+            close(at->lock_fd); /* a lock that the child kept would keep the directory */
+        }
+        at->lock_fd = -1;
+        at->creator = NULL;
+        at->control = NULL;
+    }
+}

@@ -1,0 +1,117 @@
+#include "actor/conc.h"
+#include "codec/args.h"
+#include "value/failure.h"
+#include "value/name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere.
+ *
+ * Making is not one request at a time: the new Concs' inits run as their own first message, and the reply is put off
+ * until all have run. So an init may itself create Concs in the same Env, to any depth. */
+
+struct creation {
+    struct corps__group group; /* first */
+    struct corps_request *request;
+    uint32_t count;
+    struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
+};
+
+static void end_conc(uint32_t id) {
+    struct corps__conc *conc = corps__conc_find(id);
+    struct corps__message *message = conc != NULL ? corps__message_create() : NULL;
+    if (message != NULL) {
+        message->mail.kind = CORPS__MAIL_CLEANUP;
+        corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
+    }
+}
+
+static void created(struct corps__group *group, void *arg) {
+    struct creation *creation = arg;
+    if (atomic_load(&group->failed) > 0) {
+        for (uint32_t i = creation->count; i > 0; i--) {
+            end_conc((uint32_t)creation->ids[i - 1].integer);
+        }
+        struct corps__failure *failure = atomic_load(&group->failure);
+        const struct corps_error_info untold = {.type = "NO_MEMORY", .text = "no memory to say what failed"};
+        (void)!corps_request_fail_with(creation->request, failure != NULL ? &failure->info : &untold);
+        free(failure);
+    } else {
+        struct corps_value ids = corps_array(creation->ids, creation->count);
+        (void)!corps_request_reply(creation->request, &ids);
+    }
+    free(creation);
+}
+
+static void finish(struct corps__group *group) {
+    if (atomic_fetch_sub(&group->left, 1) == 1) {
+        group->done(group, group->arg);
+    }
+}
+
+static enum corps_err create(struct corps_context *context, void *self, const struct corps_value *args,
+                             struct corps_value *result) {
+    (void)self;
+    (void)result;
+    const struct corps_value *class_name = corps_value_item(args, 0);
+    const struct corps_value *count = corps_value_item(args, 1);
+    if (class_name == NULL || count == NULL || class_name->kind != CORPS_STR || count->kind != CORPS_INT ||
+        count->integer < 1 || count->integer > UINT32_MAX / 2) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "create takes [class, count, serializer, bytes …]");
+    }
+    const struct corps_class *class = corps__class_find(class_name->str, class_name->count);
+    if (class == NULL) {
+        return corps_fail(context, "UNKNOWN", "there is no class '%.*s' in this program; corps_start was given others",
+                          (int)class_name->count, class_name->str);
+    }
+    struct corps_box *box;
+    enum corps_err err = corps__init_args_decode(args, 2, &box);
+    uint32_t wanted = (uint32_t)count->integer;
+    struct creation *creation = err == CORPS_OK ? calloc(1, sizeof *creation + wanted * sizeof creation->ids[0]) : NULL;
+    if (creation == NULL) {
+        corps_box_unref(box);
+        return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
+    }
+    creation->request = corps_request_hold(context);
+    if (creation->request == NULL) {
+        free(creation);
+        corps_box_unref(box);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
+    }
+    creation->group.left = wanted + 1; /* one more for this loop */
+    creation->group.done = created;
+    creation->group.arg = creation;
+    for (uint32_t i = 0; i < wanted; i++) {
+        struct corps__conc *conc;
+        err = corps__conc_create(class, class_name->str, class_name->count, box, &creation->group, &conc);
+        if (err != CORPS_OK) {
+            const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
+            corps__group_fail(&creation->group, &info);
+            atomic_fetch_sub(&creation->group.left, wanted - i);
+            break;
+        }
+        creation->ids[creation->count++] = corps_int(conc->id);
+    }
+    corps_box_unref(box);
+    finish(&creation->group);
+    return CORPS_ERR_PENDING;
+}
+
+static enum corps_err end(struct corps_context *context, void *self, const struct corps_value *args,
+                          struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)result;
+    for (size_t i = args->kind == CORPS_ARRAY ? args->count : 0; i > 0; i--) {
+        const struct corps_value *id = corps_value_item(args, i - 1);
+        if (id->kind == CORPS_INT && id->integer > CORPS__MANAGER && id->integer < UINT32_MAX) {
+            end_conc((uint32_t)id->integer);
+        }
+    }
+    return CORPS_OK;
+}
+
+static const struct corps_method methods[] = {{"create", create}, {"end", end}, {NULL, NULL}};
+const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

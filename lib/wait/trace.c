@@ -1,0 +1,61 @@
+#include "wait/trace.h"
+
+#include "process/fork.h"
+#include "wait/runtime.h"
+
+#include <sched.h>
+
+_Atomic bool corps__tracing;
+
+/* Writers announce themselves before they look whether tracing goes on: corps_trace_end waits for them. */
+static struct {
+    _Atomic unsigned writers;
+    _Atomic size_t next;
+    struct corps_stamp *stamps;
+    size_t capacity;
+} trace;
+
+enum corps_err corps_trace_begin(struct corps_stamp *stamps, size_t capacity) {
+    pthread_mutex_lock(&corps__rt.lock);
+    bool already = atomic_load(&corps__tracing);
+    if (!already) {
+        trace.stamps = stamps;
+        trace.capacity = capacity;
+        atomic_store(&trace.next, 0);
+        atomic_store(&corps__tracing, true);
+    }
+    pthread_mutex_unlock(&corps__rt.lock);
+    return already ? corps_error_set(CORPS_ERR_INVALID, "this process traces already; end that first") : CORPS_OK;
+}
+
+size_t corps_trace_end(void) {
+    pthread_mutex_lock(&corps__rt.lock);
+    bool was = atomic_exchange(&corps__tracing, false);
+    while (was && atomic_load(&trace.writers) > 0) {
+        (void)sched_yield();
+    }
+    size_t written = was ? atomic_load(&trace.next) : 0;
+    pthread_mutex_unlock(&corps__rt.lock);
+    return written < trace.capacity ? written : trace.capacity;
+}
+
+void corps__trace_add(uint64_t id, uint32_t caller, enum corps_stage stage, int64_t ns) {
+    atomic_fetch_add(&trace.writers, 1);
+    if (atomic_load(&corps__tracing)) {
+        size_t at = atomic_fetch_add(&trace.next, 1);
+        if (at < trace.capacity) {
+            trace.stamps[at] =
+                (struct corps_stamp){.id = id, .ns = (uint64_t)ns, .stage = (uint32_t)stage, .caller = caller};
+        }
+    }
+    atomic_fetch_sub(&trace.writers, 1);
+}
+
+void corps__trace_now(uint64_t id, uint32_t caller, enum corps_stage stage) {
+    corps__trace_add(id, caller, stage, corps__now_ns());
+}
+
+void corps__trace_forked(void) {
+    atomic_store(&corps__tracing, false);
+    atomic_store(&trace.writers, 0);
+}
