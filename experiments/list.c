@@ -22,14 +22,33 @@ static void row(const char *name, const char *summary) {
     printf("  %-18s %s\n", name, summary);
 }
 
+/* " (loan, default, control raw:futex, spinning raw:cacheline)" and the end of the line. */
+static void print_traits(const struct corps_transport *transport) {
+    const char *before = " (";
+#define PRINT(name, bit, word, text)                                                                                   \
+    if ((transport->capabilities & CORPS_TRANSPORT_##name) != 0) {                                                     \
+        printf("%s" word, before);                                                                                     \
+        before = ", ";                                                                                                 \
+    }
+    CORPS_TRANSPORT_CAPABILITIES(PRINT)
+#undef PRINT
+    if (transport->control_block != NULL) {
+        printf("%scontrol %s", before, transport->control_block);
+        before = ", ";
+    }
+    if (transport->control_spin != NULL && strcmp(transport->control_spin, transport->control_block) != 0) {
+        printf("%sspinning %s", before, transport->control_spin);
+    }
+    puts(")");
+}
+
 static void list_transports(void) {
     const struct corps_transport *transport;
     for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
         const char *version = transport->version != NULL ? transport->version() : "";
-        char text[300];
-        snprintf(text, sizeof text, "%s%s%s", transport->summary, version == NULL || version[0] != '\0' ? "; " : "",
-                 version != NULL ? version : corps_error_detail());
-        row(transport->name, text);
+        printf("  %-18s %s%s%s", transport->name, transport->summary, version == NULL || version[0] != '\0' ? "; " : "",
+               version != NULL ? version : corps_error_detail());
+        print_traits(transport);
     }
 }
 

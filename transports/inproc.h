@@ -57,22 +57,30 @@ enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd 
     const struct corps_transport corps_transport_##NAME##_ipc = {                                                      \
         .name = #NAME "-ipc",                                                                                          \
         .summary = SOCKETS " sockets over ipc between Envs of one host, for comparison",                               \
+        .capabilities = CORPS_TRANSPORT_COMPARISON,                                                                    \
         .endpoint_bytes = sizeof(struct corps__pairs),                                                                 \
+        .control_block = "raw:unix",                                                                                   \
+        .control_spin = "raw:unix",                                                                                    \
         .open = ipc_open,                                                                                              \
         CORPS__PAIR_OPERATIONS,                                                                                        \
     };                                                                                                                 \
     const struct corps_transport corps_transport_##NAME##_tcp = {                                                      \
         .name = #NAME "-tcp",                                                                                          \
         .summary = SOCKETS " sockets over loopback TCP between Envs of one host, for comparison",                      \
+        .capabilities = CORPS_TRANSPORT_COMPARISON,                                                                    \
         .endpoint_bytes = sizeof(struct corps__pairs),                                                                 \
+        .control_block = "raw:tcp",                                                                                    \
+        .control_spin = "raw:tcp",                                                                                     \
         .open = tcp_open,                                                                                              \
         CORPS__PAIR_OPERATIONS,                                                                                        \
     };                                                                                                                 \
     const struct corps_transport corps_transport_##NAME##_inproc = {                                                   \
         .name = #NAME "-inproc",                                                                                       \
         .summary = SOCKETS " sockets over inproc as mailboxes inside one Env, for comparison",                         \
-        .capabilities = CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_BY_REFERENCE,                                          \
+        .capabilities = CORPS_TRANSPORT_COMPARISON | CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_BY_REFERENCE,             \
         .endpoint_bytes = sizeof(struct inproc),                                                                       \
+        .control_block = "raw:futex",                                                                                  \
+        .control_spin = "raw:cacheline",                                                                               \
         .open = inproc_open,                                                                                           \
         .close = corps__inproc_close,                                                                                  \
         .connect = corps__inproc_connect,                                                                              \

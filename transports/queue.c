@@ -211,8 +211,10 @@ static void queue_close(struct corps_endpoint *base) {
 const struct corps_transport corps_transport_queue = {
     .name = "queue",
     .summary = "inter-thread queue inside one Env; objects pass by reference",
-    .capabilities = CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_BY_REFERENCE,
+    .capabilities = CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_BY_REFERENCE | CORPS_TRANSPORT_MAILBOX,
     .endpoint_bytes = sizeof(struct endpoint),
+    .control_block = "raw:futex",
+    .control_spin = "raw:cacheline",
     .open = queue_open,
     .close = queue_close,
     .connect = queue_connect,

@@ -889,8 +889,10 @@ static void shm_forget(struct corps_endpoint *base) {
 const struct corps_transport corps_transport_shm = {
     .name = "shm",
     .summary = "rings in shared memory between Envs of one host",
-    .capabilities = CORPS_TRANSPORT_LOAN,
+    .capabilities = CORPS_TRANSPORT_LOAN | CORPS_TRANSPORT_DEFAULT,
     .endpoint_bytes = sizeof(struct endpoint),
+    .control_block = "raw:futex",
+    .control_spin = "raw:cacheline",
     .open = shm_open_endpoint,
     .close = shm_close,
     .connect = shm_connect,
@@ -912,7 +914,10 @@ static enum corps_err cma_open_endpoint(struct corps_endpoint *base, const struc
 const struct corps_transport corps_transport_cma = {
     .name = "cma",
     .summary = "as shm, but large payloads are read from the sender by process_vm_readv, for comparison",
+    .capabilities = CORPS_TRANSPORT_COMPARISON,
     .endpoint_bytes = sizeof(struct endpoint),
+    .control_block = "raw:futex",
+    .control_spin = "raw:cacheline",
     .open = cma_open_endpoint,
     .close = shm_close,
     .connect = shm_connect,

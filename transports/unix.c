@@ -117,7 +117,10 @@ static enum corps_err unix_connect(struct corps_endpoint *base, const char *addr
 const struct corps_transport corps_transport_unix = {
     .name = "unix",
     .summary = "UNIX stream sockets between Envs of one host",
+    .capabilities = CORPS_TRANSPORT_SYSTEM,
     .endpoint_bytes = sizeof(struct endpoint),
+    .control_block = "raw:unix",
+    .control_spin = "raw:unix",
     .open = unix_open,
     .close = unix_close,
     .connect = unix_connect,

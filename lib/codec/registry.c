@@ -170,13 +170,50 @@ const struct corps_transport *corps_transport_find(const char *name) {
     return NULL;
 }
 
+const struct corps_transport *corps_transport_with(uint32_t capabilities) {
+    for (unsigned i = 0; transports[i] != NULL; i++) {
+        if ((transports[i]->capabilities & capabilities) == capabilities) {
+            return transports[i];
+        }
+    }
+    return NULL;
+}
+
+/* What has a capability needs others, and excludes some. */
+static bool capabilities_agree(uint32_t capabilities) {
+    enum {
+        ROLES_BETWEEN = CORPS_TRANSPORT_DEFAULT | CORPS_TRANSPORT_SYSTEM,
+        ROLES = ROLES_BETWEEN | CORPS_TRANSPORT_MAILBOX,
+    };
+    static const struct {
+        uint32_t has, needs, excludes;
+    } rules[] = {
+        {CORPS_TRANSPORT_BY_REFERENCE, CORPS_TRANSPORT_INTRA, 0},
+        {CORPS_TRANSPORT_MAILBOX, CORPS_TRANSPORT_BY_REFERENCE, 0},
+        {CORPS_TRANSPORT_INTRA, 0, CORPS_TRANSPORT_REMOTE | ROLES_BETWEEN},
+        {CORPS_TRANSPORT_DISCARDS, 0, ROLES},
+        {CORPS_TRANSPORT_COMPARISON, 0, ROLES},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if ((capabilities & rules[i].has) != 0 &&
+            ((capabilities & rules[i].needs) != rules[i].needs || (capabilities & rules[i].excludes) != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum corps_err corps_transport_check(const struct corps_transport *t) {
     bool mandatory = t->name != NULL && t->summary != NULL && t->open != NULL && t->close != NULL &&
                      t->connect != NULL && t->disconnect != NULL && t->send != NULL && t->poll != NULL &&
                      t->release != NULL && t->arm != NULL;
     bool loan = (t->loan != NULL) == ((t->capabilities & CORPS_TRANSPORT_LOAN) != 0);
-    if (!mandatory || !loan || t->endpoint_bytes < sizeof(struct corps_endpoint)) {
-        return corps_error_set(CORPS_ERR_INVALID, "transport table '%s' is not complete; see corps/transport.h",
+    bool delivers = (t->capabilities & CORPS_TRANSPORT_DISCARDS) == 0;
+    bool controls = (t->control_block != NULL) == delivers && (t->control_spin != NULL) == delivers;
+    if (!mandatory || !loan || !controls || !capabilities_agree(t->capabilities) ||
+        t->endpoint_bytes < sizeof(struct corps_endpoint)) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "transport table '%s' is not complete or contradicts itself; see corps/transport.h",
                                t->name != NULL ? t->name : "?");
     }
     return CORPS_OK;

@@ -45,6 +45,8 @@ static int tear_down(void **state) {
 
 static const struct CMUnitTest cases[] = {
     CASE(table_is_complete),
+    CASE(table_agrees),
+    CASE(roles_are_filled),
     CASE(address_fits),
     CASE(connect_and_accept),
     CASE(close_leaves_nothing),

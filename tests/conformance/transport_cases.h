@@ -14,6 +14,8 @@
 
 /* transport_life.c */
 void table_is_complete(void **state);
+void table_agrees(void **state);
+void roles_are_filled(void **state);
 void address_fits(void **state);
 void connect_and_accept(void **state);
 void close_leaves_nothing(void **state);

@@ -20,6 +20,51 @@ void table_is_complete(void **state) {
     check(strlen(transport->name) > 0 && strlen(transport->summary) > 0);
 }
 
+/* A table that contradicts itself is refused: what others decide by it would be wrong. */
+void table_agrees(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t add, remove;
+    } wrong[] = {
+        {CORPS_TRANSPORT_BY_REFERENCE, CORPS_TRANSPORT_INTRA},
+        {CORPS_TRANSPORT_MAILBOX, CORPS_TRANSPORT_BY_REFERENCE},
+        {CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_REMOTE, 0},
+        {CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_DEFAULT, 0},
+        {CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_SYSTEM, 0},
+        {CORPS_TRANSPORT_COMPARISON | CORPS_TRANSPORT_DEFAULT, 0},
+        {CORPS_TRANSPORT_DISCARDS | CORPS_TRANSPORT_SYSTEM, 0},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct corps_transport table = *transport;
+        table.capabilities = (table.capabilities | wrong[i].add) & ~wrong[i].remove;
+        check(corps_transport_check(&table) == CORPS_ERR_INVALID);
+    }
+    struct corps_transport table = *transport;
+    table.capabilities ^= CORPS_TRANSPORT_LOAN;
+    check(corps_transport_check(&table) == CORPS_ERR_INVALID);
+    table = *transport;
+    table.control_spin = table.control_spin == NULL ? "raw:futex" : NULL;
+    check(corps_transport_check(&table) == CORPS_ERR_INVALID);
+    table = *transport;
+    table.control_block = table.control_block == NULL ? "raw:futex" : NULL;
+    check(corps_transport_check(&table) == CORPS_ERR_INVALID);
+}
+
+/* Each role has one transport, whatever this build left out. */
+void roles_are_filled(void **state) {
+    (void)state;
+    static const uint32_t roles[] = {CORPS_TRANSPORT_DEFAULT, CORPS_TRANSPORT_MAILBOX, CORPS_TRANSPORT_SYSTEM};
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        unsigned count = 0;
+        for (unsigned at = 0; corps_transport_at(at) != NULL; at++) {
+            count += (corps_transport_at(at)->capabilities & roles[i]) != 0;
+        }
+        check(count == 1);
+        check((corps_transport_with(roles[i])->capabilities & roles[i]) != 0);
+    }
+    check(corps_transport_with(CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_REMOTE) == NULL);
+}
+
 void address_fits(void **state) {
     (void)state;
     struct corps_endpoint_options options = default_options("a");

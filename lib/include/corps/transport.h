@@ -37,30 +37,40 @@ extern "C" {
 struct uv_loop_s;
 struct corps_transport;
 
-/* Capabilities. */
+/* X(NAME, bit, word, text): what others may ask of a transport; nobody asks for its name. `word` is how tools write it.
+ * The last three are roles: exactly one transport has each, and it neither discards nor is there for comparison. */
+#define CORPS_TRANSPORT_CAPABILITIES(X)                                                                                \
+    X(INTRA, 0, "intra", "joins threads of one process; no other process can connect")                                 \
+    X(BY_REFERENCE, 1, "by-reference", "carries parcel.object, so that nothing is serialized; INTRA")                  \
+    X(REMOTE, 2, "remote", "reaches other hosts: listens on `bind`, and peers prove `secret`")                         \
+    X(LOAN, 3, "loan", "has loan")                                                                                     \
+    X(DISCARDS, 4, "discards", "delivers nothing: for measuring the harness only")                                     \
+    X(COMPARISON, 5, "comparison", "is there to be compared with; programs have better choices")                       \
+    X(DEFAULT, 6, "default", "what a Corps uses between Envs when nobody chose")                                       \
+    X(MAILBOX, 7, "mailbox", "what carries messages inside an Env when nobody chose; BY_REFERENCE")                    \
+    X(SYSTEM, 8, "system", "creates, calls and ends where the chosen transport cannot: between processes")
+
 enum {
-    CORPS_TRANSPORT_INTRA = 1u << 0,       /* joins threads of one process; no other process can connect */
-    CORPS_TRANSPORT_BY_REFERENCE = 1u << 1, /* carries `parcel.object`; nothing needs serializing */
-    CORPS_TRANSPORT_REMOTE = 1u << 2,      /* reaches other hosts */
-    CORPS_TRANSPORT_LOAN = 1u << 3,        /* has loan */
-    CORPS_TRANSPORT_DISCARDS = 1u << 4,    /* delivers nothing: for measuring the harness only */
+#define CORPS_TRANSPORT_ENUM(name, bit, word, text) CORPS_TRANSPORT_##name = 1u << (bit),
+    CORPS_TRANSPORT_CAPABILITIES(CORPS_TRANSPORT_ENUM)
+#undef CORPS_TRANSPORT_ENUM
 };
 
-#define CORPS_ADDRESS_BYTES 256u          /* longest address, with its NUL */
+#define CORPS_ADDRESS_BYTES 256u /* longest address, with its NUL */
 #define CORPS_SECRET_BYTES 32u
 #define CORPS_FRAME_BYTES_MAX ((size_t)1 << 31) /* no frame is longer: 2 GiB, its headers included */
 
 /* What the core tells an endpoint when it opens it. Borrowed until `open` returns, except `loop`. */
 struct corps_endpoint_options {
-    struct uv_loop_s *loop;   /* for rare work only (listening, connecting, a peer's death); callbacks run on
-                                 the polling thread inside its uv_run. Lent until `close`. NULL for INTRA. */
-    const char *directory;    /* existing 0700 directory for rendezvous sockets; NULL for INTRA */
-    const char *name;         /* this endpoint's name, unique within the directory, at most 31 bytes */
-    const char *bind;         /* REMOTE: address to listen on; NULL means 127.0.0.1 */
-    const uint8_t *secret;    /* CORPS_SECRET_BYTES bytes; a REMOTE peer must prove that it knows them */
-    size_t frame_bytes_max;   /* a longer incoming frame closes its link with TOO_LARGE */
-    size_t buffer_bytes;      /* wanted buffering per link and direction; 0 = the transport's default */
-    size_t queue_count;       /* INTRA, mqueue: wanted number of slots; 0 = the transport's default */
+    struct uv_loop_s *loop; /* for rare work only (listening, connecting, a peer's death); callbacks run on
+                               the polling thread inside its uv_run. Lent until `close`. NULL for INTRA. */
+    const char *directory;  /* existing 0700 directory for rendezvous sockets; NULL for INTRA */
+    const char *name;       /* this endpoint's name, unique within the directory, at most 31 bytes */
+    const char *bind;       /* REMOTE: address to listen on; NULL means 127.0.0.1 */
+    const uint8_t *secret;  /* CORPS_SECRET_BYTES bytes; a REMOTE peer must prove that it knows them */
+    size_t frame_bytes_max; /* a longer incoming frame closes its link with TOO_LARGE */
+    size_t buffer_bytes;    /* wanted buffering per link and direction; 0 = the transport's default */
+    size_t queue_count;     /* INTRA, mqueue: wanted number of slots; 0 = the transport's default */
 };
 
 /* Base of every transport's endpoint: the first member of its private struct. The core provides
@@ -108,15 +118,16 @@ enum corps_event_kind {
 
 struct corps_event {
     enum corps_event_kind kind;
-    enum corps_err reason;     /* CLOSED: why */
-    struct corps_link *link;   /* whose event; NULL for messages of INTRA transports */
-    const uint8_t *data;       /* MESSAGE: the frame, contiguous. Lent until release; when `block` is set, lives
-                                  as long as the block instead */
+    enum corps_err reason;   /* CLOSED: why */
+    struct corps_link *link; /* whose event; NULL for messages of INTRA transports */
+    const uint8_t *data;     /* MESSAGE: the frame, contiguous. Lent until release; when `block` is set, lives
+                                as long as the block instead */
     size_t bytes;
-    struct corps_block *block; /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
+    struct corps_block
+        *block;                /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
                                   beyond release and drops it on any thread. `data` should be aligned to 64 then: large
-                                  parts of frames are at such multiples, and what lies elsewhere may be copied once more. Where `data` lies outside of the block's
-                                  own data, these are the frame's last part, see corps_frame_tail */
+                                  parts of frames are at such multiples, and what lies elsewhere may be copied once more. Where `data`
+                                  lies outside of the block's                own data, these are the frame's last part, see corps_frame_tail */
     struct corps_node *object; /* MESSAGE by reference: gives the object to the core */
 };
 
@@ -127,10 +138,15 @@ static inline const struct corps_block *corps_frame_tail(const uint8_t *data, co
 }
 
 struct corps_transport {
-    const char *name;        /* "unix"; as in configuration */
-    const char *summary;     /* one line for `corps-lab list` */
+    const char *name;    /* "unix"; as in configuration */
+    const char *summary; /* one line for `corps-lab list` */
     uint32_t capabilities;
-    size_t endpoint_bytes;   /* sizeof the private endpoint */
+    size_t endpoint_bytes; /* sizeof the private endpoint */
+
+    /* The bare mechanisms that bound what it can reach, as the laboratory calls its controls ("raw:futex"): where
+     * waiting threads sleep, and where they spin. Mandatory; NULL, both, for what DISCARDS. */
+    const char *control_block;
+    const char *control_spin;
 
     /* 1. Mandatory. Opens an endpoint and writes the address that peers pass to `connect`.
      * Called by: polling thread. Does not block. Ownership: borrows options until return.
@@ -160,8 +176,8 @@ struct corps_transport {
      *   PARTIAL  a part was taken; WRITABLE will follow, or CLOSED; the caller must come back with the *same* parcel
      *            (same memory, same contents) until OK, or with a copy of the same bytes in one segment, and then with
      *            that; it keeps the memory until it does. Nobody may send anything else on this link in between.
-     *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the transport
-     *            knows of the end: the CLOSED event follows once what can still be read was read, whatever other links
+     *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the
+     * transport knows of the end: the CLOSED event follows once what can still be read was read, whatever other links
      *            do meanwhile, and needs nothing from senders.
      *   TOO_LARGE, SYSTEM, NO_MEMORY: faults; the link is then closed by the core.
      * Called by: any thread, serialised per link. Does not block. Ownership: borrows segments until OK or an
@@ -204,8 +220,8 @@ struct corps_transport {
      * it such descriptors stay open. */
     void (*forget)(struct corps_endpoint *endpoint);
 
-    /* 11. Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail, when
-     * the library is not there. Any thread. */
+    /* 11. Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail,
+     * when the library is not there. Any thread. */
     const char *(*version)(void);
 };
 
@@ -218,11 +234,16 @@ CORPS_API const struct corps_transport *corps_transport_find(const char *name);
 /* The i-th transport that was built, NULL past the end. */
 CORPS_API const struct corps_transport *corps_transport_at(unsigned index);
 
+/* The first transport that was built that has all of these capabilities; NULL when there is none. Lent for ever. Any
+ * thread. */
+CORPS_API const struct corps_transport *corps_transport_with(uint32_t capabilities);
+
 /* How many forks lie between this process and the one that first used Corps. What was made under another number belongs
  * to another process: what it shares with peers must not be written. Any thread. */
 CORPS_API unsigned corps_fork_generation(void);
 
-/* Checks a table: mandatory operations, capabilities that agree with them, sizes. Run for every table at start. */
+/* Checks a table: mandatory fields and operations, capabilities that agree with them and with each other, sizes. Run
+ * for every table at start. Errors: INVALID (which table). Any thread. */
 CORPS_API enum corps_err corps_transport_check(const struct corps_transport *transport) CORPS_CHECKED;
 
 #ifdef __cplusplus
