@@ -124,8 +124,7 @@ class Langs(lab.LabTest):
         tree = lab.descendants(process.pid)
         table = lab.processes()
         parents = [table[pid][0] for pid in tree if pid in table]
-        template = [pid for pid in tree if "corps" in " ".join(tree[pid]) and "_template" in " ".join(tree[pid])
-                    and pid in parents]
+        template = [pid for pid in tree if any("from corps import _template" in word for word in tree[pid]) and pid in parents]
         return sorted(pid for pid in tree if pid in table and table[pid][0] in template)
 
 

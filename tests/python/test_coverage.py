@@ -196,7 +196,8 @@ class Page(unittest.TestCase):
                                f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=10000", "--dump-dom",
                                "file://" + page + state], capture_output=True, text=True, timeout=120,
                               env={**os.environ, "HOME": profile})
-        self.assertEqual([], [line for line in done.stderr.splitlines() if "CONSOLE" in line and "rror" in line])
+        self.assertEqual([], [line for line in done.stderr.splitlines() if "CONSOLE" in line
+                   and re.search("Error|Uncaught", line.rpartition('", source: ')[0])])
         return sorted(title.partition(":")[0] for title in re.findall(r'<td class="outcome [^"]*" title="([^"]*)"', done.stdout))
 
 

@@ -80,7 +80,8 @@ class Page(unittest.TestCase):
         done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=10000", *options, address],
                               capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": profile})
-        console = [line for line in done.stderr.splitlines() if "CONSOLE" in line and ("Error" in line or "Uncaught" in line)]
+        console = [line for line in done.stderr.splitlines() if "CONSOLE" in line
+                   and re.search("Error|Uncaught", line.rpartition('", source: ')[0])]
         self.assertEqual([], console)
         return done.stdout
 

@@ -28,8 +28,8 @@ SLOW_S = 4.0  # such lives are shown and counted, and are no fault
 
 def is_of_libuv(err):
     """Was it libuv itself that could not get something? It has no way to report that, and aborts."""
-    frames = [line for line in err.splitlines() if '[0x' in line and 'libfailing' not in line]
-    return bool(frames) and 'libuv' in frames[0]
+    frames = [line for line in err.splitlines() if '[0x' in line and 'libfailing.so(' not in line]
+    return bool(frames) and os.path.basename(frames[0].partition('(')[0]).startswith('libuv')
 
 
 class Lives:
