@@ -127,7 +127,8 @@ typedef enum corps_err (*corps_boot_fn)(const void *data, size_t bytes);
 CORPS_API enum corps_err corps_boot_fail(const struct corps_error_info *info);
 
 /* Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for
- * corps_start. Ignores SIGINT and SIGPIPE from now on. Once a process. */
+ * corps_start. SIGINT and SIGPIPE do nothing from now on, by a handler, so that programs which a method starts have the
+ * default. Once a process. */
 CORPS_API int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot);
 
 /* ---- Configuration ---- */

@@ -9,13 +9,13 @@
 #include "process/boot.h"
 #include "process/control.h"
 #include "process/fork.h"
+#include "process/signals.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/reactor.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -604,8 +604,7 @@ void corps__env_abandon(void) {
 int corps__env_main(int fd, corps_boot_fn on_boot) {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     unsetenv(CORPS__BOOT_VARIABLE); /* programs that Workers start are no Envs */
-    signal(SIGINT, SIG_IGN);        /* Ctrl-C is for the program, which then ends its Corps */
-    signal(SIGPIPE, SIG_IGN);
+    corps__signals_take();          /* Ctrl-C is for the program, which then ends its Corps */
     enum corps_err err = prepare(fd, on_boot);
     if (err != CORPS_OK) {
         report(fd, err);
@@ -631,4 +630,5 @@ void corps__env_forked(void) {
     }
     life.parent = NULL;
     life.children = NULL;
+    corps__signals_forked();
 }

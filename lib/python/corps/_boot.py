@@ -13,15 +13,18 @@ _requests = None  # our end of the template's socket
 _template_pid = None
 _libraries = []
 
-_FLAGS = (('dont_write_bytecode', 'B'), ('ignore_environment', 'E'), ('no_user_site', 's'), ('no_site', 'S'),
-          ('optimize', 'O'), ('bytes_warning', 'b'))
+_FLAGS = (('dont_write_bytecode', 'B'), ('no_site', 'S'), ('optimize', 'O'), ('bytes_warning', 'b'), ('debug', 'd'),
+          ('verbose', 'v'), ('quiet', 'q'))
+_ISOLATING = (('ignore_environment', 'E'), ('no_user_site', 's'), ('safe_path', 'P'))  # -I is all of them and more
 
 
 def _interpreter_flags():
     """The flags of this interpreter that its Envs shall have too."""
-    if getattr(sys.flags, 'isolated', 0):
-        return ['-I']
-    flags = ['-' + letter * getattr(sys.flags, name) for name, letter in _FLAGS if getattr(sys.flags, name)]
+    flags = ['-I'] if getattr(sys.flags, 'isolated', 0) else []
+    chosen = _FLAGS if flags else _FLAGS + _ISOLATING
+    flags += ['-' + letter * int(getattr(sys.flags, name, 0)) for name, letter in chosen if getattr(sys.flags, name, 0)]
+    if getattr(sys.__stdout__, 'write_through', False):
+        flags.append('-u')  # no flag says so
     flags += [f'-W{warning}' for warning in sys.warnoptions]
     for key, value in getattr(sys, '_xoptions', {}).items():
         flags += ['-X', key if value is True else f'{key}={value}']
@@ -56,7 +59,7 @@ def ensure_template():
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = its.fileno()
         folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        program = (f'import sys; sys.path[:1] = []; sys.path.append({folder!r}); '
+        program = (f'import sys; sys.path[:] = [item for item in sys.path if item] + [{folder!r}]; '
                    f'from corps import _template; _template.main({fd})')
         arguments = [executable, *_interpreter_flags(), '-c', program]
         _template_pid = os.posix_spawn(executable, arguments, os.environ, setsigmask=[],
@@ -95,10 +98,19 @@ def stop_template():
             _template_pid = None
 
 
+def _directory():
+    """The working directory."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise FileNotFoundError('the working directory of this process has been deleted, and Envs begin in it: '
+                                "change to one that is there, by os.chdir, before you create a Corps") from None
+
+
 def boot_data(config, front_text, manager, compat, births, by_name):
     """What every Env of a new Corps is told, see _env.boot. by_name: without pickles."""
     sent = {
-        'environ': dict(os.environ), 'directory': os.getcwd(), 'path': list(sys.path), 'argv': list(sys.argv),
+        'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
         'libraries': list(_libraries), 'births': births,
         'main': _main.description() if _core.own() is None else _described()}

@@ -4,6 +4,7 @@ import atexit
 import enum
 import os
 import pickle
+import signal
 import sys
 import threading
 
@@ -32,6 +33,20 @@ front_text = ''  # the class of the Corps' front, as in addresses
 births = 0  # see _guard
 
 
+def _enter(directory):
+    """Makes it the working directory. One that is there but cannot be reached by its path may be it already: the template
+    process began in it."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        try:
+            stays = os.getcwd() == directory
+        except OSError:
+            stays = False
+        if not stays:
+            raise type(error)(f'the working directory {directory} cannot be entered: {error.strerror}') from None
+
+
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
@@ -40,10 +55,7 @@ def boot(data):
     sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
     os.environ.clear()
     os.environ.update(sent['environ'])
-    try:
-        os.chdir(sent['directory'])
-    except OSError:
-        pass  # the program's own relative paths will tell
+    _enter(sent['directory'])
     sys.path[:] = sent['path']
     sys.argv[:] = sent['argv']
     sys.executable = sent['executable']
@@ -90,8 +102,15 @@ def main(control_fd, template_fd, env, tag_text):
     os._exit(exit_status)
 
 
+def no_interrupt(number, frame):
+    """SIGINT's handler in Envs: Ctrl-C is for the program, which then ends its Corps. No SIG_IGN: whatever a method starts
+    would inherit that."""
+
+
 def forked():
     """In the child of a fork: it is no Env, whatever its parent is."""
     global status, manager, births
+    if signal.getsignal(signal.SIGINT) is no_interrupt:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if status != MajorStatus.Booting:  # then it still imports the main program, and creates no Corps
         status, manager, births = MajorStatus.Nonexistent, None, 0

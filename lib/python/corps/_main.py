@@ -28,9 +28,11 @@ _first = None, None  # the program's main module (weakly) and its file, when the
 
 
 def _file():
-    """The main module's file. Python takes __file__ away when the program's end is reached; threads may go on."""
+    """The main module's file. Python takes __file__ away when the program's end is reached; threads may go on. Before 3.9 it
+    may be relative to the directory that the program began in."""
     main = _main_module()
-    return getattr(main, '__file__', None) or (_first[1] if _first[0] is not None and main is _first[0]() else None)
+    first = _first[1] if _first[0] is not None and main is _first[0]() else None
+    return first or getattr(main, '__file__', None)
 
 
 def description():
@@ -104,7 +106,12 @@ def start():
     """In the program: its main module is known by both names."""
     global _first
     main = _main_module()
-    _first = weakref.ref(main), getattr(main, '__file__', None)
+    file = getattr(main, '__file__', None)
+    try:
+        file = file and os.path.abspath(file)
+    except OSError:
+        pass  # the working directory is gone; create_Corps says so
+    _first = weakref.ref(main), file
     sys.modules.setdefault(ALIAS, main)
 
 

@@ -45,8 +45,8 @@ def _reap(children):
 
 def serve(request_fd):
     """Serves requests until nobody can ask any more. Returns in the children: (control_fd, template_fd, env, tag)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup, or a shell's background job, starts programs
+        signal.signal(signal.SIGINT, _env.no_interrupt)
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
