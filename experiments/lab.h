@@ -1,11 +1,11 @@
-/* The laboratory's inner interface: what the parts of corps-lab share. See docs and method for the meaning of fields.
+/* The laboratory's inner interface: what the parts of corps-lab share. docs/method.md says what the fields mean.
  *
- *   cell.c      one combination: parsing key=value, defaults, names of keys, what is impossible and why
- *   matrix.c    YAML matrix → list of cells        run.c      blocks of trials in fresh processes
- *   trial.c     performs one cell in this process, trial_python.c in a Python program, trial_peer.c in a peer's
- *                                                   report.c   hands over to the Python programs
- *   workloads/  one file each, over corps.h alone   payloads.c what is sent
- *   raw/        bare ping-pongs without the core    histogram.c log-linear histogram
+ *   cli/      the program and its subcommands        run/      blocks of trials, each in a fresh process, and their file
+ *   cell/     one combination: its keys as text,     trial/    one cell measured: in this process, in a Python program,
+ *             and what is impossible and why                   in another maker's
+ *   plan/     YAML matrix → list of cells            measure/  histogram, processor time, noise, system calls
+ *   payload/  what is sent                           machine/  on what it is measured; the doctor
+ *   workloads/  one file each, over corps.h alone    raw/      bare ping-pongs without the core
  *
  * Threads: corps-lab is single-threaded except inside libcorps and inside raw/ trials.
  */

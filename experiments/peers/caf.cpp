@@ -1,4 +1,4 @@
-// The peer program of the C++ Actor Framework (0.17); experiments/peers.h tells how it is called and what it prints.
+// The peer program of the C++ Actor Framework (0.17); experiments/cell/peers.h tells how it is called and what it prints.
 // Messages are sent, not requested: a request of CAF costs more, and nothing here needs one.
 #include "peer.hpp"
 

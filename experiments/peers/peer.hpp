@@ -1,4 +1,4 @@
-// What a peer program in C++ is told, measures with and prints; experiments/peers.h is the contract.
+// What a peer program in C++ is told, measures with and prints; experiments/cell/peers.h is the contract.
 #pragma once
 
 #include <algorithm>
@@ -188,7 +188,7 @@ class Meter {
     }
 
   private:
-    // Buckets as in experiments/histogram.c: 2048 values one by one, above that 1024 to each power of two.
+    // Buckets as in experiments/measure/histogram.c: 2048 values one by one, above that 1024 to each power of two.
     static uint64_t low_of(uint64_t value) {
         unsigned shift = 0;
         while (value >> shift >= 2048) {

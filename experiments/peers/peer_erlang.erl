@@ -1,4 +1,4 @@
-%% The peer program of Erlang; experiments/peers.h tells how it is called and what it prints.
+%% The peer program of Erlang; experiments/cell/peers.h tells how it is called and what it prints.
 -module(peer_erlang).
 -export([start/0, echo/0]).
 
@@ -81,7 +81,7 @@ go_on(T, Step, PerStep) ->
         false -> go_on(T2, Step, PerStep)
     end.
 
-%% Buckets as in experiments/histogram.c: 2048 values one by one, above that 1024 to each power of two.
+%% Buckets as in experiments/measure/histogram.c: 2048 values one by one, above that 1024 to each power of two.
 record(#trial{histogram = Histogram, longest = Longest}, Took, _) ->
     Shift = shift(Took, 0),
     counters:add(Histogram, Shift * 1024 + (Took bsr Shift) + 1, 1),

@@ -1,4 +1,4 @@
-"""What the peer programs in Python share. experiments/peers.h tells how they are called and what they print; the parts that
+"""What the peer programs in Python share. experiments/cell/peers.h tells how they are called and what they print; the parts that
 measure are those of experiments/python."""
 
 import ctypes

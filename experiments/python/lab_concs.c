@@ -1,6 +1,6 @@
 /* The Concs in C that Python Concs call, and that call them: those of the workloads, as a shared object for
  * corps.load_classes. The same code as with lang=c, so that only the other side differs. */
-#include "../lab.h"
+#include "lab.h"
 
 enum { CLASSES_MAX = 64 };
 

@@ -1,4 +1,4 @@
-"""Histograms with the buckets of experiments/histogram.c, and in its packed form: pairs of 64-bit numbers."""
+"""Histograms with the buckets of experiments/measure/histogram.c, and in its packed form: pairs of 64-bit numbers."""
 
 import collections
 import struct

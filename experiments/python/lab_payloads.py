@@ -1,4 +1,4 @@
-"""What workloads send: the contents of experiments/payload_make.c, number by number, from the same seed."""
+"""What workloads send: the contents of experiments/payload/make.c, number by number, from the same seed."""
 
 import argparse
 import ast
@@ -95,7 +95,7 @@ def _document(path):
         return msgpack.unpackb(data, strict_map_key=False)
 
 
-# As in experiments/payload_python.c.
+# As in experiments/payload/python.c.
 _INSTANCE = '''def factory():
     class Point:
         def __init__(self, x, y):

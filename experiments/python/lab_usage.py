@@ -1,4 +1,4 @@
-"""What processes use: processor time, switches, memory. The same readings as experiments/usage.c makes."""
+"""What processes use: processor time, switches, memory. The same readings as experiments/measure/usage.c makes."""
 
 import os
 import time

@@ -1,6 +1,6 @@
 /* Shared memory and two spinning processes: the message is its own flag. With 64 bytes a round trip moves two cache
  * lines, which is the least that two processors can exchange. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #define RAW_MECHANISM(name) extern const struct raw_mechanism raw_##name;
-#include "raw_rows.h"
+#include "raw/raw_rows.h"
 #undef RAW_MECHANISM
 
 static const struct raw_mechanism *const mechanisms[] = {
 #define RAW_MECHANISM(name) &raw_##name,
-#include "raw_rows.h"
+#include "raw/raw_rows.h"
 #undef RAW_MECHANISM
 };
 

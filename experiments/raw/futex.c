@@ -1,5 +1,5 @@
 /* Shared memory and a futex: what waking a sleeping process costs when nothing else is done. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <errno.h>
 #include <linux/futex.h>

@@ -1,5 +1,5 @@
 /* One process copies the message within its caches: what a transport can reach at best that copies once. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Two POSIX message queues, unlinked as soon as they are open: nothing is left behind. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "peer.h"
+#include "raw/peer.h"
 
 #include <errno.h>
 #include <stdio.h>

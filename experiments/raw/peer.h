@@ -7,7 +7,7 @@
 #ifndef RAW_PEER_H
 #define RAW_PEER_H
 
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <sched.h>
 #include <sys/time.h>

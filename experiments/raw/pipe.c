@@ -1,5 +1,5 @@
 /* Two anonymous pipes. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* Controls in Python: what experiments/python/raw.py can do. */
-#include "../lab.h"
-#include "raw.h"
+#include "lab.h"
+#include "raw/raw.h"
 
 #include <string.h>
 

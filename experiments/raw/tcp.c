@@ -1,5 +1,5 @@
 /* A TCP connection over the loopback interface, TCP_NODELAY at both ends. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
-#include "../histogram.h"
-#include "../noise.h"
-#include "../trial_fields.h"
-#include "peer.h"
-#include "raw.h"
+#include "measure/histogram.h"
+#include "measure/noise.h"
+#include "raw/peer.h"
+#include "raw/raw.h"
+#include "trial/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* A pair of UNIX stream sockets. */
-#include "raw.h"
+#include "raw/raw.h"
 
 #include <sys/socket.h>
 

@@ -2,7 +2,7 @@
 
 A cut last line is a warning. A doubled, a foreign or a changed line is an error that names file and line. Nothing is guessed.
 
-A line's last member is its checksum (experiments/line_check.h); lines from before there were checksums are *unverified*.
+A line's last member is its checksum (experiments/run/line_check.h); lines from before there were checksums are *unverified*.
 """
 import gzip
 import hashlib

@@ -2,7 +2,7 @@
  * sent; between the two the segments are copied to where a transport would have put them, which is not timed.
  * Definitions (corps/serializer.h) are kept apart, as over a link. Every so many messages are compared with what was
  * encoded. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

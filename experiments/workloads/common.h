@@ -16,10 +16,10 @@
 #ifndef WORKLOADS_COMMON_H
 #define WORKLOADS_COMMON_H
 
-#include "../histogram.h"
-#include "../payloads.h"
-#include "../system_calls.h"
-#include "../usage.h"
+#include "measure/histogram.h"
+#include "measure/system_calls.h"
+#include "measure/usage.h"
+#include "payload/payloads.h"
 
 #include <corps.h>
 

@@ -1,6 +1,6 @@
 /* A stream of calls without reply to counting Concs, in turn: what a message costs when nothing is done with it. With
  * many Concs: what it costs that they are many. Only the numbers are checked; `oneway` looks at the content too. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdlib.h>
 

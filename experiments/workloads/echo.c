@@ -1,6 +1,6 @@
 /* Request and reply, one in flight: the latency of a call. */
-#include "common.h"
-#include "stages.h"
+#include "workloads/common.h"
+#include "workloads/stages.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Scatter and gather: in each round one call to each of `concs` Concs, then all replies. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Nothing, for a second, after some calls: what Envs that only wait use of the processors. The driver waits for a reply
  * that the other side puts off, so that one Env waits inside a method and the others have nothing to do at all. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <pthread.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* The first call to each of the other Envs: what a link costs until it is used, in time and in memory of the Env that
  * calls. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 

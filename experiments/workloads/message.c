@@ -1,4 +1,4 @@
-#include "common.h"
+#include "workloads/common.h"
 
 #include <endian.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* A stream of calls without reply to one sink, which checks that every message comes, once, in order and whole. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * `load` percent of that, at the times of a Poisson process (intervals -ln(u) / rate), and the latency of each is
  * counted from its *intended* time: one that could not be sent because the sender was held up counts as having waited
  * (Tene's coordinated omission). */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-#include "cell.h"
-#include "common.h"
+#include "cell/cell.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Requests and replies, `window` in flight: the throughput of calls, and their latency under that load. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

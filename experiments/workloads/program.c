@@ -1,4 +1,4 @@
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,14 +1,14 @@
-#include "../lab.h"
+#include "lab.h"
 
 #include <string.h>
 
 #define WORKLOAD(name) extern const struct lab_workload lab_workload_##name;
-#include "workload_rows.h"
+#include "workloads/workload_rows.h"
 #undef WORKLOAD
 
 static const struct lab_workload *const workloads[] = {
 #define WORKLOAD(name) &lab_workload_##name,
-#include "workload_rows.h"
+#include "workloads/workload_rows.h"
 #undef WORKLOAD
 };
 

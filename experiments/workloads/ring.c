@@ -2,7 +2,7 @@
  *
  * The token carries the number of its hop. Conc i of n expects hops i, n + i, 2n + i, …; Conc 0, which also keeps the
  * time, counts hop n, 2n, … as its arrivals. In the end every Conc must have seen the token once a lap. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

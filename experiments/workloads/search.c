@@ -1,9 +1,9 @@
 /* A regular-expression search service: a Searcher in every Env counts the lines of a file that match, as grep -c does;
  * the driver lists the files and keeps every Searcher busy. A task is a path and a pattern, the answer a number. The
  * total is checked against grep itself, which also brings the files into memory before the clock runs. */
-#include "common.h"
-#include "search_files.h"
-#include "search_matcher.h"
+#include "workloads/common.h"
+#include "workloads/search_files.h"
+#include "workloads/search_matcher.h"
 
 #include <endian.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "search_files.h"
+#include "workloads/search_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "search_matcher.h"
+#include "workloads/search_matcher.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Makes `concs` Concs in one Env with one request, from a Conc of Env 0: seconds, and memory for each. The first and
  * the last are called, so that what was made is known to live. */
-#include "common.h"
+#include "workloads/common.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "stages.h"
+#include "workloads/stages.h"
 
 #include <stdlib.h>
 #include <string.h>

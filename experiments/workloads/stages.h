@@ -9,7 +9,7 @@
 #ifndef WORKLOADS_STAGES_H
 #define WORKLOADS_STAGES_H
 
-#include "common.h"
+#include "workloads/common.h"
 
 #include <corps/trace.h>
 

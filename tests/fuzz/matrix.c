@@ -1,7 +1,7 @@
 /* A matrix file: read to its end or refused with the place, and made a plan of where that is small. */
-#include "matrix.h"
+#include "plan/matrix.h"
 #include "file.h"
-#include "plan.h"
+#include "plan/plan.h"
 
 enum { CELLS_MAX = 200 }; /* a plan compares every cell with every other */
 

@@ -1,8 +1,8 @@
 /* A results file that a run goes on with. The input stands behind a first line that belongs to this machine and plan;
  * an input that begins with the byte 0xff is the whole file. */
-#include "cell.h"
+#include "cell/cell.h"
 #include "file.h"
-#include "run.h"
+#include "run/run.h"
 
 static const char matrix_text[] = "name: fuzz\nblocks: 3\ndefaults: {workload: echo}\nfamilies:\n"
                                   "  - {name: one, axes: {transport: [shm, unix]}}\n";

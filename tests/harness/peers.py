@@ -13,7 +13,7 @@ import lab
 
 SHORT = ["warmup_count=5", "min_count=20", "min_ms=5", "max_ms=200"]
 GOOD = '{"version": "1", "messages": 20, "seconds": 0.5, "max_ns": 9, "size_bytes": 64, "histogram": [[9, 20]]}'
-# What a peer may be asked for besides the default; see experiments/peers.c.
+# What a peer may be asked for besides the default; see experiments/cell/peers.c.
 WORKLOADS = {
     "peer:erlang": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000"],
     "peer:caf": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000"],

@@ -1,6 +1,6 @@
 /* The time that a run has left, on made-up durations: families whose trials differ by a factor of fifty, and noise. */
 
-#include "../../experiments/estimate.h"
+#include "run/estimate.h"
 
 #include <math.h>
 #include <setjmp.h>

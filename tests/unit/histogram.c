@@ -1,5 +1,5 @@
 /* The laboratory's histogram against exact quantiles of the same values. */
-#include "../../experiments/histogram.h"
+#include "measure/histogram.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -24,7 +24,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 /**
  * The peer program of Aeron IPC: two processes, a publication each way. The first holds the media driver, which makes
  * the buffers and tells senders how far they may go; it looks every 100 µs, and the buffers hold more than is sent
- * meanwhile, so that it takes little of the two processors. experiments/peers.h tells how it is called and what it prints.
+ * meanwhile, so that it takes little of the two processors. experiments/cell/peers.h tells how it is called and what it prints.
  */
 public final class Peer {
     private static final long STOP = -1; // the other process ends
@@ -177,7 +177,7 @@ public final class Peer {
     }
 
     private void record(long tookNs, long weight) {
-        int shift = Math.max(0, 64 - Long.numberOfLeadingZeros(tookNs) - 11); // as in experiments/histogram.c
+        int shift = Math.max(0, 64 - Long.numberOfLeadingZeros(tookNs) - 11); // as in experiments/measure/histogram.c
         buckets.merge(tookNs >> shift << shift, weight, Long::sum);
         longestNs = Math.max(longestNs, tookNs);
         messages += weight;

@@ -1,5 +1,5 @@
 //! The peer program of iceoryx2: publish and subscribe between two processes, one service each way. wake=spin polls, wake=block
-//! sends an event after each message and waits for one. experiments/peers.h tells how it is called and what it prints.
+//! sends an event after each message and waits for one. experiments/cell/peers.h tells how it is called and what it prints.
 
 mod meter;
 

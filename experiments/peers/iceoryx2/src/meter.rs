@@ -1,4 +1,4 @@
-//! What a peer program in Rust is told, measures with and prints; experiments/peers.h is the contract.
+//! What a peer program in Rust is told, measures with and prints; experiments/cell/peers.h is the contract.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -153,7 +153,7 @@ impl Meter {
     }
 
     pub fn record(&mut self, took_ns: u64, weight: u64) {
-        let shift = (64 - took_ns.leading_zeros()).saturating_sub(11); // buckets as in experiments/histogram.c
+        let shift = (64 - took_ns.leading_zeros()).saturating_sub(11); // buckets as in experiments/measure/histogram.c
         *self.buckets.entry(took_ns >> shift << shift).or_insert(0) += weight;
         self.longest_ns = self.longest_ns.max(took_ns);
         self.messages += weight;

@@ -1,0 +1,60 @@
+#include "cell/cell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What cannot be where a side of the call is Python. */
+
+static bool is(const char *text, const char *word) {
+    return strcmp(text, word) == 0;
+}
+
+static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    bool python = lab_raw_is_python(cell->transport);
+    if (!is(cell->lang, python ? "python" : "c")) {
+        snprintf(why, LAB_ERROR_BYTES, "%s is a program in %s; choose lang=%s", cell->transport,
+                 python ? "Python" : "C", python ? "python" : "c");
+        return why;
+    }
+    return python && !is(cell->wake, "block") ? "raw controls in Python sleep in the kernel; choose wake=block" : NULL;
+}
+
+/* One side is C, which takes and gives plain values alone. */
+static const char *mixed_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    if (!is(cell->serializer, "msgpack")) {
+        snprintf(why, LAB_ERROR_BYTES,
+                 "between C and Python values travel as msgpack, not %s; choose serializer=msgpack", cell->serializer);
+        return why;
+    }
+    return is(cell->workload, "ring")
+               ? "all Concs of a ring do the same, so no language calls the other; choose lang=c "
+                 "or lang=python"
+               : NULL;
+}
+
+const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    if (lab_cell_is_raw(cell)) {
+        return raw_rule(cell, why);
+    }
+    if (is(cell->lang, "c")) {
+        return NULL;
+    }
+    if (is(cell->serializer, "none")) {
+        return "serializer none carries bytes alone, and what Python sends are objects; choose another serializer";
+    }
+    static const char *const c_alone[] = {"count", "spawn", "links", "idle", "openloop"};
+    for (size_t i = 0; i < sizeof c_alone / sizeof c_alone[0]; i++) {
+        if (is(cell->workload, c_alone[i])) {
+            snprintf(why, LAB_ERROR_BYTES, "workload %s looks at the core alone; choose lang=c", cell->workload);
+            return why;
+        }
+    }
+    if (is(cell->transport, "null")) {
+        return "transport null delivers nothing, and creating Concs in Python needs answers; choose lang=c";
+    }
+    if (is(cell->workload, "search") && !is(cell->lang, "python-c") && strstr(cell->pattern, "[:") != NULL) {
+        return "Python's regular expressions know no classes such as [:alpha:]; choose another pattern, or "
+               "lang=python-c";
+    }
+    return is(cell->lang, "python") ? NULL : mixed_rule(cell, why);
+}

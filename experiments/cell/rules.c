@@ -1,0 +1,231 @@
+#include "cell/cell.h"
+
+#include "cell/peers.h"
+#include "machine/fingerprint.h"
+#include "raw/raw.h"
+
+#include <corps/transport.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Defaults that depend on other keys, and combinations that cannot be. A zero or empty field is one that nobody set. */
+
+static bool is(const char *text, const char *word) {
+    return strcmp(text, word) == 0;
+}
+
+bool lab_cell_is_raw(const struct lab_cell *cell) {
+    return strncmp(cell->transport, "raw:", 4) == 0;
+}
+
+bool lab_cell_is_ours(const struct lab_cell *cell) {
+    return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
+}
+
+void lab_cell_init(struct lab_cell *cell) {
+    *cell = (struct lab_cell){
+        .workload = "echo",
+        .transport = "shm",
+        .payload = "bytes:64",
+        .placement = "unpinned",
+        .warmup_count = 50,
+        .min_count = 600,
+        .min_ms = 40,
+        .max_ms = 250,
+        .seed = 1,
+    };
+}
+
+void lab_cell_finish(struct lab_cell *cell) {
+    bool raw = lab_cell_is_raw(cell);
+    bool python_raw = raw && lab_raw_is_python(cell->transport);
+    const struct lab_peer *peer = lab_peer_find(cell->transport);
+    bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
+    if (cell->lang[0] == '\0') {
+        strcpy(cell->lang, peer != NULL ? peer->lang : python_raw ? "python" : "c");
+    }
+    if (cell->serializer[0] == '\0') {
+        strcpy(cell->serializer, raw || peer != NULL ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
+    }
+    if (cell->wake[0] == '\0' && peer != NULL) {
+        snprintf(cell->wake, sizeof cell->wake, "%.*s", (int)strcspn(peer->wakes, " "), peer->wakes);
+    } else if (cell->wake[0] == '\0') {
+        /* Raw controls do not adapt; the cache line and the copy have nothing to sleep on. */
+        bool sleepless = is(cell->transport, "raw:cacheline") || is(cell->transport, "raw:memcpy");
+        strcpy(cell->wake, !raw ? "adaptive" : sleepless ? "spin" : "block");
+    }
+    if (cell->window == 0) {
+        cell->window = is(cell->workload, "pipeline") ? 16 : 1;
+    }
+    if (cell->envs == 0) {
+        cell->envs = peer != NULL                                                  ? peer->envs_min
+                     : lab_cell_is_intra(cell) || is(cell->transport, "raw:queue") ? 1
+                                                                                   : 2;
+    }
+    if (cell->load == 0 && is(cell->workload, "openloop")) {
+        cell->load = 50;
+    }
+    if (cell->concs == 0) {
+        cell->concs = several ? 8 : is(cell->workload, "spawn") ? 1000000 : 1;
+    }
+    if (!is(cell->workload, "search")) {
+        /* Nothing reads them: cells that differ here alone are the same cell. */
+        cell->path[0] = '\0';
+        cell->pattern[0] = '\0';
+    } else if (cell->pattern[0] == '\0') {
+        strcpy(cell->pattern, "import");
+    }
+}
+
+static unsigned processors(void) {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : 1;
+}
+
+static const char *placement_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    unsigned have = processors();
+    /* Inside one Env the two threads that talk are what spins. */
+    unsigned spinners = cell->envs > 1 ? cell->envs : 2;
+    if (is(cell->wake, "spin") && is(cell->placement, "same")) {
+        return "infeasible: spinning on the same processor keeps the other side from running; choose wake=block";
+    }
+    if (is(cell->wake, "spin") && spinners > have) {
+        snprintf(why, LAB_ERROR_BYTES,
+                 "infeasible: %u spinning sides need %u processors, and %u may be used; choose "
+                 "wake=block",
+                 spinners, spinners, have);
+        return why;
+    }
+    if (is(cell->placement, "cross") && have < 2) {
+        return "infeasible: placement=cross needs two processors, and one may be used; choose placement=same";
+    }
+    return NULL;
+}
+
+/* What fits into a message of the bare mechanisms. */
+static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    unsigned long bytes = 0, most = RAW_BYTES_MAX;
+    char limit[32];
+    if (is(cell->transport, "raw:mqueue") &&
+        lab_read_first_line("/proc/sys/fs/mqueue/msgsize_max", limit, sizeof limit)) {
+        unsigned long kernels = strtoul(limit, NULL, 10);
+        most = kernels < most ? kernels : most;
+    }
+    if (is(cell->lang, "python") ||
+        (sscanf(cell->payload, "bytes:%lu", &bytes) == 1 && bytes >= RAW_BYTES_MIN && bytes <= most)) {
+        return NULL;
+    }
+    snprintf(why, LAB_ERROR_BYTES, "%.40s carries payload bytes:%d to bytes:%lu", cell->transport, RAW_BYTES_MIN, most);
+    return why;
+}
+
+static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    if (!is(cell->serializer, "none")) {
+        return "raw controls serialize nothing; choose serializer=none";
+    }
+    if (is(cell->transport, "raw:memcpy") && !is(cell->workload, "oneway")) {
+        return "raw:memcpy copies one way; choose workload=oneway";
+    }
+    if (is(cell->transport, "raw:memcpy") && !is(cell->wake, "spin")) {
+        return "raw:memcpy never waits; choose wake=spin";
+    }
+    bool streams = is(cell->transport, "raw:memcpy") || is(cell->transport, "raw:pipe") ||
+                   is(cell->transport, "raw:unix") || is(cell->transport, "raw:tcp");
+    if (!is(cell->workload, "echo") && !(streams && is(cell->workload, "oneway"))) {
+        return streams ? "raw controls do nothing but workload=echo and workload=oneway"
+                       : "this raw control does nothing but workload=echo";
+    }
+    if (strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
+        return "raw controls carry payload bytes:N alone";
+    }
+    if (is(cell->wake, "adaptive")) {
+        return "raw controls do not adapt; choose wake=block or wake=spin";
+    }
+    if (is(cell->transport, "raw:cacheline") && !is(cell->wake, "spin")) {
+        return "raw:cacheline has nothing to sleep on; choose wake=spin, or raw:futex";
+    }
+    if (is(cell->transport, "raw:futex") && is(cell->wake, "spin")) {
+        return "raw:futex is there to sleep on; choose wake=block, or raw:cacheline";
+    }
+    const char *size = raw_size_rule(cell, why);
+    if (size != NULL) {
+        return size;
+    }
+    if (is(cell->transport, "raw:queue")) {
+        return cell->envs != 1 ? "raw:queue is two threads of one process; choose envs=1" : NULL;
+    }
+    return cell->envs != 2 ? "raw controls are two processes; choose envs=2" : NULL;
+}
+
+static const char *payload_rule(const struct lab_cell *cell) {
+    bool python_payload = is(cell->payload, "ast") || strncmp(cell->payload, "py:", 3) == 0;
+    bool plain = is(cell->serializer, "none") || is(cell->serializer, "msgpack");
+    if (python_payload && plain) {
+        return "a payload of Python objects needs serializer pickle, dill or cloudpickle";
+    }
+    if (is(cell->serializer, "none") && strncmp(cell->payload, "bytes:", 6) != 0) {
+        return "serializer none carries bytes alone; choose payload=bytes:N, or another serializer";
+    }
+    return NULL;
+}
+
+static const char *loan_rule(const struct lab_cell *cell) {
+    if (cell->loan == 0) {
+        return NULL;
+    }
+    bool writes = is(cell->workload, "echo") || is(cell->workload, "oneway");
+    if (!lab_cell_is_ours(cell) || !writes || !is(cell->lang, "c") || strncmp(cell->payload, "bytes:", 6) != 0) {
+        return "loan=1 is for payload=bytes:N of workload=echo and workload=oneway with lang=c, over our own "
+               "transports";
+    }
+    return NULL;
+}
+
+/* Keys that only one workload reads. */
+static const char *own_key_rule(const struct lab_cell *cell) {
+    bool own = lab_cell_is_ours(cell) && is(cell->lang, "c");
+    if (cell->load != 0 && !(own && is(cell->workload, "openloop"))) {
+        return "load is for workload=openloop with lang=c over our own transports";
+    }
+    if (cell->batch != 0 && !(own && is(cell->workload, "oneway"))) {
+        return "batch is for workload=oneway with lang=c over our own transports";
+    }
+    if (cell->stages != 0 && !(own && is(cell->workload, "echo") && !lab_cell_is_intra(cell))) {
+        return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
+    }
+    if (is(cell->workload, "openloop") && is(cell->placement, "same")) {
+        return "infeasible: the driver of openloop polls, and on the same processor would keep the other side from "
+               "running; choose placement=cross";
+    }
+    return NULL;
+}
+
+const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    if (cell->min_ms > cell->max_ms) {
+        snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
+        return why;
+    }
+    const char *rule = lab_cell_is_raw(cell)    ? raw_rule(cell, why)
+                       : lab_cell_is_peer(cell) ? lab_peer_rule(cell, why)
+                                                : payload_rule(cell);
+    rule = rule != NULL ? rule : loan_rule(cell);
+    rule = rule != NULL ? rule : own_key_rule(cell);
+    if (rule == NULL && !lab_cell_is_peer(cell)) {
+        rule = lab_cell_lang_rule(cell, why);
+    }
+    if (rule == NULL && lab_cell_is_intra(cell) && cell->envs > 1) {
+        snprintf(why, LAB_ERROR_BYTES, "transport %s stays within one Env; choose envs=1", cell->transport);
+        return why;
+    }
+    if (rule == NULL) {
+        rule = placement_rule(cell, why);
+    }
+    const struct lab_workload *workload = lab_workload_find(cell->workload);
+    if (rule == NULL && lab_cell_is_ours(cell) && workload != NULL && workload->impossible != NULL) {
+        rule = workload->impossible(cell, why);
+    }
+    return rule;
+}

@@ -1,9 +1,0 @@
-#include "cell.h"
-
-#include <corps/transport.h>
-
-/* Not in cell_rules.c, since Workers in Python programs need it too (python/meson.build). */
-bool lab_cell_is_intra(const struct lab_cell *cell) {
-    const struct corps_transport *transport = corps_transport_find(cell->transport);
-    return transport != NULL && (transport->capabilities & CORPS_TRANSPORT_INTRA) != 0;
-}

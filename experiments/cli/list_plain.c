@@ -1,0 +1,110 @@
+#include "cell/cell.h"
+#include "cell/peers.h"
+#include "cli/cli.h"
+
+#include <corps/serializer.h>
+#include <corps/transport.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* `corps-lab list --plain WHAT [KEY]`: bare words, one a line, for shell completion and other programs. */
+
+static void commands(void) {
+    const struct lab_command *command;
+    for (unsigned i = 0; (command = lab_command_at(i)) != NULL; i++) {
+        puts(command->name);
+    }
+}
+
+static void keys(void) {
+    const struct lab_cell_field *field;
+    for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
+        puts(field->name);
+    }
+}
+
+static void transports(void) {
+    const char *summary;
+    for (unsigned i = 0; corps_transport_at(i) != NULL; i++) {
+        puts(corps_transport_at(i)->name);
+    }
+    for (unsigned i = 0; lab_raw_at(i, &summary) != NULL; i++) {
+        puts(lab_raw_at(i, &summary));
+    }
+    for (unsigned i = 0; lab_peer_at(i) != NULL; i++) {
+        puts(lab_peer_at(i)->name);
+    }
+}
+
+static void serializers(void) {
+    for (unsigned i = 0; corps_serializer_name_at(i) != NULL; i++) {
+        puts(corps_serializer_name_at(i));
+    }
+}
+
+static void workloads(void) {
+    for (unsigned i = 0; lab_workload_at(i) != NULL; i++) {
+        puts(lab_workload_at(i)->name);
+    }
+}
+
+static void payloads(void) {
+    const char *summary;
+    for (unsigned i = 0; lab_payload_family_at(i, &summary) != NULL; i++) {
+        puts(lab_payload_family_at(i, &summary));
+    }
+}
+
+static void words(const char *text) {
+    for (size_t length; *text != '\0'; text += length + (text[length] == ' ')) {
+        length = strcspn(text, " ");
+        printf("%.*s\n", (int)length, text);
+    }
+}
+
+/* The values that a key may have, where they can be listed. */
+static bool values(const char *key) {
+    static const struct {
+        const char *key;
+        void (*print)(void);
+        const char *words;
+    } lists[] = {
+        {"transport", transports, NULL},
+        {"serializer", serializers, NULL},
+        {"workload", workloads, NULL},
+        {"payload", payloads, NULL},
+        {"wake", NULL, "block spin adaptive"},
+        {"placement", NULL, "same cross unpinned"},
+        {"lang", NULL, "c python c-python python-c"},
+        {"loan", NULL, "0 1"},
+        {"stages", NULL, "0 1"},
+    };
+    char unused[LAB_CELL_VALUE_BYTES];
+    struct lab_cell cell;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (strcmp(lists[i].key, key) == 0) {
+            lists[i].print != NULL ? lists[i].print() : words(lists[i].words);
+            return true;
+        }
+    }
+    lab_cell_init(&cell);
+    return lab_cell_get(&cell, key, unused); /* a key without a list has no words */
+}
+
+int lab_list_plain(const struct lab_command *command, const char *what, const char *key) {
+    bool wants_key = what != NULL && strcmp(what, "values") == 0;
+    bool ok = what != NULL && wants_key == (key != NULL);
+    if (ok && wants_key) {
+        ok = values(key);
+    } else if (ok && strcmp(what, "commands") == 0) {
+        commands();
+    } else if (ok && strcmp(what, "keys") == 0) {
+        keys();
+    } else if (ok && strcmp(what, "topics") == 0) {
+        words(LAB_LIST_TOPICS);
+    } else {
+        ok = false;
+    }
+    return ok ? LAB_EXIT_OK : lab_usage(command, "--plain prints one of: commands topics keys, or the values of a key");
+}

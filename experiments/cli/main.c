@@ -1,0 +1,103 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char run_help[] =
+    "Every cell of the matrix runs in fresh processes, in blocks of shuffled order, with raw controls beside them.\n"
+    "Impossible cells are left out with a reason. Each trial is a line of JSON in the results file, whose path is\n"
+    "printed at the end.\n\n"
+    "  --blocks N           how often each cell runs (the matrix's blocks, else 20)\n"
+    "  --quick              5 blocks\n"
+    "  --seed N             of the order (drawn, and recorded)\n"
+    "  --out FILE           a new results file (results/TIME-MATRIX.jsonl)\n"
+    "  --resume FILE        go on with a results file that was stopped, or add blocks to it\n"
+    "  --only KEY=V[,V]     cells with these values alone; KEY is a key of a cell or family; may be repeated\n"
+    "  --shard I/N          every N-th block alone, from the I-th on; results files of all shards belong together\n"
+    "  --trial-timeout S    kill a trial after S seconds (60); it counts as failed\n"
+    "  --stages             echo cells stamp where the time of a call goes\n"
+    "  --program PROGRAM    another corps-lab that runs the trials\n"
+    "  --against PROGRAM    a corps-lab that runs each cell too, in the same blocks, as arm b; see compare\n"
+    "  --dry-run            print the plan and what is left out, and run nothing\n\n"
+    "Exit status: 0 all trials ok; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
+
+static const char cell_help[] =
+    "Prints the trial as one line of JSON, as in a results file. Keys and values: corps-lab list.\n"
+    "Example: corps-lab cell workload=echo transport=shm serializer=msgpack payload=bytes:4096 placement=cross\n\n"
+    "Exit status: 0 ok; 1 the trial failed (its line is printed all the same); 2 wrong usage.\n";
+
+static const char doctor_help[] = "  --clean              remove what dead Corps have left behind\n\n"
+                                  "Exit status: 0 nothing prevents a run; 1 something does; 2 wrong usage.\n";
+
+static const struct lab_command commands[] = {
+    {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
+     "Shows what there is to choose from",
+     "  --plain              bare words, one a line: commands, topics, keys, or values KEY\n", lab_command_list},
+    {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
+    {"cell", "[KEY=VALUE]…", "Runs one trial and prints it", cell_help, lab_command_cell},
+    {"run", "MATRIX [OPTION]…", "Runs a matrix of trials", run_help, lab_command_run},
+    {"report", "FILE… [OPTION]…", "Writes tables to the terminal and one HTML page from results", NULL,
+     lab_command_python},
+    {"compare", "A [B] [OPTION]…", "Says what got faster or slower between two results files, arms or git revisions",
+     NULL, lab_command_python},
+    {"recommend", "FILE… [OPTION]…", "Names the transport and serializer that suit a use", NULL, lab_command_python},
+    {"merge", "FILE… --out OUT", "Makes one results file of shards or sessions", NULL, lab_command_python},
+    {"coverage", "[OPTION]…", "Measures what each serializer can carry, into a fresh process and checked by behaviour",
+     NULL, lab_command_python},
+    {"validate", "FILE…", "Checks results files line by line and as a whole", NULL, lab_command_python},
+    {"publish", "FILE… [OPTION]…", "Puts results of one matrix into results/, with their page and the index", NULL,
+     lab_command_python},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct lab_command *lab_command_at(unsigned index) {
+    return index < COMMAND_COUNT ? &commands[index] : NULL;
+}
+
+static int help(void) {
+    printf("usage: corps-lab COMMAND [ARGUMENT]…\n\n"
+           "The laboratory of Corps: measures transports and serializers under real workloads on this machine.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    printf("\n  --help     this text; corps-lab COMMAND --help tells more\n  --version\n");
+    return LAB_EXIT_OK;
+}
+
+static int run(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        return help();
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("corps-lab %s\n", CORPS_VERSION);
+        return LAB_EXIT_OK;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return commands[i].run(&commands[i], argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "corps-lab: ");
+    if (argc < 2) {
+        fprintf(stderr, "name a command; corps-lab --help lists them\n");
+    } else {
+        fprintf(stderr, "there is no %s '%s'; corps-lab --help lists what there is\n",
+                name[0] == '-' ? "option" : "command", name);
+    }
+    return LAB_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+    corps_start(lab_classes()); /* an Env of a trial is this program started again */
+    int status = run(argc, argv);
+    /* What printf could not write shows only here: a full disk must not pass for success. */
+    bool lost = ferror(stdout) != 0;
+    if ((fflush(stdout) != 0 || lost) && status == LAB_EXIT_OK) {
+        lab_say("cannot write the output: %s", strerror(errno));
+        status = LAB_EXIT_FAILURE;
+    }
+    return status;
+}
