@@ -148,11 +148,22 @@ static PyObject *future_ret_ready(PyObject *self, PyObject *none) {
     return PyBool_FromLong(is_ready((struct future *)self));
 }
 
-/* _exception() → the exception or None, of a Future that is ready */
-static PyObject *future_exception(PyObject *self, PyObject *none) {
-    (void)none;
+/* _result and _exception, as concurrent.futures keeps them: None until the outcome is here, or where it is the other. */
+static PyObject *future_result(PyObject *self, void *closure) {
+    (void)closure;
     struct future *future = (struct future *)self;
-    take(future);
+    if (is_ready(future)) {
+        take(future);
+    }
+    return Py_NewRef(future->result != NULL ? future->result : Py_None);
+}
+
+static PyObject *future_exception(PyObject *self, void *closure) {
+    (void)closure;
+    struct future *future = (struct future *)self;
+    if (is_ready(future)) {
+        take(future);
+    }
     return Py_NewRef(future->exception != NULL ? future->exception : Py_None);
 }
 
@@ -326,6 +337,30 @@ static PyObject *future_notify(PyObject *self, PyObject *callback) {
     Py_RETURN_TRUE;
 }
 
+/* Drops the items of a list that are equal to `item`. How many they were; -1 with an exception. */
+static Py_ssize_t drop_equal(PyObject *list, PyObject *item) {
+    Py_ssize_t before = PyList_GET_SIZE(list);
+    PyObject *kept = PyList_New(0);
+    for (Py_ssize_t i = 0; kept != NULL && i < PyList_GET_SIZE(list); i++) {
+        int equal = PyObject_RichCompareBool(PyList_GET_ITEM(list, i), item, Py_EQ);
+        if (equal < 0 || (equal == 0 && PyList_Append(kept, PyList_GET_ITEM(list, i)) != 0)) {
+            Py_CLEAR(kept);
+        }
+    }
+    Py_ssize_t left = kept != NULL ? PyList_GET_SIZE(kept) : 0;
+    bool replaced = kept != NULL && PyList_SetSlice(list, 0, PyList_GET_SIZE(list), kept) == 0;
+    Py_XDECREF(kept);
+    return replaced ? before - left : -1;
+}
+
+/* _forget(callback) → how many equal ones will not be called any more */
+static PyObject *future_forget(PyObject *self, PyObject *callback) {
+    PyObject *callbacks = Py_XNewRef(((struct future *)self)->callbacks); /* they may be called meanwhile */
+    Py_ssize_t gone = callbacks != NULL ? drop_equal(callbacks, callback) : 0;
+    Py_XDECREF(callbacks);
+    return gone >= 0 ? PyLong_FromSsize_t(gone) : NULL;
+}
+
 /* ---- the type ---- */
 
 static void future_free(PyObject *self) {
@@ -394,8 +429,8 @@ static PyObject *future_cancelled(PyObject *self, PyObject *none) {
 static PyMethodDef future_methods[] = {
     {"ret_ready", future_ret_ready, METH_NOARGS, "Is the result (or the exception) here? Never waits."},
     {"_wait", future_wait, METH_O, NULL},
-    {"_exception", future_exception, METH_NOARGS, NULL},
     {"_notify", future_notify, METH_O, NULL},
+    {"_forget", future_forget, METH_O, NULL},
     {"_cancel", future_cancel, METH_O, NULL},
     {"cancelled", future_cancelled, METH_NOARGS, "Was it cancelled?"},
     {NULL, NULL, 0, NULL},
@@ -404,6 +439,8 @@ static PyMethodDef future_methods[] = {
 static PyGetSetDef future_properties[] = {
     {"Ret", future_ret, NULL, "Waits, then the result; or raises what the method raised. As often as you like.", NULL},
     {"ret", future_ret, NULL, "The same as Ret.", NULL},
+    {"_result", future_result, NULL, NULL, NULL},
+    {"_exception", future_exception, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

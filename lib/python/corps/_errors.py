@@ -4,6 +4,12 @@ Two families, as in Corps Python 0.1. *Local*: the call could not be made, or it
 the method was called and raised.
 """
 
+import concurrent.futures
+
+
+_other_timeouts = {kind for kind in (concurrent.futures.TimeoutError,) if kind is not TimeoutError}
+"""What concurrent.futures raises, which is no TimeoutError before Python 3.11."""
+
 
 class AsyncLocalException(Exception):
     """Something went wrong on the caller's side of a call."""
@@ -17,7 +23,7 @@ class WorkerLost(AsyncLocalMaxRetries):
     """The Worker, its Env or its Corps has ended; the text says how."""
 
 
-class CallTimeout(AsyncLocalMaxRetries, TimeoutError):
+class CallTimeout(AsyncLocalMaxRetries, TimeoutError, *_other_timeouts):
     """A deadline has passed."""
 
 

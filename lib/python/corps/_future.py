@@ -1,7 +1,12 @@
 """Futures: answers to calls, and waiting for several of them."""
 
+import contextvars
+import sys
 import threading
 import time
+import types
+from concurrent.futures import CancelledError, InvalidStateError, _base
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 
 from . import _core
 from ._errors import AsyncLocalMaxRetries, CallTimeout
@@ -33,18 +38,83 @@ def _start_callbacks():
             threading.Thread(target=_core.serve_callbacks, name='corps-callbacks', daemon=True).start()
 
 
-class Future(_core.Future):
-    """The answer to a call.
+class _Watch:
+    """What `wait` and `as_completed` of concurrent.futures use of a Future. Made when they first ask, so that calls do
+    not pay for it. `state` changes under `condition` alone, as they rely on; the Future itself may be further."""
 
-    `Ret` (or `ret`) waits and gives the result, or raises what the method raised, as often as it is read. The methods
-    are those of `concurrent.futures.Future`; it can also be awaited. Any thread may use it.
+    __slots__ = ('condition', 'state', 'waiters')
+
+    def __init__(self, state):
+        self.condition = threading.Condition()
+        self.state = state
+        self.waiters = []
+
+    def settle(self, future):
+        """Tells the waiters, once, when the outcome is here."""
+        with self.condition:
+            if self.state != PENDING or not future.ret_ready():
+                return
+            self.state = future._now()
+            if self.waiters:
+                failed = future._exception is not None
+                tell = 'add_cancelled' if future.cancelled() else 'add_exception' if failed else 'add_result'
+                for waiter in self.waiters:
+                    getattr(waiter, tell)(future)
+            self.condition.notify_all()
+
+
+class _OnLoop:
+    """A callback that was added where an event loop runs, and is called by that loop, as asyncio's Futures do it."""
+
+    __slots__ = ('loop', 'function', 'context')
+
+    def __init__(self, loop, function, context):
+        self.loop = loop
+        self.function = function
+        self.context = context
+
+    def __eq__(self, other):
+        return self.function == (other.function if isinstance(other, _OnLoop) else other)
+
+    __hash__ = None
+
+    def __call__(self, future):
+        try:
+            self.loop.call_soon_threadsafe(self.function, future, context=self.context)
+        except RuntimeError:  # the loop has ended
+            self.function(future)
+
+
+def _running_loop():
+    """The event loop that this thread runs, or None."""
+    asyncio = sys.modules.get('asyncio')
+    return asyncio._get_running_loop() if asyncio is not None else None
+
+
+async def _answer(future):
+    return await future
+
+
+def _is_the_workers(self, *args):
+    raise InvalidStateError('the answer to a call comes from its Worker; nobody else can give it')
+
+
+class Future(_core.Future, _base.Future):
+    """The answer to a call: a `concurrent.futures.Future` that can also be awaited.
+
+    `Ret` (or `ret`) waits and gives the result, or raises what the method raised, as often as it is read. Any thread
+    may use it.
     """
 
-    __slots__ = ()
+    __slots__ = ()  # but attributes may be set, as on those of the standard library
+    __class_getitem__ = classmethod(getattr(types, 'GenericAlias', lambda cls, of: cls))
+
+    def __new__(cls, *args, **kwargs):
+        raise TypeError('Futures are made by calls alone')
 
     def __getattr__(self, name):
         if name in ('Ret', 'ret'):  # they raised an AttributeError, so Python looks here too
-            raise self._exception().with_traceback(None)
+            raise self._exception.with_traceback(None)
         raise AttributeError(f"a Future has no attribute '{name}'; read its Ret first")
 
     def __repr__(self):
@@ -69,21 +139,67 @@ class Future(_core.Future):
         return self.Ret
 
     def exception(self, timeout=None):
-        """What the method raised, or None; waits as result does."""
+        """What the method raised, or None; waits as result does. Of a cancelled Future: raises CancelledError."""
         if not self._wait(timeout):
             raise CallTimeout(f'no answer within {timeout} s')
-        return self._exception()
+        if self.cancelled():
+            return self.Ret  # raises
+        return self._exception
 
     def cancel(self):
-        """Gives the answer up, if it is not here yet; the method may run nevertheless. Says whether it did."""
-        from concurrent.futures import CancelledError
-        return self._cancel(CancelledError())
+        """Gives the answer up, if it is not here yet; the method may run nevertheless. Is it cancelled now?"""
+        return self._cancel(CancelledError()) or self.cancelled()
 
-    def add_done_callback(self, function):
-        """Calls function(self) when the outcome is here: at once, or on a thread of its own for all callbacks."""
+    def add_done_callback(self, function, *, context=None):
+        """Calls function(self) when the outcome is here: at once; on the event loop that runs where this is called; or
+        on a thread of its own for all callbacks. What it raises goes to standard error."""
         _start_callbacks()
-        if not self._notify(function):
-            function(self)
+        loop = _running_loop()
+        called = function if loop is None else _OnLoop(loop, function, context or contextvars.copy_context())
+        if not self._notify(called):
+            try:
+                called(self)
+            except Exception:
+                _base.LOGGER.exception('exception calling callback for %r', self)
+
+    def remove_done_callback(self, function):
+        """Forgets a callback; how many there were of it."""
+        return self._forget(function)
+
+    set_result = set_exception = set_running_or_notify_cancel = _is_the_workers
+
+    def _now(self):
+        if not self.ret_ready():
+            return PENDING
+        return CANCELLED_AND_NOTIFIED if self.cancelled() else FINISHED
+
+    def _watch(self):
+        made = self.__dict__.get('_watched')
+        if made is None:
+            _start_callbacks()
+            with _callbacks_lock:
+                made = self.__dict__.setdefault('_watched', _Watch(PENDING))
+            self._notify(made.settle)
+        return made
+
+    @property
+    def _condition(self):
+        watch = self._watch()
+        watch.settle(self)
+        return watch.condition
+
+    @property
+    def _waiters(self):
+        return self._watch().waiters
+
+    @property
+    def _state(self):
+        watch = self.__dict__.get('_watched')
+        return self._now() if watch is None else watch.state
+
+    def as_coroutine(self):
+        """A coroutine that awaits this Future, for what takes nothing else: asyncio.create_task, TaskGroup."""
+        return _answer(self)
 
     def __await__(self):
         if not self.ret_ready():
@@ -101,8 +217,12 @@ class Future(_core.Future):
                 except RuntimeError:
                     pass  # the loop has ended: nobody waits any more
 
-            self.add_done_callback(ready)
-            yield from waiter
+            _start_callbacks()
+            if self._notify(ready):
+                yield from waiter
+        if self.cancelled():
+            import asyncio
+            raise asyncio.CancelledError
         return self.Ret
 
 
@@ -115,6 +235,16 @@ def _budget(InitDelay, DelayIncPct, MaxTries):
     return total
 
 
+def _checked(futures):
+    """They as a list, whatever gave them."""
+    futures = list(futures)
+    for future in futures:
+        if not isinstance(future, _core.Future):
+            raise TypeError(f'a {type(future).__name__} is no Future of a call; those of other kinds are waited for, '
+                            'together with these, by concurrent.futures.wait and as_completed')
+    return futures
+
+
 def _gave_up(seconds):
     return AsyncLocalMaxRetries(f'not all Futures were ready within {seconds:.3g} s; raise MaxTries or InitDelay')
 
@@ -125,15 +255,15 @@ def wait_all(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
     when the last one is ready. Results and exceptions are not looked at."""
     seconds = _budget(InitDelay, DelayIncPct, MaxTries)
     end = time.monotonic() + seconds
-    for index in range(len(FutRets)):
-        if not FutRets[index]._wait(max(0.0, end - time.monotonic())):
+    for future in _checked(FutRets):
+        if not future._wait(max(0.0, end - time.monotonic())):
             raise _gave_up(seconds)
     return True
 
 
 def wait_next(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
     """Yields the index of each Future as it gets ready, each once. The budget is that of wait_all."""
-    left = [FutRets[index] for index in range(len(FutRets))]
+    left = _checked(FutRets)
     seconds = _budget(InitDelay, DelayIncPct, MaxTries)
     end = time.monotonic() + seconds
     for _ in range(len(left)):
@@ -146,7 +276,7 @@ def wait_next(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
 
 def as_completed(futures, timeout=None):
     """Yields the Futures as they get ready. Raises CallTimeout `timeout` seconds from the first call."""
-    left = list(futures)
+    left = _checked(futures)
     end = None if timeout is None else time.monotonic() + timeout
     for _ in range(len(left)):
         index = _core.wait_next(left, None if end is None else max(0.0, end - time.monotonic()))
