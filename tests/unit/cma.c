@@ -1,5 +1,5 @@
 /* Reading out of another process's memory: whole or not at all, and from nobody but the process that was meant. */
-#include "../../transports/cma.h"
+#include "../../transports/cma_read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

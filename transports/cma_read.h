@@ -1,17 +1,13 @@
-/* Single copies by the kernel (cross-memory attach): the receiver of a large payload reads it out of the sender's
- * memory.
- *
- * The transport `cma` is `shm` but for that: a record says where in the sender's memory the payload lies, and the
- * sender, who has answered PARTIAL, keeps it there until the receiver says that it has read it. Where the system does
- * not allow reading (Yama's ptrace_scope 1 and above, containers) the receiver says so, and the frame goes as in `shm`.
+/* Reading a payload out of the memory of the process that sent it (cross-memory attach), and deciding whether that came
+ * in time.
  *
  * The process that is read is the one that the kernel named when the peers met (corps__meeting_process), and still is
  * after the read: a pidfd tells. A sender may have to let go of the memory before it was read. So the end of each such
  * frame is decided once, by a word that both write with compare-and-swap: the receiver after it has read, the sender
  * before it lets go.
  */
-#ifndef CORPS_CMA_H
-#define CORPS_CMA_H
+#ifndef CORPS_CMA_READ_H
+#define CORPS_CMA_READ_H
 
 #include <corps/error.h>
 
@@ -19,8 +15,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-enum { CORPS__CMA_SHARED_AT = 1024 }; /* in the head of a direction's pool */
 
 /* What both share of one direction. Frames that are read like this are numbered from 1; there is one at a time. */
 struct corps__cma_shared {
@@ -48,10 +42,11 @@ struct corps__remote {
 
 /* The process at the other end. */
 struct corps__cma_peer {
-    pid_t pid;
+    pid_t pid; /* 0: none yet */
     int pidfd; /* −1: not known, and nothing will be read */
 };
 
+/* Nothing for one that is not known. */
 void corps__cma_peer_close(struct corps__cma_peer *peer);
 
 /* Reads the payload to `to`. Errors: UNSUPPORTED (not allowed here), CLOSED (the peer has ended), PROTOCOL (it has no

@@ -1,0 +1,251 @@
+#include "ring_links.h"
+
+#include "reopen.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What links over rings are made of, how their peers meet, and their end. */
+
+enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, POOL_PER_RING = 32 };
+#define BYTES_MAX ((uint64_t)1 << 30)
+#define POOL_BYTES_MAX ((uint64_t)256 << 20)
+
+static struct corps__ring_endpoint *endpoint_of(const struct corps__ring_link *link) {
+    return (struct corps__ring_endpoint *)link->base.base.endpoint;
+}
+
+/* ---- links ---- */
+
+static struct corps__ring_link *create_ring_link(struct corps__ring_endpoint *endpoint) {
+    struct corps__ring_link *link = corps__link_create(&endpoint->links, endpoint->kind->link_bytes);
+    if (link != NULL) {
+        link->peer_bell = -1;
+    }
+    return link;
+}
+
+void corps__ring_links_disconnect(struct corps_link *base) {
+    struct corps__ring_link *link = (struct corps__ring_link *)base;
+    corps__link_remove(&link->base);
+    corps__meeting_close(link->base.meeting);
+    if (link->peer_bell >= 0) {
+        close(link->peer_bell);
+    }
+    corps__ring_finish(&link->out);
+    corps__pool_unref(link->pool);
+    corps__mapping_unref(link->memory);
+    corps__link_destroy(&link->base);
+}
+
+/* ---- memory ---- */
+
+/* Room for whoever sends ahead; what is not needed is never touched. */
+static size_t pool_bytes_of(uint64_t ring_bytes) {
+    return (size_t)(ring_bytes * POOL_PER_RING < POOL_BYTES_MAX ? ring_bytes * POOL_PER_RING : POOL_BYTES_MAX);
+}
+
+static size_t memory_bytes_of(uint64_t ring_bytes) {
+    return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes + CORPS__POOL_HEAD_BYTES + pool_bytes_of(ring_bytes));
+}
+
+static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
+    int made = memfd_create("corps", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (made < 0) {
+        return corps_error_system("cannot make shared memory");
+    }
+    if (ftruncate(made, (off_t)memory_bytes_of(ring_bytes)) != 0 ||
+        fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", memory_bytes_of(ring_bytes));
+        close(made);
+        return err;
+    }
+    *fd = made;
+    return CORPS_OK;
+}
+
+/* Maps both directions; the first one is the connector's out. */
+static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t ring_bytes, bool connector) {
+    size_t bytes = memory_bytes_of(ring_bytes);
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        return corps_error_system("cannot map shared memory");
+    }
+    struct corps__mapping *mapping = corps__mapping_create(memory, bytes);
+    if (mapping == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+    }
+    link->memory = mapping;
+    char *in = memory + (connector ? bytes / 2 : 0), *out = memory + (connector ? 0 : bytes / 2);
+    link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
+    link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
+    link->pool_bytes = pool_bytes_of(ring_bytes);
+    enum corps_err err = corps__ring_init(&link->in, in, ring_bytes, false);
+    return err == CORPS_OK ? corps__ring_init(&link->out, out, ring_bytes, true) : err;
+}
+
+/* Is this memory what a connector must bring? */
+static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    bool good = ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 &&
+                seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+                st.st_size == (off_t)memory_bytes_of(ring_bytes);
+    return good ? CORPS_OK
+                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
+}
+
+/* ---- rendezvous: the connector's hello carries the ring size, memfd and bell; the answer the other bell ---- */
+
+static void start_ring_link(struct corps__ring_link *link, bool accepted) {
+    if (endpoint_of(link)->kind->start != NULL) {
+        endpoint_of(link)->kind->start(link);
+    }
+    corps__link_start(&link->base, accepted);
+}
+
+/* Takes the descriptor of a peer's bell, and leaves −1. */
+static enum corps_err take_bell(struct corps__ring_link *link, int *handed) {
+    if (fcntl(*handed, F_GETPIPE_SZ) <= 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's bell is no pipe");
+    }
+    enum corps_err err = corps__reopen(*handed, O_RDWR, &link->peer_bell);
+    if (err == CORPS_OK) {
+        close(*handed);
+        *handed = -1;
+    }
+    return err;
+}
+
+static enum corps_err on_ring_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+                                    struct corps__hello *answer) {
+    struct corps__ring_endpoint *endpoint = owner;
+    uint64_t ring_bytes;
+    if (theirs->fd_count != 2 || theirs->bytes != sizeof ring_bytes) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its shared memory");
+    }
+    memcpy(&ring_bytes, theirs->data, sizeof ring_bytes);
+    enum corps_err err = check_memory(theirs->fds[0], ring_bytes);
+    struct corps__ring_link *link = err == CORPS_OK ? create_ring_link(endpoint) : NULL;
+    if (link == NULL) {
+        return err != CORPS_OK ? err : CORPS_ERR_NO_MEMORY;
+    }
+    err = map_memory(link, theirs->fds[0], ring_bytes, false);
+    err = err == CORPS_OK ? take_bell(link, &theirs->fds[1]) : err;
+    if (err != CORPS_OK) {
+        corps__ring_links_disconnect(&link->base.base);
+        return err;
+    }
+    close(theirs->fds[0]);
+    theirs->fds[0] = -1;
+    answer->fds[0] = endpoint->handed_bell;
+    answer->fd_count = 1;
+    corps__link_met(&link->base, meeting);
+    start_ring_link(link, true);
+    return CORPS_OK;
+}
+
+static enum corps_err on_ring_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+    (void)owner;
+    struct corps__ring_link *link = corps__meeting_user(meeting);
+    enum corps_err err = theirs->fd_count == 1 ? take_bell(link, &theirs->fds[0])
+                                               : corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its bell");
+    if (err != CORPS_OK) {
+        corps__link_refuse(&link->base, err);
+        return err;
+    }
+    start_ring_link(link, false);
+    return CORPS_OK;
+}
+
+static void on_ring_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+    (void)owner;
+    corps__link_lose(corps__meeting_user(meeting), reason);
+}
+
+static const struct corps__rendezvous_ops rendezvous_ops = {
+    .on_hello = on_ring_hello, .on_answer = on_ring_answer, .on_closed = on_ring_closed};
+
+enum corps_err corps__ring_links_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {
+    struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
+    struct corps__ring_link *link = create_ring_link(endpoint);
+    if (link == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    int fd = -1;
+    enum corps_err err = make_memory(endpoint->ring_bytes, &fd);
+    err = err == CORPS_OK ? map_memory(link, fd, endpoint->ring_bytes, true) : err;
+    struct corps__hello hello = {
+        .bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->handed_bell}, .fd_count = 2};
+    memcpy(hello.data, &endpoint->ring_bytes, sizeof endpoint->ring_bytes);
+    err = corps__link_meet(&link->base, err, address, &hello, out);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return err;
+}
+
+/* ---- endpoint ---- */
+
+static uint64_t ring_bytes_for(size_t wanted) {
+    uint64_t bytes = BYTES_MIN;
+    wanted = wanted > 0 ? wanted : DEFAULT_BYTES;
+    while (bytes < wanted && bytes < BYTES_MAX) {
+        bytes *= 2;
+    }
+    return bytes;
+}
+
+static enum corps_err make_bell(struct corps__ring_endpoint *endpoint) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return corps_error_system("cannot make a pipe");
+    }
+    (void)fcntl(ends[1], F_SETPIPE_SZ, 1); /* a page: there are few rings at a time */
+    corps__reopen_allow(ends[1]);
+    endpoint->bell = ends[0];
+    endpoint->handed_bell = ends[1];
+    return CORPS_OK;
+}
+
+static void close_bell(const struct corps__ring_endpoint *endpoint) {
+    close(endpoint->bell);
+    close(endpoint->handed_bell);
+}
+
+enum corps_err corps__ring_links_open(struct corps__ring_endpoint *endpoint, const struct corps__ring_kind *kind,
+                                      const struct corps_endpoint_options *options, char address[CORPS_ADDRESS_BYTES]) {
+    endpoint->kind = kind;
+    endpoint->ring_bytes = ring_bytes_for(options->buffer_bytes);
+    endpoint->links.frame_bytes_max = options->frame_bytes_max;
+    enum corps_err err = make_bell(endpoint);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->links.rendezvous);
+    if (err != CORPS_OK) {
+        close_bell(endpoint);
+    }
+    return err;
+}
+
+void corps__ring_links_close(struct corps_endpoint *base) {
+    struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
+    corps__rendezvous_close(endpoint->links.rendezvous);
+    close_bell(endpoint);
+}
+
+/* The memory stays mapped: what was received in place may still be read. */
+void corps__ring_links_forget(struct corps_endpoint *base) {
+    const struct corps__ring_endpoint *endpoint = (const struct corps__ring_endpoint *)base;
+    for (const struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
+        const struct corps__ring_link *ring_link = (const struct corps__ring_link *)link;
+        if (ring_link->peer_bell >= 0) {
+            close(ring_link->peer_bell);
+        }
+    }
+    close_bell(endpoint);
+}

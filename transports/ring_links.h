@@ -1,0 +1,103 @@
+/* Links over rings in shared memory: what shm and cma share.
+ *
+ * A link is a memfd with two rings and two pools, one of each for either direction. The connector makes it and hands it
+ * over at the rendezvous, which stays as the sign of life. An endpoint has one bell, a pipe that its peers write to:
+ * rung for a message when it sleeps, or for room when it waits for that. (An eventfd could not be opened again by those
+ * who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against shrinking, so
+ * that a peer cannot make us fault.
+ *
+ * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
+ * frame and where that segment lies. So a payload is copied once, or not at all when it was written into a loan. Its
+ * receiver sees it in place until it drops the event's block; nobody waits for that.
+ *
+ * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
+ * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
+ */
+#ifndef CORPS_RING_LINKS_H
+#define CORPS_RING_LINKS_H
+
+#include "links_meet.h"
+#include "pool.h"
+#include "ring.h"
+
+enum {
+    CORPS__RING_PLACED_BYTES_MIN = 4096
+}; /* last segments of so many bytes go into the pool: what serializers set apart */
+
+struct corps__ring_link {
+    struct corps__link base;       /* first */
+    struct corps__mapping *memory; /* both rings and pools; NULL until the peers have met */
+    struct corps__ring in, out;
+    void *pool_in, *pool_out; /* where they begin */
+    size_t pool_bytes;        /* of the data of each */
+    struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
+    int peer_bell;            /* −1 until met */
+    size_t lent;              /* the record of the last event, … */
+    bool is_lent;             /* … while it is not released */
+
+    /* Sending, under the core's lock of the link. */
+    size_t sent;       /* bytes of the present frame that are in the ring */
+    bool under_way;    /* a part of a frame is */
+    bool bell_owed;    /* there are records after which nobody has looked whether the peer sleeps */
+    size_t held_bytes; /* sent since the last such look */
+};
+
+struct corps__ring_endpoint {
+    struct corps__links links; /* first */
+    const struct corps__ring_kind *kind;
+    int bell;        /* its read end … */
+    int handed_bell; /* … and the other one, for peers */
+    bool armed;
+    const struct pollfd *armed_fds; /* arm's, to see afterwards whether the bell was rung */
+    uint64_t ring_bytes;
+};
+
+/* What transports over such links do in different ways. */
+struct corps__ring_kind {
+    size_t link_bytes;
+    /* Optional. The link is about to start. Polling thread. */
+    void (*start)(struct corps__ring_link *link);
+    /* Is it worth trying again to send? If not, asks for the bell anew. Polling thread, while the sender waits. */
+    bool (*has_room)(struct corps__link *link);
+    /* Optional. Opens a record of the kind REMOTE. OK with the event filled, EMPTY, or a fault of the link. Without it
+     * such a record is a fault. Polling thread. */
+    enum corps_err (*open_remote)(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
+                                  struct corps_event *event);
+};
+
+/* Opens an endpoint of this kind: `open` of the table. */
+enum corps_err corps__ring_links_open(struct corps__ring_endpoint *endpoint, const struct corps__ring_kind *kind,
+                                      const struct corps_endpoint_options *options,
+                                      char address[CORPS_ADDRESS_BYTES]) CORPS_CHECKED;
+
+/* Operations for the table. */
+void corps__ring_links_close(struct corps_endpoint *base);
+enum corps_err corps__ring_links_connect(struct corps_endpoint *base, const char *address, struct corps_link **out);
+void corps__ring_links_disconnect(struct corps_link *base);
+enum corps_err corps__ring_links_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags);
+struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes);
+enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event);
+void corps__ring_links_release(struct corps_endpoint *base, struct corps_event *event);
+enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count);
+void corps__ring_links_forget(struct corps_endpoint *base);
+
+#define CORPS__RING_LINKS_OPERATIONS                                                                                   \
+    .close = corps__ring_links_close, .connect = corps__ring_links_connect, .poll = corps__ring_links_poll,            \
+    .release = corps__ring_links_release, .arm = corps__ring_links_arm
+
+/* ---- for kinds ---- */
+
+/* `has_room` of what only ever waits for room in its ring. */
+bool corps__ring_link_has_room(struct corps__link *link);
+
+/* Memory for a record of `bytes`; FULL, and WRITABLE will follow. Under the core's lock of the link. */
+enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t bytes, void **memory) CORPS_CHECKED;
+
+/* After a commit of so many bytes: wakes the peer if it sleeps, or leaves that to a later send where more follows
+ * (CORPS_SEND_MORE). Under the core's lock of the link. */
+void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes);
+
+/* Rings the peer's bell. Any thread. */
+void corps__ring_link_ring(const struct corps__ring_link *link);
+
+#endif

@@ -1,0 +1,160 @@
+#include "ring_links.h"
+
+#include "parcel.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Sending over rings: a frame is one record, or several, or one and a place in the pool. */
+
+enum {
+    TOTAL_BYTES = 8,         /* of a frame's length, at the start of the first of its records */
+    HELD_BYTES_MAX = 1 << 18 /* no bell is held back beyond this: what follows would push what waits out of the cache */
+};
+
+void corps__ring_link_ring(const struct corps__ring_link *link) {
+    /* EAGAIN: it is full of rings, so the peer is being woken already. A dead peer's bell takes the ring too: it is
+     * open for reading here as well, so there is no SIGPIPE. */
+    (void)!write(link->peer_bell, "", 1);
+}
+
+void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes) {
+    link->held_bytes += bytes;
+    if ((flags & CORPS_SEND_MORE) != 0 && link->held_bytes < HELD_BYTES_MAX) {
+        link->bell_owed = true;
+        return;
+    }
+    link->bell_owed = false;
+    link->held_bytes = 0;
+    if (corps__ring_consumer_sleeps(&link->out)) {
+        corps__ring_link_ring(link);
+    }
+}
+
+static void flush_bell(struct corps__ring_link *link) {
+    if (link->bell_owed) {
+        corps__ring_link_wake(link, 0, 0);
+    }
+}
+
+/* When there is none, says that room is wanted and looks once more. The peer must read to make some. */
+enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t bytes, void **memory) {
+    enum corps_err err = corps__ring_reserve(&link->out, bytes, memory);
+    if (err == CORPS_ERR_FULL) {
+        (void)corps__link_set_blocked(&link->base, true);
+        corps__ring_want_space(&link->out);
+        err = corps__ring_reserve(&link->out, bytes, memory);
+        if (err == CORPS_OK) {
+            (void)corps__link_set_blocked(&link->base, false);
+        }
+    }
+    if (err != CORPS_OK) {
+        flush_bell(link);
+    }
+    return err;
+}
+
+bool corps__ring_link_has_room(struct corps__link *link) {
+    return corps__ring_has_room(&((struct corps__ring_link *)link)->out);
+}
+
+/* A frame of several records: the first one announces the whole length. */
+static enum corps_err send_large(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
+    size_t chunk_max = link->out.bytes / 8;
+    while (link->sent < parcel->bytes || !link->under_way) {
+        size_t extra = link->under_way ? 0 : TOTAL_BYTES;
+        size_t part = parcel->bytes - link->sent < chunk_max ? parcel->bytes - link->sent : chunk_max;
+        void *memory;
+        enum corps_err err = corps__ring_link_reserve(link, part + extra, &memory);
+        if (err != CORPS_OK) {
+            return err == CORPS_ERR_FULL && link->under_way ? CORPS_ERR_PARTIAL : err;
+        }
+        if (!link->under_way) {
+            uint64_t total = parcel->bytes;
+            memcpy(memory, &total, sizeof total);
+        }
+        corps__parcel_copy(parcel, link->sent, (uint8_t *)memory + extra, part);
+        corps__ring_commit(&link->out, part + extra, link->under_way ? CORPS__RECORD_MORE : CORPS__RECORD_FIRST);
+        link->under_way = true;
+        link->sent += part;
+        corps__ring_link_wake(link, flags, part);
+    }
+    link->under_way = false;
+    link->sent = 0;
+    return CORPS_OK;
+}
+
+static struct corps__pool *pool_of(struct corps__ring_link *link) {
+    if (link->pool == NULL) {
+        link->pool = corps__pool_create(link->memory, link->pool_out, link->pool_bytes);
+    }
+    return link->pool;
+}
+
+static bool may_be_placed(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
+    return parcel->bytes >= CORPS__RING_PLACED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
+           parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_PLACED_BYTES_MIN;
+}
+
+/* A frame whose last segment goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
+static enum corps_err send_placed(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
+    const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
+    struct corps__place place;
+    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof place + head_bytes;
+    if (record_bytes > corps__ring_record_max(&link->out)) {
+        return CORPS_ERR_UNSUPPORTED;
+    }
+    void *memory;
+    enum corps_err err = corps__ring_link_reserve(link, record_bytes, &memory);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps__pool *pool = pool_of(link);
+    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &place)) {
+        return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
+    }
+    memcpy(memory, &place, sizeof place);
+    corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof place, head_bytes);
+    corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_PLACED);
+    corps__ring_link_wake(link, flags, parcel->bytes);
+    return CORPS_OK;
+}
+
+enum corps_err corps__ring_links_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
+    struct corps__ring_link *link = (struct corps__ring_link *)base;
+    enum corps_err err = corps__link_check(&link->base);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (parcel->segment_count == 0) {
+        flush_bell(link);
+        return CORPS_OK;
+    }
+    if (may_be_placed(link, parcel)) {
+        err = send_placed(link, parcel, flags);
+        if (err != CORPS_ERR_UNSUPPORTED) {
+            return err;
+        }
+    }
+    if (parcel->bytes > corps__ring_record_max(&link->out)) {
+        return send_large(link, parcel, flags);
+    }
+    void *memory;
+    err = corps__ring_link_reserve(link, parcel->bytes, &memory);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    corps__parcel_copy(parcel, 0, memory, parcel->bytes);
+    corps__ring_commit(&link->out, parcel->bytes, CORPS__RECORD_WHOLE);
+    corps__ring_link_wake(link, flags, parcel->bytes);
+    return CORPS_OK;
+}
+
+struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes) {
+    struct corps__ring_link *link = (struct corps__ring_link *)base;
+    if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_PLACED_BYTES_MIN) {
+        return NULL;
+    }
+    struct corps__pool *pool = pool_of(link);
+    return pool != NULL ? corps__pool_loan(pool, bytes) : NULL;
+}
