@@ -6,6 +6,7 @@
  *   python_values.c    Python to values                    python_buffer.c    a block as a Python buffer
  *   python_objects.c   Python objects as values            python_source.c    what is simpler said in Python
  *   python_auto.c      the pickler of `auto`               auto.py            its reducers: the module _corps_auto
+ *                                                          auto_*.py          of functions, classes …: _corps_auto_*
  *                                                          owned.py           what must not be copied: _corps_owned
  *                                                          exceptions.py      exceptions: _corps_exceptions
  *                                                          instances.py       objects with code: _corps_instances
@@ -118,13 +119,14 @@ PyObject *corps__python_collector(PyObject *kept);
 
 /* ---- auto ---- */
 
-extern const char corps__python_auto_source[];
-extern const char corps__python_owned_source[];
-extern const char corps__python_exceptions_source[];
-extern const char corps__python_instances_source[];
+/* The modules in Python, made by embed.py; the last name is NULL. */
+struct corps__python_embedded {
+    const char *name;
+    const char *source;
+};
+extern const struct corps__python_embedded corps__python_modules[];
 
-/* GIL. Makes the modules _corps_auto and _corps_owned, whose source runs when it is first used. An exception is pending
- * when false. */
+/* GIL. Makes the modules in Python, whose source runs when it is first used. An exception is pending when false. */
 bool corps__python_auto_modules(void);
 
 /* GIL. What pickle makes of `object`, which must own nothing outside (owned.py). New reference; NULL with an exception.

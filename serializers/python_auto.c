@@ -51,17 +51,8 @@ static PyObject *lookup(PyObject *self, PyObject *key) {
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)bytes);
 }
 
-static const struct embedded {
-    const char *name;
-    const char *source;
-} modules[] = {{"_corps_owned", corps__python_owned_source},
-               {"_corps_exceptions", corps__python_exceptions_source},
-               {"_corps_instances", corps__python_instances_source},
-               {"_corps_auto", corps__python_auto_source}};
-enum { MODULES = sizeof modules / sizeof modules[0] };
-
 /* Runs a module's source in its namespace. False with an exception. */
-static bool run(const struct embedded *embedded, PyObject *names) {
+static bool run(const struct corps__python_embedded *embedded, PyObject *names) {
     static PyMethodDef lookup_method = {"lookup", lookup, METH_O, NULL};
     PyObject *code = corps__python.auto_code != NULL
                          ? PyObject_CallFunction(corps__python.auto_code, "s", embedded->name)
@@ -77,9 +68,9 @@ static bool run(const struct embedded *embedded, PyObject *names) {
 }
 
 static PyObject *run_named(const char *title, PyObject *names) {
-    for (size_t i = 0; i < MODULES; i++) {
-        if (strcmp(modules[i].name, title) == 0) {
-            return run(&modules[i], names) ? names : NULL;
+    for (const struct corps__python_embedded *one = corps__python_modules; one->name != NULL; one++) {
+        if (strcmp(one->name, title) == 0) {
+            return run(one, names) ? names : NULL;
         }
     }
     return PyErr_Format(PyExc_SystemError, "%s is none of our modules", title);
@@ -134,8 +125,8 @@ static bool add_module(const char *title) {
 
 bool corps__python_auto_modules(void) {
     bool good = true;
-    for (size_t i = 0; good && i < MODULES; i++) {
-        good = add_module(modules[i].name);
+    for (const struct corps__python_embedded *one = corps__python_modules; good && one->name != NULL; one++) {
+        good = add_module(one->name);
     }
     return good;
 }
@@ -155,7 +146,7 @@ static bool find_all(void) {
     from_module.handlers[BY_VALUE] = PyObject_GetAttrString(module, "_handlers");
     from_module.handlers[GUARDED] = PyObject_GetAttrString(guards, "_guards");
     from_module.reduce[GUARDED] = PyObject_GetAttrString(guards, "guard");
-    from_module.by_reference = PyObject_GetAttrString(module, "_by_reference");
+    from_module.by_reference = PyObject_GetAttrString(module, "known_importable");
     from_module.state_type = PyObject_GetAttrString(module, "State");
     from_module.pickler_type = PyObject_GetAttrString(module, "Bare");
     from_module.file_type = PyObject_GetAttrString(module, "Sink");

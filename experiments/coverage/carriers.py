@@ -63,22 +63,30 @@ def cbor2():
     return cbor2.dumps, cbor2.loads
 
 
+class _OfTheTree:
+    """Finds _corps_NAME, which the core has built in, as serializers/NAME.py."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        import importlib.util
+        if name.startswith('_corps_'):
+            return importlib.util.spec_from_file_location(name, os.path.join(SERIALIZERS, name[len('_corps_'):] + '.py'))
+
+
 def auto_module():
     """The reducers of the serializer `auto`, under the name that its pickles refer to."""
-    import importlib.util
     import sys
-    for name in '_corps_owned', '_corps_exceptions', '_corps_instances', '_corps_auto':
-        if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(name, os.path.join(SERIALIZERS, name[len('_corps_'):] + '.py'))
-            sys.modules[name] = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(sys.modules[name])
-    return sys.modules['_corps_auto']
+    if '_corps_auto' not in sys.modules:
+        sys.meta_path.append(_OfTheTree)
+    import _corps_auto
+    return _corps_auto
 
 
 def auto():
     """As over a link: definitions go along with the first message that needs them."""
     import pickle
     module = auto_module()
+    import _corps_auto_definitions as definitions
     told, came = set(), {}
 
     def dumps(x):
@@ -95,7 +103,7 @@ def auto():
     def loads(data):
         new, data = pickle.loads(data)
         came.update(new)
-        module.lookup = came.get
+        definitions.lookup = came.get
         return module.loads(data)
     return dumps, loads
 

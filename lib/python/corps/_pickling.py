@@ -107,8 +107,8 @@ def _auto_code(module):
 
 def start():
     """Tells the core, once a process."""
-    import _corps_auto
-    _corps_auto.by_reference = _travels_by_reference
+    import _corps_auto_names
+    _corps_auto_names.by_reference = _travels_by_reference
     _core.picklers_set(_pickle, _cloudpickle, _dill, _auto_code)
 
 

@@ -1,0 +1,96 @@
+"""Classes by value: made again from their parts, without the hooks that ran where they were made.
+
+This module is `_corps_auto_classes`.
+"""
+import abc
+import types
+import typing
+
+from _corps_auto_identity import made_here, once
+
+MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__'))
+
+
+class _Shield:
+    """A first base while a class is made again: __init_subclass__ has run already, where it was made."""
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+class _ShieldWithoutDict:
+    """The same for bases without a __dict__: bases can be exchanged where their layout is the same."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+class _ShieldOfAbstract(abc.ABC):
+    """The same for bases that have their __dict__ beyond ABC."""
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+class _ShieldOfGeneric(typing.Generic[typing.TypeVar('_T')]):
+    """And beyond Generic."""
+
+    def __init_subclass__(cls, **_):
+        pass
+
+
+def _shield_for(bases):
+    if not any(base.__dictoffset__ for base in bases):
+        return _ShieldWithoutDict
+    layout = next(base for base in bases if base.__dictoffset__)
+    while layout.__base__.__dictoffset__:
+        layout = layout.__base__
+    return {abc.ABC: _ShieldOfAbstract, typing.Generic: _ShieldOfGeneric}.get(layout.__base__, _Shield)
+
+
+def _new_of(meta):
+    """The __new__ that makes a class's structure: not the program's own, which has run already."""
+    for base in meta.__mro__:
+        if base is abc.ABCMeta or '__new__' in vars(base) and not isinstance(vars(base)['__new__'], (staticmethod, types.FunctionType)):
+            return base.__new__
+    return type.__new__
+
+
+@once
+def make_class(meta, name, bases, namespace, number):
+    hooked = any('__init_subclass__' in vars(base) for one in bases for base in one.__mro__[:-1])
+    if hooked:
+        try:
+            cls = _new_of(meta)(meta, name, (_shield_for(bases),) + bases, dict(namespace))
+            cls.__bases__ = bases
+            return cls
+        except TypeError:
+            pass  # another layout: then the hook runs again
+    return _new_of(meta)(meta, name, bases, namespace)
+
+
+def fill_class(cls, state):
+    if cls in made_here:
+        return  # ours: what came back is a copy of it
+    attributes, registered = state
+    for name, value in attributes.items():
+        type.__setattr__(cls, name, value)
+    for other in registered:
+        cls.register(other)
+
+
+def attributes_of(cls):
+    """What of a class's __dict__ its structure does not make by itself."""
+    return {name: value for name, value in vars(cls).items() if name not in GIVEN
+            and not (isinstance(value, types.MemberDescriptorType) and value.__objclass__ is cls)}
+
+
+def registered_with(cls):
+    """Virtual subclasses of an abstract class."""
+    if not isinstance(cls, abc.ABCMeta):
+        return []
+    import _abc
+    return [one for one in (ref() for ref in _abc._get_dump(cls)[0]) if one is not None]

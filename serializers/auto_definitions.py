@@ -1,0 +1,77 @@
+"""What of a message is a definition, and may be left out of it: kept under a key of its content.
+
+This module is `_corps_auto_definitions`.
+"""
+import hashlib
+import importlib
+import importlib.util
+import marshal
+import pickle
+import sys
+import weakref
+
+from _corps_auto_identity import making
+
+PROTOCOL = 5
+KEY_BYTES = 16
+_loaded = {}  # key → what was made of it here
+own = weakref.WeakValueDictionary()  # key → class of ours
+
+
+def key_of(blob):
+    """The name of a definition: of its content."""
+    return hashlib.blake2b(blob, digest_size=KEY_BYTES).digest()
+
+
+def lookup(key):
+    """The blob of a definition that came; None: it never did. The host replaces it."""
+    return None
+
+
+def definition(key):
+    found = _loaded.get(key)
+    return found if found is not None else _load_definition(key)
+
+
+def _load_definition(key):
+    with making:
+        found = _loaded.get(key, own.get(key))
+        if found is not None:
+            return found
+        blob = lookup(key)
+        if blob is None:
+            raise pickle.UnpicklingError('a definition that this message needs never came')
+        if key_of(blob) != key:
+            raise pickle.UnpicklingError('a definition is not what its name says')
+        found = _loaded[key] = pickle.loads(blob)
+        return found
+
+
+_keys_of_code = weakref.WeakKeyDictionary()  # code → (key, blob)
+
+
+def _code_here(magic, data):
+    if magic != importlib.util.MAGIC_NUMBER:
+        raise pickle.UnpicklingError('code of another version of Python cannot run on %s' % sys.version.split()[0])
+    return marshal.loads(data)
+
+
+def reduce_code(state, code):
+    inline = _code_here, (importlib.util.MAGIC_NUMBER, marshal.dumps(code))
+    if state.define is None or state.building:
+        return inline
+    known = _keys_of_code.get(code)
+    if known is None:
+        blob = pickle.dumps(_Reduced(inline), PROTOCOL)
+        known = _keys_of_code[code] = key_of(blob), blob
+    return (definition, (known[0],)) if state.define(*known) else inline
+
+
+class _Reduced:
+    """Stands for what a reduction makes."""
+
+    def __init__(self, reduction):
+        self.reduction = reduction
+
+    def __reduce__(self):
+        return self.reduction

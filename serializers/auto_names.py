@@ -1,0 +1,65 @@
+"""What travels by its name, and what by value.
+
+This module is `_corps_auto_names`, in every process that loads what `auto` wrote.
+"""
+import importlib
+import sys
+
+_by_value_modules = set()
+known_importable = set()  # classes and functions that were found importable; for the fast way in C too
+by_reference = globals().get('by_reference')  # a host may have set it: function (thing of __main__) → do others have it?
+
+
+def register_by_value(module):
+    """What `module` defines travels by value from now on: the other side cannot import it."""
+    _by_value_modules.add(module.__name__)
+    known_importable.clear()
+
+
+def in_registered(name):
+    while name:
+        if name in _by_value_modules:
+            return True
+        name = name.rpartition('.')[0]
+    return False
+
+
+def find(module, qualname):
+    found = sys.modules.get(module)
+    for part in qualname.split('.'):
+        found = getattr(found, part, None)
+    return found
+
+
+def importable(thing):
+    """Does the other side get this class or function by its name?"""
+    module = getattr(thing, '__module__', None)
+    name = getattr(thing, '__qualname__', None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return False
+    if module == '__main__':
+        return by_reference is not None and by_reference(thing)
+    return '<locals>' not in name and not in_registered(module) and find(module, name) is thing
+
+
+def remember(thing):
+    if len(known_importable) >= 4096:
+        known_importable.clear()
+    known_importable.add(thing)
+    return NotImplemented
+
+
+_HIDDEN = {}  # types that have no importable name: what gives them
+
+
+def hidden():
+    if not _HIDDEN:
+        for module in ('types', '_collections_abc', 'builtins', '_thread', 'queue', 'weakref', 're', 'functools', 'typing'):
+            for name, value in vars(importlib.import_module(module)).items():
+                if isinstance(value, type) and not name.startswith('__'):
+                    _HIDDEN.setdefault(value, (module, name))
+    return _HIDDEN
+
+
+def function_of_module(module, name):
+    return getattr(importlib.import_module(module), name)

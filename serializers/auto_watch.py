@@ -1,0 +1,133 @@
+"""Is a class still what was sent? Its parts are watched, so that a definition of it can be left out of later messages.
+
+This module is `_corps_auto_watch`.
+"""
+import enum
+import itertools
+import types
+import weakref
+from operator import is_
+
+from _corps_auto_classes import GIVEN, MADE_IN_PYTHON, registered_with
+from _corps_auto_definitions import key_of, own
+from _corps_auto_functions import global_names
+from _corps_auto_names import hidden, importable, known_importable
+
+WATCHED_MAX = 1000  # parts of a definition; larger ones travel anew each time
+_MISSING = object()
+_STEADY = frozenset((type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented), range, types.ModuleType,
+                     types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
+                     types.MemberDescriptorType, types.GetSetDescriptorType, types.CodeType, object))
+_watches = weakref.WeakKeyDictionary()
+
+
+class _Unsteady(Exception):
+    """Something in a class may change without our seeing it."""
+
+
+class _Watch:
+    """What a class consists of, and how to see that it is still that."""
+
+    __slots__ = ('key', 'blob', 'dicts', 'functions', 'containers', 'seen')
+
+    def __init__(self, cls):
+        self.dicts, self.functions, self.containers, self.seen = [], [], [], set()
+        self.look(cls)
+        self.seen = None
+
+    def look(self, thing):
+        if type(thing) in _STEADY or id(thing) in self.seen:
+            return
+        if len(self.seen) >= WATCHED_MAX:
+            raise _Unsteady
+        self.seen.add(id(thing))
+        if isinstance(thing, type):
+            if thing not in known_importable and not importable(thing) and thing not in hidden():
+                self.look_class(thing)
+        elif type(thing) is types.FunctionType:
+            if not importable(thing):
+                self.look_function(thing)
+        elif type(thing) in (tuple, frozenset):
+            for part in thing:
+                self.look(part)
+        elif type(thing) in (list, set):
+            self.containers.append((thing, tuple(thing)))
+            for part in thing:
+                self.look(part)
+        elif type(thing) is dict:
+            self.dicts.append((thing, tuple(thing), tuple(thing.values())))
+            for part in itertools.chain(thing, thing.values()):
+                self.look(part)
+        elif type(thing) in (staticmethod, classmethod):
+            self.look(thing.__func__)
+        elif type(thing) is property:
+            for part in (thing.fget, thing.fset, thing.fdel):
+                self.look(part)
+        elif type(thing).__module__ == 'dataclasses':
+            for name in ('default', 'default_factory'):
+                self.look(getattr(thing, name, None))
+        else:
+            raise _Unsteady
+
+    def look_class(self, cls):
+        if not cls.__flags__ & MADE_IN_PYTHON or isinstance(cls, enum.EnumMeta) or registered_with(cls):
+            raise _Unsteady
+        names = vars(cls)
+        self.dicts.append((names, tuple(names), tuple(names.values())))
+        self.look(type(cls))
+        for part in itertools.chain(cls.__bases__, (value for name, value in names.items() if name not in GIVEN)):
+            self.look(part)
+
+    def look_function(self, function):
+        names = tuple(name for name in global_names(function.__code__) if name in function.__globals__)
+        scope = function.__globals__
+        values = tuple(scope[name] for name in names)
+        cells = function.__closure__ or ()
+        contents = tuple(_contents(cell) for cell in cells)
+        self.functions.append((function, function.__code__, function.__defaults__, function.__kwdefaults__, scope, names, values,
+                               cells, contents))
+        for part in itertools.chain((function.__defaults__, function.__kwdefaults__, function.__annotations__), values, contents):
+            self.look(part)
+        if function.__dict__:
+            self.look(function.__dict__)
+
+    def holds(self):
+        """Is everything as it was?"""
+        for names, keys, values in self.dicts:
+            if len(names) != len(keys) or not all(map(is_, names.values(), values)) or not all(map(is_, names, keys)):
+                return False
+        for function, code, defaults, keywords, scope, names, values, cells, contents in self.functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults or function.__kwdefaults__ is not keywords:
+                return False
+            for name, value in zip(names, values):
+                if scope.get(name, _MISSING) is not value:
+                    return False
+            for cell, content in zip(cells, contents):
+                if _contents(cell) is not content:
+                    return False
+        for container, parts in self.containers:
+            if len(container) != len(parts) or not all(map(is_, container, parts)):
+                return False
+        return True
+
+
+def _contents(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _MISSING
+
+
+def watched_key(state, cls):
+    """The key of the definition of `cls`, None: it has to travel itself."""
+    watch = _watches.get(cls)
+    if watch is None or not watch.holds():
+        try:
+            watch = _Watch(cls)
+        except _Unsteady:
+            return None
+        watch.blob = state.alone(cls)
+        watch.key = key_of(watch.blob)
+        _watches[cls] = watch
+        own[watch.key] = cls
+    return watch.key if state.define(watch.key, watch.blob) else None
