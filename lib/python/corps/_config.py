@@ -1,12 +1,16 @@
 """Configuration of a Corps: defaults, then files, then dicts, then what the creation call says."""
 
 import datetime
+import difflib
+import inspect
 import logging
 import os
 import sys
 
+from . import _processors
+
 DEFAULTS = {
-    'NumEnvs': 8,
+    'NumEnvs': 8,  # of Corps Python 0.1; see default_env_count
     'ThreadPool_MinThreads': 10,
     'ThreadPool_ThreadsInc': 10,
     'ThreadPool_MaxQueueLength': 10,
@@ -43,6 +47,20 @@ values = dict(DEFAULTS)
 default_fast_path = 'reference'
 """corps.compat changes this to 'copy'."""
 
+default_env_count = _processors.count
+"""corps.compat changes this to what it always was."""
+
+_OF_CALL = ('Tag', 'Ext', 'LocType', 'LocVal', 'Managed', 'MgrCorpsIpPort')
+KEYWORDS = tuple(name for name in DEFAULTS if name not in _OF_CALL)
+"""The variables that may be keyword arguments of create_Corps."""
+
+
+def _folded(name):
+    return name.replace('_', '').lower()
+
+
+_NEAR = {_folded(name): name for name in KEYWORDS + ('Tag', 'ConfigFiles', 'ConfigDicts')}
+
 
 def _read_file(path, config):
     with open(path, 'rb') as file:
@@ -55,7 +73,7 @@ def _read_file(path, config):
 
 def read(files, dicts):
     """A config from files and dicts, in order. What a file raises is the caller's."""
-    config = dict(DEFAULTS)
+    config = dict(DEFAULTS, NumEnvs=default_env_count())
     for path in files:
         _read_file(path, config)
     for entries in dicts:
@@ -66,6 +84,25 @@ def read(files, dicts):
                 print(f'\tWarning: {name} is Not a Config variable, skipping')
                 sys.stdout.flush()
     return config
+
+
+def take_keywords(cls, kwargs):
+    """Takes the variables out of the keyword arguments of create_Corps(cls, …). Those that the __init__ names are its own."""
+    try:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    own = {parameter.name for parameter in parameters}
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    for name in [name for name in kwargs if name not in own]:
+        if name in KEYWORDS and takes_any:
+            raise TypeError(f'{cls.__name__}.__init__ takes any keyword, so {name} may be meant for it: write '
+                            f"ConfigDicts=[{{'{name}': …}}] for the configuration, or make it a parameter of __init__")
+        near = [] if name in KEYWORDS or takes_any else difflib.get_close_matches(_folded(name), _NEAR, 1, 0.8)
+        if near:
+            raise TypeError(f"{cls.__name__}.__init__ takes no '{name}', nor does create_Corps; did you mean "
+                            f'{_NEAR[near[0]]}?')
+    return {name: kwargs.pop(name) for name in KEYWORDS if name in kwargs and name not in own}
 
 
 def apply(config):

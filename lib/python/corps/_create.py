@@ -2,6 +2,7 @@
 
 import atexit
 import enum
+import operator
 import os
 import sys
 import threading
@@ -35,9 +36,10 @@ def _text(options, key, variable, otherwise):
 
 def _options(config, detached):
     """What the core is told, from a config."""
-    count = config['NumEnvs']
-    if not isinstance(count, int):
-        raise TypeError(f'NumEnvs must be a number, not {count!r}')
+    try:
+        config['NumEnvs'] = count = operator.index(config['NumEnvs'])  # numpy's numbers too
+    except TypeError:
+        raise TypeError(f"NumEnvs must be a number, not {config['NumEnvs']!r}") from None
     options = {
         'tag': str(config['Tag']).encode('utf-8', 'replace')[:60].decode('utf-8', 'ignore') or 'corps',
         'env_count': max(1, count), 'detached': int(detached),
@@ -138,7 +140,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     """Creates a Corps: its Envs, and CorpsClass(*args, **kwargs) in Env 0. Returns its Name when that __init__ has run.
 
     From a program: an ExtCorps. Inside a Corps: an ExtCorps (Ext=True) or a ContCorps; with Managed=True it ends with
-    the Corps that created it, otherwise only by its own exit. Transport, Serializer and Wake override the config.
+    the Corps that created it, otherwise only by its own exit. Transport, Serializer and Wake override the config, and so
+    does every other variable of it that is given as a keyword and that the __init__ does not name.
     Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
     raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted), RuntimeError (the
     main program creates a Corps when it is imported: the text shows where, and the lines to write instead).
@@ -151,6 +154,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     inside = _core.own() is not None
     try:
         config = _config.read(ConfigFiles, ConfigDicts)
+        config.update(_config.take_keywords(CorpsClass, kwargs) if not compat else ())
         config.update(Tag=Tag, Ext=bool(Ext) if inside else True, Managed=bool(Managed) and inside, LocType=LocType,
                       LocVal=LocVal)
         config.update((key, value) for key, value in

@@ -235,8 +235,14 @@ def _budget(InitDelay, DelayIncPct, MaxTries):
     return total
 
 
+sequences_only = False
+"""corps.compat changes this: other iterables were a TypeError."""
+
+
 def _checked(futures):
     """They as a list, whatever gave them."""
+    if sequences_only and not hasattr(futures, '__getitem__'):
+        raise TypeError(f'a {type(futures).__name__} is no list of Futures')
     futures = list(futures)
     for future in futures:
         if not isinstance(future, _core.Future):

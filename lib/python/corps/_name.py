@@ -5,6 +5,7 @@ For every class of Workers there is a class of Names, made when it is first need
 of the Worker.
 """
 
+import difflib
 import inspect
 import ipaddress
 import sys
@@ -12,9 +13,14 @@ import types
 
 from . import _core, _pickling
 from ._errors import WorkerLost
+from ._future import Future
 
 OWN = ('Proxy', 'TheClassName', 'TheModuleName')
 """A Name's own attributes; they hide the Worker's of the same name."""
+
+_OF_ALL = ('start', 'main', 'cleanup', 'exit', 'my_Class', 'my_Name', 'my_Mgr', 'my_ExtName', 'my_Tag', 'before_rec_msg',
+           'before_request', 'after_request', 'after_reply')
+"""The methods of every Worker."""
 
 LOCAL_IP = ipaddress.IPv4Address('127.0.0.1')
 
@@ -111,7 +117,10 @@ class Name(_core.Name):
             raise AttributeError(attribute)  # what notebooks ask of every object
         if cls._worker_class is None and cls._methods is None:
             return Unknown(self, attribute)
-        return _remote_get(self, attribute)
+        future = _remote_get(self, attribute)
+        future.__class__ = Attribute
+        future.of_name = self, attribute
+        return future
 
     def __setattr__(self, attribute, value):
         """Writes at the Worker, and returns when that is done."""
@@ -187,6 +196,31 @@ class Name(_core.Name):
     _worker_class = None
     _methods = None  # sent along when receivers cannot import the class
     _class_attributes = frozenset()
+
+
+class NoSuchMethod(AttributeError, TypeError):
+    """A method that the Worker's class has not; the text says which one may be meant."""
+
+
+class Attribute(Future):
+    """What a Name gives for an attribute that the Worker's class, which is known here, has not: one of its object. If
+    somebody calls it, a method was meant."""
+
+    __slots__ = ()
+
+    def __call__(self, *args, **kwargs):
+        name, attribute = self.of_name
+        raise NoSuchMethod(_no_method(type(name), attribute))
+
+
+def _no_method(name_type, attribute):
+    methods = [method for method in dir(name_type)
+               if isinstance(inspect.getattr_static(name_type, method), _core.Method)]
+    near = difflib.get_close_matches(attribute, methods, 1)
+    own = [method for method in methods if not method.startswith('_') and method not in _OF_ALL]
+    return (f"'{name_type.__name__[:-len('Name')]}' has no method '{attribute}'; " +
+            (f"did you mean '{near[0]}'?" if near else f"it has {', '.join(own[:12])}{', …' if len(own) > 12 else ''}"
+             if own else 'it has none of its own'))
 
 
 def _no_reply(kwargs):
