@@ -111,8 +111,6 @@ def apply(config):
     globals_module = sys.modules.get('ConfigGlobals')
     if globals_module is not None:
         globals_module.__dict__.update(values)
-    logging.basicConfig(level=values['Logging_Level'], format=values['Logging_Format'],
-                        datefmt=values['Logging_Datefmt'])
 
 
 def fast_path(config):

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _pickling, _plain
+from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _pickling, _plain
 from ._errors import AsyncExecutionError
 from ._name import callable_name, class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
@@ -176,7 +176,9 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     _give_back()
     payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
-    corps = _start(text, payload, _boot.boot_data(config, text, manager, compat, births, by_name), options)
+    logging = {} if compat else _logging.description(config, ConfigDicts, by_name)
+    boot_data = _boot.boot_data(config, text, manager, compat, births, logging, by_name)
+    corps = _start(text, payload, boot_data, options)
     front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
     with _lock:
         _created.append(corps)

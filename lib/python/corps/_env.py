@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from . import _config, _core, _main, _pickling, _plain
+from . import _config, _core, _logging, _main, _pickling, _plain
 
 
 class MajorStatus(enum.IntEnum):
@@ -69,8 +69,10 @@ def boot(data):
     births = sent['births']
     for library in sent['libraries']:
         _core.load_classes(library)
+    _logging.begin(sent['config'], sent['logging'])
     _main.prepare(sent['main'])
     _pickling.start()
+    _logging.settle(sent['logging'])
     manager = pickle.loads(sent['manager']) if _pickling.allowed else _plain.boot_manager(sent['manager'])
     status = MajorStatus.Running
 
@@ -93,11 +95,11 @@ def main(control_fd, template_fd, env, tag_text):
         _core.template_set(template_fd)
         threading.current_thread().name = f'corps-env-{env}'
         exit_status = _core.serve(control_fd)
-        status = MajorStatus.Exiting
-        atexit._run_exitfuncs()
     except BaseException:
         sys.excepthook(*sys.exc_info())
         exit_status = 1
+    status = MajorStatus.Exiting
+    atexit._run_exitfuncs()
     flush()
     os._exit(exit_status)
 

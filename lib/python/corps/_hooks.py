@@ -4,10 +4,9 @@ import copy as copying
 import os
 import pickle
 import re
-import threading
 import traceback
 
-from . import _core, _env, _errors, _guard, _pickling, _plain, _worker
+from . import _env, _errors, _guard, _loop, _pickling, _plain, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
 from ._name import restore  # noqa: F401
 
@@ -28,7 +27,7 @@ def make(class_text, worker, payload):
 
 def cleanup(worker):
     """The Corps ends and nobody has called the Worker's exit."""
-    worker.cleanup()
+    _worker.clean_up(worker, lambda: True)
 
 
 def _traceback_text(exception):
@@ -142,38 +141,9 @@ def mix(error, original=None):
         return error
 
 
-_loop = None
-_loop_lock = threading.Lock()
-
-
-def _event_loop():
-    """The Env's event loop, on a thread of its own, from the first coroutine on."""
-    global _loop
-    with _loop_lock:
-        if _loop is None:
-            import asyncio
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name='corps-asyncio', daemon=True).start()
-        return _loop
-
-
-async def _answer(coroutine, request):
-    try:
-        result = await coroutine
-    except BaseException as exception:
-        if _core.own() is None:
-            child_ends(exception)
-        request.fail(exception)
-    else:
-        if _core.own() is None:
-            child_ends(None)
-        request.reply(result)
-
-
 def coroutine(started, request):
     """An `async def` method was called: runs it on the event loop, which answers."""
-    import asyncio
-    asyncio.run_coroutine_threadsafe(_answer(started, request), _event_loop())
+    _loop.start(started, request)
 
 
 def copy(thing):
@@ -199,8 +169,3 @@ def in_child():
     from . import _fork
     _fork.in_child()
 
-
-def forked():
-    """In the child of a fork: the event loop is the parent's."""
-    global _loop, _loop_lock
-    _loop, _loop_lock = None, threading.Lock()

@@ -1,6 +1,9 @@
 """Workers: Concs, and the Corps that front a group of Envs."""
 
-from . import _core, _env
+import inspect
+from collections.abc import Coroutine
+
+from . import _core, _env, _loop
 from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
@@ -26,14 +29,13 @@ class Conc:
         """Kept for programs that call it; requests are served without it."""
 
     def cleanup(self):
-        """For overriding: called once, by exit or when the Corps ends."""
+        """For overriding, also as `async def`: called once, by exit or when the Corps ends."""
         return True
 
     def exit(self):
-        """Cleans up and ends this Worker: later calls to it fail. Requests that came before are still handled."""
-        self.cleanup()
-        self._corps_worker.end()
-        return True
+        """Cleans up and ends this Worker: later calls to it fail. Requests that came before are still handled. In a coroutine, to
+        be awaited where cleanup is one too."""
+        return clean_up(self, self._corps_worker.end)
 
     def my_Class(self):
         """The name of the class."""
@@ -73,10 +75,10 @@ class Corps(Conc):
     def exit(self):
         """Cleans up and ends the Corps: all its Workers (their cleanup is called), the managed Corps that they created,
         and all Envs. Returns True before that is done."""
-        self.cleanup()
-        self._corps_worker.end()
-        _core.end_corps(None)
-        return True
+        def end():
+            self._corps_worker.end()
+            _core.end_corps(None)
+        return clean_up(self, end)
 
     def my_ExtName(self):
         """This Corps' Name for other Corps and for programs."""
@@ -104,12 +106,40 @@ def _address_of(worker, creator):
     return ConcAddr(creator, conc, env)
 
 
+async def _then(cleaned, end):
+    await cleaned
+    end()
+    return True
+
+
+def clean_up(worker, end):
+    """Calls its cleanup, and then `end`: True. Of a cleanup that is a coroutine, on the event loop's own thread: a coroutine of
+    that."""
+    cleaned = worker.cleanup()
+    if isinstance(cleaned, Coroutine):
+        return _loop.finish(_then(cleaned, end))
+    end()
+    return True
+
+
+def _check(cls):
+    """Refuses what would run nothing when it is called."""
+    flags = getattr(getattr(cls.cleanup, '__code__', None), 'co_flags', 0)
+    if flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        raise TypeError(f'{cls.__name__}.cleanup has a yield in it, so that calling it would run nothing: write it as def or '
+                        'async def without yield')
+
+
 def make(cls, worker, creator, args, kwargs, attributes):
     """A new Worker: known to itself before its __init__ runs."""
+    _check(cls)
     made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
     made.__dict__['_corps_worker'] = worker
     made.__dict__['ConcAddr'] = _address_of(worker, creator)
     made.__dict__.update(attributes)
     name_class(cls)  # so that Names of it in this process know the class, importable or not
-    made.__init__(*args, **kwargs)
+    answer = made.__init__(*args, **kwargs)
+    if answer is not None:  # a coroutine would never be awaited
+        raise TypeError(f'{cls.__name__}.__init__ should return None, not {type(answer).__name__!r}: what awaits goes into an async '
+                        'method, to be called when the Worker is there')
     return made
