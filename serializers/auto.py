@@ -35,17 +35,19 @@ from _corps_owned import guard_of
 class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
-    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline')
+    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances')
 
     def __init__(self, define=None):
         self.define = define
         self.building = 0
+        self.instances = {}  # how many of a class the message has; see _corps_instances
         self.clear()
 
     def clear(self):
         self.filled = set()  # ids of cells whose contents are in the message
         self.scopes = {}  # id of a globals dict → (what stands for it, names in the message)
         self.inline = set()  # classes whose parts are in the message
+        self.instances.clear()
 
     def alone(self, thing):
         """The message of `thing` by itself: a definition."""

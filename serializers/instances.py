@@ -49,6 +49,12 @@ def _wants_arguments(cls):
 
 def handler_of(cls):
     """How instances of this class are reduced: function (state, thing). None: as pickle does."""
+    otherwise = _otherwise(cls)
+    slots = _plain_slots(cls) if Plan is not None else None
+    return otherwise if slots is None else Plan(cls, slots, slots + _DECIDING, otherwise, otherwise is _reduce_hashed)
+
+
+def _otherwise(cls):
     if not cls.__flags__ & _IN_PYTHON or issubclass(cls, type) or cls in copyreg.dispatch_table \
             or _in_python(cls, '__reduce__', '__reduce_ex__'):
         return None
@@ -62,6 +68,84 @@ def handler_of(cls):
             return _reduce
         return _reduce_hashed if _in_python(cls, '__hash__') and cls.__dictoffset__ else None
     return _reduce if asked or items or _in_python(cls, '__init__', '__new__') else None
+
+
+# ---- instances that are nothing but their attributes ----
+
+Plan = None  # a host may set it: see python_shapes.h, which tells what plans and shapes are
+
+_DECIDING = ('__reduce__', '__reduce_ex__', '__getstate__', '__setstate__', '__getnewargs__', '__getnewargs_ex__', '__new__',
+             '__dict__', '__getattr__', '__getattribute__', '__setattr__', '__hash__')
+
+
+def _is_object_s(cls, *names):
+    """Are these of `object`, or nowhere?"""
+    return all(_found(cls, name) is vars(object).get(name) for name in names)
+
+
+def _slots_of(cls):
+    """The names of its slots, None: some of them cannot be seen."""
+    slots = tuple(copyreg._slotnames(cls))
+    return slots if all(isinstance(_found(cls, name), types.MemberDescriptorType) for name in slots) else None
+
+
+def _plain_slots(cls):
+    """The slots of a class whose instances are their attributes and nothing else, None: there may be more to them."""
+    if not cls.__flags__ & _IN_PYTHON or issubclass(cls, type) or _native(cls) is not object or cls in copyreg.dispatch_table:
+        return None
+    if not _is_object_s(cls, '__reduce__', '__reduce_ex__', '__getnewargs__', '__getnewargs_ex__', '__new__'):
+        return None
+    if cls.__dictoffset__ and not isinstance(_found(cls, '__dict__'), types.GetSetDescriptorType):
+        return None
+    slots = _slots_of(cls)
+    return slots if slots is not None and _has_plain_state(cls, slots) else None
+
+
+def _has_plain_state(cls, slots):
+    """Nobody's __getstate__, or one that dataclasses or attrs made, which gives the slots that are fields."""
+    if _is_object_s(cls, '__getstate__', '__setstate__'):
+        return True
+    found = _found(cls, '__getstate__'), _found(cls, '__setstate__')
+    if not all(isinstance(method, types.FunctionType) for method in found):
+        return False
+    names = [(method.__globals__.get('__name__'), method.__code__.co_name) for method in found]
+    if names == [('dataclasses', '_dataclass_getstate'), ('dataclasses', '_dataclass_setstate')]:
+        fields = cls.__dataclass_fields__
+    elif names == [('attr._make', 'slots_getstate'), ('attr._make', 'slots_setstate')]:
+        fields = [field.name for field in cls.__attrs_attrs__]
+    else:
+        return False
+    return not cls.__dictoffset__ and set(fields) == set(slots)
+
+
+class Shape:
+    """Makes instances of a class of the values of these slots and attributes. A host may have a faster one."""
+
+    def __init__(self, cls, slots, names):
+        self.what = cls, slots, names
+
+    def __call__(self, *values):
+        return _make_shaped(*self.what, *values)
+
+
+def _settable(cls, slots, names):
+    """May these be set past the class's own code?"""
+    return (_native(cls) is object and _is_object_s(cls, '__new__') and _slots_of(cls) is not None
+            and set(slots) <= set(_slots_of(cls)) and _has_plain_state(cls, slots) and (not names or cls.__dictoffset__ != 0)
+            and not any(hasattr(type(_found(cls, name)), '__set__') for name in names))
+
+
+def _make_shaped(cls, slots, names, *values):
+    made = cls.__new__(cls)
+    attributes, of_slots = dict(zip(names, values[len(slots):])), dict(zip(slots, values))
+    if not _has_plain_state(cls, slots) and _found(cls, '__setstate__') is not None:
+        cls.__setstate__(made, (attributes or None, of_slots) if of_slots else attributes)
+        return made
+    if attributes:
+        object.__getattribute__(made, '__dict__').update(attributes)
+    for name, value in of_slots.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 # ---- writing ----

@@ -9,7 +9,8 @@
  *                                                          auto_*.py          of functions, classes …: _corps_auto_*
  *                                                          owned.py           what must not be copied: _corps_owned
  *                                                          exceptions.py      exceptions: _corps_exceptions
- *                                                          instances.py       objects with code: _corps_instances
+ *   python_plans.c     instances of plain classes          instances.py       objects with code: _corps_instances
+ *   python_shapes.c    and what makes them
  *
  * The interpreter is the one that hosts the program, or else one that the module starts: the one of the environment
  * variable CORPS_PYTHON, else the one that the project was built for, with its virtual environment's packages. An

@@ -1,4 +1,4 @@
-#include "python.h"
+#include "python_shapes.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -14,10 +14,11 @@ enum way { BY_VALUE, GUARDED, WAYS };
 struct auto_pickler {
     struct auto_pickler *next;
     PyObject *pickler;
-    PyObject *out;   /* list: what it has written */
-    PyObject *kept;  /* list: buffers that go out of band */
-    PyObject *state; /* State of auto.py */
-    bool asked;      /* since the state was clear */
+    PyObject *out;    /* list: what it has written */
+    PyObject *kept;   /* list: buffers that go out of band */
+    PyObject *state;  /* State of auto.py */
+    PyObject *counts; /* its dict of instances, see python_shapes.h */
+    bool asked;       /* since the state was clear */
     enum way way;
     struct corps_encoding *encoding;
 };
@@ -29,6 +30,7 @@ static struct {
     PyObject *reduce[WAYS];
     PyObject *handlers[WAYS]; /* dict: type → handler, None: pickle does it */
     PyObject *by_reference;   /* set: classes and functions that were found importable */
+    PyObject *registered;     /* dict: type → what copyreg was given */
     PyObject *state_type;
     PyObject *pickler_type;
     PyObject *file_type;
@@ -61,6 +63,9 @@ static bool run(const struct corps__python_embedded *embedded, PyObject *names) 
     PyObject *found = done != NULL ? PyCFunction_New(&lookup_method, NULL) : NULL;
     bool good = found != NULL && PyDict_SetItemString(names, "lookup", found) == 0 &&
                 PyDict_DelItemString(names, "__getattr__") == 0;
+    if (good && strcmp(embedded->name, "_corps_instances") == 0) {
+        good = corps__python_shapes_begin(names);
+    }
     Py_XDECREF(code);
     Py_XDECREF(done);
     Py_XDECREF(found);
@@ -153,11 +158,14 @@ static bool find_all(void) {
     from_module.dump = PyUnicode_InternFromString("dump");
     from_module.clear_memo = PyUnicode_InternFromString("clear_memo");
     from_module.clear = PyUnicode_InternFromString("clear");
+    PyObject *copyreg = PyImport_ImportModule("copyreg");
+    from_module.registered = copyreg != NULL ? PyObject_GetAttrString(copyreg, "dispatch_table") : NULL;
+    Py_XDECREF(copyreg);
     PyObject *reduce = PyObject_GetAttrString(module, "reduce");
     if (from_module.handlers[BY_VALUE] == NULL || from_module.handlers[GUARDED] == NULL ||
-        from_module.reduce[GUARDED] == NULL || from_module.by_reference == NULL || from_module.state_type == NULL ||
-        from_module.pickler_type == NULL || from_module.file_type == NULL || from_module.dump == NULL ||
-        from_module.clear_memo == NULL || from_module.clear == NULL) {
+        from_module.reduce[GUARDED] == NULL || from_module.by_reference == NULL || from_module.registered == NULL ||
+        from_module.state_type == NULL || from_module.pickler_type == NULL || from_module.file_type == NULL ||
+        from_module.dump == NULL || from_module.clear_memo == NULL || from_module.clear == NULL) {
         Py_CLEAR(reduce);
     }
     from_module.reduce[BY_VALUE] = reduce;
@@ -170,20 +178,49 @@ static struct auto_pickler *owner_of(PyObject *capsule) {
     return PyCapsule_GetPointer(capsule, NULL);
 }
 
+/* Of auto.py, or owned.py. */
+static PyObject *ask(struct auto_pickler *owner, PyObject *thing) {
+    owner->asked = true;
+    PyObject *args[] = {owner->state, thing};
+    return PyObject_Vectorcall(from_module.reduce[owner->way], args, 2, NULL);
+}
+
+/* Of an instance whose class has a plan; NULL with an exception. */
+static PyObject *reduce_planned(struct auto_pickler *owner, PyObject *handler, PyObject *thing) {
+    if (!corps__python_plan_holds(handler)) {
+        Py_INCREF(handler);
+        int gone = PyDict_DelItem(from_module.handlers[BY_VALUE], (PyObject *)Py_TYPE(thing)); /* decided anew */
+        Py_DECREF(handler);
+        return gone == 0 ? ask(owner, thing) : NULL;
+    }
+    if (PyDict_GetItem(from_module.registered, (PyObject *)Py_TYPE(thing)) != NULL) {
+        return ask(owner, thing);
+    }
+    return corps__python_plan_reduce(handler, thing, owner->state, owner->counts);
+}
+
 /* The pickler's reducer_override. */
 static PyObject *reducer(PyObject *capsule, PyObject *thing) {
     struct auto_pickler *owner = owner_of(capsule);
     if (PyType_Check(thing) || PyFunction_Check(thing)) {
-        int known = owner->way == GUARDED ? 1 : PySet_Contains(from_module.by_reference, thing);
+        int known = owner->way == GUARDED || corps__python_is_shape_type(thing)
+                        ? 1
+                        : PySet_Contains(from_module.by_reference, thing);
         if (known != 0) {
             return known > 0 ? Py_NewRef(Py_NotImplemented) : NULL;
         }
-    } else if (PyDict_GetItem(from_module.handlers[owner->way], (PyObject *)Py_TYPE(thing)) == Py_None) {
-        return Py_NewRef(Py_NotImplemented);
+    } else if (corps__python_is_shape(thing)) {
+        return corps__python_shape_reduced(thing);
+    } else {
+        PyObject *handler = PyDict_GetItem(from_module.handlers[owner->way], (PyObject *)Py_TYPE(thing)); /* borrowed */
+        if (handler == Py_None) {
+            return Py_NewRef(Py_NotImplemented);
+        }
+        if (handler != NULL && corps__python_is_plan(handler)) {
+            return reduce_planned(owner, handler, thing);
+        }
     }
-    owner->asked = true;
-    PyObject *args[] = {owner->state, thing};
-    return PyObject_Vectorcall(from_module.reduce[owner->way], args, 2, NULL);
+    return ask(owner, thing);
 }
 
 /* State's define: (key, blob) → is it kept apart from the message? */
@@ -205,6 +242,7 @@ static void drop(struct auto_pickler *made) {
     Py_XDECREF(made->out);
     Py_XDECREF(made->kept);
     Py_XDECREF(made->state);
+    Py_XDECREF(made->counts);
     PyMem_Free(made);
 }
 
@@ -227,9 +265,10 @@ static struct auto_pickler *create(enum way way) {
     PyObject *file = made->out != NULL ? PyObject_CallFunctionObjArgs(from_module.file_type, made->out, NULL) : NULL;
     if (definer != NULL && reduces != NULL && collector != NULL && file != NULL) {
         made->state = PyObject_CallFunctionObjArgs(from_module.state_type, definer, NULL);
+        made->counts = made->state != NULL ? PyObject_GetAttrString(made->state, "instances") : NULL;
         made->pickler = PyObject_CallFunction(from_module.pickler_type, "OiOO", file, 5, Py_True, collector);
     }
-    bool good = made->state != NULL && made->pickler != NULL &&
+    bool good = made->counts != NULL && PyDict_Check(made->counts) && made->pickler != NULL &&
                 PyObject_SetAttrString(made->pickler, "reducer_override", reduces) == 0;
     Py_XDECREF(capsule);
     Py_XDECREF(definer);
@@ -259,7 +298,7 @@ static void give_back(struct auto_pickler *pickler) {
     pickler->encoding = NULL;
     bool good = PyList_SetSlice(pickler->out, 0, PyList_GET_SIZE(pickler->out), NULL) == 0 &&
                 PyList_SetSlice(pickler->kept, 0, PyList_GET_SIZE(pickler->kept), NULL) == 0 &&
-                call(pickler->pickler, from_module.clear_memo) &&
+                call(pickler->pickler, from_module.clear_memo) && (PyDict_Clear(pickler->counts), true) &&
                 (!pickler->asked || call(pickler->state, from_module.clear));
     pickler->asked = false;
     if (good && !corps__python.ended) {
@@ -281,6 +320,8 @@ void corps__python_auto_end(void) {
             unused[way] = next;
         }
     }
+    corps__python_shapes_end();
+    Py_CLEAR(from_module.registered);
     Py_CLEAR(from_module.by_reference);
     Py_CLEAR(from_module.state_type);
     Py_CLEAR(from_module.pickler_type);
