@@ -1,11 +1,8 @@
-#include "rendezvous.h"
 #include "reopen.h"
-#include "stream.h"
+#include "stream_meet.h"
 
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Anonymous pipes, one in each direction of a link. The connector makes both and hands an end of each over at the
@@ -17,15 +14,8 @@
 
 enum { DEFAULT_BYTES = 256 * 1024 };
 
-struct endpoint {
-    struct corps__stream stream; /* first */
-    struct corps__rendezvous *rendezvous;
-    int buffer_bytes;
-};
-
 /* What a link has besides its descriptors. */
 struct extra {
-    struct corps__meeting *meeting;
     bool accepted;
     int in, out; /* ours, until the link starts; −1 then */
 };
@@ -36,31 +26,32 @@ static void close_fd(int fd) {
     }
 }
 
-static void destroy(struct corps__stream_link *link) {
+static void destroy_pipe_link(struct corps__stream_link *link) {
     struct extra *extra = link->transport_data;
-    corps__meeting_close(extra->meeting);
+    corps__meeting_close(link->base.meeting);
     close_fd(extra->in);
     close_fd(extra->out);
     free(extra);
 }
 
-static struct corps__stream_link *create_link(struct endpoint *endpoint) {
-    struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
-    struct extra *extra = link != NULL ? malloc(sizeof *extra) : NULL;
-    if (extra == NULL) {
-        if (link != NULL) {
-            corps__stream_disconnect(&link->base);
-        }
-        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+static struct corps__stream_link *create_pipe_link(struct corps__stream *stream) {
+    struct corps__stream_link *link = corps__stream_link_create(stream);
+    if (link == NULL) {
         return NULL;
     }
-    *extra = (struct extra){.meeting = NULL, .in = -1, .out = -1};
+    struct extra *extra = malloc(sizeof *extra);
+    if (extra == NULL) {
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+        corps__stream_disconnect(&link->base.base);
+        return NULL;
+    }
+    *extra = (struct extra){.in = -1, .out = -1};
     link->transport_data = extra;
-    link->destroy = destroy;
+    link->destroy = destroy_pipe_link;
     return link;
 }
 
-static enum corps_err start(struct corps__stream_link *link, bool accepted) {
+static enum corps_err start_pipe_link(struct corps__stream_link *link, bool accepted) {
     struct extra *extra = link->transport_data;
     int in = extra->in;
     int out = extra->out;
@@ -81,144 +72,113 @@ static enum corps_err take_ends(struct extra *extra, int in, int out) {
     return err == CORPS_OK ? corps__reopen(out, O_RDWR, &extra->out) : err;
 }
 
-static enum corps_err on_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
-                               struct corps__hello *answer) {
+static enum corps_err on_pipe_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+                                    struct corps__hello *answer) {
     (void)answer;
     if (theirs->fd_count != 2 || !is_pipe(theirs->fds[0], O_RDONLY) || !is_pipe(theirs->fds[1], O_WRONLY)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its pipes");
     }
-    struct corps__stream_link *link = create_link(owner);
+    struct corps__stream_link *link = create_pipe_link(owner);
     if (link == NULL) {
         return CORPS_ERR_NO_MEMORY;
     }
     struct extra *extra = link->transport_data;
     enum corps_err err = take_ends(extra, theirs->fds[0], theirs->fds[1]);
     if (err != CORPS_OK) {
-        corps__stream_disconnect(&link->base);
+        corps__stream_disconnect(&link->base.base);
         return err;
     }
     close(theirs->fds[0]);
     close(theirs->fds[1]);
     theirs->fd_count = 0;
-    extra->meeting = meeting;
     extra->accepted = true;
-    corps__meeting_set_user(meeting, link);
+    corps__link_met(&link->base, meeting);
     return CORPS_OK;
 }
 
-static void on_met(void *owner, struct corps__meeting *meeting) {
+static void on_pipe_met(void *owner, struct corps__meeting *meeting) {
     (void)owner;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    if (start(link, true) != CORPS_OK) {
-        corps__stream_disconnect(&link->base); /* the core has not heard of it yet */
+    if (start_pipe_link(link, true) != CORPS_OK) {
+        corps__stream_disconnect(&link->base.base); /* the core has not heard of it yet */
     }
 }
 
-static enum corps_err on_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+static enum corps_err on_pipe_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
     (void)owner;
     (void)theirs;
     struct corps__stream_link *link = corps__meeting_user(meeting);
-    enum corps_err err = start(link, false);
+    enum corps_err err = start_pipe_link(link, false);
     if (err != CORPS_OK) {
         corps__stream_link_end(link, err);
     }
     return CORPS_OK;
 }
 
-static void on_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+static void on_pipe_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
     (void)owner;
     struct corps__stream_link *link = corps__meeting_user(meeting);
     const struct extra *extra = link->transport_data;
     if (link->read_fd < 0 && extra->accepted) {
-        corps__stream_disconnect(&link->base); /* it came and went: the core has not heard of it */
+        corps__stream_disconnect(&link->base.base); /* it came and went: the core has not heard of it */
     } else if (link->read_fd < 0) {
         corps__stream_link_end(link, reason); /* no pipe yet whose end of file would tell */
     } else {
         /* What the pipe still holds is read, and that is the end: also where the peer lives and keeps its end open. */
-        atomic_store(&link->shut, true);
+        atomic_store(&link->base.shut, true);
         link->drained = false;
         link->ready = true;
     }
 }
 
-static const struct corps__rendezvous_ops rendezvous_ops = {
-    .on_hello = on_hello, .on_met = on_met, .on_answer = on_answer, .on_closed = on_closed};
-
 /* ---- operations ---- */
 
 static enum corps_err pipe_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
                                 char address[CORPS_ADDRESS_BYTES]) {
-    struct endpoint *endpoint = (struct endpoint *)base;
-    size_t bytes = options->buffer_bytes > 0 ? options->buffer_bytes : DEFAULT_BYTES;
-    endpoint->buffer_bytes = bytes < (1 << 30) ? (int)bytes : 1 << 30;
-    enum corps_err err = corps__stream_open(&endpoint->stream, options);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->rendezvous);
-    if (err != CORPS_OK) {
-        corps__stream_close(&endpoint->stream);
-    }
-    return err;
+    static const struct corps__rendezvous_ops ops = {
+        .on_hello = on_pipe_hello, .on_met = on_pipe_met, .on_answer = on_pipe_answer, .on_closed = on_pipe_closed};
+    return corps__stream_meet_open((struct corps__stream *)base, options, &ops, address);
 }
 
-static void pipe_close(struct corps_endpoint *base) {
-    struct endpoint *endpoint = (struct endpoint *)base;
-    corps__rendezvous_close(endpoint->rendezvous);
-    corps__stream_close(&endpoint->stream);
-}
-
-static enum corps_err make_pipes(const struct endpoint *endpoint, int in[2], int out[2]) {
+/* What it could make on an error is the caller's to close. */
+static enum corps_err make_pipes(const struct corps__stream *stream, int in[2], int out[2]) {
+    int bytes = stream->buffer_bytes > 0 ? stream->buffer_bytes : DEFAULT_BYTES;
     if (pipe2(in, O_CLOEXEC | O_NONBLOCK) != 0) {
         return corps_error_system("cannot make a pipe");
     }
     if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0) {
-        enum corps_err err = corps_error_system("cannot make a pipe");
-        close(in[0]);
-        close(in[1]);
-        return err;
+        return corps_error_system("cannot make a pipe");
     }
     /* Refused beyond the user's share (pipe-user-pages-soft): then the kernel's default size must do. */
-    (void)fcntl(in[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
-    (void)fcntl(out[1], F_SETPIPE_SZ, endpoint->buffer_bytes);
+    (void)fcntl(in[1], F_SETPIPE_SZ, bytes);
+    (void)fcntl(out[1], F_SETPIPE_SZ, bytes);
     corps__reopen_allow(in[1]);
     corps__reopen_allow(out[0]);
     return CORPS_OK;
 }
 
 static enum corps_err pipe_connect(struct corps_endpoint *base, const char *address, struct corps_link **out_link) {
-    struct endpoint *endpoint = (struct endpoint *)base;
-    struct corps__stream_link *link = create_link(endpoint);
+    struct corps__stream *stream = (struct corps__stream *)base;
+    struct corps__stream_link *link = create_pipe_link(stream);
     if (link == NULL) {
         return CORPS_ERR_NO_MEMORY;
     }
-    struct extra *extra = link->transport_data;
-    int in[2];
-    int out[2];
-    enum corps_err err = make_pipes(endpoint, in, out);
-    if (err == CORPS_OK) {
-        err = take_ends(extra, in[0], out[1]);
-        struct corps__hello hello = {.fds = {out[0], in[1]}, .fd_count = 2};
-        if (err == CORPS_OK) {
-            err = corps__rendezvous_connect(endpoint->rendezvous, address, &hello, link, &extra->meeting);
-        }
-        for (int i = 0; i < 2; i++) { /* the peer's alone: its end must be the end of the file */
-            close(in[i]);
-            close(out[i]);
-        }
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
+    enum corps_err err = make_pipes(stream, in, out);
+    err = err == CORPS_OK ? take_ends(link->transport_data, in[0], out[1]) : err;
+    struct corps__hello hello = {.fds = {out[0], in[1]}, .fd_count = 2};
+    err = corps__link_meet(&link->base, err, address, &hello, out_link);
+    for (int i = 0; i < 2; i++) { /* the peer's alone: its end must be the end of the file */
+        close_fd(in[i]);
+        close_fd(out[i]);
     }
-    if (err != CORPS_OK) {
-        corps__stream_disconnect(&link->base);
-        return err;
-    }
-    *out_link = &link->base;
-    return CORPS_OK;
+    return err;
 }
 
 static void pipe_forget(struct corps_endpoint *base) {
-    const struct corps__stream *stream = (const struct corps__stream *)base;
-    for (const struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        const struct extra *extra = link->transport_data;
+    for (struct corps__link *link = ((struct corps__links *)base)->first; link != NULL; link = link->next) {
+        const struct extra *extra = ((struct corps__stream_link *)link)->transport_data;
         if (extra != NULL) {
             close_fd(extra->in);
             close_fd(extra->out);
@@ -230,16 +190,11 @@ static void pipe_forget(struct corps_endpoint *base) {
 const struct corps_transport corps_transport_pipe = {
     .name = "pipe",
     .summary = "anonymous pipes between Envs of one host",
-    .endpoint_bytes = sizeof(struct endpoint),
+    .endpoint_bytes = sizeof(struct corps__stream),
     .control_block = "raw:pipe",
     .control_spin = "raw:pipe",
     .open = pipe_open,
-    .close = pipe_close,
     .connect = pipe_connect,
-    .disconnect = corps__stream_disconnect,
-    .send = corps__stream_send,
-    .poll = corps__stream_poll,
-    .release = corps__stream_release,
-    .arm = corps__stream_arm,
     .forget = pipe_forget,
+    CORPS__STREAM_MEET_OPERATIONS,
 };

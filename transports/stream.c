@@ -2,10 +2,10 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,7 +20,8 @@ enum {
 /* ---- endpoint and links ---- */
 
 enum corps_err corps__stream_open(struct corps__stream *stream, const struct corps_endpoint_options *options) {
-    stream->frame_bytes_max = options->frame_bytes_max;
+    stream->links.frame_bytes_max = options->frame_bytes_max;
+    stream->buffer_bytes = options->buffer_bytes < (1 << 30) ? (int)options->buffer_bytes : 1 << 30;
     stream->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return stream->epoll_fd >= 0 ? CORPS_OK : corps_error_system("cannot make an epoll descriptor");
 }
@@ -29,32 +30,21 @@ void corps__stream_close(struct corps__stream *stream) {
     close(stream->epoll_fd);
 }
 
-void corps__stream_forget(struct corps_endpoint *base) {
-    const struct corps__stream *stream = (const struct corps__stream *)base;
-    for (const struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
-            close(link->write_fd);
-        }
-        if (link->read_fd >= 0) {
-            close(link->read_fd);
-        }
-    }
-    close(stream->epoll_fd);
+static struct corps__stream *stream_of(const struct corps__stream_link *link) {
+    return (struct corps__stream *)link->base.base.endpoint;
 }
 
-static struct corps__stream *stream_of(const struct corps__stream_link *link) {
-    return (struct corps__stream *)link->base.endpoint;
+void corps__stream_set_buffers(const struct corps__stream *stream, int fd) {
+    if (stream->buffer_bytes > 0) { /* what the kernel does not grant it cuts down: no error to report */
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &stream->buffer_bytes, sizeof stream->buffer_bytes);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &stream->buffer_bytes, sizeof stream->buffer_bytes);
+    }
 }
 
 struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream) {
-    struct corps__stream_link *link = calloc(1, sizeof *link);
+    struct corps__stream_link *link = corps__link_create(&stream->links, sizeof *link);
     if (link != NULL) {
-        link->base.transport = stream->base.transport;
-        link->base.endpoint = &stream->base;
         link->read_fd = link->write_fd = -1;
-        link->next = stream->links;
-        stream->links = link;
-        stream->link_count++;
     }
     return link;
 }
@@ -62,71 +52,62 @@ struct corps__stream_link *corps__stream_link_create(struct corps__stream *strea
 enum corps_err corps__stream_link_start(struct corps__stream_link *link, int read_fd, int write_fd, bool is_socket,
                                         bool accepted) {
     link->read_fd = read_fd;
+    link->write_fd = write_fd;
     link->is_socket = is_socket;
     link->in = malloc(IN_BYTES);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
-    enum corps_err err = CORPS_OK;
     if (link->in == NULL) {
-        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link's buffer");
-    } else if (epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_ADD, read_fd, &event) != 0) {
-        err = corps_error_system("cannot watch a link");
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link's buffer");
     }
-    if (err == CORPS_OK) {
-        link->news = accepted ? CORPS__IS_ACCEPTED : CORPS__IS_CONNECTED;
-        stream_of(link)->news_count++;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
+    if (epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_ADD, read_fd, &event) != 0) {
+        return corps_error_system("cannot watch a link");
     }
-    /* Last: a sender on another thread looks at this alone. */
-    __atomic_store_n(&link->write_fd, write_fd, __ATOMIC_RELEASE);
-    return err;
-}
-
-bool corps__stream_may_send(struct corps__stream_link *link) {
-    return !atomic_load(&link->shut) && __atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) >= 0;
+    link->ready = true;
+    corps__link_start(&link->base, accepted);
+    return CORPS_OK;
 }
 
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason) {
-    if (!link->ended) {
-        atomic_store(&link->shut, true);
-        link->ended = true;
-        link->reason = reason;
-        stream_of(link)->news_count++;
-        if (link->read_fd >= 0) {
-            epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
-        }
+    if (corps__link_end(&link->base, reason) && link->read_fd >= 0) {
+        epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
+    }
+}
+
+static void close_fds(const struct corps__stream_link *link) {
+    if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
+        close(link->write_fd);
+    }
+    if (link->read_fd >= 0) {
+        close(link->read_fd);
     }
 }
 
 void corps__stream_disconnect(struct corps_link *base) {
     struct corps__stream_link *link = (struct corps__stream_link *)base;
     struct corps__stream *stream = stream_of(link);
-    struct corps__stream_link **at = &stream->links;
-    while (*at != link) {
-        at = &(*at)->next;
-    }
-    *at = link->next;
-    stream->link_count--;
-    stream->turn = stream->turn == link ? link->next : stream->turn;
+    corps__link_remove(&link->base);
     stream->streak = 0;
     stream->hot = stream->hot == link ? NULL : stream->hot;
     stream->lender = stream->lender == link ? NULL : stream->lender;
-    stream->news_count -= (link->news != CORPS__QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
-    corps__stream_set_blocked(link, false);
     if (link->destroy != NULL) {
         link->destroy(link);
     }
-    if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
-        close(link->write_fd);
+    if (link->read_fd >= 0 && !link->base.ended) {
+        /* Closing alone does not do: a process that was just forked has the descriptor too. */
+        epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
     }
-    if (link->read_fd >= 0) {
-        if (!link->ended) { /* closing alone does not do: a process that was just forked has the descriptor too */
-            epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
-        }
-        close(link->read_fd);
-    }
-    corps_block_unref(link->large);
+    close_fds(link);
     free(link->in);
     free(link->out);
-    free(link);
+    corps__link_destroy(&link->base);
+}
+
+void corps__stream_forget(struct corps_endpoint *base) {
+    const struct corps__stream *stream = (const struct corps__stream *)base;
+    for (const struct corps__link *link = stream->links.first; link != NULL; link = link->next) {
+        close_fds((const struct corps__stream_link *)link);
+    }
+    close(stream->epoll_fd);
 }
 
 /* ---- receiving ---- */
@@ -137,52 +118,42 @@ static uint64_t length_at(const uint8_t *at) {
     return le64toh(length);
 }
 
-static enum corps_err give(struct corps__stream_link *link, struct corps_event *event, const uint8_t *data,
-                           size_t bytes, struct corps_block *block) {
-    event->kind = CORPS_EVENT_MESSAGE;
-    event->link = &link->base;
-    event->data = data;
-    event->bytes = bytes;
-    event->block = block;
-    return CORPS_OK;
-}
-
 /* A frame that is here already: OK with the event filled, EMPTY, or TOO_LARGE / NO_MEMORY for the link. */
 static enum corps_err parse(struct corps__stream_link *link, struct corps_event *event) {
-    if (link->large != NULL) {
-        if (link->large_bytes < link->large->bytes) {
+    if (link->base.large != NULL) {
+        if (link->base.large_bytes < link->base.large->bytes) {
             return CORPS_ERR_EMPTY;
         }
-        struct corps_block *block = link->large;
-        link->large = NULL;
-        return give(link, event, block->data, block->bytes, block);
+        corps__link_give_gathered(&link->base, event);
+        return CORPS_OK;
     }
     size_t here = link->in_end - link->in_start;
     if (here < CORPS__STREAM_LENGTH_BYTES) {
         return CORPS_ERR_EMPTY;
     }
+    const uint8_t *data = link->in + link->in_start + CORPS__STREAM_LENGTH_BYTES;
+    here -= CORPS__STREAM_LENGTH_BYTES;
     uint64_t length = length_at(link->in + link->in_start);
-    if (length > stream_of(link)->frame_bytes_max) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "a peer announces a frame of %llu bytes; at most %zu are allowed",
-                               (unsigned long long)length, stream_of(link)->frame_bytes_max);
+    enum corps_err err = corps__link_check_bytes(&link->base, length);
+    if (err != CORPS_OK) {
+        return err;
     }
     link->were_large = length > IN_BYTES - CORPS__STREAM_LENGTH_BYTES;
-    if (length <= here - CORPS__STREAM_LENGTH_BYTES) {
+    if (length <= here) {
         stream_of(link)->lender = link;
         stream_of(link)->lent = CORPS__STREAM_LENGTH_BYTES + (size_t)length;
-        return give(link, event, link->in + link->in_start + CORPS__STREAM_LENGTH_BYTES, (size_t)length, NULL);
+        corps__link_give(&link->base, data, (size_t)length, NULL, event);
+        return CORPS_OK;
     }
-    if (length > IN_BYTES - CORPS__STREAM_LENGTH_BYTES) {
-        link->large = corps_block_create((size_t)length);
-        if (link->large == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame of %llu bytes",
-                                   (unsigned long long)length);
-        }
-        link->large_bytes = here - CORPS__STREAM_LENGTH_BYTES;
-        memcpy(link->large->data, link->in + link->in_start + CORPS__STREAM_LENGTH_BYTES, link->large_bytes);
+    if (!link->were_large) {
+        return CORPS_ERR_EMPTY;
+    }
+    err = corps__link_gather_begin(&link->base, length);
+    if (err == CORPS_OK) {
+        err = corps__link_gather(&link->base, data, here);
         link->in_start = link->in_end = 0;
     }
-    return CORPS_ERR_EMPTY;
+    return err;
 }
 
 /* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
@@ -190,9 +161,9 @@ static enum corps_err fill(struct corps__stream_link *link) {
     struct iovec to[2];
     int count = 0;
     size_t rest = 0; /* of the large frame */
-    if (link->large != NULL) {
-        rest = link->large->bytes - link->large_bytes;
-        to[count++] = (struct iovec){.iov_base = link->large->data + link->large_bytes, .iov_len = rest};
+    if (link->base.large != NULL) {
+        rest = link->base.large->bytes - link->base.large_bytes;
+        to[count++] = (struct iovec){.iov_base = link->base.large->data + link->base.large_bytes, .iov_len = rest};
     } else if (link->in_start > 0) {
         memmove(link->in, link->in + link->in_start, link->in_end - link->in_start);
         link->in_end -= link->in_start;
@@ -208,13 +179,13 @@ static enum corps_err fill(struct corps__stream_link *link) {
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
         /* Who has gone writes no more: what is there was all. */
-        return errno == EAGAIN && !atomic_load(&link->shut) ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
+        return errno == EAGAIN && !atomic_load(&link->base.shut) ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
     }
     if (got == 0) {
         return CORPS_ERR_CLOSED;
     }
     size_t large = (size_t)got < rest ? (size_t)got : rest;
-    link->large_bytes += large;
+    link->base.large_bytes += large;
     link->in_end += (size_t)got - large;
     link->drained = (size_t)got < rest + ahead;
     return CORPS_OK;
@@ -248,38 +219,9 @@ static enum corps_err next_frame(struct corps__stream_link *link, struct corps_e
     }
 }
 
-static bool take_news(struct corps__stream *stream, struct corps_event *event) {
-    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        if (link->news != CORPS__QUIET) {
-            event->kind = link->news == CORPS__IS_ACCEPTED ? CORPS_EVENT_ACCEPTED : CORPS_EVENT_CONNECTED;
-            link->news = CORPS__QUIET;
-            link->ready = true;
-        } else if (link->ended && !link->told) {
-            event->kind = CORPS_EVENT_CLOSED;
-            event->reason = link->reason;
-            link->told = true;
-        } else {
-            continue;
-        }
-        event->link = &link->base;
-        stream->news_count--;
-        return true;
-    }
-    return false;
-}
-
-static bool take_writable(struct corps__stream *stream, struct corps_event *event) {
-    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        bool waits = atomic_load(&link->blocked) && corps__stream_may_send(link) && link->news == CORPS__QUIET;
-        struct pollfd room = {.fd = link->write_fd, .events = POLLOUT};
-        if (waits && poll(&room, 1, 0) == 1) {
-            corps__stream_set_blocked(link, false);
-            event->kind = CORPS_EVENT_WRITABLE;
-            event->link = &link->base;
-            return true;
-        }
-    }
-    return false;
+static bool stream_has_room(struct corps__link *link) {
+    struct pollfd room = {.fd = ((struct corps__stream_link *)link)->write_fd, .events = POLLOUT};
+    return poll(&room, 1, 0) == 1;
 }
 
 static void find_ready(struct corps__stream *stream) {
@@ -291,7 +233,7 @@ static void find_ready(struct corps__stream *stream) {
 }
 
 static bool can_read(const struct corps__stream_link *link) {
-    return link->in != NULL && !link->ended && link->news == CORPS__QUIET;
+    return link->in != NULL && !link->base.ended && link->base.news == CORPS__LINK_QUIET;
 }
 
 static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
@@ -300,22 +242,23 @@ static bool take_frame(struct corps__stream *stream, struct corps_event *event) 
     bool all = stream->streak < STREAK_MIN || ++stream->looks % LOOK_AT_ALL_EVERY == 0;
     if (all && stream->streak >= STREAK_MIN) {
         stream->sifted = false;
-        if (stream->link_count > FEW_LINKS) {
+        if (stream->links.count > FEW_LINKS) {
             find_ready(stream);
         }
     }
-    bool few = stream->link_count <= FEW_LINKS && !stream->sifted;
-    struct corps__stream_link *link = stream->turn != NULL ? stream->turn : stream->links;
-    for (unsigned i = 0; i < stream->link_count; i++) {
-        struct corps__stream_link *next = link->next != NULL ? link->next : stream->links;
+    bool few = stream->links.count <= FEW_LINKS && !stream->sifted;
+    struct corps__link *at = corps__links_turn(&stream->links);
+    for (unsigned i = 0; i < stream->links.count; i++) {
+        struct corps__link *next = corps__links_after(&stream->links, at);
+        struct corps__stream_link *link = (struct corps__stream_link *)at;
         bool look = few ? all || link == stream->hot : link->ready;
         if (can_read(link) && look && next_frame(link, event) == CORPS_OK) {
-            stream->turn = next;
+            stream->links.turn = next;
             stream->streak = stream->hot == link ? stream->streak + 1 : 0;
             stream->hot = link;
             return true;
         }
-        link = next;
+        at = next;
     }
     return false;
 }
@@ -323,8 +266,9 @@ static bool take_frame(struct corps__stream *stream, struct corps_event *event) 
 /* After a sleep the descriptors themselves tell which links have something: the others need no read to find out. */
 static void sift(struct corps__stream *stream) {
     stream->armed = false;
-    stream->sifted = stream->link_count <= FEW_LINKS;
-    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
+    stream->sifted = stream->links.count <= FEW_LINKS;
+    for (struct corps__link *at = stream->links.first; at != NULL; at = at->next) {
+        struct corps__stream_link *link = (struct corps__stream_link *)at;
         if (link->armed != NULL) {
             link->ready = link->armed->revents != 0;
             link->armed = NULL;
@@ -337,23 +281,24 @@ enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_even
     if (stream->armed) {
         sift(stream);
     }
-    if (stream->news_count > 0 && take_news(stream, event)) {
+    if (stream->links.news_count > 0 && corps__links_take_news(&stream->links, event)) {
         return CORPS_OK;
     }
-    if (atomic_load_explicit(&stream->blocked_count, memory_order_relaxed) > 0 && take_writable(stream, event)) {
+    if (atomic_load_explicit(&stream->links.blocked_count, memory_order_relaxed) > 0 &&
+        corps__links_take_writable(&stream->links, stream_has_room, event)) {
         return CORPS_OK;
     }
     if (take_frame(stream, event)) {
         return CORPS_OK;
     }
     stream->sifted = false;
-    if (stream->link_count > FEW_LINKS) {
+    if (stream->links.count > FEW_LINKS) {
         find_ready(stream);
         if (take_frame(stream, event)) {
             return CORPS_OK;
         }
     }
-    return stream->news_count > 0 && take_news(stream, event) ? CORPS_OK : CORPS_ERR_EMPTY;
+    return stream->links.news_count > 0 && corps__links_take_news(&stream->links, event) ? CORPS_OK : CORPS_ERR_EMPTY;
 }
 
 void corps__stream_release(struct corps_endpoint *base, struct corps_event *event) {
@@ -371,8 +316,8 @@ void corps__stream_release(struct corps_endpoint *base, struct corps_event *even
 
 /* Is a whole frame here that poll has not reported yet? No descriptor tells of it. */
 static bool holds_frame(const struct corps__stream_link *link) {
-    if (link->large != NULL) {
-        return link->large_bytes == link->large->bytes;
+    if (link->base.large != NULL) {
+        return link->base.large_bytes == link->base.large->bytes;
     }
     size_t here = link->in_end - link->in_start;
     return here >= CORPS__STREAM_LENGTH_BYTES &&
@@ -381,20 +326,21 @@ static bool holds_frame(const struct corps__stream_link *link) {
 
 enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {
     struct corps__stream *stream = (struct corps__stream *)base;
-    bool few = stream->link_count <= FEW_LINKS;
+    bool few = stream->links.count <= FEW_LINKS;
     *count = 0;
     if (capacity < CORPS_ARM_FDS_MAX) {
         return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for %u descriptors", CORPS_ARM_FDS_MAX);
     }
-    if (stream->news_count > 0) {
+    if (stream->links.news_count > 0) {
         return CORPS_ERR_AGAIN;
     }
     stream->armed = true;
     if (!few) {
         fds[(*count)++] = (struct pollfd){.fd = stream->epoll_fd, .events = POLLIN};
     }
-    for (struct corps__stream_link *link = stream->links; link != NULL; link = link->next) {
-        bool blocked = atomic_load(&link->blocked) && corps__stream_may_send(link);
+    for (struct corps__link *at = stream->links.first; at != NULL; at = at->next) {
+        struct corps__stream_link *link = (struct corps__stream_link *)at;
+        bool blocked = corps__link_waits(at);
         if (can_read(link) && holds_frame(link)) {
             return CORPS_ERR_AGAIN;
         }

@@ -13,84 +13,66 @@
 #ifndef CORPS_STREAM_H
 #define CORPS_STREAM_H
 
-#include <corps/transport.h>
-
-#include <stdbool.h>
+#include "links.h"
 
 enum { CORPS__STREAM_LENGTH_BYTES = 8 }; /* in front of every frame */
 
 struct corps__stream_link {
-    struct corps_link base;
-    int read_fd, write_fd; /* −1 until the transport sets them; may be the same */
-    bool is_socket;        /* sendmsg without SIGPIPE; otherwise writev */
-    _Atomic bool shut;     /* it is known that nobody reads what we send: send says CLOSED */
-    struct corps__stream_link *next;
-
-    /* News that poll reports before frames. Polling thread. */
-    enum { CORPS__QUIET, CORPS__IS_ACCEPTED, CORPS__IS_CONNECTED } news;
-    bool ended, told; /* no more will come; CLOSED was reported */
-    enum corps_err reason;
+    struct corps__link base; /* first */
+    int read_fd, write_fd;   /* −1 until the link starts; may be the same */
+    bool is_socket;          /* sendmsg without SIGPIPE; otherwise writev */
 
     /* Receiving. Polling thread. */
-    uint8_t *in;
+    uint8_t *in; /* what was read and is not given yet; a frame larger than that is gathered */
     size_t in_start, in_end;
-    struct corps_block *large; /* a frame larger than `in` */
-    size_t large_bytes;
-    bool were_large; /* the last frame was larger than `in` */ /* of it that are here */
+    bool were_large;            /* the last frame was larger than `in` */
     bool drained;               /* the last read came back short: nothing more is there now */
     bool ready;                 /* the descriptor has or may have something */
     const struct pollfd *armed; /* where arm put the descriptor, until the next poll */
 
-    /* Sending. Under the core's lock of the link, but for `blocked`. */
+    /* Sending. Under the core's lock of the link. */
     uint8_t *out; /* frames held back */
     size_t out_start, out_end;
-    size_t sent;          /* bytes of the present frame (its length included) that the kernel has */
-    _Atomic bool blocked; /* send has said FULL or PARTIAL; poll reports WRITABLE */
+    size_t sent; /* bytes of the present frame (its length included) that the kernel has */
+
     void (*destroy)(struct corps__stream_link *link); /* the transport's part, before the link is freed; may be NULL */
     void *transport_data;
 };
 
 struct corps__stream {
-    struct corps_endpoint base;
-    struct corps__stream_link *links;
-    struct corps__stream_link *turn; /* whose turn it is, for fairness */
-    struct corps__stream_link *hot;  /* the one that gave the last frame, … */
-    unsigned streak;                 /* … and how many it gave without another between */
-    unsigned looks;
-    unsigned link_count;
+    struct corps__links links;         /* first */
+    struct corps__stream_link *hot;    /* the one that gave the last frame, … */
+    unsigned streak;                   /* … and how many it gave without another between */
+    unsigned looks;                    /* since a streak began, for looking at all links now and then */
     struct corps__stream_link *lender; /* whose `in` the last event lends, NULL for none … */
     size_t lent;                       /* … and how much of it, the length included */
-    unsigned news_count;
-    _Atomic unsigned blocked_count;
-    int epoll_fd; /* of every link's read_fd; used when there are many */
-    bool armed;   /* arm was the last operation: its descriptors tell what is ready */
-    bool sifted;  /* `ready` was taken from them; only such links are read until none is left */
-    size_t frame_bytes_max;
+    int epoll_fd;                      /* of every link's read_fd; used when there are many */
+    bool armed;                        /* arm was the last operation: its descriptors tell what is ready */
+    bool sifted;                       /* `ready` was taken from them; only such links are read until none is left */
+    int buffer_bytes;                  /* wanted of a socket in each direction; 0: the kernel's choice */
 };
 
-/* Prepares / ends the shared part of an endpoint. Errors: SYSTEM. */
+/* Opens and closes the shared part of an endpoint. Errors: SYSTEM. */
 enum corps_err corps__stream_open(struct corps__stream *stream,
                                   const struct corps_endpoint_options *options) CORPS_CHECKED;
 void corps__stream_close(struct corps__stream *stream);
 
-/* The operation of that name, for links that have no other descriptors. */
+/* `forget` of the table, for links that have no other descriptors. */
 void corps__stream_forget(struct corps_endpoint *endpoint);
 
-/* A link without descriptors: send says FULL. NULL when out of memory. Polling thread. */
+/* A link without descriptors: send says FULL. NULL, with a detail, when out of memory. Polling thread. */
 struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream);
 
-/* Gives the link its descriptors (takes them; both non-blocking) and reports it as accepted or connected. */
+/* Gives the link its descriptors (takes them, also on errors; both non-blocking) and reports it as accepted or
+ * connected. Errors: NO_MEMORY, SYSTEM. Polling thread. */
 enum corps_err corps__stream_link_start(struct corps__stream_link *link, int read_fd, int write_fd, bool is_socket,
                                         bool accepted) CORPS_CHECKED;
 
-/* Reports CLOSED with this reason, after what can still be read (nothing, before the link has started). */
+/* Reports CLOSED with this reason. Polling thread. */
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason);
 
-/* Has the link met its peer, and is the peer there still, as far as is known? */
-bool corps__stream_may_send(struct corps__stream_link *link);
-
-/* Notes that send has said FULL or PARTIAL, or that WRITABLE was reported. Any thread. */
-void corps__stream_set_blocked(struct corps__stream_link *link, bool blocked);
+/* Asks the kernel for the endpoint's wanted buffers, before or after a socket is connected. */
+void corps__stream_set_buffers(const struct corps__stream *stream, int fd);
 
 /* Operations for the table. */
 void corps__stream_disconnect(struct corps_link *link);
@@ -98,5 +80,9 @@ enum corps_err corps__stream_send(struct corps_link *link, const struct corps_pa
 enum corps_err corps__stream_poll(struct corps_endpoint *endpoint, struct corps_event *event);
 void corps__stream_release(struct corps_endpoint *endpoint, struct corps_event *event);
 enum corps_err corps__stream_arm(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
+
+#define CORPS__STREAM_OPERATIONS                                                                                       \
+    .disconnect = corps__stream_disconnect, .send = corps__stream_send, .poll = corps__stream_poll,                    \
+    .release = corps__stream_release, .arm = corps__stream_arm
 
 #endif

@@ -5,7 +5,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,18 +18,8 @@ enum {
     SMALL_BYTES = 512,       /* with its length, a frame that is put together before it is written */
 };
 
-void corps__stream_set_blocked(struct corps__stream_link *link, bool blocked) {
-    struct corps__stream *stream = (struct corps__stream *)link->base.endpoint;
-    if (atomic_exchange(&link->blocked, blocked) != blocked) {
-        if (blocked) {
-            atomic_fetch_add(&stream->blocked_count, 1);
-        } else {
-            atomic_fetch_sub(&stream->blocked_count, 1);
-        }
-    }
-}
-
-/* Writes from `iov` on; true on progress, false when the kernel is full; *err says when the link is broken. */
+/* Writes from `iov` on. How many bytes the kernel took, 0 when it is full; −1, and CLOSED in *err, when nobody reads
+ * there any more. */
 static ssize_t write_some(struct corps__stream_link *link, struct iovec *iov, int count, enum corps_err *err) {
     for (;;) {
         ssize_t done;
@@ -114,7 +103,7 @@ static enum corps_err write_small(struct corps__stream_link *link, const struct 
 }
 
 static enum corps_err full(struct corps__stream_link *link) {
-    corps__stream_set_blocked(link, true);
+    (void)corps__link_set_blocked(&link->base, true);
     return link->sent > 0 ? CORPS_ERR_PARTIAL : CORPS_ERR_FULL;
 }
 
@@ -171,24 +160,21 @@ static bool hold(struct corps__stream_link *link, const struct corps_parcel *par
 
 enum corps_err corps__stream_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
     struct corps__stream_link *link = (struct corps__stream_link *)base;
-    if (atomic_load_explicit(&link->shut, memory_order_relaxed)) {
-        return CORPS_ERR_CLOSED;
-    }
-    if (__atomic_load_n(&link->write_fd, __ATOMIC_ACQUIRE) < 0) {
-        corps__stream_set_blocked(link, true);
-        return CORPS_ERR_FULL;
+    enum corps_err err = corps__link_check(&link->base);
+    if (err != CORPS_OK) {
+        return err;
     }
     if ((flags & CORPS_SEND_MORE) != 0 && parcel->segment_count > 0 && hold(link, parcel)) {
         if (link->out_end - link->out_start >= OUT_FLUSH_BYTES) {
             static const struct corps_parcel nothing;
-            enum corps_err err = write_through(link, &nothing);
+            err = write_through(link, &nothing);
             return err == CORPS_ERR_FULL ? CORPS_OK : err; /* taken; WRITABLE will follow for the rest */
         }
         return CORPS_OK;
     }
     if (link->sent == 0 && link->out_end == link->out_start && parcel->segment_count > 0 &&
         parcel->bytes <= SMALL_BYTES - CORPS__STREAM_LENGTH_BYTES) {
-        enum corps_err err = write_small(link, parcel);
+        err = write_small(link, parcel);
         if (err != CORPS_ERR_PARTIAL) {
             return err;
         }

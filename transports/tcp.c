@@ -23,7 +23,6 @@ struct endpoint {
     struct corps__lobby *lobby;
     uv_loop_t *loop;
     int fd;
-    int buffer_bytes;
     uint8_t secret[CORPS_SECRET_BYTES];
     struct proof *proofs; /* under way */
 };
@@ -157,7 +156,7 @@ static void accept_peer(struct proof *proof) {
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     enum corps_err err = corps__stream_link_start(link, fd, fd, true, accepted);
     if (err != CORPS_OK && accepted) {
-        corps__stream_disconnect(&link->base);
+        corps__stream_disconnect(&link->base.base);
     } else if (err != CORPS_OK) {
         corps__stream_link_end(link, err);
     }
@@ -249,13 +248,6 @@ static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__str
 
 /* ---- listening and connecting ---- */
 
-static void set_buffers(const struct endpoint *endpoint, int fd) {
-    if (endpoint->buffer_bytes > 0) { /* what the kernel does not grant it cuts down: no error to report */
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &endpoint->buffer_bytes, sizeof endpoint->buffer_bytes);
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &endpoint->buffer_bytes, sizeof endpoint->buffer_bytes);
-    }
-}
-
 static void on_connection(void *owner, int fd) {
     if (begin(owner, fd, NULL) != CORPS_OK) {
         close(fd);
@@ -277,7 +269,7 @@ static enum corps_err listen_on(struct endpoint *endpoint, const char *text) {
     }
     int one = 1;
     (void)setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    set_buffers(endpoint, endpoint->fd); /* accepted connections inherit them */
+    corps__stream_set_buffers(&endpoint->stream, endpoint->fd); /* accepted connections inherit them */
     if (bind(endpoint->fd, (struct sockaddr *)&where, bytes) != 0 || listen(endpoint->fd, BACKLOG) != 0) {
         err =
             errno == EADDRINUSE
@@ -295,7 +287,6 @@ static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_e
         return corps_error_set(CORPS_ERR_INVALID, "tcp needs a secret that its peers can prove to know");
     }
     endpoint->loop = options->loop;
-    endpoint->buffer_bytes = options->buffer_bytes < (1 << 30) ? (int)options->buffer_bytes : 1 << 30;
     memcpy(endpoint->secret, options->secret, sizeof endpoint->secret);
     enum corps_err err = corps__stream_open(&endpoint->stream, options);
     if (err != CORPS_OK) {
@@ -344,12 +335,12 @@ static enum corps_err tcp_connect(struct corps_endpoint *base, const char *addre
     }
     struct corps__stream_link *link = corps__stream_link_create(&endpoint->stream);
     if (link == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+        return CORPS_ERR_NO_MEMORY;
     }
     link->destroy = destroy;
     int fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) {
-        set_buffers(endpoint, fd);
+        corps__stream_set_buffers(&endpoint->stream, fd);
     }
     if (fd < 0 || (connect(fd, (struct sockaddr *)&where, bytes) != 0 && errno != EINPROGRESS)) {
         err = errno == ECONNREFUSED ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s", address)
@@ -360,10 +351,10 @@ static enum corps_err tcp_connect(struct corps_endpoint *base, const char *addre
         if (fd >= 0) {
             close(fd);
         }
-        corps__stream_disconnect(&link->base);
+        corps__stream_disconnect(&link->base.base);
         return err;
     }
-    *out = &link->base;
+    *out = &link->base.base;
     return CORPS_OK;
 }
 
@@ -377,10 +368,6 @@ const struct corps_transport corps_transport_tcp = {
     .open = tcp_open,
     .close = tcp_close,
     .connect = tcp_connect,
-    .disconnect = corps__stream_disconnect,
-    .send = corps__stream_send,
-    .poll = corps__stream_poll,
-    .release = corps__stream_release,
-    .arm = corps__stream_arm,
     .forget = corps__stream_forget,
+    CORPS__STREAM_OPERATIONS,
 };

@@ -36,12 +36,12 @@ static void on_event(struct ends *ends, struct corps_event *event) {
 static void poll_all(struct ends *ends) {
     struct corps_event event = {0};
     for (unsigned empty = 0; empty < 3;) {
-        if (corps__stream_poll(&ends->stream.base, &event) != CORPS_OK) {
+        if (corps__stream_poll(&ends->stream.links.base, &event) != CORPS_OK) {
             empty++;
             continue;
         }
         on_event(ends, &event);
-        corps__stream_release(&ends->stream.base, &event);
+        corps__stream_release(&ends->stream.links.base, &event);
         corps_block_unref(event.block);
         event = (struct corps_event){0};
     }
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     close(ends.feed_fd);
     poll_all(&ends);
     must(ends.closed);
-    corps__stream_disconnect(&ends.link->base);
+    corps__stream_disconnect(&ends.link->base.base);
     corps__stream_close(&ends.stream);
     return 0;
 }

@@ -41,14 +41,14 @@ static void open_ends(struct ends *ends, int write_fd) {
     ends->feed_fd = fds[1];
     ends->link = corps__stream_link_create(&ends->stream);
     if (ends->link == NULL || corps__stream_link_start(ends->link, fds[0], write_fd, false, false) != CORPS_OK ||
-        corps__stream_poll(&ends->stream.base, &event) != CORPS_OK || event.kind != CORPS_EVENT_CONNECTED) {
+        corps__stream_poll(&ends->stream.links.base, &event) != CORPS_OK || event.kind != CORPS_EVENT_CONNECTED) {
         die("a stream's link does not start: %s", corps_error_detail());
     }
-    corps__stream_release(&ends->stream.base, &event);
+    corps__stream_release(&ends->stream.links.base, &event);
 }
 
 static void close_ends(struct ends *ends) {
-    corps__stream_disconnect(&ends->link->base);
+    corps__stream_disconnect(&ends->link->base.base);
     corps__stream_close(&ends->stream);
     close(ends->feed_fd);
 }
@@ -70,7 +70,7 @@ static void send_frame(struct ends *ends, size_t bytes, unsigned flags) {
     struct iovec halves[] = {{.iov_base = frame, .iov_len = bytes / 2},
                              {.iov_base = frame + bytes / 2, .iov_len = bytes - bytes / 2}};
     struct corps_parcel parcel = {.segments = halves, .segment_count = 2, .bytes = bytes};
-    if (corps__stream_send(&ends->link->base, &parcel, flags) != CORPS_OK) {
+    if (corps__stream_send(&ends->link->base.base, &parcel, flags) != CORPS_OK) {
         die("a frame of %zu bytes is not sent", bytes);
     }
     free(frame);
@@ -88,7 +88,7 @@ static void stream_write(size_t index, struct segments *out) {
         send_frame(&ends, streams[index].lengths[i], streams[index].held ? CORPS_SEND_MORE : 0);
     }
     static const struct corps_parcel nothing;
-    if (corps__stream_send(&ends.link->base, &nothing, 0) != CORPS_OK) {
+    if (corps__stream_send(&ends.link->base.base, &nothing, 0) != CORPS_OK) {
         die("what a stream held is not sent");
     }
     close_ends(&ends);
@@ -121,11 +121,11 @@ static bool is_frame(const char *name, const struct corps_event *event, size_t b
 /* Writes what the pipe takes now and polls; false when there is nothing more to write and nothing to read. */
 static bool next_event(struct ends *ends, const uint8_t **at, size_t *left, struct corps_event *event) {
     for (;;) {
-        if (corps__stream_poll(&ends->stream.base, event) == CORPS_OK) {
+        if (corps__stream_poll(&ends->stream.links.base, event) == CORPS_OK) {
             return true;
         }
         if (*left == 0) {
-            return corps__stream_poll(&ends->stream.base, event) == CORPS_OK;
+            return corps__stream_poll(&ends->stream.links.base, event) == CORPS_OK;
         }
         ssize_t done = write(ends->feed_fd, *at, *left < 4096 ? *left : 4096);
         if (done > 0) {
@@ -149,7 +149,7 @@ static bool stream_read(size_t index, const struct segments *in) {
     for (unsigned i = 0; well && i < streams[index].count; i++) {
         well = next_event(&ends, &at, &left, &event) || differs(name, "frame %u never comes", i);
         well = well && is_frame(name, &event, streams[index].lengths[i]);
-        corps__stream_release(&ends.stream.base, &event);
+        corps__stream_release(&ends.stream.links.base, &event);
         corps_block_unref(event.block);
         event = (struct corps_event){0};
     }
