@@ -1,16 +1,22 @@
 /* The laboratory's inner interface: what the parts of corps-lab share. docs/method.md says what the fields mean.
  *
- *   cli/      the program and its subcommands        run/      blocks of trials, each in a fresh process, and their file
- *   cell/     one combination: its keys as text,     trial/    one cell measured: in this process, in a Python program,
- *             and what is impossible and why                   in another maker's
- *   plan/     YAML matrix → list of cells            measure/  histogram, processor time, noise, system calls
- *   payload/  what is sent                           machine/  on what it is measured; the doctor
- *   workloads/  one file each, over corps.h alone    raw/      bare ping-pongs without the core
+ *   cli/        the program and its subcommands
+ *   plan/       YAML matrix → list of cells
+ *   cell/       one combination: its keys as text, and what is impossible and why
+ *   run/        blocks of trials, each in a fresh process, and their file
+ *   trial/      one cell measured: in this process, in a Python program, in another maker's
+ *   measure/    histogram, processor time, noise, system calls
+ *   payload/    what is sent
+ *   machine/    on what it is measured; the doctor
+ *   workloads/  one file each, over corps.h alone
+ *   raw/        bare ping-pongs without the core
  *
  * Threads: corps-lab is single-threaded except inside libcorps and inside raw/ trials.
  */
 #ifndef LAB_H
 #define LAB_H
+
+#include "cell/keys.h"
 
 #include <corps.h>
 
@@ -22,34 +28,17 @@
 enum { LAB_EXIT_OK = 0, LAB_EXIT_FAILURE = 1, LAB_EXIT_USAGE = 2 };
 enum { LAB_ERROR_BYTES = 512 }; /* what is wrong, in one line, with its NUL */
 
-/* One combination of every axis. Text fields are NUL-terminated; defaults in parentheses. */
+/* One combination of every axis, and how long its trial lasts: a member for each key of cell/keys.json, which says what
+ * they mean. Text is NUL-terminated. */
+#define LAB_MEMBER_TEXT(name, bytes) char name[bytes];
+#define LAB_MEMBER_COUNT(name, bytes) unsigned name;
+#define LAB_MEMBER_SEED(name, bytes) uint64_t name;
+#define LAB_MEMBER(type, name, bytes, ...) LAB_MEMBER_##type(name, bytes)
 struct lab_cell {
-    char workload[32]; /* echo | pipeline | openloop | oneway | fanout | ring | search …; for raw cells "echo" (echo) */
-    char transport[32];  /* a transport, or raw:cacheline raw:futex raw:pipe raw:unix raw:tcp raw:mqueue raw:mp-pipe
-                            raw:queue, or a peer (shm) */
-    char serializer[32]; /* "none" for raw cells (msgpack; lang python: auto) */
-    char payload[256];   /* bytes:N ints:N record records:N tree ast file:PATH py:MODULE:FACTORY (bytes:64) */
-    char wake[16];       /* block | spin | adaptive (adaptive) */
-    char placement[16];  /* same | cross | unpinned (unpinned) */
-    char lang[16];       /* c | python | c-python (C calls Python) | python-c (c; raw:mp-pipe, raw:queue: python) */
-    unsigned window;     /* requests in flight (1; pipeline 16) */
-    unsigned envs;       /* Envs of the Corps (2; queue 1) */
-    unsigned concs;      /* fanout: Concs; ring: Concs; otherwise 1 (fanout 8, ring 8) */
-    unsigned gap_us;     /* idle gap before each send (0) */
-    unsigned loan;       /* 1: payloads are written into memory that the transport lends (0) */
-    unsigned load;       /* openloop: percent of the measured capacity that is offered (openloop 50, otherwise 0) */
-    unsigned batch;      /* oneway: sends between two flushes; 0: the core decides (0) */
-    unsigned stages;     /* 1: echo stamps where the time of each call goes (0) */
-    char arm[16];        /* "" or "aa": the duplicate of another cell for the A/A control ("") */
-    char path[1024];     /* search: directory (the Python standard library) */
-    char pattern[256];   /* search: POSIX extended regular expression as grep -E takes it ("import") */
-    /* how long a trial lasts */
-    unsigned warmup_count; /* messages before timing (50) */
-    unsigned min_count;    /* at least this many timed messages (600) … */
-    unsigned min_ms;       /* … and this long (40) */
-    unsigned max_ms;       /* but no longer than this, whatever min_count says (250) */
-    uint64_t seed;         /* of payload contents (1) */
+    LAB_CELL_KEYS(LAB_MEMBER)
 };
+#define LAB_ONE(...) +1
+enum { LAB_CELL_KEY_COUNT = 0 LAB_CELL_KEYS(LAB_ONE) };
 
 /* A cell with every default that does not depend on another key; see lab_cell_finish. */
 void lab_cell_init(struct lab_cell *cell);

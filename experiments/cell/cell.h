@@ -12,14 +12,24 @@ enum {
     LAB_CELL_KEY_BYTES = 4096,   /* longest text of lab_cell_key */
 };
 
-/* One key. `axis`: it tells cells apart; the others only say how long a trial lasts. */
+enum {
+    LAB_KEY_AXIS = 1,  /* tells cells apart; the others only say how long a trial lasts */
+    LAB_KEY_NEWER = 2, /* an axis that the first results files and programs do not have: 0 there */
+};
+
+/* One key, from keys.json. */
 struct lab_cell_field {
     const char *name;
     const char *fallback; /* default, as text for people */
     const char *summary;
     bool axis;
-    bool newer; /* an axis that the first results files and programs do not have: 0 there */
+    bool newer;
+    bool number;       /* otherwise text */
+    unsigned min, max; /* of numbers; max 0: no bound of its own */
 };
+
+/* The i-th word that a key may be, and what it means; NULL past the end, or where the words are not listed. */
+const char *lab_cell_word_at(const char *key, unsigned index, const char **meaning);
 
 /* The i-th key, NULL past the end. */
 const struct lab_cell_field *lab_cell_field_at(unsigned index);

@@ -8,15 +8,13 @@
 
 /* Cells and trials as lines of a results file. */
 
-static json_t *value_json(const struct lab_cell *cell, const char *key) {
+enum { DESCRIBED_COUNT = 6 }; /* the first keys, which every description begins with */
+
+static json_t *value_json(const struct lab_cell *cell, const struct lab_cell_field *field) {
     char text[LAB_CELL_VALUE_BYTES];
-    lab_cell_get(cell, key, text);
-    static const char *const numbers[] = {"window", "envs", "concs",        "gap_us",    "loan",   "load",  "batch",
-                                          "stages", "seed", "warmup_count", "min_count", "min_ms", "max_ms"};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (strcmp(numbers[i], key) == 0) {
-            return json_integer(strtoll(text, NULL, 10));
-        }
+    lab_cell_get(cell, field->name, text);
+    if (field->number) {
+        return json_integer(strtoll(text, NULL, 10));
     }
     json_t *value = json_string(text);
     return value != NULL ? value : json_string("(no valid UTF-8)"); /* a path may be any bytes */
@@ -27,7 +25,7 @@ json_t *lab_cell_json(const struct lab_cell *cell) {
     const struct lab_cell_field *field;
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
         if (field->axis) {
-            json_object_set_new(object, field->name, value_json(cell, field->name));
+            json_object_set_new(object, field->name, value_json(cell, field));
         }
         if (strcmp(field->name, "payload") == 0) {
             uint64_t bytes = 0;
@@ -43,7 +41,7 @@ json_t *lab_cell_length_json(const struct lab_cell *cell) {
     const struct lab_cell_field *field;
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
         if (!field->axis) {
-            json_object_set_new(object, field->name, value_json(cell, field->name));
+            json_object_set_new(object, field->name, value_json(cell, field));
         }
     }
     return object;
@@ -75,11 +73,11 @@ static int by_name(const void *a, const void *b) {
 }
 
 void lab_cell_key(const struct lab_cell *cell, char *out, size_t out_bytes) {
-    const char *names[64];
+    const char *names[LAB_CELL_KEY_COUNT];
     size_t count = 0;
     const struct lab_cell_field *field;
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
-        if (field->axis && count < sizeof names / sizeof names[0]) {
+        if (field->axis) {
             names[count++] = field->name;
         }
     }
@@ -98,22 +96,25 @@ void lab_cell_key(const struct lab_cell *cell, char *out, size_t out_bytes) {
 }
 
 void lab_cell_describe(const struct lab_cell *cell, char *out, size_t out_bytes) {
-    int used = snprintf(out, out_bytes, "%s %s %s %s %s %s", cell->workload, cell->transport, cell->serializer,
-                        cell->payload, cell->wake, cell->placement);
+    int used = 0;
+    for (unsigned i = 0; i < DESCRIBED_COUNT && (size_t)used < out_bytes; i++) {
+        char value[LAB_CELL_VALUE_BYTES];
+        lab_cell_get(cell, lab_cell_field_at(i)->name, value);
+        used += snprintf(out + used, out_bytes - (size_t)used, "%s%s", i > 0 ? " " : "", value);
+    }
     struct lab_cell usual;
     lab_cell_init(&usual);
     snprintf(usual.workload, sizeof usual.workload, "%s", cell->workload);
     snprintf(usual.transport, sizeof usual.transport, "%s", cell->transport);
     lab_cell_finish(&usual);
-    static const char *const rest[] = {"window", "envs", "concs", "gap_us",  "loan", "load", "batch",
-                                       "stages", "lang", "path",  "pattern", "seed", "arm"};
-    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+    const struct lab_cell_field *field;
+    for (unsigned i = DESCRIBED_COUNT; (field = lab_cell_field_at(i)) != NULL; i++) {
         char value[LAB_CELL_VALUE_BYTES];
         char expected[LAB_CELL_VALUE_BYTES];
-        lab_cell_get(cell, rest[i], value);
-        lab_cell_get(&usual, rest[i], expected);
-        if (strcmp(value, expected) != 0 && used >= 0 && (size_t)used < out_bytes) {
-            used += snprintf(out + used, out_bytes - (size_t)used, " %s=%s", rest[i], value);
+        lab_cell_get(cell, field->name, value);
+        lab_cell_get(&usual, field->name, expected);
+        if (field->axis && strcmp(value, expected) != 0 && used >= 0 && (size_t)used < out_bytes) {
+            used += snprintf(out + used, out_bytes - (size_t)used, " %s=%s", field->name, value);
         }
     }
 }

@@ -25,20 +25,6 @@ bool lab_cell_is_ours(const struct lab_cell *cell) {
     return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
 }
 
-void lab_cell_init(struct lab_cell *cell) {
-    *cell = (struct lab_cell){
-        .workload = "echo",
-        .transport = "shm",
-        .payload = "bytes:64",
-        .placement = "unpinned",
-        .warmup_count = 50,
-        .min_count = 600,
-        .min_ms = 40,
-        .max_ms = 250,
-        .seed = 1,
-    };
-}
-
 void lab_cell_finish(struct lab_cell *cell) {
     bool raw = lab_cell_is_raw(cell);
     bool python_raw = raw && lab_raw_is_python(cell->transport);

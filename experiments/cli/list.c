@@ -99,16 +99,20 @@ static void list_payloads(void) {
     }
 }
 
+static void list_words(const char *key) {
+    const char *word;
+    const char *meaning;
+    for (unsigned i = 0; (word = lab_cell_word_at(key, i, &meaning)) != NULL; i++) {
+        row(word, meaning);
+    }
+}
+
 static void list_wake(void) {
-    row("block", "a waiting thread sleeps in the kernel");
-    row("spin", "a waiting thread polls without end: lowest latency, a whole processor");
-    row("adaptive", "spins as long as recent waits taught that it pays, then sleeps");
+    list_words("wake");
 }
 
 static void list_placement(void) {
-    row("same", "every Env on one processor");
-    row("cross", "Envs on different processors");
-    row("unpinned", "the kernel decides");
+    list_words("placement");
 }
 
 static void list_keys(void) {

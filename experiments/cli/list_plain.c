@@ -68,28 +68,31 @@ static bool values(const char *key) {
     static const struct {
         const char *key;
         void (*print)(void);
-        const char *words;
     } lists[] = {
-        {"transport", transports, NULL},
-        {"serializer", serializers, NULL},
-        {"workload", workloads, NULL},
-        {"payload", payloads, NULL},
-        {"wake", NULL, "block spin adaptive"},
-        {"placement", NULL, "same cross unpinned"},
-        {"lang", NULL, "c python c-python python-c"},
-        {"loan", NULL, "0 1"},
-        {"stages", NULL, "0 1"},
+        {"transport", transports},
+        {"serializer", serializers},
+        {"workload", workloads},
+        {"payload", payloads},
     };
-    char unused[LAB_CELL_VALUE_BYTES];
-    struct lab_cell cell;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         if (strcmp(lists[i].key, key) == 0) {
-            lists[i].print != NULL ? lists[i].print() : words(lists[i].words);
+            lists[i].print();
             return true;
         }
     }
-    lab_cell_init(&cell);
-    return lab_cell_get(&cell, key, unused); /* a key without a list has no words */
+    const char *word;
+    const char *meaning;
+    for (unsigned i = 0; (word = lab_cell_word_at(key, i, &meaning)) != NULL; i++) {
+        puts(word);
+    }
+    const struct lab_cell_field *field;
+    for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL; i++) {
+        if (strcmp(field->name, key) == 0) {
+            fputs(field->number && field->max == 1 ? "0\n1\n" : "", stdout);
+            return true; /* a key without a list has no words */
+        }
+    }
+    return false;
 }
 
 int lab_list_plain(const struct lab_command *command, const char *what, const char *key) {

@@ -8,7 +8,7 @@
 
 /* One family of a matrix: its axes and their product. */
 
-enum { AXES_MAX = 16 };
+enum { AXES_MAX = LAB_CELL_KEY_COUNT };
 
 struct axis {
     const char *key;       /* lent by the document */

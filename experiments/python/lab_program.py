@@ -2,25 +2,26 @@
 
 import json
 import os
+import sys
 
 import lab_histogram
 
-NUMBERS = ('window', 'envs', 'concs', 'gap_us', 'loan', 'load', 'batch', 'stages', 'seed', 'warmup_count', 'min_count', 'min_ms', 'max_ms')
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'cell'))
+import keys  # noqa: E402
 
 
 def read_cell(arguments):
     """key=value … as a dict."""
     cell = dict(argument.split('=', 1) for argument in arguments)
-    cell.update((key, int(cell[key])) for key in NUMBERS)
+    cell.update((key, int(cell[key])) for key in keys.NUMBERS)
     return cell
 
 
 def params_of(cell, pids, names, index=0):
     """What a driver is told, in either language: see workloads/params.c."""
-    return {'payload': cell['payload'], 'serializer': cell['serializer'], 'path': os.fsencode(cell.get('path', '')),
-            'pattern': os.fsencode(cell.get('pattern', '')), 'spin': cell['wake'] == 'spin',
-            'by_reference': cell['transport'] in ('queue', 'raw:queue'), 'discards': False, 'index': index,
-            'pids': pids, 'names': names, **{key: cell[key] for key in NUMBERS if key != 'envs'}}
+    told = {key['name']: os.fsencode(cell[key['name']]) if 'raw' in key else cell[key['name']] for key in keys.KEYS}
+    return {**told, 'spin': cell['wake'] == 'spin', 'by_reference': cell['transport'] in ('queue', 'raw:queue'), 'discards': False,
+            'index': index, 'pids': pids, 'names': names}
 
 
 def printable(result):

@@ -2,6 +2,7 @@
 import numpy as np
 
 import load
+import keys
 import stats
 
 RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix": "raw:unix", "tcp": "raw:tcp",
@@ -9,6 +10,7 @@ RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix"
             "nng-tcp": "raw:tcp", "zmq-inproc": "raw:futex", "nng-inproc": "raw:futex", "null": None}
 WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
 PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
+SPECIAL = [key["name"] for key in keys.AXES if "special" in key]
 AA = "A/A:"             # begins the flags of an A/A pair that differs
 DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
 MODES_GAP = 0.25      # sleeps per message
@@ -60,7 +62,7 @@ class Cell:
     @property
     def is_plain(self):
         """Nothing set that only some experiments set: may stand for its transport, serializer and payload."""
-        return not any(self.axes.get(axis) for axis in ("gap_us", "loan", "batch", "stages", "arm"))
+        return not any(self.axes.get(axis) for axis in SPECIAL)
 
     @property
     def lang(self):

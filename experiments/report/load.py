@@ -11,10 +11,12 @@ import re
 import sys
 import zlib
 
+import program  # noqa: F401: finds the table of keys
+import keys
 import shape
 
-AXES = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang", "window", "envs", "concs", "gap_us",
-        "loan", "load", "batch", "stages")
+AXES = tuple(key["name"] for key in keys.TOLD if key["name"] != "arm")
+NEWER = {key["name"]: 0 for key in keys.AXES if "newer" in key}  # results from before there was a choice
 SCHEMA = 1
 CHECKED = re.compile(r'(.*),"check":"([0-9a-f]{32})"}', re.DOTALL)
 
@@ -48,7 +50,7 @@ class Results:
 
 def cell_key(cell, without=()):
     """What identifies a cell: a tuple of its axes' values and its arm."""
-    cell = {"loan": 0, "load": 0, "batch": 0, "stages": 0, **cell}  # results from before there was a choice
+    cell = {**NEWER, **cell}
     return tuple(str(cell.get(axis, "")) for axis in AXES + ("arm",) if axis not in without)
 
 
@@ -59,27 +61,13 @@ def lang(cell):
 
 def cell_text(cell):
     """A cell in a few words."""
-    words = [cell["workload"], cell["transport"], cell["serializer"], cell["payload"], cell["wake"], cell["placement"]]
-    if lang(cell) != "c":
-        words.append(f"lang {lang(cell)}")
-    if cell.get("window", 1) > 1:
-        words.append(f"window {cell['window']}")
-    if cell.get("envs", 2) > 2:
-        words.append(f"envs {cell['envs']}")
-    if cell.get("concs", 1) > 1:
-        words.append(f"concs {cell['concs']}")
-    if cell.get("gap_us"):
-        words.append(f"gap {cell['gap_us']} µs")
-    if cell.get("loan"):
-        words.append("loan")
-    if cell.get("load"):
-        words.append(f"load {cell['load']} %")
-    if cell.get("batch"):
-        words.append(f"batch {cell['batch']}")
-    if cell.get("stages"):
-        words.append("stages")
-    if cell.get("arm"):
-        words.append(cell["arm"])
+    words = []
+    for key in keys.TOLD:
+        value = cell.get(key["name"])
+        if "head" in key:
+            words.append(value)
+        elif value and (value > key.get("untold", 0) if key["type"] == "count" else value != key.get("untold")):
+            words.append(key["told"].format(value))
     return " ".join(words)
 
 

@@ -16,14 +16,14 @@ import answers
 import coverage_page
 import limits as limiting
 import load
+import keys
 import page_data
 import text
 import words
 
 RAW_BYTES_MAX = 4 << 20  # compressed, in a page
 PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
-COLUMNS = (("workload", "workload"), ("transport", "transport"), ("serializer", "serializer"), ("payload", "payload"),
-           ("wake", "wake"), ("placement", "placement"), ("lang", "lang"))
+COLUMNS = [key["name"] for key in keys.AXES if "title" in key]
 
 
 def bold(text):
@@ -40,7 +40,7 @@ def cell_row(c):
     interval = f" ({ratio.low:.2f}–{ratio.high:.2f})" if ratio and ratio.has_interval else ""
     flags = f' <span class="flag" tabindex="0" title="{html.escape("; ".join(c.flags))}">⚑</span>' if c.flags else ""
     axes = {**c.axes, "lang": c.lang}
-    cells = "".join(f"<td>{html.escape(str(axes[name]))}</td>" for name, _ in COLUMNS)
+    cells = "".join(f"<td>{html.escape(str(axes[name]))}</td>" for name in COLUMNS)
     failed = f" ({len(c.failures)} failed)" if c.failures else ""
     p50, p99, rate, cpu = (c.median(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
     return (f'<tr data-text="{html.escape(c.text.lower())}">{cells}'
@@ -51,7 +51,7 @@ def cell_row(c):
 
 
 def table(cells):
-    titles = [title for _, title in COLUMNS] + ["p50", "p99", "p50 ÷ control (95 %)", "rate", "CPU per message", "trials"]
+    titles = COLUMNS + ["p50", "p99", "p50 ÷ control (95 %)", "rate", "CPU per message", "trials"]
     head = "".join(f'<th scope="col"><button>{t}</button></th>' for t in titles)
     order = sorted(cells.values(), key=lambda c: (c.is_raw, c.axes["workload"], c.axes["placement"], c.axes["wake"],
                                                   c.median("p50_ns") or float("inf")))

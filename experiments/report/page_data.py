@@ -5,6 +5,7 @@ The page computes nothing but what is to be shown: its numbers are these.
 import numpy as np
 
 import crossover
+import keys
 import load
 import stats
 
@@ -58,7 +59,7 @@ def stages(cell):
 def cell_object(c):
     ratio = c.to_control
     return {
-        "axes": {axis: c.axes.get(axis, 0 if axis in ("loan", "load", "batch", "stages") else "") for axis in AXES},
+        "axes": {axis: c.axes.get(axis, load.NEWER.get(axis, "")) for axis in AXES},
         "lang": c.lang, "text": c.text, "plain": c.is_plain, "raw": not c.is_ours, "joins": c.joins_envs,
         "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags,
         "figures": {figure: rounded(c.median(figure)) for figure in FIGURES},
@@ -80,5 +81,6 @@ def data(cells):
     order = sorted((c for c in cells.values() if c.trials and c.axes.get("arm", "") == ""),
                    key=lambda c: (not c.is_ours, c.axes["workload"], c.axes["transport"], c.axes["serializer"],
                                   c.axes["size_bytes"], c.axes["placement"], c.axes["wake"]))
-    return {"quantiles": QUANTILES, "cells": [cell_object(c) for c in order],
+    shown = [{"name": key["name"], "title": key.get("title"), "usual": str(key.get("untold", 0))} for key in keys.TOLD if key["name"] != "arm"]
+    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(c) for c in order],
             "crossings": [crossing_object(found) for found in crossover.crossings(cells)]}

@@ -2,6 +2,8 @@
 import os
 import sys
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cell"))  # keys.py
+
 
 def run(name, main):
     """Runs main() → exit status, and exits with it. A reader that went away, Ctrl-C and output that cannot be written

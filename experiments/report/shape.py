@@ -2,8 +2,9 @@
 
 Fields that are not named here may be anything: nobody computes with them.
 """
-WORDS = ("workload", "transport", "serializer", "payload", "wake", "placement")
-NUMBERS = ("window", "envs", "concs", "gap_us", "loan", "load", "batch", "stages")
+import program  # noqa: F401: finds the table of keys
+import keys
+
 FIGURES = ("p50_ns", "p99_ns", "max_ns", "messages", "seconds", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "user_ns_per_message",
            "system_ns_per_message", "system_calls_per_message", "voluntary_switches_per_message", "involuntary_switches_per_message",
            "bytes_on_wire_per_message", "peak_rss_bytes", "bytes_each", "capacity_per_s", "offered_per_s", "encode_ns", "decode_ns",
@@ -43,9 +44,9 @@ def is_bucket(value):
 
 
 def is_cell(value):
-    return is_object(value) and all(is_text(value.get(name)) for name in WORDS) and \
-        all(is_whole(value.get(name, 0)) for name in NUMBERS + ("size_bytes",)) and \
-        all(is_text(value.get(name, "")) for name in ("lang", "arm", "path", "pattern"))
+    return is_object(value) and is_whole(value.get("size_bytes", 0)) and all(
+        is_text(value.get(key["name"], None if "head" in key else "")) if key["type"] == "text" else is_whole(value.get(key["name"], 0))
+        for key in keys.AXES if key["type"] != "seed")
 
 
 def is_fingerprint(value):

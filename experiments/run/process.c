@@ -24,7 +24,7 @@
 
 enum {
     TRIAL_FD = 3,
-    ARGS_MAX = 40,
+    ARGS_MAX = LAB_CELL_KEY_COUNT + 8,
     GRACE_MS = 2000,           /* between SIGTERM and SIGKILL, and for what is left to end by itself */
     LINE_BYTES_MAX = 64 << 20, /* a longer line is no trial's */
 };

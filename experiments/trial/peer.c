@@ -11,7 +11,12 @@
 
 /* A trial that a peer's program performs. */
 
-enum { PAIRS_MAX = 40, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64, PATIENCE_S = 45, VERSION_PATIENCE_S = 20 };
+enum {
+    PAIRS_MAX = LAB_CELL_KEY_COUNT + 1,
+    PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64,
+    PATIENCE_S = 45,
+    VERSION_PATIENCE_S = 20
+};
 
 struct call {
     char interpreter[PATH_MAX];

@@ -23,7 +23,7 @@
 #define LAB_CONCS "build/experiments/python/lab_concs.so"
 #endif
 
-enum { PAIRS_MAX = 40, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64 };
+enum { PAIRS_MAX = LAB_CELL_KEY_COUNT + 1, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64 };
 
 struct python {
     char python[PATH_MAX];

@@ -36,26 +36,11 @@ uint64_t lab_now_ns(void);
 /* ---- params.c ---- */
 
 struct lab_params {
-    char payload[256];
-    char serializer[32];
-    char path[1024];
-    char pattern[256];
-    bool spin;         /* wake policy */
-    bool by_reference; /* within one Env: nothing goes over a wire */
-    bool discards;     /* transport null */
-    uint64_t seed;
-    unsigned window;
-    unsigned gap_us;
-    bool loan;      /* payloads are written into what the transport lends */
-    unsigned load;  /* percent of the capacity */
-    unsigned batch; /* sends between two flushes; 0: the core decides */
-    bool stages;
-    unsigned slowdown; /* percent by which echo is slowed down on purpose, to test that it is found */
-    unsigned warmup_count;
-    unsigned min_count;
-    unsigned min_ms;
-    unsigned max_ms;
-    unsigned concs;
+    struct lab_cell cell;
+    bool spin;                /* wake policy */
+    bool by_reference;        /* within one Env: nothing goes over a wire */
+    bool discards;            /* nothing arrives */
+    unsigned slowdown;        /* percent by which echo is slowed down on purpose, to test that it is found */
     unsigned index;           /* among `names`, for Concs that are told apart */
     pid_t pids[LAB_PIDS_MAX]; /* of the Envs, whose use of the machine counts */
     size_t pid_count;

@@ -122,12 +122,12 @@ static enum corps_err measure(struct lab_driver *driver, struct counters *counte
 /* The counters, all in the last Env. */
 static enum corps_err open_counters(struct lab_driver *driver, struct counters *counters) {
     struct corps *corps = corps_context_corps(driver->context);
-    counters->names = calloc(driver->params.concs, sizeof(struct corps_name *));
+    counters->names = calloc(driver->params.cell.concs, sizeof(struct corps_name *));
     enum corps_err err = counters->names == NULL
                              ? CORPS_ERR_NO_MEMORY
                              : corps_create_concs(corps, "LabCounter", NULL, CORPS_ENV_ID(corps_env_count(corps) - 1),
-                                                  driver->params.concs, counters->names);
-    counters->count = err == CORPS_OK ? driver->params.concs : 0;
+                                                  driver->params.cell.concs, counters->names);
+    counters->count = err == CORPS_OK ? driver->params.cell.concs : 0;
     return err == CORPS_OK ? CORPS_OK : lab_fail(driver->context, err);
 }
 

@@ -68,7 +68,7 @@ void lab_driver_warm_begin(struct lab_driver *driver) {
 }
 
 bool lab_driver_warm_enough(const struct lab_driver *driver) {
-    return driver->next >= driver->params.warmup_count || passed(driver, driver->params.max_ms);
+    return driver->next >= driver->params.cell.warmup_count || passed(driver, driver->params.cell.max_ms);
 }
 
 void lab_driver_begin(struct lab_driver *driver) {
@@ -77,8 +77,8 @@ void lab_driver_begin(struct lab_driver *driver) {
 }
 
 bool lab_driver_enough(const struct lab_driver *driver) {
-    return passed(driver, driver->params.max_ms) ||
-           (driver->messages >= driver->params.min_count && passed(driver, driver->params.min_ms));
+    return passed(driver, driver->params.cell.max_ms) ||
+           (driver->messages >= driver->params.cell.min_count && passed(driver, driver->params.cell.min_ms));
 }
 
 void lab_driver_end(struct lab_driver *driver) {
@@ -126,7 +126,7 @@ void lab_driver_slow(const struct lab_driver *driver, uint64_t begin_ns) {
 }
 
 void lab_driver_gap(const struct lab_driver *driver) {
-    unsigned gap_us = driver->params.gap_us;
+    unsigned gap_us = driver->params.cell.gap_us;
     struct timespec gap = {gap_us / 1000000u, (long)(gap_us % 1000000u) * 1000};
     if (gap_us == 0) {
         return;

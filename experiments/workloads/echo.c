@@ -52,8 +52,8 @@ static enum corps_err round_trip(struct lab_driver *driver, const struct corps_n
     uint64_t number = driver->next++;
     const struct corps_value *message = lab_message_with(&driver->message, number);
     uint64_t begin = lab_now_ns();
-    enum corps_err err = driver->params.loan ? call_lent(driver, server, number, &future)
-                                             : corps_call(server, "echo", message, NULL, &future);
+    enum corps_err err = driver->params.cell.loan ? call_lent(driver, server, number, &future)
+                                                  : corps_call(server, "echo", message, NULL, &future);
     if (err != CORPS_OK) {
         return lab_fail(driver->context, err);
     }
@@ -89,7 +89,7 @@ static enum corps_err measure(struct lab_driver *driver, struct lab_stages *stag
     }
     if (err == CORPS_OK) {
         err = lab_stages_begin(stages, driver->context,
-                               driver->params.stages ? lab_params_name(&driver->params, 1) : NULL);
+                               driver->params.cell.stages ? lab_params_name(&driver->params, 1) : NULL);
     }
     lab_driver_begin(driver);
     while (err == CORPS_OK && (driver->messages == 0 || !lab_driver_enough(driver))) {
@@ -124,7 +124,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     err = measure(&driver, stages);
     if (err == CORPS_OK) {
         const struct corps_entry staged = {corps_str("stages_ns"), stages->map};
-        err = lab_driver_result(&driver, notes, &staged, driver.params.stages ? 1 : 0, result);
+        err = lab_driver_result(&driver, notes, &staged, driver.params.cell.stages ? 1 : 0, result);
     }
     lab_stages_finish(stages);
     lab_driver_close(&driver);

@@ -52,7 +52,7 @@ static enum corps_err call(struct lab_driver *driver, const char *method) {
 
 static enum corps_err measure(struct lab_driver *driver) {
     enum corps_err err = CORPS_OK;
-    for (unsigned i = 0; i < driver->params.warmup_count && err == CORPS_OK; i++) {
+    for (unsigned i = 0; i < driver->params.cell.warmup_count && err == CORPS_OK; i++) {
         err = call(driver, "answer");
     }
     lab_driver_begin(driver);

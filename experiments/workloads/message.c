@@ -18,11 +18,11 @@ static enum corps_err measure(struct lab_message *message, const struct lab_para
 
 enum corps_err lab_message_open(struct lab_message *message, const struct lab_params *params) {
     memset(message, 0, sizeof *message);
-    enum corps_err err = corps_serializer_find(params->serializer, &message->serializer);
+    enum corps_err err = corps_serializer_find(params->cell.serializer, &message->serializer);
     if (err != CORPS_OK) {
         return err;
     }
-    err = lab_payload_build(params->payload, params->seed, message->serializer, &message->payload);
+    err = lab_payload_build(params->cell.payload, params->cell.seed, message->serializer, &message->payload);
     if (err != CORPS_OK) {
         return err;
     }

@@ -98,7 +98,7 @@ static enum corps_err settle(struct lab_driver *driver, const struct corps_name 
 static unsigned chunk_of(const struct lab_driver *driver) {
     enum { CHUNK_MAX = 64, CHUNK_BYTES = 1 << 20 };
     uint64_t fitting = CHUNK_BYTES / (driver->message.size_bytes + 1);
-    if (driver->params.gap_us > 0 || fitting < 1) {
+    if (driver->params.cell.gap_us > 0 || fitting < 1) {
         return 1;
     }
     return fitting < CHUNK_MAX ? (unsigned)fitting : CHUNK_MAX;
@@ -115,10 +115,11 @@ static enum corps_err send_lent(struct lab_driver *driver, const struct corps_na
 static enum corps_err send_chunk(struct lab_driver *driver, const struct corps_name *sink, unsigned count) {
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; i < count && err == CORPS_OK; i++) {
-        err = driver->params.loan ? send_lent(driver, sink)
-                                  : corps_send(sink, "put", lab_message_with(&driver->message, driver->next), NULL);
+        err = driver->params.cell.loan
+                  ? send_lent(driver, sink)
+                  : corps_send(sink, "put", lab_message_with(&driver->message, driver->next), NULL);
         driver->next += err == CORPS_OK;
-        if (driver->params.batch > 0 && driver->next % driver->params.batch == 0) {
+        if (driver->params.cell.batch > 0 && driver->next % driver->params.cell.batch == 0) {
             corps_flush();
         }
     }

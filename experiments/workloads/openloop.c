@@ -109,8 +109,9 @@ static enum corps_err find_capacity(struct openloop *loop, double *per_s) {
     struct lab_driver *driver = &loop->driver;
     enum corps_err err = CORPS_OK;
     uint64_t begin = lab_now_ns(), end = begin;
-    unsigned long wanted = CAPACITY_COUNT > driver->params.warmup_count ? CAPACITY_COUNT : driver->params.warmup_count;
-    while (err == CORPS_OK && end - begin < (uint64_t)driver->params.max_ms * 1000000u &&
+    unsigned long wanted =
+        CAPACITY_COUNT > driver->params.cell.warmup_count ? CAPACITY_COUNT : driver->params.cell.warmup_count;
+    while (err == CORPS_OK && end - begin < (uint64_t)driver->params.cell.max_ms * 1000000u &&
            (end - begin < (uint64_t)CAPACITY_MS * 1000000u || loop->landed < wanted)) {
         err = await_time(loop, 0);
         if (err == CORPS_OK && in_flight(loop) < CAPACITY_WINDOW) {
@@ -134,7 +135,7 @@ static enum corps_err offer(struct openloop *loop, double per_s) {
             err = land(loop, false);
         }
         if (sent > 0 && (lab_driver_enough(driver) ||
-                         (uint64_t)next_ns - driver->begin_ns >= (uint64_t)driver->params.max_ms * 1000000u)) {
+                         (uint64_t)next_ns - driver->begin_ns >= (uint64_t)driver->params.cell.max_ms * 1000000u)) {
             break;
         }
         if (err == CORPS_OK) {
@@ -152,7 +153,7 @@ static enum corps_err measure(struct openloop *loop, double *capacity, double *o
     if (err != CORPS_OK) {
         return err;
     }
-    *offered = *capacity * driver->params.load / 100;
+    *offered = *capacity * driver->params.cell.load / 100;
     loop->timed = true;
     lab_driver_begin(driver);
     err = offer(loop, *offered);
@@ -175,7 +176,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
         return err;
     }
     loop.server = lab_params_name(&loop.driver.params, 0);
-    loop.random = loop.driver.params.seed;
+    loop.random = loop.driver.params.cell.seed;
     loop.flights = calloc(BACKLOG, sizeof *loop.flights);
     err = loop.flights != NULL ? measure(&loop, &capacity, &offered)
                                : corps_fail(context, "NO_MEMORY", "no memory for %d requests", BACKLOG);

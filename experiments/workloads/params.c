@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 32 };
+enum { FIELDS_MAX = LAB_CELL_KEY_COUNT + 8 };
 
 struct writer {
     struct corps_entry *entries;
@@ -56,26 +56,15 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     if (writer.entries == NULL || pids.kind == CORPS_NIL || listed.kind == CORPS_NIL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the driver's parameters");
     }
-    put(&writer, "payload", corps_str(cell->payload));
-    put(&writer, "serializer", corps_str(cell->serializer));
-    put(&writer, "path", corps_bin(cell->path, strlen(cell->path)));
-    put(&writer, "pattern", corps_bin(cell->pattern, strlen(cell->pattern)));
+#define PUT_TEXT(name) corps_bin(cell->name, strlen(cell->name)) /* a path may be any bytes */
+#define PUT_COUNT(name) corps_int(cell->name)
+#define PUT_SEED(name) corps_int((int64_t)cell->name)
+#define PUT(type, name, ...) put(&writer, #name, PUT_##type(name));
+    LAB_CELL_KEYS(PUT)
     put(&writer, "spin", corps_bool(strcmp(cell->wake, "spin") == 0));
     put(&writer, "by_reference", corps_bool(lab_cell_is_intra(cell)));
     put(&writer, "discards", corps_bool(strcmp(cell->transport, "null") == 0));
-    put(&writer, "seed", corps_int((int64_t)cell->seed));
-    put(&writer, "window", corps_int(cell->window));
-    put(&writer, "gap_us", corps_int(cell->gap_us));
-    put(&writer, "loan", corps_int(cell->loan));
-    put(&writer, "load", corps_int(cell->load));
-    put(&writer, "batch", corps_int(cell->batch));
-    put(&writer, "stages", corps_int(cell->stages));
     put(&writer, "slowdown", corps_int(slowdown_of(cell)));
-    put(&writer, "warmup_count", corps_int(cell->warmup_count));
-    put(&writer, "min_count", corps_int(cell->min_count));
-    put(&writer, "min_ms", corps_int(cell->min_ms));
-    put(&writer, "max_ms", corps_int(cell->max_ms));
-    put(&writer, "concs", corps_int(cell->concs));
     put(&writer, "index", corps_int(index));
     put(&writer, "pids", pids);
     put(&writer, "names", listed);
@@ -97,10 +86,10 @@ static const struct corps_value *find(struct reader *reader, const char *key, en
     return value;
 }
 
-/* STR and BIN share their layout. */
-static void get_text(struct reader *reader, const char *key, enum corps_kind kind, char *out, size_t out_bytes) {
-    const struct corps_value *value = find(reader, key, kind);
-    if (value != NULL && value->count < out_bytes) {
+/* STR and BIN share their layout, and Python sends some as the one and some as the other. */
+static void get_text(struct reader *reader, const char *key, char *out, size_t out_bytes) {
+    const struct corps_value *value = corps_value_get(reader->map, key);
+    if (value != NULL && (value->kind == CORPS_STR || value->kind == CORPS_BIN) && value->count < out_bytes) {
         memcpy(out, value->bin, value->count);
         out[value->count] = '\0';
     } else {
@@ -132,27 +121,16 @@ enum corps_err lab_params_read(const struct corps_value *map, struct lab_params 
     const struct corps_value *first = corps_value_item(map, 0);
     struct reader reader = {.map = first != NULL && first->kind == CORPS_MAP ? first : map};
     memset(params, 0, sizeof *params);
-    get_text(&reader, "payload", CORPS_STR, params->payload, sizeof params->payload);
-    get_text(&reader, "serializer", CORPS_STR, params->serializer, sizeof params->serializer);
-    get_text(&reader, "path", CORPS_BIN, params->path, sizeof params->path);
-    get_text(&reader, "pattern", CORPS_BIN, params->pattern, sizeof params->pattern);
+#define GET_TEXT(name) get_text(&reader, #name, params->cell.name, sizeof params->cell.name);
+#define GET_COUNT(name) params->cell.name = (unsigned)get_int(&reader, #name);
+#define GET_SEED(name) params->cell.name = get_int(&reader, #name);
+#define GET(type, name, ...) GET_##type(name)
+    LAB_CELL_KEYS(GET)
     params->spin = get_bool(&reader, "spin");
     params->by_reference = get_bool(&reader, "by_reference");
     params->discards = get_bool(&reader, "discards");
-    params->seed = get_int(&reader, "seed");
-    params->window = (unsigned)get_int(&reader, "window");
-    params->gap_us = (unsigned)get_int(&reader, "gap_us");
-    params->loan = get_int(&reader, "loan") != 0;
-    params->load = (unsigned)get_int(&reader, "load");
-    params->batch = (unsigned)get_int(&reader, "batch");
-    params->stages = get_int(&reader, "stages") != 0;
     const struct corps_value *slowdown = corps_value_get(reader.map, "slowdown"); /* Python programs do not send it */
     params->slowdown = slowdown != NULL && slowdown->kind == CORPS_INT ? (unsigned)slowdown->integer : 0;
-    params->warmup_count = (unsigned)get_int(&reader, "warmup_count");
-    params->min_count = (unsigned)get_int(&reader, "min_count");
-    params->min_ms = (unsigned)get_int(&reader, "min_ms");
-    params->max_ms = (unsigned)get_int(&reader, "max_ms");
-    params->concs = (unsigned)get_int(&reader, "concs");
     params->index = (unsigned)get_int(&reader, "index");
     get_pids(&reader, params);
     params->names = find(&reader, "names", CORPS_ARRAY);

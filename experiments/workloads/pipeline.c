@@ -28,7 +28,7 @@ static enum corps_err answer(struct corps_context *context, void *self, const st
 
 static enum corps_err launch(struct pipeline *pipeline) {
     struct lab_driver *driver = &pipeline->driver;
-    struct flight *flight = &pipeline->flights[driver->next % driver->params.window];
+    struct flight *flight = &pipeline->flights[driver->next % driver->params.cell.window];
     lab_driver_gap(driver);
     const struct corps_value *message = lab_message_with(&driver->message, driver->next);
     flight->begin_ns = lab_now_ns();
@@ -43,7 +43,7 @@ static enum corps_err launch(struct pipeline *pipeline) {
 
 static enum corps_err land(struct pipeline *pipeline, bool last) {
     struct lab_driver *driver = &pipeline->driver;
-    struct flight *flight = &pipeline->flights[pipeline->awaited % driver->params.window];
+    struct flight *flight = &pipeline->flights[pipeline->awaited % driver->params.cell.window];
     const struct corps_value *reply;
     char error[LAB_TEXT_BYTES];
     enum corps_err err = corps_future_wait(flight->future, LAB_PATIENCE_NS, &reply);
@@ -70,7 +70,7 @@ static enum corps_err pump(struct pipeline *pipeline, bool (*enough)(const struc
     enum corps_err err = CORPS_OK;
     bool sending = true;
     while (err == CORPS_OK && (sending || pipeline->awaited < driver->next)) {
-        while (err == CORPS_OK && sending && driver->next - pipeline->awaited < driver->params.window) {
+        while (err == CORPS_OK && sending && driver->next - pipeline->awaited < driver->params.cell.window) {
             err = launch(pipeline);
         }
         if (err == CORPS_OK) {
@@ -115,16 +115,16 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
         return err;
     }
     pipeline.server = lab_params_name(&pipeline.driver.params, 0);
-    pipeline.flights = calloc(pipeline.driver.params.window, sizeof *pipeline.flights);
+    pipeline.flights = calloc(pipeline.driver.params.cell.window, sizeof *pipeline.flights);
     if (pipeline.flights == NULL) {
-        err = corps_fail(context, "NO_MEMORY", "no memory for a window of %u", pipeline.driver.params.window);
+        err = corps_fail(context, "NO_MEMORY", "no memory for a window of %u", pipeline.driver.params.cell.window);
     } else {
         err = measure(&pipeline);
     }
     if (err == CORPS_OK) {
         err = lab_driver_result(&pipeline.driver, notes, NULL, 0, result);
     }
-    for (unsigned i = 0; pipeline.flights != NULL && i < pipeline.driver.params.window; i++) {
+    for (unsigned i = 0; pipeline.flights != NULL && i < pipeline.driver.params.cell.window; i++) {
         corps_future_destroy(pipeline.flights[i].future);
     }
     free(pipeline.flights);

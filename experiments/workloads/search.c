@@ -80,7 +80,7 @@ static enum corps_err hand_out(struct desk *desk, size_t slot, size_t searcher) 
     struct corps_value items[2];
     struct corps_value value = corps_array(items, 2);
     const char *path = desk->files.paths[desk->next_file];
-    const char *pattern = desk->driver.params.pattern;
+    const char *pattern = desk->driver.params.cell.pattern;
     size_t path_bytes = strlen(path) + 1;
     size_t pattern_bytes = strlen(pattern) + 1;
     items[0] = corps_bin(path, path_bytes - 1);
@@ -166,13 +166,14 @@ static enum corps_err measure(struct desk *desk) {
 static enum corps_err prepare(struct desk *desk) {
     const struct lab_params *params = &desk->driver.params;
     const struct corps_serializer *serializer;
-    enum corps_err err = corps_serializer_find(params->serializer, &serializer);
+    enum corps_err err = corps_serializer_find(params->cell.serializer, &serializer);
     if (err == CORPS_OK) {
         desk->bare = (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0;
-        err = search_files_list(params->path, &desk->files);
+        err = search_files_list(params->cell.path, &desk->files);
     }
     if (err == CORPS_OK && desk->files.count == 0) {
-        err = corps_error_set(CORPS_ERR_INVALID, "there are no files below %s; choose another path=", params->path);
+        err =
+            corps_error_set(CORPS_ERR_INVALID, "there are no files below %s; choose another path=", params->cell.path);
     }
     if (err != CORPS_OK) {
         return lab_fail(desk->driver.context, err);
@@ -213,7 +214,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     struct corps_entry extra[] = {
         {corps_str("total"), corps_int((int64_t)desk.total)},
         {corps_str("files"), corps_int((int64_t)desk.files.count)},
-        {corps_str("path"), corps_bin(desk.driver.params.path, strlen(desk.driver.params.path))}};
+        {corps_str("path"), corps_bin(desk.driver.params.cell.path, strlen(desk.driver.params.cell.path))}};
     if (err == CORPS_OK) {
         err = lab_driver_result(&desk.driver, notes, extra, sizeof extra / sizeof extra[0], result);
     }

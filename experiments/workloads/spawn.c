@@ -32,7 +32,7 @@ static enum corps_err check(struct lab_driver *driver, const struct corps_name *
 }
 
 static enum corps_err measure(struct lab_driver *driver, struct corps_name **names, double *bytes_each) {
-    unsigned count = driver->params.concs;
+    unsigned count = driver->params.cell.concs;
     struct corps *corps = corps_context_corps(driver->context);
     uint64_t before = lab_resident_bytes();
     lab_driver_begin(driver);
@@ -60,7 +60,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps_name **names = calloc(driver.params.concs, sizeof(struct corps_name *));
+    struct corps_name **names = calloc(driver.params.cell.concs, sizeof(struct corps_name *));
     double bytes_each = -1;
     err =
         names != NULL ? measure(&driver, names, &bytes_each) : corps_fail(context, "NO_MEMORY", "no memory for Names");
@@ -68,7 +68,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
         struct corps_entry extra = {corps_str("bytes_each"), corps_float(bytes_each)};
         err = lab_driver_result(&driver, notes, &extra, 1, result);
     }
-    lab_release(names, names != NULL && names[0] != NULL ? driver.params.concs : 0);
+    lab_release(names, names != NULL && names[0] != NULL ? driver.params.cell.concs : 0);
     lab_driver_close(&driver);
     return err;
 }

@@ -50,8 +50,8 @@ const intervalText = (cell, figure) => {
 
 /* ---- the state ---- */
 
-const AXES = ["workload", "transport", "serializer", "payload", "placement", "wake", "lang"];
-const REST = ["window", "envs", "concs", "gap_us", "loan", "load", "batch", "stages"];
+const AXES = DATA.keys.filter(key => key.title).map(key => key.name); // which the page offers a choice of
+const REST = DATA.keys.filter(key => !key.title);
 const ANY = "any";
 const axis = (cell, name) => name === "lang" ? cell.lang : String(cell.axes[name]);
 const values = (cells, name) => [...new Set(cells.map(c => axis(c, name)))]
@@ -84,8 +84,7 @@ function writeState() {
 
 /* ---- the controls ---- */
 
-const LABELS = {workload: "Workload", transport: "Transport", serializer: "Serializer", payload: "Payload", placement: "Placement",
-                wake: "Wake policy", lang: "Language", figure: "Figure"};
+const LABELS = {figure: "Figure", ...Object.fromEntries(DATA.keys.map(key => [key.name, key.title]))};
 
 function select(name, options) {
   const label = document.createElement("label"), box = document.createElement("select");
@@ -130,11 +129,10 @@ function chosen() {
     (c.plain || state.special === "1") && (fits(c, AXES.slice(1)) || (c.raw && fits(c, ["transport", "placement"]))));
 }
 const shortName = (cell, without) => {
-  const usual = {window: "1", envs: "2", concs: "1", gap_us: "0", loan: "0", load: "0", batch: "0", stages: "0"};
   const parts = AXES.slice(1).filter(n => !without.includes(n) && state[n] === ANY).map(n => axis(cell, n));
-  for (const n of REST) {
+  for (const {name: n, usual} of REST) {
     const told = n === "envs" && !cell.joins; // of one Env, as all cells of such a transport
-    if (!told && !without.includes(n) && String(cell.axes[n]) !== usual[n]) parts.push(n + " " + cell.axes[n]);
+    if (!told && !without.includes(n) && String(cell.axes[n]) !== usual) parts.push(n + " " + cell.axes[n]);
   }
   return parts.join(" ") || axis(cell, "transport");
 };
