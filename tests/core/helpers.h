@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "room.h"
+
 #define LONG_NS (20 * 1000000000LL) /* for what must happen: far beyond what it takes */
 
 #define assert_ok(call)                                                                                                \
@@ -76,6 +78,9 @@ static inline int test_start(int argc, char **argv, const struct corps_class *co
     const struct corps_transport *transport = corps_transport_find(argv[1]);
     if (transport == NULL) {
         fprintf(stderr, "%s: %s\n", argv[0], corps_error_detail());
+        return 2;
+    }
+    if (!room_await(argv[1])) {
         return 2;
     }
     setenv("CORPS_TRANSPORT", argv[1], 1);

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from left import adopt_orphans, children_of, left_behind, stacks
+from left import adopt_orphans, await_room, children_of, left_behind, stacks
 
 ENDS_S = 60.0  # within this a creator whose Env was killed ends by itself
 
@@ -91,6 +91,7 @@ def main():
     kills = Kills(options)
     try:
         for transport in options.transport or ['shm']:
+            room = await_room(transport)  # noqa: F841  (kept as long as it is needed)
             seconds = kills.duration(transport)
             for number in range(options.cycles):
                 kills.one(transport, number, seconds)

@@ -1,5 +1,7 @@
 #include "stress.h"
 
+#include "../core/room.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -409,6 +411,9 @@ int main(int argc, char **argv) {
     }
     enum deed deed = deed_of(argv[1]);
     survivors.transport = argv[2];
+    if (!room_await(argv[2])) {
+        return 2;
+    }
     uint64_t seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
     left_prepare();
     if (!create_survivors()) {

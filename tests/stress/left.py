@@ -1,7 +1,9 @@
 """What processes leave behind, and where they hang: shared by the programs of this folder."""
 
 import ctypes
+import fcntl
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -9,6 +11,19 @@ import time
 
 LEFT_S = 10.0
 PR_SET_CHILD_SUBREAPER = 36
+
+
+def await_room(transport):
+    """As room_await of tests/core/room.h: more room for message queues, or none of other tests beside ours."""
+    if transport != 'mqueue':
+        return None
+    try:
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        return None
+    except ValueError:
+        lock = open(f'/tmp/corps-test-mqueue-{os.geteuid()}', 'w')
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
 
 def adopt_orphans():
@@ -36,17 +51,19 @@ def files(runtime):
 
 
 def left_behind(runtime):
-    """What is still there after a while, and is then ended or removed."""
+    """What is still there after a while, and is then ended or removed. What others make and remove meanwhile is not ours."""
     end = time.monotonic() + LEFT_S
+    names = set(files(runtime))
     while True:
-        processes, names = children(), files(runtime)
+        processes = children()
+        names.intersection_update(files(runtime))
         if not processes and not names:
             return []
         if time.monotonic() > end:
             break
         time.sleep(0.01)
     left = [f'process {pid}: {stacks(pid)}' for pid in processes]
-    left += [f'{name} {os.listdir(name) if os.path.isdir(name) else ""}' for name in names]
+    left += [f'{name} {os.listdir(name) if os.path.isdir(name) else ""}' for name in sorted(names)]
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -139,6 +139,7 @@ def main():
     args = parser.parse_args()
     if os.sep in args.python:
         args.python = os.path.abspath(args.python)
+    compat.make_room()
     programs = find_programs(args.programs or [HERE])
     failures = 0
     with ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool:
