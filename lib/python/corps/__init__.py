@@ -38,15 +38,18 @@ from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Deadlock, NotSerializable, WorkerLost)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
-from ._name import ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, port_of as _port_of
+from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, port_of as _port_of
 from ._worker import Conc, Corps
 
 __version__ = _core.version
 
+TypedName = Name
+"""Type checkers know more: see corps.stubs."""
+
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
-           'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
+           'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
+           'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
            'load_classes', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'wait_all', 'wait_next']
 
 

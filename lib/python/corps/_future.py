@@ -150,21 +150,21 @@ class Future(_core.Future, _base.Future):
         """Gives the answer up, if it is not here yet; the method may run nevertheless. Is it cancelled now?"""
         return self._cancel(CancelledError()) or self.cancelled()
 
-    def add_done_callback(self, function, *, context=None):
-        """Calls function(self) when the outcome is here: at once; on the event loop that runs where this is called; or
+    def add_done_callback(self, fn, *, context=None):
+        """Calls fn(self) when the outcome is here: at once; on the event loop that runs where this is called; or
         on a thread of its own for all callbacks. What it raises goes to standard error."""
         _start_callbacks()
         loop = _running_loop()
-        called = function if loop is None else _OnLoop(loop, function, context or contextvars.copy_context())
+        called = fn if loop is None else _OnLoop(loop, fn, context or contextvars.copy_context())
         if not self._notify(called):
             try:
                 called(self)
             except Exception:
                 _base.LOGGER.exception('exception calling callback for %r', self)
 
-    def remove_done_callback(self, function):
+    def remove_done_callback(self, fn):
         """Forgets a callback; how many there were of it."""
-        return self._forget(function)
+        return self._forget(fn)
 
     set_result = set_exception = set_running_or_notify_cancel = _is_the_workers
 

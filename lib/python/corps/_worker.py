@@ -19,6 +19,10 @@ class Conc:
 
     Mgr = None
 
+    def __class_getitem__(cls, name):
+        """Conc['AdderName'] says to type checkers which class of typed Names is its own; it is Conc."""
+        return cls
+
     def __init__(self):
         super().__init__()
 

@@ -1,0 +1,215 @@
+"""Programs for type checkers: a module of Workers, one that uses it well, and one whose every marked line is wrong."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+
+SOURCES = {
+    'points.py': '''
+        from typing import NamedTuple
+
+        class Point(NamedTuple):
+            x: int
+            y: int
+        ''',
+    'service.py': '''
+        from __future__ import annotations
+
+        import functools
+        from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union, overload
+
+        from corps import Conc, Corps, create_Concs
+
+        import points as pts
+
+        if TYPE_CHECKING:
+            from service_names import AdderName, BetterName, ServiceName
+
+
+        def strange(function: Any) -> Any:
+            def call(self: Any, *args: Any) -> Any:
+                return function(self, *args)
+            return call
+
+
+        def wrapped(function: Callable[[Any, int], int]) -> Callable[[Any, int], int]:
+            @functools.wraps(function)
+            def call(self: Any, number: int) -> int:
+                return function(self, number)
+            return call
+
+
+        class Helper:
+            def helped(self, a: int, /, b: str = 'x', *rest: float, key: Optional[bytes] = None, **more: int) -> Dict[str, int]:
+                return {'a': a}
+
+
+        class Adder(Conc['AdderName']):
+            limit: int = 3
+            word = 'w'
+
+            class Kind:
+                number = 1
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.value: int = 5
+
+            def add(self, a: int, b: int = 1) -> int:
+                return a + b
+
+            @staticmethod
+            def scale(number: float) -> float:
+                return number
+
+            @classmethod
+            def of(cls, n: int) -> str:
+                return str(n)
+
+            @property
+            def prop(self) -> int:
+                return self.value
+
+            async def later(self, p: pts.Point) -> List[pts.Point]:
+                return [p]
+
+            def kind(self, what: "Kind | None" = None) -> 'Kind':
+                return self.Kind()
+
+            @overload
+            def both(self, a: int) -> int: ...
+            @overload
+            def both(self, a: str) -> str: ...
+            def both(self, a: Union[int, str]) -> Union[int, str]:
+                return a
+
+            @wrapped
+            def kept(self, number: int) -> int:
+                return number
+
+            @strange
+            def lost(self, number: int) -> int:
+                return number
+
+
+        class Better(Adder):
+            if TYPE_CHECKING:
+                def my_Name(self) -> BetterName: ...
+
+            def more(self) -> None:
+                pass
+
+
+        class Service(Helper, Corps['ServiceName']):
+            def total(self, n: int) -> int:
+                return n
+
+            def adders(self) -> List[AdderName]:
+                return [*create_Concs(Adder), *create_Concs(Better)]
+        ''',
+    'good.py': '''
+        import asyncio
+        import concurrent.futures
+        from typing import List
+
+        import points
+        from corps import Corps, Name, as_completed, create_Corps, wait_all
+        from service import Service
+
+
+        class Plain(Corps):
+            def go(self) -> int:
+                return 1
+
+
+        async def main() -> None:
+            with create_Corps(Service, NumEnvs=2) as service:
+                numbers: List[int] = [service.total(3).Ret, service.total(n=3).result(5), await service.total(3)]
+                future: concurrent.futures.Future[int] = service.total(2)
+                adder = service.adders().Ret[0]
+                text: str = adder.both('x').Ret + adder.of(1).Ret + adder.word
+                got: List[points.Point] = adder.later(points.Point(1, 2)).Ret
+                adder.value = 4
+                value: int = adder.value.Ret + adder.limit + adder.kept(1).Ret + adder.kind().Ret.number
+                futures = [adder.add(1), adder.add(1, b=2)]
+                wait_all(iter(futures))
+                total: int = sum(ready.Ret for ready in as_completed(futures))
+                total += service.helped(1, 'b', 2.0, key=b'', other=4).Ret['a']
+                task = asyncio.create_task(service.total(1).as_coroutine())
+                numbers.append(await task)
+                adder.add(1, NoReply=True)
+                name: str = service.my_Tag().Ret
+                print(numbers, future.result(), text, got, value, total, name, adder.lost(4).Ret)
+            with create_Corps(Plain, NumEnvs=1) as other:
+                plain: Name = other
+                plain.anything = plain.go().Ret
+                print(plain.anything.Ret)
+
+
+        if __name__ == '__main__':
+            asyncio.run(main())
+        ''',
+    'bad.py': '''
+        from corps import Conc, create_Concs, create_Corps
+        from service import Better, Service
+
+        service = create_Corps(Service)
+        service.totl(3)  # wrong
+        service.total('x')  # wrong
+        service.total()  # wrong
+        service.total(1, 2)  # wrong
+        text: str = service.total(3).Ret  # wrong
+        other: str = service.total(3).result()  # wrong
+        adder = service.adders().Ret[0]
+        adder.value = 'x'  # wrong
+        adder.more()  # wrong
+        adder.both(2.5)  # wrong
+        create_Concs(Better)[0].more()
+        create_Concs(Better)[0].less()  # wrong
+        create_Corps(Conc)  # wrong
+
+
+        async def wait() -> str:
+            return await service.total(3)  # wrong
+        ''',
+}
+OUTPUT = "[3, 3, 3, 1] 2 x1w [Point(x=1, y=2)] 9 6 No Name 4\n1\n"
+
+
+def folder_of_sources():
+    """A temporary folder with them and with the typed Names of service."""
+    made = tempfile.TemporaryDirectory()
+    for name, text in SOURCES.items():
+        with open(os.path.join(made.name, name), 'w') as file:
+            file.write(textwrap.dedent(text).lstrip('\n'))
+    subprocess.run([sys.executable, '-m', 'corps.stubs', 'service'], cwd=made.name, check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+def marked_lines():
+    lines = textwrap.dedent(SOURCES['bad.py']).lstrip('\n').splitlines()
+    return {number for number, line in enumerate(lines, 1) if line.endswith('# wrong')}
+
+
+def package_folder():
+    import corps
+    return os.path.dirname(os.path.dirname(os.path.abspath(corps.__file__)))
+
+
+def check(command):
+    """Runs a type checker (command(files) → arguments) over what is right and over what is wrong."""
+    with folder_of_sources() as folder:
+        def run(*files):
+            return subprocess.run(command(folder, files), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  universal_newlines=True, timeout=150,
+                                  env=dict(os.environ, MYPYPATH=os.pathsep.join((folder, package_folder()))))
+        right = run('good.py', 'service.py', 'service_names.pyi', 'points.py')
+        assert right.returncode == 0, right.stdout
+        wrong = run('bad.py')
+        found = {int(number) for number in re.findall(r'bad\.py:(\d+):.*error', wrong.stdout)}
+        assert found == marked_lines(), '{} and not {}:\n{}'.format(sorted(found), sorted(marked_lines()), wrong.stdout)
+        own = run(os.path.join(package_folder(), 'corps', '__init__.pyi'))
+        assert own.returncode == 0, own.stdout
