@@ -107,12 +107,12 @@ def _directory():
                                 "change to one that is there, by os.chdir, before you create a Corps") from None
 
 
-def boot_data(config, front_text, manager, compat, births, logging, by_name):
+def boot_data(config, front_text, manager, compat, births, logging, modules, by_name):
     """What every Env of a new Corps is told, see _env.boot. by_name: without pickles."""
     sent = {
         'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
-        'libraries': list(_libraries), 'births': births, 'logging': logging,
+        'libraries': list(_libraries), 'births': births, 'logging': logging, 'modules': modules,
         'main': _main.description() if _core.own() is None else _described()}
     return _plain.boot_dumps(sent, manager) if by_name else _pickling.dumps(dict(sent, manager=_pickling.dumps(manager)))
 

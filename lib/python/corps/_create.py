@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _pickling, _plain
+from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _main, _modules, _pickling, _plain
 from ._errors import AsyncExecutionError
 from ._name import callable_name, class_text, name_class, restore
 from ._worker import HIDDEN, Conc, Corps
@@ -170,6 +170,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     if inside and Managed:
         manager = _own_ext_name()
     if not inside:
+        _main.start()
         _pickling.created(not by_name)
         _pickling.start()  # whether our main program can be imported is not always known before
     _boot.ensure_template()
@@ -177,7 +178,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
     logging = {} if compat else _logging.description(config, ConfigDicts, by_name)
-    boot_data = _boot.boot_data(config, text, manager, compat, births, logging, by_name)
+    boot_data = _boot.boot_data(config, text, manager, compat, births, logging, _modules.description(CorpsClass.__module__), by_name)
     corps = _start(text, payload, boot_data, options)
     front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
     with _lock:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from . import _config, _core, _logging, _main, _pickling, _plain
+from . import _config, _core, _logging, _main, _modules, _pickling, _plain
 
 
 class MajorStatus(enum.IntEnum):
@@ -70,6 +70,7 @@ def boot(data):
     for library in sent['libraries']:
         _core.load_classes(library)
     _logging.begin(sent['config'], sent['logging'])
+    _modules.prepare(sent['modules'])
     _main.prepare(sent['main'])
     _pickling.start()
     _logging.settle(sent['logging'])

@@ -103,16 +103,20 @@ def defines(thing):
 
 
 def start():
-    """In the program: its main module is known by both names."""
-    global _first
+    """In the program: its main module is known by both names. Asked again when a Corps is created, since programs that run
+    others (coverage, profilers, runpy) put another main module in their own's place."""
+    global _first, _names
     main = _main_module()
+    if _first[0] is not None and _first[0]() is main:
+        return
     file = getattr(main, '__file__', None)
     try:
         file = file and os.path.abspath(file)
     except OSError:
         pass  # the working directory is gone; create_Corps says so
     _first = weakref.ref(main), file
-    sys.modules.setdefault(ALIAS, main)
+    _names = None
+    sys.modules[ALIAS] = main  # multiprocessing may have put there what was the main module before
 
 
 def has_started(thread):
