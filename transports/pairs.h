@@ -19,13 +19,9 @@
 #ifndef CORPS_PAIRS_H
 #define CORPS_PAIRS_H
 
-#include <corps/transport.h>
+#include "links.h"
 
-#include <stdbool.h>
-
-struct corps__meeting;
 struct corps__pair;
-struct corps__rendezvous;
 struct uv_timer_s;
 
 enum {
@@ -79,50 +75,33 @@ struct corps__pair_library {
 };
 
 struct corps__pair {
-    struct corps_link base;
-    struct corps__pair *next;
-    struct corps__meeting *meeting; /* NULL when it has ended */
+    struct corps__link base; /* first */
     uint8_t token[CORPS__TOKEN_BYTES];
     uint64_t tag;                   /* its first bytes */
     char path[CORPS_ADDRESS_BYTES]; /* of the listening socket, until the peer has come */
 
-    enum { CORPS__PAIR_QUIET, CORPS__PAIR_ACCEPTED, CORPS__PAIR_CONNECTED } news;
     bool is_listener, opened;
-    bool gone;            /* the meeting has ended */
-    bool expired;         /* … and nothing has come for a while */
+    bool expired;         /* the peer is gone, and nothing has come for a while */
     int64_t last_news_ns; /* since it is gone */
-    bool ended, told;     /* no more will come; CLOSED was reported */
-    enum corps_err reason;
-
-    struct corps_block *large; /* a frame of several pieces */
-    size_t large_bytes;        /* of it that are here */
 
     _Atomic bool ready;       /* may have a message */
-    _Atomic bool started;     /* send may use it … */
-    _Atomic bool shut;        /* … until it is known that nobody reads it any more */
-    _Atomic bool blocked;     /* send has said FULL or PARTIAL; poll reports WRITABLE */
     _Atomic size_t under_way; /* of the window */
     size_t taken;             /* of the peer's window, to be given back */
     size_t sent;              /* of the present frame; under the core's lock of the link */
-    bool is_partial;
+    bool is_partial;          /* a part of it was sent; under that lock too */
 };
 
 struct corps__pairs {
-    struct corps_endpoint base;
+    struct corps__links links; /* first */
     const struct corps__pair_library *library;
-    struct corps__rendezvous *rendezvous;
     struct uv_timer_s *grace; /* allocated: freed by its close callback */
     char directory[CORPS_ADDRESS_BYTES];
-    struct corps__pair *links;
-    struct corps__pair *turn;   /* whose turn it is, for fairness */
     struct corps__pair *lender; /* whose message the last event lends */
-    unsigned link_count, news_count, looks;
+    unsigned looks;
     size_t window_bytes;
-    _Atomic unsigned blocked_count;
     _Atomic bool armed; /* the polling thread sleeps or is about to */
     int epoll_fd;       /* of every pair, and of: */
     int bell_fd;        /* a sender has found what no descriptor tells */
-    size_t frame_bytes_max;
     bool over_tcp;
 };
 
