@@ -1,10 +1,9 @@
 #include "actor/batch.h"
 
-#include "actor/conc.h"
-#include "actor/scheduler.h"
+#include "actor/pool.h"
+#include "base/clock.h"
 #include "base/slab.h"
 #include "value/plain.h"
-#include "wait/reactor.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -14,7 +13,7 @@ enum { PAUSES = 16 }; /* how long a Conc waits for a batch's next entry: about h
 _Static_assert(offsetof(struct corps__batch, data) == CORPS__BATCH_HEAD_BYTES, "the head is as long as it says");
 _Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as long as it says");
 
-const struct corps__slab_source corps__batch_source = {.bytes = sizeof(struct corps__batch)};
+static const struct corps__slab_source source = {.bytes = sizeof(struct corps__batch)};
 
 static uint32_t round_up(uint32_t bytes) {
     return (bytes + 7) / 8 * 8;
@@ -25,12 +24,12 @@ static uint32_t count_of(uint32_t word) {
 }
 
 static void free_batch(struct corps_block *block) {
-    corps__slab_give(CORPS__SLAB_BATCH, (char *)block - offsetof(struct corps__batch, block));
+    corps__slab_give(CORPS__SLAB_BATCH, &source, (char *)block - offsetof(struct corps__batch, block));
 }
 
 struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
                                          enum corps_keep keep_objects) {
-    struct corps__batch *batch = corps__slab_take(CORPS__SLAB_BATCH);
+    struct corps__batch *batch = corps__slab_take(CORPS__SLAB_BATCH, &source);
     if (batch != NULL) {
         batch->mail.kind = CORPS__MAIL_BATCH;
         batch->from = from;
@@ -93,23 +92,14 @@ enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct c
 
 /* ---- ending ---- */
 
-void corps__stream_end(struct corps__stream *stream) {
-    struct corps__batch *batch = stream->batch;
-    if (stream->room > 0) {
-        corps__conc_leave_room(stream->to, stream->room);
-        stream->room = 0;
-    }
-    stream->to = NULL;
-    if (batch != NULL) {
-        stream->batch = NULL;
-        atomic_fetch_or_explicit(&batch->word, CORPS__BATCH_LEFT, memory_order_release);
-        corps_block_unref(&batch->block);
-    }
+void corps__batch_leave(struct corps__batch *batch) {
+    atomic_fetch_or_explicit(&batch->word, CORPS__BATCH_LEFT, memory_order_release);
+    corps_block_unref(&batch->block);
 }
 
 /* The sender has the line with the count to itself meanwhile. */
 void corps__batch_pause(void) {
-    for (int i = 0; i < PAUSES && !corps__sched_is_single(); i++) {
+    for (int i = 0; i < PAUSES && !corps__pool_is_single(); i++) {
         corps__relax();
     }
 }

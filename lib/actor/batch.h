@@ -15,7 +15,6 @@
 enum {
     CORPS__BATCH_BYTES = 4096, /* of a batch, its head included */
     CORPS__BATCH_HEAD_BYTES = 192,
-    CORPS__ENTRY_BYTES_MAX = 512, /* of a payload; what is larger gains little */
 };
 
 /* One request. Its payload follows, up to the next multiple of 8 bytes: a struct corps_value and all that it points to,
@@ -34,6 +33,9 @@ struct corps__entry {
 #define CORPS__BATCH_CLOSED (UINT32_C(1) << 30) /* the Conc takes no more from it */
 #define CORPS__BATCH_LEFT (UINT32_C(1) << 31)   /* the sender adds no more to it */
 
+struct corps__grant;
+struct corps__peer;
+
 struct corps__batch {
     struct corps__mail mail;
     enum corps_keep keep_objects;
@@ -43,13 +45,6 @@ struct corps__batch {
     _Alignas(128) _Atomic uint32_t word;
     uint32_t used; /* bytes of `data`; the sender's */
     _Alignas(64) uint8_t data[CORPS__BATCH_BYTES - CORPS__BATCH_HEAD_BYTES];
-};
-
-/* What one thread is adding to. */
-struct corps__stream {
-    struct corps__conc *to;     /* where the last request went */
-    struct corps__batch *batch; /* NULL: none is open */
-    uint32_t room;              /* reserved in the mailbox, and not used yet */
 };
 
 /* ---- the sender ---- */
@@ -66,8 +61,8 @@ bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *ent
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
                                       const struct corps_value *value);
 
-/* The sender adds no more to the stream's batch, if there is one, and forgets where its last request went. */
-void corps__stream_end(struct corps__stream *stream);
+/* The sender adds no more, and lets go of it. */
+void corps__batch_leave(struct corps__batch *batch);
 
 /* ---- the Conc ---- */
 

@@ -1,13 +1,15 @@
-#include "actor/conc.h"
 #include "actor/future.h"
+#include "actor/runtime.h"
+#include "actor/stream.h"
+#include "base/clock.h"
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
 #include "link/trust.h"
 #include "value/name.h"
 #include "value/plain.h"
-#include "wait/reactor.h"
 #include "wait/trace.h"
+#include "wait/wait.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,16 +67,17 @@ static enum corps_err chosen_serializer(struct call *call, const char *name) {
 
 /* The Corps of a Name that is not of the own one; the Name holds it. */
 static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
-    struct corps *_Atomic *place = &((struct corps_name *)(uintptr_t)to)->corps;
-    *corps = atomic_load_explicit(place, memory_order_acquire);
+    struct corps__held *_Atomic *place = &((struct corps_name *)(uintptr_t)to)->corps;
+    *corps = (struct corps *)atomic_load_explicit(place, memory_order_acquire);
     if (*corps != NULL) {
-        return CORPS_OK;
+        return corps__runtime_ensure(); /* the child of a fork knows what its parent knew */
     }
-    enum corps_err err = corps__foreign_find(to->corps_id, corps);
-    struct corps *before = NULL;
-    if (err == CORPS_OK && !atomic_compare_exchange_strong(place, &before, *corps)) {
+    enum corps_err err = corps__runtime_ensure(); /* such a call may be the first thing that a program does */
+    err = err == CORPS_OK ? corps__foreign_find(to->corps_id, corps) : err;
+    struct corps__held *before = NULL;
+    if (err == CORPS_OK && !atomic_compare_exchange_strong(place, &before, &(*corps)->held)) {
         corps__corps_unref(*corps); /* another thread's call came first */
-        *corps = before;
+        *corps = (struct corps *)before;
     }
     return err;
 }
@@ -89,8 +92,8 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
         options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
     call->no_wait = options != NULL && (options->flags & CORPS_CALL_NO_WAIT) != 0;
     call->try_only = call->no_wait || (options != NULL && (options->flags & CORPS_CALL_TRY) != 0);
-    call->corps = corps__rt.own;
-    if (corps__rt.own == NULL || corps__rt.own->id != to->corps_id) {
+    call->corps = corps__own();
+    if (corps__own() == NULL || corps__own()->id != to->corps_id) {
         enum corps_err err = corps_of(to, &call->corps);
         if (err != CORPS_OK) {
             return err;
@@ -102,8 +105,6 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     enum corps_err err = method_of(call, method, own_method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = chosen_serializer(call, options->serializer);
-    } else if (err == CORPS_OK && call->corps == corps__rt.own) {
-        call->serializer = call->corps->settings.serializer;
     } else if (err == CORPS_OK) {
         err = corps__serializer_for(call->corps, &call->serializer);
     }
@@ -273,7 +274,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                                .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
                                .serializer = call->serializer->wire_id,
                                .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
-                               .source_env = corps__rt.env,
+                               .source_env = corps__own_env(),
                                .source_conc = call->context != NULL ? call->context->conc->id : 0,
                                .destination = call->to->conc,
                                .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
@@ -296,16 +297,15 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
         future->remote_conc = call->to->conc;
         corps__calls_enter(future, peer, route, bytes, &out.header.id);
         if (corps__traces()) {
-            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_CALLED, call->called_ns);
-            corps__trace_add(out.header.id, corps__rt.env, CORPS_STAGE_ENCODED, call->encoded_ns);
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->called_ns);
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
         }
     }
     err = call->no_wait && !corps__peer_is_ready(peer)
               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-              : corps__peer_send(peer, &out, !call->reply && corps__sched_is_pool_thread(), call->try_only,
-                                 call->deadline_ns);
+              : corps__peer_send(peer, &out, !call->reply && corps__pool_is_mine(), call->try_only, call->deadline_ns);
     if (future != NULL) {
-        corps__stamp(out.header.id, corps__rt.env, CORPS_STAGE_SENT);
+        corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }
     if (err == CORPS_OK || peer->discards) {
         return err;
@@ -345,7 +345,7 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
 /* ---- public ---- */
 
 static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
-    if (call->corps != corps__rt.own || call->to->env != corps__rt.env) {
+    if (call->corps != corps__own() || call->to->env != corps__own_env()) {
         return call_remote(call, future);
     }
     struct corps__conc *conc = corps__conc_find(call->to->conc);

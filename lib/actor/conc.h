@@ -1,27 +1,25 @@
 /* Concs: Workers with a mailbox, one request at a time.
  *
- * States: IDLE → QUEUED (something is in the mailbox, a run queue holds it) → RUNNING (a thread has claimed it) → IDLE.
- * Whoever puts a message into the mailbox of an IDLE Conc moves it to QUEUED and pushes it to a run queue; whoever
- * claims it runs its messages. A thread may claim a QUEUED Conc without taking it out of its run queue (a waiter that
- * runs the Conc it waits for): the old entry stays, `in_queue` says so, and serves when the Conc is queued again.
+ * A Conc is a task (runq.h): QUEUED while something is in its mailbox, RUNNING while a thread has claimed it. Whoever
+ * puts mail into the mailbox of an IDLE Conc queues it; whoever claims it runs its messages (run.h).
  *
- * The mailbox is an endpoint of the `queue` transport, which carries messages by reference.
+ * The mailbox is an endpoint of a transport that carries messages by reference.
  */
 #ifndef CORPS_CONC_H
 #define CORPS_CONC_H
 
-#include "actor/batch.h"
-#include "actor/scheduler.h"
-#include "wait/runtime.h"
+#include "actor/message.h"
+#include "actor/state.h"
 
-enum { CORPS__IDLE, CORPS__QUEUED, CORPS__RUNNING };
+#define CORPS__MANAGER 0u    /* Conc 0 of every Env makes and ends Concs */
+#define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
+
+struct corps__group;
 
 struct corps__conc {
-    _Atomic int state;
-    _Atomic bool in_queue;
-    bool alive; /* init has succeeded and cleanup has not run; only the running thread looks */
+    struct corps__task task; /* first */
+    bool alive;              /* init has succeeded and cleanup has not run; only the running thread looks */
     uint32_t id;
-    struct corps__conc *run_next;
     const struct corps_class *class;
     const char *class_name;            /* as it was asked for; lives as long as the Conc */
     _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
@@ -53,14 +51,14 @@ struct corps_context {
 
 enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones get threads of their own */
 
-/* Where the thread that runs the Conc keeps what concerns a peer that calls it. NULL when out of memory. */
-struct corps__route *corps__conc_route(struct corps__conc *conc, struct corps__peer *peer);
+/* The context of the thread's innermost method, NULL outside methods; run.c sets it. */
+extern _Thread_local struct corps_context *corps__innermost;
+static inline struct corps_context *corps__context(void) {
+    return corps__innermost;
+}
 
-/* The context of the calling thread's innermost method, NULL outside methods. */
-struct corps_context *corps__context(void);
-
-/* What the running method sends next comes after all that it has sent, and after what others send meanwhile. */
-void corps__context_end_stream(void);
+/* Is a method of this Conc on the calling thread's stack? */
+bool corps__conc_is_mine(const struct corps__conc *conc);
 
 /* Makes a Conc and queues its INIT (argument: `box`, one reference is added); without an init it lives at once, and the
  * group counts it, where that has others to wait for. Errors: UNKNOWN, NO_MEMORY, LIMIT. */
@@ -72,25 +70,20 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
 struct corps__conc *corps__conc_find(uint32_t id);
 uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */
 
+/* The classes of this program, NULL at the end; the one of this name, or the one for any, or NULL. */
+void corps__classes_set(const struct corps_class *const *classes);
+bool corps__classes_are_known(void);
 const struct corps_class *corps__class_find(const char *name, size_t bytes);
 
 /* Puts mail into the mailbox and makes the Conc runnable. Takes it. Any thread. */
 void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how);
 
-/* QUEUED → RUNNING, for this thread. */
-bool corps__conc_claim(struct corps__conc *conc);
-bool corps__conc_is_queued(const struct corps__conc *conc);
+/* The Conc becomes runnable, if it is not. Any thread. */
+void corps__conc_wake(struct corps__conc *conc, enum corps__push how);
 
-/* IDLE → RUNNING, for this thread, which has a message for it; has it others in its mailbox? */
-bool corps__conc_begin(struct corps__conc *conc);
+/* By the thread that runs it: the next mail, NULL when there is none. Is there some? */
+struct corps_node *corps__conc_next(struct corps__conc *conc);
 bool corps__conc_has_mail(struct corps__conc *conc);
-
-/* Is a method of this Conc on the calling thread's stack? */
-bool corps__conc_is_mine(const struct corps__conc *conc);
-
-/* Runs messages of a claimed Conc, those of the list `first` before those in the mailbox, until there is none, a batch
- * is over, or stop(arg) (may be NULL). Takes the list. */
-void corps__conc_run(struct corps__conc *conc, struct corps_node *first, bool (*stop)(void *arg), void *arg);
 
 /* Waits until the mailbox has room for one more request of this Env. Errors: FULL (TRY, or for itself), TIMEOUT, LIMIT.
  */
@@ -100,23 +93,13 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
  * count's line go to and fro between two processors. */
 uint32_t corps__conc_room_ahead(struct corps__conc *conc);
 
+/* How many requests of a stream reserve, and give back, their room at once. */
+uint32_t corps__conc_room_step(void);
+
 /* So many requests of this Env have left the mailbox, or do not come. */
 void corps__conc_leave_room(struct corps__conc *conc, uint32_t count);
 
-/* reply.c: answers a request, by Future or by frame; frees the message. */
-void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,
-                  const struct corps_value *result);
-void corps__reply_failure(struct corps__message *message, const struct corps__conc *conc, enum corps_err code,
-                          const char *type, const char *text);
-void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
-                         const struct corps_error_info *info);
-
-/* Refuses a request for which there is no message, and gives its room back. With the lead: never waits. Errors:
- * PROTOCOL (the peer reads no answers), NO_MEMORY. */
-enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
-                             enum corps_err code, const char *text) CORPS_CHECKED;
-
-/* manager.c: the class of Conc 0. */
-extern const struct corps_class corps__manager_class;
+/* In the child of a fork: no method runs, and locks that others held are free again. */
+void corps__conc_forked(void);
 
 #endif

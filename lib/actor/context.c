@@ -1,4 +1,6 @@
+#include "actor/batch.h"
 #include "actor/conc.h"
+#include "actor/reply.h"
 #include "link/trust.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -12,7 +14,7 @@
 
 struct corps *corps_context_corps(struct corps_context *context) {
     (void)context;
-    return corps__rt.own;
+    return corps__own();
 }
 
 struct corps_name *corps_context_name(struct corps_context *context) {
@@ -20,7 +22,7 @@ struct corps_name *corps_context_name(struct corps_context *context) {
     struct corps_name *name = atomic_load(&conc->name);
     if (name == NULL) {
         struct corps_name *made;
-        if (corps__name_create(corps__rt.corps_id, corps__rt.env, conc->id, conc->class_name, strlen(conc->class_name),
+        if (corps__name_create(corps__own_id(), corps__own_env(), conc->id, conc->class_name, strlen(conc->class_name),
                                &made) != CORPS_OK) {
             return NULL;
         }
@@ -32,7 +34,7 @@ struct corps_name *corps_context_name(struct corps_context *context) {
 
 unsigned corps_context_env(struct corps_context *context) {
     (void)context;
-    return corps__rt.env;
+    return corps__own_env();
 }
 
 void *corps_context_alloc(struct corps_context *context, size_t bytes) {
@@ -86,8 +88,8 @@ enum corps_err corps_fail(struct corps_context *context, const char *type, const
 static struct corps_error_info remote(const struct corps_error_info *info, const struct corps__conc *conc) {
     struct corps_error_info own = *info;
     own.code = CORPS_ERR_REMOTE;
-    own.detail_trusted = corps__may_run_code(corps__rt.own); /* a caller in this Env sees it as it is */
-    snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
+    own.detail_trusted = corps__may_run_code(corps__own()); /* a caller in this Env sees it as it is */
+    snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__own_env(), corps__own_env(), conc->id);
     return own;
 }
 

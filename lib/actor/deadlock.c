@@ -1,8 +1,8 @@
 #include "actor/deadlock.h"
 
 #include "actor/conc.h"
+#include "base/clock.h"
 #include "link/peer.h"
-#include "process/fork.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,18 +12,13 @@
 #define PATIENT_NS 10000000000
 enum { HOPS_MAX = 256, PATH_BYTES = 1200 };
 
-/* A long wait, on the stack of the thread that waits. */
-struct wait {
+/* A long wait, on the stack of the thread that corps__actors->waits. */
+struct corps__long_wait {
     const struct corps_context *context;
     struct corps_future *future;
     int64_t start_ns;
-    struct wait *next;
+    struct corps__long_wait *next;
 };
-
-static struct {
-    pthread_mutex_t lock; /* also keeps what a listed wait points to alive */
-    struct wait *first;
-} waits = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* What travels. */
 struct probe {
@@ -38,7 +33,7 @@ struct probe {
 
 /* ---- under the lock ---- */
 
-static bool is_on_stack(const struct wait *wait, uint32_t conc) {
+static bool is_on_stack(const struct corps__long_wait *wait, uint32_t conc) {
     for (const struct corps_context *context = wait->context; context != NULL; context = context->outer) {
         if (context->conc->id == conc) {
             return true;
@@ -48,9 +43,9 @@ static bool is_on_stack(const struct wait *wait, uint32_t conc) {
 }
 
 /* The wait that keeps a Conc from going on: the innermost of the thread that runs it. */
-static struct wait *wait_of(uint32_t conc) {
-    struct wait *found = NULL;
-    for (struct wait *wait = waits.first; wait != NULL; wait = wait->next) {
+static struct corps__long_wait *wait_of(uint32_t conc) {
+    struct corps__long_wait *found = NULL;
+    for (struct corps__long_wait *wait = corps__actors->waits.first; wait != NULL; wait = wait->next) {
         if (is_on_stack(wait, conc) && (found == NULL || wait->context->depth > found->context->depth)) {
             found = wait;
         }
@@ -59,11 +54,11 @@ static struct wait *wait_of(uint32_t conc) {
 }
 
 /* The wait that asked, if the probe has come back to it. */
-static struct wait *asker(const struct probe *probe, uint32_t conc) {
-    if (probe->corps_id != corps__rt.corps_id || probe->env != corps__rt.env) {
+static struct corps__long_wait *asker(const struct probe *probe, uint32_t conc) {
+    if (probe->corps_id != corps__own_id() || probe->env != corps__own_env()) {
         return NULL;
     }
-    for (struct wait *wait = waits.first; wait != NULL; wait = wait->next) {
+    for (struct corps__long_wait *wait = corps__actors->waits.first; wait != NULL; wait = wait->next) {
         if (wait->start_ns == probe->start_ns && wait->context->conc->id == probe->conc && is_on_stack(wait, conc)) {
             return wait;
         }
@@ -76,7 +71,7 @@ static struct wait *asker(const struct probe *probe, uint32_t conc) {
 static void add_to_path(struct probe *probe, const struct corps__conc *conc) {
     size_t used = strlen(probe->path);
     snprintf(probe->path + used, sizeof probe->path - used, "%sL%u:M%u.%u %s", used > 0 ? " waits for " : "",
-             corps__rt.env, corps__rt.env, conc->id, conc->class_name);
+             corps__own_env(), corps__own_env(), conc->id, conc->class_name);
 }
 
 static void send_probe(const struct probe *probe, struct corps__peer *peer, uint32_t conc) {
@@ -92,7 +87,7 @@ static void send_probe(const struct probe *probe, struct corps__peer *peer, uint
         struct corps__outgoing out = {.header = {.kind = CORPS__PROBE,
                                                  .serializer = msgpack->wire_id,
                                                  .segment_count = 1,
-                                                 .source_env = corps__rt.env,
+                                                 .source_env = corps__own_env(),
                                                  .destination = conc},
                                       .segments = &segment};
         corps__peer_try_post(peer, &out);
@@ -111,16 +106,16 @@ static void closed_circle(const struct probe *probe, struct corps_future *future
 static void follow(struct probe *probe, uint32_t conc) {
     struct corps__peer *peer = NULL;
     struct corps_future *caught = NULL;
-    pthread_mutex_lock(&waits.lock);
+    pthread_mutex_lock(&corps__actors->waits.lock);
     while (probe->hops++ < HOPS_MAX) {
         const struct corps__conc *here = corps__conc_find(conc);
-        const struct wait *asked = here != NULL ? asker(probe, conc) : NULL;
+        const struct corps__long_wait *asked = here != NULL ? asker(probe, conc) : NULL;
         if (asked != NULL) {
             /* Others of the circle ask too: the one whose wait began last gives way. */
             caught = probe->latest_ns <= asked->start_ns ? corps__future_ref(asked->future) : NULL;
             break;
         }
-        const struct wait *wait = here != NULL ? wait_of(conc) : NULL;
+        const struct corps__long_wait *wait = here != NULL ? wait_of(conc) : NULL;
         if (wait == NULL) {
             break; /* it goes on, or is only queued: no circle now */
         }
@@ -133,7 +128,7 @@ static void follow(struct probe *probe, uint32_t conc) {
         }
         conc = wait->future->local->id;
     }
-    pthread_mutex_unlock(&waits.lock);
+    pthread_mutex_unlock(&corps__actors->waits.lock);
     if (caught != NULL) {
         closed_circle(probe, caught);
     } else if (peer != NULL) {
@@ -143,9 +138,9 @@ static void follow(struct probe *probe, uint32_t conc) {
 
 /* Asks for a listed wait of the thread that this is done for. */
 static enum corps_err ask(void *arg) {
-    const struct wait *wait = arg;
-    struct probe probe = {.corps_id = corps__rt.corps_id,
-                          .env = corps__rt.env,
+    const struct corps__long_wait *wait = arg;
+    struct probe probe = {.corps_id = corps__own_id(),
+                          .env = corps__own_env(),
                           .conc = wait->context->conc->id,
                           .start_ns = wait->start_ns,
                           .latest_ns = wait->start_ns};
@@ -191,26 +186,26 @@ bool corps__may_run_inline(int64_t timeout_ns) {
     return context == NULL || (context->depth < CORPS__NESTED_MAX && timeout_ns >= PATIENT_NS);
 }
 
-static void list(struct wait *wait) {
-    pthread_mutex_lock(&waits.lock);
-    wait->next = waits.first;
-    waits.first = wait;
-    pthread_mutex_unlock(&waits.lock);
+static void list(struct corps__long_wait *wait) {
+    pthread_mutex_lock(&corps__actors->waits.lock);
+    wait->next = corps__actors->waits.first;
+    corps__actors->waits.first = wait;
+    pthread_mutex_unlock(&corps__actors->waits.lock);
 }
 
-static void unlist(const struct wait *wait) {
-    pthread_mutex_lock(&waits.lock);
-    struct wait **at = &waits.first;
+static void unlist(const struct corps__long_wait *wait) {
+    pthread_mutex_lock(&corps__actors->waits.lock);
+    struct corps__long_wait **at = &corps__actors->waits.first;
     while (*at != wait) {
         at = &(*at)->next;
     }
     *at = wait->next;
-    pthread_mutex_unlock(&waits.lock);
+    pthread_mutex_unlock(&corps__actors->waits.lock);
 }
 
 enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter, bool (*done)(void *arg),
                                     int64_t deadline_ns) {
-    struct wait wait = {.context = corps__context(), .future = future, .start_ns = corps__now_ns()};
+    struct corps__long_wait wait = {.context = corps__context(), .future = future, .start_ns = corps__now_ns()};
     struct corps__conc *local = corps__is_patient(deadline_ns) ? future->local : NULL;
     int64_t interval = FIRST_PROBE_NS;
     bool listed = false;
@@ -237,6 +232,6 @@ enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__w
 }
 
 void corps__deadlock_forked(void) {
-    pthread_mutex_init(&waits.lock, NULL);
-    waits.first = NULL;
+    pthread_mutex_init(&corps__actors->waits.lock, NULL);
+    corps__actors->waits.first = NULL;
 }

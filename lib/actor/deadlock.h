@@ -24,4 +24,7 @@ bool corps__may_run_inline(int64_t timeout_ns);
 /* A PROBE has come for the Worker with this number. With the lead. Errors: PROTOCOL, NO_MEMORY. */
 enum corps_err corps__deadlock_probe(uint32_t conc, const struct corps_value *probe) CORPS_CHECKED;
 
+/* In the child of a fork: nobody waits. */
+void corps__deadlock_forked(void);
+
 #endif

@@ -7,8 +7,7 @@
 #define CORPS_DEFER_H
 
 #include "actor/batch.h"
-#include "actor/conc.h"
-#include "link/peer.h"
+#include "actor/credit.h"
 
 /* Of corps__deferred, where it is not the usual case. */
 struct corps__route *corps__defer(struct corps__conc *conc, struct corps__mail *mail, struct corps__peer *from);

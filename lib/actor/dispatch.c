@@ -1,9 +1,7 @@
 #include "actor/dispatch.h"
 
-#include "actor/conc.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
-#include "actor/message.h"
 #include "actor/requests.h"
 #include "codec/definitions.h"
 #include "link/hello.h"
@@ -70,7 +68,7 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */
     }
-    corps__stamp(header->id, corps__rt.env, CORPS_STAGE_REPLY_RECEIVED);
+    corps__stamp(header->id, corps__own_env(), CORPS_STAGE_REPLY_RECEIVED);
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
         corps__future_complete(future, NULL);
         corps__future_unref(future);
@@ -219,7 +217,7 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
     return CORPS_ERR_PROTOCOL;
 }
 
-enum corps_err corps__dispatch_message(struct corps_event *event) {
+static enum corps_err dispatch_message(struct corps_event *event) {
     struct corps__peer *peer = event->link->user;
     /* A link that was closed on our side may still have had frames under way. */
     enum corps_err err = peer != NULL ? on_frame(peer, event) : CORPS_OK;
@@ -228,7 +226,7 @@ enum corps_err corps__dispatch_message(struct corps_event *event) {
     return err;
 }
 
-void corps__dispatch_link(const struct corps_event *event) {
+static void dispatch_link(const struct corps_event *event) {
     struct corps__peer *peer = event->link->user;
     switch (event->kind) {
     case CORPS_EVENT_MESSAGE:
@@ -252,5 +250,20 @@ void corps__dispatch_link(const struct corps_event *event) {
         }
         break;
     }
-    corps__rt.loop_dirty = true;
+    corps__loop_changed();
+}
+
+void corps__dispatch(struct corps_endpoint *endpoint, struct corps_event *event) {
+    if (event->kind == CORPS_EVENT_MESSAGE) {
+        struct corps__peer *peer = event->link->user;
+        enum corps_err err = dispatch_message(event);
+        endpoint->transport->release(endpoint, event);
+        if (err != CORPS_OK && peer != NULL) {
+            corps__peer_closed(peer, err); /* it broke the protocol: it loses its link, everything else goes on */
+        }
+    } else {
+        struct corps_event news = *event; /* what follows may free the link: first the transport is done with it */
+        endpoint->transport->release(endpoint, event);
+        dispatch_link(&news);
+    }
 }

@@ -13,9 +13,8 @@
 #ifndef CORPS_FUTURE_H
 #define CORPS_FUTURE_H
 
-#include "actor/message.h"
-#include "wait/reactor.h"
-#include "wait/runtime.h"
+#include "codec/payload.h"
+#include "wait/lead.h"
 
 struct corps__failure;
 struct corps__route;
@@ -60,7 +59,7 @@ struct corps_future {
     _Alignas(8) uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
 };
 
-/* Once, before the first Future. */
+/* Before the first Future; again does no harm. */
 void corps__futures_start(void);
 
 /* With `refs` references. */
@@ -87,6 +86,14 @@ void corps__future_failed(struct corps_future *future, enum corps_err code, stru
 /* Claims, and fails with a text, unless it is decided already. */
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
 
+/* Lists one thread's interest, which is notified when the Future is ready, and takes it off. */
+void corps__interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter);
+void corps__interest_drop(struct corps_future *future, const struct corps__interest *interest);
+
+static inline bool corps__future_is_ready(const struct corps_future *future) {
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__READY) != 0;
+}
+
 /* ---- calls under way ---- */
 
 /* Begins a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. The reply's reference
@@ -103,5 +110,8 @@ bool corps__calls_awaits(const struct corps_future *future);
 
 /* Fails every call to `peer`. */
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);
+
+/* In the child of a fork: calls under way have failed. */
+void corps__futures_forked(void);
 
 #endif

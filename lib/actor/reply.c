@@ -1,4 +1,5 @@
-#include "actor/conc.h"
+#include "actor/reply.h"
+
 #include "actor/future.h"
 #include "link/peer.h"
 #include "value/failure.h"
@@ -10,7 +11,7 @@
 /* Answering a request: a Future of this process, or a frame to the peer it came from. */
 
 static void origin_of(const struct corps__conc *conc, char origin[64]) {
-    snprintf(origin, 64, "L%u:M%u.%u", corps__rt.env, corps__rt.env, conc->id);
+    snprintf(origin, 64, "L%u:M%u.%u", corps__own_env(), corps__own_env(), conc->id);
 }
 
 static bool wants_reply(const struct corps__message *message) {
@@ -59,7 +60,7 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                              .serializer = serializer,
                                              .segment_count = count,
                                              .id = message->header.id,
-                                             .source_env = corps__rt.env,
+                                             .source_env = corps__own_env(),
                                              .source_conc = conc->id,
                                              .destination = message->header.source_conc},
                                   .segments = segments,
@@ -178,7 +179,7 @@ static void tell_of_refusal(struct corps__peer *peer, uint32_t conc, const char 
 enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__header *request, size_t charge_bytes,
                              enum corps_err code, const char *text) {
     struct corps_error_info info = {.code = code, .text = text};
-    struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__rt.env},
+    struct corps__outgoing out = {.header = {.kind = CORPS__FAILURE, .id = request->id, .source_env = corps__own_env()},
                                   .charge_count = 1,
                                   .charge_bytes = charge_bytes};
     if ((request->flags & CORPS__NO_REPLY) != 0) {
@@ -192,7 +193,7 @@ enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__heade
         corps__peer_credit(peer, request->destination, out.grant, 1, charge_bytes);
         return CORPS_OK;
     }
-    snprintf(info.origin, sizeof info.origin, "L%u:M%u.%u", corps__rt.env, corps__rt.env, request->destination);
+    snprintf(info.origin, sizeof info.origin, "L%u:M%u.%u", corps__own_env(), corps__own_env(), request->destination);
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     struct iovec segment;

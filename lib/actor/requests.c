@@ -1,12 +1,9 @@
 #include "actor/requests.h"
 
-#include "actor/batch.h"
-#include "actor/conc.h"
-#include "actor/dispatch.h"
-#include "actor/message.h"
+#include "actor/reply.h"
+#include "actor/stream.h"
 #include "link/peer.h"
 #include "link/trust.h"
-#include "process/fork.h"
 #include "wait/trace.h"
 
 #include <stdio.h>
@@ -77,7 +74,7 @@ static struct corps__conc *admit(struct corps__peer *peer, const struct corps__h
         return NULL;
     }
     /* Also where there is nothing to decode: the reply goes in the same serializer. */
-    if (corps__accepts(corps__rt.own, header->serializer) != CORPS_OK) {
+    if (corps__accepts(corps__own(), header->serializer) != CORPS_OK) {
         char text[200];
         snprintf(text, sizeof text, "%s", corps_error_detail());
         *err = corps__refuse(peer, header, bytes, CORPS_ERR_DENIED, text);
@@ -88,11 +85,15 @@ static struct corps__conc *admit(struct corps__peer *peer, const struct corps__h
 }
 
 static enum corps_keep keep_for(const struct corps__conc *conc) {
-    return conc->id != CORPS__MANAGER ? corps__rt.own->settings.keep_objects : CORPS_KEEP_NONE;
+    return conc->id != CORPS__MANAGER ? corps__own()->settings.keep_objects : CORPS_KEEP_NONE;
+}
+
+static bool has_mail(struct corps__task *task) {
+    return corps__conc_has_mail((struct corps__conc *)task);
 }
 
 static void deliver(struct corps__conc *conc, struct corps__mail *mail) {
-    if (!corps__sched_direct(conc, mail)) {
+    if (!corps__pool_direct(&conc->task, &mail->node, has_mail)) {
         corps__conc_post(conc, mail, CORPS__PUSH_DISPATCH);
     }
 }
@@ -120,7 +121,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     if (err != CORPS_OK) {
         return err;
     }
-    if (corps__rt.own == NULL) {
+    if (corps__own() == NULL) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a request came to a process that has no Workers");
     }
     const struct corps_block *tail = corps_frame_tail(event->data, event->block);
@@ -150,25 +151,10 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
 
 /* ---- batches of requests without reply ---- */
 
-/* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that runs
- * them writes to its own lines and the batch's. Guarded by the lead. */
-static struct corps__stream stream;
-static struct {
-    struct corps__peer *from;
-    struct corps__grant *grant;
-    uint32_t destination;
-    uint8_t serializer; /* an accepted one */
-} stream_of;
-
 static bool goes_on(const struct corps__peer *peer, const struct corps__header *header) {
-    return stream.to != NULL && stream_of.from == peer && stream_of.destination == header->destination &&
-           stream_of.serializer == header->serializer;
-}
-
-void corps__dispatch_end_stream(void) {
-    if (stream.to != NULL) {
-        corps__stream_end(&stream);
-    }
+    return corps__actors->stream.to != NULL && corps__actors->stream_of.from == peer &&
+           corps__actors->stream_of.destination == header->destination &&
+           corps__actors->stream_of.serializer == header->serializer;
 }
 
 /* The first of several entries for one Conc, or its only one. */
@@ -188,11 +174,11 @@ static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc 
     message->charge_bytes = CORPS__HEADER_BYTES + bytes;
     message->keep_objects = keep_for(conc);
     deliver(conc, &message->mail);
-    stream.to = conc;
-    stream_of.from = peer;
-    stream_of.grant = grant;
-    stream_of.destination = header->destination;
-    stream_of.serializer = header->serializer;
+    corps__actors->stream.to = conc;
+    corps__actors->stream_of.from = peer;
+    corps__actors->stream_of.grant = grant;
+    corps__actors->stream_of.destination = header->destination;
+    corps__actors->stream_of.serializer = header->serializer;
     return CORPS_OK;
 }
 
@@ -205,7 +191,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     enum corps_err err = numbered_method(peer, header, NULL, &method);
     bool follows = goes_on(peer, header);
     struct corps__grant *grant;
-    struct corps__conc *conc = follows ? stream.to : NULL;
+    struct corps__conc *conc = follows ? corps__actors->stream.to : NULL;
     if (err == CORPS_OK && follows) {
         err = corps__grant_use(&peer->grants, header->destination, CORPS__HEADER_BYTES + bytes, &grant);
     } else if (err == CORPS_OK) {
@@ -214,7 +200,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     if (err != CORPS_OK || conc == NULL) {
         return err;
     }
-    if (!follows || grant != stream_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
+    if (!follows || grant != corps__actors->stream_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
         return begin_stream(peer, conc, grant, header, method, payload, bytes);
     }
     const struct corps__entry entry = {
@@ -224,7 +210,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
         .encoded = true,
         .serializer = header->serializer,
     };
-    if (stream.batch != NULL && corps__batch_add(stream.batch, &entry, payload)) {
+    if (corps__actors->stream.batch != NULL && corps__batch_add(corps__actors->stream.batch, &entry, payload)) {
         return CORPS_OK;
     }
     struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
@@ -232,8 +218,8 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     peer->arrived++;
-    corps__stream_end(&stream);
-    stream = (struct corps__stream){.to = conc, .batch = batch};
+    corps__stream_end(&corps__actors->stream);
+    corps__actors->stream = (struct corps__stream){.to = conc, .batch = batch};
     (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
     deliver(conc, &batch->mail);
     return CORPS_OK;
@@ -241,7 +227,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
 
 enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_event *event,
                                  const struct corps__header *header) {
-    if (corps__rt.own == NULL || header->name_bytes != 0) {
+    if (corps__own() == NULL || header->name_bytes != 0) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a batch of requests came that cannot be one");
     }
     size_t at = CORPS__HEADER_BYTES;
@@ -262,7 +248,7 @@ enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_ev
                : corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last entry of a batch", event->bytes - at);
 }
 
-void corps__dispatch_forked(void) {
-    stream = (struct corps__stream){0};
-    stream_of.from = NULL;
+void corps__requests_forked(void) {
+    corps__actors->stream = (struct corps__stream){0};
+    corps__actors->stream_of.from = NULL;
 }

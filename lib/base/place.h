@@ -2,7 +2,7 @@
 #ifndef CORPS_PLACE_H
 #define CORPS_PLACE_H
 
-#include "wait/runtime.h"
+#include <corps.h>
 
 /* The processors that this process was allowed when it started, as bytes for a boot record; and the same in a child,
  * whose own mask is its parent's, who may be pinned already. */

@@ -1,7 +1,5 @@
 #include "base/slab.h"
 
-#include "process/fork.h"
-
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,13 +18,6 @@ static struct {
     {.lock = PTHREAD_MUTEX_INITIALIZER},
 };
 _Static_assert(CORPS__SLABS == 4, "every depot has its lock");
-
-static const struct corps__slab_source *const sources[CORPS__SLABS] = {
-    [CORPS__SLAB_FUTURE] = &corps__future_source,
-    [CORPS__SLAB_MESSAGE] = &corps__message_source,
-    [CORPS__SLAB_BOX] = &corps__box_source,
-    [CORPS__SLAB_BATCH] = &corps__batch_source,
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -63,8 +54,7 @@ static void register_thread(void) {
     }
 }
 
-void *corps__slab_refill(enum corps__slab slab) {
-    const struct corps__slab_source *source = sources[slab];
+void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source *source) {
     if (CORPS__SLAB_CACHE_MAX == 0 && source->make == NULL) {
         return aligned_alloc(64, source->bytes);
     }
@@ -94,8 +84,8 @@ void *corps__slab_refill(enum corps__slab slab) {
     return batch;
 }
 
-void corps__slab_spill(enum corps__slab slab, void *object) {
-    if (CORPS__SLAB_CACHE_MAX == 0 && sources[slab]->make == NULL) {
+void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *source, void *object) {
+    if (CORPS__SLAB_CACHE_MAX == 0 && source->make == NULL) {
         free(object);
         return;
     }

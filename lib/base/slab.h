@@ -42,18 +42,15 @@ struct corps__slab_source {
     size_t bytes;                                /* of one; a multiple of 64 */
     void *(*make)(size_t bytes, unsigned count); /* memory for so many, aligned to 64, or NULL; NULL: from the system */
 };
-extern const struct corps__slab_source corps__future_source, corps__message_source, corps__box_source,
-    corps__batch_source;
+void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source *source);
+void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *source, void *object);
 
-void *corps__slab_refill(enum corps__slab slab);
-void corps__slab_spill(enum corps__slab slab, void *object);
-
-/* An object, its content undefined; NULL when out of memory. */
-static inline void *corps__slab_take(enum corps__slab slab) {
+/* An object, its content undefined; NULL when out of memory. `source` is always the slab's own. */
+static inline void *corps__slab_take(enum corps__slab slab, const struct corps__slab_source *source) {
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
     struct corps__slab_item *item = cache->first;
     if (item == NULL) {
-        return corps__slab_refill(slab);
+        return corps__slab_refill(slab, source);
     }
     cache->first = item->next;
     cache->count--;
@@ -61,10 +58,10 @@ static inline void *corps__slab_take(enum corps__slab slab) {
 }
 
 /* Takes an object back, on any thread. */
-static inline void corps__slab_give(enum corps__slab slab, void *object) {
+static inline void corps__slab_give(enum corps__slab slab, const struct corps__slab_source *source, void *object) {
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
     if ((int)cache->count >= CORPS__SLAB_CACHE_MAX) {
-        corps__slab_spill(slab, object);
+        corps__slab_spill(slab, source, object);
         return;
     }
     struct corps__slab_item *item = object;
@@ -72,5 +69,8 @@ static inline void corps__slab_give(enum corps__slab slab, void *object) {
     cache->first = item;
     cache->count++;
 }
+
+/* In the child of a fork: locks that others held are free again. */
+void corps__slabs_forked(void);
 
 #endif

@@ -1,6 +1,7 @@
-#include "process/fork.h"
-#include "wait/runtime.h"
+#include "base/symbol.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,34 @@
 #ifndef CORPS_CONFIG_H
 #define CORPS_CONFIG_H
 
-#include "wait/runtime.h"
+#include <corps.h>
+#include <corps/serializer.h>
+#include <corps/transport.h>
+
+#define CORPS__ENVS_MAX 1024u
+
+/* Every option, with its value decided. */
+struct corps__settings {
+    char tag[64];
+    unsigned env_count;
+    const struct corps_transport *transport;
+    const struct corps_transport *system_transport; /* the same, or unix where that cannot carry everything */
+    const struct corps_serializer *serializer;
+    enum corps_wake wake;
+    enum corps_wake client_wake;
+    enum corps_placement placement;
+    unsigned thread_count;
+    unsigned thread_count_max;
+    unsigned mailbox_count;
+    size_t mailbox_bytes;
+    size_t buffer_bytes;
+    size_t queue_count;
+    char bind[128];
+    char module[256];
+    enum corps_keep keep_objects;
+    bool detached;
+    int64_t boot_timeout_ns;
+};
 
 /* Errors: INVALID, UNKNOWN, UNSUPPORTED, with the option's name and what is possible. Starts the serializer. */
 enum corps_err corps__settings_decide(const struct corps_options *options, struct corps__settings *out) CORPS_CHECKED;

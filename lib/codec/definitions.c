@@ -1,7 +1,5 @@
 #include "codec/definitions.h"
 
-#include "process/fork.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -55,4 +55,8 @@ enum corps_err corps__definition_bring(struct corps__brought *brought, const uin
 const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]);
 const struct corps__definition *corps__definition_at(uint32_t number);
 
+/* The table may be half changed at any moment, so a fork waits for its lock. */
+void corps__definitions_lock(void);
+void corps__definitions_unlock(void);
+
 #endif

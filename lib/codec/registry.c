@@ -1,7 +1,6 @@
 #include "codec/registry.h"
 
-#include "process/fork.h"
-#include "wait/reactor.h"
+#include "base/hooks.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -31,7 +30,8 @@ static const struct corps_transport *const transports[] = {
     NULL,
 };
 
-/* A serializer's row: its table, or the module that holds it. `state` is guarded by `lock`. */
+/* A serializer's row: its table, or the module that holds it. It is loaded and started under `lock`; `started`, once
+ * true, stays so. */
 struct row {
     const char *name;
     const char *module;

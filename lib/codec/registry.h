@@ -18,4 +18,7 @@ bool corps__serializer_is_safe(uint8_t wire_id);
 /* Checks every table once, before anything else happens. */
 enum corps_err corps__registry_check(void) CORPS_CHECKED;
 
+/* In the child of a fork: locks that others held are free again. */
+void corps__registry_forked(void);
+
 #endif

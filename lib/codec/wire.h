@@ -28,6 +28,8 @@
 #ifndef CORPS_WIRE_H
 #define CORPS_WIRE_H
 
+#include "base/symbol.h"
+
 #include <corps/block.h>
 #include <corps/error.h>
 
@@ -38,9 +40,7 @@
 #define CORPS__WIRE_VERSION 4u
 #define CORPS__HEADER_BYTES 48u
 #define CORPS__ENTRY_BYTES 24u
-#define CORPS__METHOD_BYTES_MAX 255u
-#define CORPS__METHODS_MAX 4096u     /* numbers of methods on a link: 0 … 4095 */
-#define CORPS__UNNUMBERED UINT32_MAX /* a method without a number: its name comes with every request */
+#define CORPS__ENTRY_BYTES_MAX 512u /* of an entry's payload; what is larger gains little by a batch */
 #define CORPS__PAYLOAD_SEGMENTS_MAX                                                                                    \
     1000u /* + header part, and zeros before each: within CORPS_SEGMENTS_MAX of a transport */
 #define CORPS__ALIGNMENT 64u

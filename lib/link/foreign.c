@@ -1,21 +1,19 @@
 #include "link/foreign.h"
 
 #include "base/dir.h"
+#include "base/hooks.h"
 #include "codec/config.h"
+#include "codec/record.h"
 #include "link/known.h"
-#include "link/peer.h"
-#include "process/boot.h"
-#include "process/fork.h"
-#include "wait/reactor.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_NAME "corps"
 enum { TABLE_AT = 4, ITEMS = 5 };
 
 static const struct corps_serializer *msgpack(void) {
@@ -28,8 +26,8 @@ static const struct corps_serializer *msgpack(void) {
 static enum corps_err write_file(const char *directory, const uint8_t *data, size_t bytes) {
     char draft[CORPS__DIR_BYTES + 16];
     char path[CORPS__DIR_BYTES + 16];
-    snprintf(draft, sizeof draft, "%s/%s.new", directory, FILE_NAME);
-    snprintf(path, sizeof path, "%s/%s", directory, FILE_NAME);
+    snprintf(draft, sizeof draft, "%s/%s.new", directory, CORPS__KNOWN_FILE);
+    snprintf(path, sizeof path, "%s/%s", directory, CORPS__KNOWN_FILE);
     int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return corps_error_system("cannot make %s", draft);
@@ -77,8 +75,8 @@ static enum corps_err ended(uint64_t corps_id) {
 /* Beside the own Corps' directory, else below the base. */
 static enum corps_err directory_of(uint64_t corps_id, char out[CORPS__DIR_BYTES]) {
     char base[CORPS__DIR_BYTES];
-    if (corps__rt.own != NULL) {
-        snprintf(base, sizeof base, "%s", corps__rt.own->directory);
+    if (corps__own() != NULL) {
+        snprintf(base, sizeof base, "%s", corps__own()->directory);
         char *slash = strrchr(base, '/');
         *(slash != NULL ? slash : base) = '\0';
     } else {
@@ -93,7 +91,7 @@ static enum corps_err directory_of(uint64_t corps_id, char out[CORPS__DIR_BYTES]
 
 static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_t **data, size_t *bytes) {
     char path[CORPS__DIR_BYTES + 16];
-    snprintf(path, sizeof path, "%s/%s", directory, FILE_NAME);
+    snprintf(path, sizeof path, "%s/%s", directory, CORPS__KNOWN_FILE);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return errno == ENOENT ? ended(corps_id) : corps_error_system("cannot open %s", path);
@@ -116,7 +114,7 @@ static enum corps_err decode(const struct corps_value *root, uint64_t corps_id, 
     if (!corps__record_is(root, CORPS_VERSION) || settings_value == NULL || secret == NULL ||
         secret->kind != CORPS_BIN || secret->count != CORPS_SECRET_BYTES) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "%s/%s was written by another version; this one is %s", directory,
-                               FILE_NAME, CORPS_VERSION);
+                               CORPS__KNOWN_FILE, CORPS_VERSION);
     }
     struct corps__settings settings;
     enum corps_err err = corps__settings_decode(settings_value, &settings);
@@ -164,15 +162,15 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     if (*corps != NULL) {
         return CORPS_OK;
     }
-    enum corps_err err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+    enum corps_err err = CORPS_OK;
     void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
     pthread_mutex_lock(&loading);      /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
-    if (err == CORPS_OK && *corps == NULL) {
+    if (*corps == NULL) {
         err = load(corps_id, corps);
         if (err == CORPS_OK) {
             corps__corps_list(*corps);
-            atomic_store(&corps__rt.check_foreign, true); /* for each that comes, look which have gone */
+            corps__check_foreign(); /* for each that comes, look which have gone */
         }
     }
     pthread_mutex_unlock(&loading);
@@ -180,37 +178,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     return err;
 }
 
-/* ---- ending ---- */
-
-bool corps__foreign_ended(const struct corps *corps) {
-    char path[CORPS__DIR_BYTES + 16];
-    snprintf(path, sizeof path, "%s/%s", corps->directory, FILE_NAME);
-    return corps != corps__rt.own && corps->creator == NULL && access(path, F_OK) != 0;
-}
-
-/* A Corps of others whose file is gone and that still counts as living; held once more. */
-static struct corps *find_ended(void) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps *at = corps__rt.corps_list;
-    while (at != NULL && !corps__foreign_ended(at)) {
-        at = at->next;
-    }
-    if (at != NULL) {
-        (void)corps__corps_ref(at);
-    }
-    pthread_mutex_unlock(&corps__rt.lock);
-    return at;
-}
-
-void corps__foreign_sweep(void) {
-    for (struct corps *corps = find_ended(); corps != NULL; corps = find_ended()) {
-        atomic_store(&corps->exited, true);
-        corps__peers_close(corps);
-        corps__ports_close(corps);
-        corps__corps_unlist(corps);
-        corps__corps_unref(corps);
-    }
-}
+/* ---- after a fork ---- */
 
 void corps__foreign_forked(void) {
     pthread_mutex_init(&loading, NULL);

@@ -7,7 +7,7 @@
 #ifndef CORPS_FOREIGN_H
 #define CORPS_FOREIGN_H
 
-#include "wait/runtime.h"
+#include "link/state.h"
 
 /* Writes the file of the own Corps. In Env 0. Errors: SYSTEM, NO_MEMORY. */
 enum corps_err corps__foreign_publish(const struct corps *corps) CORPS_CHECKED;
@@ -16,11 +16,7 @@ enum corps_err corps__foreign_publish(const struct corps *corps) CORPS_CHECKED;
  * more), SYSTEM, PROTOCOL (its file is of another version). */
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
 
-/* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
-bool corps__foreign_ended(const struct corps *corps);
-
-/* Gives back the endpoints of Corps that have ended and that this process did not create. With the lead, not from
- * within a poll or a callback. */
-void corps__foreign_sweep(void);
+/* In the child of a fork: locks that others held are free again. */
+void corps__foreign_forked(void);
 
 #endif

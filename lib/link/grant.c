@@ -20,7 +20,7 @@ static struct corps__grant **slot_of(const struct corps__grants *grants, uint32_
 }
 
 static uint64_t three_quarters(void) {
-    return corps__rt.own->settings.mailbox_bytes / 4 * 3;
+    return corps__own()->settings.mailbox_bytes / 4 * 3;
 }
 
 /* Looks at what is settled. Is everything? */
@@ -29,7 +29,7 @@ static bool look(struct corps__grant *grant) {
     /* Acquire: pairs with the release in corps__grant_settle, so that a grant seen as settled is in nobody's hands. */
     uint64_t count = atomic_load_explicit(&grant->settled_count, memory_order_acquire);
     grant->bytes_limit = bytes + three_quarters();
-    grant->count_limit = count + corps__rt.own->settings.mailbox_count + SPARE_COUNT;
+    grant->count_limit = count + corps__own()->settings.mailbox_count + SPARE_COUNT;
     return count == grant->count;
 }
 
@@ -116,7 +116,7 @@ void corps__grants_free(struct corps__grants *grants) {
  * that which it sends afterwards, one for each of its threads: so there are some to spare, and a large one leaves the
  * window to others. */
 static bool fits(struct corps__grant *grant, size_t bytes) {
-    uint64_t window = corps__rt.own->settings.mailbox_bytes;
+    uint64_t window = corps__own()->settings.mailbox_bytes;
     uint64_t outstanding = grant->bytes + three_quarters() - grant->bytes_limit;
     if (grant->count >= grant->count_limit) {
         return false;
@@ -141,7 +141,7 @@ enum corps_err corps__grant_find(struct corps__grants *grants, uint32_t conc, si
     if (!fits(grant, bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL,
                                "a peer sent more requests than Worker %u had room for (%u, or %zu bytes, unanswered)",
-                               conc, corps__rt.own->settings.mailbox_count, corps__rt.own->settings.mailbox_bytes);
+                               conc, corps__own()->settings.mailbox_count, corps__own()->settings.mailbox_bytes);
     }
     if (bytes > three_quarters()) {
         grant->large_bytes = bytes;

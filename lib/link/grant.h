@@ -9,7 +9,7 @@
 #ifndef CORPS_GRANT_H
 #define CORPS_GRANT_H
 
-#include "wait/runtime.h"
+#include "link/known.h"
 
 enum { CORPS__REFUSED_MAX = 16384 }; /* refusals that a peer has not read */
 

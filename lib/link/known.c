@@ -1,15 +1,16 @@
 #include "link/known.h"
 
+#include "codec/record.h"
 #include "link/peer.h"
-#include "value/name.h"
-#include "wait/reactor.h"
+#include "wait/wait.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-static _Atomic unsigned count;
-
-/* Those that nobody holds; guarded by corps__rt.lock. */
-static struct corps *unheld;
+static void let_go(struct corps__held *held) {
+    corps__corps_unref((struct corps *)held);
+}
 
 struct corps *corps__corps_create(const struct corps__settings *settings) {
     struct corps *corps = calloc(1, sizeof *corps);
@@ -19,32 +20,33 @@ struct corps *corps__corps_create(const struct corps__settings *settings) {
         free(envs);
         return NULL;
     }
+    corps->held.let_go = let_go;
     corps->settings = *settings;
     corps->envs = envs;
     corps->lock_fd = -1;
     corps->boot_result = CORPS_ERR_PENDING;
     atomic_store(&corps->holders, 1);
-    atomic_fetch_add(&count, 1);
+    atomic_fetch_add(&corps__links->corps_count, 1);
     return corps;
 }
 
 unsigned corps__corps_count(void) {
-    return atomic_load(&count);
+    return atomic_load(&corps__links->corps_count);
 }
 
 /* ---- the list ---- */
 
 void corps__corps_list(struct corps *corps) {
     (void)corps__corps_ref(corps);
-    pthread_mutex_lock(&corps__rt.lock);
-    corps->next = corps__rt.corps_list;
-    corps__rt.corps_list = corps;
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_lock(&corps__links->lock);
+    corps->next = corps__links->listed;
+    corps__links->listed = corps;
+    pthread_mutex_unlock(&corps__links->lock);
 }
 
 void corps__corps_unlist(struct corps *corps) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps **at = &corps__rt.corps_list;
+    pthread_mutex_lock(&corps__links->lock);
+    struct corps **at = &corps__links->listed;
     while (*at != NULL && *at != corps) {
         at = &(*at)->next;
     }
@@ -52,23 +54,37 @@ void corps__corps_unlist(struct corps *corps) {
     if (found) {
         *at = corps->next;
     }
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_unlock(&corps__links->lock);
     if (found) {
         corps__corps_unref(corps);
     }
 }
 
 struct corps *corps__corps_find(uint64_t corps_id) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps *corps = corps__rt.corps_list;
+    pthread_mutex_lock(&corps__links->lock);
+    struct corps *corps = corps__links->listed;
     while (corps != NULL && corps->id != corps_id) {
         corps = corps->next;
     }
     if (corps != NULL) {
         (void)corps__corps_ref(corps); /* while the list still holds it */
     }
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_unlock(&corps__links->lock);
     return corps;
+}
+
+void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg) {
+    pthread_mutex_lock(&corps__links->lock);
+    for (struct corps *corps = corps__links->listed; corps != NULL; corps = corps->next) {
+        each(corps, arg);
+    }
+    pthread_mutex_unlock(&corps__links->lock);
+}
+
+bool corps__corps_has_ended(const struct corps *corps) {
+    char path[sizeof corps->directory + sizeof CORPS__KNOWN_FILE + 1];
+    snprintf(path, sizeof path, "%s/%s", corps->directory, CORPS__KNOWN_FILE);
+    return corps != corps__own() && corps->creator == NULL && access(path, F_OK) != 0;
 }
 
 /* ---- holding ---- */
@@ -82,11 +98,11 @@ void corps__corps_unref(struct corps *corps) {
     if (atomic_fetch_sub(&corps->holders, 1) != 1) {
         return;
     }
-    pthread_mutex_lock(&corps__rt.lock);
-    corps->next = unheld;
-    unheld = corps;
-    pthread_mutex_unlock(&corps__rt.lock);
-    atomic_store(&corps__rt.check_unused, true);
+    pthread_mutex_lock(&corps__links->lock);
+    corps->next = corps__links->unheld;
+    corps__links->unheld = corps;
+    pthread_mutex_unlock(&corps__links->lock);
+    corps__check_unused();
     if (corps__lead_try()) { /* else who leads sees to it at the next step */
         corps__corps_reap();
         corps__lead_release();
@@ -103,17 +119,69 @@ static void free_corps(struct corps *corps) {
     free(corps->lost_text);
     free(corps->creator);
     free(corps);
-    atomic_fetch_sub(&count, 1);
+    atomic_fetch_sub(&corps__links->corps_count, 1);
 }
 
 void corps__corps_reap(void) {
-    pthread_mutex_lock(&corps__rt.lock);
-    struct corps *first = unheld;
-    unheld = NULL;
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_lock(&corps__links->lock);
+    struct corps *first = corps__links->unheld;
+    corps__links->unheld = NULL;
+    pthread_mutex_unlock(&corps__links->lock);
     while (first != NULL) {
         struct corps *next = first->next;
         free_corps(first);
         first = next;
     }
+}
+
+/* ---- the table of Envs ---- */
+
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+    unsigned count = corps->settings.env_count;
+    struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
+    for (unsigned i = 0; rows != NULL && i < count; i++) {
+        const struct corps__env *env = &corps->envs[i];
+        struct corps_value items[3] = {corps_str(env->address), corps_str(env->data_address),
+                                       corps_int(atomic_load(&env->pid))};
+        struct corps_value row = corps_array(items, 3);
+        enum corps_err err = corps_box_copy(box, &row, &rows[i]);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    *value = corps_array(rows, count);
+    return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+}
+
+enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
+    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
+    }
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct corps_value *row = corps_value_item(table, i);
+        corps__record_text(row, 0, corps->envs[i].address, CORPS_ADDRESS_BYTES);
+        corps__record_text(row, 1, corps->envs[i].data_address, CORPS_ADDRESS_BYTES);
+        if (!atomic_load(&corps->envs[i].lost)) {
+            atomic_store(&corps->envs[i].pid, (int)corps__record_int(row, 2, 0));
+        }
+    }
+    return CORPS_OK;
+}
+
+/* ---- who this process is ---- */
+
+struct corps *corps_own(void) {
+    return corps__own();
+}
+
+unsigned corps_own_env(void) {
+    return corps__own_env();
+}
+
+bool corps_name_is_here(const struct corps_name *name) {
+    return corps__own() != NULL && name->corps_id == corps__own()->id && name->env == corps__own_env();
+}
+
+void corps__known_forked(void) {
+    pthread_mutex_init(&corps__links->lock, NULL);
 }

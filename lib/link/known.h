@@ -12,7 +12,48 @@
 #ifndef CORPS_KNOWN_H
 #define CORPS_KNOWN_H
 
-#include "wait/runtime.h"
+#include "codec/config.h"
+#include "link/state.h"
+
+#define CORPS__KNOWN_FILE "corps" /* in its directory: the word that it lives, for others; see foreign.h */
+
+struct corps__control;
+struct corps__failure;
+struct creator;
+
+/* One Env of a Corps, as this process knows it. */
+struct corps__env {
+    char address[CORPS_ADDRESS_BYTES];      /* of the system transport */
+    char data_address[CORPS_ADDRESS_BYTES]; /* of the data transport, when that is another one */
+    _Atomic int pid;
+    _Atomic bool lost;
+    char lost_text[128];                   /* written before `lost` is set */
+    struct corps__peer *_Atomic peer;      /* where calls go */
+    struct corps__peer *_Atomic data_peer; /* where measured sends go when the data transport discards */
+};
+
+/* A Corps, as this process sees it: the creator's handle, or an Env's view of its own Corps. */
+struct corps {
+    struct corps__held held; /* by Names; first */
+    uint64_t id;
+    struct corps__settings settings;
+    char directory[80];
+    uint8_t secret[CORPS_SECRET_BYTES];
+    struct corps__env *envs; /* settings.env_count of them */
+    struct corps_name *front;
+    _Atomic unsigned next_auto; /* round robin of create_concs */
+    _Atomic bool exited;
+    int lock_fd;
+    _Atomic unsigned holders;
+    struct corps *next; /* of those listed, or of those that nobody holds */
+    /* The creator's side of boot and exit: the process floor's. */
+    struct creator *creator; /* NULL where this process did not create it */
+    struct corps__control *control;
+    struct corps_value boot_data;        /* BIN, lent by the caller of corps_create or the boot record; NIL for none */
+    enum corps_err boot_result;          /* PENDING until Env 0 has answered */
+    struct corps__failure *boot_failure; /* what Env 0 said then */
+    char *lost_text;                     /* how an Env ended before its time, for corps_exit */
+};
 
 /* A struct with room for its Envs, held once. NULL when out of memory. */
 struct corps *corps__corps_create(const struct corps__settings *settings);
@@ -28,10 +69,24 @@ void corps__corps_unlist(struct corps *corps);
 /* The one with this number, held once more; NULL when there is none on the list. */
 struct corps *corps__corps_find(uint64_t corps_id);
 
+/* Calls each(corps, arg) for those on the list, under a lock: it must not wait, list or unlist. */
+void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg);
+
+/* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
+bool corps__corps_has_ended(const struct corps *corps);
+
+/* The table of its Envs as a value in `box`, and back into corps->envs. Errors: NO_MEMORY; PROTOCOL. */
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
+                                   struct corps_value *value) CORPS_CHECKED;
+enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
+
 /* Frees what nobody holds. With the lead. */
 void corps__corps_reap(void);
 
 /* How many there are; for tests. */
 unsigned corps__corps_count(void);
+
+/* In the child of a fork: locks that others held are free again. */
+void corps__known_forked(void);
 
 #endif

@@ -27,11 +27,14 @@
 #ifndef CORPS_PEER_H
 #define CORPS_PEER_H
 
-#include "actor/message.h"
+#include "base/symbol.h"
 #include "codec/definitions.h"
+#include "codec/wire.h"
 #include "link/grant.h"
-#include "wait/reactor.h"
-#include "wait/runtime.h"
+#include "link/mail.h"
+#include "link/port.h"
+#include "link/state.h"
+#include "wait/wait.h"
 
 enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
 
@@ -106,7 +109,7 @@ struct corps__peer {
     bool grace_started;
 };
 
-/* ---- finding ---- */
+/* ---- finding (connect.c) ---- */
 
 /* The peer for calls to Env `env` of `corps` (data: for measured sends where the data transport discards). Errors:
  * INVALID (no such Env), WORKER_LOST, EXITED. Does not connect. */
@@ -141,10 +144,10 @@ bool corps__peers_retired(void);
 /* A request of this peer's is over (a batch counts as one), and with it the caller's right to refer to the peer. */
 void corps__peer_let_go(struct corps__peer *peer);
 
-/* Where that was counted otherwise, and the peer was retired before: has the leader sweep. */
-void corps__peers_check(void);
+/* Everything that was under way to it has failed with this, and what it was to give back is back. */
+void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char *text);
 
-/* ---- connecting ---- */
+/* ---- connecting (connect.c) ---- */
 
 /* Connects if need be, and waits for it. Errors: as corps__peer_send. */
 enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
@@ -152,7 +155,12 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
 /* The error of a peer that is not READY. Under tx. */
 enum corps_err corps__peer_lost(const struct corps__peer *peer);
 
-/* ---- sending ---- */
+/* Has its Corps ended? Of others one hears that only by what they leave. */
+bool corps__peer_has_exited(const struct corps__peer *peer);
+
+enum { CORPS__GRACE_MS = 300 }; /* between a link's end and the news of how the Env ended */
+
+/* ---- sending (sending.c) ---- */
 
 struct corps__outgoing {
     struct corps__header header;
@@ -193,10 +201,6 @@ enum corps_err corps__peer_flush(struct corps__peer *peer) CORPS_CHECKED;
 /* Under tx: has the leader close the link, for a fault that is not the peer's end. */
 void corps__peer_break(struct corps__peer *peer, enum corps_err reason, const char *text);
 
-/* There is a link to close, or a peer that has read: has the leader look; and looks, with the lead. */
-void corps__links_check(void);
-void corps__links_tend(void);
-
 /* Gives `count` requests of `bytes` bytes of room in Worker `conc`'s mailbox back to the peer, and settles them with
  * `grant`, once that goes. */
 void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__grant *grant, uint32_t count,
@@ -209,7 +213,7 @@ bool corps__held_any(void);
 /* Under tx: says HELLO. */
 void corps__peer_greet_locked(struct corps__peer *peer);
 
-/* ---- events, with the lead ---- */
+/* ---- events, with the lead (peer.c) ---- */
 void corps__peer_connected(struct corps__peer *peer);
 void corps__peer_writable(struct corps__peer *peer);
 void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
@@ -217,10 +221,14 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
 /* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 
+/* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
+ * Corps that have ended. Not from within a poll or a callback. */
+void corps__links_tend(void);
+
 /* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
 void corps__peers_close(const struct corps *corps);
 
-/* ---- routes ---- */
+/* ---- routes (route.c) ---- */
 /* Made at first use; lives as long as the peer. NULL when out of memory. */
 struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc);
 
@@ -238,5 +246,9 @@ void corps__routes_clear(struct corps__peer *peer);
 enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,
                                     int64_t deadline_ns) CORPS_CHECKED;
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes);
+
+/* In the child of a fork: the links are the parent's, and nothing is held back. */
+void corps__peers_forked(void);
+void corps__sending_forked(void);
 
 #endif

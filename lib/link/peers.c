@@ -1,24 +1,11 @@
-#include "actor/dispatch.h"
 #include "link/posts.h"
-#include "process/fork.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* All peers of this process, and the end of those that nobody refers to any more: see peer.h. */
 
 enum { SWEPT_AT_ONCE = 64 };
-
-static struct {
-    pthread_rwlock_t lock; /* who walks reads; who adds or, with the lead, takes off writes */
-    struct corps__peer *first;
-    uint64_t made, freed;
-} all = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
-
-/* Peers whose link has gone and that requests still refer to, the one looked at longest ago first; the leader's. */
-static struct {
-    struct corps__peer *first, **last;
-    unsigned count;
-} retired = {.last = &retired.first};
 
 /* ---- making and walking ---- */
 
@@ -34,31 +21,31 @@ struct corps__peer *corps__peer_create(struct corps__port *port) {
     peer->credit_waiters = CORPS__WAITLIST_INIT;
     peer->port = port;
     peer->env = CORPS__GUEST_ENV;
-    pthread_rwlock_wrlock(&all.lock);
-    peer->number = ++all.made;
-    peer->next = all.first;
-    peer->place = &all.first;
+    pthread_rwlock_wrlock(&corps__links->peers.lock);
+    peer->number = ++corps__links->peers.made;
+    peer->next = corps__links->peers.first;
+    peer->place = &corps__links->peers.first;
     if (peer->next != NULL) {
         peer->next->place = &peer->next;
     }
-    all.first = peer;
-    pthread_rwlock_unlock(&all.lock);
+    corps__links->peers.first = peer;
+    pthread_rwlock_unlock(&corps__links->peers.lock);
     return peer;
 }
 
 struct corps__peer *corps__peers_walk(void) {
-    pthread_rwlock_rdlock(&all.lock);
-    return all.first;
+    pthread_rwlock_rdlock(&corps__links->peers.lock);
+    return corps__links->peers.first;
 }
 
 void corps__peers_walked(void) {
-    pthread_rwlock_unlock(&all.lock);
+    pthread_rwlock_unlock(&corps__links->peers.lock);
 }
 
 uint64_t corps__peers_count(void) {
-    pthread_rwlock_rdlock(&all.lock);
-    uint64_t count = all.made - all.freed;
-    pthread_rwlock_unlock(&all.lock);
+    pthread_rwlock_rdlock(&corps__links->peers.lock);
+    uint64_t count = corps__links->peers.made - corps__links->peers.freed;
+    pthread_rwlock_unlock(&corps__links->peers.lock);
     return count;
 }
 
@@ -87,16 +74,16 @@ void corps__peer_free(struct corps__peer *peer) {
     if (peer == NULL) {
         return;
     }
-    pthread_rwlock_wrlock(&all.lock);
+    pthread_rwlock_wrlock(&corps__links->peers.lock);
     *peer->place = peer->next;
     if (peer->next != NULL) {
         peer->next->place = peer->place;
     }
-    all.freed++;
-    pthread_rwlock_unlock(&all.lock);
+    corps__links->peers.freed++;
+    pthread_rwlock_unlock(&corps__links->peers.lock);
     if (peer->grace_started) {
         uv_close((uv_handle_t *)&peer->grace, grace_closed);
-        corps__rt.loop_dirty = true;
+        corps__loop_changed();
     } else {
         free_memory(peer);
     }
@@ -112,27 +99,29 @@ static bool is_unused(struct corps__peer *peer) {
 
 static void retire_later(struct corps__peer *peer) {
     peer->next_retired = NULL;
-    *retired.last = peer;
-    retired.last = &peer->next_retired;
-    retired.count++;
+    *corps__links->retired.last = peer;
+    corps__links->retired.last = &peer->next_retired;
+    corps__links->retired.count++;
 }
 
 void corps__peer_retire(struct corps__peer *peer) {
-    corps__dispatch_end_stream(); /* it may be adding to a batch of this peer's */
+    corps__links->ops->on_retired(peer);
     atomic_store(&peer->retired, true);
     retire_later(peer);
 }
 
 bool corps__peers_retired(void) {
-    return retired.count > 0;
+    return corps__links->retired.count > 0;
 }
 
 void corps__peers_sweep(void) {
-    for (unsigned n = retired.count < SWEPT_AT_ONCE ? retired.count : SWEPT_AT_ONCE; n > 0; n--) {
-        struct corps__peer *peer = retired.first;
-        retired.count--;
-        retired.first = peer->next_retired;
-        retired.last = retired.first == NULL ? &retired.first : retired.last;
+    for (unsigned n = corps__links->retired.count < SWEPT_AT_ONCE ? corps__links->retired.count : SWEPT_AT_ONCE; n > 0;
+         n--) {
+        struct corps__peer *peer = corps__links->retired.first;
+        corps__links->retired.count--;
+        corps__links->retired.first = peer->next_retired;
+        corps__links->retired.last =
+            corps__links->retired.first == NULL ? &corps__links->retired.first : corps__links->retired.last;
         if (is_unused(peer)) {
             corps__peer_free(peer);
         } else {
@@ -143,9 +132,18 @@ void corps__peers_sweep(void) {
 
 /* ---- letting go, on any thread ---- */
 
-void corps__peers_check(void) {
-    atomic_store(&corps__rt.check_unused, true);
-    corps__kick();
+void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char *text) {
+    corps__links->ops->on_lost(peer, code, text);
+    corps__routes_clear(peer); /* requests without reply that went with the link: nobody gives their room back */
+    corps__waitlist_notify(&peer->credit_waiters);
+}
+
+void corps__peer_break(struct corps__peer *peer, enum corps_err reason, const char *text) {
+    if (peer->broken == CORPS_OK && peer->link != NULL) {
+        peer->broken = reason;
+        snprintf(peer->broken_text, sizeof peer->broken_text, "%s", text);
+        corps__check_links();
+    }
 }
 
 void corps__peer_let_go(struct corps__peer *peer) {
@@ -154,7 +152,7 @@ void corps__peer_let_go(struct corps__peer *peer) {
     peer->answered++;
     pthread_mutex_unlock(&peer->tx);
     if (was_retired) {
-        corps__peers_check();
+        corps__check_unused();
     }
 }
 
@@ -190,14 +188,14 @@ static void forget(struct corps__peer *peer) {
 }
 
 void corps__peers_forked(void) {
-    all.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-    struct corps__peer **place = &all.first;
-    for (struct corps__peer *peer = all.first; peer != NULL; peer = peer->next) {
+    corps__links->peers.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    struct corps__peer **place = &corps__links->peers.first;
+    for (struct corps__peer *peer = corps__links->peers.first; peer != NULL; peer = peer->next) {
         peer->place = place; /* one may just have been taken off */
         place = &peer->next;
         forget(peer);
     }
-    retired.first = NULL;
-    retired.last = &retired.first;
-    retired.count = 0;
+    corps__links->retired.first = NULL;
+    corps__links->retired.last = &corps__links->retired.first;
+    corps__links->retired.count = 0;
 }

@@ -1,5 +1,7 @@
 #include "link/posts.h"
 
+#include "link/known.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +23,17 @@ struct corps__post *corps__post_copy(const struct corps_parcel *parcel) {
 /* Decides whether the peer is behind, with some distance between becoming and ceasing to be. */
 static void count(struct corps__peer *peer, size_t kept_bytes) {
     peer->kept_bytes = kept_bytes;
-    if (corps__rt.own == NULL) {
+    if (corps__own() == NULL) {
         return; /* nobody calls this process */
     }
-    size_t bound = corps__rt.own->settings.mailbox_bytes;
+    size_t bound = corps__own()->settings.mailbox_bytes;
     bool behind = atomic_load_explicit(&peer->behind, memory_order_relaxed);
     if (!behind && kept_bytes > bound) {
         atomic_store(&peer->behind, true);
     } else if (behind && kept_bytes <= bound / 2) {
         atomic_store(&peer->behind, false); /* then the look; pairs with corps__deferred_next */
         if (atomic_load(&peer->has_deferred)) {
-            corps__links_check();
+            corps__check_links();
         }
     }
 }

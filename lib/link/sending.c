@@ -1,8 +1,6 @@
-#include "actor/batch.h"
-#include "actor/scheduler.h"
+#include "base/clock.h"
 #include "codec/definitions.h"
 #include "link/posts.h"
-#include "process/fork.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -86,7 +84,7 @@ static bool can_send(void *arg) {
 static void seal_batch(struct corps__peer *peer) {
     if (peer->batch != NULL) {
         const struct corps__header header = {
-            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_count, .source_env = corps__rt.env};
+            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_count, .source_env = corps__own_env()};
         (void)corps__wire_write(&header, NULL, NULL, peer->batch->data);
         corps__post_keep(peer, peer->batch, false);
         peer->batch = NULL;
@@ -304,9 +302,10 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
             {.iov_base = (void *)(uintptr_t)definition->key, .iov_len = sizeof definition->key},
             {.iov_base = (void *)(uintptr_t)definition->data, .iov_len = definition->bytes},
         };
-        corps__post_locked(peer, &(struct corps__outgoing){
-                                     .header = {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = corps__rt.env},
-                                     .segments = segments});
+        corps__post_locked(peer,
+                           &(struct corps__outgoing){
+                               .header = {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = corps__own_env()},
+                               .segments = segments});
         set_bit(&peer->defined, &peer->defined_bytes, number);
     }
 }
@@ -448,7 +447,7 @@ void corps__peer_answer(struct corps__peer *peer, const struct corps__outgoing *
     peer->answered++;
     pthread_mutex_unlock(&peer->tx);
     if (was_retired) {
-        corps__peers_check();
+        corps__check_unused();
     }
 }
 
@@ -471,7 +470,7 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
     struct corps__outgoing out = {.header = {.kind = CORPS__CREDIT,
                                              .id = count,
                                              .deadline_ns = bytes,
-                                             .source_env = corps__rt.env,
+                                             .source_env = corps__own_env(),
                                              .source_conc = conc,
                                              .flags = CORPS__NIL_PAYLOAD},
                                   .grant = grant,
@@ -482,15 +481,13 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
 
 /* ---- holding back and flushing ---- */
 
-static _Atomic unsigned held_count;
-
 void corps__held_add(void) {
-    atomic_fetch_add(&held_count, 1);
-    corps__sched_expect_tick();
+    atomic_fetch_add(&corps__links->held_count, 1);
+    corps__links->ops->on_held();
 }
 
 bool corps__held_any(void) {
-    return atomic_load_explicit(&held_count, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&corps__links->held_count, memory_order_relaxed) != 0;
 }
 
 /* Under tx. False: not all of it could be sent; whoever makes room goes on, or the next flush does. */
@@ -517,7 +514,7 @@ void corps_flush(void) {
     if (!corps__held_any()) {
         return;
     }
-    atomic_store(&held_count, 0);
+    atomic_store(&corps__links->held_count, 0);
     for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
         if (!atomic_load(&peer->held)) {
             continue;
@@ -535,5 +532,5 @@ void corps_flush(void) {
 }
 
 void corps__sending_forked(void) {
-    atomic_store(&held_count, 0);
+    atomic_store(&corps__links->held_count, 0);
 }

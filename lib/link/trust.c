@@ -8,11 +8,11 @@ static bool runs_code(const struct corps_serializer *serializer) {
 }
 
 struct corps *corps__corps_spoken_of(const struct corps__peer *peer) {
-    return peer->corps != NULL ? peer->corps : corps__rt.own;
+    return peer->corps != NULL ? peer->corps : corps__own();
 }
 
 bool corps__may_run_code(const struct corps *corps) {
-    const struct corps *own = corps__rt.own;
+    const struct corps *own = corps__own();
     return corps != NULL && runs_code(corps->settings.serializer) &&
            (own == NULL || runs_code(own->settings.serializer));
 }
@@ -29,7 +29,7 @@ enum corps_err corps__accepts(const struct corps *corps, uint8_t wire_id) {
                            corps__may_run_code(corps) ? its->name : "");
 }
 
-enum corps_err corps__serializer_for(const struct corps *corps, const struct corps_serializer **serializer) {
+enum corps_err corps__serializer_for_other(const struct corps *corps, const struct corps_serializer **serializer) {
     *serializer = corps->settings.serializer;
     return !runs_code(*serializer) || corps__may_run_code(corps) ? CORPS_OK
                                                                  : corps_serializer_find("msgpack", serializer);

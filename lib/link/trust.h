@@ -9,7 +9,7 @@
 #ifndef CORPS_TRUST_H
 #define CORPS_TRUST_H
 
-#include "wait/runtime.h"
+#include "link/known.h"
 
 /* The Corps of which this link's peer speaks: the one that we call, or our own when it calls us. May be NULL. */
 struct corps *corps__corps_spoken_of(const struct corps__peer *peer);
@@ -20,8 +20,14 @@ bool corps__may_run_code(const struct corps *corps);
 /* OK, or DENIED with a detail: a message of `corps` is in serializer `wire_id`. Any thread. */
 enum corps_err corps__accepts(const struct corps *corps, uint8_t wire_id) CORPS_CHECKED;
 
-/* What calls to `corps` are encoded in, so that both sides accept them: its own serializer, or msgpack. */
-enum corps_err corps__serializer_for(const struct corps *corps,
-                                     const struct corps_serializer **serializer) CORPS_CHECKED;
+/* What calls to `corps` are encoded in, so that both sides accept them: its own serializer, or msgpack. The own Corps'
+ * is always accepted. */
+enum corps_err corps__serializer_for_other(const struct corps *corps,
+                                           const struct corps_serializer **serializer) CORPS_CHECKED;
+static inline enum corps_err corps__serializer_for(const struct corps *corps,
+                                                   const struct corps_serializer **serializer) {
+    *serializer = corps->settings.serializer;
+    return corps == corps__own() ? CORPS_OK : corps__serializer_for_other(corps, serializer);
+}
 
 #endif

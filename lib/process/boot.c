@@ -3,6 +3,7 @@
 #include "base/dir.h"
 #include "base/place.h"
 #include "codec/config.h"
+#include "codec/record.h"
 #include "link/known.h"
 
 #include <errno.h>
@@ -18,63 +19,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-/* ---- records ---- */
-
-void corps__record_text(const struct corps_value *record, size_t index, char *out, size_t out_bytes) {
-    const struct corps_value *item = corps_value_item(record, index);
-    size_t bytes = item != NULL && item->kind == CORPS_STR ? item->count : 0;
-    bytes = bytes < out_bytes ? bytes : out_bytes - 1;
-    if (bytes > 0) {
-        memcpy(out, item->str, bytes);
-    }
-    out[bytes] = '\0';
-}
-
-int64_t corps__record_int(const struct corps_value *record, size_t index, int64_t otherwise) {
-    const struct corps_value *item = corps_value_item(record, index);
-    return item != NULL && item->kind == CORPS_INT ? item->integer : otherwise;
-}
-
-bool corps__record_is(const struct corps_value *record, const char *word) {
-    const struct corps_value *item = corps_value_item(record, 0);
-    return item != NULL && item->kind == CORPS_STR && item->count == strlen(word) &&
-           memcmp(item->str, word, item->count) == 0;
-}
-
-/* ---- the table of Envs ---- */
-
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
-    unsigned count = corps->settings.env_count;
-    struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
-    for (unsigned i = 0; rows != NULL && i < count; i++) {
-        const struct corps__env *env = &corps->envs[i];
-        struct corps_value items[3] = {corps_str(env->address), corps_str(env->data_address),
-                                       corps_int(atomic_load(&env->pid))};
-        struct corps_value row = corps_array(items, 3);
-        enum corps_err err = corps_box_copy(box, &row, &rows[i]);
-        if (err != CORPS_OK) {
-            return err;
-        }
-    }
-    *value = corps_array(rows, count);
-    return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
-}
-
-enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
-    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
-    }
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct corps_value *row = corps_value_item(table, i);
-        corps__record_text(row, 0, corps->envs[i].address, CORPS_ADDRESS_BYTES);
-        corps__record_text(row, 1, corps->envs[i].data_address, CORPS_ADDRESS_BYTES);
-        if (!atomic_load(&corps->envs[i].lost)) {
-            atomic_store(&corps->envs[i].pid, (int)corps__record_int(row, 2, 0));
-        }
-    }
-    return CORPS_OK;
-}
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ----
  */

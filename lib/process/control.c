@@ -1,8 +1,9 @@
 #include "process/control.h"
 
-#include "actor/message.h"
+#include "base/clock.h"
+#include "codec/payload.h"
 #include "value/failure.h"
-#include "wait/reactor.h"
+#include "wait/wait.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -300,13 +301,13 @@ enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *ar
     made->arg = arg;
     made->poll.data = made;
     pthread_mutex_init(&made->write_lock, NULL);
-    int failed = uv_poll_init(&corps__rt.loop, &made->poll, fd);
+    int failed = uv_poll_init(corps__loop(), &made->poll, fd);
     if (failed != 0) {
         free(made);
         return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch the control channel: %s", uv_strerror(failed));
     }
     uv_poll_start(&made->poll, UV_READABLE, on_readable); /* fails for handles that are being closed alone */
-    corps__rt.loop_dirty = true;
+    corps__loop_changed();
     *control = made;
     return CORPS_OK;
 }
@@ -323,7 +324,7 @@ void corps__control_close(struct corps__control *control) {
         uv_poll_stop(&control->poll);
         close(control->fd);
         uv_close((uv_handle_t *)&control->poll, free_control);
-        corps__rt.loop_dirty = true;
+        corps__loop_changed();
     }
 }
 
@@ -398,7 +399,7 @@ enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end
     }
     *made = (struct corps__child){.pidfd = pidfd, .status_fd = status_fd, .pid = pid, .on_end = on_end, .arg = arg};
     made->poll.data = made;
-    int failed = uv_poll_init(&corps__rt.loop, &made->poll, pidfd);
+    int failed = uv_poll_init(corps__loop(), &made->poll, pidfd);
     if (failed != 0) {
         free(made);
         close(pidfd);
@@ -406,7 +407,7 @@ enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end
         return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch process %d: %s", pid, uv_strerror(failed));
     }
     uv_poll_start(&made->poll, UV_READABLE, on_child);
-    corps__rt.loop_dirty = true;
+    corps__loop_changed();
     *child = made;
     return CORPS_OK;
 }
@@ -427,7 +428,7 @@ void corps__child_close(struct corps__child *child) {
         close(child->pidfd);
         close_status(child->status_fd);
         uv_close((uv_handle_t *)&child->poll, free_child);
-        corps__rt.loop_dirty = true;
+        corps__loop_changed();
     }
 }
 

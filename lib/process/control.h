@@ -10,7 +10,7 @@
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
 
-#include "wait/runtime.h"
+#include <corps.h>
 
 enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
 

@@ -1,10 +1,9 @@
 #include "actor/conc.h"
 #include "actor/message.h"
-#include "codec/args.h"
 #include "link/known.h"
+#include "process/args.h"
 #include "value/failure.h"
 #include "value/name.h"
-#include "wait/runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +142,7 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
     char detail[512] = "";
     for (unsigned env = 0; env < corps->settings.env_count; env++) {
         if (orders[env].count > 0 && err == CORPS_OK) {
-            bool here = corps == corps__rt.own && env == corps__rt.env;
+            bool here = corps == corps__own() && env == corps__own_env();
             err = order_concs(corps, &orders[env], class_name, here ? local_args : init_args);
             snprintf(detail, sizeof detail, "%s", corps_error_detail());
         }
@@ -180,7 +179,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
     struct corps_value init_args = corps_nil();
     struct corps_value local_args = corps_nil();
     err = box != NULL && orders != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to create Concs");
-    unsigned here = corps == corps__rt.own ? counts[corps__rt.env] : 0;
+    unsigned here = corps == corps__own() ? counts[corps__own_env()] : 0;
     unsigned total = 0;
     for (unsigned env = 0; err == CORPS_OK && env < envs; env++) {
         orders[env].env = env;

@@ -1,18 +1,23 @@
+#include "process/env.h"
 #include "actor/conc.h"
-#include "actor/scheduler.h"
+#include "actor/group.h"
+#include "actor/monitor.h"
+#include "actor/run.h"
+#include "actor/runtime.h"
 #include "base/dir.h"
 #include "base/place.h"
-#include "codec/args.h"
+#include "codec/record.h"
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
+#include "process/args.h"
 #include "process/boot.h"
-#include "process/control.h"
-#include "process/fork.h"
+#include "process/creator.h"
+#include "process/manager.h"
 #include "process/signals.h"
 #include "value/failure.h"
 #include "value/name.h"
-#include "wait/reactor.h"
+#include "wait/wait.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -51,7 +56,7 @@ static struct {
 } life;
 
 static bool is_env_0(void) {
-    return corps__rt.env == 0;
+    return corps__own_env() == 0;
 }
 
 static void tell_parent(const struct corps_value *items, size_t count) {
@@ -79,7 +84,7 @@ static void tell_children(const struct corps_value *items, size_t count) {
 static void stop(void) {
     if (life.stage != ENDING) {
         life.stage = ENDING;
-        corps__sched_stop();
+        corps__pool_stop();
     }
 }
 
@@ -242,7 +247,7 @@ static enum corps_err end_job(void *arg) {
 
 enum corps_err corps__env_end(void) {
     if (!is_env_0()) {
-        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended from its Env 0, this is Env %u", corps__rt.env);
+        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended from its Env 0, this is Env %u", corps__own_env());
     }
     return corps__with_lead(end_job, NULL);
 }
@@ -448,7 +453,7 @@ static void orphaned(void) {
     life.orphan = true;
     struct corps_value word = corps_str("orphan");
     tell_children(&word, 1);
-    corps__sched_orphaned();
+    corps__monitor_orphaned();
     clean_up();
     end_when_cleaned();
 }
@@ -493,7 +498,7 @@ static enum corps_err boot(void *arg) {
     int fd = *(int *)arg;
     enum corps_err err = corps__control_open(fd, on_parent_record, NULL, &life.parent);
     struct corps__port *port = NULL;
-    struct corps__env *own = &corps->envs[corps__rt.env];
+    struct corps__env *own = &corps->envs[corps__own_env()];
     if (err == CORPS_OK) {
         err = corps__port_open(settings->system_transport, corps, &port);
     }
@@ -522,6 +527,12 @@ static enum corps_err boot(void *arg) {
     return err;
 }
 
+/* The process must end although it could not do so in order: gives up what others would find. */
+static void abandon(void) {
+    close(life.corps->lock_fd);
+    corps__dir_remove_last(life.corps->directory, true);
+}
+
 static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     struct corps_box *box;
     uint32_t env = 0;
@@ -532,7 +543,7 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     if (err != CORPS_OK) {
         return err;
     }
-    corps__rt.env = env;
+    corps__identify(true, life.corps->id, env);
     life.front_box = box;
     corps__record_text(corps_box_root(box), 6, life.front, sizeof life.front);
     char name[16];
@@ -544,16 +555,17 @@ static enum corps_err prepare(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK && on_boot != NULL) { /* may call Workers of other Corps already */
         err = on_boot(life.corps->boot_data.bin, life.corps->boot_data.count);
-        if (!corps__rt.is_env) {
+        if (!corps__is_env()) {
             corps__fork_end(err, corps_create_failure());
         }
     }
     if (err == CORPS_OK) {
-        corps__rt.own = life.corps;
-        corps__corps_list(life.corps);
-        corps__rt.wake = life.corps->settings.wake;
-        err = corps__sched_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max,
-                                 env == 0 && life.corps->settings.detached ? -1 : fd);
+        corps__runtime_own(life.corps);
+        err = corps__pool_start(life.corps->settings.thread_count, life.corps->settings.thread_count_max,
+                                corps__conc_run);
+    }
+    if (err == CORPS_OK) {
+        err = corps__monitor_start(env == 0 && life.corps->settings.detached ? -1 : fd, abandon);
     }
     return err;
 }
@@ -577,7 +589,7 @@ static enum corps_err shut(void *arg) {
         corps__control_close(life.children[i].control); /* an Env that has not ended sees this as its parent's death */
         corps__child_close(life.children[i].process);
     }
-    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    uv_run(corps__loop(), UV_RUN_NOWAIT);
     return CORPS_OK;
 }
 
@@ -596,11 +608,6 @@ static void leave(int fd) {
     }
 }
 
-void corps__env_abandon(void) {
-    close(life.corps->lock_fd);
-    corps__dir_remove_last(life.corps->directory, true);
-}
-
 int corps__env_main(int fd, corps_boot_fn on_boot) {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     unsetenv(CORPS__BOOT_VARIABLE); /* programs that Workers start are no Envs */
@@ -616,7 +623,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         report(fd, err);
         life.status = 1;
     } else {
-        corps__sched_serve();
+        corps__pool_serve();
     }
     (void)!corps__with_lead(shut, NULL);
     leave(fd);

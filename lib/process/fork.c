@@ -1,11 +1,35 @@
-#include "process/fork.h"
-
-#include "wait/runtime.h"
+#include "actor/conc.h"
+#include "actor/deadlock.h"
+#include "actor/future.h"
+#include "actor/requests.h"
+#include "actor/runtime.h"
+#include "base/slab.h"
+#include "base/symbol.h"
+#include "codec/definitions.h"
+#include "codec/registry.h"
+#include "link/foreign.h"
+#include "link/peer.h"
+#include "process/boot.h"
+#include "process/creator.h"
+#include "process/env.h"
+#include "value/block.h"
+#include "wait/trace.h"
 
 #include <corps/transport.h>
 
-#include <stdio.h>
-#include <unistd.h>
+#include <pthread.h>
+
+/* What a fork does to Corps.
+ *
+ * The child is another process. It has none of the threads, and must not use the links: what it wrote there would be
+ * taken for its parent's. So in the child every part forgets, in one pass and before fork returns there, what belongs
+ * to the parent: locks that others held are free again, descriptors are closed without a word to anybody, calls under
+ * way fail. What is left is a program that has not used Corps yet, but knows its parent's Corps as it would know any
+ * other's. It starts anew when it first needs to.
+ *
+ * In a child that a method forked no Conc runs any more: when the method returns there, the process ends (run.c).
+ *
+ * A vfork, and posix_spawn, are not concerned: no handler runs. */
 
 static unsigned generation;
 
@@ -15,16 +39,16 @@ unsigned corps_fork_generation(void) {
 
 static void in_child(void) {
     corps__definitions_unlock();
-    if (!corps__rt.started) {
+    if (!corps__reactor->started) {
         return;
     }
     generation++;
-    corps__reactor_forked();
-    corps__sleep_forked();
-    corps__sched_forked();
-    corps__dispatch_forked();
+    corps__reactor_forked(); /* first: closes what the loop watches */
+    corps__pool_forked();
+    corps__requests_forked();
     corps__conc_forked();
     corps__deadlock_forked();
+    corps__known_forked();
     corps__peers_forked();
     corps__sending_forked();
     corps__futures_forked();
@@ -36,23 +60,11 @@ static void in_child(void) {
     corps__blocks_forked();
     corps__slabs_forked();
     corps__trace_forked();
+    corps__ports_forked();
     corps__runtime_forked();
 }
 
-void corps__fork_watch(void) {
-    static bool watching;
-    if (!watching) {
-        watching = pthread_atfork(corps__definitions_lock, corps__definitions_unlock, in_child) == 0;
-    }
-}
-
-void corps__fork_end(enum corps_err err, const struct corps_error_info *failure) {
-    if (err == CORPS_OK || err == CORPS_ERR_PENDING) {
-        _exit(0);
-    }
-    fprintf(stderr, "corps: a child that a method has forked failed: %s: %s\n%s",
-            failure != NULL ? failure->type : corps_error_name(err),
-            failure != NULL ? failure->text : corps_error_detail(),
-            failure != NULL && failure->traceback != NULL ? failure->traceback : "");
-    _exit(1);
+/* As soon as the library is there: any call may be what starts the rest of it. */
+__attribute__((constructor)) static void watch(void) {
+    (void)pthread_atfork(corps__definitions_lock, corps__definitions_unlock, in_child);
 }

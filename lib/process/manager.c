@@ -1,5 +1,8 @@
+#include "process/manager.h"
+
 #include "actor/conc.h"
-#include "codec/args.h"
+#include "actor/group.h"
+#include "process/args.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -43,12 +46,6 @@ static void created(struct corps__group *group, void *arg) {
         (void)!corps_request_reply(creation->request, &ids);
     }
     free(creation);
-}
-
-static void finish(struct corps__group *group) {
-    if (atomic_fetch_sub(&group->left, 1) == 1) {
-        group->done(group, group->arg);
-    }
 }
 
 static enum corps_err create(struct corps_context *context, void *self, const struct corps_value *args,
@@ -95,7 +92,7 @@ static enum corps_err create(struct corps_context *context, void *self, const st
         creation->ids[creation->count++] = corps_int(conc->id);
     }
     corps_box_unref(box);
-    finish(&creation->group);
+    corps__group_finish(&creation->group);
     return CORPS_ERR_PENDING;
 }
 

@@ -18,8 +18,8 @@
 /* X(name): the hooks; what they take and give stands in corps/_hooks.py. */
 #define HOOKS(X)                                                                                                       \
     X(make)                                                                                                            \
-    X(cleanup) X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork)      \
-        X(in_child)
+    X(cleanup)                                                                                                         \
+    X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;

@@ -1,7 +1,6 @@
-#include <corps/block.h>
+#include "value/block.h"
 
 #include "base/slab.h"
-#include "process/fork.h"
 
 #include <pthread.h>
 #include <stdbool.h>

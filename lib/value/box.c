@@ -38,10 +38,10 @@ struct corps_box {
     _Alignas(ALIGNMENT) char first[FIRST_BYTES];
 };
 
-const struct corps__slab_source corps__box_source = {.bytes = (sizeof(struct corps_box) + 63) / 64 * 64};
+static const struct corps__slab_source source = {.bytes = (sizeof(struct corps_box) + 63) / 64 * 64};
 
 struct corps_box *corps_box_create(void) {
-    struct corps_box *box = corps__slab_take(CORPS__SLAB_BOX);
+    struct corps_box *box = corps__slab_take(CORPS__SLAB_BOX, &source);
     if (box != NULL) {
         box->refs = 1;
         box->root = corps_nil();
@@ -91,7 +91,7 @@ void corps_box_unref(struct corps_box *box) {
         free(chunk);
         chunk = next;
     }
-    corps__slab_give(CORPS__SLAB_BOX, box);
+    corps__slab_give(CORPS__SLAB_BOX, &source, box);
 }
 
 const struct corps_value *corps_box_root(const struct corps_box *box) {

@@ -1,6 +1,8 @@
 #include "value/name.h"
 
-#include "link/known.h"
+#include "base/symbol.h"
+
+#include <corps/serializer.h>
 
 #include <endian.h>
 #include <stdio.h>
@@ -37,10 +39,10 @@ struct corps_name *corps_name_ref(const struct corps_name *name) {
 
 void corps_name_unref(struct corps_name *name) {
     if (name != NULL && atomic_fetch_sub(&name->refs, 1) == 1) {
-        struct corps *corps = atomic_load(&name->corps);
+        struct corps__held *corps = atomic_load(&name->corps);
         free(name);
         if (corps != NULL) {
-            corps__corps_unref(corps);
+            corps->let_go(corps);
         }
     }
 }
@@ -57,10 +59,6 @@ void corps_name_address(const struct corps_name *name, uint64_t *corps_id, unsig
     *corps_id = name->corps_id;
     *env = name->env;
     *conc = name->conc;
-}
-
-bool corps_name_is_here(const struct corps_name *name) {
-    return corps__rt.own != NULL && name->corps_id == corps__rt.own->id && name->env == corps__rt.env;
 }
 
 const char *corps_name_class(const struct corps_name *name) {

@@ -2,16 +2,25 @@
 #ifndef CORPS_NAME_H
 #define CORPS_NAME_H
 
-#include "wait/runtime.h"
+#include <corps.h>
+
+#include <stdatomic.h>
+
+#define CORPS__GUEST_ENV UINT32_MAX /* a program's Env number: nothing can be addressed there */
 
 struct corps__route;
+
+/* What a Name keeps once it was called by, and lets go of with its end. */
+struct corps__held {
+    void (*let_go)(struct corps__held *held);
+};
 
 struct corps_name {
     _Atomic unsigned refs;
     uint64_t corps_id;
     uint32_t env;
     uint32_t conc;
-    struct corps *_Atomic corps; /* found at the first call, if it is not the own one, and held from then on: known.h */
+    struct corps__held *_Atomic corps;  /* its Corps, found at the first call, if it is not the own one */
     struct corps__route *_Atomic route; /* likewise; lives as long as the Corps */
     char class_name[];
 };

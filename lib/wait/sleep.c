@@ -1,7 +1,5 @@
 #include "wait/sleep.h"
 
-#include "process/fork.h"
-
 #include <corps.h>
 
 #include <sys/epoll.h>
@@ -11,43 +9,33 @@
 _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP,
                "epoll's events are poll's");
 
-/* What the set holds: descriptor and events by place. */
-static struct {
-    int epoll_fd;
-    size_t count;
-    struct watch {
-        int fd;
-        short events;
-    } watches[CORPS__SLEEP_FDS_MAX];
-} set = {.epoll_fd = -1};
-
-static bool is_same(const struct pollfd *fds, size_t count) {
-    if (set.epoll_fd < 0 || count != set.count) {
+static bool is_same(const struct corps__sleep_set *set, const struct pollfd *fds, size_t count) {
+    if (set->epoll_fd < 0 || count != set->count) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (set.watches[i].fd != fds[i].fd || set.watches[i].events != fds[i].events) {
+        if (set->watches[i].fd != fds[i].fd || set->watches[i].events != fds[i].events) {
             return false;
         }
     }
     return true;
 }
 
-static bool make(const struct pollfd *fds, size_t count) {
-    if (set.epoll_fd >= 0) {
-        close(set.epoll_fd);
+static bool make(struct corps__sleep_set *set, const struct pollfd *fds, size_t count) {
+    if (set->epoll_fd >= 0) {
+        close(set->epoll_fd);
     }
-    set.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    set.count = count;
-    bool made = set.epoll_fd >= 0;
+    set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    set->count = count;
+    bool made = set->epoll_fd >= 0;
     for (size_t i = 0; made && i < count; i++) {
         struct epoll_event event = {.events = (uint32_t)fds[i].events, .data.u64 = i};
-        set.watches[i] = (struct watch){fds[i].fd, fds[i].events};
-        made = epoll_ctl(set.epoll_fd, EPOLL_CTL_ADD, fds[i].fd, &event) == 0;
+        set->watches[i] = (struct corps__watch){fds[i].fd, fds[i].events};
+        made = epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, fds[i].fd, &event) == 0;
     }
-    if (!made && set.epoll_fd >= 0) {
-        close(set.epoll_fd);
-        set.epoll_fd = -1;
+    if (!made && set->epoll_fd >= 0) {
+        close(set->epoll_fd);
+        set->epoll_fd = -1;
     }
     return made;
 }
@@ -56,24 +44,24 @@ static struct timespec span_of(int64_t ns) {
     return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 }
 
-void corps__sleep(struct pollfd *fds, size_t count, int64_t left_ns, bool changed) {
+void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed) {
     struct timespec left = span_of(left_ns);
     const struct timespec *timeout = left_ns == CORPS_FOREVER ? NULL : &left;
-    if ((changed || !is_same(fds, count)) && !make(fds, count)) {
+    if ((changed || !is_same(set, fds, count)) && !make(set, fds, count)) {
         ppoll(fds, count, timeout, NULL);
         return;
     }
     struct epoll_event events[16];
-    int ready = timeout == NULL ? epoll_wait(set.epoll_fd, events, 16, -1)
-                                : epoll_pwait2(set.epoll_fd, events, 16, timeout, NULL);
+    int ready = timeout == NULL ? epoll_wait(set->epoll_fd, events, 16, -1)
+                                : epoll_pwait2(set->epoll_fd, events, 16, timeout, NULL);
     for (int i = 0; i < ready; i++) {
         fds[events[i].data.u64].revents = (short)events[i].events;
     }
 }
 
-void corps__sleep_forked(void) {
-    if (set.epoll_fd >= 0) {
-        close(set.epoll_fd);
+void corps__sleep_forget(struct corps__sleep_set *set) {
+    if (set->epoll_fd >= 0) {
+        close(set->epoll_fd);
     }
-    set.epoll_fd = -1;
+    set->epoll_fd = -1;
 }

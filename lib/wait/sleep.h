@@ -19,9 +19,22 @@
 
 enum { CORPS__SLEEP_FDS_MAX = 1026 };
 
+/* What is kept: descriptor and events by place. */
+struct corps__sleep_set {
+    int epoll_fd; /* -1: none */
+    size_t count;
+    struct corps__watch {
+        int fd;
+        short events;
+    } watches[CORPS__SLEEP_FDS_MAX];
+};
+
 /* As ppoll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), for `left_ns` (CORPS_FOREVER: without end); fills revents.
  * `changed`: some descriptor may not be the one it was. A fault of the kernel (too many descriptors) falls back to
  * ppoll. */
-void corps__sleep(struct pollfd *fds, size_t count, int64_t left_ns, bool changed);
+void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed);
+
+/* Forgets what is kept; the next sleep makes it anew. */
+void corps__sleep_forget(struct corps__sleep_set *set);
 
 #endif

@@ -1,22 +1,23 @@
 #include "wait/trace.h"
 
-#include "process/fork.h"
-#include "wait/runtime.h"
+#include "base/clock.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 _Atomic bool corps__tracing;
 
 /* Writers announce themselves before they look whether tracing goes on: corps_trace_end waits for them. */
 static struct {
+    pthread_mutex_t lock; /* of begin and end */
     _Atomic unsigned writers;
     _Atomic size_t next;
     struct corps_stamp *stamps;
     size_t capacity;
-} trace;
+} trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum corps_err corps_trace_begin(struct corps_stamp *stamps, size_t capacity) {
-    pthread_mutex_lock(&corps__rt.lock);
+    pthread_mutex_lock(&trace.lock);
     bool already = atomic_load(&corps__tracing);
     if (!already) {
         trace.stamps = stamps;
@@ -24,18 +25,18 @@ enum corps_err corps_trace_begin(struct corps_stamp *stamps, size_t capacity) {
         atomic_store(&trace.next, 0);
         atomic_store(&corps__tracing, true);
     }
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_unlock(&trace.lock);
     return already ? corps_error_set(CORPS_ERR_INVALID, "this process traces already; end that first") : CORPS_OK;
 }
 
 size_t corps_trace_end(void) {
-    pthread_mutex_lock(&corps__rt.lock);
+    pthread_mutex_lock(&trace.lock);
     bool was = atomic_exchange(&corps__tracing, false);
     while (was && atomic_load(&trace.writers) > 0) {
         (void)sched_yield();
     }
     size_t written = was ? atomic_load(&trace.next) : 0;
-    pthread_mutex_unlock(&corps__rt.lock);
+    pthread_mutex_unlock(&trace.lock);
     return written < trace.capacity ? written : trace.capacity;
 }
 
@@ -56,6 +57,7 @@ void corps__trace_now(uint64_t id, uint32_t caller, enum corps_stage stage) {
 }
 
 void corps__trace_forked(void) {
+    pthread_mutex_init(&trace.lock, NULL);
     atomic_store(&corps__tracing, false);
     atomic_store(&trace.writers, 0);
 }

@@ -26,4 +26,7 @@ static inline void corps__stamp(uint64_t id, uint32_t caller, enum corps_stage s
     }
 }
 
+/* In the child of a fork: nobody traces. */
+void corps__trace_forked(void);
+
 #endif

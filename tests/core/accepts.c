@@ -1,8 +1,9 @@
 /* Who chooses the serializer: the Corps, not the peer. `accepts TRANSPORT [TEST]`. A peer that knows the secret of a
  * Corps made with msgpack sends pickles that would make a file, in every kind of frame that holds a value. */
 
+#include "actor/conc.h"
+#include "link/known.h"
 #include "python_wire.h"
-#include "wait/runtime.h"
 #include "stranger.h"
 
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* Large bytes lie aligned wherever they arrive, alone and beside others, as arguments and as results, bare and in
  * msgpack. `aligned TRANSPORT [TEST]`. */
 
-#include "helpers.h"
 #include "codec/wire.h"
+#include "helpers.h"
 
 #include <string.h>
 

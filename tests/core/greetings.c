@@ -3,7 +3,7 @@
 
 #include "stranger.h"
 
-#include "wait/runtime.h"
+#include "link/known.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

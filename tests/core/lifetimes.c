@@ -1,9 +1,11 @@
 /* What comes and goes leaves nothing: `lifetimes TRANSPORT [TEST]`. Statically linked, so that what the core keeps can
  * be counted. CORPS_LIFETIMES=N does N times as much. */
 
+#include "base/clock.h"
 #include "helpers.h"
 #include "keeper.h"
-#include "wait/reactor.h"
+#include "wait/wait.h"
+#include <corps/serializer.h>
 
 #include <pthread.h>
 #include <sched.h>

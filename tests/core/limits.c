@@ -2,8 +2,8 @@
  * on. `limits TRANSPORT [TEST]`. The memory is never touched, so that this needs none. `largest` (by hand: it takes 2
  * GiB at the receiver) sends what is just below the limit. */
 
-#include "helpers.h"
 #include "actor/message.h"
+#include "helpers.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 #include "stranger.h"
 
-#include "wait/runtime.h"
+#include "link/known.h"
 
 #include <string.h>
 #include <time.h>

@@ -3,9 +3,9 @@
 #ifndef CORPS_TEST_STRANGER_H
 #define CORPS_TEST_STRANGER_H
 
-#include "link/hello.h"
-#include "helpers.h"
 #include "codec/wire.h"
+#include "helpers.h"
+#include "link/hello.h"
 
 #include <uv.h>
 

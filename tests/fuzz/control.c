@@ -2,7 +2,7 @@
  * same when it is written and read again. */
 #include "process/control.h"
 #include "fuzz.h"
-#include "wait/runtime.h"
+#include "wait/reactor.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ static unsigned records, ends;
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc;
     (void)argv;
-    must(uv_loop_init(&corps__rt.loop) == 0);
+    must(uv_loop_init(corps__loop()) == 0);
     return 0;
 }
 
@@ -65,13 +65,13 @@ static void watch(const uint8_t *data, size_t bytes, size_t step) {
     must(corps__control_open(fds[1], on_record, NULL, &control) == CORPS_OK);
     for (size_t at = 0; at < bytes; at += step) {
         write_all(fds[0], data + at, bytes - at < step ? bytes - at : step);
-        uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+        uv_run(corps__loop(), UV_RUN_NOWAIT);
     }
     close(fds[0]);
-    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    uv_run(corps__loop(), UV_RUN_NOWAIT);
     must(ends == 1 && records <= bytes / 8 + 1); /* the last one may say that it failed */
     corps__control_close(control);
-    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    uv_run(corps__loop(), UV_RUN_NOWAIT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {

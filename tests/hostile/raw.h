@@ -3,7 +3,9 @@
 #ifndef CORPS_TEST_RAW_H
 #define CORPS_TEST_RAW_H
 
-#include "wait/runtime.h"
+#include "base/clock.h"
+#include "codec/wire.h"
+#include "link/known.h"
 
 struct raw {
     uv_loop_t loop;

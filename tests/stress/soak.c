@@ -1,6 +1,9 @@
 #include "../core/keeper.h"
 
-#include "wait/reactor.h"
+#include "base/clock.h"
+#include "wait/wait.h"
+
+#include <corps/serializer.h>
 
 #include <corps/transport.h>
 

@@ -5,7 +5,7 @@
 #ifndef CORPS_ARGS_H
 #define CORPS_ARGS_H
 
-#include "wait/runtime.h"
+#include "codec/config.h"
 
 /* Into `box`; NIL when there are none. Errors: of the serializer, TOO_LARGE (over `bytes_max`), NO_MEMORY. */
 enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,

@@ -1,15 +1,19 @@
+#include "process/creator.h"
+
+#include "actor/conc.h"
+#include "actor/runtime.h"
+#include "base/clock.h"
 #include "base/dir.h"
-#include "codec/args.h"
 #include "codec/config.h"
-#include "codec/registry.h"
+#include "codec/record.h"
 #include "link/known.h"
 #include "link/peer.h"
 #include "link/trust.h"
+#include "process/args.h"
 #include "process/boot.h"
-#include "process/fork.h"
 #include "value/failure.h"
 #include "value/name.h"
-#include "wait/reactor.h"
+#include "wait/wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,11 +25,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The program's side: corps_start, corps_create, corps_exit. */
+/* The creator's side of a Corps: corps_create, corps_exit. */
 
 #define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
-
-static bool started;
 
 /* What the creator knows of its Corps' processes. Changed with the lead. */
 struct creator {
@@ -39,25 +41,6 @@ struct creator {
 
 /* Waits of corps_create and corps_exit. */
 static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-void corps_start(const struct corps_class *const *classes) {
-    if (corps__registry_check() != CORPS_OK) {
-        fprintf(stderr, "corps: %s\n", corps_error_detail());
-        abort(); /* a mistake in the build, not in the program's use */
-    }
-    corps__rt.classes = classes;
-    started = true;
-    const char *fd = getenv(CORPS__BOOT_VARIABLE);
-    if (fd != NULL) {
-        exit(corps__env_main(atoi(fd), NULL));
-    }
-}
-
-int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot) {
-    corps__rt.classes = classes;
-    started = true;
-    return corps__env_main(control_fd, on_boot);
-}
 
 /* ---- records of Env 0 ---- */
 
@@ -219,15 +202,12 @@ static enum corps_err boot(struct creator *creator, const char *front, const str
 }
 
 static enum corps_err may_create(const char *front) {
-    if (!started) {
+    if (!corps__classes_are_known()) {
         return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
     }
-    bool known = front == NULL;
-    for (const struct corps_class *const *class = corps__rt.classes; front != NULL && *class != NULL; class ++) {
-        known = known || strcmp((*class)->name, front) == 0 || strcmp((*class)->name, CORPS_ANY_CLASS) == 0;
-    }
-    return known ? CORPS_OK
-                 : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
+    return front == NULL || corps__class_find(front, strlen(front)) != NULL
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
 }
 
 enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *options,
@@ -238,7 +218,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         err = may_create(front);
     }
     if (err == CORPS_OK) {
-        err = corps__runtime_start(false, 0, CORPS__GUEST_ENV);
+        err = corps__runtime_ensure();
     }
     if (err != CORPS_OK) {
         return err;
@@ -259,8 +239,8 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     if (options != NULL && options->boot_data_bytes > 0) {
         corps->boot_data = corps_bin(options->boot_data, options->boot_data_bytes);
     }
-    if (!corps__rt.is_env) {
-        corps__rt.wake = settings.client_wake;
+    if (!corps__is_env()) {
+        corps__reactor_wake_set(settings.client_wake);
     }
     err = corps__dir_path(corps->id, corps->directory);
     if (err == CORPS_OK) {
@@ -319,7 +299,7 @@ static enum corps_err take_down(void *arg) {
     creator->env_0 = NULL; /* first, as in reap_others */
     corps__child_close(env_0);
     atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
-    uv_run(&corps__rt.loop, UV_RUN_NOWAIT);
+    uv_run(corps__loop(), UV_RUN_NOWAIT);
     return CORPS_OK;
 }
 
@@ -340,7 +320,7 @@ static enum corps_err say_exit(void *arg) {
 }
 
 /* With the lead, as another thread may be taking the channel down. */
-static void ask_to_end(struct corps *corps) {
+void corps__creator_ask_to_end(struct corps *corps) {
     atomic_store(&corps->exited, true);
     (void)!corps__with_lead(say_exit, corps);
 }
@@ -348,7 +328,7 @@ static void ask_to_end(struct corps *corps) {
 static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     struct corps *corps = creator->corps;
     int64_t deadline = corps__deadline_ns(timeout_ns);
-    ask_to_end(corps);
+    corps__creator_ask_to_end(corps);
     bool killed = false;
     if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
         (void)!corps__with_lead(kill_env_0, creator);
@@ -411,44 +391,39 @@ enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
     return err;
 }
 
-enum corps_err corps_end(struct corps *corps) {
-    if (corps == corps__rt.own && corps != NULL) {
-        return corps__env_end();
+/* Those that this process created and that end with it. */
+struct created {
+    struct corps *corps[CORPS__ENDPOINTS_MAX];
+    unsigned count;
+};
+
+static void note_created(struct corps *corps, void *arg) {
+    struct created *created = arg;
+    if (corps->creator != NULL && !corps->settings.detached && created->count < CORPS__ENDPOINTS_MAX) {
+        created->corps[created->count++] = corps__corps_ref(corps);
     }
-    if (corps == NULL || corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "only the own Corps can be ended, or one that this process created");
-    }
-    ask_to_end(corps);
-    return CORPS_OK;
+}
+
+static void count_created(struct corps *corps, void *arg) {
+    *(unsigned *)arg += corps->creator != NULL && !corps->settings.detached ? 1 : 0;
 }
 
 void corps__exit_created(void) {
-    struct corps *mine[CORPS__ENDPOINTS_MAX];
-    unsigned count = 0;
-    pthread_mutex_lock(&corps__rt.lock);
-    for (struct corps *at = corps__rt.corps_list; at != NULL && count < CORPS__ENDPOINTS_MAX; at = at->next) {
-        if (at->creator != NULL && !at->settings.detached) {
-            mine[count++] = corps__corps_ref(at);
-        }
+    struct created mine = {.count = 0};
+    corps__corps_each(note_created, &mine);
+    for (unsigned i = 0; i < mine.count; i++) {
+        corps__creator_ask_to_end(mine.corps[i]); /* all at once … */
     }
-    pthread_mutex_unlock(&corps__rt.lock);
-    for (unsigned i = 0; i < count; i++) {
-        ask_to_end(mine[i]); /* all at once … */
-    }
-    for (unsigned i = 0; i < count; i++) {
-        (void)!exit_once(mine[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
-        corps__corps_unref(mine[i]);                         /* who has the handle may still look at it */
+    for (unsigned i = 0; i < mine.count; i++) {
+        (void)!exit_once(mine.corps[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
+        corps__corps_unref(mine.corps[i]);                         /* who has the handle may still look at it */
     }
 }
 
 bool corps__has_created(void) {
-    bool found = false;
-    pthread_mutex_lock(&corps__rt.lock);
-    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
-        found = found || (at->creator != NULL && !at->settings.detached);
-    }
-    pthread_mutex_unlock(&corps__rt.lock);
-    return found;
+    unsigned count = 0;
+    corps__corps_each(count_created, &count);
+    return count > 0;
 }
 
 /* ---- reading ---- */
@@ -457,16 +432,8 @@ bool corps_has_ended(const struct corps *corps) {
     return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
 }
 
-unsigned corps_own_env(void) {
-    return corps__rt.env;
-}
-
 uint64_t corps_id(const struct corps *corps) {
     return corps->id;
-}
-
-struct corps *corps_own(void) {
-    return corps__rt.own;
 }
 
 struct corps_name *corps_front(const struct corps *corps) {
@@ -481,23 +448,28 @@ int corps_env_pid(const struct corps *corps, unsigned env) {
     return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
 }
 
-/* The Corps are the parent's: here they are known as those of others are. */
-void corps__created_forked(void) {
-    life = (struct corps__waitlist){.lock = PTHREAD_MUTEX_INITIALIZER};
-    for (struct corps *at = corps__rt.corps_list; at != NULL; at = at->next) {
-        for (unsigned i = 1; at->creator != NULL && at->creator->pidfds != NULL && i < at->settings.env_count; i++) {
-            if (at->creator->pidfds[i] >= 0) {
-                close(at->creator->pidfds[i]);
-            }
+/* ---- after a fork ---- */
+
+static void forget(struct corps *corps, void *unused) {
+    (void)unused;
+    for (unsigned i = 1; corps->creator != NULL && corps->creator->pidfds != NULL && i < corps->settings.env_count;
+         i++) {
+        if (corps->creator->pidfds[i] >= 0) {
+            close(corps->creator->pidfds[i]);
         }
-        if (at->creator != NULL) {
-            corps__child_forget(at->creator->env_0);
-        }
-        if (at->lock_fd >= 0) {
-            close(at->lock_fd); /* a lock that the child kept would keep the directory */
-        }
-        at->lock_fd = -1;
-        at->creator = NULL;
-        at->control = NULL;
     }
+    if (corps->creator != NULL) {
+        corps__child_forget(corps->creator->env_0);
+    }
+    if (corps->lock_fd >= 0) {
+        close(corps->lock_fd); /* a lock that the child kept would keep the directory */
+    }
+    corps->lock_fd = -1;
+    corps->creator = NULL;
+    corps->control = NULL;
+}
+
+void corps__created_forked(void) {
+    life = CORPS__WAITLIST_INIT;
+    corps__corps_each(forget, NULL);
 }

@@ -1,6 +1,6 @@
-#include "codec/args.h"
+#include "process/args.h"
 
-#include "actor/message.h"
+#include "codec/payload.h"
 #include "link/trust.h"
 
 #include <string.h>
@@ -64,7 +64,7 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
     if (wire_id->integer < 0 || wire_id->integer > UINT8_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the arguments of init name no serializer");
     }
-    enum corps_err err = corps__accepts(corps__rt.own, (uint8_t)wire_id->integer);
+    enum corps_err err = corps__accepts(corps__own(), (uint8_t)wire_id->integer);
     if (err != CORPS_OK) {
         return err;
     }
@@ -83,7 +83,7 @@ enum corps_err corps__init_args_decode(const struct corps_value *array, size_t f
     if (made == NULL) {
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the arguments of init");
     }
-    err = serializer->decode(segments, count, NULL, corps__decode_to(corps__rt.own->settings.keep_objects), made);
+    err = serializer->decode(segments, count, NULL, corps__decode_to(corps__own()->settings.keep_objects), made);
     if (err != CORPS_OK) {
         corps_box_unref(made);
         return err;

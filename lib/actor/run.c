@@ -1,0 +1,403 @@
+#include "actor/run.h"
+
+#include "actor/credit.h"
+#include "actor/defer.h"
+#include "actor/group.h"
+#include "actor/reply.h"
+#include "actor/stream.h"
+#include "base/clock.h"
+#include "base/symbol.h"
+#include "value/failure.h"
+#include "wait/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAILS_A_TURN = 256 }; /* of one Conc before another has its turn */
+
+static corps_method_fn method_of(const struct corps_class *class, const char *name) {
+    for (const struct corps_method *method = class->methods; method != NULL && method->name != NULL; method++) {
+        if (strcmp(method->name, name) == 0) {
+            return method->run;
+        }
+    }
+    return NULL;
+}
+
+static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
+    context->conc = conc;
+    context->stream = (struct corps__stream){0};
+    context->sent_text = NULL;
+    context->message = message;
+    context->box = NULL;
+    context->batch = NULL;
+    context->args = NULL;
+    context->scratch = NULL;
+    context->held = false;
+    context->failure = NULL;
+    context->depth = corps__innermost != NULL ? corps__innermost->depth + 1 : 0;
+    context->outer = corps__innermost;
+    corps__innermost = context;
+}
+
+/* The method is over: what was there for it goes. */
+static void context_clear(struct corps_context *context) {
+    if (context->stream.to != NULL) {
+        corps__stream_end(&context->stream);
+    }
+    if (context->box != NULL) {
+        corps_box_unref(context->box);
+    }
+    if (context->scratch != NULL) {
+        corps_box_unref(context->scratch);
+    }
+    if (context->failure != NULL) {
+        free(context->failure);
+    }
+}
+
+static void context_leave(struct corps_context *context) {
+    corps__innermost = context->outer;
+    context_clear(context);
+}
+
+void corps__fork_end(enum corps_err err, const struct corps_error_info *failure) {
+    if (err == CORPS_OK || err == CORPS_ERR_PENDING) {
+        _exit(0);
+    }
+    fprintf(stderr, "corps: a child that a method has forked failed: %s: %s\n%s",
+            failure != NULL ? failure->type : corps_error_name(err),
+            failure != NULL ? failure->text : corps_error_detail(),
+            failure != NULL && failure->traceback != NULL ? failure->traceback : "");
+    _exit(1);
+}
+
+/* What ran may have forked, and this be the child. */
+static void end_if_forked(const struct corps_context *context, enum corps_err err) {
+    if (!corps__is_env()) {
+        corps__fork_end(err, context->failure != NULL ? &context->failure->info : NULL);
+    }
+}
+
+static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
+    struct corps__message *message = context->message;
+    if (err == CORPS_ERR_PENDING && context->held) {
+        return;
+    }
+    if (err == CORPS_OK) {
+        corps__reply(message, context->conc, context->box, result);
+    } else if (context->failure != NULL) {
+        corps__reply_failed(message, context->conc, &context->failure->info);
+    } else {
+        corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, corps_error_name(err), corps_error_detail());
+    }
+}
+
+/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late. */
+static corps_method_fn admitted(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
+    method = method == NULL && conc->alive ? conc->class->any : method;
+    if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
+        corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
+        return NULL;
+    }
+    if (method == NULL) {
+        char text[400];
+        snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
+                 conc->class_name, message->method->name);
+        corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
+        return NULL;
+    }
+    if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
+        corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
+                             "the request came after its deadline and was dropped");
+        return NULL;
+    }
+    return method;
+}
+
+static void run_request(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = admitted(conc, message);
+    if (method == NULL) {
+        return;
+    }
+    struct corps_context context;
+    context_enter(&context, conc, message);
+    enum corps_err err = CORPS_OK;
+    bool traced = corps__traces() && message->from != NULL && (message->header.flags & CORPS__NO_REPLY) == 0;
+    uint64_t id = message->header.id; /* the method may pass the message on */
+    uint32_t caller = message->header.source_env;
+    if (traced) {
+        corps__trace_now(id, caller, CORPS_STAGE_STARTED);
+    }
+    if (message->plain != NULL) {
+        context.args = message->plain;
+    } else {
+        err = corps__message_argument(message, &context.box);
+        end_if_forked(&context, err);
+        context.args = err == CORPS_OK ? corps_value_open(corps_box_root(context.box)) : NULL;
+    }
+    if (err != CORPS_OK) {
+        corps__reply_failure(message, conc, err, "", corps_error_detail());
+    } else {
+        struct corps_value result = corps_nil();
+        if (traced) {
+            corps__trace_now(id, caller, CORPS_STAGE_DECODED);
+        }
+        err = method(&context, conc->self, context.args, &result);
+        end_if_forked(&context, err);
+        if (traced) {
+            corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
+        }
+        answer_request(&context, err, &result);
+    }
+    context_leave(&context);
+}
+
+static void run_init(struct corps__conc *conc, struct corps__message *message) {
+    struct corps_context context;
+    context_enter(&context, conc, message);
+    static const struct corps_value nil;
+    struct corps__group *group = message->group;
+    enum corps_err err =
+        group != NULL && group->argument != NULL ? group->argument(&message->box) : CORPS_OK; /* may run user code */
+    const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
+    struct corps_value result = corps_nil();
+    if (err == CORPS_OK && conc->class->init != NULL) {
+        err = conc->class->init(&context, conc->self, args, &result);
+    }
+    end_if_forked(&context, err);
+    conc->alive = err == CORPS_OK;
+    if (err != CORPS_OK && group != NULL) {
+        const struct corps_error_info plain = {
+            .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
+        corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
+    }
+    context_leave(&context);
+    corps__message_free(message);
+    corps__group_finish(group);
+}
+
+static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
+    if (conc->alive && conc->class->cleanup != NULL) {
+        struct corps_context context;
+        context_enter(&context, conc, message);
+        conc->class->cleanup(&context, conc->self);
+        end_if_forked(&context, CORPS_OK);
+        context_leave(&context);
+    }
+    conc->alive = false;
+    struct corps__group *group = message->group;
+    corps__message_free(message);
+    corps__group_finish(group);
+}
+
+static void run_message(struct corps__conc *conc, struct corps__message *message) {
+    if (message->mail.kind == CORPS__MAIL_REQUEST && message->from == NULL) {
+        corps__conc_leave_room(conc, 1);
+    }
+    struct corps__peer *from = message->from;
+    bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
+    struct corps__grant *grant = message->grant;
+    size_t bytes = message->charge_bytes;
+    switch (message->mail.kind) {
+    case CORPS__MAIL_REQUEST:
+        run_request(conc, message);
+        break;
+    case CORPS__MAIL_INIT:
+        run_init(conc, message);
+        break;
+    case CORPS__MAIL_CLEANUP:
+        run_cleanup(conc, message);
+        break;
+    case CORPS__MAIL_BATCH: /* are no messages */
+    case CORPS__MAIL_RESUME:
+        break;
+    }
+    if (credited) {
+        corps__conc_credit(conc, from, grant, 1, bytes);
+        corps__conc_let_go(conc, from);
+    }
+}
+
+/* ---- running a batch ---- */
+
+/* What the entries of a batch have taken up and is not given back yet. Room is given back for many at a time, except
+ * where the mailbox is small: as for messages, that of this Env's requests before the method runs, that of others'
+ * after it. */
+struct settling {
+    struct corps__conc *conc;
+    struct corps__peer *from;
+    struct corps__grant *grant;
+    uint32_t count;
+    size_t bytes;
+};
+
+static void settle(struct settling *settling, uint32_t least) {
+    if (settling->count < least) {
+        return;
+    }
+    if (settling->from == NULL) {
+        corps__conc_leave_room(settling->conc, settling->count);
+    } else {
+        corps__conc_credit(settling->conc, settling->from, settling->grant, settling->count, settling->bytes);
+    }
+    settling->count = 0;
+    settling->bytes = 0;
+}
+
+/* Running the entries of one batch. */
+struct run {
+    struct corps__batch *batch;
+    struct corps__message message; /* stands for an entry, where a request is asked for */
+    struct corps_context context;
+    const struct corps__symbol *symbol; /* of the method that was looked up last */
+    corps_method_fn method;
+    struct settling settling;
+};
+
+/* The entry's argument, NULL and *err when it cannot be decoded. */
+static const struct corps_value *entry_argument(struct run *run, const struct corps__entry *entry,
+                                                enum corps_err *err) {
+    if (!entry->encoded) {
+        run->context.batch = run->batch;
+        run->context.args = (const struct corps_value *)(const void *)entry->data;
+        return run->context.args;
+    }
+    struct iovec segment = {.iov_base = (void *)(uintptr_t)entry->data, .iov_len = entry->bytes};
+    *err = corps__segments_decode(&segment, entry->bytes > 0 ? 1 : 0, entry->serializer, NULL, run->batch->keep_objects,
+                                  &run->context.box);
+    return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
+}
+
+static void run_entry(struct run *run, const struct corps__entry *entry) {
+    struct corps__conc *conc = run->settling.conc;
+    run->message.method = entry->method;
+    run->message.header.deadline_ns = entry->deadline_ns;
+    if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
+        run->method = admitted(conc, &run->message);
+        run->symbol = run->method != NULL && entry->deadline_ns == 0 ? entry->method : NULL;
+    }
+    if (run->method == NULL) {
+        return;
+    }
+    struct corps_context *context = &run->context;
+    enum corps_err err = CORPS_OK;
+    const struct corps_value *args = entry_argument(run, entry, &err);
+    struct corps_value result = corps_nil();
+    if (args == NULL) {
+        corps__reply_failure(&run->message, conc, err, "", corps_error_detail());
+    } else {
+        err = run->method(context, conc->self, args, &result);
+    }
+    end_if_forked(context, err);
+    if (args != NULL && err != CORPS_OK) {
+        answer_request(context, err, &result);
+    }
+    context_clear(context);
+    context->message = &run->message;
+    context->box = context->scratch = NULL;
+    context->batch = NULL;
+    context->held = false;
+    context->failure = NULL;
+}
+
+/* Runs all entries, and those that come meanwhile; gives their number. */
+static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) {
+    struct run run;
+    memset(&run.message, 0, offsetof(struct corps__message, small));
+    run.message.lent = true;
+    run.message.from = batch->from;
+    run.message.header.flags = CORPS__NO_REPLY;
+    run.batch = batch;
+    run.symbol = NULL;
+    run.settling = (struct settling){.conc = conc, .from = batch->from, .grant = batch->grant};
+    context_enter(&run.context, conc, &run.message);
+    uint32_t step = corps__conc_room_step() + 1;
+    uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
+    const struct corps__entry *entry = NULL;
+    unsigned count = 0;
+    for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
+        for (; count < known; count++) {
+            entry = corps__batch_next(batch, entry);
+            run.settling.count++;
+            run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
+            settle(&run.settling, before);
+            run_entry(&run, entry);
+            settle(&run.settling, after);
+        }
+        settle(&run.settling, 1);
+    }
+    context_leave(&run.context);
+    if (run.settling.from != NULL) {
+        corps__conc_let_go(conc, run.settling.from);
+    }
+    return count;
+}
+
+/* Runs what a mail says; gives how many requests that were. */
+static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
+    if (mail->kind == CORPS__MAIL_BATCH) {
+        return run_batch(conc, (struct corps__batch *)mail);
+    }
+    run_message(conc, (struct corps__message *)mail);
+    return 1;
+}
+
+/* After `mail` was put aside, or was a RESUME: runs what may be run of what was put aside. */
+static unsigned run_deferred(struct corps__conc *conc, struct corps__route *route, const struct corps__mail *mail) {
+    bool resumed = mail->kind == CORPS__MAIL_RESUME;
+    if (resumed) {
+        atomic_store(&route->resuming, false); /* first: there may be another one from now on */
+    }
+    unsigned count = 1;
+    struct corps__mail *next = corps__deferred_next(conc, route);
+    while (next != NULL) {
+        /* What waits behind it, and a RESUME, keep the peer; without them its answer may be the end of peer and route.
+         */
+        bool kept = resumed || route->deferred != NULL;
+        count += run_mail(conc, next);
+        next = kept ? corps__deferred_next(conc, route) : NULL;
+    }
+    if (resumed) {
+        corps__conc_let_go(conc, route->peer);
+    }
+    return count;
+}
+
+void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*stop)(void *arg), void *arg) {
+    struct corps__conc *conc = (struct corps__conc *)task;
+    const struct corps_class *class = conc->class;
+    if (class->enter != NULL) {
+        class->enter();
+    }
+    bool streaming = false;
+    for (unsigned n = 0; n < MAILS_A_TURN || first != NULL;) {
+        struct corps_node *node = first != NULL ? first : corps__conc_next(conc);
+        if (node == NULL && streaming) {
+            corps__batch_pause(); /* the next batch follows the one that was full */
+            node = corps__conc_next(conc);
+        }
+        if (node == NULL) {
+            break;
+        }
+        first = first != NULL ? first->next : NULL;
+        struct corps__mail *mail = (struct corps__mail *)node;
+        struct corps__route *deferred = corps__deferred(conc, mail);
+        streaming = mail->kind == CORPS__MAIL_BATCH && ((struct corps__batch *)mail)->from == NULL;
+        n += deferred == NULL ? run_mail(conc, mail) : run_deferred(conc, deferred, mail);
+        if (stop != NULL && stop(arg)) {
+            break;
+        }
+    }
+    if (class->leave != NULL) {
+        class->leave();
+    }
+    corps__task_end(task);
+    /* Looked at after the store: whoever posts from now on sees IDLE and makes the Conc runnable itself. */
+    if (corps__conc_has_mail(conc)) {
+        corps__conc_wake(conc, CORPS__PUSH_OTHER);
+    }
+}

@@ -1,0 +1,161 @@
+#include "actor/runtime.h"
+
+#include "actor/deadlock.h"
+#include "actor/defer.h"
+#include "actor/dispatch.h"
+#include "actor/future.h"
+#include "actor/requests.h"
+#include "actor/run.h"
+#include "actor/stream.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+/* ---- what this floor does for those below ---- */
+
+/* Nothing may be held back while a method waits. `work` is a Conc that this thread may run meanwhile. */
+static void *begin_wait(void *work) {
+    corps__context_end_stream();
+    corps_flush();
+    const struct corps_context *context = corps__context();
+    return context != NULL && context->depth >= CORPS__NESTED_MAX ? NULL : work;
+}
+
+static bool can_run(const void *work) {
+    return corps__task_is_queued(&((const struct corps__conc *)work)->task);
+}
+
+static bool run(void *work, bool (*done)(void *arg), void *arg) {
+    struct corps__task *task = &((struct corps__conc *)work)->task;
+    bool claimed = corps__task_claim(task);
+    if (claimed) {
+        corps__conc_run(task, NULL, done, arg);
+    }
+    return claimed;
+}
+
+static void sweep_retired(void) {
+    if (corps__peers_retired()) {
+        corps__peers_sweep();
+    }
+}
+
+static const struct corps__reactor_ops reactor_ops = {
+    .on_event = corps__dispatch,
+    .tend = corps__links_tend,
+    .tend_rarely = sweep_retired,
+    .wants = corps__pool_wants,
+    .disturbs = corps__pool_leader_disturbs,
+    .lead_passes = corps__dispatch_end_stream,
+    .lead_is_free = corps__pool_lead_is_free,
+    .begin_wait = begin_wait,
+    .block = corps__pool_block,
+    .unblock = corps__pool_unblock,
+    .can_work = can_run,
+    .work = run,
+};
+
+static void fail_calls(struct corps__peer *peer, enum corps_err code, const char *text) {
+    corps__calls_fail(peer, code, text);
+}
+
+/* The leader may be adding to a batch of the peer's. */
+static void end_stream(struct corps__peer *peer) {
+    (void)peer;
+    corps__dispatch_end_stream();
+}
+
+static const struct corps__link_ops link_ops = {
+    .on_lost = fail_calls,
+    .on_read = corps__deferred_resume,
+    .on_retired = end_stream,
+    .on_held = corps__pool_expect_tick,
+};
+
+/* ---- start ---- */
+
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
+static enum corps_err start(bool is_env, uint64_t corps_id, uint32_t env) {
+    if (corps__reactor->started) {
+        return CORPS_OK;
+    }
+    if (sodium_init() < 0) {
+        return corps_error_set(CORPS_ERR_SYSTEM, "libsodium cannot start: no source of random numbers");
+    }
+    enum corps_err err = corps__reactor_start(&reactor_ops);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    corps__links->ops = &link_ops;
+    corps__futures_start();
+    corps__identify(is_env, corps_id, env);
+    corps__reactor_open();
+    return CORPS_OK;
+}
+
+enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env) {
+    pthread_mutex_lock(&starting);
+    enum corps_err err = start(is_env, corps_id, env);
+    pthread_mutex_unlock(&starting);
+    return err;
+}
+
+void corps__runtime_own(struct corps *corps) {
+    corps__links->own = corps;
+    corps__corps_list(corps);
+    corps__reactor_wake_set(corps->settings.wake);
+}
+
+/* ---- several ---- */
+
+struct corps__runtime *corps__runtime_create(void) {
+    struct corps__runtime *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return NULL;
+    }
+    *made = (struct corps__runtime){.reactor = calloc(1, sizeof *made->reactor),
+                                    .links = calloc(1, sizeof *made->links),
+                                    .actors = calloc(1, sizeof *made->actors)};
+    if (made->reactor == NULL || made->links == NULL || made->actors == NULL) {
+        corps__runtime_free(made);
+        return NULL;
+    }
+    corps__reactor_init(made->reactor);
+    corps__links_init(made->links);
+    corps__actors_init(made->actors);
+    return made;
+}
+
+void corps__runtime_free(struct corps__runtime *runtime) {
+    if (runtime->reactor != NULL && runtime->reactor->started) {
+        struct corps__runtime before = corps__runtime_enter(*runtime);
+        corps__peers_close(NULL);
+        corps__ports_close(NULL);
+        corps__corps_reap();
+        corps__reactor_stop();
+        (void)corps__runtime_enter(before);
+    }
+    free(runtime->reactor);
+    free(runtime->links);
+    free(runtime->actors);
+    free(runtime);
+}
+
+struct corps__runtime corps__runtime_enter(struct corps__runtime runtime) {
+    struct corps__runtime before = {corps__reactor, corps__links, corps__actors};
+    corps__reactor = runtime.reactor;
+    corps__links = runtime.links;
+    corps__actors = runtime.actors;
+    return before;
+}
+
+/* ---- after a fork ---- */
+
+void corps__runtime_forked(void) {
+    corps__links->is_env = false;
+    corps__links->env = CORPS__GUEST_ENV;
+    corps__links->own = NULL;
+    atomic_store(&corps__links->check_foreign, false);
+    pthread_mutex_init(&starting, NULL);
+}

@@ -1,0 +1,16 @@
+#include "actor/state.h"
+
+static struct corps__actors first = {
+    .pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .monitor_fd = -1},
+    .concs.lock = PTHREAD_MUTEX_INITIALIZER,
+    .room.lock = PTHREAD_MUTEX_INITIALIZER,
+    .waits.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+struct corps__actors *corps__actors = &first;
+
+void corps__actors_init(struct corps__actors *actors) {
+    corps__pool_init(&actors->pool);
+    pthread_mutex_init(&actors->concs.lock, NULL);
+    actors->room = CORPS__WAITLIST_INIT;
+    pthread_mutex_init(&actors->waits.lock, NULL);
+}

@@ -1,0 +1,58 @@
+/* The state of the actor floor. */
+#ifndef CORPS_ACTOR_STATE_H
+#define CORPS_ACTOR_STATE_H
+
+#include "actor/pool.h"
+#include "wait/wait.h"
+
+struct corps__batch;
+struct corps__conc;
+struct corps__grant;
+struct corps__long_wait;
+struct corps__peer;
+
+enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
+
+/* What was sent last, by a method or by the leader: where to, and the batch that was begun for it; see stream.h. */
+struct corps__stream {
+    struct corps__conc *to;
+    struct corps__batch *batch; /* NULL: none yet */
+    uint32_t room;              /* reserved in the mailbox and not used yet */
+};
+
+/* The actor floor of one runtime. */
+struct corps__actors {
+    struct corps__pool pool;
+    const struct corps_class *const *classes;
+
+    /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
+    struct {
+        pthread_mutex_t lock;
+        struct corps__conc *_Atomic *_Atomic pages[CORPS__CONC_PAGES];
+        _Atomic uint32_t count;
+    } concs;
+    struct corps__waitlist room; /* for room in mailboxes */
+
+    struct {
+        pthread_mutex_t lock; /* also keeps what a listed wait points to alive */
+        struct corps__long_wait *first;
+    } waits;
+
+    /* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that
+     * runs them writes to its own lines and the batch's. Guarded by the lead. */
+    struct corps__stream stream;
+    struct {
+        struct corps__peer *from;
+        struct corps__grant *grant;
+        uint32_t destination;
+        uint8_t serializer; /* an accepted one */
+    } stream_of;
+};
+
+/* The present runtime's. */
+extern struct corps__actors *corps__actors;
+
+/* Zeroed memory becomes a floor without Workers. */
+void corps__actors_init(struct corps__actors *actors);
+
+#endif

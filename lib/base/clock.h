@@ -1,0 +1,22 @@
+/* Time: the one clock of the core, and how a spinning thread is polite. */
+#ifndef CORPS_CLOCK_H
+#define CORPS_CLOCK_H
+
+#include <stdint.h>
+
+/* Monotonic time in ns. Any thread. */
+int64_t corps__now_ns(void);
+
+/* now + timeout, saturating: CORPS_FOREVER stays, what is not positive is now. Any thread. */
+int64_t corps__deadline_ns(int64_t timeout_ns);
+
+/* In a loop that waits for another processor. */
+static inline void corps__relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

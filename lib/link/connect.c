@@ -1,0 +1,170 @@
+#include "link/known.h"
+#include "link/peer.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+/* Finding the peer for a call, and connecting to it. */
+
+/* ---- finding ---- */
+
+/* Under the lock of known Corps. */
+static struct corps__peer *add(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *place) {
+    struct corps__peer *made = corps__peer_create(NULL);
+    if (made != NULL) {
+        made->corps = corps;
+        made->env_info = &corps->envs[env];
+        made->env = env;
+        made->discards = data;
+        atomic_store(place, made);
+    }
+    return made;
+}
+
+enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) {
+    if (env >= corps->settings.env_count) {
+        return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u", env,
+                               corps->settings.env_count);
+    }
+    struct corps__env *info = &corps->envs[env];
+    if (atomic_load(&info->lost)) {
+        return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", info->lost_text);
+    }
+    struct corps__peer *_Atomic *place = data ? &info->data_peer : &info->peer;
+    *peer = atomic_load(place);
+    if (*peer == NULL) {
+        pthread_mutex_lock(&corps__links->lock);
+        *peer = atomic_load(place); /* another thread may have been faster */
+        *peer = *peer != NULL ? *peer : add(corps, env, data, place);
+        pthread_mutex_unlock(&corps__links->lock);
+    }
+    return *peer != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
+}
+
+struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_link *link) {
+    struct corps__peer *peer = corps__peer_create(port);
+    if (peer != NULL) {
+        peer->link = link;
+        link->user = peer;
+        atomic_store(&peer->writable, true);
+        atomic_store(&peer->state, CORPS__PEER_READY);
+    }
+    return peer;
+}
+
+/* ---- connecting ---- */
+
+/* Calls of an earlier link that still wait for the news of how the Env ended: it has not. */
+static void end_grace(struct corps__peer *peer) {
+    if (peer->grace_started && uv_is_active((uv_handle_t *)&peer->grace)) {
+        uv_timer_stop(&peer->grace);
+        corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, "the link closed before the reply came");
+    }
+}
+
+static bool is_lost(void *arg) {
+    const struct corps__peer *peer = arg;
+    return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited);
+}
+
+static enum corps_err connect_job(void *arg) {
+    struct corps__peer *peer = arg;
+    int state = atomic_load(&peer->state);
+    if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_READY) {
+        return CORPS_OK; /* another thread asked first */
+    }
+    if (is_lost(peer)) {
+        return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
+    }
+    const struct corps__settings *settings = &peer->corps->settings;
+    const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
+    enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
+    struct corps_link *link = NULL;
+    if (err == CORPS_OK) {
+        const char *address = peer->discards ? peer->env_info->data_address : peer->env_info->address;
+        err = transport->connect(peer->port->endpoint, address, &link);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    end_grace(peer);
+    pthread_mutex_lock(&peer->tx);
+    link->user = peer;
+    peer->link = link;
+    peer->fault = CORPS_OK;
+    atomic_store(&peer->writable, false);
+    atomic_store(&peer->state, CORPS__PEER_CONNECTING);
+    pthread_mutex_unlock(&peer->tx);
+    return CORPS_OK;
+}
+
+static bool is_settled(void *arg) {
+    struct corps__peer *peer = arg;
+    return atomic_load(&peer->state) != CORPS__PEER_CONNECTING;
+}
+
+bool corps__peer_has_exited(const struct corps__peer *peer) {
+    if (atomic_load(&peer->corps->exited)) {
+        return true;
+    }
+    bool ended = corps__corps_has_ended(peer->corps);
+    if (ended) {
+        corps__check_foreign();
+    }
+    return ended;
+}
+
+enum corps_err corps__peer_lost(const struct corps__peer *peer) {
+    if (peer->env_info != NULL && atomic_load(&peer->env_info->lost)) {
+        return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", peer->env_info->lost_text);
+    }
+    if (peer->corps != NULL && corps__peer_has_exited(peer)) {
+        return corps_error_set(CORPS_ERR_EXITED, "the Corps has exited");
+    }
+    return peer->fault != CORPS_OK ? corps_error_set(peer->fault, "%s", peer->fault_text)
+                                   : corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u has closed", peer->env);
+}
+
+static enum corps_err why_lost(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    enum corps_err err = corps__peer_lost(peer);
+    pthread_mutex_unlock(&peer->tx);
+    return err;
+}
+
+/* An Env that has just died: its parent reports with which exit status, usually within a millisecond, so wait for that
+ * as when a link closes. */
+static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_ns) {
+    if (corps__peer_has_exited(peer)) {
+        return why_lost(peer);
+    }
+    char detail[256];
+    snprintf(detail, sizeof detail, "%s", corps_error_detail());
+    int64_t grace = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
+    enum corps_err err =
+        corps__waitlist_wait(&peer->waiters, is_lost, peer, deadline_ns < grace ? deadline_ns : grace, NULL);
+    return err == CORPS_OK || corps__peer_has_exited(peer) ? why_lost(peer)
+                                                           : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
+}
+
+enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) {
+    int state = atomic_load(&peer->state);
+    if (state == CORPS__PEER_READY) {
+        return CORPS_OK;
+    }
+    if (peer->corps == NULL || atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited)) {
+        return why_lost(peer);
+    }
+    if (state != CORPS__PEER_CONNECTING) {
+        enum corps_err err = corps__with_lead(connect_job, peer);
+        if (err != CORPS_OK) {
+            return err == CORPS_ERR_CLOSED ? nobody_listens(peer, deadline_ns) : err;
+        }
+    }
+    enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
+    if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
+        err = why_lost(peer);
+    }
+    return err;
+}

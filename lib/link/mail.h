@@ -1,0 +1,21 @@
+/* What is put into a mailbox. Here, because a route has one of its own, which says that requests may go on. */
+#ifndef CORPS_MAIL_H
+#define CORPS_MAIL_H
+
+#include <corps/transport.h>
+
+enum corps__mail_kind {
+    CORPS__MAIL_REQUEST,
+    CORPS__MAIL_INIT,    /* run init; `box` holds its argument */
+    CORPS__MAIL_CLEANUP, /* run cleanup, then the Conc has ended */
+    CORPS__MAIL_BATCH,   /* several requests: a struct corps__batch */
+    CORPS__MAIL_RESUME,  /* run what was put aside: a route's `resume` */
+};
+
+/* What a mailbox links: the beginning of a message, of a batch, or of neither. */
+struct corps__mail {
+    struct corps_node node;
+    enum corps__mail_kind kind;
+};
+
+#endif

@@ -1,0 +1,90 @@
+/* The state of the link floor, and who this process is. */
+#ifndef CORPS_LINK_STATE_H
+#define CORPS_LINK_STATE_H
+
+#include "value/name.h"
+#include "wait/lead.h"
+
+struct corps__peer;
+struct corps__port;
+
+/* What the floor above does for this one. All with the lead, but for those that say otherwise. */
+struct corps__link_ops {
+    /* Nothing that was under way to or from the peer comes any more: its calls fail with this. */
+    void (*on_lost)(struct corps__peer *peer, enum corps_err code, const char *text);
+    /* The peer may have read what was kept for it. */
+    void (*on_read)(struct corps__peer *peer);
+    /* The peer will be freed once every request is over that came from it. */
+    void (*on_retired)(struct corps__peer *peer);
+    /* Something is held back that corps_flush should send within a millisecond. Any thread. */
+    void (*on_held)(void);
+};
+
+/* The link floor of one runtime. */
+struct corps__links {
+    const struct corps__link_ops *ops;
+
+    /* Who this process is. Written before there are other threads. */
+    bool is_env;
+    uint64_t corps_id; /* of the own Corps; a guest has a random one */
+    uint32_t env;
+    struct corps *own; /* an Env's Corps */
+
+    /* known.c; the lock guards the lists. */
+    pthread_mutex_t lock;
+    struct corps *listed;
+    struct corps *unheld; /* those that nobody holds */
+    _Atomic unsigned corps_count;
+
+    struct corps__port *ports[CORPS__ENDPOINTS_MAX]; /* port.c; with the lead */
+    unsigned port_count;
+
+    struct {
+        pthread_rwlock_t lock; /* who walks reads; who adds or, with the lead, takes off writes */
+        struct corps__peer *first;
+        uint64_t made, freed;
+    } peers;
+    /* Peers whose link has gone and that requests still refer to, the one looked at longest ago first; the leader's. */
+    struct {
+        struct corps__peer *first, **last;
+        unsigned count;
+    } retired;
+    _Atomic unsigned held_count; /* links that hold something back */
+
+    /* What corps__links_tend has to do. */
+    _Atomic bool check_links;   /* a link is to be closed, or a peer has read */
+    _Atomic bool check_unused;  /* a peer or a Corps may be freed */
+    _Atomic bool check_foreign; /* a link to a Corps of others has closed */
+};
+
+/* The present runtime's. */
+extern struct corps__links *corps__links;
+
+/* Zeroed memory becomes a floor that knows nobody. */
+void corps__links_init(struct corps__links *links);
+
+/* Who this process is: its Corps (NULL in a program), the Corps' id, the Env's number (CORPS__GUEST_ENV in a program).
+ */
+static inline struct corps *corps__own(void) {
+    return corps__links->own;
+}
+static inline uint64_t corps__own_id(void) {
+    return corps__links->corps_id;
+}
+static inline uint32_t corps__own_env(void) {
+    return corps__links->env;
+}
+static inline bool corps__is_env(void) {
+    return corps__links->is_env;
+}
+
+/* Says so, before other threads are started. A guest gets a random id. */
+void corps__identify(bool is_env, uint64_t corps_id, uint32_t env);
+
+/* Have the leader look for links to close and peers that have read; for peers and Corps to free; for Corps of others
+ * that have ended. Any thread. */
+void corps__check_links(void);
+void corps__check_unused(void);
+void corps__check_foreign(void);
+
+#endif

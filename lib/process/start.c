@@ -1,0 +1,44 @@
+#include "actor/conc.h"
+#include "codec/registry.h"
+#include "link/known.h"
+#include "process/boot.h"
+#include "process/creator.h"
+#include "process/env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The beginning of a program, or of an Env; and the end of a Corps, which either may ask for. */
+
+static void know(const struct corps_class *const *classes) {
+    static const struct corps_class *const none[] = {NULL};
+    corps__classes_set(classes != NULL ? classes : none);
+}
+
+void corps_start(const struct corps_class *const *classes) {
+    if (corps__registry_check() != CORPS_OK) {
+        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        abort(); /* a mistake in the build, not in the program's use */
+    }
+    know(classes);
+    const char *fd = getenv(CORPS__BOOT_VARIABLE);
+    if (fd != NULL) {
+        exit(corps__env_main(atoi(fd), NULL));
+    }
+}
+
+int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot) {
+    know(classes);
+    return corps__env_main(control_fd, on_boot);
+}
+
+enum corps_err corps_end(struct corps *corps) {
+    if (corps == corps__own() && corps != NULL) {
+        return corps__env_end();
+    }
+    if (corps == NULL || corps->creator == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "only the own Corps can be ended, or one that this process created");
+    }
+    corps__creator_ask_to_end(corps);
+    return CORPS_OK;
+}

@@ -1,0 +1,249 @@
+#include "wait/lead.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void nothing(void) {
+}
+
+static bool no(void) {
+    return false;
+}
+
+static void release_event(struct corps_endpoint *endpoint, struct corps_event *event) {
+    endpoint->transport->release(endpoint, event);
+}
+
+static void *no_work(void *work) {
+    (void)work;
+    return NULL;
+}
+
+static enum corps_err may_block(void) {
+    return CORPS_OK;
+}
+
+static bool cannot_work(const void *work) {
+    (void)work;
+    return false;
+}
+
+static bool does_no_work(void *work, bool (*done)(void *arg), void *arg) {
+    (void)work;
+    (void)done;
+    (void)arg;
+    return false;
+}
+
+/* Until floors above have said what they do. */
+static const struct corps__reactor_ops no_ops = {
+    .on_event = release_event,
+    .tend = nothing,
+    .tend_rarely = nothing,
+    .wants = no,
+    .disturbs = no,
+    .lead_passes = nothing,
+    .lead_is_free = nothing,
+    .begin_wait = no_work,
+    .block = may_block,
+    .unblock = nothing,
+    .can_work = cannot_work,
+    .work = does_no_work,
+};
+
+static struct corps__reactor first = {
+    .ops = &no_ops,
+    .wake_fd = -1,
+    .parked.lock = PTHREAD_MUTEX_INITIALIZER,
+    .jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &first.jobs.first},
+    .set.epoll_fd = -1,
+};
+struct corps__reactor *corps__reactor = &first;
+
+static void init_lists(struct corps__reactor *reactor) {
+    pthread_mutex_init(&reactor->parked.lock, NULL);
+    reactor->parked.first = reactor->parked.last = NULL;
+    atomic_store(&reactor->parked.count, 0);
+    pthread_mutex_init(&reactor->jobs.lock, NULL);
+    reactor->jobs.first = NULL;
+    reactor->jobs.last = &reactor->jobs.first;
+    atomic_store(&reactor->jobs.count, 0);
+}
+
+void corps__reactor_init(struct corps__reactor *reactor) {
+    reactor->ops = &no_ops;
+    reactor->wake_fd = -1;
+    reactor->set.epoll_fd = -1;
+    init_lists(reactor);
+}
+
+/* ---- notifying and parking ---- */
+
+static struct timespec until(int64_t deadline_ns) {
+    int64_t left = deadline_ns - corps__now_ns();
+    left = left > 0 ? left : 0;
+    return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+}
+
+void corps__kick(void) {
+    struct corps__reactor *reactor = corps__reactor;
+    /* Pairs with the leader's store of `sleeping` and its exchange of `kicked` before it sleeps: both are sequentially
+     * consistent, so either it sees the kick before it sleeps, or we see that it sleeps and ring. */
+    atomic_store(&reactor->kicked, 1);
+    if (atomic_load(&reactor->sleeping) != 0 && atomic_exchange(&reactor->sleeping, 0) != 0) {
+        uint64_t one = 1;
+        if (write(reactor->wake_fd, &one, sizeof one) < 0 && errno != EAGAIN) {
+            perror("corps: eventfd"); /* cannot happen with a valid descriptor */
+            abort();
+        }
+    }
+}
+
+void corps__notify(struct corps__waiter *waiter) {
+    if (atomic_exchange(&waiter->word, CORPS__NOTIFIED) == CORPS__PARKED) {
+        syscall(SYS_futex, &waiter->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    } else if (atomic_load(&waiter->leading)) {
+        corps__kick();
+    }
+}
+
+void corps__park(struct corps__waiter *waiter, int64_t deadline_ns) {
+    uint32_t expected = CORPS__WAITING;
+    if (atomic_compare_exchange_strong(&waiter->word, &expected, CORPS__PARKED)) {
+        while (atomic_load(&waiter->word) == CORPS__PARKED) {
+            struct timespec left = until(deadline_ns);
+            if (deadline_ns != CORPS_FOREVER && left.tv_sec == 0 && left.tv_nsec == 0) {
+                break;
+            }
+            syscall(SYS_futex, &waiter->word, FUTEX_WAIT_PRIVATE, CORPS__PARKED,
+                    deadline_ns == CORPS_FOREVER ? NULL : &left, NULL, 0);
+        }
+    }
+    atomic_store(&waiter->word, CORPS__WAITING);
+}
+
+void corps__parked_add(struct corps__waiter *waiter) {
+    struct corps__reactor *reactor = corps__reactor;
+    pthread_mutex_lock(&reactor->parked.lock);
+    waiter->next = NULL;
+    waiter->prev = reactor->parked.last;
+    *(reactor->parked.last != NULL ? &reactor->parked.last->next : &reactor->parked.first) = waiter;
+    reactor->parked.last = waiter;
+    waiter->listed = true;
+    atomic_fetch_add(&reactor->parked.count, 1);
+    pthread_mutex_unlock(&reactor->parked.lock);
+}
+
+static void remove_locked(struct corps__reactor *reactor, struct corps__waiter *waiter) {
+    if (waiter->listed) {
+        *(waiter->prev != NULL ? &waiter->prev->next : &reactor->parked.first) = waiter->next;
+        *(waiter->next != NULL ? &waiter->next->prev : &reactor->parked.last) = waiter->prev;
+        waiter->listed = false;
+        atomic_fetch_sub(&reactor->parked.count, 1);
+    }
+}
+
+bool corps__parked_remove(struct corps__waiter *waiter) {
+    struct corps__reactor *reactor = corps__reactor;
+    pthread_mutex_lock(&reactor->parked.lock);
+    remove_locked(reactor, waiter);
+    bool granted = waiter->granted;
+    waiter->granted = false;
+    pthread_mutex_unlock(&reactor->parked.lock);
+    return granted;
+}
+
+/* ---- the lead ---- */
+
+bool corps__lead_try(void) {
+    struct corps__reactor *reactor = corps__reactor;
+    int expected = 0;
+    return atomic_load_explicit(&reactor->lead, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong(&reactor->lead, &expected, 1);
+}
+
+void corps__lead_release(void) {
+    struct corps__reactor *reactor = corps__reactor;
+    reactor->ops->lead_passes();
+    for (;;) {
+        if (atomic_load(&reactor->parked.count) > 0) {
+            pthread_mutex_lock(&reactor->parked.lock);
+            struct corps__waiter *heir = reactor->parked.first;
+            if (heir != NULL) {
+                remove_locked(reactor, heir);
+                heir->granted = true;
+                /* Under the lock: the heir cannot leave corps__parked_remove, and so its stack frame, before we are
+                 * done. */
+                corps__notify(heir);
+            }
+            pthread_mutex_unlock(&reactor->parked.lock);
+            if (heir != NULL) {
+                return;
+            }
+        }
+        atomic_store(&reactor->lead, 0);
+        /* A waiter that listed itself before the store above failed to take the lead: it is ours to serve. */
+        if (atomic_load(&reactor->parked.count) == 0 || !corps__lead_try()) {
+            reactor->ops->lead_is_free();
+            return;
+        }
+    }
+}
+
+/* ---- jobs ---- */
+
+void corps__job_add(struct corps__job *job) {
+    struct corps__reactor *reactor = corps__reactor;
+    pthread_mutex_lock(&reactor->jobs.lock);
+    *reactor->jobs.last = job;
+    reactor->jobs.last = &job->next;
+    atomic_fetch_add(&reactor->jobs.count, 1);
+    pthread_mutex_unlock(&reactor->jobs.lock);
+    corps__kick();
+}
+
+void corps__jobs_run(void) {
+    struct corps__reactor *reactor = corps__reactor;
+    while (atomic_load_explicit(&reactor->jobs.count, memory_order_acquire) > 0) {
+        pthread_mutex_lock(&reactor->jobs.lock);
+        struct corps__job *job = reactor->jobs.first;
+        reactor->jobs.first = job->next;
+        reactor->jobs.last = reactor->jobs.first == NULL ? &reactor->jobs.first : reactor->jobs.last;
+        atomic_fetch_sub(&reactor->jobs.count, 1);
+        pthread_mutex_unlock(&reactor->jobs.lock);
+        job->err = job->run(job->arg);
+        snprintf(job->detail, sizeof job->detail, "%s", corps_error_detail());
+        corps__loop_changed();
+        /* The job lies on the stack of a thread that returns once it sees `done`, at the earliest when it has the lead
+         * or is notified: nothing of it is touched after the notification. */
+        struct corps__waiter *waiter = &job->waiter;
+        pthread_mutex_lock(&reactor->parked.lock);
+        atomic_store(&job->done, true);
+        corps__notify(waiter);
+        pthread_mutex_unlock(&reactor->parked.lock);
+    }
+}
+
+void corps__job_is_let_go(void) {
+    pthread_mutex_lock(&corps__reactor->parked.lock);
+    pthread_mutex_unlock(&corps__reactor->parked.lock);
+}
+
+/* ---- after a fork ---- */
+
+void corps__lead_forked(void) {
+    struct corps__reactor *reactor = corps__reactor;
+    init_lists(reactor);
+    atomic_store(&reactor->sleeping, 0);
+    atomic_store(&reactor->kicked, 0);
+    atomic_store(&reactor->yield, 0);
+    atomic_store(&reactor->idle, 0);
+    atomic_store(&reactor->lead, 1); /* nobody has it until this process starts anew */
+}

@@ -1,0 +1,174 @@
+#include "wait/wait.h"
+
+#include "base/clock.h"
+#include "base/hooks.h"
+
+#include <stdlib.h>
+
+enum { STEPS_PER_CLOCK = 64 };
+
+/* With the lead: steps until done, the deadline, or until there is work. */
+static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                       const void *work) {
+    struct corps__reactor *reactor = corps__reactor;
+    atomic_store(&waiter->leading, true);
+    for (unsigned n = 0; !done(arg); n++) {
+        if (work != NULL && reactor->ops->can_work(work)) {
+            break;
+        }
+        /* Reading the clock costs as much as a poll of shared memory: a spinning wait looks every so many times. */
+        if (deadline_ns != CORPS_FOREVER &&
+            (n % STEPS_PER_CLOCK == STEPS_PER_CLOCK - 1 || reactor->wake != CORPS_WAKE_SPIN) &&
+            corps__now_ns() >= deadline_ns) {
+            break;
+        }
+        if (atomic_load_explicit(&waiter->word, memory_order_relaxed) != CORPS__WAITING) {
+            atomic_store(&waiter->word, CORPS__WAITING);
+            if (done(arg)) { /* looked at again: the notification may have been for this very wait */
+                break;
+            }
+        }
+        corps__reactor_step(waiter, deadline_ns);
+    }
+    atomic_store(&waiter->leading, false);
+    corps__lead_release();
+}
+
+static void wait_once(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                      const void *work) {
+    if (corps__lead_try()) {
+        lead_until(waiter, done, arg, deadline_ns, work);
+        return;
+    }
+    corps__parked_add(waiter);
+    if (corps__leader_is_idle()) {
+        atomic_store(&corps__reactor->yield, 1); /* we have something to wait for, the idle leader has not */
+        corps__kick();
+    }
+    /* Only now may the lead be found free: whoever released it before did not see us in the list. */
+    if (corps__lead_try()) {
+        if (corps__parked_remove(waiter)) {
+            abort(); /* the lead cannot be both free and given to us */
+        }
+        lead_until(waiter, done, arg, deadline_ns, work);
+        return;
+    }
+    if (!done(arg)) {
+        corps__park(waiter, deadline_ns);
+    }
+    if (corps__parked_remove(waiter)) {
+        lead_until(waiter, done, arg, deadline_ns, work);
+    }
+}
+
+enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                           void *work) {
+    if (done(arg)) {
+        return CORPS_OK;
+    }
+    const struct corps__reactor_ops *ops = corps__reactor->ops;
+    work = ops->begin_wait(work);
+    enum corps_err err = CORPS_OK;
+    bool blocked = false;
+    void *given_up = NULL;
+    while (!done(arg)) {
+        if (work != NULL && ops->work(work, done, arg)) {
+            continue;
+        }
+        if (deadline_ns != CORPS_FOREVER && corps__now_ns() >= deadline_ns) {
+            err = CORPS_ERR_TIMEOUT;
+            break;
+        }
+        if (!blocked) {
+            err = ops->block();
+            if (err != CORPS_OK) {
+                break;
+            }
+            blocked = true;
+            given_up = corps__give_up();
+        }
+        wait_once(waiter, done, arg, deadline_ns, work);
+    }
+    if (blocked) {
+        ops->unblock();
+    }
+    corps__take_back(given_up);
+    return err;
+}
+
+bool corps__look_around(bool (*done)(void *arg), void *arg) {
+    const struct corps__reactor_ops *ops = corps__reactor->ops;
+    if (corps__reactor->wake == CORPS_WAKE_BLOCK || ops->block() != CORPS_OK) {
+        return false; /* where too many threads block, the wait itself says so */
+    }
+    void *given_up = corps__give_up();
+    if (corps__lead_try()) {
+        corps__reactor_look(done, arg);
+        corps__lead_release();
+    }
+    ops->unblock();
+    corps__take_back(given_up);
+    return done(arg);
+}
+
+/* ---- lists of waiters ---- */
+
+void corps__waitlist_notify(struct corps__waitlist *list) {
+    if (atomic_load(&list->count) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&list->lock);
+    for (struct corps__waitnode *node = list->first; node != NULL; node = node->next) {
+        corps__notify(&node->waiter);
+    }
+    pthread_mutex_unlock(&list->lock);
+}
+
+enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
+                                    int64_t deadline_ns, void *work) {
+    struct corps__waitnode node = {.waiter = CORPS__WAITER_INIT};
+    pthread_mutex_lock(&list->lock);
+    node.next = list->first;
+    if (node.next != NULL) {
+        node.next->prev = &node;
+    }
+    list->first = &node;
+    atomic_fetch_add(&list->count, 1);
+    pthread_mutex_unlock(&list->lock);
+    enum corps_err err = corps__wait(&node.waiter, done, arg, deadline_ns, work);
+    pthread_mutex_lock(&list->lock);
+    *(node.prev != NULL ? &node.prev->next : &list->first) = node.next;
+    if (node.next != NULL) {
+        node.next->prev = node.prev;
+    }
+    atomic_fetch_sub(&list->count, 1);
+    pthread_mutex_unlock(&list->lock);
+    return err;
+}
+
+/* ---- jobs that need the lead ---- */
+
+static bool job_done(void *arg) {
+    struct corps__job *job = arg;
+    return atomic_load(&job->done);
+}
+
+enum corps_err corps__with_lead(enum corps_err (*run)(void *arg), void *arg) {
+    if (corps__lead_try()) {
+        enum corps_err err = run(arg);
+        corps__loop_changed();
+        corps__lead_release();
+        return err;
+    }
+    struct corps__job job = {.run = run, .arg = arg, .waiter = CORPS__WAITER_INIT};
+    corps__job_add(&job);
+    enum corps_err err;
+    do {
+        err = corps__wait(&job.waiter, job_done, &job, CORPS_FOREVER, NULL);
+    } while (!atomic_load(&job.done)); /* the job refers to this stack: it must have run, whatever the wait said */
+    corps__job_is_let_go();
+    if (job.err != CORPS_OK) {
+        err = corps_error_set(job.err, "%s", job.detail);
+    }
+    return err;
+}
