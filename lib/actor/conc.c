@@ -75,38 +75,50 @@ static size_t align_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-/* Zeroed memory, on lines of its own. A Conc stays until the process ends, so small ones are cut from larger pieces:
+/* A piece of memory that Concs are cut from; on a line of its own before them. */
+struct corps__conc_piece {
+    _Alignas(64) struct corps__conc_piece *next;
+};
+
+static char *new_piece(struct corps__actors *actors, size_t bytes) {
+    struct corps__conc_piece *piece = aligned_alloc(64, sizeof *piece + bytes);
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->next = actors->concs.pieces;
+    actors->concs.pieces = piece;
+    return (char *)(piece + 1);
+}
+
+/* Zeroed memory, on lines of its own. A Conc stays as long as its runtime, so small ones are cut from larger pieces:
  * that takes half the time of an allocation each, and no byte between them. */
 static char *take_memory(size_t bytes) {
-    static struct {
-        pthread_mutex_t lock;
-        char *at, *end;
-    } piece = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct corps__actors *actors = corps__actors;
     bool apart = bytes > PIECE_BYTES / 64;
 #ifdef __SANITIZE_ADDRESS__
     apart = true; /* so that a method that writes beyond its memory is found */
 #endif
-    char *memory = NULL;
+    pthread_mutex_lock(&actors->concs.lock);
+    char *memory;
     if (apart) {
-        memory = aligned_alloc(64, bytes);
+        memory = new_piece(actors, bytes);
     } else {
-        pthread_mutex_lock(&piece.lock);
-        if ((size_t)(piece.end - piece.at) < bytes) {
-            piece.at = aligned_alloc(64, PIECE_BYTES);
-            piece.end = piece.at != NULL ? piece.at + PIECE_BYTES : NULL;
+        if ((size_t)(actors->concs.end - actors->concs.at) < bytes) {
+            actors->concs.at = new_piece(actors, PIECE_BYTES);
+            actors->concs.end = actors->concs.at != NULL ? actors->concs.at + PIECE_BYTES : NULL;
         }
-        memory = piece.at;
-        piece.at = memory != NULL ? memory + bytes : NULL;
-        pthread_mutex_unlock(&piece.lock);
+        memory = actors->concs.at;
+        actors->concs.at = memory != NULL ? memory + bytes : NULL;
     }
+    pthread_mutex_unlock(&actors->concs.lock);
     return memory != NULL ? memset(memory, 0, bytes) : NULL;
 }
 
-/* The transport that this Corps chose for its one Env, or else the queue. */
+/* The transport that this Corps chose for its one Env, or else the one for mailboxes. */
 static const struct corps_transport *mailbox_transport(void) {
     const struct corps_transport *chosen = corps__own() != NULL ? corps__own()->settings.transport : NULL;
     return chosen != NULL && (chosen->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? chosen
-                                                                                 : corps_transport_find("queue");
+                                                                                 : corps_transport_with(CORPS_TRANSPORT_MAILBOX);
 }
 
 /* One piece of memory: the Conc, its mailbox, the user's memory. Memory whose mailbox cannot be opened stays unused: it
@@ -272,6 +284,26 @@ void corps__conc_leave_room(struct corps__conc *conc, uint32_t count) {
     uint32_t before = atomic_fetch_sub(&conc->local_count, count);
     if (before >= room_again() && before - count < room_again()) {
         corps__waitlist_notify(&corps__actors->room);
+    }
+}
+
+void corps__concs_free(void) {
+    struct corps__actors *actors = corps__actors;
+    for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id++) {
+        struct corps__conc *conc = corps__conc_find(id);
+        conc->mailbox->transport->close(conc->mailbox);
+        corps_name_unref(atomic_load(&conc->name));
+        if (conc->class_name != conc->class->name) {
+            free((void *)(uintptr_t)conc->class_name);
+        }
+    }
+    for (uint32_t i = 0; i < PAGES && atomic_load(&actors->concs.pages[i]) != NULL; i++) {
+        free((void *)atomic_load(&actors->concs.pages[i]));
+    }
+    while (actors->concs.pieces != NULL) {
+        struct corps__conc_piece *next = actors->concs.pieces->next;
+        free(actors->concs.pieces);
+        actors->concs.pieces = next;
     }
 }
 

@@ -99,6 +99,9 @@ uint32_t corps__conc_room_step(void);
 /* So many requests of this Env have left the mailbox, or do not come. */
 void corps__conc_leave_room(struct corps__conc *conc, uint32_t count);
 
+/* With the end of the runtime: frees all of them, which have ended and whose mailboxes are empty. */
+void corps__concs_free(void);
+
 /* In the child of a fork: no method runs, and locks that others held are free again. */
 void corps__conc_forked(void);
 

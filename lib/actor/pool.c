@@ -432,6 +432,13 @@ void corps__pool_stop(void) {
     corps__pool_expect_tick();
 }
 
+void corps__pool_free(void) {
+    struct corps__pool *pool = the_pool();
+    for (unsigned i = 0; i < atomic_load(&pool->worker_count); i++) {
+        free(pool->workers[i]);
+    }
+}
+
 void corps__pool_forked(void) {
     struct corps__pool *pool = the_pool();
     if (pool->monitor_fd >= 0) {

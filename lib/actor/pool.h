@@ -124,6 +124,9 @@ void corps__pool_expect_tick(void);
 bool corps__pool_is_single(void);
 bool corps__pool_is_mine(void);
 
+/* With the end of the runtime: frees what threads had, none of which runs. */
+void corps__pool_free(void);
+
 /* In the child of a fork: there are no threads. */
 void corps__pool_forked(void);
 

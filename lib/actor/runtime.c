@@ -7,6 +7,7 @@
 #include "actor/requests.h"
 #include "actor/run.h"
 #include "actor/stream.h"
+#include "link/known.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -127,13 +128,24 @@ struct corps__runtime *corps__runtime_create(void) {
     return made;
 }
 
+static void empty(void) {
+    corps__peers_close(NULL);
+    corps__ports_close(NULL);
+    corps__concs_free();
+    corps__pool_free();
+    struct corps *own = corps__own();
+    corps__links->own = NULL;
+    if (own != NULL) {
+        corps__corps_unlist(own);
+    }
+    corps__corps_reap();
+    corps__reactor_stop();
+}
+
 void corps__runtime_free(struct corps__runtime *runtime) {
     if (runtime->reactor != NULL && runtime->reactor->started) {
         struct corps__runtime before = corps__runtime_enter(*runtime);
-        corps__peers_close(NULL);
-        corps__ports_close(NULL);
-        corps__corps_reap();
-        corps__reactor_stop();
+        empty();
         (void)corps__runtime_enter(before);
     }
     free(runtime->reactor);

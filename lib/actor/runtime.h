@@ -29,8 +29,8 @@ static inline enum corps_err corps__runtime_ensure(void) {
 /* In an Env, before there are other threads: its Corps, and how the leader waits there. */
 void corps__runtime_own(struct corps *corps);
 
-/* Another one, not started. NULL when out of memory. Freed with what it holds: the endpoints and links are closed, and
- * nothing of it is used any more. */
+/* Another one, not started. NULL when out of memory. It is freed, while it is not the present one, with its Concs,
+ * endpoints and links; threads of its pool must have ended, and the own Corps is held by its maker no more. */
 struct corps__runtime *corps__runtime_create(void);
 void corps__runtime_free(struct corps__runtime *runtime);
 

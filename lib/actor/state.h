@@ -7,6 +7,7 @@
 
 struct corps__batch;
 struct corps__conc;
+struct corps__conc_piece;
 struct corps__grant;
 struct corps__long_wait;
 struct corps__peer;
@@ -30,6 +31,8 @@ struct corps__actors {
         pthread_mutex_t lock;
         struct corps__conc *_Atomic *_Atomic pages[CORPS__CONC_PAGES];
         _Atomic uint32_t count;
+        struct corps__conc_piece *pieces; /* their memory, the latest first … */
+        char *at, *end;                   /* … and what is left of that */
     } concs;
     struct corps__waitlist room; /* for room in mailboxes */
 

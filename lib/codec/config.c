@@ -68,7 +68,7 @@ static enum corps_err decide_transport(const char *name, struct corps__settings 
     }
     /* What cannot reach the program, or does not deliver, needs company for creating, calling in and ending. */
     out->system_transport = (capabilities & (CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_DISCARDS)) != 0
-                                ? corps_transport_find("unix")
+                                ? corps_transport_with(CORPS_TRANSPORT_SYSTEM)
                                 : out->transport;
     return out->system_transport != NULL ? CORPS_OK : CORPS_ERR_UNKNOWN;
 }
@@ -89,7 +89,7 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     int wake = 0;
     int placement = 0;
     if (err == CORPS_OK) {
-        err = decide_transport(text_or(o->transport, "CORPS_TRANSPORT", "shm"), out);
+        err = decide_transport(text_or(o->transport, "CORPS_TRANSPORT", corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name), out);
     }
     if (err == CORPS_OK) {
         err = decide_choice((int)o->wake, "wake policy", "CORPS_WAKE", "adaptive", wake_names, &wake);

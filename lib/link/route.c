@@ -41,7 +41,7 @@ uint64_t corps__routes_handled(const struct corps__peer *peer) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL; route = route->next) {
-            sum += atomic_load_explicit(&route->handled, memory_order_acquire); /* pairs with let_go in conc.c */
+            sum += atomic_load_explicit(&route->handled, memory_order_acquire); /* pairs with corps__conc_let_go */
         }
     }
     return sum;
