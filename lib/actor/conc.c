@@ -117,8 +117,9 @@ static char *take_memory(size_t bytes) {
 /* The transport that this Corps chose for its one Env, or else the one for mailboxes. */
 static const struct corps_transport *mailbox_transport(void) {
     const struct corps_transport *chosen = corps__own() != NULL ? corps__own()->settings.transport : NULL;
-    return chosen != NULL && (chosen->capabilities & CORPS_TRANSPORT_INTRA) != 0 ? chosen
-                                                                                 : corps_transport_with(CORPS_TRANSPORT_MAILBOX);
+    return chosen != NULL && (chosen->capabilities & CORPS_TRANSPORT_INTRA) != 0
+               ? chosen
+               : corps_transport_with(CORPS_TRANSPORT_MAILBOX);
 }
 
 /* One piece of memory: the Conc, its mailbox, the user's memory. Memory whose mailbox cannot be opened stays unused: it

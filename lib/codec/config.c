@@ -89,7 +89,8 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     int wake = 0;
     int placement = 0;
     if (err == CORPS_OK) {
-        err = decide_transport(text_or(o->transport, "CORPS_TRANSPORT", corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name), out);
+        err = decide_transport(
+            text_or(o->transport, "CORPS_TRANSPORT", corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name), out);
     }
     if (err == CORPS_OK) {
         err = decide_choice((int)o->wake, "wake policy", "CORPS_WAKE", "adaptive", wake_names, &wake);
