@@ -42,6 +42,8 @@ extern PyTypeObject corps__method_type;
 PyObject *corps__py_call(PyObject *module, PyObject *const *args,
                          Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
 
+PyObject *corps__py_loan(PyObject *module, PyObject *args);       /* loan(name, bytes) */
+
 /* The arguments of a Worker as a value: an object, or (plain) values in `box`. Takes `payload`; its content lives as
  * long as the box. False with an exception. */
 bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, struct corps_value *value);

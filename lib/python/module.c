@@ -456,6 +456,7 @@ static PyMethodDef functions[] = {
     {"runs_code", runs_code, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
+    {"loan", corps__py_loan, METH_VARARGS, NULL},
     {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},
     {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
     {"copy_local_set", copy_local_set, METH_O, NULL},

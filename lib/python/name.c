@@ -91,6 +91,23 @@ PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t cou
     return future;
 }
 
+/* loan(name, bytes) → a memoryview of memory that the Worker's Env sees too, where the transport lends any */
+PyObject *corps__py_loan(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *to;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(args, "O!n", &corps__name_type, &to, &bytes)) {
+        return NULL;
+    }
+    if (bytes < 0 || !corps__python_serves()) {
+        return bytes < 0 ? PyErr_Format(PyExc_ValueError, "a loan of %zd bytes", bytes) : NULL;
+    }
+    struct corps_block *block = corps_loan(((struct name *)to)->name, (size_t)bytes);
+    PyObject *view = block != NULL ? corps__python_view(block, block->data, (size_t)bytes) : PyErr_NoMemory();
+    corps_block_unref(block);
+    return view;
+}
+
 /* ---- methods ---- */
 
 struct method {

@@ -36,6 +36,7 @@ DEFAULTS = {
     'FastPath': None,  # inside an Env: 'reference' passes the objects themselves, 'copy' copies; None: reference
     'Mailbox_Max_Requests': None,  # unanswered requests per sending Env and Worker; None: 1024
     'Mailbox_Max_Bytes': None,  # bytes of them; None: 64 MiB
+    'Buffer_Bytes': None,  # of each direction of a link; None: 1 MiB
     'Threads': None,  # that run Workers, per Env; None: 2. More are added when methods block
     'Max_Threads': None,  # None: 1024
     'Boot_Timeout': None,  # seconds; None: 60

@@ -51,7 +51,8 @@ def _options(config, detached):
         'boot_timeout_ns': int((config['Boot_Timeout'] or 60) * 1e9)}
     if options['transport'] == 'queue':
         options['env_count'] = 1
-    for key, name in (('mailbox_count', 'Mailbox_Max_Requests'), ('mailbox_bytes', 'Mailbox_Max_Bytes')):
+    for key, name in (('mailbox_count', 'Mailbox_Max_Requests'), ('mailbox_bytes', 'Mailbox_Max_Bytes'),
+                      ('buffer_bytes', 'Buffer_Bytes')):
         if config[name]:
             options[key] = config[name]
     return options

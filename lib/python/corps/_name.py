@@ -198,6 +198,16 @@ class Name(_core.Name):
     _class_attributes = frozenset()
 
 
+def loan(name, bytes):
+    """Memory of so many bytes, as a memoryview, for arrays that go to this Worker without a copy.
+
+    Over shm and cma it is shared with the Worker's Env, when a call through this Name has gone before and the link has
+    room; otherwise it is ordinary memory, and what lies in it is copied on its way. Write it, then send it; do not
+    write it while a receiver may read it. It lives as long as somebody, here or there, refers to it.
+    """
+    return _core.loan(name, bytes)
+
+
 class NoSuchMethod(AttributeError, TypeError):
     """A method that the Worker's class has not; the text says which one may be meant."""
 
