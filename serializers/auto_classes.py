@@ -9,7 +9,8 @@ import typing
 from _corps_auto_identity import made_here, once
 
 MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__'))
+GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__',
+                   '__slotnames__'))  # what copyreg remembers there
 
 
 class _Shield:
@@ -75,11 +76,35 @@ def make_class(meta, name, bases, namespace, number):
 def fill_class(cls, state):
     if cls in made_here:
         return  # ours: what came back is a copy of it
-    attributes, registered = state
+    _, attributes, registered = state
     for name, value in attributes.items():
         type.__setattr__(cls, name, value)
     for other in registered:
         cls.register(other)
+
+
+class Methods:
+    """What a class's instances need while they are loaded, among its attributes: it is there before the others, which may hold
+    such instances."""
+
+    __slots__ = ('cls', 'attributes')
+
+    def __init__(self, cls, attributes):
+        self.cls, self.attributes = cls, attributes
+
+    def __reduce__(self):
+        found = {name: value if isinstance(value, _METHODS) else None for name, value in self.attributes.items()
+                 if isinstance(value, _METHODS) or not name.startswith('__')}  # the others keep their places
+        return _set_methods, (self.cls, found)
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+
+
+def _set_methods(cls, methods):
+    if cls not in made_here:
+        for name, value in methods.items():
+            type.__setattr__(cls, name, value)
 
 
 def attributes_of(cls):

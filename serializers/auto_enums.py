@@ -47,7 +47,7 @@ def _fill_enum(cls, state):
     if cls in made_here:
         return
     attributes, machinery, later = state
-    fill_class(cls, (attributes, ()))
+    fill_class(cls, (None, attributes, ()))
     if machinery is not None:
         for name in _MACHINERY:
             if name in machinery:

@@ -4,7 +4,7 @@ This module is `_corps_auto_types`.
 """
 import enum
 
-from _corps_auto_classes import MADE_IN_PYTHON, make_class, attributes_of, fill_class, registered_with
+from _corps_auto_classes import MADE_IN_PYTHON, Methods, attributes_of, fill_class, make_class, registered_with
 from _corps_auto_definitions import definition
 from _corps_auto_enums import reduce_enum
 from _corps_auto_identity import tracker
@@ -19,8 +19,9 @@ def _reduce_inline(state, cls):
     namespace = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
     if '__slots__' in vars(cls):
         namespace['__slots__'] = cls.__slots__
-    return (make_class, (type(cls), cls.__name__, cls.__bases__, namespace, tracker(cls)), (attributes_of(cls), registered_with(cls)),
-            None, None, fill_class)
+    attributes = attributes_of(cls)
+    return (make_class, (type(cls), cls.__name__, cls.__bases__, namespace, tracker(cls)),
+            (Methods(cls, attributes), attributes, registered_with(cls)), None, None, fill_class)
 
 
 def reduce_type(state, cls):

@@ -206,7 +206,7 @@ def _reduce_hashed(state, thing):
     if len(early) == len(thing.__dict__) or isinstance(_found(cls, '__setstate__'), types.FunctionType) \
             or isinstance(_found(cls, '__getstate__'), types.FunctionType) or hasattr(cls, '__getnewargs__') or _in_python(cls, '__new__'):
         return NotImplemented
-    return _make_with, (cls, early), _state_of(cls, thing)
+    return _make_with, (cls, early), _state_of(cls, thing), None, None, _fill_in_order
 
 
 # ---- reading ----
@@ -223,6 +223,15 @@ def _make_with(cls, early):
     made = object.__new__(cls)
     made.__dict__.update(early)
     return made
+
+
+def _fill_in_order(thing, state):
+    """Of a thing that has some of it already: attributes keep their order."""
+    attributes, slots = state if isinstance(state, tuple) else (state, {})
+    thing.__dict__.clear()
+    thing.__dict__.update(attributes)
+    for name, value in slots.items():
+        object.__setattr__(thing, name, value)
 
 
 def _fill(thing, filling):
