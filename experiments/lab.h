@@ -112,7 +112,4 @@ bool lab_payload_check(const char *payload, char error[LAB_ERROR_BYTES]);
 /* The raw controls' names ("raw:pipe") and summaries; NULL past the end. */
 const char *lab_raw_at(unsigned index, const char **summary);
 
-/* Is this raw control a Python program? */
-bool lab_raw_is_python(const char *name);
-
 #endif

@@ -48,6 +48,9 @@ bool lab_cell_is_raw(const struct lab_cell *cell);
 /* Neither a raw control nor a peer: its transport carries messages of Concs. */
 bool lab_cell_is_ours(const struct lab_cell *cell);
 
+/* Is its transport one of ours with this capability (corps/transport.h)? */
+bool lab_cell_has(const struct lab_cell *cell, uint32_t capability);
+
 /* Do its messages stay within one Env, where values pass by reference? */
 bool lab_cell_is_intra(const struct lab_cell *cell);
 

@@ -1,4 +1,7 @@
 #include "cell/cell.h"
+#include "raw/raw.h"
+
+#include <corps/transport.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +13,13 @@ static bool is(const char *text, const char *word) {
 }
 
 static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
-    bool python = lab_raw_is_python(cell->transport);
+    bool python = raw_find(cell->transport)->python;
     if (!is(cell->lang, python ? "python" : "c")) {
         snprintf(why, LAB_ERROR_BYTES, "%s is a program in %s; choose lang=%s", cell->transport,
                  python ? "Python" : "C", python ? "python" : "c");
         return why;
     }
-    return python && !is(cell->wake, "block") ? "raw controls in Python sleep in the kernel; choose wake=block" : NULL;
+    return NULL;
 }
 
 /* One side is C, which takes and gives plain values alone. */
@@ -49,8 +52,11 @@ const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_B
             return why;
         }
     }
-    if (is(cell->transport, "null")) {
-        return "transport null delivers nothing, and creating Concs in Python needs answers; choose lang=c";
+    if (lab_cell_has(cell, CORPS_TRANSPORT_DISCARDS)) {
+        snprintf(why, LAB_ERROR_BYTES,
+                 "transport %s delivers nothing, and creating Concs in Python needs answers; choose lang=c",
+                 cell->transport);
+        return why;
     }
     if (is(cell->workload, "search") && !is(cell->lang, "python-c") && strstr(cell->pattern, "[:") != NULL) {
         return "Python's regular expressions know no classes such as [:alpha:]; choose another pattern, or "

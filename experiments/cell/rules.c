@@ -26,30 +26,31 @@ bool lab_cell_is_ours(const struct lab_cell *cell) {
 }
 
 void lab_cell_finish(struct lab_cell *cell) {
-    bool raw = lab_cell_is_raw(cell);
-    bool python_raw = raw && lab_raw_is_python(cell->transport);
+    if (cell->transport[0] == '\0') {
+        strcpy(cell->transport, corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name);
+    }
+    const struct raw_mechanism *raw = raw_find(cell->transport);
     const struct lab_peer *peer = lab_peer_find(cell->transport);
     bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
     if (cell->lang[0] == '\0') {
-        strcpy(cell->lang, peer != NULL ? peer->lang : python_raw ? "python" : "c");
+        strcpy(cell->lang, peer != NULL ? peer->lang : raw != NULL && raw->python ? "python" : "c");
     }
     if (cell->serializer[0] == '\0') {
-        strcpy(cell->serializer, raw || peer != NULL ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
+        strcpy(cell->serializer, raw != NULL || peer != NULL ? "none" : is(cell->lang, "python") ? "auto" : "msgpack");
     }
     if (cell->wake[0] == '\0' && peer != NULL) {
         snprintf(cell->wake, sizeof cell->wake, "%.*s", (int)strcspn(peer->wakes, " "), peer->wakes);
     } else if (cell->wake[0] == '\0') {
-        /* Raw controls do not adapt; the cache line and the copy have nothing to sleep on. */
-        bool sleepless = is(cell->transport, "raw:cacheline") || is(cell->transport, "raw:memcpy");
-        strcpy(cell->wake, !raw ? "adaptive" : sleepless ? "spin" : "block");
+        strcpy(cell->wake, raw == NULL      ? "adaptive"
+                           : raw->can_block ? "block"
+                                            : "spin"); /* raw controls do not adapt */
     }
     if (cell->window == 0) {
         cell->window = is(cell->workload, "pipeline") ? 16 : 1;
     }
     if (cell->envs == 0) {
-        cell->envs = peer != NULL                                                  ? peer->envs_min
-                     : lab_cell_is_intra(cell) || is(cell->transport, "raw:queue") ? 1
-                                                                                   : 2;
+        bool one = lab_cell_is_intra(cell) || (raw != NULL && raw->threads);
+        cell->envs = peer != NULL ? peer->envs_min : one ? 1 : 2;
     }
     if (cell->load == 0 && is(cell->workload, "openloop")) {
         cell->load = 50;
@@ -95,8 +96,8 @@ static const char *placement_rule(const struct lab_cell *cell, char why[LAB_ERRO
 static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     unsigned long bytes = 0, most = RAW_BYTES_MAX;
     char limit[32];
-    if (is(cell->transport, "raw:mqueue") &&
-        lab_read_first_line("/proc/sys/fs/mqueue/msgsize_max", limit, sizeof limit)) {
+    const char *file = raw_find(cell->transport)->limit;
+    if (file != NULL && lab_read_first_line(file, limit, sizeof limit)) {
         unsigned long kernels = strtoul(limit, NULL, 10);
         most = kernels < most ? kernels : most;
     }
@@ -108,42 +109,52 @@ static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR
     return why;
 }
 
-static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
-    if (!is(cell->serializer, "none")) {
-        return "raw controls serialize nothing; choose serializer=none";
+static const char *raw_work_rule(const struct lab_cell *cell, const struct raw_mechanism *raw,
+                                 char why[LAB_ERROR_BYTES]) {
+    bool one_way = is(cell->workload, "oneway");
+    if (raw->alone && !one_way) {
+        snprintf(why, LAB_ERROR_BYTES, "%s copies one way; choose workload=oneway", raw->name);
+        return why;
     }
-    if (is(cell->transport, "raw:memcpy") && !is(cell->workload, "oneway")) {
-        return "raw:memcpy copies one way; choose workload=oneway";
+    if (!raw->alone && !is(cell->workload, "echo") && !(raw->can_stream && one_way)) {
+        return raw->can_stream ? "raw controls do nothing but workload=echo and workload=oneway"
+                               : "this raw control does nothing but workload=echo";
     }
-    if (is(cell->transport, "raw:memcpy") && !is(cell->wake, "spin")) {
-        return "raw:memcpy never waits; choose wake=spin";
-    }
-    bool streams = is(cell->transport, "raw:memcpy") || is(cell->transport, "raw:pipe") ||
-                   is(cell->transport, "raw:unix") || is(cell->transport, "raw:tcp");
-    if (!is(cell->workload, "echo") && !(streams && is(cell->workload, "oneway"))) {
-        return streams ? "raw controls do nothing but workload=echo and workload=oneway"
-                       : "this raw control does nothing but workload=echo";
-    }
-    if (strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
-        return "raw controls carry payload bytes:N alone";
-    }
+    return NULL;
+}
+
+static const char *raw_wake_rule(const struct lab_cell *cell, const struct raw_mechanism *raw,
+                                 char why[LAB_ERROR_BYTES]) {
     if (is(cell->wake, "adaptive")) {
         return "raw controls do not adapt; choose wake=block or wake=spin";
     }
-    if (is(cell->transport, "raw:cacheline") && !is(cell->wake, "spin")) {
-        return "raw:cacheline has nothing to sleep on; choose wake=spin, or raw:futex";
+    bool spin = is(cell->wake, "spin");
+    if (spin ? raw->can_spin : raw->can_block) {
+        return NULL;
     }
-    if (is(cell->transport, "raw:futex") && is(cell->wake, "spin")) {
-        return "raw:futex is there to sleep on; choose wake=block, or raw:cacheline";
+    snprintf(why, LAB_ERROR_BYTES, "%s %s; choose %s%s%s", raw->name,
+             spin ? "is there to sleep on" : "has nothing to sleep on", spin ? "wake=block" : "wake=spin",
+             raw->instead != NULL ? ", or " : "", raw->instead != NULL ? raw->instead : "");
+    return why;
+}
+
+static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    const struct raw_mechanism *raw = raw_find(cell->transport);
+    if (!is(cell->serializer, "none")) {
+        return "raw controls serialize nothing; choose serializer=none";
     }
-    const char *size = raw_size_rule(cell, why);
-    if (size != NULL) {
-        return size;
+    const char *rule = raw_work_rule(cell, raw, why);
+    if (rule == NULL && strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
+        rule = "raw controls carry payload bytes:N alone";
     }
-    if (is(cell->transport, "raw:queue")) {
-        return cell->envs != 1 ? "raw:queue is two threads of one process; choose envs=1" : NULL;
+    rule = rule != NULL ? rule : raw_wake_rule(cell, raw, why);
+    rule = rule != NULL ? rule : raw_size_rule(cell, why);
+    if (rule != NULL || cell->envs == (raw->threads ? 1 : 2)) {
+        return rule;
     }
-    return cell->envs != 2 ? "raw controls are two processes; choose envs=2" : NULL;
+    snprintf(why, LAB_ERROR_BYTES, "%s is two %s; choose envs=%d", raw->name,
+             raw->threads ? "threads of one process" : "processes", raw->threads ? 1 : 2);
+    return why;
 }
 
 static const char *payload_rule(const struct lab_cell *cell) {

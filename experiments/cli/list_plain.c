@@ -1,6 +1,7 @@
 #include "cell/cell.h"
 #include "cell/peers.h"
 #include "cli/cli.h"
+#include "raw/raw.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
@@ -95,6 +96,27 @@ static bool values(const char *key) {
     return false;
 }
 
+/* A line for each transport: its name, its capabilities joined by commas, and the controls that bound it where threads
+ * sleep, where they spin, and where Python calls; "-" for none. */
+static void traits(void) {
+    const struct corps_transport *transport;
+    for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
+        const char *before = "";
+        printf("%s ", transport->name);
+#define PRINT(name, bit, word, text)                                                                                   \
+    if ((transport->capabilities & CORPS_TRANSPORT_##name) != 0) {                                                     \
+        printf("%s" word, before);                                                                                     \
+        before = ",";                                                                                                  \
+    }
+        CORPS_TRANSPORT_CAPABILITIES(PRINT)
+#undef PRINT
+        const char *asleep = transport->control_block;
+        printf("%s %s %s %s\n", before[0] == '\0' ? "-" : "", asleep != NULL ? asleep : "-",
+               transport->control_spin != NULL ? transport->control_spin : "-",
+               asleep != NULL ? raw_of_python((transport->capabilities & CORPS_TRANSPORT_INTRA) != 0)->name : "-");
+    }
+}
+
 int lab_list_plain(const struct lab_command *command, const char *what, const char *key) {
     bool wants_key = what != NULL && strcmp(what, "values") == 0;
     bool ok = what != NULL && wants_key == (key != NULL);
@@ -104,10 +126,13 @@ int lab_list_plain(const struct lab_command *command, const char *what, const ch
         commands();
     } else if (ok && strcmp(what, "keys") == 0) {
         keys();
+    } else if (ok && strcmp(what, "traits") == 0) {
+        traits();
     } else if (ok && strcmp(what, "topics") == 0) {
         words(LAB_LIST_TOPICS);
     } else {
         ok = false;
     }
-    return ok ? LAB_EXIT_OK : lab_usage(command, "--plain prints one of: commands topics keys, or the values of a key");
+    return ok ? LAB_EXIT_OK
+              : lab_usage(command, "--plain prints one of: commands topics keys traits, or the values of a key");
 }

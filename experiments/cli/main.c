@@ -33,7 +33,8 @@ static const char doctor_help[] = "  --clean              remove what dead Corps
 static const struct lab_command commands[] = {
     {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
      "Shows what there is to choose from",
-     "  --plain              bare words, one a line: commands, topics, keys, or values KEY\n", lab_command_list},
+     "  --plain              bare words, one a line: commands, topics, keys, traits, or values KEY\n",
+     lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
     {"cell", "[KEY=VALUE]…", "Runs one trial and prints it", cell_help, lab_command_cell},
     {"run", "MATRIX [OPTION]…", "Runs a matrix of trials", run_help, lab_command_run},

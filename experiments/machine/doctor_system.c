@@ -96,7 +96,7 @@ void lab_doctor_mqueue(struct lab_doctor *doctor) {
     mqd_t queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attributes);
     if (queue == (mqd_t)-1) {
         lab_doctor_say(
-            doctor, LAB_FAIL, "mqueue",
+            doctor, LAB_FAIL, "message queues",
             "cannot make a queue: %s; raise 'ulimit -q' or fs.mqueue.queues_max, or leave transport mqueue out",
             strerror(errno));
         return;
@@ -105,7 +105,7 @@ void lab_doctor_mqueue(struct lab_doctor *doctor) {
     mq_close(queue);
     lab_read_first_line("/proc/sys/fs/mqueue/msg_max", msg_max, sizeof msg_max);
     lab_read_first_line("/proc/sys/fs/mqueue/msgsize_max", msgsize_max, sizeof msgsize_max);
-    lab_doctor_say(doctor, LAB_OK, "mqueue", "up to %s messages of %s bytes a queue", msg_max, msgsize_max);
+    lab_doctor_say(doctor, LAB_OK, "message queues", "up to %s messages of %s bytes a queue", msg_max, msgsize_max);
 }
 
 void lab_doctor_pipe(struct lab_doctor *doctor) {
@@ -115,12 +115,12 @@ void lab_doctor_pipe(struct lab_doctor *doctor) {
     lab_read_first_line("/proc/sys/fs/pipe-user-pages-soft", soft, sizeof soft);
     long pages = strtol(soft, NULL, 10);
     if (pages > 0 && pages < 1024) {
-        lab_doctor_say(doctor, LAB_WARN, "pipe",
+        lab_doctor_say(doctor, LAB_WARN, "pipes",
                        "fs.pipe-user-pages-soft is %ld: pipes shrink to one page; as root: sysctl "
                        "fs.pipe-user-pages-soft=16384",
                        pages);
     } else {
-        lab_doctor_say(doctor, LAB_OK, "pipe", "up to %s bytes each, %s pages in all", max, soft);
+        lab_doctor_say(doctor, LAB_OK, "pipes", "up to %s bytes each, %s pages in all", max, soft);
     }
 }
 
@@ -132,11 +132,11 @@ void lab_doctor_shm(struct lab_doctor *doctor) {
         memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
     if (memory == MAP_FAILED) {
-        lab_doctor_say(doctor, LAB_FAIL, "shm",
+        lab_doctor_say(doctor, LAB_FAIL, "shared memory",
                        "cannot share memory: %s; raise 'ulimit -v', or leave transport shm out", strerror(errno));
     } else {
         munmap(memory, BYTES);
-        lab_doctor_say(doctor, LAB_OK, "shm", "memory can be shared");
+        lab_doctor_say(doctor, LAB_OK, "shared memory", "memory can be shared");
     }
     if (fd >= 0) {
         close(fd);
@@ -147,11 +147,11 @@ void lab_doctor_tcp(struct lab_doctor *doctor) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1) != 0) {
-        lab_doctor_say(doctor, LAB_FAIL, "tcp",
+        lab_doctor_say(doctor, LAB_FAIL, "loopback",
                        "cannot listen on 127.0.0.1: %s; bring the loopback interface up, or leave transport tcp out",
                        strerror(errno));
     } else {
-        lab_doctor_say(doctor, LAB_OK, "tcp", "127.0.0.1 can be listened on");
+        lab_doctor_say(doctor, LAB_OK, "loopback", "127.0.0.1 can be listened on");
     }
     if (fd >= 0) {
         close(fd);

@@ -1,6 +1,9 @@
 #include "plan/plan.h"
 
 #include "cell/cell.h"
+#include "raw/raw.h"
+
+#include <corps/transport.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,22 +59,24 @@ static bool add_raw(struct lab_family *family, const char *transport, const char
            (!sized || add_one(family, transport, wake, placement, like->payload, like));
 }
 
-/* The raw control of the same mechanism. Shared memory and queues are bounded by a cache line when they spin and by a
- * futex when they sleep. */
-static const char *twin_of(const struct lab_cell *cell, bool spin, char out[32]) {
-    static const char *const twins[] = {"pipe", "unix", "tcp", "mqueue"};
-    for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++) {
-        if (strcmp(twins[i], cell->transport) == 0) {
-            strcat(strcpy(out, "raw:"), twins[i]);
-            return out;
+/* The controls that tell what the machine does, whatever the family has. */
+static bool add_baselines(struct lab_family *family, const struct lab_cell *like) {
+    static const char *const placements[] = {"same", "cross"};
+    const struct raw_mechanism *raw;
+    bool ok = true;
+    for (unsigned i = 0; ok && (raw = raw_at(i)) != NULL; i++) {
+        for (size_t k = 0; ok && raw->baseline && k < sizeof placements / sizeof placements[0]; k++) {
+            ok = add_one(family, raw->name, raw->can_block ? "block" : "spin", placements[k], "bytes:64", like);
         }
     }
-    return strcpy(out, spin ? "raw:cacheline" : "raw:futex");
+    return ok;
 }
 
-/* What a Python program without the core would use instead. */
-static const char *python_twin_of(const struct lab_cell *cell) {
-    return strcmp(cell->transport, "queue") == 0 ? "raw:queue" : "raw:mp-pipe";
+/* What bounds the cell's transport, with waiting threads that sleep or spin; nothing where it has no such control. */
+static bool add_twin(struct lab_family *family, const struct lab_cell *cell, bool spin) {
+    const struct corps_transport *transport = corps_transport_find(cell->transport);
+    const char *twin = transport == NULL ? NULL : spin ? transport->control_spin : transport->control_block;
+    return twin == NULL || add_raw(family, twin, spin ? "spin" : "block", cell->placement, cell);
 }
 
 bool lab_family_add_controls(struct lab_family *family) {
@@ -79,22 +84,19 @@ bool lab_family_add_controls(struct lab_family *family) {
     struct lab_cell first = family->cells[0];
     struct lab_cell duplicate = first;
     strcpy(duplicate.arm, "aa");
-    bool ok = lab_family_add(family, &duplicate) &&
-              add_one(family, "raw:cacheline", "spin", "cross", "bytes:64", &first) &&
-              add_one(family, "raw:pipe", "block", "same", "bytes:64", &first) &&
-              add_one(family, "raw:pipe", "block", "cross", "bytes:64", &first);
+    bool ok = lab_family_add(family, &duplicate) && add_baselines(family, &first);
     for (size_t i = 0; ok && i < own_count; i++) {
         struct lab_cell cell = family->cells[i]; /* the array may move */
-        bool spin = strcmp(cell.wake, "spin") == 0;
-        char twin[32];
-        if (lab_cell_is_ours(&cell) && strcmp(cell.lang, "c") != 0) {
-            ok = add_raw(family, python_twin_of(&cell), "block", cell.placement, &cell);
+        if (!lab_cell_is_ours(&cell)) {
+            continue;
         }
-        if (ok && lab_cell_is_ours(&cell)) {
-            ok = add_raw(family, twin_of(&cell, spin, twin), spin ? "spin" : "block", cell.placement, &cell);
+        if (strcmp(cell.lang, "c") != 0) {
+            ok = add_raw(family, raw_of_python(lab_cell_is_intra(&cell))->name, "block", cell.placement, &cell);
         }
-        if (ok && lab_cell_is_ours(&cell) && strcmp(cell.wake, "adaptive") == 0) {
-            ok = add_raw(family, twin_of(&cell, true, twin), "spin", cell.placement, &cell);
+        bool spins = strcmp(cell.wake, "spin") == 0;
+        ok = ok && add_twin(family, &cell, spins);
+        if (ok && strcmp(cell.wake, "adaptive") == 0) {
+            ok = add_twin(family, &cell, true);
         }
     }
     return ok;

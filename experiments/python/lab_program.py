@@ -20,7 +20,7 @@ def read_cell(arguments):
 def params_of(cell, pids, names, index=0):
     """What a driver is told, in either language: see workloads/params.c."""
     told = {key['name']: os.fsencode(cell[key['name']]) if 'raw' in key else cell[key['name']] for key in keys.KEYS}
-    return {**told, 'spin': cell['wake'] == 'spin', 'by_reference': cell['transport'] in ('queue', 'raw:queue'), 'discards': False,
+    return {**told, 'spin': cell['wake'] == 'spin', 'by_reference': cell.get('by_reference') == '1', 'discards': False,
             'index': index, 'pids': pids, 'names': names}
 
 

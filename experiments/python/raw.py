@@ -97,12 +97,12 @@ def in_threads(cell, meter):
 def run(cell):
     params = lab_program.params_of(dict(cell, serializer='pickle'), [], [])
     meter = Meter(params, Message(params))
-    if cell['transport'] == 'raw:mp-pipe':
-        in_processes(cell, meter)
-        what = 'bytes on the wire: the pickle of number and payload, there and back'
-    else:
+    if cell['by_reference'] == '1':
         in_threads(cell, meter)
         what = 'objects pass by reference: nothing is serialized'
+    else:
+        in_processes(cell, meter)
+        what = 'bytes on the wire: the pickle of number and payload, there and back'
     return meter.result('seconds is the sum of the round trips; checks and gaps between are left out', what)
 
 

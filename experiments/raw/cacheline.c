@@ -38,6 +38,7 @@ const struct raw_mechanism raw_cacheline = {
     .name = "raw:cacheline",
     .summary = "one cache line of shared memory each way, both sides spin",
     .can_spin = true,
+    .baseline = true,
     .instead = "raw:futex",
     .open = nothing_to_open,
     .send = store_message,

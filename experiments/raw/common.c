@@ -10,14 +10,30 @@
 #include "raw/raw_rows.h"
 #undef RAW_MECHANISM
 
+extern const struct raw_mechanism raw_mp_pipe;
+extern const struct raw_mechanism raw_queue;
+
 static const struct raw_mechanism *const mechanisms[] = {
 #define RAW_MECHANISM(name) &raw_##name,
 #include "raw/raw_rows.h"
 #undef RAW_MECHANISM
+    &raw_mp_pipe,
+    &raw_queue,
 };
 
 const struct raw_mechanism *raw_at(unsigned index) {
     return index < sizeof mechanisms / sizeof mechanisms[0] ? mechanisms[index] : NULL;
+}
+
+const struct raw_mechanism *raw_find(const char *name) {
+    const struct raw_mechanism *mechanism = NULL;
+    for (unsigned i = 0; (mechanism = raw_at(i)) != NULL && strcmp(mechanism->name, name) != 0; i++) {
+    }
+    return mechanism;
+}
+
+const struct raw_mechanism *raw_of_python(bool threads) {
+    return threads ? &raw_queue : &raw_mp_pipe;
 }
 
 bool raw_fail(struct raw_channel *channel, const char *what) {

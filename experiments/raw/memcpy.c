@@ -31,7 +31,6 @@ const struct raw_mechanism raw_memcpy = {
     .can_spin = true,
     .can_stream = true,
     .alone = true,
-    .instead = "wake=spin",
     .open = nothing_to_open,
     .send = copy_there,
     .receive = copy_back,

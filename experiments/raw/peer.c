@@ -171,8 +171,8 @@ static void serve(const struct raw_peer *peer, const struct raw_mechanism *mecha
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
         _exit(1);
     }
-    /* A queue's descriptors serve both sides and stay open; the rest must go, or no end of file is ever seen. */
-    if (strcmp(mechanism->name, "raw:mqueue") != 0) {
+    /* The other side's must go, or no end of file is ever seen. */
+    if (!mechanism->shared_ends) {
         close_side(channel, 0);
     }
     if (place(channel, &peer->allowed, placement, 1)) {
@@ -225,7 +225,7 @@ bool raw_peer_start(struct raw_peer *peer, const struct raw_mechanism *mechanism
         return raw_fail(channel, "fork");
     }
     peer->pid = pid;
-    if (strcmp(mechanism->name, "raw:mqueue") != 0) {
+    if (!mechanism->shared_ends) {
         close_side(channel, 1);
     }
     peer->placed = true;

@@ -8,12 +8,12 @@ static bool open_pipes(struct raw_channel *channel) {
     int there[2];
     int back[2];
     if (pipe2(there, O_CLOEXEC) != 0) {
-        return raw_fail(channel, "pipe");
+        return raw_fail(channel, "pipe2");
     }
     channel->read_fd[1] = there[0];
     channel->write_fd[0] = there[1];
     if (pipe2(back, O_CLOEXEC) != 0) {
-        return raw_fail(channel, "pipe");
+        return raw_fail(channel, "pipe2");
     }
     channel->read_fd[0] = back[0];
     channel->write_fd[1] = back[1];
@@ -26,6 +26,7 @@ const struct raw_mechanism raw_pipe = {
     .can_block = true,
     .can_spin = true,
     .can_stream = true,
+    .baseline = true,
     .open = open_pipes,
     .send = raw_stream_send,
     .receive = raw_stream_receive,

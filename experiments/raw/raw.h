@@ -56,7 +56,12 @@ struct raw_mechanism {
     bool can_block;
     bool can_spin;
     bool can_stream;     /* messages may follow each other without an answer between */
-    bool alone;          /* one process does all */
+    bool alone;          /* one process does all, and nothing comes back */
+    bool threads;        /* two threads of one process, not two processes */
+    bool baseline;       /* measured beside whatever cells there are: what the machine itself does */
+    bool shared_ends;    /* both processes keep all descriptors */
+    bool python;         /* experiments/python/raw.py performs it: no operations here */
+    const char *limit;   /* a file with the largest message that the kernel allows; NULL: RAW_BYTES_MAX */
     const char *instead; /* what to choose for the wake policy that it cannot do; NULL when it does both */
 
     /* Opens both ends, before the fork; `bytes` and `spin` are set, descriptors are -1, `shared` is mapped and zero.
@@ -70,11 +75,14 @@ struct raw_mechanism {
     bool (*receive)(struct raw_channel *channel, uint8_t *message);
 };
 
-/* The mechanisms that were built; NULL past the end. */
+/* The mechanisms that were built, those in Python last; NULL past the end. */
 const struct raw_mechanism *raw_at(unsigned index);
 
-/* The controls in Python, which experiments/python/raw.py performs: name and summary; NULL past the end. */
-const char *raw_python_at(unsigned index, const char **summary);
+/* By name; NULL when there is none. */
+const struct raw_mechanism *raw_find(const char *name);
+
+/* What a Python program without the core would use, between processes or between threads. */
+const struct raw_mechanism *raw_of_python(bool threads);
 
 /* Is the waiting process to give up: its peer has died, or its time is over? Cheap enough for a spinning loop, since it
  * reads a flag that a timer's signal sets; that signal also ends a sleeping system call with EINTR. Sets the error. */

@@ -28,21 +28,10 @@ struct trial {
 const char *lab_raw_at(unsigned index, const char **summary) {
     const struct raw_mechanism *mechanism = raw_at(index);
     if (mechanism == NULL) {
-        unsigned before = 0;
-        while (raw_at(before) != NULL) {
-            before++;
-        }
-        return raw_python_at(index - before, summary);
+        return NULL;
     }
     *summary = mechanism->summary;
     return mechanism->name;
-}
-
-static const struct raw_mechanism *find_mechanism(const char *name) {
-    const struct raw_mechanism *mechanism = NULL;
-    for (unsigned i = 0; (mechanism = raw_at(i)) != NULL && strcmp(mechanism->name, name) != 0; i++) {
-    }
-    return mechanism;
 }
 
 static uint64_t now_ns(void) {
@@ -199,38 +188,12 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
     return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
 }
 
-/* Why this cell cannot be, or NULL. */
-static const char *refusal(struct trial *trial, char why[RAW_ERROR_BYTES]) {
-    const struct lab_cell *cell = trial->cell;
-    unsigned long bytes = 0;
-    int end = 0;
-    bool spin = strcmp(cell->wake, "spin") == 0;
-    if (trial->mechanism == NULL) {
-        snprintf(why, RAW_ERROR_BYTES, "there is no raw control %s; corps-lab list raw names them", cell->transport);
-    } else if (sscanf(cell->payload, "bytes:%lu%n", &bytes, &end) != 1 || cell->payload[end] != '\0' ||
-               bytes < RAW_BYTES_MIN || bytes > RAW_BYTES_MAX) {
-        snprintf(why, RAW_ERROR_BYTES, "raw controls carry bytes:%d to bytes:%d, not %.100s", RAW_BYTES_MIN,
-                 RAW_BYTES_MAX, cell->payload);
-    } else if (trial->one_way && !trial->mechanism->can_stream) {
-        snprintf(why, RAW_ERROR_BYTES, "%s answers every message; choose workload=echo, or raw:pipe, raw:unix, raw:tcp",
-                 cell->transport);
-    } else if (!spin && strcmp(cell->wake, "block") != 0) {
-        snprintf(why, RAW_ERROR_BYTES, "raw controls know wake=block and wake=spin, not %s", cell->wake);
-    } else if (spin ? !trial->mechanism->can_spin : !trial->mechanism->can_block) {
-        snprintf(why, RAW_ERROR_BYTES, "%s cannot %s; choose %s", cell->transport, cell->wake,
-                 trial->mechanism->instead);
-    } else if (spin && strcmp(cell->placement, "same") == 0) {
-        snprintf(why, RAW_ERROR_BYTES, "spin on the same core is infeasible: the spinner keeps the other from running");
-    } else {
-        trial->channel.bytes = bytes;
-        trial->channel.spin = spin;
-        return NULL;
-    }
-    return why;
-}
-
 json_t *lab_raw_trial(const struct lab_cell *cell) {
-    char why[RAW_ERROR_BYTES];
+    char why[LAB_ERROR_BYTES];
+    const char *impossible = lab_cell_impossible(cell, why);
+    if (impossible != NULL) {
+        return lab_fields_failed("%s", impossible);
+    }
     struct trial *trial = calloc(1, sizeof *trial);
     struct lab_histogram *histogram = lab_histogram_create();
     json_t *fields = NULL;
@@ -241,11 +204,9 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     trial->cell = cell;
     trial->histogram = histogram;
     trial->one_way = strcmp(cell->workload, "oneway") == 0;
-    trial->mechanism = find_mechanism(cell->transport);
-    if (refusal(trial, why) != NULL) {
-        fields = lab_fields_failed("%s", why);
-        goto free_trial;
-    }
+    trial->mechanism = raw_find(cell->transport);
+    trial->channel.bytes = strtoul(cell->payload + strcspn(cell->payload, ":") + 1, NULL, 10);
+    trial->channel.spin = strcmp(cell->wake, "spin") == 0;
     fill(trial->out, trial->channel.bytes, cell->seed);
     struct lab_noise noise;
     lab_noise_begin(&noise);

@@ -41,10 +41,10 @@ def short_transport(cells):
         members = found[0][size]
         text, name = best_text({c.axes["transport"]: c.blocks("p50_ns") for c in members})
         best.setdefault(text, []).append(size)
-        tcp = [c for c in members if c.axes["transport"] == "tcp"]
+        remote = [c for c in members if "remote" in c.traits.capabilities]
         first = next(c for c in members if c.axes["transport"] == name)
-        if tcp:
-            ahead.append(tcp[0].median("p50_ns") / first.median("p50_ns"))
+        if remote:
+            ahead.append(remote[0].median("p50_ns") / first.median("p50_ns"))
     where = "; ".join(f"{text} at every size from {size_text(sizes[0])} to {size_text(sizes[-1])}" if held == sizes and len(held) > 1
                       else f"{text} at {', '.join(size_text(s) for s in held)}" for text, held in best.items())
     network = f" Localhost TCP takes {span(min(ahead), max(ahead), '{:.1f}')} times as long." if ahead else ""

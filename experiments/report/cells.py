@@ -4,12 +4,8 @@ import numpy as np
 import load
 import keys
 import stats
+import transports
 
-RAW_TWIN = {"shm": "raw:futex", "queue": "raw:futex", "pipe": "raw:pipe", "unix": "raw:unix", "tcp": "raw:tcp",
-            "mqueue": "raw:mqueue", "cma": "raw:futex", "zmq-ipc": "raw:unix", "nng-ipc": "raw:unix", "zmq-tcp": "raw:tcp",
-            "nng-tcp": "raw:tcp", "zmq-inproc": "raw:futex", "nng-inproc": "raw:futex", "null": None}
-WITHIN_ONE_ENV = ("queue", "zmq-inproc", "nng-inproc")
-PYTHON_TWIN = {"queue": "raw:queue", "null": None}  # otherwise raw:mp-pipe: what a Python program has without the core
 SPECIAL = [key["name"] for key in keys.AXES if "special" in key]
 AA = "A/A:"             # begins the flags of an A/A pair that differs
 DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
@@ -55,9 +51,13 @@ class Cell:
         return not self.axes["transport"].startswith(("raw:", "peer:"))
 
     @property
+    def traits(self):
+        return transports.of(self.axes["transport"])
+
+    @property
     def joins_envs(self):
         """Ours, between processes, and delivering."""
-        return self.is_ours and self.axes["transport"] not in (*WITHIN_ONE_ENV, "null")
+        return self.is_ours and not self.traits.capabilities & {"intra", "discards"}
 
     @property
     def is_plain(self):
@@ -105,10 +105,8 @@ def twins(cell):
     """[(name, wake)] of the bare forms of an echo cell's mechanism, of which the quicker counts. Where Python calls or is called, it is
     a ping-pong of Python's own, which always sleeps."""
     if cell.lang != "c":
-        return [(PYTHON_TWIN.get(cell.axes["transport"], "raw:mp-pipe"), "block")]
-    asleep = RAW_TWIN.get(cell.axes["transport"])
-    awake = "raw:cacheline" if asleep == "raw:futex" else asleep
-    return [(name, way) for name, way in ((awake, "spin"), (asleep, "block")) if cell.axes["wake"] in (way, "adaptive")]
+        return [(cell.traits.python, "block")]
+    return [(name, way) for name, way in ((cell.traits.awake, "spin"), (cell.traits.asleep, "block")) if cell.axes["wake"] in (way, "adaptive")]
 
 
 def like(cell):

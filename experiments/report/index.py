@@ -11,9 +11,9 @@ import string
 import cells as grouping
 import load
 import page
+import transports
 import words
 
-SHOWN = ("shm", "queue", "pipe", "unix", "tcp", "mqueue")
 CONDITIONS = (("same", "block"), ("cross", "block"), ("cross", "adaptive"), ("cross", "spin"))
 
 FRAME = """<!doctype html>
@@ -63,10 +63,11 @@ def machine_column(cells):
 def machines_table(columns):
     """columns: machine → (transport, placement, wake) → text."""
     names = sorted(columns)
+    shown = [name for name, traits in transports.table().items() if not traits.capabilities & {"comparison", "discards"}]
     head = "".join(f'<th scope="col">{html.escape(n)}</th>' for n in names)
     body = ""
     for placement, wake in CONDITIONS:
-        for transport in SHOWN:
+        for transport in shown:
             texts = [columns[n].get((transport, placement, wake), "") for n in names]
             if any(texts):
                 body += (f"<tr><td>{transport}</td><td>{placement}, wake {wake}</td>"

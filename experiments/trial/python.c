@@ -3,6 +3,7 @@
 #include "cell/cell.h"
 #include "cli/cli.h"
 #include "payload/payloads.h"
+#include "raw/raw.h"
 #include "trial/fields.h"
 #include "trial/program.h"
 #include "workloads/search_files.h"
@@ -29,8 +30,9 @@ struct python {
     char python[PATH_MAX];
     char script[PATH_MAX];
     char library[PATH_MAX];
+    char intra[24];
     char pairs[PAIRS_MAX][PAIR_BYTES];
-    char *argv[PAIRS_MAX + 4];
+    char *argv[PAIRS_MAX + 5];
 };
 
 /* The package that was built beside this program, before any other; otherwise the installed one is used. */
@@ -64,6 +66,9 @@ static void make_arguments(const struct lab_cell *cell, struct python *program) 
     program->argv[count++] = program->python;
     program->argv[count++] = program->script;
     program->argv[count++] = program->library;
+    snprintf(program->intra, sizeof program->intra, "by_reference=%d",
+             lab_cell_is_raw(cell) ? raw_find(cell->transport)->threads : lab_cell_is_intra(cell));
+    program->argv[count++] = program->intra;
     for (unsigned i = 0; (field = lab_cell_field_at(i)) != NULL && i < PAIRS_MAX; i++) {
         char value[LAB_CELL_VALUE_BYTES];
         lab_cell_get(cell, field->name, value);

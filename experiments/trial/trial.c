@@ -1,5 +1,6 @@
 #include "trial/trial.h"
 
+#include "cell/cell.h"
 #include "cell/peers.h"
 #include "measure/histogram.h"
 #include "trial/fields.h"
@@ -239,7 +240,7 @@ json_t *lab_trial(const struct lab_cell *cell) {
     if (strcmp(cell->lang, "c") != 0) {
         return lab_python_trial(cell);
     }
-    if (strncmp(cell->transport, "raw:", 4) == 0) {
+    if (lab_cell_is_raw(cell)) {
         return lab_raw_trial(cell);
     }
     const struct lab_workload *workload = lab_workload_find(cell->workload);

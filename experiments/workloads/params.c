@@ -1,6 +1,8 @@
 #include "cell/cell.h"
 #include "workloads/common.h"
 
+#include <corps/transport.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +65,7 @@ enum corps_err lab_params_write(const struct lab_cell *cell, struct corps *corps
     LAB_CELL_KEYS(PUT)
     put(&writer, "spin", corps_bool(strcmp(cell->wake, "spin") == 0));
     put(&writer, "by_reference", corps_bool(lab_cell_is_intra(cell)));
-    put(&writer, "discards", corps_bool(strcmp(cell->transport, "null") == 0));
+    put(&writer, "discards", corps_bool(lab_cell_has(cell, CORPS_TRANSPORT_DISCARDS)));
     put(&writer, "slowdown", corps_int(slowdown_of(cell)));
     put(&writer, "index", corps_int(index));
     put(&writer, "pids", pids);

@@ -1,4 +1,7 @@
+#include "cell/cell.h"
 #include "workloads/common.h"
+
+#include <corps/transport.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,10 +113,11 @@ enum corps_err lab_drive(struct corps *corps, const struct lab_cell *cell, const
 }
 
 const char *lab_needs_delivery(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
-    if (strcmp(cell->transport, "null") != 0) {
+    if (!lab_cell_has(cell, CORPS_TRANSPORT_DISCARDS)) {
         return NULL;
     }
     snprintf(why, LAB_ERROR_BYTES,
-             "workload %s needs answers, and transport null delivers nothing; choose workload=oneway", cell->workload);
+             "workload %s needs answers, and transport %s delivers nothing; choose workload=oneway", cell->workload,
+             cell->transport);
     return why;
 }
