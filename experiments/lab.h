@@ -86,11 +86,29 @@ json_t *lab_raw_trial(const struct lab_cell *cell);
 
 /* ---- Workloads ---- */
 
+/* What the rules for cells, and trials, need to know of a workload. */
+enum lab_workload_trait {
+    LAB_WORKLOAD_PING_PONG = 1 << 0,  /* what bare controls do: one request, its reply, the next. Knows stages=1 */
+    LAB_WORKLOAD_STREAM = 1 << 1,     /* what some of them do as well: one way, to one receiver. Knows batch */
+    LAB_WORKLOAD_UNANSWERED = 1 << 2, /* a message is one way */
+    LAB_WORKLOAD_LENDS = 1 << 3,      /* knows loan=1 */
+    LAB_WORKLOAD_OPEN_LOOP = 1 << 4,  /* offers load; its driver polls */
+    LAB_WORKLOAD_SEARCHES =
+        1 << 5, /* reads path and pattern; its messages are not the payload, and as many as there are files */
+    LAB_WORKLOAD_C_ALONE = 1 << 6, /* looks at the core: Python cannot do it */
+    LAB_WORKLOAD_ALIKE = 1 << 7,   /* all Concs do the same, so that no language calls the other */
+};
+
+/* Does the cell's workload have this trait? */
+bool lab_cell_does(const struct lab_cell *cell, enum lab_workload_trait trait);
+
 /* What a workload's driver reports after its timed section; filled in the Env where the driver Conc lives and sent to
  * the program as a value (map), see workloads/common.h. */
 struct lab_workload {
     const char *name;
     const char *summary;
+    unsigned traits;                          /* enum lab_workload_trait */
+    unsigned window, concs, load;             /* what these keys are when nobody set them; 0: 1, 1 and 0 */
     const struct corps_class *const *classes; /* NULL-terminated; registered with corps_start */
     /* Why the workload cannot run in this cell, or NULL. */
     const char *(*impossible)(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);

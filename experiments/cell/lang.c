@@ -29,8 +29,8 @@ static const char *mixed_rule(const struct lab_cell *cell, char why[LAB_ERROR_BY
                  "between C and Python values travel as msgpack, not %s; choose serializer=msgpack", cell->serializer);
         return why;
     }
-    return is(cell->workload, "ring")
-               ? "all Concs of a ring do the same, so no language calls the other; choose lang=c "
+    return lab_cell_does(cell, LAB_WORKLOAD_ALIKE)
+               ? "all its Concs do the same, so no language calls the other; choose lang=c "
                  "or lang=python"
                : NULL;
 }
@@ -45,12 +45,9 @@ const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_B
     if (is(cell->serializer, "none")) {
         return "serializer none carries bytes alone, and what Python sends are objects; choose another serializer";
     }
-    static const char *const c_alone[] = {"count", "spawn", "links", "idle", "openloop"};
-    for (size_t i = 0; i < sizeof c_alone / sizeof c_alone[0]; i++) {
-        if (is(cell->workload, c_alone[i])) {
-            snprintf(why, LAB_ERROR_BYTES, "workload %s looks at the core alone; choose lang=c", cell->workload);
-            return why;
-        }
+    if (lab_cell_does(cell, LAB_WORKLOAD_C_ALONE)) {
+        snprintf(why, LAB_ERROR_BYTES, "workload %s looks at the core alone; choose lang=c", cell->workload);
+        return why;
     }
     if (lab_cell_has(cell, CORPS_TRANSPORT_DISCARDS)) {
         snprintf(why, LAB_ERROR_BYTES,
@@ -58,7 +55,8 @@ const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_B
                  cell->transport);
         return why;
     }
-    if (is(cell->workload, "search") && !is(cell->lang, "python-c") && strstr(cell->pattern, "[:") != NULL) {
+    if (lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) && !is(cell->lang, "python-c") &&
+        strstr(cell->pattern, "[:") != NULL) {
         return "Python's regular expressions know no classes such as [:alpha:]; choose another pattern, or "
                "lang=python-c";
     }

@@ -178,7 +178,7 @@ const char *lab_peer_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]
     if (!has_word(peer->wakes, cell->wake)) {
         return refuse(why, peer, "wake", peer->wakes);
     }
-    bool alone = strcmp(cell->workload, "echo") != 0 && strcmp(cell->workload, "oneway") != 0;
+    bool alone = !lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !lab_cell_does(cell, LAB_WORKLOAD_STREAM);
     if (cell->envs < peer->envs_min || cell->envs > (alone ? peer->envs_min : peer->envs_max)) {
         return refuse(why, peer, "envs", peer->envs_min == 2 ? "2" : alone ? "1 (2: workload=echo alone)" : "1 2");
     }

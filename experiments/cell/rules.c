@@ -25,13 +25,18 @@ bool lab_cell_is_ours(const struct lab_cell *cell) {
     return !lab_cell_is_raw(cell) && !lab_cell_is_peer(cell);
 }
 
+bool lab_cell_does(const struct lab_cell *cell, enum lab_workload_trait trait) {
+    const struct lab_workload *workload = lab_workload_find(cell->workload);
+    return workload != NULL && (workload->traits & trait) != 0;
+}
+
 void lab_cell_finish(struct lab_cell *cell) {
     if (cell->transport[0] == '\0') {
         strcpy(cell->transport, corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name);
     }
     const struct raw_mechanism *raw = raw_find(cell->transport);
     const struct lab_peer *peer = lab_peer_find(cell->transport);
-    bool several = is(cell->workload, "fanout") || is(cell->workload, "ring");
+    const struct lab_workload *workload = lab_workload_find(cell->workload);
     if (cell->lang[0] == '\0') {
         strcpy(cell->lang, peer != NULL ? peer->lang : raw != NULL && raw->python ? "python" : "c");
     }
@@ -46,19 +51,19 @@ void lab_cell_finish(struct lab_cell *cell) {
                                             : "spin"); /* raw controls do not adapt */
     }
     if (cell->window == 0) {
-        cell->window = is(cell->workload, "pipeline") ? 16 : 1;
+        cell->window = workload->window != 0 ? workload->window : 1;
     }
     if (cell->envs == 0) {
         bool one = lab_cell_is_intra(cell) || (raw != NULL && raw->threads);
         cell->envs = peer != NULL ? peer->envs_min : one ? 1 : 2;
     }
-    if (cell->load == 0 && is(cell->workload, "openloop")) {
-        cell->load = 50;
+    if (cell->load == 0) {
+        cell->load = workload->load;
     }
     if (cell->concs == 0) {
-        cell->concs = several ? 8 : is(cell->workload, "spawn") ? 1000000 : 1;
+        cell->concs = workload->concs != 0 ? workload->concs : 1;
     }
-    if (!is(cell->workload, "search")) {
+    if (!lab_cell_does(cell, LAB_WORKLOAD_SEARCHES)) {
         /* Nothing reads them: cells that differ here alone are the same cell. */
         cell->path[0] = '\0';
         cell->pattern[0] = '\0';
@@ -111,12 +116,12 @@ static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR
 
 static const char *raw_work_rule(const struct lab_cell *cell, const struct raw_mechanism *raw,
                                  char why[LAB_ERROR_BYTES]) {
-    bool one_way = is(cell->workload, "oneway");
+    bool one_way = lab_cell_does(cell, LAB_WORKLOAD_STREAM);
     if (raw->alone && !one_way) {
         snprintf(why, LAB_ERROR_BYTES, "%s copies one way; choose workload=oneway", raw->name);
         return why;
     }
-    if (!raw->alone && !is(cell->workload, "echo") && !(raw->can_stream && one_way)) {
+    if (!raw->alone && !lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !(raw->can_stream && one_way)) {
         return raw->can_stream ? "raw controls do nothing but workload=echo and workload=oneway"
                                : "this raw control does nothing but workload=echo";
     }
@@ -173,7 +178,7 @@ static const char *loan_rule(const struct lab_cell *cell) {
     if (cell->loan == 0) {
         return NULL;
     }
-    bool writes = is(cell->workload, "echo") || is(cell->workload, "oneway");
+    bool writes = lab_cell_does(cell, LAB_WORKLOAD_LENDS);
     if (!lab_cell_is_ours(cell) || !writes || !is(cell->lang, "c") || strncmp(cell->payload, "bytes:", 6) != 0) {
         return "loan=1 is for payload=bytes:N of workload=echo and workload=oneway with lang=c, over our own "
                "transports";
@@ -184,16 +189,16 @@ static const char *loan_rule(const struct lab_cell *cell) {
 /* Keys that only one workload reads. */
 static const char *own_key_rule(const struct lab_cell *cell) {
     bool own = lab_cell_is_ours(cell) && is(cell->lang, "c");
-    if (cell->load != 0 && !(own && is(cell->workload, "openloop"))) {
+    if (cell->load != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_OPEN_LOOP))) {
         return "load is for workload=openloop with lang=c over our own transports";
     }
-    if (cell->batch != 0 && !(own && is(cell->workload, "oneway"))) {
+    if (cell->batch != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_STREAM))) {
         return "batch is for workload=oneway with lang=c over our own transports";
     }
-    if (cell->stages != 0 && !(own && is(cell->workload, "echo") && !lab_cell_is_intra(cell))) {
+    if (cell->stages != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !lab_cell_is_intra(cell))) {
         return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
     }
-    if (is(cell->workload, "openloop") && is(cell->placement, "same")) {
+    if (lab_cell_does(cell, LAB_WORKLOAD_OPEN_LOOP) && is(cell->placement, "same")) {
         return "infeasible: the driver of openloop polls, and on the same processor would keep the other side from "
                "running; choose placement=cross";
     }

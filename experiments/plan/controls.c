@@ -54,7 +54,7 @@ static bool add_one(struct lab_family *family, const char *transport, const char
 /* The control of 64 bytes, and of an echo cell's own size where it is one of bytes. */
 static bool add_raw(struct lab_family *family, const char *transport, const char *wake, const char *placement,
                     const struct lab_cell *like) {
-    bool sized = strcmp(like->workload, "echo") == 0 && strncmp(like->payload, "bytes:", 6) == 0;
+    bool sized = lab_cell_does(like, LAB_WORKLOAD_PING_PONG) && strncmp(like->payload, "bytes:", 6) == 0;
     return add_one(family, transport, wake, placement, "bytes:64", like) &&
            (!sized || add_one(family, transport, wake, placement, like->payload, like));
 }

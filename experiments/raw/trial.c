@@ -203,7 +203,7 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     }
     trial->cell = cell;
     trial->histogram = histogram;
-    trial->one_way = strcmp(cell->workload, "oneway") == 0;
+    trial->one_way = lab_cell_does(cell, LAB_WORKLOAD_STREAM);
     trial->mechanism = raw_find(cell->transport);
     trial->channel.bytes = strtoul(cell->payload + strcspn(cell->payload, ":") + 1, NULL, 10);
     trial->channel.spin = strcmp(cell->wake, "spin") == 0;

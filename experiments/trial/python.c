@@ -134,7 +134,7 @@ static json_t *perform(const struct lab_cell *cell, const struct expected *expec
 
 json_t *lab_python_trial(const struct lab_cell *cell) {
     struct lab_cell placed = *cell;
-    struct expected expected = {.known = strcmp(cell->workload, "search") == 0};
+    struct expected expected = {.known = lab_cell_does(cell, LAB_WORKLOAD_SEARCHES)};
     enum corps_err err = CORPS_OK;
     if (expected.known && placed.path[0] == '\0') {
         err = search_default_path(placed.path, sizeof placed.path);

@@ -30,7 +30,7 @@ static enum corps_placement placement_of(const char *text) {
 /* With a Python serializer the payload stays a Python object at both ends, as it does for a Python program. Plain bytes
  * stay bytes, which these serializers carry out of band; a search has no payload, and its tasks are plain values. */
 static bool keeps_objects(const struct lab_cell *cell, const struct corps_serializer *serializer) {
-    return (serializer->capabilities & CORPS_SERIALIZER_OBJECTS) != 0 && strcmp(cell->workload, "search") != 0 &&
+    return (serializer->capabilities & CORPS_SERIALIZER_OBJECTS) != 0 && !lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) &&
            strncmp(cell->payload, "bytes:", 6) != 0;
 }
 
@@ -76,8 +76,8 @@ static double system_share(const struct corps_value *result) {
 /* There and back for calls, one way for sends; a search's tasks differ in size. */
 static double wire_bytes(const struct lab_cell *cell, const struct corps_value *result) {
     double once = number(result, "wire_bytes");
-    bool one_way = strcmp(cell->workload, "oneway") == 0 || strcmp(cell->workload, "ring") == 0;
-    if (strcmp(cell->workload, "search") == 0) {
+    bool one_way = lab_cell_does(cell, LAB_WORKLOAD_UNANSWERED);
+    if (lab_cell_does(cell, LAB_WORKLOAD_SEARCHES)) {
         return lab_cell_is_intra(cell) ? 0 : -1;
     }
     return one_way ? once : 2 * once;
@@ -103,7 +103,7 @@ static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *r
 static json_t *flags_of(const struct lab_cell *cell, const struct corps_value *result) {
     json_t *flags = json_array();
     const struct corps_value *unverified = corps_value_get(result, "unverified");
-    if (strcmp(cell->workload, "search") != 0 && number(result, "messages") < (double)cell->min_count) {
+    if (!lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) && number(result, "messages") < (double)cell->min_count) {
         json_array_append_new(flags, json_string("short"));
     }
     const struct corps_value *slowed = corps_value_get(result, "slowed");

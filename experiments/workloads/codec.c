@@ -152,6 +152,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_codec = {
     .name = "codec",
     .summary = "encodes and decodes in one Conc: the serializer alone",
+    .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&codec_driver, NULL},
     .run = run,
 };

@@ -173,6 +173,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_count = {
     .name = "count",
     .summary = "a stream of calls without reply to `concs` counting Concs of one Env",
+    .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&counter_class, &count_driver, NULL},
     .impossible = lab_needs_delivery,
     .run = run,

@@ -155,6 +155,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_fanout = {
     .name = "fanout",
     .summary = "scatter to `concs` Concs, gather all replies",
+    .concs = 8,
     .classes = (const struct corps_class *const[]){&fanout_server, &fanout_driver, NULL},
     .impossible = impossible,
     .run = run,

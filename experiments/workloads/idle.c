@@ -111,6 +111,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_idle = {
     .name = "idle",
     .summary = "a second of rest: what waiting Envs use of the processors",
+    .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&idle_server, &idle_driver, NULL},
     .impossible = impossible,
     .run = run,

@@ -93,6 +93,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_links = {
     .name = "links",
     .summary = "the first call to each other Env: time and memory of a link",
+    .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&links_server, &links_driver, NULL},
     .impossible = impossible,
     .run = run,

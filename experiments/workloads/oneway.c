@@ -222,6 +222,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_oneway = {
     .name = "oneway",
     .summary = "a stream of calls without reply",
+    .traits = LAB_WORKLOAD_STREAM | LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_LENDS,
     .classes = (const struct corps_class *const[]){&oneway_sink, &oneway_driver, NULL},
     .run = run,
 };

@@ -224,6 +224,8 @@ const struct lab_workload lab_workload_openloop = {
     .name = "openloop",
     .summary =
         "requests at the times of a Poisson process, at `load` percent of the capacity; latency from the intended time",
+    .traits = LAB_WORKLOAD_OPEN_LOOP | LAB_WORKLOAD_C_ALONE,
+    .load = 50,
     .classes = (const struct corps_class *const[]){&openloop_driver, NULL},
     .impossible = impossible,
     .run = run,

@@ -164,6 +164,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_pipeline = {
     .name = "pipeline",
     .summary = "requests and replies, `window` in flight",
+    .window = 16,
     .classes = (const struct corps_class *const[]){&pipeline_server, &pipeline_driver, NULL},
     .impossible = impossible,
     .run = run,

@@ -266,6 +266,8 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_ring = {
     .name = "ring",
     .summary = "a token goes round `concs` Concs over all Envs",
+    .traits = LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_ALIKE,
+    .concs = 8,
     .classes = (const struct corps_class *const[]){&ring_station, NULL},
     .impossible = impossible,
     .run = run,

@@ -300,6 +300,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
 const struct lab_workload lab_workload_search = {
     .name = "search",
     .summary = "regular-expression search of a directory tree, checked against grep",
+    .traits = LAB_WORKLOAD_SEARCHES,
     .classes = (const struct corps_class *const[]){&searcher_class, &search_driver, NULL},
     .impossible = impossible,
     .run = run,

@@ -91,6 +91,8 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
 const struct lab_workload lab_workload_spawn = {
     .name = "spawn",
     .summary = "makes `concs` Concs in one Env",
+    .traits = LAB_WORKLOAD_C_ALONE,
+    .concs = 1000000,
     .classes = (const struct corps_class *const[]){&newcomer, &spawn_driver, NULL},
     .impossible = lab_needs_delivery,
     .run = run,

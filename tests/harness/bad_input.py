@@ -37,6 +37,7 @@ class Cell(lab.LabTest):
         (["serializer=none", "payload=record"], ["none", "bytes:N"]),
         (["serializer=msgpack", "payload=ast"], ["pickle"]),
         (["lang=python", "serializer=none"], ["none", "another serializer"]),
+        (["lang=python", "workload=codec"], ["codec", "lang=c"]),
         (["transport=raw:pipe", "serializer=msgpack"], ["none"]),
         (["transport=raw:pipe", "workload=ring"], ["echo"]),
         (["transport=raw:cacheline", "wake=block"], ["raw:futex"]),
