@@ -19,7 +19,7 @@
 #define HOOKS(X)                                                                                                       \
     X(make)                                                                                                            \
     X(cleanup)                                                                                                         \
-    X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child)
+    X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;

@@ -26,8 +26,22 @@ struct request {
 static _Thread_local PyGILState_STATE entered[64];
 static _Thread_local unsigned enter_depth;
 
+/* The module threading knows the calling thread from now on. */
+static void adopt(void) {
+    PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.adopt, NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(corps__hooks.adopt); /* it runs methods all the same */
+    }
+    Py_XDECREF(done);
+}
+
 static void enter(void) {
+    static _Thread_local bool adopted;
     PyGILState_STATE state = corps__python_enter();
+    if (!adopted) {
+        adopted = true;
+        adopt();
+    }
     if (enter_depth < sizeof entered / sizeof entered[0]) {
         entered[enter_depth] = state;
     }

@@ -94,7 +94,9 @@ def main(control_fd, template_fd, env, tag_text):
         from . import _boot
         _boot.inherit(template_fd)
         _core.template_set(template_fd)
-        threading.current_thread().name = f'corps-env-{env}'
+        thread = threading.current_thread()
+        thread.name = f'corps-env-{env}'
+        thread._set_native_id()  # it is the template process's otherwise
         exit_status = _core.serve(control_fd)
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -6,7 +6,7 @@ import pickle
 import re
 import traceback
 
-from . import _env, _errors, _guard, _loop, _pickling, _plain, _worker
+from . import _env, _errors, _guard, _loop, _pickling, _plain, _threads, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
 from ._name import restore  # noqa: F401
 
@@ -152,6 +152,7 @@ def copy(thing):
 
 
 boot = _env.boot
+adopt = _threads.adopt
 
 
 def child_ends(exception):

@@ -1,0 +1,53 @@
+"""Threads of the core's pool, as the module threading sees them.
+
+The core starts them, so threading would know them as _DummyThread: that cannot be joined, breaks multiprocessing in forked children, hands
+"daemon" on to the threads that a method starts, and is not traced. What makes them threads like others is in no public interface; it
+is what Thread's own bootstrap does.
+"""
+
+import itertools
+import sys
+import threading
+
+_numbers = itertools.count(1)
+_local = threading.local()
+
+
+class _PoolThread(threading.Thread):
+    def __init__(self):
+        super().__init__(name=f'corps-{next(_numbers)}', daemon=True)
+        self._started.set()
+        self._set_ident()
+        self._set_native_id()
+        if hasattr(threading, '_make_thread_handle'):  # from 3.13 on
+            self._handle = threading._make_thread_handle(self.ident)
+        else:
+            self._set_tstate_lock()
+        self._daemonic = False  # threads that methods start are none; only now, so that the interpreter's end does not wait for it
+        with threading._active_limbo_lock:
+            threading._active[self.ident] = self
+        _local.end = _End(self)
+
+
+class _End:
+    """Goes with what the thread has of its own."""
+
+    def __init__(self, thread):
+        self.thread = thread
+
+    def __del__(self):
+        if hasattr(self.thread, '_handle'):
+            self.thread._handle._set_done()
+        with threading._active_limbo_lock:
+            if threading._active.get(self.thread.ident) is self.thread:
+                del threading._active[self.thread.ident]
+
+
+def adopt():
+    """On a thread that is about to run its first method."""
+    if isinstance(threading._active.get(threading.get_ident()), (type(None), threading._DummyThread)):
+        _PoolThread()
+    if threading._trace_hook is not None:
+        sys.settrace(threading._trace_hook)
+    if threading._profile_hook is not None:
+        sys.setprofile(threading._profile_hook)

@@ -1,0 +1,86 @@
+"""The threads that run methods are threads as Python knows them: named, joined with nothing, traced, able to start processes."""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+
+from corps import Conc, Corps, create_Concs, create_Corps
+
+THREADS = 6
+traced = set()
+
+
+def trace(frame, event, arg):
+    """What coverage and debuggers do."""
+    if frame.f_code.co_name == 'told':
+        traced.add(threading.get_ident())
+
+
+if __name__ != '__main__':      # in Envs
+    threading.settrace(trace)
+
+
+def child(queue):
+    threading.Thread(target=queue.put, args=(os.getppid(),)).start()
+
+
+class Worker(Conc):
+    def told(self, seconds):
+        """What its thread is; and it stays there, so that each of several Workers has another one."""
+        time.sleep(seconds)
+        thread = threading.current_thread()
+        return {'name': thread.name, 'ident': thread.ident == threading.get_ident(), 'alive': thread.is_alive(),
+                'native': thread.native_id == threading.get_native_id(), 'daemon': thread.daemon,
+                'dummy': isinstance(thread, threading._DummyThread), 'inherited': threading.Thread().daemon,
+                'listed': thread in threading.enumerate(),
+                'traced': threading.get_ident() in traced or thread is threading.main_thread()}
+
+    def process(self, seconds):
+        time.sleep(seconds)
+        context = multiprocessing.get_context('fork')
+        queue = context.SimpleQueue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        process.join(20)
+        return process.exitcode, not queue.empty() and queue.get() == os.getpid()
+
+    def count(self):
+        return threading.active_count()
+
+
+class Service(Corps):
+    def __init__(self):
+        super().__init__()
+        self.workers = create_Concs(Worker, Num=THREADS)
+
+    def told(self, seconds):
+        return [future.Ret for future in [worker.told(seconds) for worker in self.workers]]
+
+    def processes(self, seconds):
+        return [future.Ret for future in [worker.process(seconds) for worker in self.workers]]
+
+    def count(self):
+        return self.workers[0].count().Ret
+
+
+def main():
+    with create_Corps(Service, ConfigDicts=[{'NumEnvs': 1}]) as service:
+        told = service.told(0.5).Ret
+        assert len({thread['name'] for thread in told}) == THREADS, told
+        for thread in told:
+            name = thread.pop('name')
+            assert name.startswith('corps-') and not name.startswith('Dummy'), name
+            assert thread == {'ident': True, 'alive': True, 'native': True, 'daemon': False, 'dummy': False, 'inherited': False,
+                              'listed': True, 'traced': True}, (name, thread)
+        assert service.processes(0.5).Ret == [(0, True)] * THREADS
+        end = time.monotonic() + 20
+        while service.count().Ret > 3 and time.monotonic() < end:       # those that are too many have gone
+            time.sleep(0.1)
+        assert service.count().Ret <= 3
+    print('OK')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
