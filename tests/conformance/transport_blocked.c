@@ -22,16 +22,6 @@ enum {
     IDLE_MAX = 5, /* with the others more than a transport looks at one by one */
 };
 
-#define SKIP_DRY                                                                                                       \
-    do {                                                                                                               \
-        SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing");                                                      \
-        SKIP_IF(CORPS_TRANSPORT_INTRA, "its link is part of the endpoint");                                            \
-    } while (0)
-
-static size_t thousand(unsigned k) {
-    return 1000 + k % 3;
-}
-
 static size_t large(unsigned k) {
     return ((size_t)1 << 20) + k % 3;
 }
@@ -40,28 +30,16 @@ static size_t huge(unsigned k) {
     return ((size_t)64 << 20) + k % 3;
 }
 
-static size_t below_300(unsigned k) {
-    return k % 300;
-}
-
 /* ---- a peer that connects, sends a little, and then does nothing at all ---- */
 
 static void silent_child(int channel) {
-    struct corps_endpoint_options options = default_options("b");
-    struct side a;
     struct side b;
-    channel_get(channel, a.address, sizeof a.address);
-    side_open(&b, &options);
-    struct corps_link *link;
-    check(transport->connect(b.endpoint, a.address, &link) == CORPS_OK);
-    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == link);
-    struct flow flow = {.from = &b, .out = link, .count = SENT_BEFORE, .bytes_of = thousand};
+    struct corps_link *link = child_meet(channel, &b);
+    struct flow flow = {.from = &b, .out = link, .count = SENT_BEFORE, .bytes_of = about_thousand};
     flow_send_until_blocked(&flow);
     check(flow.sent == SENT_BEFORE);
     channel_put(channel, "", 1);
-    for (;;) {
-        pause();
-    }
+    child_hold();
 }
 
 struct scene {
@@ -71,12 +49,9 @@ struct scene {
 };
 
 static void scene_open(struct scene *scene) {
-    *scene = (struct scene){.child = child_start(silent_child)};
-    struct corps_endpoint_options options = default_options("a");
-    side_open(&scene->a, &options);
-    channel_put(scene->child.channel, scene->a.address, sizeof scene->a.address);
-    scene->in = (struct flow){.to = &scene->a, .count = SENT_BEFORE, .bytes_of = thousand};
-    scene->in.in = side_expect(&scene->a, CORPS_EVENT_ACCEPTED).link;
+    *scene = (struct scene){.in = {.count = SENT_BEFORE, .bytes_of = about_thousand}};
+    scene->child = child_start_met(silent_child, &scene->a, &scene->in.in);
+    scene->in.to = &scene->a;
     char ready;
     channel_get(scene->child.channel, &ready, 1);
 }
@@ -88,7 +63,7 @@ static void expect_end(struct scene *scene, struct flow *out) {
         side_wait(&scene->a, &event);
         check(event.link == out->out);
         if (event.kind == CORPS_EVENT_MESSAGE) {
-            check(event_is(&event, thousand(scene->in.received), scene->in.received));
+            check(event_is(&event, about_thousand(scene->in.received), scene->in.received));
             scene->in.received++;
         }
         side_done(&scene->a, &event);
@@ -129,32 +104,32 @@ static void dies_while(struct flow out, unsigned flush_first) {
 
 void dies_while_full(void **state) {
     (void)state;
-    SKIP_DRY;
-    dies_while((struct flow){.bytes_of = thousand}, 0);
+    SKIP_ONE_ENDED;
+    dies_while((struct flow){.bytes_of = about_thousand}, 0);
 }
 
 void dies_while_partial(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_while((struct flow){.bytes_of = huge}, 0);
 }
 
 /* Large last segments go a way of their own where the transport has one. */
 void dies_while_placed(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_while((struct flow){.bytes_of = large, .segments = 2}, 0);
 }
 
 void dies_while_held_back(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_while((struct flow){.bytes_of = below_300, .flush_every = 1u << 30}, 0);
 }
 
 void dies_while_flushing(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_while((struct flow){.bytes_of = below_300, .flush_every = 1u << 30}, 1);
 }
 
@@ -165,20 +140,18 @@ static void deaf_child(int channel) {
     struct side b;
     side_open(&b, &options);
     channel_put(channel, b.address, sizeof b.address);
-    for (;;) {
-        pause();
-    }
+    child_hold();
 }
 
 void dies_while_connecting(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     struct scene scene = {.child = child_start(deaf_child)};
     struct corps_endpoint_options options = default_options("a");
     side_open(&scene.a, &options);
     char address[CORPS_ADDRESS_BYTES];
     channel_get(scene.child.channel, address, sizeof address);
-    struct flow out = {.from = &scene.a, .count = 1u << 31, .bytes_of = thousand};
+    struct flow out = {.from = &scene.a, .count = 1u << 31, .bytes_of = about_thousand};
     check(transport->connect(scene.a.endpoint, address, &out.out) == CORPS_OK);
     for (unsigned i = 0; i < 100; i++) {
         struct corps_event event;
@@ -193,14 +166,14 @@ void dies_while_connecting(void **state) {
 /* What was refused before the link was ready leaves no trace: later on WRITABLE comes as ever. */
 void full_before_connected(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     struct corps_endpoint_options options = default_options("a");
     struct side a;
     struct side b;
     side_open(&a, &options);
     options.name = "b";
     side_open(&b, &options);
-    struct flow flow = {.from = &b, .to = &a, .count = 200000, .bytes_of = thousand};
+    struct flow flow = {.from = &b, .to = &a, .count = 200000, .bytes_of = about_thousand};
     check(transport->connect(b.endpoint, a.address, &flow.out) == CORPS_OK);
     check(flow_attempt(&flow) == CORPS_ERR_FULL);
     check(side_expect(&b, CORPS_EVENT_CONNECTED).link == flow.out);
@@ -227,31 +200,23 @@ static size_t address_space(void) {
 }
 
 static void sender_of_huge(int channel) {
-    struct corps_endpoint_options options = default_options("b");
-    struct side a;
     struct side b;
-    channel_get(channel, a.address, sizeof a.address);
-    side_open(&b, &options);
     struct flow flow = {.from = &b, .count = 1, .bytes_of = huge};
-    check(transport->connect(b.endpoint, a.address, &flow.out) == CORPS_OK);
-    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == flow.out);
+    flow.out = child_meet(channel, &b);
     flows_run(&flow, 1);
 }
 
 /* The receiver has no memory for a frame: it says so of the link, and does not call that the peer's fault. */
 void no_memory_for_a_frame(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
 #ifdef __SANITIZE_ADDRESS__
     print_message("skipped: under AddressSanitizer there is no bound to the address space\n");
     skip();
 #endif
-    struct child child = child_start(sender_of_huge);
-    struct corps_endpoint_options options = default_options("a");
     struct side a;
-    side_open(&a, &options);
-    channel_put(child.channel, a.address, sizeof a.address);
-    struct corps_link *link = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
+    struct corps_link *link;
+    struct child child = child_start_met(sender_of_huge, &a, &link);
     struct rlimit before;
     check(getrlimit(RLIMIT_AS, &before) == 0);
     struct rlimit little = {.rlim_cur = address_space() + huge(0) / 2, .rlim_max = before.rlim_max};
@@ -301,7 +266,7 @@ static void dies_beside(unsigned idle_count) {
     for (unsigned i = 0; i < idle_count; i++) {
         in[i] = connect_also(&scene, &c, &out[i]);
     }
-    struct flow busy = {.from = &c, .to = &scene.a, .count = 1u << 31, .bytes_of = thousand, .seed = 1};
+    struct flow busy = {.from = &c, .to = &scene.a, .count = 1u << 31, .bytes_of = about_thousand, .seed = 1};
     busy.in = connect_also(&scene, &c, &busy.out);
     struct flow flows[2] = {busy, scene.in};
     for (unsigned i = 0; i < 100 && idle_count > 0; i++) { /* it is known for being busy when the other one dies */
@@ -331,12 +296,12 @@ static void dies_beside(unsigned idle_count) {
 
 void dies_while_others_send(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_beside(0);
 }
 
 void dies_among_many(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     dies_beside(IDLE_MAX);
 }

@@ -12,6 +12,15 @@
         }                                                                                                              \
     } while (0)
 
+#define SKIP_DISCARDS SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing")
+
+/* Where a case needs two ends. */
+#define SKIP_ONE_ENDED                                                                                                 \
+    do {                                                                                                               \
+        SKIP_DISCARDS;                                                                                                 \
+        SKIP_IF(CORPS_TRANSPORT_INTRA, "it has one end: no second process can connect");                               \
+    } while (0)
+
 /* transport_life.c */
 void table_is_complete(void **state);
 void table_agrees(void **state);

@@ -252,6 +252,32 @@ void child_kill(struct child *child) {
     close(child->channel);
 }
 
+struct child child_start_met(void (*run)(int channel), struct side *a, struct corps_link **link) {
+    struct child child = child_start(run);
+    struct corps_endpoint_options options = default_options("a");
+    side_open(a, &options);
+    channel_put(child.channel, a->address, sizeof a->address);
+    *link = side_expect(a, CORPS_EVENT_ACCEPTED).link;
+    return child;
+}
+
+struct corps_link *child_meet(int channel, struct side *b) {
+    char address[CORPS_ADDRESS_BYTES];
+    struct corps_endpoint_options options = default_options("b");
+    struct corps_link *link;
+    channel_get(channel, address, sizeof address);
+    side_open(b, &options);
+    check(transport->connect(b->endpoint, address, &link) == CORPS_OK);
+    check(side_expect(b, CORPS_EVENT_CONNECTED).link == link);
+    return link;
+}
+
+void child_hold(void) {
+    for (;;) {
+        pause();
+    }
+}
+
 void channel_put(int channel, const void *data, size_t bytes) {
     check(send(channel, data, bytes, MSG_NOSIGNAL) == (ssize_t)bytes);
 }

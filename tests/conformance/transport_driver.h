@@ -83,6 +83,10 @@ void pair_close(struct pair *pair);
 
 /* ---- frames and flows ---- */
 
+/* Lengths of frames, for flows. */
+size_t about_thousand(unsigned k);
+size_t below_300(unsigned k);
+
 void fill(uint8_t *data, size_t bytes, uint64_t seed);
 bool is_filled(const uint8_t *data, size_t bytes, uint64_t seed);
 
@@ -112,6 +116,10 @@ struct flow {
     bool closed; /* CLOSED was seen at `to` */
 };
 
+/* A flow over a pair's link, and one the other way. */
+struct flow pair_flow(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k));
+struct flow pair_flow_back(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k));
+
 /* Tries once to send the next frame, or to flush when all are sent: what send says. */
 enum corps_err flow_attempt(struct flow *flow);
 
@@ -120,6 +128,10 @@ void flow_send_until_blocked(struct flow *flow);
 
 /* Drives all flows until every frame is sent and received. */
 void flows_run(struct flow *flows, unsigned count);
+
+/* Drives one flow until its receiver has seen the link end, or has got so many frames. */
+void flow_run_until_closed(struct flow *flow);
+void flow_run_until_received(struct flow *flow, unsigned count);
 
 /* One round: true when something moved. Frames that belong to no flow fail the test. */
 bool flows_step(struct flow *flows, unsigned count);
@@ -136,6 +148,15 @@ struct child {
 struct child child_start(void (*run)(int channel));
 void child_join(struct child *child); /* must have ended well */
 void child_kill(struct child *child);
+
+/* Starts a child, and opens a side "a" that it connects to; gives the link once it has. */
+struct child child_start_met(void (*run)(int channel), struct side *a, struct corps_link **link);
+
+/* In that child: opens its side "b" and connects it. */
+struct corps_link *child_meet(int channel, struct side *b);
+
+/* In a child: does nothing more, until it is killed. */
+void child_hold(void) __attribute__((noreturn));
 
 void channel_put(int channel, const void *data, size_t bytes);
 void channel_get(int channel, void *data, size_t bytes);

@@ -19,30 +19,11 @@
 
 #include <cmocka.h>
 
-#define SKIP_DRY                                                                                                       \
-    do {                                                                                                               \
-        SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing");                                                      \
-        SKIP_IF(CORPS_TRANSPORT_INTRA, "its link is part of the endpoint");                                            \
-    } while (0)
-
-static size_t thousand(unsigned k) {
-    return 1000 + k % 3;
-}
-
-static void run_until_closed(struct flow *flow) {
-    while (!flow->closed) {
-        if (!flows_step(flow, 1)) {
-            sides_sleep(&flow->to, 1);
-        }
-    }
-}
-
 /* What send has taken arrives, although the sender has closed before anybody read it; then comes CLOSED. */
 static void close_after(unsigned count) {
     struct pair pair;
     pair_open(&pair, NULL);
-    struct flow flow = {
-        .from = pair.from, .out = pair.out, .to = pair.to, .in = pair.in, .count = count, .bytes_of = thousand};
+    struct flow flow = pair_flow(&pair, count, about_thousand);
     flow_send_until_blocked(&flow);
     unsigned taken = flow.sent;
     check(taken > 0);
@@ -50,7 +31,7 @@ static void close_after(unsigned count) {
     side_close(pair.from);
     flow.from = NULL;
     flow.out = NULL;
-    run_until_closed(&flow);
+    flow_run_until_closed(&flow);
     check(flow.received == taken);
     flow_finish(&flow);
     transport->disconnect(pair.in);
@@ -59,24 +40,23 @@ static void close_after(unsigned count) {
 
 void close_in_flight(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     close_after(5);
     close_after(100000); /* with a full link, and perhaps a part of a frame */
 }
 
 void close_under_a_sender(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     struct pair pair;
     pair_open(&pair, NULL);
-    struct flow flow = {
-        .from = pair.from, .out = pair.out, .to = pair.to, .in = pair.in, .count = 100000, .bytes_of = thousand};
+    struct flow flow = pair_flow(&pair, 100000, about_thousand);
     flow_send_until_blocked(&flow);
     check(flow.blocked);
     transport->disconnect(pair.in);
     side_close(pair.to);
     for (unsigned i = 0; i < 50; i++) { /* no signal, no crash; it may not have noticed yet */
-        struct iovec segment = {.iov_base = flow.frame, .iov_len = thousand(flow.sent)};
+        struct iovec segment = {.iov_base = flow.frame, .iov_len = about_thousand(flow.sent)};
         struct corps_parcel parcel = {.segments = &segment, .segment_count = 1, .bytes = segment.iov_len};
         enum corps_err err = transport->send(pair.out, &parcel, 0);
         check(err == CORPS_ERR_CLOSED || err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL);
@@ -90,16 +70,10 @@ void close_under_a_sender(void **state) {
 /* ---- death ---- */
 
 static void doomed_child(int channel) {
-    struct corps_endpoint_options options = default_options("b");
-    struct side a;
     struct side b;
-    channel_get(channel, a.address, sizeof a.address);
-    side_open(&b, &options);
-    struct corps_link *link;
-    check(transport->connect(b.endpoint, a.address, &link) == CORPS_OK);
-    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == link);
+    struct corps_link *link = child_meet(channel, &b);
     channel_put(channel, b.address, sizeof b.address);
-    struct flow flow = {.from = &b, .out = link, .count = 1u << 31, .bytes_of = thousand};
+    struct flow flow = {.from = &b, .out = link, .count = 1u << 31, .bytes_of = about_thousand};
     flows_run(&flow, 1);
 }
 
@@ -115,31 +89,23 @@ static unsigned open_descriptors(void) {
 }
 
 static void kill_one(unsigned frames_before) {
-    struct child child = child_start(doomed_child);
-    struct corps_endpoint_options options = default_options("a");
     struct side a;
-    side_open(&a, &options);
-    channel_put(child.channel, a.address, sizeof a.address);
-    struct flow flow = {.to = &a, .count = 1u << 31, .bytes_of = thousand};
-    flow.in = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
-    while (flow.received < frames_before) {
-        if (!flows_step(&flow, 1)) {
-            sides_sleep(&flow.to, 1);
-        }
-    }
+    struct corps_link *link;
+    struct child child = child_start_met(doomed_child, &a, &link);
+    struct flow flow = {.to = &a, .count = 1u << 31, .bytes_of = about_thousand, .in = link};
+    flow_run_until_received(&flow, frames_before);
     char address[CORPS_ADDRESS_BYTES];
     channel_get(child.channel, address, sizeof address);
     child_kill(&child);
-    run_until_closed(&flow); /* every frame that still comes is whole and in order */
+    flow_run_until_closed(&flow); /* every frame that still comes is whole and in order */
     transport->disconnect(flow.in);
     /* Nobody is there any more, and the dead one's name is free. */
-    struct corps_link *link;
     if (transport->connect(a.endpoint, address, &link) == CORPS_OK) {
         (void)side_expect_closed(&a, link);
         transport->disconnect(link);
     }
     struct side again;
-    options.name = "b";
+    struct corps_endpoint_options options = default_options("b");
     side_open(&again, &options);
     struct corps_link *at_a;
     struct corps_link *at_again;
@@ -162,7 +128,7 @@ static void kill_one_apart(unsigned after) {
 
 void killed_peer(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     if (strncmp(transport->name, "nng", 3) == 0) {
         /* nng ends a process that uses it after a fork of one that has used it. */
         print_message(
@@ -193,8 +159,7 @@ static void oversize(size_t bytes) {
     options.frame_bytes_max = 100000;
     struct pair pair;
     pair_open(&pair, &options);
-    struct flow flow = {
-        .from = pair.from, .out = pair.out, .to = pair.to, .in = pair.in, .count = 20, .bytes_of = around_limit};
+    struct flow flow = pair_flow(&pair, 20, around_limit);
     flows_run(&flow, 1);
     uint8_t *frame = calloc(1, bytes);
     check(frame != NULL);
@@ -215,7 +180,7 @@ static void oversize(size_t bytes) {
 
 void oversize_frame(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     oversize(100001);
     oversize((size_t)3 << 20);
 }
@@ -276,7 +241,7 @@ static void send_descriptors(int fd, const void *data, size_t bytes) {
 
 void garbage_on_the_socket(void **state) {
     (void)state;
-    SKIP_DRY;
+    SKIP_ONE_ENDED;
     struct pair pair;
     pair_open(&pair, NULL);
     static uint8_t garbage[100000];
@@ -305,8 +270,7 @@ void garbage_on_the_socket(void **state) {
         check(!side_next(pair.to, &event));
     }
     check(open_descriptors() == descriptors);
-    struct flow flow = {
-        .from = pair.from, .out = pair.out, .to = pair.to, .in = pair.in, .count = 100, .bytes_of = thousand};
+    struct flow flow = pair_flow(&pair, 100, about_thousand);
     flows_run(&flow, 1); /* the others never noticed */
     pair_close(&pair);
 }

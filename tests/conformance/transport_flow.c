@@ -65,6 +65,31 @@ enum corps_err flush(struct corps_link *link) {
     return transport->send(link, &nothing, 0);
 }
 
+/* ---- flows ---- */
+
+size_t about_thousand(unsigned k) {
+    return 1000 + k % 3;
+}
+
+size_t below_300(unsigned k) {
+    return k % 300;
+}
+
+struct flow pair_flow(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k)) {
+    return (struct flow){
+        .from = pair->from, .out = pair->out, .to = pair->to, .in = pair->in, .count = count, .bytes_of = bytes_of};
+}
+
+struct flow pair_flow_back(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k)) {
+    return (struct flow){.from = pair->to,
+                         .out = pair->in,
+                         .to = pair->from,
+                         .in = pair->out,
+                         .count = count,
+                         .bytes_of = bytes_of,
+                         .seed = 1};
+}
+
 /* ---- sending ---- */
 
 static uint64_t frame_seed(const struct flow *flow, unsigned k) {
@@ -225,5 +250,24 @@ void flows_run(struct flow *flows, unsigned count) {
             }
             sides_sleep(sides, side_count);
         }
+    }
+}
+
+static void step_or_sleep(struct flow *flow) {
+    if (!flows_step(flow, 1)) {
+        sides_sleep(&flow->to, 1);
+    }
+}
+
+void flow_run_until_closed(struct flow *flow) {
+    while (!flow->closed) {
+        step_or_sleep(flow);
+    }
+}
+
+void flow_run_until_received(struct flow *flow, unsigned count) {
+    while (flow->received < count) {
+        check(!flow->closed);
+        step_or_sleep(flow);
     }
 }

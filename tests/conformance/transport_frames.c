@@ -11,32 +11,15 @@
 
 #include <cmocka.h>
 
-#define SKIP_DISCARDS SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing")
-
-static struct flow flow_of(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k)) {
-    return (struct flow){
-        .from = pair->from, .out = pair->out, .to = pair->to, .in = pair->in, .count = count, .bytes_of = bytes_of};
-}
-
-static struct flow flow_back(const struct pair *pair, unsigned count, size_t (*bytes_of)(unsigned k)) {
-    return (struct flow){.from = pair->to,
-                         .out = pair->in,
-                         .to = pair->from,
-                         .in = pair->out,
-                         .count = count,
-                         .bytes_of = bytes_of,
-                         .seed = 1};
-}
-
 /* Sends all there is and back, one flow after the other. */
 static void run_there_and_back(unsigned count, size_t (*bytes_of)(unsigned k), unsigned segments) {
     struct pair pair;
     pair_open(&pair, NULL);
-    struct flow there = flow_of(&pair, count, bytes_of);
+    struct flow there = pair_flow(&pair, count, bytes_of);
     there.segments = segments;
     flows_run(&there, 1);
     if (!has(CORPS_TRANSPORT_INTRA)) {
-        struct flow back = flow_back(&pair, count, bytes_of);
+        struct flow back = pair_flow_back(&pair, count, bytes_of);
         back.segments = segments;
         flows_run(&back, 1);
     }
@@ -124,16 +107,12 @@ static void open_bounded(struct pair *pair) {
     pair_open(pair, &options);
 }
 
-static size_t thousand(unsigned k) {
-    return 1000 + k % 3;
-}
-
 void full_then_writable(void **state) {
     (void)state;
     SKIP_DISCARDS;
     struct pair pair;
     open_bounded(&pair);
-    struct flow flow = flow_of(&pair, 200000, thousand); /* 200 MB: no bounded buffer takes it */
+    struct flow flow = pair_flow(&pair, 200000, about_thousand); /* 200 MB: no bounded buffer takes it */
     flow_send_until_blocked(&flow);
     check(flow.blocked && flow.sent < flow.count);
     unsigned taken = flow.sent;
@@ -158,7 +137,7 @@ void partial_is_resumed(void **state) {
     struct pair pair;
     open_bounded(&pair);
     for (unsigned segments = 1; segments <= CORPS_SEGMENTS_MAX; segments += CORPS_SEGMENTS_MAX - 1) {
-        struct flow flow = flow_of(&pair, 50, huge_then_small);
+        struct flow flow = pair_flow(&pair, 50, huge_then_small);
         flow.segments = segments;
         flow.seed = segments;
         flow_send_until_blocked(&flow);
@@ -191,7 +170,7 @@ void partial_goes_on_with_a_copy(void **state) {
     struct pair pair;
     open_bounded(&pair);
     for (unsigned segments = 1; segments <= 2; segments++) {
-        struct flow flow = flow_of(&pair, 50, huge_then_small);
+        struct flow flow = pair_flow(&pair, 50, huge_then_small);
         flow.segments = segments;
         flow.seed = segments;
         flow_send_until_blocked(&flow);
@@ -210,7 +189,7 @@ void flush_amid_a_frame(void **state) {
     SKIP_IF(CORPS_TRANSPORT_INTRA, "it takes a frame whole or not at all");
     struct pair pair;
     open_bounded(&pair);
-    struct flow flow = flow_of(&pair, 50, huge_then_small);
+    struct flow flow = pair_flow(&pair, 50, huge_then_small);
     flow_send_until_blocked(&flow);
     check(flow.partial_count == 1);
     enum corps_err err = flush(pair.out);
@@ -223,23 +202,19 @@ static size_t mixed(unsigned k) {
     return k % 1000 == 999 ? 100000 : k % 100 == 99 ? 20000 : k % 300;
 }
 
-static size_t below_300(unsigned k) {
-    return k % 300;
-}
-
 void batches_keep_order(void **state) {
     (void)state;
     SKIP_DISCARDS;
     struct pair pair;
     open_bounded(&pair);
-    struct flow flow = flow_of(&pair, 30000, mixed);
+    struct flow flow = pair_flow(&pair, 30000, mixed);
     flow.flush_every = 7;
     flows_run(&flow, 1);
 
     /* Held back until the kernel is full too, the receiver far behind: nothing is lost, nothing comes twice. Once so
      * that the link gets full at a frame that can be held back, once perhaps at a large one. */
     for (unsigned round = 0; round < 2; round++) {
-        flow = flow_of(&pair, 400000, round == 0 ? below_300 : mixed);
+        flow = pair_flow(&pair, 400000, round == 0 ? below_300 : mixed);
         flow.flush_every = 1u << 30;
         flow.seed = 2 + round;
         flow_send_until_blocked(&flow);
@@ -276,35 +251,26 @@ static size_t flood_bytes(unsigned k) {
 enum { FLOOD = 8000 };
 
 static void flood_child(int channel) {
-    struct corps_endpoint_options options = default_options("b");
-    struct side a;
     struct side b;
-    channel_get(channel, a.address, sizeof a.address);
-    side_open(&b, &options);
-    struct corps_link *link;
-    check(transport->connect(b.endpoint, a.address, &link) == CORPS_OK);
-    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == link);
+    struct corps_link *link = child_meet(channel, &b);
     struct flow flows[2] = {
         {.from = &b, .out = link, .count = FLOOD, .bytes_of = flood_bytes, .seed = 1},
         {.to = &b, .in = link, .count = FLOOD, .bytes_of = flood_bytes, .seed = 2},
     };
     flows_run(flows, 2);
+    char go;
     channel_put(channel, "", 1);
-    channel_get(channel, a.address, 1);
+    channel_get(channel, &go, 1);
     transport->disconnect(link);
     side_close(&b);
 }
 
 void flood_both_ways(void **state) {
     (void)state;
-    SKIP_DISCARDS;
-    SKIP_IF(CORPS_TRANSPORT_INTRA, "no second process can connect");
-    struct child child = child_start(flood_child);
-    struct corps_endpoint_options options = default_options("a");
+    SKIP_ONE_ENDED;
     struct side a;
-    side_open(&a, &options);
-    channel_put(child.channel, a.address, sizeof a.address);
-    struct corps_link *link = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
+    struct corps_link *link;
+    struct child child = child_start_met(flood_child, &a, &link);
     struct flow flows[2] = {
         {.from = &a, .out = link, .count = FLOOD, .bytes_of = flood_bytes, .seed = 2},
         {.to = &a, .in = link, .count = FLOOD, .bytes_of = flood_bytes, .seed = 1},
@@ -326,14 +292,8 @@ static size_t large_bytes(unsigned k) {
 }
 
 static void large_child(int channel) {
-    struct corps_endpoint_options options = default_options("b");
-    struct side a;
     struct side b;
-    channel_get(channel, a.address, sizeof a.address);
-    side_open(&b, &options);
-    struct corps_link *link;
-    check(transport->connect(b.endpoint, a.address, &link) == CORPS_OK);
-    check(side_expect(&b, CORPS_EVENT_CONNECTED).link == link);
+    struct corps_link *link = child_meet(channel, &b);
     struct flow flow = {.from = &b, .out = link, .count = 3, .bytes_of = large_bytes};
     flows_run(&flow, 1);
     check(side_expect_closed(&b, link) == CORPS_ERR_CLOSED);
@@ -348,13 +308,10 @@ void very_large(void **state) {
         run_there_and_back(3, large_bytes, 0);
         return;
     }
-    struct child child = child_start(large_child);
-    struct corps_endpoint_options options = default_options("a");
     struct side a;
-    side_open(&a, &options);
-    channel_put(child.channel, a.address, sizeof a.address);
-    struct flow flow = {.to = &a, .count = 3, .bytes_of = large_bytes};
-    flow.in = side_expect(&a, CORPS_EVENT_ACCEPTED).link;
+    struct corps_link *link;
+    struct child child = child_start_met(large_child, &a, &link);
+    struct flow flow = {.to = &a, .count = 3, .bytes_of = large_bytes, .in = link};
     flows_run(&flow, 1);
     transport->disconnect(flow.in);
     side_close(&a);

@@ -11,8 +11,6 @@
 
 #include <cmocka.h>
 
-#define SKIP_DISCARDS SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing")
-
 /* ---- many links ---- */
 
 enum { LINKS = 12, CONNECTORS = 3, PRELOAD = 50 };
