@@ -42,12 +42,12 @@ static void start_cma_link(struct corps__ring_link *ring) {
 /* ---- sending ---- */
 
 /* Is the peer done with the frame that it was told to read? It may have had to refuse it. */
-static bool is_settled(const struct cma_link *link) {
+static bool is_remote_settled(const struct cma_link *link) {
     return corps__cma_outcome_of(link->out, link->remote_count) != CORPS__CMA_OPEN;
 }
 
 /* The sender's memory is its own again, read or not. */
-static void let_go(struct cma_link *link) {
+static void let_remote_go(struct cma_link *link) {
     if (link->awaiting) {
         link->awaiting = false;
         (void)corps__cma_decide(link->out, link->remote_count, CORPS__CMA_CANCELLED);
@@ -65,10 +65,10 @@ static enum corps_err await_read(struct cma_link *link, const struct corps_parce
         /* A copy, which goes another way, should the first not have been read. */
         (void)corps__cma_decide(link->out, link->remote_count, CORPS__CMA_CANCELLED);
     }
-    if (!is_settled(link)) {
+    if (!is_remote_settled(link)) {
         (void)corps__link_set_blocked(&link->ring.base, true);
         corps__ring_want_bell(&link->ring.out);
-        if (!is_settled(link)) {
+        if (!is_remote_settled(link)) {
             return CORPS_ERR_PARTIAL;
         }
     }
@@ -116,7 +116,7 @@ static enum corps_err cma_send(struct corps_link *base, const struct corps_parce
     }
     enum corps_err err = corps__link_check(&link->ring.base);
     if (err != CORPS_OK) {
-        let_go(link); /* where something is awaited, the link has been shut */
+        let_remote_go(link); /* where something is awaited, the link has been shut */
         return err;
     }
     err = link->awaiting ? await_read(link, parcel) : send_remote(link, parcel);
@@ -128,11 +128,11 @@ static bool cma_has_room(struct corps__link *base) {
     if (!link->awaiting) {
         return corps__ring_link_has_room(base);
     }
-    if (is_settled(link)) {
+    if (is_remote_settled(link)) {
         return true;
     }
     corps__ring_want_bell(&link->ring.out);
-    return is_settled(link);
+    return is_remote_settled(link);
 }
 
 /* ---- receiving ---- */
@@ -196,7 +196,7 @@ static enum corps_err cma_open_endpoint(struct corps_endpoint *base, const struc
 
 static void cma_disconnect(struct corps_link *base) {
     struct cma_link *link = (struct cma_link *)base;
-    let_go(link);
+    let_remote_go(link);
     corps__cma_peer_close(&link->peer);
     corps__ring_links_disconnect(base);
 }

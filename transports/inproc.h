@@ -33,22 +33,25 @@ void corps__inproc_release(struct corps_endpoint *endpoint, struct corps_event *
 enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
 
 /* The tables of a library `NAME`: NAME-ipc, NAME-tcp, NAME-inproc; what it calls its sockets is `SOCKETS`. After struct
- * pair, `library` and `version`. */
+ * pair, `library` and `describe_NAME`, its version as text. */
 #define CORPS__PAIR_TRANSPORTS(NAME, SOCKETS)                                                                          \
     struct inproc {                                                                                                    \
         struct corps__inproc base; /* first */                                                                         \
         struct pair in, out;                                                                                           \
     };                                                                                                                 \
-    static enum corps_err ipc_open(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,      \
-                                   char address[CORPS_ADDRESS_BYTES]) {                                                \
+    static enum corps_err NAME##_ipc_open(struct corps_endpoint *endpoint,                                             \
+                                          const struct corps_endpoint_options *options,                                \
+                                          char address[CORPS_ADDRESS_BYTES]) {                                         \
         return corps__pairs_open((struct corps__pairs *)endpoint, &library, false, options, address);                  \
     }                                                                                                                  \
-    static enum corps_err tcp_open(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,      \
-                                   char address[CORPS_ADDRESS_BYTES]) {                                                \
+    static enum corps_err NAME##_tcp_open(struct corps_endpoint *endpoint,                                             \
+                                          const struct corps_endpoint_options *options,                                \
+                                          char address[CORPS_ADDRESS_BYTES]) {                                         \
         return corps__pairs_open((struct corps__pairs *)endpoint, &library, true, options, address);                   \
     }                                                                                                                  \
-    static enum corps_err inproc_open(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,   \
-                                      char address[CORPS_ADDRESS_BYTES]) {                                             \
+    static enum corps_err NAME##_inproc_open(struct corps_endpoint *endpoint,                                          \
+                                             const struct corps_endpoint_options *options,                             \
+                                             char address[CORPS_ADDRESS_BYTES]) {                                      \
         struct inproc *inproc = (struct inproc *)endpoint;                                                             \
         inproc->base.in = &inproc->in.base;                                                                            \
         inproc->base.out = &inproc->out.base;                                                                          \
@@ -61,8 +64,9 @@ enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd 
         .endpoint_bytes = sizeof(struct corps__pairs),                                                                 \
         .control_block = "raw:unix",                                                                                   \
         .control_spin = "raw:unix",                                                                                    \
-        .open = ipc_open,                                                                                              \
+        .open = NAME##_ipc_open,                                                                                       \
         CORPS__PAIR_OPERATIONS,                                                                                        \
+        .version = describe_##NAME,                                                                                    \
     };                                                                                                                 \
     const struct corps_transport corps_transport_##NAME##_tcp = {                                                      \
         .name = #NAME "-tcp",                                                                                          \
@@ -71,8 +75,9 @@ enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd 
         .endpoint_bytes = sizeof(struct corps__pairs),                                                                 \
         .control_block = "raw:tcp",                                                                                    \
         .control_spin = "raw:tcp",                                                                                     \
-        .open = tcp_open,                                                                                              \
+        .open = NAME##_tcp_open,                                                                                       \
         CORPS__PAIR_OPERATIONS,                                                                                        \
+        .version = describe_##NAME,                                                                                    \
     };                                                                                                                 \
     const struct corps_transport corps_transport_##NAME##_inproc = {                                                   \
         .name = #NAME "-inproc",                                                                                       \
@@ -81,7 +86,7 @@ enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd 
         .endpoint_bytes = sizeof(struct inproc),                                                                       \
         .control_block = "raw:futex",                                                                                  \
         .control_spin = "raw:cacheline",                                                                               \
-        .open = inproc_open,                                                                                           \
+        .open = NAME##_inproc_open,                                                                                    \
         .close = corps__inproc_close,                                                                                  \
         .connect = corps__inproc_connect,                                                                              \
         .disconnect = corps__inproc_disconnect,                                                                        \
@@ -89,11 +94,10 @@ enum corps_err corps__inproc_arm(struct corps_endpoint *endpoint, struct pollfd 
         .poll = corps__inproc_poll,                                                                                    \
         .release = corps__inproc_release,                                                                              \
         .arm = corps__inproc_arm,                                                                                      \
-        .version = version,                                                                                            \
+        .version = describe_##NAME,                                                                                    \
     };
 #define CORPS__PAIR_OPERATIONS                                                                                         \
     .close = corps__pairs_close, .connect = corps__pairs_connect, .disconnect = corps__pairs_disconnect,               \
-    .send = corps__pairs_send, .poll = corps__pairs_poll, .release = corps__pairs_release, .arm = corps__pairs_arm,    \
-    .version = version
+    .send = corps__pairs_send, .poll = corps__pairs_poll, .release = corps__pairs_release, .arm = corps__pairs_arm
 
 #endif

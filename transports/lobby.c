@@ -1,5 +1,7 @@
 #include "lobby.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -11,12 +13,13 @@
 
 enum {
     TICK_MS = 250,
-    CALM_MS = 5000,
-    PRESSED_MS = 1000,
     PLACES_MIN = 8,
     PLACES_MAX = 512,
     AT_ONCE = 64, /* so many are accepted before those who are here have their turn */
 };
+
+#define CALM_NS INT64_C(5000000000)
+#define PRESSED_NS INT64_C(1000000000)
 
 struct corps__lobby {
     uv_poll_t poll;
@@ -31,19 +34,15 @@ struct corps__lobby {
     bool pauses, is_full;
 };
 
-static uint64_t now_ms(void) {
-    return uv_hrtime() / 1000000;
-}
-
 static void start_accepting(struct corps__lobby *lobby);
 
 /* ---- time ---- */
 
-static void expire(struct corps__lobby *lobby) {
-    uint64_t now = now_ms();
+static void expire_guests(struct corps__lobby *lobby) {
+    int64_t now = corps__now_ns();
     while (lobby->first != NULL) {
-        uint64_t allowed = lobby->count > lobby->places / 2 ? PRESSED_MS : CALM_MS;
-        if (now - lobby->first->since_ms < allowed) {
+        int64_t allowed = lobby->count > lobby->places / 2 ? PRESSED_NS : CALM_NS;
+        if (now - lobby->first->since_ns < allowed) {
             return;
         }
         lobby->ops->on_expired(lobby->owner, lobby->first);
@@ -59,14 +58,14 @@ static void stop_ticking(struct corps__lobby *lobby) {
 
 static void on_tick(uv_timer_t *timer) {
     struct corps__lobby *lobby = timer->data;
-    expire(lobby);
+    expire_guests(lobby);
     if (lobby->pauses) {
         start_accepting(lobby);
     }
     stop_ticking(lobby);
 }
 
-static void tick(struct corps__lobby *lobby) {
+static void start_ticking(struct corps__lobby *lobby) {
     if (!uv_is_active((uv_handle_t *)&lobby->timer)) {
         uv_update_time(lobby->timer.loop); /* a timer counts from the loop's own, possibly old, time */
         uv_timer_start(&lobby->timer, on_tick, TICK_MS, TICK_MS);
@@ -77,7 +76,7 @@ static void pause_accepting(struct corps__lobby *lobby) {
     uv_poll_stop(&lobby->poll);
     lobby->pauses = true;
     lobby->is_full = lobby->count >= lobby->places;
-    tick(lobby);
+    start_ticking(lobby);
 }
 
 /* ---- accepting ---- */
@@ -111,13 +110,13 @@ static bool has_place(const struct corps__lobby *lobby) {
     return count < lobby->places / 2;
 }
 
-static void on_connection(uv_poll_t *poll, int status, int events) {
+static void on_lobby_connection(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
     struct corps__lobby *lobby = poll->data;
     for (unsigned i = 0; i < AT_ONCE; i++) {
         if (lobby->count >= lobby->places) {
-            expire(lobby);
+            expire_guests(lobby);
         }
         if (lobby->count >= lobby->places) {
             pause_accepting(lobby);
@@ -143,18 +142,18 @@ static void on_connection(uv_poll_t *poll, int status, int events) {
 
 static void start_accepting(struct corps__lobby *lobby) {
     lobby->pauses = lobby->is_full = false;
-    uv_poll_start(&lobby->poll, UV_READABLE, on_connection);
+    uv_poll_start(&lobby->poll, UV_READABLE, on_lobby_connection);
 }
 
 /* ---- guests ---- */
 
 void corps__lobby_enter(struct corps__lobby *lobby, struct corps__guest *guest) {
-    *guest =
-        (struct corps__guest){.lobby = lobby, .before = lobby->last, .since_ms = now_ms(), .origin = lobby->origin};
+    *guest = (struct corps__guest){
+        .lobby = lobby, .before = lobby->last, .since_ns = corps__now_ns(), .origin = lobby->origin};
     *(lobby->last != NULL ? &lobby->last->next : &lobby->first) = guest;
     lobby->last = guest;
     lobby->count++;
-    tick(lobby);
+    start_ticking(lobby);
 }
 
 void corps__lobby_leave(struct corps__guest *guest) {
@@ -178,7 +177,7 @@ struct corps__guest *corps__lobby_first(struct corps__lobby *lobby) {
 
 /* ---- opening and closing ---- */
 
-static unsigned places(void) {
+static unsigned place_count(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > PLACES_MAX) {
         return PLACES_MAX;
@@ -186,7 +185,7 @@ static unsigned places(void) {
     return limit.rlim_cur / 4 > PLACES_MIN ? (unsigned)limit.rlim_cur / 4 : PLACES_MIN;
 }
 
-static void handle_closed(uv_handle_t *handle) {
+static void lobby_handle_closed(uv_handle_t *handle) {
     struct corps__lobby *lobby = handle->data;
     if (--lobby->open_handles == 0) {
         free(lobby);
@@ -209,7 +208,7 @@ enum corps_err corps__lobby_open(uv_loop_t *loop, int fd, const struct corps__lo
     made->fd = fd;
     made->ops = ops;
     made->owner = owner;
-    made->places = places();
+    made->places = place_count();
     start_accepting(made);
     *lobby = made;
     return CORPS_OK;
@@ -217,7 +216,7 @@ enum corps_err corps__lobby_open(uv_loop_t *loop, int fd, const struct corps__lo
 
 void corps__lobby_close(struct corps__lobby *lobby) {
     if (lobby != NULL) {
-        uv_close((uv_handle_t *)&lobby->poll, handle_closed);
-        uv_close((uv_handle_t *)&lobby->timer, handle_closed);
+        uv_close((uv_handle_t *)&lobby->poll, lobby_handle_closed);
+        uv_close((uv_handle_t *)&lobby->timer, lobby_handle_closed);
     }
 }

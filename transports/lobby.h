@@ -24,7 +24,7 @@ struct corps__lobby;
 struct corps__guest {
     struct corps__lobby *lobby; /* NULL: it is in none */
     struct corps__guest *next, *before;
-    uint64_t since_ms;
+    int64_t since_ns;
     uint64_t origin; /* 0: not counted */
 };
 

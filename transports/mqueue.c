@@ -57,7 +57,7 @@ struct link {
     bool under_way;
 };
 
-static struct endpoint *endpoint_of(const struct link *link) {
+static struct endpoint *mqueue_endpoint_of(const struct link *link) {
     return (struct endpoint *)link->base.base.endpoint;
 }
 
@@ -76,7 +76,8 @@ static struct link *create_mqueue_link(struct endpoint *endpoint) {
 static void watch_for_room(struct link *link) {
     if (corps__link_set_blocked(&link->base, true)) {
         struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-        (void)epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_MOD, link->queue, &event); /* added in start */
+        (void)epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_MOD, link->queue,
+                        &event); /* added when the link started */
     }
 }
 
@@ -86,7 +87,7 @@ static void mqueue_disconnect(struct corps_link *base) {
     corps__meeting_close(link->base.meeting);
     if (link->queue >= 0) {
         /* The peer's queue lives on in the peer, so closing our descriptor alone would leave it watched. */
-        (void)epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_DEL, link->queue, NULL);
+        (void)epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_DEL, link->queue, NULL);
         mq_close(link->queue);
     }
     free(link->out);
@@ -120,7 +121,7 @@ static enum corps_err start_mqueue_link(struct link *link, struct corps__hello *
     link->queue = own; /* from now on closed with the link */
     /* Armed, for a sender that was told FULL before there was a queue. */
     struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-    if (epoll_ctl(endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, own, &event) != 0) {
+    if (epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, own, &event) != 0) {
         return corps_error_system("cannot watch a peer's message queue");
     }
     memcpy(&link->peer_number, theirs->data, sizeof link->peer_number);
@@ -171,7 +172,7 @@ static const struct corps__rendezvous_ops rendezvous_ops = {
 
 /* ---- endpoint ---- */
 
-static void close_parts(struct endpoint *endpoint) {
+static void close_mqueue_parts(struct endpoint *endpoint) {
     mq_close(endpoint->own.queue);
     mq_close(endpoint->own.handed);
     if (endpoint->blocked_epoll >= 0) {
@@ -200,7 +201,7 @@ static enum corps_err mqueue_open(struct corps_endpoint *base, const struct corp
               ? corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->links.rendezvous)
               : err;
     if (err != CORPS_OK) {
-        close_parts(endpoint);
+        close_mqueue_parts(endpoint);
     }
     return err;
 }
@@ -208,7 +209,7 @@ static enum corps_err mqueue_open(struct corps_endpoint *base, const struct corp
 static void mqueue_close(struct corps_endpoint *base) {
     struct endpoint *endpoint = (struct endpoint *)base;
     corps__rendezvous_close(endpoint->links.rendezvous);
-    close_parts(endpoint);
+    close_mqueue_parts(endpoint);
 }
 
 static enum corps_err mqueue_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "inproc.h"
 #include "library.h"
 #include "pairs.h"
@@ -12,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-/* nng (nanomsg next generation), for comparison: a pair0 socket per link. Its
- * sockets are safe for threads, so there is no lock of ours; its own threads move the messages. */
+/* nng (nanomsg next generation), for comparison: a pair0 socket per link. Its sockets are safe for threads, so there is
+ * no lock of ours; its own threads move the messages. */
 
 #define FUNCTIONS(F)                                                                                                   \
     F(nng_close)                                                                                                       \
@@ -55,7 +56,7 @@ enum {
     MESSAGE_BYTES = 1100,     /* so that a window of the default size has no more messages than that */
 };
 
-static enum corps_err fault(const char *what, int code) {
+static enum corps_err nng_failed(const char *what, int code) {
     return corps_error_set(CORPS_ERR_SYSTEM, "nng cannot %s: %s", what, lib.nng_strerror(code));
 }
 
@@ -76,18 +77,12 @@ static struct {
     struct socket *closing;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* nng drops what a socket still holds when it closes, and does not say when that has gone. The peer does: it leaves
  * when it has read the last message. Under the lock. */
 static void close_those_that_may(void) {
     for (struct socket **at = &process.closing; *at != NULL;) {
         struct socket *socket = *at;
-        if (atomic_load(&socket->left) || now_ns() >= socket->until_ns) {
+        if (atomic_load(&socket->left) || corps__now_ns() >= socket->until_ns) {
             *at = socket->next;
             (void)lib.nng_close(socket->handle);
             free(socket);
@@ -97,7 +92,7 @@ static void close_those_that_may(void) {
     }
 }
 
-static enum corps_err start(void) {
+static enum corps_err start_nng(void) {
     enum corps_err err = corps__library_check_fork(&process.owner, "nng");
     if (err != CORPS_OK) {
         return err;
@@ -110,7 +105,7 @@ static enum corps_err start(void) {
     return err;
 }
 
-static void stop(void) {
+static void stop_nng(void) {
     pthread_mutex_lock(&process.lock);
     process.users--;
     close_those_that_may();
@@ -140,7 +135,7 @@ static nng_socket handle_of(struct corps__pair *pair) {
     return ((struct pair *)pair)->socket->handle;
 }
 
-static enum corps_err set_up(struct socket *socket, unsigned message_count) {
+static enum corps_err set_up_nng_socket(struct socket *socket, unsigned message_count) {
     int buffer = message_count < BUFFER_MAX ? (int)message_count : BUFFER_MAX;
     int code = lib.nng_socket_set_int(socket->handle, NNG_OPT_SENDBUF, buffer);
     code = code != 0 ? code : lib.nng_socket_set_int(socket->handle, NNG_OPT_RECVBUF, buffer);
@@ -150,10 +145,10 @@ static enum corps_err set_up(struct socket *socket, unsigned message_count) {
                ? code
                : lib.nng_socket_set_size(socket->handle, NNG_OPT_RECVMAXSZ, CORPS__PIECE_BYTES + CORPS__HEAD_BYTES);
     code = code != 0 ? code : lib.nng_pipe_notify(socket->handle, NNG_PIPE_EV_REM_POST, peer_left, socket);
-    return code == 0 ? CORPS_OK : fault("set up a socket", code);
+    return code == 0 ? CORPS_OK : nng_failed("set up a socket", code);
 }
 
-static enum corps_err open_pair(struct corps__pair *base, unsigned message_count) {
+static enum corps_err open_nng_pair(struct corps__pair *base, unsigned message_count) {
     struct pair *pair = (struct pair *)base;
     struct socket *socket = calloc(1, sizeof *socket);
     if (socket == NULL) {
@@ -165,9 +160,9 @@ static enum corps_err open_pair(struct corps__pair *base, unsigned message_count
     int code = lib.nng_pair0_open(&socket->handle);
     if (code != 0) {
         free(socket);
-        return fault("make a socket", code);
+        return nng_failed("make a socket", code);
     }
-    enum corps_err err = set_up(socket, message_count);
+    enum corps_err err = set_up_nng_socket(socket, message_count);
     if (err != CORPS_OK) {
         (void)lib.nng_close(socket->handle);
         free(socket);
@@ -177,27 +172,27 @@ static enum corps_err open_pair(struct corps__pair *base, unsigned message_count
     return CORPS_OK;
 }
 
-static enum corps_err listen_pair(struct corps__pair *base, const char *url, unsigned *port) {
+static enum corps_err listen_nng_pair(struct corps__pair *base, const char *url, unsigned *port) {
     nng_listener listener;
     int code = lib.nng_listen(handle_of(base), url, &listener, 0);
     if (code != 0) {
-        return fault("listen", code);
+        return nng_failed("listen", code);
     }
     int bound = 0;
     if (strncmp(url, "tcp:", 4) == 0) {
         code = lib.nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &bound);
     }
     *port = (unsigned)bound;
-    return code == 0 ? CORPS_OK : fault("tell where it listens", code);
+    return code == 0 ? CORPS_OK : nng_failed("tell where it listens", code);
 }
 
-static enum corps_err dial_pair(struct corps__pair *pair, const char *url) {
+static enum corps_err dial_nng_pair(struct corps__pair *pair, const char *url) {
     int code = lib.nng_dial(handle_of(pair), url, NULL, NNG_FLAG_NONBLOCK);
-    return code == 0 ? CORPS_OK : fault("connect", code);
+    return code == 0 ? CORPS_OK : nng_failed("connect", code);
 }
 
-static enum corps_err put_pair(struct corps__pair *pair, const struct corps__head *head,
-                               const struct corps_parcel *parcel, size_t from, size_t bytes) {
+static enum corps_err put_nng_pair(struct corps__pair *pair, const struct corps__head *head,
+                                   const struct corps_parcel *parcel, size_t from, size_t bytes) {
     nng_msg *message;
     int code = lib.nng_msg_alloc(&message, sizeof *head + bytes);
     if (code != 0) {
@@ -210,22 +205,22 @@ static enum corps_err put_pair(struct corps__pair *pair, const struct corps__hea
     if (code != 0) {
         lib.nng_msg_free(message);
     }
-    return code == 0 ? CORPS_OK : code == NNG_EAGAIN ? CORPS_ERR_FULL : fault("send", code);
+    return code == 0 ? CORPS_OK : code == NNG_EAGAIN ? CORPS_ERR_FULL : nng_failed("send", code);
 }
 
-static enum corps_err take_pair(struct corps__pair *base, const uint8_t **data, size_t *bytes) {
+static enum corps_err take_nng_pair(struct corps__pair *base, const uint8_t **data, size_t *bytes) {
     struct pair *pair = (struct pair *)base;
     int code = lib.nng_recvmsg(handle_of(base), &pair->in, NNG_FLAG_NONBLOCK);
     if (code != 0) {
         pair->in = NULL;
-        return code == NNG_EAGAIN ? CORPS_ERR_EMPTY : fault("receive", code);
+        return code == NNG_EAGAIN ? CORPS_ERR_EMPTY : nng_failed("receive", code);
     }
     *data = lib.nng_msg_body(pair->in);
     *bytes = lib.nng_msg_len(pair->in);
     return CORPS_OK;
 }
 
-static void drop_pair(struct corps__pair *base) {
+static void drop_nng_pair(struct corps__pair *base) {
     struct pair *pair = (struct pair *)base;
     if (pair->in != NULL) {
         lib.nng_msg_free(pair->in);
@@ -238,12 +233,12 @@ struct kept {
     nng_msg *message;
 };
 
-static void free_kept(struct corps_block *block) {
+static void free_nng_message(struct corps_block *block) {
     lib.nng_msg_free(((struct kept *)block)->message);
     free(block);
 }
 
-static struct corps_block *keep_pair(struct corps__pair *base) {
+static struct corps_block *keep_nng_pair(struct corps__pair *base) {
     struct pair *pair = (struct pair *)base;
     struct kept *kept = malloc(sizeof *kept);
     if (kept == NULL) {
@@ -252,30 +247,30 @@ static struct corps_block *keep_pair(struct corps__pair *base) {
     kept->message = pair->in;
     pair->in = NULL;
     corps_block_init(&kept->block, (uint8_t *)lib.nng_msg_body(kept->message) + CORPS__HEAD_BYTES,
-                     lib.nng_msg_len(kept->message) - CORPS__HEAD_BYTES, free_kept);
+                     lib.nng_msg_len(kept->message) - CORPS__HEAD_BYTES, free_nng_message);
     return &kept->block;
 }
 
-static bool pair_holds(struct corps__pair *pair) {
+static bool nng_pair_holds(struct corps__pair *pair) {
     (void)pair;
     return false; /* the descriptor is readable for as long as there is a message */
 }
 
-static int fd_of_pair(struct corps__pair *pair) {
+static int fd_of_nng_pair(struct corps__pair *pair) {
     int fd = -1;
     return lib.nng_socket_get_int(handle_of(pair), NNG_OPT_RECVFD, &fd) == 0 ? fd : -1;
 }
 
-static void close_pair(struct corps__pair *base, bool lost, const struct corps__head *bye) {
+static void close_nng_pair(struct corps__pair *base, bool lost, const struct corps__head *bye) {
     struct pair *pair = (struct pair *)base;
     static const struct corps_parcel nothing;
-    drop_pair(base);
-    if (lost || put_pair(base, bye, &nothing, 0, 0) != CORPS_OK) {
+    drop_nng_pair(base);
+    if (lost || put_nng_pair(base, bye, &nothing, 0, 0) != CORPS_OK) {
         (void)lib.nng_close(handle_of(base));
         free(pair->socket);
         return;
     }
-    pair->socket->until_ns = now_ns() + (int64_t)LINGER_MS * 1000000;
+    pair->socket->until_ns = corps__now_ns() + (int64_t)LINGER_MS * 1000000;
     pthread_mutex_lock(&process.lock);
     pair->socket->next = process.closing;
     process.closing = pair->socket;
@@ -287,29 +282,29 @@ static const struct corps__pair_library library = {
     .pair_bytes = sizeof(struct pair),
     .message_bytes = MESSAGE_BYTES,
     .message_count_max = BUFFER_MAX,
-    .start = start,
-    .stop = stop,
-    .open = open_pair,
-    .listen = listen_pair,
-    .dial = dial_pair,
-    .put = put_pair,
-    .take = take_pair,
-    .drop = drop_pair,
-    .keep = keep_pair,
-    .holds = pair_holds,
-    .fd = fd_of_pair,
-    .close = close_pair,
+    .start = start_nng,
+    .stop = stop_nng,
+    .open = open_nng_pair,
+    .listen = listen_nng_pair,
+    .dial = dial_nng_pair,
+    .put = put_nng_pair,
+    .take = take_nng_pair,
+    .drop = drop_nng_pair,
+    .keep = keep_nng_pair,
+    .holds = nng_pair_holds,
+    .fd = fd_of_nng_pair,
+    .close = close_nng_pair,
 };
 
 /* ---- tables ---- */
 
-static const char *version(void) {
+static const char *describe_nng(void) {
     static char text[32];
-    if (start() != CORPS_OK) {
+    if (start_nng() != CORPS_OK) {
         return NULL;
     }
     snprintf(text, sizeof text, "nng %s", lib.nng_version());
-    stop();
+    stop_nng();
     return text;
 }
 

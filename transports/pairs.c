@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "links_meet.h"
 #include "pair_messages.h"
 
@@ -7,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Links over a messaging library: their sockets, how their peers meet, and their end. */
@@ -16,12 +16,6 @@ enum {
     GRACE_MS = 500,
     WINDOW_BYTES_MIN = 4 * CORPS__PAIR_GIVE_BACK_BYTES,
 };
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- links ---- */
 
@@ -181,7 +175,7 @@ static void watch_grace(struct corps__pairs *pairs);
 
 static void on_grace(uv_timer_t *timer) {
     struct corps__pairs *pairs = timer->data;
-    int64_t now = now_ns();
+    int64_t now = corps__now_ns();
     bool any = false;
     for (struct corps__link *link = pairs->links.first; link != NULL; link = link->next) {
         struct corps__pair *pair = (struct corps__pair *)link;
@@ -208,7 +202,7 @@ static void on_pair_closed(void *owner, struct corps__meeting *meeting, enum cor
     pair->base.meeting = NULL;
     pair->base.gone = true;
     atomic_store(&pair->base.shut, true);
-    pair->last_news_ns = now_ns();
+    pair->last_news_ns = corps__now_ns();
     if (atomic_load(&pair->base.started) || pair->is_listener) {
         watch_grace(owner); /* what it had sent may still be under way */
     } else {
@@ -225,7 +219,7 @@ static void free_handle(uv_handle_t *handle) {
     free(handle);
 }
 
-static void close_parts(struct corps__pairs *pairs) {
+static void close_pairs_parts(struct corps__pairs *pairs) {
     if (pairs->grace != NULL) {
         uv_close((uv_handle_t *)pairs->grace, free_handle);
     }
@@ -238,7 +232,7 @@ static void close_parts(struct corps__pairs *pairs) {
     pairs->library->stop();
 }
 
-static enum corps_err open_parts(struct corps__pairs *pairs, const struct corps_endpoint_options *options) {
+static enum corps_err open_pairs_parts(struct corps__pairs *pairs, const struct corps_endpoint_options *options) {
     pairs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     pairs->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
@@ -277,11 +271,11 @@ enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps_
     if (err != CORPS_OK) {
         return err;
     }
-    err = open_parts(pairs, options);
+    err = open_pairs_parts(pairs, options);
     err = err == CORPS_OK ? corps__rendezvous_open(options, &rendezvous_ops, pairs, address, &pairs->links.rendezvous)
                           : err;
     if (err != CORPS_OK) {
-        close_parts(pairs);
+        close_pairs_parts(pairs);
     }
     return err;
 }
@@ -292,7 +286,7 @@ void corps__pairs_close(struct corps_endpoint *base) {
         corps__pairs_disconnect(&pairs->links.first->base);
     }
     corps__rendezvous_close(pairs->links.rendezvous);
-    close_parts(pairs);
+    close_pairs_parts(pairs);
 }
 
 enum corps_err corps__pairs_connect(struct corps_endpoint *base, const char *address, struct corps_link **out) {

@@ -1,9 +1,10 @@
 #include "pair_messages.h"
 
+#include "base/clock.h"
+
 #include <sodium.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Receiving over a messaging library, and sleeping. */
@@ -13,12 +14,6 @@ enum {
     LOOK_AT_ALL_EVERY = 8,
     KEEP_BYTES = 8192, /* longer messages have memory of their own in the library: worth keeping instead of copying */
 };
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static enum corps_err give_whole(struct corps__pair *pair, uint64_t frame_bytes, const uint8_t *data, size_t bytes,
                                  struct corps_event *event) {
@@ -51,7 +46,7 @@ static enum corps_err gather_piece(struct corps__pair *pair, bool first, uint64_
 }
 
 /* The first message of a connector. EMPTY, or a fault. */
-static enum corps_err greet(struct corps__pair *pair, unsigned kind, const uint8_t *token, size_t bytes) {
+static enum corps_err greet_peer(struct corps__pair *pair, unsigned kind, const uint8_t *token, size_t bytes) {
     if (kind != CORPS__PAIR_HELLO || bytes != sizeof pair->token || sodium_memcmp(token, pair->token, bytes) != 0) {
         return corps_error_set(CORPS_ERR_DENIED, "a stranger came to a link's socket");
     }
@@ -59,7 +54,7 @@ static enum corps_err greet(struct corps__pair *pair, unsigned kind, const uint8
     return CORPS_ERR_EMPTY;
 }
 
-static enum corps_err give_back(struct corps__pair *pair, size_t bytes) {
+static enum corps_err give_room_back(struct corps__pair *pair, size_t bytes) {
     pair->taken += corps__pair_cost(pair, bytes);
     if (pair->taken < CORPS__PAIR_GIVE_BACK_BYTES) {
         return CORPS_OK;
@@ -72,7 +67,7 @@ static enum corps_err give_back(struct corps__pair *pair, size_t bytes) {
                                    : err; /* the peer has left, and what it sent before is still to be read */
 }
 
-static enum corps_err get_back(struct corps__pair *pair, uint64_t room) {
+static enum corps_err take_room_back(struct corps__pair *pair, uint64_t room) {
     if (room > atomic_load(&pair->under_way)) { /* a sender only adds to it meanwhile */
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer gave back more room than was used");
     }
@@ -82,7 +77,7 @@ static enum corps_err get_back(struct corps__pair *pair, uint64_t room) {
 
 static enum corps_err take_piece(struct corps__pair *pair, unsigned kind, uint64_t frame_bytes, const uint8_t *data,
                                  size_t bytes, struct corps_event *event) {
-    enum corps_err err = give_back(pair, bytes);
+    enum corps_err err = give_room_back(pair, bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -107,7 +102,7 @@ static enum corps_err sort_message(struct corps__pair *pair, const uint8_t *data
     data += CORPS__HEAD_BYTES;
     bytes -= CORPS__HEAD_BYTES;
     if (!atomic_load_explicit(&pair->base.started, memory_order_relaxed)) {
-        return greet(pair, kind, data, bytes);
+        return greet_peer(pair, kind, data, bytes);
     }
     switch (kind) {
     case CORPS__PAIR_WHOLE:
@@ -115,7 +110,7 @@ static enum corps_err sort_message(struct corps__pair *pair, const uint8_t *data
     case CORPS__PAIR_NEXT:
         return take_piece(pair, kind, frame_bytes, data, bytes, event);
     case CORPS__PAIR_ROOM:
-        return get_back(pair, frame_bytes);
+        return take_room_back(pair, frame_bytes);
     case CORPS__PAIR_BYE:
         return CORPS_ERR_CLOSED;
     default:
@@ -151,7 +146,7 @@ static enum corps_err next_pair_frame(struct corps__pair *pair, struct corps_eve
             return CORPS_ERR_EMPTY;
         }
         if (pair->base.gone) {
-            pair->last_news_ns = now_ns();
+            pair->last_news_ns = corps__now_ns();
             pair->expired = false;
         }
         err = err == CORPS_OK ? sort_message(pair, data, bytes, event) : err;
@@ -174,7 +169,7 @@ static bool pair_has_room(struct corps__link *link) {
     return corps__pair_has_room((struct corps__pair *)link, CORPS__PAIR_GIVE_BACK_BYTES);
 }
 
-static void find_ready(struct corps__pairs *pairs) {
+static void find_ready_pairs(struct corps__pairs *pairs) {
     struct epoll_event events[64];
     int count = epoll_wait(pairs->epoll_fd, events, sizeof events / sizeof events[0], 0);
     for (int i = 0; i < count; i++) {
@@ -229,13 +224,13 @@ enum corps_err corps__pairs_poll(struct corps_endpoint *base, struct corps_event
         return CORPS_OK;
     }
     if (pairs->links.count > FEW_LINKS && ++pairs->looks % LOOK_AT_ALL_EVERY == 0) {
-        find_ready(pairs); /* those that are ready already may have frames for ever */
+        find_ready_pairs(pairs); /* those that are ready already may have frames for ever */
     }
     if (take_pair_frame(pairs, event)) {
         return CORPS_OK;
     }
     if (pairs->links.count > FEW_LINKS) {
-        find_ready(pairs);
+        find_ready_pairs(pairs);
         if (take_pair_frame(pairs, event)) {
             return CORPS_OK;
         }

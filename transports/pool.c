@@ -149,7 +149,7 @@ static uint32_t start_of(const struct corps__pool *pool, uint32_t page) {
     return w * 64 + 63 - (uint32_t)__builtin_clzll(word);
 }
 
-static void drop(struct corps__pool *pool, uint32_t first) {
+static void drop_hold(struct corps__pool *pool, uint32_t first) {
     if (--pool->pages[first].holds == 0) {
         mark(pool, first, pool->pages[first].count, false);
     }
@@ -167,13 +167,13 @@ static void collect(struct corps__pool *pool) {
         uint64_t back = atomic_exchange_explicit(&pool->shared->returned[w], 0, memory_order_acquire) & pool->out[w];
         pool->out[w] &= ~back;
         for (; back != 0; back &= back - 1) {
-            drop(pool, pool->block_of[w * 64 + (uint32_t)__builtin_ctzll(back)]);
+            drop_hold(pool, pool->block_of[w * 64 + (uint32_t)__builtin_ctzll(back)]);
         }
     }
 }
 
 /* A new block with one hold. */
-static bool take(struct corps__pool *pool, size_t bytes, uint32_t *first) {
+static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t *first) {
     if (bytes > (size_t)pool->page_count * CORPS__POOL_PAGE / 2) {
         return false; /* one that large would leave too little for others */
     }
@@ -211,7 +211,7 @@ static void free_loan(struct corps_block *block) {
         return; /* whoever held the lock may not be in this process */
     }
     pthread_mutex_lock(&pool->lock);
-    drop(pool, loan->first);
+    drop_hold(pool, loan->first);
     loan->next = pool->spare;
     pool->spare = loan;
     pthread_mutex_unlock(&pool->lock);
@@ -222,7 +222,7 @@ struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes) {
     uint32_t first;
     pthread_mutex_lock(&pool->lock);
     struct loan *loan = pool->spare != NULL ? pool->spare : calloc(1, sizeof *loan);
-    bool taken = loan != NULL && take(pool, bytes, &first);
+    bool taken = loan != NULL && take_pages(pool, bytes, &first);
     if (loan != NULL) { /* a new one that is not needed is spare */
         pool->spare = taken ? loan->next : loan;
     }
@@ -259,7 +259,7 @@ bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, s
         collect(pool);
         ticket = free_ticket(pool);
     }
-    bool found = ticket < CORPS__POOL_TICKETS && (in_place || take(pool, bytes, &first));
+    bool found = ticket < CORPS__POOL_TICKETS && (in_place || take_pages(pool, bytes, &first));
     if (found) {
         pool->pages[first].holds += in_place;
         pool->block_of[ticket] = first;

@@ -77,7 +77,7 @@ static enum corps_err send_hello(int fd, const struct corps__hello *hello) {
                : corps_error_system("cannot say hello to a peer");
 }
 
-static void close_fds(const int *fds, uint32_t count) {
+static void close_handed_fds(const int *fds, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
@@ -154,10 +154,10 @@ static void free_meeting(uv_handle_t *handle) {
     free(handle->data);
 }
 
-static void end(struct corps__meeting *meeting, bool close_fd) {
+static void end_meeting(struct corps__meeting *meeting, bool close_fd) {
     corps__lobby_leave(&meeting->guest);
     if (!meeting->met) {
-        close_fds(meeting->fds, meeting->fd_count);
+        close_handed_fds(meeting->fds, meeting->fd_count);
     }
     uv_close((uv_handle_t *)&meeting->poll, free_meeting); /* first: it still needs the descriptor's number */
     if (close_fd) {
@@ -167,13 +167,13 @@ static void end(struct corps__meeting *meeting, bool close_fd) {
 
 void corps__meeting_close(struct corps__meeting *meeting) {
     if (meeting != NULL) {
-        end(meeting, true);
+        end_meeting(meeting, true);
     }
 }
 
 int corps__meeting_take(struct corps__meeting *meeting) {
     int fd = meeting->fd;
-    end(meeting, false);
+    end_meeting(meeting, false);
     return fd;
 }
 
@@ -202,7 +202,7 @@ void corps__meeting_set_user(struct corps__meeting *meeting, void *user) {
     meeting->user = user;
 }
 
-static void closed(struct corps__meeting *meeting, enum corps_err reason) {
+static void meeting_closed(struct corps__meeting *meeting, enum corps_err reason) {
     if (meeting->told) {
         return;
     }
@@ -215,7 +215,7 @@ static void closed(struct corps__meeting *meeting, enum corps_err reason) {
     }
 }
 
-static void met(struct corps__meeting *meeting) {
+static void hellos_said(struct corps__meeting *meeting) {
     const struct corps__rendezvous_ops *ops = meeting->rendezvous->ops;
     void *owner = meeting->rendezvous->owner;
     struct corps__hello theirs = {.bytes = meeting->in.bytes, .fd_count = meeting->fd_count};
@@ -228,7 +228,7 @@ static void met(struct corps__meeting *meeting) {
     if (meeting->accepted) {
         err = ops->on_hello(owner, meeting, &theirs, &answer);
         if (err == CORPS_OK && send_hello(meeting->fd, &answer) != CORPS_OK) {
-            closed(meeting, CORPS_ERR_CLOSED);
+            meeting_closed(meeting, CORPS_ERR_CLOSED);
             return;
         }
         if (err == CORPS_OK && ops->on_met != NULL) {
@@ -239,37 +239,37 @@ static void met(struct corps__meeting *meeting) {
         err = ops->on_answer(owner, meeting, &theirs);
     }
     if (err != CORPS_OK) {
-        close_fds(theirs.fds, theirs.fd_count);
+        close_handed_fds(theirs.fds, theirs.fd_count);
         corps__meeting_close(meeting);
     }
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events) {
+static void on_meeting_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct corps__meeting *meeting = poll->data;
     if (status < 0) {
-        closed(meeting, CORPS_ERR_CLOSED);
+        meeting_closed(meeting, CORPS_ERR_CLOSED);
         return;
     }
     if (!meeting->met) {
         enum corps_err err = receive_hello(meeting);
         if (err == CORPS_OK) {
-            met(meeting);
+            hellos_said(meeting);
         } else if (err != CORPS_ERR_AGAIN) {
-            closed(meeting, err);
+            meeting_closed(meeting, err);
         }
         return;
     }
     char nothing;
     ssize_t got = recv(meeting->fd, &nothing, 1, MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-        closed(meeting, CORPS_ERR_CLOSED);
+        meeting_closed(meeting, CORPS_ERR_CLOSED);
     } else if (got > 0) {
-        closed(meeting, CORPS_ERR_PROTOCOL); /* nothing is ever said after the hellos */
+        meeting_closed(meeting, CORPS_ERR_PROTOCOL); /* nothing is ever said after the hellos */
     }
 }
 
-static struct corps__meeting *watch(struct corps__rendezvous *rendezvous, int fd, bool accepted, void *user) {
+static struct corps__meeting *watch_meeting(struct corps__rendezvous *rendezvous, int fd, bool accepted, void *user) {
     struct corps__meeting *meeting = calloc(1, sizeof *meeting);
     if (meeting == NULL) {
         return NULL;
@@ -283,7 +283,7 @@ static struct corps__meeting *watch(struct corps__rendezvous *rendezvous, int fd
         free(meeting);
         return NULL;
     }
-    uv_poll_start(&meeting->poll, UV_READABLE | UV_DISCONNECT, on_readable);
+    uv_poll_start(&meeting->poll, UV_READABLE | UV_DISCONNECT, on_meeting_readable);
     if (accepted) {
         corps__lobby_enter(rendezvous->lobby, &meeting->guest);
     }
@@ -292,8 +292,8 @@ static struct corps__meeting *watch(struct corps__rendezvous *rendezvous, int fd
 
 /* ---- listening and connecting ---- */
 
-static void on_connection(void *owner, int fd) {
-    if (check_user(fd) != CORPS_OK || watch(owner, fd, true, NULL) == NULL) {
+static void on_rendezvous_connection(void *owner, int fd) {
+    if (check_user(fd) != CORPS_OK || watch_meeting(owner, fd, true, NULL) == NULL) {
         close(fd);
     }
 }
@@ -302,12 +302,13 @@ static struct corps__meeting *meeting_of(struct corps__guest *guest) {
     return (struct corps__meeting *)((char *)guest - offsetof(struct corps__meeting, guest));
 }
 
-static void on_expired(void *owner, struct corps__guest *guest) {
+static void on_meeting_expired(void *owner, struct corps__guest *guest) {
     (void)owner;
     corps__meeting_close(meeting_of(guest)); /* nobody has heard of it */
 }
 
-static const struct corps__lobby_ops lobby_ops = {.on_connection = on_connection, .on_expired = on_expired};
+static const struct corps__lobby_ops lobby_ops = {.on_connection = on_rendezvous_connection,
+                                                  .on_expired = on_meeting_expired};
 
 /* Does nobody listen there any more? Then its owner was killed. */
 static bool is_stale(const struct sockaddr_un *address) {
@@ -408,7 +409,7 @@ enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, c
     }
     err = err == CORPS_OK ? check_user(fd) : err;
     err = err == CORPS_OK ? send_hello(fd, hello) : err;
-    *meeting = err == CORPS_OK ? watch(rendezvous, fd, false, user) : NULL;
+    *meeting = err == CORPS_OK ? watch_meeting(rendezvous, fd, false, user) : NULL;
     if (err == CORPS_OK && *meeting == NULL) {
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
     }

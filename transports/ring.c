@@ -55,7 +55,7 @@ static void clear_content(struct corps__ring *ring, uint64_t position) {
 }
 
 /* Is there room for `bytes` more, and for the word after them that commit clears? */
-static enum corps_err make_room(struct corps__ring *ring, uint64_t bytes) {
+static enum corps_err make_ring_room(struct corps__ring *ring, uint64_t bytes) {
     if (ring->position + bytes + CORPS__RING_SLOT - ring->known <= ring->bytes) {
         return CORPS_OK;
     }
@@ -72,7 +72,7 @@ enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void 
     uint64_t wanted = record_bytes(bytes);
     uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
     uint64_t padding = wanted > to_end ? to_end : 0;
-    enum corps_err err = make_room(ring, padding + wanted);
+    enum corps_err err = make_ring_room(ring, padding + wanted);
     if (err != CORPS_OK) {
         return err;
     }
@@ -184,7 +184,7 @@ bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
         return false;
     }
     ring->known = ring->position;
-    atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release); /* pairs with make_room */
+    atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release); /* pairs with make_ring_room */
     return corps__ring_producer_waits(ring);
 }
 

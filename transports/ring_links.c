@@ -14,7 +14,7 @@ enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, POOL_PER_RING = 32 };
 #define BYTES_MAX ((uint64_t)1 << 30)
 #define POOL_BYTES_MAX ((uint64_t)256 << 20)
 
-static struct corps__ring_endpoint *endpoint_of(const struct corps__ring_link *link) {
+static struct corps__ring_endpoint *ring_endpoint_of(const struct corps__ring_link *link) {
     return (struct corps__ring_endpoint *)link->base.base.endpoint;
 }
 
@@ -101,8 +101,8 @@ static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
 /* ---- rendezvous: the connector's hello carries the ring size, memfd and bell; the answer the other bell ---- */
 
 static void start_ring_link(struct corps__ring_link *link, bool accepted) {
-    if (endpoint_of(link)->kind->start != NULL) {
-        endpoint_of(link)->kind->start(link);
+    if (ring_endpoint_of(link)->kind->start != NULL) {
+        ring_endpoint_of(link)->kind->start(link);
     }
     corps__link_start(&link->base, accepted);
 }

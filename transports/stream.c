@@ -73,7 +73,7 @@ void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reas
     }
 }
 
-static void close_fds(const struct corps__stream_link *link) {
+static void close_link_fds(const struct corps__stream_link *link) {
     if (link->write_fd >= 0 && link->write_fd != link->read_fd) {
         close(link->write_fd);
     }
@@ -96,7 +96,7 @@ void corps__stream_disconnect(struct corps_link *base) {
         /* Closing alone does not do: a process that was just forked has the descriptor too. */
         epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
     }
-    close_fds(link);
+    close_link_fds(link);
     free(link->in);
     free(link->out);
     corps__link_destroy(&link->base);
@@ -105,7 +105,7 @@ void corps__stream_disconnect(struct corps_link *base) {
 void corps__stream_forget(struct corps_endpoint *base) {
     const struct corps__stream *stream = (const struct corps__stream *)base;
     for (const struct corps__link *link = stream->links.first; link != NULL; link = link->next) {
-        close_fds((const struct corps__stream_link *)link);
+        close_link_fds((const struct corps__stream_link *)link);
     }
     close(stream->epoll_fd);
 }
@@ -119,7 +119,7 @@ static uint64_t length_at(const uint8_t *at) {
 }
 
 /* A frame that is here already: OK with the event filled, EMPTY, or TOO_LARGE / NO_MEMORY for the link. */
-static enum corps_err parse(struct corps__stream_link *link, struct corps_event *event) {
+static enum corps_err parse_frame(struct corps__stream_link *link, struct corps_event *event) {
     if (link->base.large != NULL) {
         if (link->base.large_bytes < link->base.large->bytes) {
             return CORPS_ERR_EMPTY;
@@ -157,7 +157,7 @@ static enum corps_err parse(struct corps__stream_link *link, struct corps_event 
 }
 
 /* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
-static enum corps_err fill(struct corps__stream_link *link) {
+static enum corps_err read_more(struct corps__stream_link *link) {
     struct iovec to[2];
     int count = 0;
     size_t rest = 0; /* of the large frame */
@@ -192,9 +192,9 @@ static enum corps_err fill(struct corps__stream_link *link) {
 }
 
 /* The next frame of this link: OK, or EMPTY. Faults end the link. */
-static enum corps_err next_frame(struct corps__stream_link *link, struct corps_event *event) {
+static enum corps_err next_stream_frame(struct corps__stream_link *link, struct corps_event *event) {
     for (;;) {
-        enum corps_err err = parse(link, event);
+        enum corps_err err = parse_frame(link, event);
         if (err == CORPS_OK) {
             return CORPS_OK;
         }
@@ -207,7 +207,7 @@ static enum corps_err next_frame(struct corps__stream_link *link, struct corps_e
             link->ready = false;
             return CORPS_ERR_EMPTY;
         }
-        err = fill(link);
+        err = read_more(link);
         if (err == CORPS_ERR_EMPTY) {
             link->ready = false;
             return CORPS_ERR_EMPTY;
@@ -224,7 +224,7 @@ static bool stream_has_room(struct corps__link *link) {
     return poll(&room, 1, 0) == 1;
 }
 
-static void find_ready(struct corps__stream *stream) {
+static void find_ready_streams(struct corps__stream *stream) {
     struct epoll_event events[64];
     int count = epoll_wait(stream->epoll_fd, events, sizeof events / sizeof events[0], 0);
     for (int i = 0; i < count; i++) {
@@ -236,14 +236,14 @@ static bool can_read(const struct corps__stream_link *link) {
     return link->in != NULL && !link->base.ended && link->base.news == CORPS__LINK_QUIET;
 }
 
-static bool take_frame(struct corps__stream *stream, struct corps_event *event) {
+static bool take_stream_frame(struct corps__stream *stream, struct corps_event *event) {
     /* Each look is a system call: where one link alone has given frames lately, most looks go there. But it may have
      * frames for ever, so what was ready when it began to is not the last word. */
     bool all = stream->streak < STREAK_MIN || ++stream->looks % LOOK_AT_ALL_EVERY == 0;
     if (all && stream->streak >= STREAK_MIN) {
         stream->sifted = false;
         if (stream->links.count > FEW_LINKS) {
-            find_ready(stream);
+            find_ready_streams(stream);
         }
     }
     bool few = stream->links.count <= FEW_LINKS && !stream->sifted;
@@ -252,7 +252,7 @@ static bool take_frame(struct corps__stream *stream, struct corps_event *event) 
         struct corps__link *next = corps__links_after(&stream->links, at);
         struct corps__stream_link *link = (struct corps__stream_link *)at;
         bool look = few ? all || link == stream->hot : link->ready;
-        if (can_read(link) && look && next_frame(link, event) == CORPS_OK) {
+        if (can_read(link) && look && next_stream_frame(link, event) == CORPS_OK) {
             stream->links.turn = next;
             stream->streak = stream->hot == link ? stream->streak + 1 : 0;
             stream->hot = link;
@@ -264,7 +264,7 @@ static bool take_frame(struct corps__stream *stream, struct corps_event *event) 
 }
 
 /* After a sleep the descriptors themselves tell which links have something: the others need no read to find out. */
-static void sift(struct corps__stream *stream) {
+static void sift_streams(struct corps__stream *stream) {
     stream->armed = false;
     stream->sifted = stream->links.count <= FEW_LINKS;
     for (struct corps__link *at = stream->links.first; at != NULL; at = at->next) {
@@ -279,7 +279,7 @@ static void sift(struct corps__stream *stream) {
 enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct corps__stream *stream = (struct corps__stream *)base;
     if (stream->armed) {
-        sift(stream);
+        sift_streams(stream);
     }
     if (stream->links.news_count > 0 && corps__links_take_news(&stream->links, event)) {
         return CORPS_OK;
@@ -288,13 +288,13 @@ enum corps_err corps__stream_poll(struct corps_endpoint *base, struct corps_even
         corps__links_take_writable(&stream->links, stream_has_room, event)) {
         return CORPS_OK;
     }
-    if (take_frame(stream, event)) {
+    if (take_stream_frame(stream, event)) {
         return CORPS_OK;
     }
     stream->sifted = false;
     if (stream->links.count > FEW_LINKS) {
-        find_ready(stream);
-        if (take_frame(stream, event)) {
+        find_ready_streams(stream);
+        if (take_stream_frame(stream, event)) {
             return CORPS_OK;
         }
     }

@@ -102,7 +102,7 @@ static enum corps_err write_small(struct corps__stream_link *link, const struct 
     return done >= 0 || errno == EAGAIN || errno == ENOBUFS ? CORPS_ERR_PARTIAL : CORPS_ERR_CLOSED;
 }
 
-static enum corps_err full(struct corps__stream_link *link) {
+static enum corps_err stream_full(struct corps__stream_link *link) {
     (void)corps__link_set_blocked(&link->base, true);
     return link->sent > 0 ? CORPS_ERR_PARTIAL : CORPS_ERR_FULL;
 }
@@ -122,7 +122,7 @@ static enum corps_err write_through(struct corps__stream_link *link, const struc
             return err;
         }
         if (done == 0) {
-            return full(link);
+            return stream_full(link);
         }
         size_t of_held = (size_t)done < gather.held ? (size_t)done : gather.held;
         link->out_start += of_held;
@@ -136,7 +136,7 @@ static enum corps_err write_through(struct corps__stream_link *link, const struc
 }
 
 /* Puts a small frame into the buffer; false when it does not fit. */
-static bool hold(struct corps__stream_link *link, const struct corps_parcel *parcel) {
+static bool hold_frame(struct corps__stream_link *link, const struct corps_parcel *parcel) {
     if (link->sent > 0 || parcel->bytes + CORPS__STREAM_LENGTH_BYTES > OUT_BYTES - link->out_end) {
         return false;
     }
@@ -164,7 +164,7 @@ enum corps_err corps__stream_send(struct corps_link *base, const struct corps_pa
     if (err != CORPS_OK) {
         return err;
     }
-    if ((flags & CORPS_SEND_MORE) != 0 && parcel->segment_count > 0 && hold(link, parcel)) {
+    if ((flags & CORPS_SEND_MORE) != 0 && parcel->segment_count > 0 && hold_frame(link, parcel)) {
         if (link->out_end - link->out_start >= OUT_FLUSH_BYTES) {
             static const struct corps_parcel nothing;
             err = write_through(link, &nothing);

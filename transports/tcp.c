@@ -44,7 +44,7 @@ struct proof {
 /* ---- addresses ---- */
 
 /* "host:port", "[host]:port" or "host" → host and port texts. */
-static enum corps_err split(const char *text, char host[128], char port[8]) {
+static enum corps_err split_address(const char *text, char host[128], char port[8]) {
     const char *colon = strrchr(text, ':');
     const char *bracket = strchr(text, ']');
     bool v6_bare = colon != NULL && bracket == NULL && strchr(text, ':') != colon;
@@ -70,10 +70,10 @@ static enum corps_err split(const char *text, char host[128], char port[8]) {
     return CORPS_OK;
 }
 
-static enum corps_err resolve(const char *text, struct sockaddr_storage *out, socklen_t *bytes) {
+static enum corps_err resolve_address(const char *text, struct sockaddr_storage *out, socklen_t *bytes) {
     char host[128];
     char port[8];
-    enum corps_err err = split(text, host, port);
+    enum corps_err err = split_address(text, host, port);
     if (err != CORPS_OK) {
         return err;
     }
@@ -108,7 +108,7 @@ static enum corps_err address_of(int fd, char address[CORPS_ADDRESS_BYTES]) {
 
 /* ---- proving ---- */
 
-static void handle_closed(uv_handle_t *handle) {
+static void proof_handle_closed(uv_handle_t *handle) {
     struct proof *proof = handle->data;
     if (--proof->open_handles == 0) {
         sodium_memzero(&proof->auth, sizeof proof->auth);
@@ -117,7 +117,7 @@ static void handle_closed(uv_handle_t *handle) {
 }
 
 /* Ends the proof; gives its descriptor, or closes it. */
-static int finish(struct proof *proof, bool keep_fd) {
+static int finish_proof(struct proof *proof, bool keep_fd) {
     struct proof **at = &proof->endpoint->proofs;
     while (*at != proof) {
         at = &(*at)->next;
@@ -128,17 +128,17 @@ static int finish(struct proof *proof, bool keep_fd) {
     }
     corps__lobby_leave(&proof->guest);
     int fd = proof->fd;
-    uv_close((uv_handle_t *)&proof->poll, handle_closed); /* first: it still needs the descriptor's number */
-    uv_close((uv_handle_t *)&proof->timer, handle_closed);
+    uv_close((uv_handle_t *)&proof->poll, proof_handle_closed); /* first: it still needs the descriptor's number */
+    uv_close((uv_handle_t *)&proof->timer, proof_handle_closed);
     if (!keep_fd) {
         close(fd);
     }
     return fd;
 }
 
-static void refuse(struct proof *proof, enum corps_err reason) {
+static void refuse_peer(struct proof *proof, enum corps_err reason) {
     struct corps__stream_link *link = proof->link;
-    finish(proof, false);
+    finish_proof(proof, false);
     if (link != NULL) {
         corps__stream_link_end(link, reason);
     }
@@ -148,7 +148,7 @@ static void accept_peer(struct proof *proof) {
     struct endpoint *endpoint = proof->endpoint;
     bool accepted = proof->link == NULL;
     struct corps__stream_link *link = accepted ? corps__stream_link_create(&endpoint->stream) : proof->link;
-    int fd = finish(proof, link != NULL);
+    int fd = finish_proof(proof, link != NULL);
     if (link == NULL) {
         return; /* out of memory: the peer sees the connection close */
     }
@@ -163,11 +163,11 @@ static void accept_peer(struct proof *proof) {
 }
 
 /* What is said here is small and the first thing on the connection: the kernel takes it whole. */
-static bool say(const struct proof *proof, const uint8_t *data, size_t bytes) {
+static bool say_to_peer(const struct proof *proof, const uint8_t *data, size_t bytes) {
     return bytes == 0 || send(proof->fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events) {
+static void on_proof_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct proof *proof = poll->data;
     uint8_t in[128];
@@ -178,21 +178,21 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         return;
     }
     if (got <= 0) {
-        refuse(proof, CORPS_ERR_CLOSED);
+        refuse_peer(proof, CORPS_ERR_CLOSED);
         return;
     }
     enum corps_err err = corps__auth_feed(&proof->auth, in, (size_t)got, out, &out_bytes);
-    if (err == CORPS_OK && !say(proof, out, out_bytes)) {
+    if (err == CORPS_OK && !say_to_peer(proof, out, out_bytes)) {
         err = CORPS_ERR_CLOSED;
     }
     if (err != CORPS_OK) {
-        refuse(proof, err);
+        refuse_peer(proof, err);
     } else if (proof->auth.proved) {
         accept_peer(proof);
     }
 }
 
-static void on_connected(uv_poll_t *poll, int status, int events) {
+static void on_tcp_connected(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
     struct proof *proof = poll->data;
@@ -201,24 +201,24 @@ static void on_connected(uv_poll_t *poll, int status, int events) {
     getsockopt(proof->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
     uint8_t out[128];
     size_t out_bytes = error == 0 ? corps__auth_start(&proof->auth, proof->endpoint->secret, false, out) : 0;
-    if (error != 0 || !say(proof, out, out_bytes)) {
-        refuse(proof, CORPS_ERR_CLOSED);
+    if (error != 0 || !say_to_peer(proof, out, out_bytes)) {
+        refuse_peer(proof, CORPS_ERR_CLOSED);
         return;
     }
-    uv_poll_start(&proof->poll, UV_READABLE, on_readable);
+    uv_poll_start(&proof->poll, UV_READABLE, on_proof_readable);
 }
 
-static void on_timeout(uv_timer_t *timer) {
+static void on_proof_timeout(uv_timer_t *timer) {
     (void)corps_error_set(CORPS_ERR_DENIED, "a TCP peer did not prove itself within %d s", PROOF_TIMEOUT_MS / 1000);
-    refuse(timer->data, CORPS_ERR_DENIED);
+    refuse_peer(timer->data, CORPS_ERR_DENIED);
 }
 
-static void on_expired(void *owner, struct corps__guest *guest) {
+static void on_proof_expired(void *owner, struct corps__guest *guest) {
     (void)owner;
-    refuse((struct proof *)((char *)guest - offsetof(struct proof, guest)), CORPS_ERR_DENIED);
+    refuse_peer((struct proof *)((char *)guest - offsetof(struct proof, guest)), CORPS_ERR_DENIED);
 }
 
-static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__stream_link *link) {
+static enum corps_err begin_proof(struct endpoint *endpoint, int fd, struct corps__stream_link *link) {
     struct proof *proof = calloc(1, sizeof *proof);
     if (proof == NULL || uv_poll_init(endpoint->loop, &proof->poll, fd) != 0) {
         free(proof);
@@ -234,32 +234,32 @@ static enum corps_err begin(struct endpoint *endpoint, int fd, struct corps__str
     proof->next = endpoint->proofs;
     endpoint->proofs = proof;
     if (link != NULL) {
-        uv_timer_start(&proof->timer, on_timeout, PROOF_TIMEOUT_MS, 0);
+        uv_timer_start(&proof->timer, on_proof_timeout, PROOF_TIMEOUT_MS, 0);
         link->transport_data = proof;
-        uv_poll_start(&proof->poll, UV_WRITABLE, on_connected);
+        uv_poll_start(&proof->poll, UV_WRITABLE, on_tcp_connected);
     } else {
         uint8_t nothing[128];
         corps__lobby_enter(endpoint->lobby, &proof->guest);
         corps__auth_start(&proof->auth, endpoint->secret, true, nothing);
-        uv_poll_start(&proof->poll, UV_READABLE, on_readable);
+        uv_poll_start(&proof->poll, UV_READABLE, on_proof_readable);
     }
     return CORPS_OK;
 }
 
 /* ---- listening and connecting ---- */
 
-static void on_connection(void *owner, int fd) {
-    if (begin(owner, fd, NULL) != CORPS_OK) {
+static void on_tcp_connection(void *owner, int fd) {
+    if (begin_proof(owner, fd, NULL) != CORPS_OK) {
         close(fd);
     }
 }
 
-static const struct corps__lobby_ops lobby_ops = {.on_connection = on_connection, .on_expired = on_expired};
+static const struct corps__lobby_ops lobby_ops = {.on_connection = on_tcp_connection, .on_expired = on_proof_expired};
 
 static enum corps_err listen_on(struct endpoint *endpoint, const char *text) {
     struct sockaddr_storage where;
     socklen_t bytes;
-    enum corps_err err = resolve(text, &where, &bytes);
+    enum corps_err err = resolve_address(text, &where, &bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -311,7 +311,7 @@ static enum corps_err tcp_open(struct corps_endpoint *base, const struct corps_e
 static void tcp_close(struct corps_endpoint *base) {
     struct endpoint *endpoint = (struct endpoint *)base;
     while (endpoint->proofs != NULL) {
-        finish(endpoint->proofs, false);
+        finish_proof(endpoint->proofs, false);
     }
     corps__lobby_close(endpoint->lobby);
     close(endpoint->fd);
@@ -319,9 +319,9 @@ static void tcp_close(struct corps_endpoint *base) {
     corps__stream_close(&endpoint->stream);
 }
 
-static void destroy(struct corps__stream_link *link) {
+static void destroy_tcp_link(struct corps__stream_link *link) {
     if (link->transport_data != NULL) {
-        finish(link->transport_data, false); /* still connecting */
+        finish_proof(link->transport_data, false); /* still connecting */
     }
 }
 
@@ -329,7 +329,7 @@ static enum corps_err tcp_connect(struct corps_endpoint *base, const char *addre
     struct endpoint *endpoint = (struct endpoint *)base;
     struct sockaddr_storage where;
     socklen_t bytes;
-    enum corps_err err = resolve(address, &where, &bytes);
+    enum corps_err err = resolve_address(address, &where, &bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -337,7 +337,7 @@ static enum corps_err tcp_connect(struct corps_endpoint *base, const char *addre
     if (link == NULL) {
         return CORPS_ERR_NO_MEMORY;
     }
-    link->destroy = destroy;
+    link->destroy = destroy_tcp_link;
     int fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) {
         corps__stream_set_buffers(&endpoint->stream, fd);
@@ -346,7 +346,7 @@ static enum corps_err tcp_connect(struct corps_endpoint *base, const char *addre
         err = errno == ECONNREFUSED ? corps_error_set(CORPS_ERR_CLOSED, "nobody listens on %s", address)
                                     : corps_error_system("cannot connect to %s", address);
     }
-    err = err == CORPS_OK ? begin(endpoint, fd, link) : err;
+    err = err == CORPS_OK ? begin_proof(endpoint, fd, link) : err;
     if (err != CORPS_OK) {
         if (fd >= 0) {
             close(fd);

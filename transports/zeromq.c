@@ -59,11 +59,11 @@ static struct {
     unsigned users;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static enum corps_err fault(const char *what) {
+static enum corps_err zmq_failed(const char *what) {
     return corps_error_set(CORPS_ERR_SYSTEM, "ZeroMQ cannot %s: %s", what, lib.zmq_strerror(errno));
 }
 
-static enum corps_err start_locked(void) {
+static enum corps_err start_zmq_locked(void) {
     if (process.users > 0) {
         return CORPS_OK;
     }
@@ -73,26 +73,26 @@ static enum corps_err start_locked(void) {
     }
     process.context = lib.zmq_ctx_new();
     if (process.context == NULL) {
-        return fault("start");
+        return zmq_failed("start");
     }
     (void)lib.zmq_ctx_set(process.context, ZMQ_IO_THREADS, 1);
     (void)lib.zmq_ctx_set(process.context, ZMQ_MAX_SOCKETS, 65535);
     return CORPS_OK;
 }
 
-static enum corps_err start(void) {
+static enum corps_err start_zmq(void) {
     enum corps_err err = corps__library_check_fork(&process.owner, "ZeroMQ");
     if (err != CORPS_OK) {
         return err;
     }
     pthread_mutex_lock(&process.lock);
-    err = start_locked();
+    err = start_zmq_locked();
     process.users += err == CORPS_OK ? 1 : 0;
     pthread_mutex_unlock(&process.lock);
     return err;
 }
 
-static void stop(void) {
+static void stop_zmq(void) {
     pthread_mutex_lock(&process.lock);
     if (--process.users == 0) {
         while (lib.zmq_ctx_term(process.context) != 0 && errno == EINTR) {
@@ -125,7 +125,7 @@ static enum corps_err socket_open(struct socket *socket, int message_count) {
     pthread_mutexattr_destroy(&adaptive);
     socket->handle = lib.zmq_socket(process.context, ZMQ_PAIR);
     if (socket->handle == NULL) {
-        return fault("make a socket");
+        return zmq_failed("make a socket");
     }
     (void)lib.zmq_msg_init(&socket->in);
     size_t bytes = sizeof socket->fd;
@@ -139,7 +139,7 @@ static enum corps_err socket_open(struct socket *socket, int message_count) {
         lib.zmq_setsockopt(socket->handle, ZMQ_MAXMSGSIZE, &largest, sizeof largest) != 0 ||
         lib.zmq_setsockopt(socket->handle, ZMQ_RECONNECT_IVL, &never, sizeof never) != 0 ||
         lib.zmq_setsockopt(socket->handle, ZMQ_IPV6, &one, sizeof one) != 0) {
-        enum corps_err err = fault("set up a socket");
+        enum corps_err err = zmq_failed("set up a socket");
         lib.zmq_close(socket->handle);
         socket->handle = NULL;
         return err;
@@ -156,11 +156,11 @@ static void socket_close(struct socket *socket, int linger_ms) {
     pthread_mutex_destroy(&socket->lock);
 }
 
-static enum corps_err send_locked(struct socket *socket, zmq_msg_t *message) {
+static enum corps_err socket_send_locked(struct socket *socket, zmq_msg_t *message) {
     socket->quiet = false;
     while (lib.zmq_msg_send(message, socket->handle, ZMQ_DONTWAIT) < 0) {
         if (errno != EINTR) {
-            return errno == EAGAIN ? CORPS_ERR_CLOSED : fault("send"); /* unbounded: the connection is gone */
+            return errno == EAGAIN ? CORPS_ERR_CLOSED : zmq_failed("send"); /* unbounded: the connection is gone */
         }
     }
     return CORPS_OK;
@@ -178,7 +178,7 @@ static enum corps_err socket_put(struct socket *socket, const struct corps__head
     atomic_fetch_add(&socket->senders, 1);
     pthread_mutex_lock(&socket->lock);
     atomic_fetch_sub(&socket->senders, 1);
-    enum corps_err err = send_locked(socket, &message);
+    enum corps_err err = socket_send_locked(socket, &message);
     pthread_mutex_unlock(&socket->lock);
     if (err != CORPS_OK) {
         lib.zmq_msg_close(&message);
@@ -191,7 +191,9 @@ static enum corps_err socket_take(struct socket *socket, const uint8_t **data, s
         return CORPS_ERR_AGAIN;
     }
     int got = lib.zmq_msg_recv(&socket->in, socket->handle, ZMQ_DONTWAIT);
-    enum corps_err err = got >= 0 ? CORPS_OK : errno == EAGAIN || errno == EINTR ? CORPS_ERR_EMPTY : fault("receive");
+    enum corps_err err = got >= 0                            ? CORPS_OK
+                         : errno == EAGAIN || errno == EINTR ? CORPS_ERR_EMPTY
+                                                             : zmq_failed("receive");
     socket->quiet = err == CORPS_ERR_EMPTY && errno == EAGAIN;
     pthread_mutex_unlock(&socket->lock);
     if (err == CORPS_OK) {
@@ -224,39 +226,39 @@ static struct socket *socket_of(struct corps__pair *pair) {
     return &((struct pair *)pair)->socket;
 }
 
-static enum corps_err open_pair(struct corps__pair *pair, unsigned message_count) {
+static enum corps_err open_zmq_pair(struct corps__pair *pair, unsigned message_count) {
     return socket_open(socket_of(pair), (int)message_count);
 }
 
-static enum corps_err listen_pair(struct corps__pair *pair, const char *url, unsigned *port) {
+static enum corps_err listen_zmq_pair(struct corps__pair *pair, const char *url, unsigned *port) {
     void *handle = socket_of(pair)->handle;
     if (lib.zmq_bind(handle, url) != 0) {
-        return fault("listen");
+        return zmq_failed("listen");
     }
     char bound[CORPS_ADDRESS_BYTES];
     size_t bytes = sizeof bound;
     if (lib.zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, bound, &bytes) != 0) {
-        return fault("tell where it listens");
+        return zmq_failed("tell where it listens");
     }
     const char *colon = strrchr(bound, ':');
     *port = colon != NULL ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
     return CORPS_OK;
 }
 
-static enum corps_err dial_pair(struct corps__pair *pair, const char *url) {
-    return lib.zmq_connect(socket_of(pair)->handle, url) == 0 ? CORPS_OK : fault("connect");
+static enum corps_err dial_zmq_pair(struct corps__pair *pair, const char *url) {
+    return lib.zmq_connect(socket_of(pair)->handle, url) == 0 ? CORPS_OK : zmq_failed("connect");
 }
 
-static enum corps_err put_pair(struct corps__pair *pair, const struct corps__head *head,
-                               const struct corps_parcel *parcel, size_t from, size_t bytes) {
+static enum corps_err put_zmq_pair(struct corps__pair *pair, const struct corps__head *head,
+                                   const struct corps_parcel *parcel, size_t from, size_t bytes) {
     return socket_put(socket_of(pair), head, parcel, from, bytes);
 }
 
-static enum corps_err take_pair(struct corps__pair *pair, const uint8_t **data, size_t *bytes) {
+static enum corps_err take_zmq_pair(struct corps__pair *pair, const uint8_t **data, size_t *bytes) {
     return socket_take(socket_of(pair), data, bytes);
 }
 
-static void drop_pair(struct corps__pair *pair) {
+static void drop_zmq_pair(struct corps__pair *pair) {
     zmq_msg_t *in = &socket_of(pair)->in;
     lib.zmq_msg_close(in);
     (void)lib.zmq_msg_init(in);
@@ -267,12 +269,12 @@ struct kept {
     zmq_msg_t message;
 };
 
-static void free_kept(struct corps_block *block) {
+static void free_zmq_message(struct corps_block *block) {
     lib.zmq_msg_close(&((struct kept *)block)->message);
     free(block);
 }
 
-static struct corps_block *keep_pair(struct corps__pair *pair) {
+static struct corps_block *keep_zmq_pair(struct corps__pair *pair) {
     struct kept *kept = malloc(sizeof *kept);
     if (kept == NULL) {
         return NULL;
@@ -280,19 +282,19 @@ static struct corps_block *keep_pair(struct corps__pair *pair) {
     (void)lib.zmq_msg_init(&kept->message);
     (void)lib.zmq_msg_move(&kept->message, &socket_of(pair)->in);
     corps_block_init(&kept->block, (uint8_t *)lib.zmq_msg_data(&kept->message) + CORPS__HEAD_BYTES,
-                     lib.zmq_msg_size(&kept->message) - CORPS__HEAD_BYTES, free_kept);
+                     lib.zmq_msg_size(&kept->message) - CORPS__HEAD_BYTES, free_zmq_message);
     return &kept->block;
 }
 
-static bool pair_holds(struct corps__pair *pair) {
+static bool zmq_pair_holds(struct corps__pair *pair) {
     return socket_holds(socket_of(pair));
 }
 
-static int fd_of_pair(struct corps__pair *pair) {
+static int fd_of_zmq_pair(struct corps__pair *pair) {
     return socket_of(pair)->fd;
 }
 
-static void close_pair(struct corps__pair *pair, bool lost, const struct corps__head *bye) {
+static void close_zmq_pair(struct corps__pair *pair, bool lost, const struct corps__head *bye) {
     struct socket *socket = socket_of(pair);
     if (!lost) {
         static const struct corps_parcel nothing;
@@ -304,30 +306,30 @@ static void close_pair(struct corps__pair *pair, bool lost, const struct corps__
 static const struct corps__pair_library library = {
     .pair_bytes = sizeof(struct pair),
     .message_bytes = 128, /* about what ZeroMQ allocates */
-    .start = start,
-    .stop = stop,
-    .open = open_pair,
-    .listen = listen_pair,
-    .dial = dial_pair,
-    .put = put_pair,
-    .take = take_pair,
-    .drop = drop_pair,
-    .keep = keep_pair,
-    .holds = pair_holds,
-    .fd = fd_of_pair,
-    .close = close_pair,
+    .start = start_zmq,
+    .stop = stop_zmq,
+    .open = open_zmq_pair,
+    .listen = listen_zmq_pair,
+    .dial = dial_zmq_pair,
+    .put = put_zmq_pair,
+    .take = take_zmq_pair,
+    .drop = drop_zmq_pair,
+    .keep = keep_zmq_pair,
+    .holds = zmq_pair_holds,
+    .fd = fd_of_zmq_pair,
+    .close = close_zmq_pair,
 };
 
 /* ---- tables ---- */
 
-static const char *version(void) {
+static const char *describe_zmq(void) {
     static char text[32];
     int major = 0, minor = 0, patch = 0;
-    if (start() != CORPS_OK) {
+    if (start_zmq() != CORPS_OK) {
         return NULL;
     }
     lib.zmq_version(&major, &minor, &patch);
-    stop();
+    stop_zmq();
     snprintf(text, sizeof text, "ZeroMQ %d.%d.%d", major, minor, patch);
     return text;
 }
