@@ -69,6 +69,18 @@ static _Noreturn void end_orphan(struct corps__pool *pool, struct watch *watch) 
     _exit(1);
 }
 
+/* Nothing is served any more, but the process may have more to do: an interpreter joins threads. That must not outlive
+ * the parent for long either. */
+static void end_with_parent(int parent_fd) {
+    struct pollfd parent = {.fd = parent_fd, .events = POLLRDHUP};
+    while (poll(&parent, 1, -1) < 0 && errno == EINTR) {
+    }
+    if ((parent.revents & POLLNVAL) == 0) { /* else it has been closed here already */
+        poll(NULL, 0, ORPHAN_MS);
+        _exit(1);
+    }
+}
+
 static void *monitor_main(void *arg) {
     struct corps__pool *pool = arg;
     struct watch watch = {0};
@@ -92,6 +104,7 @@ static void *monitor_main(void *arg) {
             end_orphan(pool, &watch);
         }
     }
+    end_with_parent(fds[1].fd);
     return NULL;
 }
 

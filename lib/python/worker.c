@@ -19,6 +19,7 @@ struct handle {
 struct request {
     PyObject_HEAD struct corps_request *request; /* NULL once answered */
     bool local;
+    bool has_reply; /* does somebody wait for it? */
 };
 
 /* ---- the interpreter's lock around requests ---- */
@@ -284,6 +285,7 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
         return corps__py_fail(fail_context, context);
     }
     made->local = corps_context_is_local(context);
+    made->has_reply = corps_context_has_reply(context);
     made->request = corps_request_hold(context);
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
     if (done == NULL && made->request != NULL) {
@@ -386,6 +388,11 @@ static PyObject *request_fail(PyObject *self, PyObject *exception) {
     Py_RETURN_NONE;
 }
 
+static PyObject *request_has_reply(PyObject *self, void *closure) {
+    (void)closure;
+    return PyBool_FromLong(((struct request *)self)->has_reply);
+}
+
 static void request_free(PyObject *self) {
     struct corps_request *core = ((struct request *)self)->request;
     if (core != NULL) { /* nobody will answer any more: the caller must not wait for ever */
@@ -398,10 +405,14 @@ static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answer
                                         {"fail", request_fail, METH_O, "Answers with an exception."},
                                         {NULL, NULL, 0, NULL}};
 
+static PyGetSetDef request_properties[] = {{"has_reply", request_has_reply, NULL, NULL, NULL},
+                                           {NULL, NULL, NULL, NULL, NULL}};
+
 PyTypeObject corps__request_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Request",
     .tp_basicsize = sizeof(struct request),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_dealloc = request_free,
     .tp_methods = request_methods,
+    .tp_getset = request_properties,
 };

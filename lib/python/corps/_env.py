@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from . import _config, _core, _logging, _main, _modules, _pickling, _plain
+from . import _config, _core, _logging, _loop, _main, _modules, _pickling, _plain
 
 
 class MajorStatus(enum.IntEnum):
@@ -102,7 +102,11 @@ def main(control_fd, template_fd, env, tag_text):
         sys.excepthook(*sys.exc_info())
         exit_status = 1
     status = MajorStatus.Exiting
-    atexit._run_exitfuncs()
+    for step in _loop.end, threading._shutdown, atexit._run_exitfuncs:  # the last two as the interpreter does at its end
+        try:
+            step()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
     flush()
     os._exit(exit_status)
 

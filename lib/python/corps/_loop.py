@@ -1,4 +1,4 @@
-"""The Env's event loop: on a thread of its own, from the first coroutine on."""
+"""The Env's event loop: on a thread of its own, from the first coroutine on, until the Env ends."""
 
 import threading
 
@@ -6,6 +6,7 @@ from . import _core
 
 _loop = None
 _thread = None
+_ending = False
 _lock = threading.Lock()
 
 
@@ -27,12 +28,16 @@ def _serve(loop):
 
 
 async def _answer(coroutine, request):
+    import asyncio
     try:
         result = await coroutine
     except BaseException as exception:
         if _core.own() is None:
             _child_ends(exception)
-        request.fail(exception)
+        if _ending and not request.has_reply and isinstance(exception, asyncio.CancelledError):
+            request.reply(None)  # no news for standard error
+        else:
+            request.fail(exception)
     else:
         if _core.own() is None:
             _child_ends(None)
@@ -56,6 +61,30 @@ def finish(coroutine):
     if threading.current_thread() is _thread:
         return coroutine
     return asyncio.run_coroutine_threadsafe(coroutine, _running()).result()
+
+
+async def _cancel_all(loop):
+    """As asyncio.run does at its end."""
+    import asyncio
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    if hasattr(loop, 'shutdown_default_executor'):
+        await loop.shutdown_default_executor()
+
+
+def end():
+    """At the end of the Env: what still runs is cancelled."""
+    global _ending
+    _ending = True
+    if _loop is not None:
+        import asyncio
+        asyncio.run_coroutine_threadsafe(_cancel_all(_loop), _loop).result()
+        _loop.call_soon_threadsafe(_loop.stop)
+        _thread.join()
+        _loop.close()
 
 
 def forked():
