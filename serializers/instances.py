@@ -16,9 +16,14 @@ _IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 
+def _has_own_layout(cls):
+    """Was it made by an extension module, so that nobody else's __new__ may make its instances?"""
+    return isinstance(vars(cls).get('__new__'), types.BuiltinFunctionType)
+
+
 def _native(cls):
     """The built-in class that gives a class its layout."""
-    while cls not in _ADD and cls not in _VALUES and cls.__flags__ & _IN_PYTHON:
+    while cls not in _ADD and cls not in _VALUES and cls.__flags__ & _IN_PYTHON and not _has_own_layout(cls):
         cls = cls.__base__
     return cls
 
