@@ -115,9 +115,11 @@ PICKLER(pickle, "pickle", "pickle", false, &corps__python.pickle);
 PICKLER(dill, "dill", "dill", false, &corps__python.dill);
 PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
 PICKLER(automatic, "_corps_auto", "pickle", true, NULL);
+PICKLER(pyfory, "_corps_by_pyfory", "_corps_by_pyfory", false, NULL);
+PICKLER(msgspec, "_corps_by_msgspec", "_corps_by_msgspec", false, NULL);
 
 void corps__python_libraries_end(void) {
-    struct corps__pickler *const all[] = {&pickle, &dill, &cloudpickle, &automatic};
+    struct corps__pickler *const all[] = {&pickle, &dill, &cloudpickle, &automatic, &pyfory, &msgspec};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         Py_CLEAR(all[i]->dumps);
         Py_CLEAR(all[i]->loads);
@@ -168,4 +170,28 @@ const struct corps_serializer corps_serializer_auto = {
     .version = automatic_version,
     .encode = automatic_encode,
     .decode = automatic_decode,
+};
+
+/* For comparison, where they are installed: what they lose is in docs/serializers.md. */
+
+const struct corps_serializer corps_serializer_pyfory = {
+    .name = "pyfory",
+    .summary = "Apache Fory's own format for Python objects, for comparison",
+    .wire_id = 6,
+    .capabilities = CORPS_SERIALIZER_OBJECTS,
+    .start = pyfory_start,
+    .version = pyfory_version,
+    .encode = pyfory_encode,
+    .decode = pyfory_decode,
+};
+
+const struct corps_serializer corps_serializer_msgspec = {
+    .name = "msgspec",
+    .summary = "msgpack by msgspec, for comparison: data alone, of dataclasses their fields",
+    .wire_id = 7,
+    .capabilities = CORPS_SERIALIZER_OBJECTS,
+    .start = msgspec_start,
+    .version = msgspec_version,
+    .encode = msgspec_encode,
+    .decode = msgspec_decode,
 };

@@ -178,5 +178,7 @@ CORPS_API extern const struct corps_serializer corps_serializer_pickle;
 CORPS_API extern const struct corps_serializer corps_serializer_dill;
 CORPS_API extern const struct corps_serializer corps_serializer_cloudpickle;
 CORPS_API extern const struct corps_serializer corps_serializer_auto;
+CORPS_API extern const struct corps_serializer corps_serializer_pyfory;
+CORPS_API extern const struct corps_serializer corps_serializer_msgspec;
 
 #endif

@@ -53,6 +53,13 @@ def msgspec():
     return msgspec.msgpack.encode, msgspec.msgpack.decode
 
 
+def pyfory():
+    """As its documentation sets it up for what pickle is for."""
+    import pyfory
+    fory = pyfory.Fory(xlang=False, ref=True, strict=False)
+    return fory.serialize, fory.deserialize
+
+
 def ormsgpack():
     import ormsgpack
     return ormsgpack.packb, ormsgpack.unpackb
@@ -125,6 +132,7 @@ CARRIERS = {
     'auto': (auto, auto_by_value, '_corps_auto'),
     'msgpack': (msgpack, None, 'msgpack'),
     'msgspec': (msgspec, None, 'msgspec'),
+    'pyfory': (pyfory, None, 'pyfory'),
     'ormsgpack': (ormsgpack, None, 'ormsgpack'),
     'cbor2': (cbor2, None, 'cbor2'),
     'marshal': (marshal, None, 'marshal'),
