@@ -35,11 +35,12 @@ from _corps_owned import guard_of
 class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
-    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances')
+    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole')
 
     def __init__(self, define=None):
         self.define = define
         self.building = 0
+        self.used = []  # watches of classes whose definitions have parts that the message may hold as well
         self.instances = {}  # how many of a class the message has; see _corps_instances
         self.clear()
 
@@ -48,6 +49,18 @@ class State:
         self.scopes = {}  # id of a globals dict → (what stands for it, names in the message)
         self.inline = set()  # classes whose parts are in the message
         self.instances.clear()
+        self.used.clear()
+        self.whole = False  # are all classes in the message itself?
+
+    def is_split(self, pickler):
+        """Has the message written a part of a definition for itself? The two would be one no more: it is written anew, whole."""
+        memo = pickler.memo.copy()
+        if all(watch.shareable.isdisjoint(memo) for watch in self.used):
+            return False
+        pickler.clear_memo()
+        self.clear()
+        self.whole = True
+        return True
 
     def alone(self, thing):
         """The message of `thing` by itself: a definition."""
@@ -131,8 +144,14 @@ class Sink:
 
 def dumps(thing, protocol=PROTOCOL, buffer_callback=None, define=None):
     """As pickle.dumps."""
+    state = State(define)
     with io.BytesIO() as file:
-        Pickler(file, protocol, buffer_callback, State(define)).dump(thing)
+        pickler = Pickler(file, protocol, buffer_callback, state)
+        pickler.dump(thing)
+        if state.used and state.is_split(pickler):
+            file.seek(0)
+            file.truncate()
+            pickler.dump(thing)
         return file.getvalue()
 
 

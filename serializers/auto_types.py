@@ -35,7 +35,7 @@ def reduce_type(state, cls):
         return function_of_module, hidden()[cls]
     if not cls.__flags__ & MADE_IN_PYTHON:
         return NotImplemented  # made in C: pickle says why not
-    if state.define is None or state.building:
+    if state.define is None or state.building or state.whole:
         return _reduce_inline(state, cls)
     key = watched_key(state, cls)
     return (definition, (key,)) if key is not None else _reduce_inline(state, cls)

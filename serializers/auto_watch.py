@@ -28,12 +28,14 @@ class _Unsteady(Exception):
 class _Watch:
     """What a class consists of, and how to see that it is still that."""
 
-    __slots__ = ('key', 'blob', 'dicts', 'functions', 'containers', 'seen')
+    __slots__ = ('key', 'blob', 'dicts', 'functions', 'containers', 'seen', 'own', 'shareable')
 
     def __init__(self, cls):
-        self.dicts, self.functions, self.containers, self.seen = [], [], [], set()
+        self.dicts, self.functions, self.containers, self.seen, self.own = [], [], [], set(), set()
         self.look(cls)
-        self.seen = None
+        parts = (record[0] for record in itertools.chain(self.dicts, self.functions, self.containers))
+        self.shareable = frozenset(map(id, parts)) - self.own  # what others may hold as well
+        self.seen = self.own = None
 
     def look(self, thing):
         if type(thing) in _STEADY or id(thing) in self.seen:
@@ -73,7 +75,9 @@ class _Watch:
         if not cls.__flags__ & MADE_IN_PYTHON or isinstance(cls, enum.EnumMeta) or registered_with(cls):
             raise _Unsteady
         names = vars(cls)
+        self.own.add(id(names))
         self.dicts.append((names, tuple(names), tuple(names.values())))
+        self.own.update(id(part) for name, value in names.items() for part in _own_parts(cls, name, value))
         self.look(type(cls))
         for part in itertools.chain(cls.__bases__, (value for name, value in names.items() if name not in GIVEN)):
             self.look(part)
@@ -86,6 +90,7 @@ class _Watch:
         contents = tuple(_contents(cell) for cell in cells)
         self.functions.append((function, function.__code__, function.__defaults__, function.__kwdefaults__, scope, names, values,
                                cells, contents))
+        self.own.update(map(id, (function.__kwdefaults__, function.__annotations__, function.__dict__)))
         for part in itertools.chain((function.__defaults__, function.__kwdefaults__, function.__annotations__), values, contents):
             self.look(part)
         if function.__dict__:
@@ -111,6 +116,15 @@ class _Watch:
         return True
 
 
+def _own_parts(cls, name, value):
+    """What of a class's entry nobody else has as a rule: its methods, and what Python itself keeps there."""
+    if name.startswith('__'):
+        yield value
+    for function in (value, getattr(value, '__func__', None), getattr(value, 'fget', None), getattr(value, 'fset', None)):
+        if isinstance(function, types.FunctionType) and function.__qualname__ == '%s.%s' % (cls.__qualname__, function.__name__):
+            yield function
+
+
 def _contents(cell):
     try:
         return cell.cell_contents
@@ -130,4 +144,8 @@ def watched_key(state, cls):
         watch.key = key_of(watch.blob)
         _watches[cls] = watch
         own[watch.key] = cls
-    return watch.key if state.define(watch.key, watch.blob) else None
+    if not state.define(watch.key, watch.blob):
+        return None
+    if watch.shareable:
+        state.used.append(watch)
+    return watch.key

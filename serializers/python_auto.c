@@ -18,6 +18,7 @@ struct auto_pickler {
     PyObject *kept;   /* list: buffers that go out of band */
     PyObject *state;  /* State of auto.py */
     PyObject *counts; /* its dict of instances, see python_shapes.h */
+    PyObject *used;   /* its list of definitions that have parts which the message may hold as well */
     bool asked;       /* since the state was clear */
     enum way way;
     struct corps_encoding *encoding;
@@ -243,6 +244,7 @@ static void drop(struct auto_pickler *made) {
     Py_XDECREF(made->kept);
     Py_XDECREF(made->state);
     Py_XDECREF(made->counts);
+    Py_XDECREF(made->used);
     PyMem_Free(made);
 }
 
@@ -266,9 +268,10 @@ static struct auto_pickler *create(enum way way) {
     if (definer != NULL && reduces != NULL && collector != NULL && file != NULL) {
         made->state = PyObject_CallFunctionObjArgs(from_module.state_type, definer, NULL);
         made->counts = made->state != NULL ? PyObject_GetAttrString(made->state, "instances") : NULL;
+        made->used = made->counts != NULL ? PyObject_GetAttrString(made->state, "used") : NULL;
         made->pickler = PyObject_CallFunction(from_module.pickler_type, "OiOO", file, 5, Py_True, collector);
     }
-    bool good = made->counts != NULL && PyDict_Check(made->counts) && made->pickler != NULL &&
+    bool good = made->used != NULL && PyDict_Check(made->counts) && PyList_Check(made->used) && made->pickler != NULL &&
                 PyObject_SetAttrString(made->pickler, "reducer_override", reduces) == 0;
     Py_XDECREF(capsule);
     Py_XDECREF(definer);
@@ -339,6 +342,20 @@ static PyObject *written(PyObject *out) {
     return all;
 }
 
+/* Once more, where what was written holds a part of a definition for itself. New reference, NULL with an exception. */
+static PyObject *dump_whole(struct auto_pickler *pickler, PyObject *object) {
+    PyObject *split = PyObject_CallMethod(pickler->state, "is_split", "O", pickler->pickler);
+    if (split != Py_True) {
+        return split;
+    }
+    Py_DECREF(split);
+    if (PyList_SetSlice(pickler->out, 0, PyList_GET_SIZE(pickler->out), NULL) != 0 ||
+        PyList_SetSlice(pickler->kept, 0, PyList_GET_SIZE(pickler->kept), NULL) != 0) {
+        return NULL;
+    }
+    return PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
+}
+
 static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
     if (!find_all()) {
         return NULL;
@@ -351,6 +368,9 @@ static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct cor
     }
     pickler->encoding = encoding;
     PyObject *done = PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
+    if (done != NULL && PyList_GET_SIZE(pickler->used) > 0) {
+        Py_SETREF(done, dump_whole(pickler, object));
+    }
     PyObject *pickle = done != NULL ? written(pickler->out) : NULL;
     if (pickle != NULL && PyList_SetSlice(kept, 0, PyList_GET_SIZE(kept), pickler->kept) != 0) {
         Py_CLEAR(pickle);

@@ -100,13 +100,13 @@ def failed(found, dumpers):
     return bool(lost) and any(found[name][0] == 'ok' for name in dumpers)
 
 
-def run(count, first=0, report=print):
+def run(seeds, report=print):
     """The numbers of programs that failed."""
     dumpers, counts, failures = libraries(), collections.Counter(), []
-    for start in range(first, first + count, BATCH):
+    for start in range(0, len(seeds), BATCH):
         with create_Corps(Service, ConfigDicts=[{'NumEnvs': 3}], Serializer='auto') as service:
             workers = service.names().Ret
-            for seed in range(start, min(start + BATCH, first + count)):
+            for seed in seeds[start:start + BATCH]:
                 found = one(seed, workers, dumpers)
                 counts.update((name, what) for name, (what, _) in found.items())
                 if failed(found, dumpers):
@@ -130,7 +130,7 @@ def main():
     if arguments[:1] == ['--show']:
         return show(int(arguments[1]))
     count, first = (int(text) for text in (arguments + ['10000', '0'][len(arguments):])[:2])
-    failures = run(count, first)
+    failures = run(range(first, first + count))
     print('%d programs from number %d: %d failed %s' % (count, first, len(failures), failures[:20]))
     return 1 if failures else 0
 
