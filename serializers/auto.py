@@ -20,11 +20,12 @@ import pickle
 import threading
 import types
 
-from _corps_auto_definitions import PROTOCOL, reduce_code
+from _corps_auto_definitions import PROTOCOL, key_of, reduce_code
 from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
 from _corps_auto_names import known_importable, register_by_value  # noqa: F401 (for hosts)
 from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
+from _corps_auto_order import Ordered, lies_as_built_in, may_have_sets
 from _corps_auto_types import reduce_type
 from _corps_exceptions import reduce as _reduce_exception
 from _corps_instances import handler_of as _handler_of_instances
@@ -35,12 +36,14 @@ from _corps_owned import guard_of
 class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
-    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole')
+    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole', 'digesting', 'entered', 'has_sets')
 
-    def __init__(self, define=None):
+    def __init__(self, define=None, digesting=()):
+        self.has_sets = False  # of classes derived from the built-in ones
         self.define = define
         self.building = 0
         self.used = []  # watches of classes whose definitions have parts that the message may hold as well
+        self.digesting = digesting  # things whose numbers are being made: outer ones first; entered: the last one's parts
         self.instances = {}  # how many of a class the message has; see _corps_instances
         self.clear()
 
@@ -49,6 +52,7 @@ class State:
         self.scopes = {}  # id of a globals dict → (what stands for it, names in the message)
         self.inline = set()  # classes whose parts are in the message
         self.instances.clear()
+        self.entered = False
         self.used.clear()
         self.whole = False  # are all classes in the message itself?
 
@@ -66,9 +70,17 @@ class State:
         """The message of `thing` by itself: a definition."""
         inner = State(self.define)
         inner.building = 1
-        with io.BytesIO() as file:
-            Pickler(file, state=inner).dump(thing)
-            return file.getvalue()
+        return _dumps_in_order(thing, inner)
+
+    def fresh(self):
+        """For a part of the same message, looked at by itself."""
+        made = State(digesting=self.digesting)
+        made.entered = True
+        return made
+
+    def digest(self, thing):
+        """Of what a thing without a number consists of."""
+        return key_of(_dumps_in_order(thing, State(digesting=(*self.digesting, thing))))
 
 
 HANDLERS = {
@@ -92,11 +104,18 @@ def _guarded(guard, handler):
     return asked
 
 
+def _see_set(state, thing):
+    state.has_sets = True
+    return NotImplemented
+
+
 def _handler_of(cls):
     if len(_handlers) >= 4096:
         _handlers.clear()
         _handlers.update(HANDLERS)
     found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None) or _handler_of_instances(cls)
+    if found is None and issubclass(cls, (set, frozenset)) and lies_as_built_in(cls):
+        found = _see_set
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)
@@ -117,7 +136,7 @@ def reduce(state, thing):
         registered = copyreg.dispatch_table.get(cls)
         return handler(state, thing) if registered is None else registered(thing)
     if isinstance(thing, type):
-        return NotImplemented if thing in known_importable else reduce_type(state, thing)
+        return NotImplemented if thing in known_importable and not state.digesting else reduce_type(state, thing)
     return NotImplemented
 
 
@@ -143,15 +162,35 @@ class Sink:
 
 
 def dumps(thing, protocol=PROTOCOL, buffer_callback=None, define=None):
-    """As pickle.dumps."""
-    state = State(define)
+    """As pickle.dumps; in protocol 5 the same bytes in every process."""
+    if buffer_callback is None and protocol == PROTOCOL:
+        return _dumps_in_order(thing, State(define))
+    return dumps_as_it_lies(thing, protocol, buffer_callback)
+
+
+def dumps_as_it_lies(thing, protocol=PROTOCOL, buffer_callback=None):
+    """As dumps, but sets are in the order of this process's hashes: faster where there are any."""
     with io.BytesIO() as file:
-        pickler = Pickler(file, protocol, buffer_callback, state)
+        Pickler(file, protocol, buffer_callback).dump(thing)
+        return file.getvalue()
+
+
+def _dumps_in_order(thing, state):
+    with io.BytesIO() as file:
+        pickler = Pickler(file, state=state)
         pickler.dump(thing)
         if state.used and state.is_split(pickler):
             file.seek(0)
             file.truncate()
             pickler.dump(thing)
+        data = file.getvalue()
+    if not state.has_sets and not may_have_sets(data):
+        return data
+    whole = state.whole
+    state.clear()
+    state.whole = whole
+    with io.BytesIO() as file:
+        Ordered(file, reduce, state).dump(thing)
         return file.getvalue()
 
 

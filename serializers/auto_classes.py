@@ -5,7 +5,9 @@ This module is `_corps_auto_classes`.
 import abc
 import types
 import typing
+import weakref
 
+from _corps_auto_definitions import forget
 from _corps_auto_identity import made_here, once
 
 MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
@@ -73,13 +75,19 @@ def make_class(meta, name, bases, namespace, number):
     return _new_of(meta)(meta, name, bases, namespace)
 
 
+_filled = weakref.WeakSet()
+
+
 def fill_class(cls, state):
     if cls in made_here:
         return  # ours: what came back is a copy of it
+    if cls in _filled:
+        forget(cls)
+    _filled.add(cls)
     _, attributes, registered = state
     for name, value in attributes.items():
         type.__setattr__(cls, name, value)
-    for other in registered:
+    for other in registered or ():
         cls.register(other)
 
 
@@ -116,6 +124,6 @@ def attributes_of(cls):
 def registered_with(cls):
     """Virtual subclasses of an abstract class."""
     if not isinstance(cls, abc.ABCMeta):
-        return []
+        return None
     import _abc
-    return [one for one in (ref() for ref in _abc._get_dump(cls)[0]) if one is not None]
+    return {one for one in (ref() for ref in _abc._get_dump(cls)[0]) if one is not None} or None

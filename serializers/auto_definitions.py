@@ -8,6 +8,7 @@ import importlib.util
 import marshal
 import pickle
 import sys
+import types
 import weakref
 
 from _corps_auto_identity import making
@@ -47,6 +48,12 @@ def _load_definition(key):
         return found
 
 
+def forget(thing):
+    """It has become something else since: definitions of it that came are out of date."""
+    for key in [key for key, found in _loaded.items() if found is thing]:
+        _loaded.pop(key, None)
+
+
 _keys_of_code = weakref.WeakKeyDictionary()  # code → (key, blob)
 
 
@@ -56,8 +63,33 @@ def _code_here(magic, data):
     return marshal.loads(data)
 
 
+_OF_CODE = ('co_consts', 'co_names', 'co_varnames', 'co_freevars', 'co_cellvars', 'co_filename', 'co_name', 'co_qualname', 'co_code',
+            'co_linetable' if sys.version_info >= (3, 10) else 'co_lnotab', 'co_exceptiontable')
+_marshalled = weakref.WeakKeyDictionary()  # code → its bytes
+
+
+def _parts_of(part):
+    """Everything that code consists of."""
+    if isinstance(part, types.CodeType):
+        part = tuple(getattr(part, name, None) for name in _OF_CODE)
+    if isinstance(part, (tuple, frozenset)):
+        for one in part:
+            yield from _parts_of(one)
+    yield part
+
+
+def _marshal(code):
+    """What others refer to is written otherwise than what nobody else does: while a list has all of it, all is alike."""
+    data = _marshalled.get(code)
+    if data is None:
+        parts = list(_parts_of(code))
+        data = _marshalled[code] = marshal.dumps(code)
+        del parts
+    return data
+
+
 def reduce_code(state, code):
-    inline = _code_here, (importlib.util.MAGIC_NUMBER, marshal.dumps(code))
+    inline = _code_here, (importlib.util.MAGIC_NUMBER, _marshal(code))
     if state.define is None or state.building:
         return inline
     known = _keys_of_code.get(code)

@@ -7,7 +7,7 @@ import itertools
 import types
 
 from _corps_auto_classes import attributes_of, fill_class
-from _corps_auto_identity import made_here, once, tracker
+from _corps_auto_identity import made_here, module_of, once
 
 _MACHINERY = ('__init__', '__new_member__', '_new_member_', '_use_args_')
 _OF_MEMBERS = ('_value_', '_name_', '__objclass__', '_sort_order_')
@@ -58,7 +58,7 @@ def _fill_enum(cls, state):
         cls.__members__[name].__dict__.update(found)
 
 
-def reduce_enum(cls):
+def reduce_enum(state, cls, number):
     made = set(_ENUM_MADE)
     names = list(cls.__members__)
     attributes = {name: value for name, value in attributes_of(cls).items() if name not in made and name not in names
@@ -66,7 +66,7 @@ def reduce_enum(cls):
                   or name == '_missing_'}
     attributes = {name: value for name, value in attributes.items() if name in vars(cls) and not (
         name in vars(enum.Flag) and vars(cls)[name] is vars(enum.Flag)[name])}
-    early = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
+    early = {'__module__': module_of(state, cls), '__qualname__': cls.__qualname__}
     early.update({name: attributes.pop(name) for name in ('__new__', '__init__', '_missing_', '_ignore_') if name in attributes})
     members = [(name, member._value_) for name, member in cls.__members__.items()]
     contents, machinery = _contents_of_members(cls), None
@@ -76,7 +76,7 @@ def reduce_enum(cls):
     options = {'boundary': cls._boundary_} if getattr(cls, '_boundary_', None) is not None else {}
     later = {name: {key: value for key, value in member.__dict__.items() if key not in _OF_MEMBERS}
              for name, member in cls.__members__.items() if member._name_ == name}
-    return (_enum, (cls.__bases__, cls.__name__, early, members, contents, options, tracker(cls)),
+    return (_enum, (cls.__bases__, cls.__name__, early, members, contents, options, number),
             (attributes, machinery, {name: found for name, found in later.items() if found}), None, None, _fill_enum)
 
 

@@ -10,7 +10,7 @@ import sys
 import types
 import weakref
 
-from _corps_auto_identity import made_here
+from _corps_auto_identity import by_name, made_here, module_of
 from _corps_auto_names import importable, in_registered, remember
 
 _names_of_code = weakref.WeakKeyDictionary()
@@ -41,13 +41,22 @@ def _annotated_names(function):
 
 def _submodules(code, values):
     """Modules that the code reaches as attributes of packages: they must be imported there too."""
-    packages = [value.__name__ for value in values if isinstance(value, types.ModuleType) and hasattr(value, '__path__')]
-    names = set(code.co_names)
+    packages = [value for value in values if isinstance(value, types.ModuleType) and hasattr(value, '__path__')]
+    if not packages:
+        return []
+    names = dict.fromkeys(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names.update(constant.co_names)
-    return [sys.modules[full] for package in packages for name in names for full in ('%s.%s' % (package, name),)
-            if full in sys.modules]
+            names.update(dict.fromkeys(constant.co_names))
+    found = []
+    for package in packages:  # grows while it lasts: packages within packages
+        for name in names:
+            module = sys.modules.get('%s.%s' % (package.__name__, name))
+            if module is not None:
+                found.append(module)
+                if hasattr(module, '__path__'):
+                    packages.append(module)
+    return found
 
 
 class _Scope:
@@ -80,7 +89,7 @@ def _scope_for(state, function):
     """(what stands for the function's globals, the names that are in the message already)."""
     known = state.scopes.get(id(function.__globals__))
     if known is None:
-        told = {name: function.__globals__[name] for name in ('__name__', '__package__', '__file__')
+        told = {} if state.digesting else {name: function.__globals__[name] for name in ('__name__', '__package__', '__file__')
                 if type(function.__globals__.get(name)) is str}
         known = state.scopes[id(function.__globals__)] = _Scope(told), set()
     return known
@@ -110,7 +119,10 @@ def _function(code, scope, name, cells):
 
 
 def reduce_function(state, function):
-    if importable(function):
+    named = by_name(state, function) if state.digesting else None
+    if named is not None:
+        return named
+    if importable(function) and not (state.digesting and function.__module__ in ('__main__', '__mp_main__')):
         return remember(function)
     code = function.__code__
     scope, told = _scope_for(state, function)
@@ -128,11 +140,13 @@ def reduce_function(state, function):
     rest = {name: getattr(function, name) for name in
             ('__qualname__', '__module__', '__doc__', '__defaults__', '__kwdefaults__', '__type_params__')
             if getattr(function, name, None) not in (None, ())}
+    if '__module__' in rest:
+        rest['__module__'] = module_of(state, function)
     annotations = getattr(function, '__annotations__', None)
     if annotations:
         rest['__annotations__'] = annotations
     return (_function, (code, scope, function.__name__, function.__closure__),
-            (values, contents, rest, function.__dict__, _submodules(code, values.values())), None, None, _fill_function)
+            (values, contents, rest, function.__dict__, _submodules(code, [*values.values(), *(content for _, content in contents)])), None, None, _fill_function)
 
 
 def _fill_function(function, state):

@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 
-from _corps_auto_identity import once, tracker
+from _corps_auto_identity import number_of, once, represented
 from _corps_auto_names import find, importable, in_registered
 from _corps_owned import Refused
 
@@ -124,7 +124,7 @@ def reduce_weak_mapping(state, mapping):
 
 
 def reduce_weak_set(state, found):
-    return weakref.WeakSet, (list(found),)
+    return weakref.WeakSet, (set(found),)
 
 
 def reduce_super(state, found):
@@ -179,14 +179,14 @@ def reduce_typevar(state, variable):
         return variable.__name__
     rest = {name: getattr(variable, '__%s__' % name) for name in ('bound', 'covariant', 'contravariant')
             if getattr(variable, '__%s__' % name, None)}
-    return _typevar, (type(variable).__name__, variable.__name__, getattr(variable, '__constraints__', ()), rest,
-                      tracker(variable))
+    return represented(state, variable) or (_typevar, (type(variable).__name__, variable.__name__, getattr(variable, '__constraints__', ()), rest,
+                      number_of(state, variable)))
 
 
 def reduce_newtype(state, found):
     if importable(found):
         return found.__qualname__
-    return _newtype, (found.__name__, found.__supertype__, found.__module__, tracker(found))
+    return represented(state, found) or (_newtype, (found.__name__, found.__supertype__, found.__module__, number_of(state, found)))
 
 
 @once

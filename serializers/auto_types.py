@@ -7,25 +7,33 @@ import enum
 from _corps_auto_classes import MADE_IN_PYTHON, Methods, attributes_of, fill_class, make_class, registered_with
 from _corps_auto_definitions import definition
 from _corps_auto_enums import reduce_enum
-from _corps_auto_identity import tracker
+from _corps_auto_identity import by_name, module_of, number_of, represented
 from _corps_auto_names import function_of_module, hidden, importable, remember
 from _corps_auto_watch import watched_key
 
 
 def _reduce_inline(state, cls):
+    stands = represented(state, cls)
+    if stands is not None:
+        return stands
+    number = number_of(state, cls)
     state.inline.add(cls)
     if isinstance(cls, enum.EnumMeta) and issubclass(cls, enum.Enum):
-        return reduce_enum(cls)
-    namespace = {'__module__': cls.__module__, '__qualname__': cls.__qualname__}
+        return reduce_enum(state, cls, number)
+    namespace = {'__module__': module_of(state, cls), '__qualname__': cls.__qualname__}
     if '__slots__' in vars(cls):
         namespace['__slots__'] = cls.__slots__
     attributes = attributes_of(cls)
-    return (make_class, (type(cls), cls.__name__, cls.__bases__, namespace, tracker(cls)),
+    return (make_class, (type(cls), cls.__name__, cls.__bases__, namespace, number),
             (Methods(cls, attributes), attributes, registered_with(cls)), None, None, fill_class)
 
 
 def reduce_type(state, cls):
-    if importable(cls):
+    if state.digesting:
+        named = by_name(state, cls)
+        if named is not None:
+            return named
+    if importable(cls) and cls not in state.digesting:
         return remember(cls)
     if not importable(type(cls)) and not type(cls).__flags__ & MADE_IN_PYTHON:
         return NotImplemented  # of a metaclass in C, such as that of ctypes.Structure

@@ -47,7 +47,7 @@ class Cases(unittest.TestCase):
         self.assertGreaterEqual(len(cases.all_cases()), 300)
         names = [(case.group, case.name) for case, _ in cases.all_cases()]
         self.assertEqual(len(names), len(set(names)))
-        self.assertEqual({"builtin", "graph", "stdlib", "functions", "methods", "classes", "iterators", "typing", "system", "numpy", "stream"},
+        self.assertEqual({"builtin", "graph", "stdlib", "functions", "methods", "classes", "iterators", "typing", "system", "numpy", "stream", "order"},
                          {group for group, _ in names})
 
     def test_checks_accept_what_was_never_serialized(self):
@@ -105,6 +105,13 @@ class Command(unittest.TestCase):
         lost = [cell[:3] for cell, outcome in found.items() if outcome == "ok" and found[cell[:3] + ("auto",)] != "ok"
                 and cell[1] not in ("capsule", "process")]
         self.assertEqual([], lost)
+
+    def test_the_same_bytes_in_every_process(self):
+        """The long form: experiments/coverage/same.py --processes 100."""
+        done = subprocess.run([sys.executable, os.path.join(FOLDER, "same.py"), "--processes", "3"], capture_output=True, text=True,
+                              timeout=300)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertRegex(done.stdout.splitlines()[-1], r"^\d+ of \d+ cells differ over 3 processes$")
 
     def test_lines_and_tables(self):
         self.run_it("--only", "group=builtin", "--serializer", "pickle5", "--serializer", "json", "--out", self.path("out"))

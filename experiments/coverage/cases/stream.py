@@ -169,3 +169,42 @@ def messages():
 
 def check(got):
     return (type(got[0]) is type(got[1]) and got[0].n == 2) or 'identity: two classes, the first with the old definition'
+
+# case: class that goes back to what it was
+class Version:
+    n = 1
+
+def messages():
+    yield Version()
+    for n in 2, 1, 2, 1:
+        Version.n = n
+        yield Version()
+
+def check(got):
+    if len({type(one) for one in got}) != 1:
+        return 'identity: several classes'
+    return got[-1].n == 1 or 'value: the definition before'
+
+# case: class that changes keeps its instances
+class Version:
+    n = 1
+
+def messages():
+    yield Version()
+    Version.n = 2
+    yield Version()
+    Version.n = 3
+    yield Version()
+
+def check(got):
+    return len({type(one) for one in got}) == 1 and got[-1].n == 3 or 'identity: several classes'
+
+# case: classes alike, one after the other
+def messages():
+    for n in 1, 1:
+        class Made:
+            number = n
+        yield Made, Made()
+
+def check(got):
+    return all(isinstance(one, cls) and cls.number == 1 for cls, one in got) or 'identity: other classes'

@@ -72,7 +72,7 @@ def _bound(statements):
             yield from _bound(statement.orelse)
         else:
             for node in ast.iter_child_nodes(statement):
-                if isinstance(node, ast.stmt):
+                if isinstance(node, (ast.stmt, getattr(ast, 'match_case', ast.stmt))):
                     yield from _bound([node])
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                     yield node.id

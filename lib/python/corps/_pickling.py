@@ -121,8 +121,7 @@ def load():
 def dumps(thing):
     """As the serializer `auto` does, but in one piece."""
     import _corps_auto
-    return _corps_auto.dumps(thing)
-
+    return _corps_auto.dumps_as_it_lies(thing)
 
 
 def loads(data):
