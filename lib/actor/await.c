@@ -22,7 +22,7 @@ static bool is_ready(void *arg) {
 bool corps_future_ready(const struct corps_future *future) {
     if (!corps__future_is_ready(future)) {
         corps_flush();
-        corps__poke();
+        corps__poll_once();
     }
     return corps__future_is_ready(future);
 }
@@ -30,7 +30,7 @@ bool corps_future_ready(const struct corps_future *future) {
 /* The reply's bytes become the result in the thread that wants it, not in the one that leads. Threads that read the
  * same result at once each decode it, without a lock, since an interpreter's may be taken meanwhile; the first counts.
  */
-static void decode(struct corps_future *future) {
+static void decode_reply(struct corps_future *future) {
     if (atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
         return;
     }
@@ -54,9 +54,9 @@ static void decode(struct corps_future *future) {
     }
 }
 
-static enum corps_err outcome(struct corps_future *future, const struct corps_value **result) {
+static enum corps_err outcome_of(struct corps_future *future, const struct corps_value **result) {
     static const struct corps_value nil;
-    decode(future);
+    decode_reply(future);
     if (future->outcome != CORPS_OK) {
         const struct corps_error_info *info = corps_future_error(future);
         return info->type[0] != '\0' && future->outcome == CORPS_ERR_REMOTE
@@ -82,7 +82,7 @@ static bool run_local(struct corps_future *future, int64_t timeout_ns) {
 }
 
 /* For another Env: only the leader completes such a call, so while this thread leads nobody needs to notify it. */
-static bool look(struct corps_future *future) {
+static bool look_for_reply(struct corps_future *future) {
     if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
         return false;
     }
@@ -93,7 +93,7 @@ static bool look(struct corps_future *future) {
 enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
     bool ready = timeout_ns > 0 ? corps__future_is_ready(future) : corps_future_ready(future);
     if (!ready && timeout_ns > 0) {
-        ready = future->local != NULL ? run_local(future, timeout_ns) : look(future);
+        ready = future->local != NULL ? run_local(future, timeout_ns) : look_for_reply(future);
     }
     if (!ready) {
         int64_t deadline = corps__deadline_ns(timeout_ns);
@@ -119,7 +119,7 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
             return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
         }
     }
-    return outcome(future, result);
+    return outcome_of(future, result);
 }
 
 const struct corps_error_info *corps_future_error(const struct corps_future *future) {
@@ -135,7 +135,7 @@ struct kept {
     struct corps_future *future;
 };
 
-static void free_kept(struct corps_block *block) {
+static void free_kept_future(struct corps_block *block) {
     corps__future_unref(((struct kept *)block)->future);
     free(block);
 }
@@ -148,7 +148,7 @@ static struct corps_box *keep_plain(struct corps_future *future) {
         return NULL;
     }
     kept->future = corps__future_ref(future);
-    corps_block_init(&kept->block, future->small, sizeof future->small, free_kept);
+    corps_block_init(&kept->block, future->small, sizeof future->small, free_kept_future);
     if (corps_box_keep_block(box, &kept->block) != CORPS_OK) { /* has dropped it */
         corps_box_unref(box);
         return NULL;
@@ -161,7 +161,7 @@ struct corps_box *corps_future_box(struct corps_future *future) {
     if (!corps__future_is_ready(future)) {
         return NULL;
     }
-    decode(future);
+    decode_reply(future);
     if (future->outcome == CORPS_OK && future->plain != NULL) {
         return keep_plain(future);
     }

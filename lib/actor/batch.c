@@ -19,7 +19,7 @@ static uint32_t round_up(uint32_t bytes) {
     return (bytes + 7) / 8 * 8;
 }
 
-static uint32_t count_of(uint32_t word) {
+static uint32_t entry_count(uint32_t word) {
     return word & ~(CORPS__BATCH_CLOSED | CORPS__BATCH_LEFT);
 }
 
@@ -44,7 +44,7 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
 }
 
 /* Room for an entry's payload, after its head. NULL: full. */
-static uint8_t *begin(struct corps__batch *batch, const struct corps__entry *entry) {
+static uint8_t *begin_entry(struct corps__batch *batch, const struct corps__batch_entry *entry) {
     uint32_t bytes = (uint32_t)sizeof *entry + round_up(entry->bytes);
     if (bytes > sizeof batch->data - batch->used) {
         return NULL;
@@ -56,23 +56,23 @@ static uint8_t *begin(struct corps__batch *batch, const struct corps__entry *ent
 }
 
 /* False: closed meanwhile, and nobody will look at the entry. */
-static bool commit(struct corps__batch *batch) {
+static bool commit_entry(struct corps__batch *batch) {
     /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
     return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
 }
 
-bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data) {
-    uint8_t *at = begin(batch, entry);
+bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data) {
+    uint8_t *at = begin_entry(batch, entry);
     if (at != NULL && entry->bytes > 0) {
         memcpy(at, data, entry->bytes);
     }
-    return at != NULL && commit(batch);
+    return at != NULL && commit_entry(batch);
 }
 
-enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
+enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value) {
     size_t left = sizeof batch->data - batch->used;
-    struct corps__entry *made = (struct corps__entry *)(void *)(batch->data + batch->used);
+    struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
     size_t bytes = 0;
     enum corps_err err = CORPS_ERR_FULL;
     if (left > sizeof *made) {
@@ -87,7 +87,7 @@ enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct c
     memcpy(made, entry, sizeof *made);
     made->bytes = (uint32_t)bytes;
     batch->used += (uint32_t)(sizeof *made + bytes);
-    return commit(batch) ? CORPS_OK : CORPS_ERR_FULL;
+    return commit_entry(batch) ? CORPS_OK : CORPS_ERR_FULL;
 }
 
 /* ---- ending ---- */
@@ -106,16 +106,16 @@ void corps__batch_pause(void) {
 
 unsigned corps__batch_count(struct corps__batch *batch, unsigned taken) {
     uint32_t word = atomic_load_explicit(&batch->word, memory_order_acquire);
-    if (taken > 0 && count_of(word) - taken < 8 && (word & CORPS__BATCH_LEFT) == 0) {
+    if (taken > 0 && entry_count(word) - taken < 8 && (word & CORPS__BATCH_LEFT) == 0) {
         corps__batch_pause();
         word = atomic_load_explicit(&batch->word, memory_order_acquire);
     }
-    while (count_of(word) == taken) {
+    while (entry_count(word) == taken) {
         if ((word & CORPS__BATCH_LEFT) != 0 ||
             atomic_compare_exchange_strong(&batch->word, &word, word | CORPS__BATCH_CLOSED)) {
             corps_block_unref(&batch->block);
             return taken;
         }
     }
-    return count_of(word);
+    return entry_count(word);
 }

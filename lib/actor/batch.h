@@ -19,7 +19,7 @@ enum {
 
 /* One request. Its payload follows, up to the next multiple of 8 bytes: a struct corps_value and all that it points to,
  * or what a serializer made of one. */
-struct corps__entry {
+struct corps__batch_entry {
     const struct corps__symbol *method;
     uint64_t deadline_ns; /* 0: none */
     uint32_t bytes;       /* of the payload; 0: nil */
@@ -54,11 +54,11 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
                                          enum corps_keep keep_objects);
 
 /* Adds an entry: a copy of `entry`, with `data` as its payload. False: the batch is full or closed; leave it. */
-bool corps__batch_add(struct corps__batch *batch, const struct corps__entry *entry, const void *data);
+bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data);
 
 /* Adds an entry with a copy of a small value that refers to nothing counted, as its payload. CORPS_ERR_FULL: the batch
  * is full or closed, leave it; REFUSED: this value has to go as a message. */
-enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__entry *entry,
+enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value);
 
 /* The sender adds no more, and lets go of it. */
@@ -74,10 +74,10 @@ void corps__batch_pause(void);
 unsigned corps__batch_count(struct corps__batch *batch, unsigned taken);
 
 /* The entry after `last`; the first one after NULL. */
-static inline const struct corps__entry *corps__batch_next(const struct corps__batch *batch,
-                                                           const struct corps__entry *last) {
-    return (const struct corps__entry *)(const void *)(last == NULL ? batch->data
-                                                                    : last->data + (last->bytes + 7u) / 8u * 8u);
+static inline const struct corps__batch_entry *corps__batch_next(const struct corps__batch *batch,
+                                                                 const struct corps__batch_entry *last) {
+    return (const struct corps__batch_entry *)(const void *)(last == NULL ? batch->data
+                                                                          : last->data + (last->bytes + 7u) / 8u * 8u);
 }
 
 #endif

@@ -1,6 +1,6 @@
+#include "actor/burst.h"
 #include "actor/future.h"
 #include "actor/runtime.h"
-#include "actor/stream.h"
 #include "base/clock.h"
 #include "link/foreign.h"
 #include "link/known.h"
@@ -33,7 +33,7 @@ static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
 /* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
  * name that gets no number, and lives as long as the call. */
-static enum corps_err method_of(struct call *call, const char *text, struct corps__symbol *own_method) {
+static enum corps_err symbol_of_method(struct call *call, const char *text, struct corps__symbol *own_method) {
     struct corps_context *context = call->context;
     if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
         call->method = context->sent_method;
@@ -82,9 +82,9 @@ static enum corps_err corps_of(const struct corps_name *to, struct corps **corps
     return err;
 }
 
-static enum corps_err prepare(struct call *call, const struct corps_name *to, const char *method,
-                              const struct corps_value *args, const struct corps_call_options *options,
-                              struct corps__symbol *own_method) {
+static enum corps_err prepare_call(struct call *call, const struct corps_name *to, const char *method,
+                                   const struct corps_value *args, const struct corps_call_options *options,
+                                   struct corps__symbol *own_method) {
     call->to = to;
     call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
@@ -102,7 +102,7 @@ static enum corps_err prepare(struct call *call, const struct corps_name *to, co
     if (atomic_load(&call->corps->exited)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
-    enum corps_err err = method_of(call, method, own_method);
+    enum corps_err err = symbol_of_method(call, method, own_method);
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = chosen_serializer(call, options->serializer);
     } else if (err == CORPS_OK) {
@@ -148,32 +148,33 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         message->future = future; /* with the promise's reference */
         future->local = conc;
     }
-    corps__context_end_stream(); /* what was sent before comes before this */
+    corps__context_end_burst(); /* what was sent before comes before this */
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
 }
 
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
-static enum corps_err add_to_batch(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
+static enum corps_err add_to_local_batch(const struct call *call, struct corps__conc *conc,
+                                         struct corps__burst *burst) {
     if (call->method->number == CORPS__UNNUMBERED) {
         return CORPS_ERR_REFUSED; /* an entry keeps no name */
     }
-    const struct corps__entry entry = {
+    const struct corps__batch_entry entry = {
         .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
     enum corps_err err =
-        stream->batch != NULL ? corps__batch_add_plain(stream->batch, &entry, call->args) : CORPS_ERR_FULL;
+        burst->batch != NULL ? corps__batch_add_plain(burst->batch, &entry, call->args) : CORPS_ERR_FULL;
     if (err != CORPS_ERR_FULL) {
         return err;
     }
-    corps__stream_end(stream);
+    corps__burst_end(burst);
     struct corps__batch *batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
     if (batch == NULL) {
         return CORPS_ERR_REFUSED; /* for a message there may be memory */
     }
-    *stream = (struct corps__stream){.to = conc, .batch = batch};
+    *burst = (struct corps__burst){.to = conc, .batch = batch};
     err = corps__batch_add_plain(batch, &entry, call->args);
     if (err != CORPS_OK) {
-        corps__stream_end(stream);
+        corps__burst_end(burst);
         corps_block_unref(&batch->block); /* the Conc's reference: it is not posted */
         return err;
     }
@@ -181,15 +182,15 @@ static enum corps_err add_to_batch(const struct call *call, struct corps__conc *
     return CORPS_OK;
 }
 
-/* Room for one more request of a stream. May end it, where it has to wait. */
-static enum corps_err stream_room(const struct call *call, struct corps__conc *conc, struct corps__stream *stream) {
-    if (stream->room == 0) {
-        stream->room = corps__conc_room_ahead(conc);
+/* Room for one more request of a burst. May end it, where it has to wait. */
+static enum corps_err burst_room(const struct call *call, struct corps__conc *conc, struct corps__burst *burst) {
+    if (burst->room == 0) {
+        burst->room = corps__conc_room_ahead(conc);
     }
-    if (stream->room == 0) {
+    if (burst->room == 0) {
         return corps__conc_room(conc, call->try_only, call->deadline_ns);
     }
-    stream->room--;
+    burst->room--;
     return CORPS_OK;
 }
 
@@ -197,16 +198,16 @@ static enum corps_err stream_room(const struct call *call, struct corps__conc *c
 static enum corps_err send_local(const struct call *call, struct corps__conc *conc) {
     struct corps_context *context = call->context;
     enum corps_err err = CORPS_OK;
-    if (context != NULL && context->stream.to == conc) {
-        err = stream_room(call, conc, &context->stream);
+    if (context != NULL && context->burst.to == conc) {
+        err = burst_room(call, conc, &context->burst);
     } else {
         err = corps__conc_room(conc, call->try_only, call->deadline_ns);
     }
     if (err != CORPS_OK) {
         return err;
     }
-    if (context != NULL && context->stream.to == conc) {
-        err = add_to_batch(call, conc, &context->stream);
+    if (context != NULL && context->burst.to == conc) {
+        err = add_to_local_batch(call, conc, &context->burst);
         if (err != CORPS_ERR_REFUSED) {
             return err;
         }
@@ -215,7 +216,7 @@ static enum corps_err send_local(const struct call *call, struct corps__conc *co
     if (err != CORPS_OK) {
         corps__conc_leave_room(conc, 1);
     } else if (context != NULL) {
-        context->stream.to = conc;
+        context->burst.to = conc;
     }
     return err;
 }
@@ -359,11 +360,11 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
                           const struct corps_call_options *options, struct corps_future **future) {
     struct corps__symbol own_method;
     struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
-    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
+    enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     if (err != CORPS_OK) {
         return err;
     }
-    corps__context_end_stream(); /* whoever answers may send to the same Conc before this method does again */
+    corps__context_end_burst(); /* whoever answers may send to the same Conc before this method does again */
     struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects, 2);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");
@@ -382,6 +383,6 @@ enum corps_err corps_send(const struct corps_name *to, const char *method, const
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
     struct call call = {.reply = false};
-    enum corps_err err = prepare(&call, to, method, args, options, &own_method);
+    enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
 }

@@ -92,7 +92,7 @@ static char *new_piece(struct corps__actors *actors, size_t bytes) {
 
 /* Zeroed memory, on lines of its own. A Conc stays as long as its runtime, so small ones are cut from larger pieces:
  * that takes half the time of an allocation each, and no byte between them. */
-static char *take_memory(size_t bytes) {
+static char *take_conc_memory(size_t bytes) {
     struct corps__actors *actors = corps__actors;
     bool apart = bytes > PIECE_BYTES / 64;
 #ifdef __SANITIZE_ADDRESS__
@@ -124,11 +124,11 @@ static const struct corps_transport *mailbox_transport(void) {
 
 /* One piece of memory: the Conc, its mailbox, the user's memory. Memory whose mailbox cannot be opened stays unused: it
  * is part of a larger piece. Errors: NO_MEMORY, and of the mailbox's transport. */
-static enum corps_err allocate(const struct corps_class *class, struct corps__conc **made) {
+static enum corps_err allocate_conc(const struct corps_class *class, struct corps__conc **made) {
     const struct corps_transport *transport = mailbox_transport();
     size_t mailbox_at = align_up(sizeof(struct corps__conc), 16);
     size_t self_at = mailbox_at + align_up(transport->endpoint_bytes, 16);
-    char *memory = take_memory(align_up(self_at + class->bytes, 64));
+    char *memory = take_conc_memory(align_up(self_at + class->bytes, 64));
     if (memory == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %s", class->name);
     }
@@ -147,7 +147,7 @@ static enum corps_err allocate(const struct corps_class *class, struct corps__co
 }
 
 /* Lists a Conc under its class's name. Errors: NO_MEMORY, LIMIT (there are too many). */
-static enum corps_err enlist(struct corps__conc *conc, const char *class_name, size_t class_bytes) {
+static enum corps_err enlist_conc(struct corps__conc *conc, const char *class_name, size_t class_bytes) {
     bool is_any = strcmp(conc->class->name, CORPS_ANY_CLASS) == 0;
     conc->class_name = is_any ? strndup(class_name, class_bytes) : conc->class->name;
     if (conc->class_name == NULL) {
@@ -171,10 +171,10 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the init of another Conc of class %s", class->name);
     }
     struct corps__conc *conc;
-    err = allocate(class, &conc);
+    err = allocate_conc(class, &conc);
     if (err == CORPS_OK) {
         conc->alive = !has_init;
-        err = enlist(conc, class_name, class_bytes);
+        err = enlist_conc(conc, class_name, class_bytes);
     }
     if (err != CORPS_OK) {
         if (message != NULL) {
@@ -249,7 +249,7 @@ static uint32_t room_again(void) {
     return (corps__own()->settings.mailbox_count + 1) / 2;
 }
 
-static bool has_room(void *arg) {
+static bool mailbox_has_room(void *arg) {
     const struct corps__conc *conc = arg;
     return atomic_load(&conc->local_count) < room_again();
 }
@@ -263,7 +263,7 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
             return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
                                    conc->id, conc->class_name, limit);
         }
-        err = corps__waitlist_wait(&corps__actors->room, has_room, conc, deadline_ns, conc);
+        err = corps__waitlist_wait(&corps__actors->room, mailbox_has_room, conc, deadline_ns, conc);
     }
     return err;
 }

@@ -35,8 +35,8 @@ struct corps__conc {
 /* What a method is told about its request. On the stack of the thread that runs it. */
 struct corps_context {
     struct corps__conc *conc;
-    struct corps__stream stream; /* what the method has sent last */
-    const char *sent_text;       /* a method's name, as it was given for the last request */
+    struct corps__burst burst; /* what the method has sent last */
+    const char *sent_text;     /* a method's name, as it was given for the last request */
     const struct corps__symbol *sent_method;
     struct corps__message *message;
     const struct corps_value *args; /* lies in `box`, in `batch`, or in the message */
@@ -93,7 +93,7 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
  * count's line go to and fro between two processors. */
 uint32_t corps__conc_room_ahead(struct corps__conc *conc);
 
-/* How many requests of a stream reserve, and give back, their room at once. */
+/* How many requests of a burst reserve, and give back, their room at once. */
 uint32_t corps__conc_room_step(void);
 
 /* So many requests of this Env have left the mailbox, or do not come. */

@@ -85,7 +85,7 @@ enum corps_err corps_fail(struct corps_context *context, const char *type, const
 }
 
 /* `info` as the failure of a Worker. */
-static struct corps_error_info remote(const struct corps_error_info *info, const struct corps__conc *conc) {
+static struct corps_error_info remote_failure(const struct corps_error_info *info, const struct corps__conc *conc) {
     struct corps_error_info own = *info;
     own.code = CORPS_ERR_REMOTE;
     own.detail_trusted = corps__may_run_code(corps__own()); /* a caller in this Env sees it as it is */
@@ -94,7 +94,7 @@ static struct corps_error_info remote(const struct corps_error_info *info, const
 }
 
 enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info) {
-    const struct corps_error_info own = remote(info, context->conc);
+    const struct corps_error_info own = remote_failure(info, context->conc);
     free(context->failure);
     context->failure = corps__failure_create(&own);
     return context->failure != NULL ? CORPS_ERR_REMOTE
@@ -157,7 +157,7 @@ enum corps_err corps_request_fail(struct corps_request *request, const char *typ
 }
 
 enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
-    const struct corps_error_info own = remote(info, request->conc);
+    const struct corps_error_info own = remote_failure(info, request->conc);
     corps__reply_failed(request->message, request->conc, &own);
     corps_box_unref(request->box);
     free(request);

@@ -54,7 +54,7 @@ static struct corps__long_wait *wait_of(uint32_t conc) {
 }
 
 /* The wait that asked, if the probe has come back to it. */
-static struct corps__long_wait *asker(const struct probe *probe, uint32_t conc) {
+static struct corps__long_wait *asking_wait(const struct probe *probe, uint32_t conc) {
     if (probe->corps_id != corps__own_id() || probe->env != corps__own_env()) {
         return NULL;
     }
@@ -103,13 +103,13 @@ static void closed_circle(const struct probe *probe, struct corps_future *future
 }
 
 /* Follows the probe from a Conc of this Env as far as it stays here. With the lead. */
-static void follow(struct probe *probe, uint32_t conc) {
+static void follow_probe(struct probe *probe, uint32_t conc) {
     struct corps__peer *peer = NULL;
     struct corps_future *caught = NULL;
     pthread_mutex_lock(&corps__actors->waits.lock);
     while (probe->hops++ < HOPS_MAX) {
         const struct corps__conc *here = corps__conc_find(conc);
-        const struct corps__long_wait *asked = here != NULL ? asker(probe, conc) : NULL;
+        const struct corps__long_wait *asked = here != NULL ? asking_wait(probe, conc) : NULL;
         if (asked != NULL) {
             /* Others of the circle ask too: the one whose wait began last gives way. */
             caught = probe->latest_ns <= asked->start_ns ? corps__future_ref(asked->future) : NULL;
@@ -137,7 +137,7 @@ static void follow(struct probe *probe, uint32_t conc) {
 }
 
 /* Asks for a listed wait of the thread that this is done for. */
-static enum corps_err ask(void *arg) {
+static enum corps_err ask_job(void *arg) {
     const struct corps__long_wait *wait = arg;
     struct probe probe = {.corps_id = corps__own_id(),
                           .env = corps__own_env(),
@@ -146,7 +146,7 @@ static enum corps_err ask(void *arg) {
                           .latest_ns = wait->start_ns};
     add_to_path(&probe, wait->context->conc);
     if (wait->future->local != NULL) {
-        follow(&probe, wait->future->local->id);
+        follow_probe(&probe, wait->future->local->id);
     } else if (corps__calls_awaits(wait->future)) {
         send_probe(&probe, wait->future->peer, wait->future->remote_conc);
     }
@@ -171,7 +171,7 @@ enum corps_err corps__deadlock_probe(uint32_t conc, const struct corps_value *va
                           .hops = int_at(value, 5)};
     snprintf(probe.path, sizeof probe.path, "%.*s", (int)(path->count < PATH_BYTES ? path->count : PATH_BYTES - 1),
              path->str);
-    follow(&probe, conc);
+    follow_probe(&probe, conc);
     return CORPS_OK;
 }
 
@@ -186,14 +186,14 @@ bool corps__may_run_inline(int64_t timeout_ns) {
     return context == NULL || (context->depth < CORPS__NESTED_MAX && timeout_ns >= PATIENT_NS);
 }
 
-static void list(struct corps__long_wait *wait) {
+static void list_wait(struct corps__long_wait *wait) {
     pthread_mutex_lock(&corps__actors->waits.lock);
     wait->next = corps__actors->waits.first;
     corps__actors->waits.first = wait;
     pthread_mutex_unlock(&corps__actors->waits.lock);
 }
 
-static void unlist(const struct corps__long_wait *wait) {
+static void unlist_wait(const struct corps__long_wait *wait) {
     pthread_mutex_lock(&corps__actors->waits.lock);
     struct corps__long_wait **at = &corps__actors->waits.first;
     while (*at != wait) {
@@ -218,15 +218,15 @@ enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__w
             break;
         }
         if (!listed) {
-            list(&wait);
+            list_wait(&wait);
             listed = true;
         } else {
             interval = interval * 2 < LAST_INTERVAL_NS ? interval * 2 : LAST_INTERVAL_NS;
         }
-        (void)!corps__with_lead(ask, &wait); /* so that the peers that it goes to are not freed meanwhile */
+        (void)!corps__with_lead(ask_job, &wait); /* so that the peers that it goes to are not freed meanwhile */
     }
     if (listed) {
-        unlist(&wait);
+        unlist_wait(&wait);
     }
     return err;
 }

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-static void append(struct corps__conc *conc, struct corps__route *route, struct corps__mail *mail) {
+static void put_aside(struct corps__conc *conc, struct corps__route *route, struct corps__mail *mail) {
     mail->node.next = NULL;
     *(route->deferred != NULL ? &route->last_deferred->next : &route->deferred) = &mail->node;
     route->last_deferred = &mail->node;
@@ -18,7 +18,7 @@ struct corps__route *corps__defer(struct corps__conc *conc, struct corps__mail *
     if (route == NULL || (route->deferred == NULL && !atomic_load(&from->behind))) {
         return NULL;
     }
-    append(conc, route, mail);
+    put_aside(conc, route, mail);
     return route;
 }
 

@@ -21,7 +21,7 @@ static struct {
     _Atomic uint32_t count;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *make(size_t bytes, unsigned count) {
+static void *make_page(size_t bytes, unsigned count) {
     _Static_assert(offsetof(struct corps_future, word) >= sizeof(struct corps__slab_item), "free Futures keep it");
     _Static_assert(sizeof(struct corps_future) % 64 == 0, "Futures lie on lines of their own, one after the other");
     struct corps_future *page = count == PAGE ? aligned_alloc(64, bytes * count) : NULL;
@@ -46,7 +46,7 @@ static void *make(size_t bytes, unsigned count) {
     return fits ? page : NULL;
 }
 
-static const struct corps__slab_source source = {.bytes = sizeof(struct corps_future), .make = make};
+static const struct corps__slab_source source = {.bytes = sizeof(struct corps_future), .make = make_page};
 
 struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs) {
     struct corps_future *future = corps__slab_take(CORPS__SLAB_FUTURE, &source);
@@ -76,7 +76,7 @@ struct corps_future *corps__future_ref(struct corps_future *future) {
 }
 
 /* The count alone stays, for the next call. */
-static uint64_t count_of(uint64_t word) {
+static uint64_t call_count(uint64_t word) {
     return word & ~(uint64_t)UINT32_MAX;
 }
 
@@ -88,7 +88,7 @@ void corps__future_unref(struct corps_future *future) {
         free(future->failure);
         future->local = NULL;
         uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
-        atomic_store_explicit(&future->word, count_of(word), memory_order_relaxed);
+        atomic_store_explicit(&future->word, call_count(word), memory_order_relaxed);
         corps__slab_give(CORPS__SLAB_FUTURE, &source, future);
     }
 }
@@ -133,20 +133,20 @@ static void notify_watchers(struct corps_future *future) {
 }
 
 /* Sequentially consistent, as is the setting of WATCHED: either we see that somebody watches, or he sees READY. */
-static void finish(struct corps_future *future) {
+static void publish_ready(struct corps_future *future) {
     if ((atomic_fetch_or(&future->word, CORPS__READY) & CORPS__WATCHED) != 0) {
         notify_watchers(future);
     }
 }
 
 /* Under the Future's lock. True when it is ready already. */
-static bool watch(struct corps_future *future) {
+static bool watch_locked(struct corps_future *future) {
     return (atomic_fetch_or(&future->word, CORPS__WATCHED) & CORPS__READY) != 0;
 }
 
 void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg) {
     pthread_mutex_lock(shard_of(future));
-    bool ready = watch(future);
+    bool ready = watch_locked(future);
     future->notify = ready ? NULL : notify;
     future->notify_arg = arg;
     pthread_mutex_unlock(shard_of(future));
@@ -173,7 +173,7 @@ void corps__interest_take(struct corps_future *future, struct corps__interest *i
     pthread_mutex_lock(shard_of(future));
     *interest = (struct corps__interest){.waiter = waiter, .next = future->interests};
     future->interests = interest;
-    (void)watch(future); /* who waits looks again */
+    (void)watch_locked(future); /* who waits looks again */
     pthread_mutex_unlock(shard_of(future));
 }
 
@@ -189,7 +189,7 @@ void corps__interest_drop(struct corps_future *future, const struct corps__inter
 
 void corps__future_complete(struct corps_future *future, struct corps_box *box) {
     future->box = box;
-    finish(future);
+    publish_ready(future);
 }
 
 bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result) {
@@ -237,13 +237,13 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_even
         future->frame_data = future->frame->data;
     }
     atomic_store_explicit(&future->encoded, 1, memory_order_relaxed); /* READY publishes it */
-    finish(future);
+    publish_ready(future);
 }
 
 void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure) {
     future->outcome = code;
     future->failure = failure;
-    finish(future);
+    publish_ready(future);
 }
 
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text) {
@@ -260,7 +260,7 @@ void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, s
     future->route = route;
     future->bytes = bytes;
     atomic_store_explicit(&future->peer, peer, memory_order_relaxed);
-    uint64_t count = count_of(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
+    uint64_t count = call_count(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
     /* Release: whoever finds the call by its id, or by its peer, finds it whole. */
     atomic_store_explicit(&future->word, count | CORPS__AWAITED, memory_order_release);
     *id = count | future->number;
@@ -270,7 +270,7 @@ void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, s
 static bool end_call(struct corps_future *future, uint64_t count, const struct corps__peer *peer, bool *claimed) {
     uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
     do {
-        if (count_of(word) != count || (word & CORPS__AWAITED) == 0 ||
+        if (call_count(word) != count || (word & CORPS__AWAITED) == 0 ||
             atomic_load_explicit(&future->peer, memory_order_relaxed) != peer) {
             return false;
         }
@@ -286,7 +286,7 @@ struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *pe
         number / PAGE < PAGES ? atomic_load_explicit(&table.pages[number / PAGE], memory_order_acquire) : NULL;
     struct corps_future *future = page != NULL ? &page[number % PAGE] : NULL;
     bool claimed;
-    if (future == NULL || !end_call(future, count_of(id), peer, &claimed)) {
+    if (future == NULL || !end_call(future, call_count(id), peer, &claimed)) {
         return NULL;
     }
     if (!claimed) {
@@ -306,7 +306,7 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
     for (uint32_t i = 0; i < pages * PAGE; i++) {
         struct corps_future *future = &atomic_load(&table.pages[i / PAGE])[i % PAGE];
         bool claimed;
-        if (end_call(future, count_of(atomic_load_explicit(&future->word, memory_order_acquire)), peer, &claimed)) {
+        if (end_call(future, call_count(atomic_load_explicit(&future->word, memory_order_acquire)), peer, &claimed)) {
             if (claimed) {
                 corps__future_failed(future, code, corps__failure_create(&info));
             }
@@ -318,7 +318,7 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
 /* ---- after a fork ---- */
 
 /* The answer comes to the parent, or was just being put here by a thread that is not in this process. */
-static void forget(struct corps_future *future) {
+static void forget_call(struct corps_future *future) {
     uint64_t word = atomic_load(&future->word);
     if (atomic_load(&future->encoded) == 2) {
         atomic_store(&future->encoded, 1); /* the thread that decoded it is not here: once more */
@@ -343,6 +343,6 @@ void corps__futures_forked(void) {
     pthread_mutex_init(&table.lock, NULL);
     uint32_t pages = atomic_load(&table.count);
     for (uint32_t i = 0; i < pages * PAGE; i++) {
-        forget(&atomic_load(&table.pages[i / PAGE])[i % PAGE]);
+        forget_call(&atomic_load(&table.pages[i / PAGE])[i % PAGE]);
     }
 }

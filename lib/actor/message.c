@@ -103,7 +103,7 @@ struct kept {
     struct corps__message *message;
 };
 
-static void free_kept(struct corps_block *block) {
+static void free_kept_message(struct corps_block *block) {
     corps__slab_give(CORPS__SLAB_MESSAGE, &source, ((struct kept *)block)->message);
     free(block);
 }
@@ -120,7 +120,7 @@ struct corps_block *corps__message_keep_plain(struct corps__message **message) {
     memcpy(other, *message, offsetof(struct corps__message, small)); /* takes over all that it holds */
     other->plain = NULL;
     kept->message = *message;
-    corps_block_init(&kept->block, (*message)->small, sizeof(*message)->small, free_kept);
+    corps_block_init(&kept->block, (*message)->small, sizeof(*message)->small, free_kept_message);
     *message = other;
     return &kept->block;
 }

@@ -39,7 +39,7 @@ static void grow_if_stuck(const struct corps__pool *pool, struct watch *watch, b
 
 /* Nobody polled since the last tick, or something is runnable while threads are parked: hand on. True: there may be
  * something to see to at the next tick. */
-static bool tick(const struct corps__pool *pool, struct watch *watch) {
+static bool monitor_tick(const struct corps__pool *pool, struct watch *watch) {
     uint32_t polls = corps__poll_count();
     bool vacant = corps__lead_is_vacant();
     bool stale = vacant && polls == watch->polls;
@@ -59,7 +59,7 @@ static bool tick(const struct corps__pool *pool, struct watch *watch) {
 static _Noreturn void end_orphan(struct corps__pool *pool, struct watch *watch) {
     for (int ms = 0; ms < ORPHAN_MS && !atomic_load(&pool->stopping); ms += TICK_MS) {
         poll(NULL, 0, TICK_MS);
-        (void)tick(pool, watch);
+        (void)monitor_tick(pool, watch);
     }
     if (!atomic_load(&pool->stopping)) {
         pool->abandon();
@@ -87,7 +87,7 @@ static void *monitor_main(void *arg) {
     unsigned quiet = 0;
     struct pollfd fds[2] = {{.fd = pool->monitor_fd, .events = POLLIN}, {.fd = pool->parent_fd, .events = POLLRDHUP}};
     while (!atomic_load(&pool->stopping)) {
-        quiet = tick(pool, &watch) ? 0 : quiet + 1;
+        quiet = monitor_tick(pool, &watch) ? 0 : quiet + 1;
         int timeout = TICK_MS;
         if (quiet >= IDLE_TICKS) {
             atomic_store(&pool->monitor_asleep, true);

@@ -2,7 +2,7 @@
 
 #include "actor/state.h"
 #include "base/clock.h"
-#include "base/place.h"
+#include "base/placement.h"
 #include "link/peer.h"
 
 #include <errno.h>
@@ -123,7 +123,7 @@ void corps__pool_push(struct corps__task *task, enum corps__push how) {
     case CORPS__PUSH_MINE:
         break;
     case CORPS__PUSH_DISPATCH:
-        if (corps__leader_is_idle() && pool->direct.task == NULL && !atomic_exchange(&pool->batch_taken, true)) {
+        if (corps__leader_is_idle() && pool->direct.task == NULL && !atomic_exchange(&pool->turn_taken, true)) {
             break;
         }
         corps__pool_wake_one();
@@ -237,15 +237,15 @@ void corps__pool_unblock(void) {
 
 /* ---- pool threads ---- */
 
-static void next_batch(void) {
+static void next_turn(void) {
     struct corps__pool *pool = the_pool();
-    if (atomic_load_explicit(&pool->batch_taken, memory_order_relaxed)) {
-        atomic_store(&pool->batch_taken, false);
+    if (atomic_load_explicit(&pool->turn_taken, memory_order_relaxed)) {
+        atomic_store(&pool->turn_taken, false);
     }
 }
 
 static void lead_idle(struct corps__pool *pool) {
-    corps__reactor_idle(next_batch);
+    corps__reactor_idle(next_turn);
     struct corps__task *task = pool->direct.task;
     struct corps_node *first = pool->direct.first;
     pool->direct.task = NULL;
@@ -298,7 +298,7 @@ static bool park_idle(struct corps__pool *pool, struct corps__worker *worker) {
     return !end;
 }
 
-static void serve(struct corps__pool *pool, struct corps__worker *worker) {
+static void serve_tasks(struct corps__pool *pool, struct corps__worker *worker) {
     self = worker;
     for (;;) {
         struct corps__task *task = next_task(pool, worker);
@@ -318,8 +318,8 @@ static void serve(struct corps__pool *pool, struct corps__worker *worker) {
 
 static void *thread_main(void *arg) {
     struct corps__worker *worker = arg;
-    corps__place_thread(worker->index);
-    serve(the_pool(), worker);
+    corps__placement_thread(worker->index);
+    serve_tasks(the_pool(), worker);
     return NULL;
 }
 
@@ -392,7 +392,7 @@ enum corps_err corps__pool_start(unsigned thread_count, unsigned thread_count_ma
     pool->run = run;
     pool->thread_count = thread_count;
     pool->thread_count_max = thread_count_max < CORPS__THREADS_HARD_MAX ? thread_count_max : CORPS__THREADS_HARD_MAX;
-    pool->single = corps__place_is_single();
+    pool->single = corps__placement_is_single();
     enum corps_err err = CORPS_OK;
     pthread_mutex_lock(&pool->lock);
     if (worker_slot_locked(pool) == NULL) { /* the calling thread's, number 0 */
@@ -417,7 +417,7 @@ static void raise_main_stack(void) {
 
 void corps__pool_serve(void) {
     raise_main_stack();
-    serve(the_pool(), the_pool()->workers[0]);
+    serve_tasks(the_pool(), the_pool()->workers[0]);
 }
 
 void corps__pool_stop(void) {

@@ -44,7 +44,7 @@ struct corps__pool {
     _Atomic uint32_t runs;     /* tasks taken from there so far */
     bool single;               /* all threads share one processor */
     _Atomic bool stopping;
-    _Atomic bool batch_taken; /* the idle leader has its task of this batch */
+    _Atomic bool turn_taken; /* the idle leader has its task of this poll */
 
     /* The monitor's. */
     _Atomic bool monitor_asleep;
@@ -81,7 +81,7 @@ enum corps__push {
     CORPS__PUSH_LATER,    /* its caller will wait for it at once, and so run it itself: wake nobody yet */
     CORPS__PUSH_MINE,     /* this thread runs it next */
     CORPS__PUSH_OTHER,    /* let another thread run it, if one is free */
-    CORPS__PUSH_DISPATCH, /* came in by the reactor: the idle leader runs the first of a batch itself */
+    CORPS__PUSH_DISPATCH, /* came in by the reactor: the idle leader runs the first of a poll itself */
 };
 void corps__pool_push(struct corps__task *task, enum corps__push how);
 

@@ -170,8 +170,8 @@ static void failure_remote(struct corps__message *message, const struct corps__c
 }
 
 static void tell_of_refusal(struct corps__peer *peer, uint32_t conc, const char *text) {
-    if (!peer->was_told_of) { /* once: a peer does not fill the standard error */
-        peer->was_told_of = true;
+    if (!peer->refusal_told) { /* once: a peer does not fill the standard error */
+        peer->refusal_told = true;
         fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", conc, text);
     }
 }

@@ -1,7 +1,7 @@
 #include "actor/requests.h"
 
+#include "actor/burst.h"
 #include "actor/reply.h"
-#include "actor/stream.h"
 #include "link/peer.h"
 #include "link/trust.h"
 #include "wait/trace.h"
@@ -66,8 +66,8 @@ static enum corps_err numbered_method(struct corps__peer *peer, const struct cor
 
 /* A Conc for a request of `bytes` bytes, and the grant that it takes room of; NULL, after having said so, when there is
  * none, or its serializer is not accepted, or with an error. */
-static struct corps__conc *admit(struct corps__peer *peer, const struct corps__header *header, size_t bytes,
-                                 struct corps__grant **grant, enum corps_err *err) {
+static struct corps__conc *admit_request(struct corps__peer *peer, const struct corps__header *header, size_t bytes,
+                                         struct corps__grant **grant, enum corps_err *err) {
     struct corps__conc *conc = corps__conc_find(header->destination);
     if (conc == NULL) {
         *err = corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
@@ -92,7 +92,7 @@ static bool has_mail(struct corps__task *task) {
     return corps__conc_has_mail((struct corps__conc *)task);
 }
 
-static void deliver(struct corps__conc *conc, struct corps__mail *mail) {
+static void deliver_mail(struct corps__conc *conc, struct corps__mail *mail) {
     if (!corps__pool_direct(&conc->task, &mail->node, has_mail)) {
         corps__conc_post(conc, mail, CORPS__PUSH_DISPATCH);
     }
@@ -127,14 +127,14 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     const struct corps_block *tail = corps_frame_tail(event->data, event->block);
     size_t charge_bytes = corps__wire_charge(event->data, event->bytes + (tail != NULL ? tail->bytes : 0), header);
     struct corps__grant *grant;
-    struct corps__conc *conc = admit(peer, header, charge_bytes, &grant, &err);
+    struct corps__conc *conc = admit_request(peer, header, charge_bytes, &grant, &err);
     if (conc == NULL) {
         return err;
     }
     if ((header->flags & CORPS__NO_REPLY) == 0) {
         corps__stamp(header->id, header->source_env, CORPS_STAGE_RECEIVED);
     }
-    corps__dispatch_end_stream();
+    corps__dispatch_end_burst();
     struct corps__message *message = message_of(event, header, method, name);
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
@@ -145,23 +145,23 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     message->grant = grant;
     message->charge_bytes = charge_bytes;
     message->keep_objects = keep_for(conc);
-    deliver(conc, &message->mail);
+    deliver_mail(conc, &message->mail);
     return CORPS_OK;
 }
 
 /* ---- batches of requests without reply ---- */
 
 static bool goes_on(const struct corps__peer *peer, const struct corps__header *header) {
-    return corps__actors->stream.to != NULL && corps__actors->stream_of.from == peer &&
-           corps__actors->stream_of.destination == header->destination &&
-           corps__actors->stream_of.serializer == header->serializer;
+    return corps__actors->burst.to != NULL && corps__actors->burst_of.from == peer &&
+           corps__actors->burst_of.destination == header->destination &&
+           corps__actors->burst_of.serializer == header->serializer;
 }
 
 /* The first of several entries for one Conc, or its only one. */
-static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc *conc, struct corps__grant *grant,
-                                   const struct corps__header *header, const struct corps__symbol *method,
-                                   const uint8_t *payload, uint32_t bytes) {
-    corps__dispatch_end_stream();
+static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *conc, struct corps__grant *grant,
+                                  const struct corps__header *header, const struct corps__symbol *method,
+                                  const uint8_t *payload, uint32_t bytes) {
+    corps__dispatch_end_burst();
     struct corps__message *message = corps__message_of_payload(payload, bytes, header);
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
@@ -173,12 +173,12 @@ static enum corps_err begin_stream(struct corps__peer *peer, struct corps__conc 
     message->grant = grant;
     message->charge_bytes = CORPS__HEADER_BYTES + bytes;
     message->keep_objects = keep_for(conc);
-    deliver(conc, &message->mail);
-    corps__actors->stream.to = conc;
-    corps__actors->stream_of.from = peer;
-    corps__actors->stream_of.grant = grant;
-    corps__actors->stream_of.destination = header->destination;
-    corps__actors->stream_of.serializer = header->serializer;
+    deliver_mail(conc, &message->mail);
+    corps__actors->burst.to = conc;
+    corps__actors->burst_of.from = peer;
+    corps__actors->burst_of.grant = grant;
+    corps__actors->burst_of.destination = header->destination;
+    corps__actors->burst_of.serializer = header->serializer;
     return CORPS_OK;
 }
 
@@ -191,26 +191,26 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     enum corps_err err = numbered_method(peer, header, NULL, &method);
     bool follows = goes_on(peer, header);
     struct corps__grant *grant;
-    struct corps__conc *conc = follows ? corps__actors->stream.to : NULL;
+    struct corps__conc *conc = follows ? corps__actors->burst.to : NULL;
     if (err == CORPS_OK && follows) {
         err = corps__grant_use(&peer->grants, header->destination, CORPS__HEADER_BYTES + bytes, &grant);
     } else if (err == CORPS_OK) {
-        conc = admit(peer, header, CORPS__HEADER_BYTES + bytes, &grant, &err);
+        conc = admit_request(peer, header, CORPS__HEADER_BYTES + bytes, &grant, &err);
     }
     if (err != CORPS_OK || conc == NULL) {
         return err;
     }
-    if (!follows || grant != corps__actors->stream_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
-        return begin_stream(peer, conc, grant, header, method, payload, bytes);
+    if (!follows || grant != corps__actors->burst_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
+        return begin_burst(peer, conc, grant, header, method, payload, bytes);
     }
-    const struct corps__entry entry = {
+    const struct corps__batch_entry entry = {
         .method = method,
         .deadline_ns = header->deadline_ns,
         .bytes = bytes,
         .encoded = true,
         .serializer = header->serializer,
     };
-    if (corps__actors->stream.batch != NULL && corps__batch_add(corps__actors->stream.batch, &entry, payload)) {
+    if (corps__actors->burst.batch != NULL && corps__batch_add(corps__actors->burst.batch, &entry, payload)) {
         return CORPS_OK;
     }
     struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
@@ -218,10 +218,10 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     peer->arrived++;
-    corps__stream_end(&corps__actors->stream);
-    corps__actors->stream = (struct corps__stream){.to = conc, .batch = batch};
+    corps__burst_end(&corps__actors->burst);
+    corps__actors->burst = (struct corps__burst){.to = conc, .batch = batch};
     (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
-    deliver(conc, &batch->mail);
+    deliver_mail(conc, &batch->mail);
     return CORPS_OK;
 }
 
@@ -249,6 +249,6 @@ enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_ev
 }
 
 void corps__requests_forked(void) {
-    corps__actors->stream = (struct corps__stream){0};
-    corps__actors->stream_of.from = NULL;
+    corps__actors->burst = (struct corps__burst){0};
+    corps__actors->burst_of.from = NULL;
 }

@@ -1,10 +1,10 @@
 #include "actor/run.h"
 
+#include "actor/burst.h"
 #include "actor/credit.h"
 #include "actor/defer.h"
 #include "actor/group.h"
 #include "actor/reply.h"
-#include "actor/stream.h"
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
@@ -17,7 +17,7 @@
 
 enum { MAILS_A_TURN = 256 }; /* of one Conc before another has its turn */
 
-static corps_method_fn method_of(const struct corps_class *class, const char *name) {
+static corps_method_fn method_named(const struct corps_class *class, const char *name) {
     for (const struct corps_method *method = class->methods; method != NULL && method->name != NULL; method++) {
         if (strcmp(method->name, name) == 0) {
             return method->run;
@@ -28,7 +28,7 @@ static corps_method_fn method_of(const struct corps_class *class, const char *na
 
 static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
     context->conc = conc;
-    context->stream = (struct corps__stream){0};
+    context->burst = (struct corps__burst){0};
     context->sent_text = NULL;
     context->message = message;
     context->box = NULL;
@@ -44,8 +44,8 @@ static void context_enter(struct corps_context *context, struct corps__conc *con
 
 /* The method is over: what was there for it goes. */
 static void context_clear(struct corps_context *context) {
-    if (context->stream.to != NULL) {
-        corps__stream_end(&context->stream);
+    if (context->burst.to != NULL) {
+        corps__burst_end(&context->burst);
     }
     if (context->box != NULL) {
         corps_box_unref(context->box);
@@ -96,8 +96,8 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
 }
 
 /* The method that the request asks for; NULL after having answered that there is none, or that it comes too late. */
-static corps_method_fn admitted(struct corps__conc *conc, struct corps__message *message) {
-    corps_method_fn method = conc->alive ? method_of(conc->class, message->method->name) : NULL;
+static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = conc->alive ? method_named(conc->class, message->method->name) : NULL;
     method = method == NULL && conc->alive ? conc->class->any : method;
     if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
@@ -119,7 +119,7 @@ static corps_method_fn admitted(struct corps__conc *conc, struct corps__message 
 }
 
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
-    corps_method_fn method = admitted(conc, message);
+    corps_method_fn method = admitted_method(conc, message);
     if (method == NULL) {
         return;
     }
@@ -235,7 +235,7 @@ struct settling {
     size_t bytes;
 };
 
-static void settle(struct settling *settling, uint32_t least) {
+static void settle_run(struct settling *settling, uint32_t least) {
     if (settling->count < least) {
         return;
     }
@@ -259,7 +259,7 @@ struct run {
 };
 
 /* The entry's argument, NULL and *err when it cannot be decoded. */
-static const struct corps_value *entry_argument(struct run *run, const struct corps__entry *entry,
+static const struct corps_value *entry_argument(struct run *run, const struct corps__batch_entry *entry,
                                                 enum corps_err *err) {
     if (!entry->encoded) {
         run->context.batch = run->batch;
@@ -272,12 +272,12 @@ static const struct corps_value *entry_argument(struct run *run, const struct co
     return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
 }
 
-static void run_entry(struct run *run, const struct corps__entry *entry) {
+static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     struct corps__conc *conc = run->settling.conc;
     run->message.method = entry->method;
     run->message.header.deadline_ns = entry->deadline_ns;
     if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
-        run->method = admitted(conc, &run->message);
+        run->method = admitted_method(conc, &run->message);
         run->symbol = run->method != NULL && entry->deadline_ns == 0 ? entry->method : NULL;
     }
     if (run->method == NULL) {
@@ -317,18 +317,18 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     context_enter(&run.context, conc, &run.message);
     uint32_t step = corps__conc_room_step() + 1;
     uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
-    const struct corps__entry *entry = NULL;
+    const struct corps__batch_entry *entry = NULL;
     unsigned count = 0;
     for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
         for (; count < known; count++) {
             entry = corps__batch_next(batch, entry);
             run.settling.count++;
             run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
-            settle(&run.settling, before);
+            settle_run(&run.settling, before);
             run_entry(&run, entry);
-            settle(&run.settling, after);
+            settle_run(&run.settling, after);
         }
-        settle(&run.settling, 1);
+        settle_run(&run.settling, 1);
     }
     context_leave(&run.context);
     if (run.settling.from != NULL) {
@@ -373,10 +373,10 @@ void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*
     if (class->enter != NULL) {
         class->enter();
     }
-    bool streaming = false;
+    bool bursting = false;
     for (unsigned n = 0; n < MAILS_A_TURN || first != NULL;) {
         struct corps_node *node = first != NULL ? first : corps__conc_next(conc);
-        if (node == NULL && streaming) {
+        if (node == NULL && bursting) {
             corps__batch_pause(); /* the next batch follows the one that was full */
             node = corps__conc_next(conc);
         }
@@ -386,7 +386,7 @@ void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*
         first = first != NULL ? first->next : NULL;
         struct corps__mail *mail = (struct corps__mail *)node;
         struct corps__route *deferred = corps__deferred(conc, mail);
-        streaming = mail->kind == CORPS__MAIL_BATCH && ((struct corps__batch *)mail)->from == NULL;
+        bursting = mail->kind == CORPS__MAIL_BATCH && ((struct corps__batch *)mail)->from == NULL;
         n += deferred == NULL ? run_mail(conc, mail) : run_deferred(conc, deferred, mail);
         if (stop != NULL && stop(arg)) {
             break;

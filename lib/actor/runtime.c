@@ -1,12 +1,12 @@
 #include "actor/runtime.h"
 
+#include "actor/burst.h"
 #include "actor/deadlock.h"
 #include "actor/defer.h"
 #include "actor/dispatch.h"
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/run.h"
-#include "actor/stream.h"
 #include "link/known.h"
 
 #include <sodium.h>
@@ -16,7 +16,7 @@
 
 /* Nothing may be held back while a method waits. `work` is a Conc that this thread may run meanwhile. */
 static void *begin_wait(void *work) {
-    corps__context_end_stream();
+    corps__context_end_burst();
     corps_flush();
     const struct corps_context *context = corps__context();
     return context != NULL && context->depth >= CORPS__NESTED_MAX ? NULL : work;
@@ -26,7 +26,7 @@ static bool can_run(const void *work) {
     return corps__task_is_queued(&((const struct corps__conc *)work)->task);
 }
 
-static bool run(void *work, bool (*done)(void *arg), void *arg) {
+static bool run_work(void *work, bool (*done)(void *arg), void *arg) {
     struct corps__task *task = &((struct corps__conc *)work)->task;
     bool claimed = corps__task_claim(task);
     if (claimed) {
@@ -47,13 +47,13 @@ static const struct corps__reactor_ops reactor_ops = {
     .tend_rarely = sweep_retired,
     .wants = corps__pool_wants,
     .disturbs = corps__pool_leader_disturbs,
-    .lead_passes = corps__dispatch_end_stream,
+    .lead_passes = corps__dispatch_end_burst,
     .lead_is_free = corps__pool_lead_is_free,
     .begin_wait = begin_wait,
     .block = corps__pool_block,
     .unblock = corps__pool_unblock,
     .can_work = can_run,
-    .work = run,
+    .work = run_work,
 };
 
 static void fail_calls(struct corps__peer *peer, enum corps_err code, const char *text) {
@@ -61,15 +61,15 @@ static void fail_calls(struct corps__peer *peer, enum corps_err code, const char
 }
 
 /* The leader may be adding to a batch of the peer's. */
-static void end_stream(struct corps__peer *peer) {
+static void end_burst(struct corps__peer *peer) {
     (void)peer;
-    corps__dispatch_end_stream();
+    corps__dispatch_end_burst();
 }
 
 static const struct corps__link_ops link_ops = {
     .on_lost = fail_calls,
     .on_read = corps__deferred_resume,
-    .on_retired = end_stream,
+    .on_retired = end_burst,
     .on_held = corps__pool_expect_tick,
 };
 
@@ -77,7 +77,7 @@ static const struct corps__link_ops link_ops = {
 
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 
-static enum corps_err start(bool is_env, uint64_t corps_id, uint32_t env) {
+static enum corps_err start_runtime(bool is_env, uint64_t corps_id, uint32_t env) {
     if (corps__reactor->started) {
         return CORPS_OK;
     }
@@ -97,7 +97,7 @@ static enum corps_err start(bool is_env, uint64_t corps_id, uint32_t env) {
 
 enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env) {
     pthread_mutex_lock(&starting);
-    enum corps_err err = start(is_env, corps_id, env);
+    enum corps_err err = start_runtime(is_env, corps_id, env);
     pthread_mutex_unlock(&starting);
     return err;
 }
@@ -128,7 +128,7 @@ struct corps__runtime *corps__runtime_create(void) {
     return made;
 }
 
-static void empty(void) {
+static void empty_runtime(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     corps__concs_free();
@@ -145,7 +145,7 @@ static void empty(void) {
 void corps__runtime_free(struct corps__runtime *runtime) {
     if (runtime->reactor != NULL && runtime->reactor->started) {
         struct corps__runtime before = corps__runtime_enter(*runtime);
-        empty();
+        empty_runtime();
         (void)corps__runtime_enter(before);
     }
     free(runtime->reactor);

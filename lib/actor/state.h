@@ -14,8 +14,8 @@ struct corps__peer;
 
 enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
 
-/* What was sent last, by a method or by the leader: where to, and the batch that was begun for it; see stream.h. */
-struct corps__stream {
+/* What was sent last, by a method or by the leader: where to, and the batch that was begun for it; see burst.h. */
+struct corps__burst {
     struct corps__conc *to;
     struct corps__batch *batch; /* NULL: none yet */
     uint32_t room;              /* reserved in the mailbox and not used yet */
@@ -43,13 +43,13 @@ struct corps__actors {
 
     /* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that
      * runs them writes to its own lines and the batch's. Guarded by the lead. */
-    struct corps__stream stream;
+    struct corps__burst burst;
     struct {
         struct corps__peer *from;
         struct corps__grant *grant;
         uint32_t destination;
         uint8_t serializer; /* an accepted one */
-    } stream_of;
+    } burst_of;
 };
 
 /* The present runtime's. */

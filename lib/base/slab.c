@@ -4,13 +4,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { BATCH = 64 };
+enum { MAGAZINE = 64 };
 
 _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
 static struct {
     pthread_mutex_t lock;
-    struct corps__slab_item *batches;
+    struct corps__slab_item *magazines;
 } depots[CORPS__SLABS] = {
     {.lock = PTHREAD_MUTEX_INITIALIZER},
     {.lock = PTHREAD_MUTEX_INITIALIZER},
@@ -23,11 +23,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static _Thread_local bool registered;
 
-static void hand_over(enum corps__slab slab, struct corps__slab_item *batch, unsigned count) {
-    batch->count = count;
+static void hand_over(enum corps__slab slab, struct corps__slab_item *magazine, unsigned count) {
+    magazine->count = count;
     pthread_mutex_lock(&depots[slab].lock);
-    batch->next_batch = depots[slab].batches;
-    depots[slab].batches = batch;
+    magazine->next_magazine = depots[slab].magazines;
+    depots[slab].magazines = magazine;
     pthread_mutex_unlock(&depots[slab].lock);
 }
 
@@ -60,28 +60,28 @@ void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source 
     }
     register_thread();
     pthread_mutex_lock(&depots[slab].lock);
-    struct corps__slab_item *batch = depots[slab].batches;
-    if (batch != NULL) {
-        depots[slab].batches = batch->next_batch;
+    struct corps__slab_item *magazine = depots[slab].magazines;
+    if (magazine != NULL) {
+        depots[slab].magazines = magazine->next_magazine;
     }
     pthread_mutex_unlock(&depots[slab].lock);
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
-    if (batch == NULL) {
+    if (magazine == NULL) {
         char *memory =
-            source->make != NULL ? source->make(source->bytes, BATCH) : aligned_alloc(64, source->bytes * BATCH);
+            source->make != NULL ? source->make(source->bytes, MAGAZINE) : aligned_alloc(64, source->bytes * MAGAZINE);
         if (memory == NULL) {
             return NULL;
         }
-        for (unsigned i = BATCH; i-- > 0;) {
+        for (unsigned i = MAGAZINE; i-- > 0;) {
             struct corps__slab_item *item = (struct corps__slab_item *)(void *)(memory + i * source->bytes);
-            item->next = batch;
-            batch = item;
+            item->next = magazine;
+            magazine = item;
         }
-        batch->count = BATCH;
+        magazine->count = MAGAZINE;
     }
-    cache->first = batch->next;
-    cache->count = batch->count - 1;
-    return batch;
+    cache->first = magazine->next;
+    cache->count = magazine->count - 1;
+    return magazine;
 }
 
 void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *source, void *object) {
@@ -91,16 +91,16 @@ void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *s
     }
     register_thread();
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
-    struct corps__slab_item *batch = object, *last = batch;
-    batch->next = cache->first;
+    struct corps__slab_item *magazine = object, *last = magazine;
+    magazine->next = cache->first;
     unsigned count = 1;
-    for (; count < BATCH && last->next != NULL; count++) {
+    for (; count < MAGAZINE && last->next != NULL; count++) {
         last = last->next;
     }
     cache->first = last->next;
     cache->count -= count - 1;
     last->next = NULL;
-    hand_over(slab, batch, count);
+    hand_over(slab, magazine, count);
 }
 
 void corps__slabs_forked(void) {

@@ -1,6 +1,6 @@
 /* Slabs: small objects of one size, without a lock on the way.
  *
- * Each thread keeps some free objects of each slab. One that has too many hands a batch to the depot, from which one
+ * Each thread keeps some free objects of each slab. One that has too many hands a magazine to the depot, from which one
  * that has none takes it: messages are made by one thread and freed by another. A thread that ends hands over what it
  * has. Memory goes back to the system never: a slab stays as large as it once had to be. What an object held is left
  * as it was, but for its first three words.
@@ -21,8 +21,8 @@ enum corps__slab { CORPS__SLAB_FUTURE, CORPS__SLAB_MESSAGE, CORPS__SLAB_BOX, COR
 /* A free object. */
 struct corps__slab_item {
     struct corps__slab_item *next;
-    struct corps__slab_item *next_batch; /* in the depot, of the first of a batch: the next one, … */
-    unsigned count;                      /* … and how many it has */
+    struct corps__slab_item *next_magazine; /* in the depot, of the first of a magazine: the next one, … */
+    unsigned count;                         /* … and how many it has */
 };
 
 struct corps__slab_cache {

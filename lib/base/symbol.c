@@ -27,7 +27,7 @@ static uint32_t hash_of(const char *name, size_t bytes) {
     return hash;
 }
 
-static const struct corps__symbol *look(uint32_t bucket, const char *name, size_t bytes) {
+static const struct corps__symbol *look_up_symbol(uint32_t bucket, const char *name, size_t bytes) {
     for (struct node *node = atomic_load_explicit(&buckets[bucket], memory_order_acquire); node != NULL;
          node = node->next) {
         if (node->symbol.bytes == bytes && memcmp(node->text, name, bytes) == 0) {
@@ -60,12 +60,12 @@ enum corps_err corps__symbol_of(const char *name, size_t bytes, const struct cor
         return err;
     }
     uint32_t bucket = hash_of(name, bytes) % BUCKETS;
-    *symbol = look(bucket, name, bytes);
+    *symbol = look_up_symbol(bucket, name, bytes);
     if (*symbol != NULL) {
         return CORPS_OK;
     }
     pthread_mutex_lock(&lock);
-    *symbol = look(bucket, name, bytes); /* another thread may have been faster */
+    *symbol = look_up_symbol(bucket, name, bytes); /* another thread may have been faster */
     if (*symbol == NULL && count >= CORPS__METHODS_MAX) {
         err = corps_error_set(CORPS_ERR_LIMIT, "more than %u different method names are in use", CORPS__METHODS_MAX);
     } else if (*symbol == NULL) {

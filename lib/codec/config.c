@@ -18,7 +18,7 @@ static const char *text_or(const char *given, const char *variable, const char *
     return set != NULL && set[0] != '\0' ? set : builtin;
 }
 
-static enum corps_err choice(const char *what, const char *text, const char *const *names, int *out) {
+static enum corps_err choice_of(const char *what, const char *text, const char *const *names, int *out) {
     char known[128] = "";
     for (int i = 1; names[i] != NULL; i++) {
         if (strcmp(names[i], text) == 0) {
@@ -38,7 +38,7 @@ static enum corps_err decide_choice(int given, const char *what, const char *var
         return given > 0 && given < 4 ? CORPS_OK
                                       : corps_error_set(CORPS_ERR_INVALID, "%s %d does not exist", what, given);
     }
-    return choice(what, text_or(NULL, variable, builtin), names, out);
+    return choice_of(what, text_or(NULL, variable, builtin), names, out);
 }
 
 static enum corps_err decide_count(const struct corps_options *options, struct corps__settings *out) {

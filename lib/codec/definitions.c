@@ -18,7 +18,7 @@ static uint32_t own_count, taken_count;
 /* What an entry takes up besides its bytes: itself, its slots (up to four, while the table grows), the allocator's. */
 enum { OVERHEAD_BYTES = sizeof(struct corps__definition) + 5 * sizeof(void *) + 16 };
 
-static size_t place_of(const uint8_t *key, struct corps__definition *const *in, size_t in_count) {
+static size_t slot_of(const uint8_t *key, struct corps__definition *const *in, size_t in_count) {
     uint64_t hash;
     memcpy(&hash, key, sizeof hash);
     size_t at = hash & (in_count - 1);
@@ -29,7 +29,7 @@ static size_t place_of(const uint8_t *key, struct corps__definition *const *in, 
 }
 
 /* Under the lock. Room for one more? */
-static bool grow(void) {
+static bool grow_table(void) {
     if (2 * ((size_t)count + 1) <= slot_count) {
         return true;
     }
@@ -42,7 +42,7 @@ static bool grow(void) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        grown[place_of(by_number[i]->key, grown, grown_count)] = by_number[i];
+        grown[slot_of(by_number[i]->key, grown, grown_count)] = by_number[i];
     }
     free(slots);
     slots = grown;
@@ -51,8 +51,8 @@ static bool grow(void) {
 }
 
 /* Under the lock. NULL when out of memory. */
-static struct corps__definition *add(const uint8_t *key, const void *data, size_t bytes) {
-    struct corps__definition *made = grow() ? malloc(sizeof *made + bytes) : NULL;
+static struct corps__definition *add_locked(const uint8_t *key, const void *data, size_t bytes) {
+    struct corps__definition *made = grow_table() ? malloc(sizeof *made + bytes) : NULL;
     if (made == NULL) {
         return NULL;
     }
@@ -61,21 +61,21 @@ static struct corps__definition *add(const uint8_t *key, const void *data, size_
     made->bytes = bytes;
     made->number = count;
     by_number[count++] = made;
-    slots[place_of(key, slots, slot_count)] = made;
+    slots[slot_of(key, slots, slot_count)] = made;
     return made;
 }
 
 /* Under the lock. */
-static struct corps__definition *find(const uint8_t *key) {
-    return slot_count > 0 ? slots[place_of(key, slots, slot_count)] : NULL;
+static struct corps__definition *find_locked(const uint8_t *key) {
+    return slot_count > 0 ? slots[slot_of(key, slots, slot_count)] : NULL;
 }
 
 const struct corps__definition *corps__definition_own(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data,
                                                       size_t bytes) {
     pthread_mutex_lock(&lock);
-    struct corps__definition *found = find(key);
+    struct corps__definition *found = find_locked(key);
     if (found == NULL && own_count < CORPS__DEFINITIONS_MAX && bytes <= CORPS__DEFINITION_BYTES_MAX - own_bytes) {
-        found = add(key, data, bytes);
+        found = add_locked(key, data, bytes);
         own_count += found != NULL;
         own_bytes += found != NULL ? bytes : 0;
     }
@@ -86,12 +86,12 @@ const struct corps__definition *corps__definition_own(const uint8_t key[CORPS_DE
 enum corps_err corps__definition_take(const uint8_t key[CORPS_DEFINITION_KEY_BYTES], const void *data, size_t bytes) {
     enum corps_err err = CORPS_OK;
     pthread_mutex_lock(&lock);
-    if (find(key) == NULL) {
+    if (find_locked(key) == NULL) {
         size_t left = CORPS__DEFINITIONS_TAKEN_BYTES_MAX - taken_bytes;
         if (taken_count == CORPS__DEFINITIONS_TAKEN_MAX || left < OVERHEAD_BYTES || bytes > left - OVERHEAD_BYTES) {
             err = corps_error_set(CORPS_ERR_LIMIT, "peers have defined over %u classes and functions, or %zu MiB",
                                   CORPS__DEFINITIONS_TAKEN_MAX, CORPS__DEFINITIONS_TAKEN_BYTES_MAX >> 20);
-        } else if (add(key, data, bytes) == NULL) {
+        } else if (add_locked(key, data, bytes) == NULL) {
             err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a definition of %zu bytes", bytes);
         } else {
             taken_count++;
@@ -116,7 +116,7 @@ enum corps_err corps__definition_bring(struct corps__brought *brought, const uin
 
 const struct corps__definition *corps__definition_find(const uint8_t key[CORPS_DEFINITION_KEY_BYTES]) {
     pthread_mutex_lock(&lock);
-    const struct corps__definition *found = find(key);
+    const struct corps__definition *found = find_locked(key);
     pthread_mutex_unlock(&lock);
     return found;
 }

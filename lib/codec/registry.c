@@ -233,7 +233,7 @@ enum corps_err corps_serializer_check(const struct corps_serializer *s) {
     return CORPS_OK;
 }
 
-static enum corps_err start_locked(struct row *row) {
+static enum corps_err start_serializer_locked(struct row *row) {
     if (row->started) {
         return CORPS_OK;
     }
@@ -256,12 +256,12 @@ static enum corps_err start_locked(struct row *row) {
     return err;
 }
 
-static enum corps_err start(struct row *row, const struct corps_serializer **serializer) {
+static enum corps_err start_serializer(struct row *row, const struct corps_serializer **serializer) {
     enum corps_err err = CORPS_OK;
     if (!atomic_load_explicit(&row->started, memory_order_acquire)) {
         void *given_up = corps__give_up(); /* Python's serializers take the interpreter's lock to start */
         pthread_mutex_lock(&lock);
-        err = start_locked(row);
+        err = start_serializer_locked(row);
         pthread_mutex_unlock(&lock);
         corps__take_back(given_up);
     }
@@ -274,7 +274,7 @@ static enum corps_err start(struct row *row, const struct corps_serializer **ser
 enum corps_err corps_serializer_find(const char *name, const struct corps_serializer **serializer) {
     for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
         if (strcmp(serializers[i].name, name) == 0) {
-            return start(&serializers[i], serializer);
+            return start_serializer(&serializers[i], serializer);
         }
     }
     char known[256];
@@ -292,7 +292,7 @@ enum corps_err corps_serializer_by_wire_id(uint8_t wire_id, const struct corps_s
     for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
         const struct corps_serializer *found;
         if ((serializers[i].table == NULL || serializers[i].table->wire_id == wire_id) &&
-            start(&serializers[i], &found) == CORPS_OK && found->wire_id == wire_id) {
+            start_serializer(&serializers[i], &found) == CORPS_OK && found->wire_id == wire_id) {
             *serializer = found;
             return CORPS_OK;
         }

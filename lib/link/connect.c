@@ -10,7 +10,7 @@
 /* ---- finding ---- */
 
 /* Under the lock of known Corps. */
-static struct corps__peer *add(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *place) {
+static struct corps__peer *add_peer(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *place) {
     struct corps__peer *made = corps__peer_create(NULL);
     if (made != NULL) {
         made->corps = corps;
@@ -36,7 +36,7 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
     if (*peer == NULL) {
         pthread_mutex_lock(&corps__links->lock);
         *peer = atomic_load(place); /* another thread may have been faster */
-        *peer = *peer != NULL ? *peer : add(corps, env, data, place);
+        *peer = *peer != NULL ? *peer : add_peer(corps, env, data, place);
         pthread_mutex_unlock(&corps__links->lock);
     }
     return *peer != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");

@@ -16,7 +16,7 @@
 
 enum { TABLE_AT = 4, ITEMS = 5 };
 
-static const struct corps_serializer *msgpack(void) {
+static const struct corps_serializer *msgpack_serializer(void) {
     const struct corps_serializer *found = NULL;
     return corps_serializer_find("msgpack", &found) == CORPS_OK ? found : NULL;
 }
@@ -54,7 +54,7 @@ enum corps_err corps__foreign_publish(const struct corps *corps) {
     struct corps_value root = corps_array(items, ITEMS);
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    err = err == CORPS_OK ? msgpack()->encode(&root, &encoding) : err;
+    err = err == CORPS_OK ? msgpack_serializer()->encode(&root, &encoding) : err;
     if (err == CORPS_OK) { /* nothing in it is large enough for a buffer of its own */
         err = write_file(corps->directory, encoding.stream, encoding.stream_bytes);
     }
@@ -67,7 +67,7 @@ enum corps_err corps__foreign_publish(const struct corps *corps) {
 
 enum { FILE_BYTES_MAX = 1 << 20 };
 
-static enum corps_err ended(uint64_t corps_id) {
+static enum corps_err has_ended(uint64_t corps_id) {
     return corps_error_set(CORPS_ERR_EXITED, "there is no Corps %016llx; it has ended, or never was on this host",
                            (unsigned long long)corps_id);
 }
@@ -86,7 +86,7 @@ static enum corps_err directory_of(uint64_t corps_id, char out[CORPS__DIR_BYTES]
         }
     }
     int length = snprintf(out, CORPS__DIR_BYTES, "%s/%016llx", base, (unsigned long long)corps_id);
-    return length > 0 && (size_t)length < CORPS__DIR_BYTES ? CORPS_OK : ended(corps_id);
+    return length > 0 && (size_t)length < CORPS__DIR_BYTES ? CORPS_OK : has_ended(corps_id);
 }
 
 static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_t **data, size_t *bytes) {
@@ -94,7 +94,7 @@ static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_
     snprintf(path, sizeof path, "%s/%s", directory, CORPS__KNOWN_FILE);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno == ENOENT ? ended(corps_id) : corps_error_system("cannot open %s", path);
+        return errno == ENOENT ? has_ended(corps_id) : corps_error_system("cannot open %s", path);
     }
     *data = malloc(FILE_BYTES_MAX);
     ssize_t done = *data != NULL ? read(fd, *data, FILE_BYTES_MAX) : -1;
@@ -107,8 +107,8 @@ static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_
     return CORPS_OK;
 }
 
-static enum corps_err decode(const struct corps_value *root, uint64_t corps_id, const char *directory,
-                             struct corps **out) {
+static enum corps_err decode_known(const struct corps_value *root, uint64_t corps_id, const char *directory,
+                                   struct corps **out) {
     const struct corps_value *settings_value = corps_value_item(root, 2);
     const struct corps_value *secret = corps_value_item(root, 3);
     if (!corps__record_is(root, CORPS_VERSION) || settings_value == NULL || secret == NULL ||
@@ -134,7 +134,7 @@ static enum corps_err decode(const struct corps_value *root, uint64_t corps_id, 
     return CORPS_OK;
 }
 
-static enum corps_err load(uint64_t corps_id, struct corps **corps) {
+static enum corps_err load_known(uint64_t corps_id, struct corps **corps) {
     char directory[CORPS__DIR_BYTES];
     uint8_t *data = NULL;
     size_t bytes = 0;
@@ -145,10 +145,10 @@ static enum corps_err load(uint64_t corps_id, struct corps **corps) {
     }
     struct corps_box *box = corps_box_create();
     struct iovec segment = {.iov_base = data, .iov_len = bytes};
-    err = box != NULL ? msgpack()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
+    err = box != NULL ? msgpack_serializer()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
                       : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read about a Corps");
     if (err == CORPS_OK) {
-        err = decode(corps_box_root(box), corps_id, directory, corps);
+        err = decode_known(corps_box_root(box), corps_id, directory, corps);
     }
     corps_box_unref(box);
     free(data);
@@ -167,7 +167,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     pthread_mutex_lock(&loading);      /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
     if (*corps == NULL) {
-        err = load(corps_id, corps);
+        err = load_known(corps_id, corps);
         if (err == CORPS_OK) {
             corps__corps_list(*corps);
             corps__check_foreign(); /* for each that comes, look which have gone */

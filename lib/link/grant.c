@@ -24,7 +24,7 @@ static uint64_t three_quarters(void) {
 }
 
 /* Looks at what is settled. Is everything? */
-static bool look(struct corps__grant *grant) {
+static bool look_up(struct corps__grant *grant) {
     uint64_t bytes = atomic_load_explicit(&grant->settled_bytes, memory_order_relaxed);
     /* Acquire: pairs with the release in corps__grant_settle, so that a grant seen as settled is in nobody's hands. */
     uint64_t count = atomic_load_explicit(&grant->settled_count, memory_order_acquire);
@@ -34,7 +34,7 @@ static bool look(struct corps__grant *grant) {
 }
 
 /* Moves everything to a table of `slot_count` slots, except for what has nothing outstanding. */
-static bool rebuild(struct corps__grants *grants, size_t slot_count) {
+static bool rebuild_table(struct corps__grants *grants, size_t slot_count) {
     struct corps__grants old = *grants;
     struct corps__grant **slots = calloc(slot_count, sizeof *slots);
     if (slots == NULL) {
@@ -49,7 +49,7 @@ static bool rebuild(struct corps__grants *grants, size_t slot_count) {
         if (grant == NULL) {
             continue;
         }
-        if (look(grant)) {
+        if (look_up(grant)) {
             grant->next_spare = grants->spare;
             grants->spare = grant;
         } else {
@@ -66,10 +66,10 @@ static bool make_room(struct corps__grants *grants) {
         return true;
     }
     if (grants->slot_count < KEEP_SLOTS) {
-        return rebuild(grants, grants->slot_count == 0 ? FIRST_SLOTS : 2 * grants->slot_count);
+        return rebuild_table(grants, grants->slot_count == 0 ? FIRST_SLOTS : 2 * grants->slot_count);
     }
-    return rebuild(grants, grants->slot_count) &&
-           (4 * grants->used <= grants->slot_count || rebuild(grants, 2 * grants->slot_count));
+    return rebuild_table(grants, grants->slot_count) &&
+           (4 * grants->used <= grants->slot_count || rebuild_table(grants, 2 * grants->slot_count));
 }
 
 static struct corps__grant *grant_of(struct corps__grants *grants, uint32_t conc) {
@@ -86,7 +86,7 @@ static struct corps__grant *grant_of(struct corps__grants *grants, uint32_t conc
     if (grant != NULL) {
         memset(grant, 0, sizeof *grant);
         grant->conc = conc;
-        (void)look(grant); /* nothing is settled: the limits are the window */
+        (void)look_up(grant); /* nothing is settled: the limits are the window */
         *slot_of(grants, conc) = grant;
         grants->used++;
     }
@@ -115,7 +115,7 @@ void corps__grants_free(struct corps__grants *grants) {
  * A sender whose link was closed and made anew begins to count from nothing, and may have counted a few requests before
  * that which it sends afterwards, one for each of its threads: so there are some to spare, and a large one leaves the
  * window to others. */
-static bool fits(struct corps__grant *grant, size_t bytes) {
+static bool fits_grant(struct corps__grant *grant, size_t bytes) {
     uint64_t window = corps__own()->settings.mailbox_bytes;
     uint64_t outstanding = grant->bytes + three_quarters() - grant->bytes_limit;
     if (grant->count >= grant->count_limit) {
@@ -137,8 +137,8 @@ enum corps_err corps__grant_find(struct corps__grants *grants, uint32_t conc, si
         }
         grants->last = grant;
     }
-    (void)look(grant);
-    if (!fits(grant, bytes)) {
+    (void)look_up(grant);
+    if (!fits_grant(grant, bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL,
                                "a peer sent more requests than Worker %u had room for (%u, or %zu bytes, unanswered)",
                                conc, corps__own()->settings.mailbox_count, corps__own()->settings.mailbox_bytes);

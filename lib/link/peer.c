@@ -47,7 +47,7 @@ void corps__peer_writable(struct corps__peer *peer) {
 }
 
 /* The link is gone, maybe by our own fault or decision: nobody can send on it any more. */
-static void detach_for(struct corps__peer *peer, enum corps_err fault, const char *text) {
+static void detach_for_fault(struct corps__peer *peer, enum corps_err fault, const char *text) {
     pthread_mutex_lock(&peer->tx);
     peer->fault = fault;
     snprintf(peer->fault_text, sizeof peer->fault_text, "%s", text);
@@ -73,8 +73,8 @@ static void detach_for(struct corps__peer *peer, enum corps_err fault, const cha
     corps__waitlist_notify(&peer->waiters);
 }
 
-static void detach(struct corps__peer *peer) {
-    detach_for(peer, CORPS_OK, "");
+static void detach_peer(struct corps__peer *peer) {
+    detach_for_fault(peer, CORPS_OK, "");
 }
 
 static void grace_over(uv_timer_t *timer) {
@@ -93,7 +93,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     if (reason != CORPS_ERR_CLOSED && detail[0] == '\0') {
         snprintf(detail, sizeof detail, "%s", corps_error_text(reason));
     }
-    detach_for(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
+    detach_for_fault(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
     corps__check_foreign();
     if (peer->env_info == NULL) {
         corps__peer_retire(peer); /* it called us, we never call it */
@@ -129,7 +129,7 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
     struct corps__peer *peers[2] = {atomic_load(&info->peer), atomic_load(&info->data_peer)};
     for (int i = 0; i < 2; i++) {
         if (peers[i] != NULL) {
-            detach(peers[i]);
+            detach_peer(peers[i]);
             corps__peer_fail(peers[i], CORPS_ERR_WORKER_LOST, text);
         }
     }
@@ -141,10 +141,10 @@ void corps__peers_close(const struct corps *corps) {
     while (peer != NULL) {
         struct corps__peer *next = peer->next;
         if (corps == NULL || peer->corps == corps) {
-            detach(peer);
+            detach_peer(peer);
             corps__peer_fail(peer, CORPS_ERR_EXITED, "the Corps has exited");
         } else if (peer->corps == NULL && peer->port->corps == corps && !atomic_load(&peer->retired)) {
-            detach(peer);
+            detach_peer(peer);
             corps__peer_retire(peer);
         }
         peer = next;

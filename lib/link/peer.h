@@ -100,12 +100,12 @@ struct corps__peer {
     uint32_t method_count;
     struct corps__grants grants; /* of a peer that calls us; the leader's alone */
     struct corps__brought brought;
-    bool was_told_of;     /* that requests without reply were refused */
+    bool refusal_told;    /* that requests without reply were refused */
     uint64_t arrived;     /* requests that came from it, batches as one; the leader's */
     _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
-    struct corps__peer *next, **place; /* all peers */
-    uv_timer_t grace;                  /* after the link closed: wait for the news of how the Env ended */
+    struct corps__peer *next, **previous_next; /* all peers */
+    uv_timer_t grace;                          /* after the link closed: wait for the news of how the Env ended */
     bool grace_started;
 };
 

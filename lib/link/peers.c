@@ -24,9 +24,9 @@ struct corps__peer *corps__peer_create(struct corps__port *port) {
     pthread_rwlock_wrlock(&corps__links->peers.lock);
     peer->number = ++corps__links->peers.made;
     peer->next = corps__links->peers.first;
-    peer->place = &corps__links->peers.first;
+    peer->previous_next = &corps__links->peers.first;
     if (peer->next != NULL) {
-        peer->next->place = &peer->next;
+        peer->next->previous_next = &peer->next;
     }
     corps__links->peers.first = peer;
     pthread_rwlock_unlock(&corps__links->peers.lock);
@@ -75,9 +75,9 @@ void corps__peer_free(struct corps__peer *peer) {
         return;
     }
     pthread_rwlock_wrlock(&corps__links->peers.lock);
-    *peer->place = peer->next;
+    *peer->previous_next = peer->next;
     if (peer->next != NULL) {
-        peer->next->place = peer->place;
+        peer->next->previous_next = peer->previous_next;
     }
     corps__links->peers.freed++;
     pthread_rwlock_unlock(&corps__links->peers.lock);
@@ -191,7 +191,7 @@ void corps__peers_forked(void) {
     corps__links->peers.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
     struct corps__peer **place = &corps__links->peers.first;
     for (struct corps__peer *peer = corps__links->peers.first; peer != NULL; peer = peer->next) {
-        peer->place = place; /* one may just have been taken off */
+        peer->previous_next = place; /* one may just have been taken off */
         place = &peer->next;
         forget(peer);
     }

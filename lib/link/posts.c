@@ -21,7 +21,7 @@ struct corps__post *corps__post_copy(const struct corps_parcel *parcel) {
 }
 
 /* Decides whether the peer is behind, with some distance between becoming and ceasing to be. */
-static void count(struct corps__peer *peer, size_t kept_bytes) {
+static void note_kept(struct corps__peer *peer, size_t kept_bytes) {
     peer->kept_bytes = kept_bytes;
     if (corps__own() == NULL) {
         return; /* nobody calls this process */
@@ -51,7 +51,7 @@ void corps__post_keep(struct corps__peer *peer, struct corps__post *post, bool f
         *peer->last_post = post;
         peer->last_post = &post->next;
     }
-    count(peer, peer->kept_bytes + cost_of(post));
+    note_kept(peer, peer->kept_bytes + cost_of(post));
 }
 
 enum corps_err corps__posts_flush(struct corps__peer *peer) {
@@ -69,7 +69,7 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) {
         atomic_store(&peer->writable, true);
         peer->first_post = post->next;
         peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
-        count(peer, peer->kept_bytes - cost_of(post));
+        note_kept(peer, peer->kept_bytes - cost_of(post));
         free(post);
     }
     return CORPS_OK;
@@ -85,5 +85,5 @@ void corps__posts_drop(struct corps__peer *peer) {
     peer->last_post = &peer->first_post;
     free(peer->batch);
     peer->batch = NULL;
-    count(peer, 0);
+    note_kept(peer, 0);
 }

@@ -5,7 +5,7 @@
 enum { BUCKETS = 64 };
 
 /* Under routes_lock. */
-static struct corps__route *add(struct corps__peer *peer, uint32_t conc) {
+static struct corps__route *add_route(struct corps__peer *peer, uint32_t conc) {
     struct corps__route *_Atomic *bucket = &peer->routes[conc % BUCKETS];
     struct corps__route *made = calloc(1, sizeof *made);
     if (made != NULL) {
@@ -32,7 +32,7 @@ struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc) {
     }
     pthread_mutex_lock(&peer->routes_lock);
     found = corps__route_find(peer, conc); /* another thread may have been faster */
-    found = found != NULL ? found : add(peer, conc);
+    found = found != NULL ? found : add_route(peer, conc);
     pthread_mutex_unlock(&peer->routes_lock);
     return found;
 }
@@ -69,11 +69,11 @@ void corps__routes_free(struct corps__peer *peer) {
 enum { COUNT_SHIFT = 44 };
 #define ONE ((uint64_t)1 << COUNT_SHIFT)
 
-static uint64_t count_of(uint64_t load) {
+static uint64_t load_count(uint64_t load) {
     return load >> COUNT_SHIFT;
 }
 
-static uint64_t bytes_of(uint64_t load) {
+static uint64_t load_bytes(uint64_t load) {
     return load & (ONE - 1);
 }
 
@@ -86,37 +86,37 @@ struct reserve {
 
 /* Room for one more? The receiver gives room of requests without reply back a quarter of the window at a time, so up to
  * a quarter may be outstanding although the mailbox is empty: a request larger than the window must pass then. */
-static bool fits(const struct reserve *reserve, uint64_t load) {
-    return count_of(load) < reserve->count_max &&
-           (bytes_of(load) + reserve->bytes <= reserve->bytes_max || bytes_of(load) <= reserve->bytes_max / 4);
+static bool has_room_for(const struct reserve *reserve, uint64_t load) {
+    return load_count(load) < reserve->count_max &&
+           (load_bytes(load) + reserve->bytes <= reserve->bytes_max || load_bytes(load) <= reserve->bytes_max / 4);
 }
 
-static bool has_room(void *arg) {
+static bool may_reserve(void *arg) {
     struct reserve *reserve = arg;
-    return fits(reserve, atomic_load(&reserve->route->load)) ||
+    return has_room_for(reserve, atomic_load(&reserve->route->load)) ||
            atomic_load(&reserve->route->peer->state) == CORPS__PEER_CLOSED;
 }
 
-static enum corps_err wait_for_room(struct reserve *reserve, uint64_t load, bool try_only, int64_t deadline_ns) {
+static enum corps_err wait_for_credit(struct reserve *reserve, uint64_t load, bool try_only, int64_t deadline_ns) {
     struct corps__route *route = reserve->route;
     if (try_only) {
         return corps_error_set(
             CORPS_ERR_FULL, "Worker %u of Env %u has %llu requests (%llu bytes) of this Env to handle", route->conc,
-            route->peer->env, (unsigned long long)count_of(load), (unsigned long long)bytes_of(load));
+            route->peer->env, (unsigned long long)load_count(load), (unsigned long long)load_bytes(load));
     }
-    enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, has_room, reserve, deadline_ns, NULL);
+    enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, may_reserve, reserve, deadline_ns, NULL);
     return err == CORPS_ERR_TIMEOUT
                ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full", route->conc, route->peer->env)
                : err;
 }
 
 /* Saturating: a peer that gives back more than it got harms only its own mailbox. */
-static void subtract(struct corps__route *route, uint32_t count, size_t bytes) {
+static void subtract_load(struct corps__route *route, uint32_t count, size_t bytes) {
     uint64_t now = atomic_load_explicit(&route->load, memory_order_relaxed);
     uint64_t less;
     do {
-        less = (count_of(now) > count ? count_of(now) - count : 0) << COUNT_SHIFT |
-               (bytes_of(now) > bytes ? bytes_of(now) - bytes : 0);
+        less = (load_count(now) > count ? load_count(now) - count : 0) << COUNT_SHIFT |
+               (load_bytes(now) > bytes ? load_bytes(now) - bytes : 0);
     } while (!atomic_compare_exchange_weak(&route->load, &now, less));
 }
 
@@ -125,16 +125,16 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
     struct reserve reserve = {route, bytes, settings->mailbox_count, settings->mailbox_bytes};
     for (;;) {
         uint64_t before = atomic_fetch_add(&route->load, ONE + bytes);
-        if (fits(&reserve, before)) {
+        if (has_room_for(&reserve, before)) {
             return CORPS_OK;
         }
-        subtract(route, 1, bytes);
+        subtract_load(route, 1, bytes);
         if (atomic_load(&route->peer->state) == CORPS__PEER_CLOSED) {
             /* What was outstanding there is gone with the link. Sending says what has become of the Env. */
             atomic_store(&route->load, 0);
             continue;
         }
-        enum corps_err err = wait_for_room(&reserve, before, try_only, deadline_ns);
+        enum corps_err err = wait_for_credit(&reserve, before, try_only, deadline_ns);
         if (err != CORPS_OK) {
             return err;
         }
@@ -142,6 +142,6 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
 }
 
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes) {
-    subtract(route, count, bytes);
+    subtract_load(route, count, bytes);
     corps__waitlist_notify(&route->peer->credit_waiters);
 }

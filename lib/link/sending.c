@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "codec/definitions.h"
+#include "link/layout.h"
 #include "link/posts.h"
 
 #include <sched.h>
@@ -7,73 +8,6 @@
 #include <string.h>
 
 /* Ordered, bounded sending to a peer. */
-
-enum { IOV_MAX_FRAME = 2 * CORPS__PAYLOAD_SEGMENTS_MAX + 1 }; /* the header, segments, zeros before each */
-
-/* A frame, laid out for the transport. */
-struct layout {
-    uint8_t prefix[CORPS__PREFIX_BYTES_MAX];
-    struct iovec iov[IOV_MAX_FRAME];
-    struct corps_parcel parcel;
-    bool naming;
-};
-
-/* Bits that say what the link has carried: names of methods, definitions. */
-static bool has_bit(const uint8_t *bits, size_t bytes, uint32_t number) {
-    return number / 8 < bytes && (bits[number / 8] & 1u << number % 8) != 0;
-}
-
-/* Out of memory, the bit stays clear: then the thing is sent again next time. */
-static void set_bit(uint8_t **bits, size_t *bytes, uint32_t number) {
-    size_t byte = number / 8;
-    if (byte >= *bytes) {
-        uint8_t *grown = realloc(*bits, byte + 32);
-        if (grown == NULL) {
-            return;
-        }
-        memset(grown + *bytes, 0, byte + 32 - *bytes);
-        *bits = grown;
-        *bytes = byte + 32;
-    }
-    (*bits)[byte] |= (uint8_t)(1u << number % 8);
-}
-
-static bool is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
-    return has_bit(peer->named, peer->named_bytes, method->number);
-}
-
-static const uint8_t zeros[CORPS__ALIGNMENT];
-
-/* Under tx: whether the method's name must go along depends on what the link has carried. */
-static void lay_out(struct layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
-    struct corps__header header = out->header;
-    layout->naming = false;
-    if (out->method != NULL) {
-        header.method = out->method->number;
-        layout->naming = !is_named(peer, out->method);
-        header.name_bytes = layout->naming ? out->method->bytes : 0;
-    }
-    size_t prefix_bytes =
-        corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
-    layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
-    size_t bytes = prefix_bytes;
-    unsigned parts = 1;
-    for (unsigned i = 0; i < header.segment_count; i++) {
-        size_t padding = corps__wire_padding(bytes, out->segments[i].iov_len);
-        if (padding > 0) {
-            layout->iov[parts++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
-        }
-        layout->iov[parts++] = out->segments[i];
-        bytes += padding + out->segments[i].iov_len;
-    }
-    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
-}
-
-static void mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
-    if (out->method != NULL && out->method->number != CORPS__UNNUMBERED) {
-        set_bit(&peer->named, &peer->named_bytes, out->method->number);
-    }
-}
 
 static bool can_send(void *arg) {
     struct corps__peer *peer = arg;
@@ -111,7 +45,7 @@ static bool owned_by_other(const struct corps__peer *peer) {
 
 /* Under tx. Tries to send what was kept, and then (`layout` may be NULL) this; FULL and PARTIAL as the transport says,
  * FULL also while somebody else's frame is under way. */
-static enum corps_err try_send(struct corps__peer *peer, const struct layout *layout, unsigned flags) {
+static enum corps_err try_send(struct corps__peer *peer, const struct corps__layout *layout, unsigned flags) {
     if (atomic_load(&peer->state) != CORPS__PEER_READY || peer->link == NULL) {
         return CORPS_ERR_CLOSED;
     }
@@ -150,7 +84,7 @@ static void release_ownership(struct corps__peer *peer) {
 
 /* Under tx: a frame was taken whole. */
 static void was_sent(struct corps__peer *peer, const struct corps__outgoing *out) {
-    mark_named(peer, out);
+    corps__mark_named(peer, out);
     if (peer->owned) { /* what the others kept meanwhile */
         peer->owned = false;
         (void)!corps__peer_flush(peer);
@@ -161,7 +95,7 @@ static void was_sent(struct corps__peer *peer, const struct corps__outgoing *out
 }
 
 /* Under tx: a part was taken. */
-static void own(struct corps__peer *peer) {
+static void become_owner(struct corps__peer *peer) {
     peer->owned = true;
     peer->owner = pthread_self();
 }
@@ -169,10 +103,10 @@ static void own(struct corps__peer *peer) {
 /* Under tx, which it lets go while it waits. `out` may be NULL: sends what was kept. */
 static enum corps_err send_locked(struct corps__peer *peer, const struct corps__outgoing *out, unsigned flags,
                                   bool try_only, int64_t deadline_ns) {
-    struct layout layout;
+    struct corps__layout layout;
     uint64_t link = peer->link_count;
     if (out != NULL) {
-        lay_out(&layout, peer, out);
+        corps__lay_out(&layout, peer, out);
     }
     for (;;) {
         enum corps_err err = link == peer->link_count ? try_send(peer, out != NULL ? &layout : NULL, flags)
@@ -189,7 +123,7 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
             return err == CORPS_ERR_CLOSED ? corps__peer_lost(peer) : err;
         }
         if (err == CORPS_ERR_PARTIAL) {
-            own(peer);
+            become_owner(peer);
         }
         if (!peer->owned && try_only) {
             return corps_error_set(CORPS_ERR_FULL, "the link to Env %u has no room now", peer->env);
@@ -210,7 +144,7 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
                                                : waited;
         }
         if (!mine && out != NULL) {
-            lay_out(&layout, peer, out); /* somebody may have named the method meanwhile */
+            corps__lay_out(&layout, peer, out); /* somebody may have named the method meanwhile */
         }
     }
 }
@@ -243,7 +177,7 @@ static size_t payload_bytes(const struct corps__outgoing *out) {
 /* Under tx: may the request be an entry? What is larger gains little; what is new to the peer has to be named. */
 static bool is_small(const struct corps__peer *peer, const struct corps__outgoing *out) {
     return out->header.segment_count <= 1 && payload_bytes(out) <= CORPS__ENTRY_BYTES_MAX &&
-           is_named(peer, out->method);
+           corps__is_named(peer, out->method);
 }
 
 /* Under tx: has no more room, or has waited long enough? */
@@ -294,7 +228,7 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
     }
     for (size_t i = 0; i < out->definition_count; i++) {
         uint32_t number = out->definitions[i];
-        if (has_bit(peer->defined, peer->defined_bytes, number)) {
+        if (corps__bit_is_set(peer->defined, peer->defined_bytes, number)) {
             continue;
         }
         const struct corps__definition *definition = corps__definition_at(number);
@@ -306,7 +240,7 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
                            &(struct corps__outgoing){
                                .header = {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = corps__own_env()},
                                .segments = segments});
-        set_bit(&peer->defined, &peer->defined_bytes, number);
+        corps__bit_set(&peer->defined, &peer->defined_bytes, number);
     }
 }
 
@@ -340,7 +274,7 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
 /* ---- what must not wait ---- */
 
 /* Under tx: keeps a copy of the frame; first, where a part of it is under way. */
-static void keep_frame(struct corps__peer *peer, const struct layout *layout, const struct corps__outgoing *out,
+static void keep_frame(struct corps__peer *peer, const struct corps__layout *layout, const struct corps__outgoing *out,
                        bool settled, bool first) {
     struct corps__post *post = corps__post_copy(&layout->parcel);
     if (post == NULL) { /* whoever waits for this must not wait for ever */
@@ -359,8 +293,8 @@ static void keep_frame(struct corps__peer *peer, const struct layout *layout, co
 }
 
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
-    struct layout layout;
-    lay_out(&layout, peer, out);
+    struct corps__layout layout;
+    corps__lay_out(&layout, peer, out);
     enum corps_err err = peer->owned ? CORPS_ERR_FULL : try_send(peer, NULL, 0); /* what was kept */
     bool is_next = err == CORPS_OK;
     if (is_next) {
@@ -368,7 +302,7 @@ void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *
         err = try_send(peer, &layout, 0);
     }
     if (err == CORPS_OK) {
-        mark_named(peer, out);
+        corps__mark_named(peer, out);
         corps__waitlist_notify(&peer->waiters); /* as in send_locked */
     } else if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
         /* After PARTIAL the frame is under way, and posts are resumed in order before anything else is sent. */
@@ -385,7 +319,7 @@ enum {
 };
 
 /* Under tx, which it lets go meanwhile. False: no room came, or too little for too long. */
-static bool wait_for_room(struct corps__peer *peer, int64_t deadline_ns) {
+static bool wait_for_link(struct corps__peer *peer, int64_t deadline_ns) {
     pthread_mutex_unlock(&peer->tx);
     corps__kick(); /* as in send_locked */
     int64_t soon = corps__deadline_ns(PATIENCE_NS);
@@ -396,7 +330,7 @@ static bool wait_for_room(struct corps__peer *peer, int64_t deadline_ns) {
 }
 
 /* Under tx, which it lets go where it waits: as try_send, but stays with a large frame while the peer reads it. */
-static enum corps_err send_patiently(struct corps__peer *peer, const struct layout *layout) {
+static enum corps_err send_patiently(struct corps__peer *peer, const struct corps__layout *layout) {
     uint64_t link = peer->link_count;
     enum corps_err err = try_send(peer, layout, 0);
     if ((err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL) || layout->parcel.bytes <= KEPT_AT_ONCE_BYTES) {
@@ -406,9 +340,9 @@ static enum corps_err send_patiently(struct corps__peer *peer, const struct layo
     bool reads = true;
     while (reads && (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL)) {
         if (err == CORPS_ERR_PARTIAL) {
-            own(peer);
+            become_owner(peer);
         }
-        reads = wait_for_room(peer, deadline_ns);
+        reads = wait_for_link(peer, deadline_ns);
         if (link != peer->link_count) {
             return CORPS_ERR_CLOSED;
         }
@@ -419,8 +353,8 @@ static enum corps_err send_patiently(struct corps__peer *peer, const struct layo
 
 /* Under tx, which it lets go where it waits. */
 static void answer_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
-    struct layout layout;
-    lay_out(&layout, peer, out);
+    struct corps__layout layout;
+    corps__lay_out(&layout, peer, out);
     if (peer->owned || peer->first_post != NULL) {
         keep_frame(peer, &layout, out, false, false);
         return;

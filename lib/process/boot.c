@@ -1,7 +1,7 @@
 #include "process/boot.h"
 
 #include "base/dir.h"
-#include "base/place.h"
+#include "base/placement.h"
 #include "codec/config.h"
 #include "codec/record.h"
 #include "link/known.h"
@@ -30,7 +30,7 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const c
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
     }
     uint8_t processors[CORPS__ALLOWED_BYTES];
-    corps__place_allowed(processors);
+    corps__placement_allowed(processors);
     struct corps_value settings;
     enum corps_err err = corps__settings_encode(&corps->settings, box, &settings);
     struct corps_value items[] = {
@@ -77,7 +77,7 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     corps->boot_data = boot_data != NULL ? *boot_data : corps_nil(); /* lives as long as the record: for ever */
     const struct corps_value *processors = corps_value_item(record, 8);
     if (processors != NULL && processors->kind == CORPS_BIN) {
-        corps__place_allow(processors->bin, processors->count);
+        corps__placement_allow(processors->bin, processors->count);
     }
     err = *env == 0 ? corps__dir_create(corps->directory, &corps->lock_fd)
                     : corps__dir_join(corps->directory, &corps->lock_fd);
@@ -134,7 +134,7 @@ void corps_launcher_set(corps_launch_fn launch, void *arg) {
     launcher_arg = arg;
 }
 
-static enum corps_err spawn(const struct corps *corps, unsigned env, int fd, struct corps_launched *launched) {
+static enum corps_err spawn_process(const struct corps *corps, unsigned env, int fd, struct corps_launched *launched) {
     *launched = (struct corps_launched){.status_fd = -1};
     if (launcher != NULL && corps->settings.module[0] == '\0') {
         return launcher(launcher_arg, corps->settings.tag, env, fd, launched);
@@ -196,7 +196,7 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
         close(pair[1]);
         pair[1] = moved;
     }
-    enum corps_err err = spawn(corps, env, pair[1], launched);
+    enum corps_err err = spawn_process(corps, env, pair[1], launched);
     close(pair[1]);
     if (err == CORPS_OK) {
         err = send_boot(corps, env, front, front_args, pair[0]);

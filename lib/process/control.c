@@ -138,7 +138,7 @@ static enum corps_err no_memory(void) {
     return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
 }
 
-static enum corps_err decode(const uint8_t *data, size_t bytes, struct corps_box **box) {
+static enum corps_err decode_record(const uint8_t *data, size_t bytes, struct corps_box **box) {
     uint32_t count = bytes >= 4 ? get32(data) : 0;
     if (count == 0 || count > bytes / 4) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
@@ -208,7 +208,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
     }
     err = read_exactly(fd, data, bytes, deadline);
     if (err == CORPS_OK) {
-        err = decode(data, bytes, box);
+        err = decode_record(data, bytes, box);
     }
     free(data);
     return err;
@@ -216,7 +216,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 
 /* ---- watching ---- */
 
-static void end(struct corps__control *control) {
+static void end_channel(struct corps__control *control) {
     if (!control->ended) {
         control->ended = true;
         uv_poll_stop(&control->poll);
@@ -225,7 +225,7 @@ static void end(struct corps__control *control) {
 }
 
 /* A record that cannot be read is the other side's failure to this one, and this side's failure to the other. */
-static void fail(struct corps__control *control, enum corps_err err) {
+static void fail_channel(struct corps__control *control, enum corps_err err) {
     char text[128];
     snprintf(text, sizeof text, "%s", corps_error_detail());
     struct corps_value items[1 + CORPS__FAILURE_ITEMS];
@@ -234,24 +234,24 @@ static void fail(struct corps__control *control, enum corps_err err) {
     give_up(control->fd, &failure);
     pthread_mutex_unlock(&control->write_lock);
     control->on_record(control->arg, &failure);
-    end(control);
+    end_channel(control);
 }
 
 static bool take_record(struct corps__control *control) {
     uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
     if (bytes > CORPS__RECORD_BYTES_MAX) {
-        fail(control, corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes));
+        fail_channel(control, corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes));
         return false;
     }
     if (control->in_bytes < 4 || control->in_bytes - 4 < bytes) {
         return false;
     }
     struct corps_box *box;
-    enum corps_err err = decode(control->in + 4, bytes, &box);
+    enum corps_err err = decode_record(control->in + 4, bytes, &box);
     control->in_bytes -= 4 + (size_t)bytes;
     memmove(control->in, control->in + 4 + bytes, control->in_bytes);
     if (err != CORPS_OK) {
-        fail(control, err);
+        fail_channel(control, err);
         return false;
     }
     control->on_record(control->arg, corps_box_root(box));
@@ -267,7 +267,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         if (control->in_capacity - control->in_bytes < 4096) {
             uint8_t *grown = realloc(control->in, control->in_capacity * 2 + 8192);
             if (grown == NULL) {
-                fail(control, no_memory());
+                fail_channel(control, no_memory());
                 return;
             }
             control->in = grown;
@@ -279,7 +279,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
             return;
         }
         if (done <= 0) {
-            end(control);
+            end_channel(control);
             return;
         }
         control->in_bytes += (size_t)done;

@@ -19,8 +19,8 @@ struct order {
     struct corps_future *future;
 };
 
-static enum corps_err ask(const struct corps *corps, struct order *order, const char *method,
-                          const struct corps_value *args) {
+static enum corps_err ask_manager(const struct corps *corps, struct order *order, const char *method,
+                                  const struct corps_value *args) {
     static const char manager_class[] = "corps manager";
     const struct corps_call_options options = {.serializer = "msgpack"};
     enum corps_err err = CORPS_OK;
@@ -44,14 +44,14 @@ static enum corps_err order_concs(const struct corps *corps, struct order *order
         items[2 + i] = init_args->items[i];
     }
     struct corps_value args = corps_array(items, 2 + extra);
-    enum corps_err err = ask(corps, order, "create", &args);
+    enum corps_err err = ask_manager(corps, order, "create", &args);
     free(items);
     return err;
 }
 
 /* How many Concs each Env gets. Writes env_count counts. */
-static enum corps_err distribute(struct corps *corps, struct corps_location location, unsigned count, unsigned *counts,
-                                 unsigned *first) {
+static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
+                                       unsigned *counts, unsigned *first) {
     unsigned envs = corps->settings.env_count;
     if (count == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the number of Concs must be at least 1");
@@ -82,8 +82,8 @@ static enum corps_err distribute(struct corps *corps, struct corps_location loca
 }
 
 /* The Env of Conc number `i` in the order of the result, and which of that Env's Concs it is. */
-static void place_of(const struct corps *corps, struct corps_location location, unsigned first, unsigned i,
-                     unsigned *env, unsigned *nth) {
+static void location_of(const struct corps *corps, struct corps_location location, unsigned first, unsigned i,
+                        unsigned *env, unsigned *nth) {
     unsigned envs = corps->settings.env_count;
     if (location.type == CORPS_LOCATION_ENV_ID) {
         *env = location.env;
@@ -94,15 +94,15 @@ static void place_of(const struct corps *corps, struct corps_location location, 
     }
 }
 
-static enum corps_err gather(const struct corps *corps, struct order *orders, const char *class_name,
-                             struct corps_location location, unsigned first, unsigned total,
-                             struct corps_name **names) {
+static enum corps_err gather_names(const struct corps *corps, struct order *orders, const char *class_name,
+                                   struct corps_location location, unsigned first, unsigned total,
+                                   struct corps_name **names) {
     enum corps_err err = CORPS_OK;
     unsigned made = 0;
     for (unsigned i = 0; err == CORPS_OK && i < total; i++) {
         unsigned env;
         unsigned nth;
-        place_of(corps, location, first, i, &env, &nth);
+        location_of(corps, location, first, i, &env, &nth);
         const struct corps_value *ids;
         err = corps_future_wait(orders[env].future, 0, &ids);
         const struct corps_value *id = err == CORPS_OK ? corps_value_item(ids, nth) : NULL;
@@ -121,14 +121,14 @@ static enum corps_err gather(const struct corps *corps, struct order *orders, co
 }
 
 /* Some inits failed: ends the Concs of the Envs where they did not. Keeps the first failure's detail. */
-static void undo(const struct corps *corps, struct order *orders) {
+static void undo_creation(const struct corps *corps, struct order *orders) {
     for (unsigned env = 0; env < corps->settings.env_count; env++) {
         const struct corps_value *ids;
         if (orders[env].future == NULL || corps_future_wait(orders[env].future, 0, &ids) != CORPS_OK) {
             continue;
         }
         struct order end = {.env = env};
-        if (ask(corps, &end, "end", ids) == CORPS_OK) {
+        if (ask_manager(corps, &end, "end", ids) == CORPS_OK) {
             (void)!corps_future_wait(end.future, 5000000000, NULL);
         }
         corps_future_destroy(end.future);
@@ -159,7 +159,7 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
         }
     }
     if (err != CORPS_OK) {
-        undo(corps, orders);
+        undo_creation(corps, orders);
         err = corps_error_set(err, "%s", detail);
     }
     return err;
@@ -170,7 +170,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
     unsigned envs = corps->settings.env_count;
     unsigned counts[CORPS__ENVS_MAX];
     unsigned first;
-    enum corps_err err = distribute(corps, location, count, counts, &first);
+    enum corps_err err = distribute_concs(corps, location, count, counts, &first);
     if (err != CORPS_OK) {
         return err;
     }
@@ -196,7 +196,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
         err = create_all(corps, orders, class_name, &init_args, &local_args);
     }
     if (err == CORPS_OK) {
-        err = gather(corps, orders, class_name, location, first, total, names);
+        err = gather_names(corps, orders, class_name, location, first, total, names);
     }
     for (unsigned env = 0; orders != NULL && env < envs; env++) {
         corps_future_destroy(orders[env].future);

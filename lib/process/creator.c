@@ -166,7 +166,7 @@ static bool boot_ended(void *arg) {
     return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
 }
 
-static enum corps_err boot(struct creator *creator, const char *front, const struct corps_value *args) {
+static enum corps_err boot_corps(struct creator *creator, const char *front, const struct corps_value *args) {
     struct corps *corps = creator->corps;
     struct corps_box *box = corps_box_create();
     struct corps_value front_args;
@@ -245,7 +245,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     err = corps__dir_path(corps->id, corps->directory);
     if (err == CORPS_OK) {
         corps__corps_list(corps);
-        err = boot(creator, front, args);
+        err = boot_corps(creator, front, args);
         if (err == CORPS_OK) {
             *out = corps;
             return CORPS_OK;
@@ -450,7 +450,7 @@ int corps_env_pid(const struct corps *corps, unsigned env) {
 
 /* ---- after a fork ---- */
 
-static void forget(struct corps *corps, void *unused) {
+static void forget_created(struct corps *corps, void *unused) {
     (void)unused;
     for (unsigned i = 1; corps->creator != NULL && corps->creator->pidfds != NULL && i < corps->settings.env_count;
          i++) {
@@ -471,5 +471,5 @@ static void forget(struct corps *corps, void *unused) {
 
 void corps__created_forked(void) {
     life = CORPS__WAITLIST_INIT;
-    corps__corps_each(forget, NULL);
+    corps__corps_each(forget_created, NULL);
 }

@@ -31,7 +31,7 @@ static void end_conc(uint32_t id) {
     }
 }
 
-static void created(struct corps__group *group, void *arg) {
+static void concs_created(struct corps__group *group, void *arg) {
     struct creation *creation = arg;
     if (atomic_load(&group->failed) > 0) {
         for (uint32_t i = creation->count; i > 0; i--) {
@@ -48,8 +48,8 @@ static void created(struct corps__group *group, void *arg) {
     free(creation);
 }
 
-static enum corps_err create(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err manager_create(struct corps_context *context, void *self, const struct corps_value *args,
+                                     struct corps_value *result) {
     (void)self;
     (void)result;
     const struct corps_value *class_name = corps_value_item(args, 0);
@@ -78,7 +78,7 @@ static enum corps_err create(struct corps_context *context, void *self, const st
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
     }
     creation->group.left = wanted + 1; /* one more for this loop */
-    creation->group.done = created;
+    creation->group.done = concs_created;
     creation->group.arg = creation;
     for (uint32_t i = 0; i < wanted; i++) {
         struct corps__conc *conc;
@@ -96,8 +96,8 @@ static enum corps_err create(struct corps_context *context, void *self, const st
     return CORPS_ERR_PENDING;
 }
 
-static enum corps_err end(struct corps_context *context, void *self, const struct corps_value *args,
-                          struct corps_value *result) {
+static enum corps_err manager_end(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     (void)context;
     (void)self;
     (void)result;
@@ -110,5 +110,5 @@ static enum corps_err end(struct corps_context *context, void *self, const struc
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", create}, {"end", end}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

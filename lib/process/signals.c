@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* A handler and not SIG_IGN: exec resets handlers, and hands on what is ignored. */
-static void nothing(int number) {
+static void ignore_signal(int number) {
     (void)number;
 }
 
@@ -18,7 +18,7 @@ static struct {
 enum { COUNT = sizeof signals / sizeof signals[0] };
 
 void corps__signals_take(void) {
-    struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < COUNT; i++) {
         struct sigaction *before = &signals[i].before;
         signals[i].taken = sigaction(signals[i].number, NULL, before) == 0 && before->sa_handler != SIG_IGN &&
@@ -29,7 +29,7 @@ void corps__signals_take(void) {
 void corps__signals_forked(void) {
     for (size_t i = 0; i < COUNT; i++) {
         struct sigaction now;
-        if (signals[i].taken && sigaction(signals[i].number, NULL, &now) == 0 && now.sa_handler == nothing) {
+        if (signals[i].taken && sigaction(signals[i].number, NULL, &now) == 0 && now.sa_handler == ignore_signal) {
             (void)!sigaction(signals[i].number, &signals[i].before, NULL); /* it took the same before */
         }
         signals[i].taken = false;

@@ -3,6 +3,7 @@
 #include "link/known.h"
 #include "process/boot.h"
 #include "process/creator.h"
+#include "process/ending.h"
 #include "process/env.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 /* The beginning of a program, or of an Env; and the end of a Corps, which either may ask for. */
 
-static void know(const struct corps_class *const *classes) {
+static void know_classes(const struct corps_class *const *classes) {
     static const struct corps_class *const none[] = {NULL};
     corps__classes_set(classes != NULL ? classes : none);
 }
@@ -20,7 +21,7 @@ void corps_start(const struct corps_class *const *classes) {
         fprintf(stderr, "corps: %s\n", corps_error_detail());
         abort(); /* a mistake in the build, not in the program's use */
     }
-    know(classes);
+    know_classes(classes);
     const char *fd = getenv(CORPS__BOOT_VARIABLE);
     if (fd != NULL) {
         exit(corps__env_main(atoi(fd), NULL));
@@ -28,7 +29,7 @@ void corps_start(const struct corps_class *const *classes) {
 }
 
 int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot) {
-    know(classes);
+    know_classes(classes);
     return corps__env_main(control_fd, on_boot);
 }
 

@@ -41,7 +41,7 @@ static size_t whole_bytes_of(size_t bytes) {
     return sizeof(struct corps_block) + LINE + bytes;
 }
 
-static void *take_memory(size_t bytes) {
+static void *take_block_memory(size_t bytes) {
     int class = class_of(bytes);
     if (class == NO_CLASS) {
         return malloc(bytes);
@@ -80,7 +80,7 @@ struct corps_block *corps_block_create(size_t bytes) {
         return NULL;
     }
     /* Aligned here and not by aligned_alloc, which costs five times what malloc does (glibc 2.36: 59 ns to 11 ns). */
-    struct corps_block *block = take_memory(whole_bytes_of(bytes));
+    struct corps_block *block = take_block_memory(whole_bytes_of(bytes));
     if (block != NULL) {
         uintptr_t data = ((uintptr_t)(block + 1) + LINE - 1) / LINE * LINE;
         corps_block_init(block, (uint8_t *)data, bytes, free_whole);

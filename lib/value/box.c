@@ -59,7 +59,7 @@ struct corps_box *corps_box_ref(struct corps_box *box) {
     return box;
 }
 
-static void drop(const struct keep *keep) {
+static void drop_box(const struct keep *keep) {
     switch (keep->kind) {
     case KEEP_BLOCK:
         corps_block_unref(keep->block);
@@ -84,7 +84,7 @@ void corps_box_unref(struct corps_box *box) {
         return;
     }
     for (const struct keep *keep = box->keeps; keep != NULL; keep = keep->next) {
-        drop(keep);
+        drop_box(keep);
     }
     for (struct chunk *chunk = box->chunks; chunk != NULL;) {
         struct chunk *next = chunk->next;
@@ -103,7 +103,7 @@ void corps_box_set_root(struct corps_box *box, struct corps_value root) {
 }
 
 /* A new chunk with room for `bytes`: twice the size of the last one, up to 1 MiB, or just as much as is asked for. */
-static bool grow(struct corps_box *box, size_t bytes) {
+static bool grow_box(struct corps_box *box, size_t bytes) {
     size_t wanted = bytes > box->next_bytes ? bytes : box->next_bytes;
     struct chunk *chunk = malloc(sizeof *chunk + wanted);
     if (chunk == NULL) {
@@ -122,7 +122,7 @@ void *corps_box_alloc(struct corps_box *box, size_t bytes) {
         return NULL;
     }
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if ((size_t)(box->end - box->at) < bytes && !grow(box, bytes)) {
+    if ((size_t)(box->end - box->at) < bytes && !grow_box(box, bytes)) {
         return NULL;
     }
     void *memory = box->at;
@@ -130,10 +130,10 @@ void *corps_box_alloc(struct corps_box *box, size_t bytes) {
     return memory;
 }
 
-static enum corps_err keep(struct corps_box *box, struct keep what) {
+static enum corps_err keep_in(struct corps_box *box, struct keep what) {
     struct keep *kept = corps_box_alloc(box, sizeof *kept);
     if (kept == NULL) {
-        drop(&what);
+        drop_box(&what);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to keep a part of a value");
     }
     *kept = what;
@@ -143,24 +143,24 @@ static enum corps_err keep(struct corps_box *box, struct keep what) {
 }
 
 enum corps_err corps_box_keep_block(struct corps_box *box, struct corps_block *block) {
-    return keep(box, (struct keep){.kind = KEEP_BLOCK, .block = block});
+    return keep_in(box, (struct keep){.kind = KEEP_BLOCK, .block = block});
 }
 
 enum corps_err corps_box_keep_object(struct corps_box *box, struct corps_object *object) {
-    return keep(box, (struct keep){.kind = KEEP_OBJECT, .object = object});
+    return keep_in(box, (struct keep){.kind = KEEP_OBJECT, .object = object});
 }
 
 enum corps_err corps_box_keep_box(struct corps_box *box, struct corps_box *other) {
-    return keep(box, (struct keep){.kind = KEEP_BOX, .box = other});
+    return keep_in(box, (struct keep){.kind = KEEP_BOX, .box = other});
 }
 
 enum corps_err corps_box_keep_name(struct corps_box *box, struct corps_name *name) {
-    return keep(box, (struct keep){.kind = KEEP_NAME, .name = name});
+    return keep_in(box, (struct keep){.kind = KEEP_NAME, .name = name});
 }
 
 /* ---- copying ---- */
 
-static enum corps_err copy(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
+static enum corps_err copy_into(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
                            unsigned depth);
 
 static enum corps_err copy_bytes(struct corps_box *box, const struct corps_value *value, struct corps_value *out) {
@@ -188,7 +188,7 @@ static enum corps_err copy_items(struct corps_box *box, const struct corps_value
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %zu items", count);
     }
     for (size_t i = 0; i < count; i++) {
-        enum corps_err err = copy(box, &value->items[i], &items[i], depth + 1);
+        enum corps_err err = copy_into(box, &value->items[i], &items[i], depth + 1);
         if (err != CORPS_OK) {
             return err;
         }
@@ -198,7 +198,7 @@ static enum corps_err copy_items(struct corps_box *box, const struct corps_value
     return CORPS_OK;
 }
 
-static enum corps_err copy(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
+static enum corps_err copy_into(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
                            unsigned depth) {
     switch (value->kind) {
     case CORPS_STR:
@@ -226,7 +226,7 @@ static enum corps_err copy(struct corps_box *box, const struct corps_value *valu
 _Static_assert(sizeof(struct corps_entry) == 2 * sizeof(struct corps_value), "a map is an array of pairs");
 
 enum corps_err corps_box_copy(struct corps_box *box, const struct corps_value *value, struct corps_value *out) {
-    return copy(box, value, out, 0);
+    return copy_into(box, value, out, 0);
 }
 
 enum corps_err corps_box_of(const struct corps_value *value, struct corps_box **box) {
@@ -235,7 +235,7 @@ enum corps_err corps_box_of(const struct corps_value *value, struct corps_box **
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a value");
     }
     struct corps_value root;
-    enum corps_err err = copy(made, value, &root, 0);
+    enum corps_err err = copy_into(made, value, &root, 0);
     if (err != CORPS_OK) {
         corps_box_unref(made);
         return err;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *put(char **at, const void *data, size_t bytes) {
+static char *put_text(char **at, const void *data, size_t bytes) {
     char *text = *at;
     if (bytes > 0) {
         memcpy(text, data, bytes);
@@ -21,7 +21,7 @@ struct part {
 };
 enum { TYPE, TEXT, TRACEBACK, DETAIL, PARTS };
 
-static struct corps__failure *create(enum corps_err code, const struct part parts[PARTS]) {
+static struct corps__failure *create_failure(enum corps_err code, const struct part parts[PARTS]) {
     size_t bytes = PARTS;
     for (int i = 0; i < PARTS; i++) {
         bytes += parts[i].bytes;
@@ -30,10 +30,10 @@ static struct corps__failure *create(enum corps_err code, const struct part part
     if (made != NULL) {
         char *at = made->texts;
         made->info = (struct corps_error_info){.code = code};
-        made->info.type = put(&at, parts[TYPE].data, parts[TYPE].bytes);
-        made->info.text = put(&at, parts[TEXT].data, parts[TEXT].bytes);
-        made->info.traceback = put(&at, parts[TRACEBACK].data, parts[TRACEBACK].bytes);
-        made->info.detail = put(&at, parts[DETAIL].data, parts[DETAIL].bytes);
+        made->info.type = put_text(&at, parts[TYPE].data, parts[TYPE].bytes);
+        made->info.text = put_text(&at, parts[TEXT].data, parts[TEXT].bytes);
+        made->info.traceback = put_text(&at, parts[TRACEBACK].data, parts[TRACEBACK].bytes);
+        made->info.detail = put_text(&at, parts[DETAIL].data, parts[DETAIL].bytes);
         made->info.detail_bytes = parts[DETAIL].bytes;
     }
     return made;
@@ -46,7 +46,7 @@ static struct part part_of(const char *text) {
 struct corps__failure *corps__failure_create(const struct corps_error_info *info) {
     const struct part parts[PARTS] = {
         part_of(info->type), part_of(info->text), part_of(info->traceback), {info->detail, info->detail_bytes}};
-    struct corps__failure *made = create(info->code, parts);
+    struct corps__failure *made = create_failure(info->code, parts);
     if (made != NULL) {
         memcpy(made->info.origin, info->origin, sizeof made->info.origin);
         made->info.detail_trusted = info->detail_trusted;
@@ -73,7 +73,7 @@ struct corps__failure *corps__failure_of_items(const struct corps_value *array, 
     bool known = code != NULL && code->kind == CORPS_INT && code->integer > 0 && code->integer < CORPS_ERR_COUNT;
     const struct part parts[PARTS] = {part_at(array, first + 1, CORPS_STR), part_at(array, first + 2, CORPS_STR),
                                       part_at(array, first + 3, CORPS_STR), part_at(array, first + 5, CORPS_BIN)};
-    struct corps__failure *made = create(known ? (enum corps_err)code->integer : CORPS_ERR_REMOTE, parts);
+    struct corps__failure *made = create_failure(known ? (enum corps_err)code->integer : CORPS_ERR_REMOTE, parts);
     struct part origin = part_at(array, first + 4, CORPS_STR);
     if (made != NULL) {
         made->info.detail_trusted = trusted;

@@ -7,7 +7,7 @@ struct room {
     uint8_t *at, *end;
 };
 
-static void *take(struct room *room, size_t bytes) {
+static void *take_space(struct room *room, size_t bytes) {
     size_t left = (size_t)(room->end - room->at);
     size_t whole = (bytes + 7) / 8 * 8;
     if (bytes > left || whole > left) {
@@ -18,7 +18,7 @@ static void *take(struct room *room, size_t bytes) {
     return memory;
 }
 
-static enum corps_err copy(const struct corps_value *value, struct corps_value *out, struct room *room,
+static enum corps_err copy_plain(const struct corps_value *value, struct corps_value *out, struct room *room,
                            unsigned depth) {
     value = corps_value_open(value);
     *out = *value;
@@ -32,7 +32,7 @@ static enum corps_err copy(const struct corps_value *value, struct corps_value *
         return CORPS_ERR_FULL;
     }
     if (value->kind == CORPS_STR || value->kind == CORPS_BIN) {
-        uint8_t *bytes = take(room, value->count);
+        uint8_t *bytes = take_space(room, value->count);
         if (bytes != NULL && value->count > 0) {
             memcpy(bytes, value->bin, value->count);
         }
@@ -40,19 +40,19 @@ static enum corps_err copy(const struct corps_value *value, struct corps_value *
         return bytes != NULL ? CORPS_OK : CORPS_ERR_FULL;
     }
     size_t count = value->kind == CORPS_MAP ? value->count * 2 : value->count;
-    struct corps_value *items = take(room, count * sizeof *items);
+    struct corps_value *items = take_space(room, count * sizeof *items);
     out->items = items;
     enum corps_err err = items != NULL ? CORPS_OK : CORPS_ERR_FULL;
     for (size_t i = 0; err == CORPS_OK && i < count; i++) {
-        err = copy(&value->items[i], &items[i], room, depth + 1);
+        err = copy_plain(&value->items[i], &items[i], room, depth + 1);
     }
     return err;
 }
 
 enum corps_err corps__plain_copy(const struct corps_value *value, void *memory, size_t capacity, size_t *bytes) {
     struct room room = {.at = memory, .end = (uint8_t *)memory + capacity / 8 * 8};
-    struct corps_value *root = take(&room, sizeof *root);
-    enum corps_err err = root != NULL ? copy(value, root, &room, 0) : CORPS_ERR_FULL;
+    struct corps_value *root = take_space(&room, sizeof *root);
+    enum corps_err err = root != NULL ? copy_plain(value, root, &room, 0) : CORPS_ERR_FULL;
     *bytes = (size_t)(room.at - (uint8_t *)memory);
     return err;
 }

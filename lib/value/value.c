@@ -93,7 +93,7 @@ bool corps_value_equal(const struct corps_value *a, const struct corps_value *b)
 }
 
 /* FNV-1a, 64 bit (Fowler, Noll, Vo). */
-static uint64_t mix(uint64_t hash, const void *data, size_t bytes) {
+static uint64_t mix_hash(uint64_t hash, const void *data, size_t bytes) {
     const uint8_t *at = data;
     for (size_t i = 0; i < bytes; i++) {
         hash = (hash ^ at[i]) * 1099511628211u;
@@ -104,24 +104,24 @@ static uint64_t mix(uint64_t hash, const void *data, size_t bytes) {
 /* Equal numbers have equal hashes: 0.0 and -0.0 are equal, and so are all NaNs. */
 static uint64_t hash_number(uint64_t hash, double number) {
     double same = number != number ? (double)NAN : number == 0 ? 0 : number;
-    return mix(hash, &same, sizeof same);
+    return mix_hash(hash, &same, sizeof same);
 }
 
 static uint64_t hash_into(uint64_t hash, const struct corps_value *value) {
     value = corps_value_open(value);
     uint8_t kind = (uint8_t)value->kind;
     uint64_t count = value->count;
-    hash = mix(mix(hash, &kind, sizeof kind), &count, sizeof count);
+    hash = mix_hash(mix_hash(hash, &kind, sizeof kind), &count, sizeof count);
     switch (value->kind) {
     case CORPS_BOOL:
-        return mix(hash, &value->boolean, sizeof value->boolean);
+        return mix_hash(hash, &value->boolean, sizeof value->boolean);
     case CORPS_INT:
-        return mix(hash, &value->integer, sizeof value->integer);
+        return mix_hash(hash, &value->integer, sizeof value->integer);
     case CORPS_FLOAT:
         return hash_number(hash, value->number);
     case CORPS_STR:
     case CORPS_BIN:
-        return mix(hash, value->bin, value->count);
+        return mix_hash(hash, value->bin, value->count);
     case CORPS_ARRAY:
     case CORPS_MAP:
         for (size_t i = 0; i < (value->kind == CORPS_MAP ? value->count * 2 : value->count); i++) {

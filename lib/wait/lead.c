@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static void nothing(void) {
+static void does_nothing(void) {
 }
 
-static bool no(void) {
+static bool says_no(void) {
     return false;
 }
 
@@ -45,15 +45,15 @@ static bool does_no_work(void *work, bool (*done)(void *arg), void *arg) {
 /* Until floors above have said what they do. */
 static const struct corps__reactor_ops no_ops = {
     .on_event = release_event,
-    .tend = nothing,
-    .tend_rarely = nothing,
-    .wants = no,
-    .disturbs = no,
-    .lead_passes = nothing,
-    .lead_is_free = nothing,
+    .tend = does_nothing,
+    .tend_rarely = does_nothing,
+    .wants = says_no,
+    .disturbs = says_no,
+    .lead_passes = does_nothing,
+    .lead_is_free = does_nothing,
     .begin_wait = no_work,
     .block = may_block,
-    .unblock = nothing,
+    .unblock = does_nothing,
     .can_work = cannot_work,
     .work = does_no_work,
 };
@@ -86,7 +86,7 @@ void corps__reactor_init(struct corps__reactor *reactor) {
 
 /* ---- notifying and parking ---- */
 
-static struct timespec until(int64_t deadline_ns) {
+static struct timespec time_until(int64_t deadline_ns) {
     int64_t left = deadline_ns - corps__now_ns();
     left = left > 0 ? left : 0;
     return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
@@ -118,7 +118,7 @@ void corps__park(struct corps__waiter *waiter, int64_t deadline_ns) {
     uint32_t expected = CORPS__WAITING;
     if (atomic_compare_exchange_strong(&waiter->word, &expected, CORPS__PARKED)) {
         while (atomic_load(&waiter->word) == CORPS__PARKED) {
-            struct timespec left = until(deadline_ns);
+            struct timespec left = time_until(deadline_ns);
             if (deadline_ns != CORPS_FOREVER && left.tv_sec == 0 && left.tv_nsec == 0) {
                 break;
             }

@@ -140,7 +140,7 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
 }
 
 /* Spins for the adaptive budget. True when it found something, or was called away. */
-static bool spin(struct corps__waiter *waiter, int64_t deadline_ns) {
+static bool spin_for_budget(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     int64_t budget = corps__spin_budget_ns(&reactor->spin);
     if (budget == 0) {
@@ -198,12 +198,12 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         if (++reactor->rounds % ROUNDS_PER_PAUSE == 0) {
             corps__relax();
         }
-    } else if (!spin(waiter, deadline_ns)) {
+    } else if (!spin_for_budget(waiter, deadline_ns)) {
         sleep_once(waiter, deadline_ns);
     }
 }
 
-void corps__poke(void) {
+void corps__poll_once(void) {
     if (corps__lead_try()) {
         corps__jobs_run();
         if (corps__reactor->loop_changed) {

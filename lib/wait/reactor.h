@@ -28,7 +28,7 @@ void corps__reactor_detach(const struct corps_endpoint *endpoint);
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns);
 
 /* Looks once, without waiting, if nobody leads: so that a program that only asks whether something is ready gets on. */
-void corps__poke(void);
+void corps__poll_once(void);
 
 /* With the lead: looks around for a moment, where recent waits were short, without a clock; until done(arg). */
 void corps__reactor_look(bool (*done)(void *arg), void *arg);

@@ -21,7 +21,7 @@ static bool is_same(const struct corps__sleep_set *set, const struct pollfd *fds
     return true;
 }
 
-static bool make(struct corps__sleep_set *set, const struct pollfd *fds, size_t count) {
+static bool make_set(struct corps__sleep_set *set, const struct pollfd *fds, size_t count) {
     if (set->epoll_fd >= 0) {
         close(set->epoll_fd);
     }
@@ -47,7 +47,7 @@ static struct timespec span_of(int64_t ns) {
 void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed) {
     struct timespec left = span_of(left_ns);
     const struct timespec *timeout = left_ns == CORPS_FOREVER ? NULL : &left;
-    if ((changed || !is_same(set, fds, count)) && !make(set, fds, count)) {
+    if ((changed || !is_same(set, fds, count)) && !make_set(set, fds, count)) {
         ppoll(fds, count, timeout, NULL);
         return;
     }

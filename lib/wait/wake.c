@@ -3,7 +3,7 @@
 /* Adaptive waiting. Spinning pays when what one waits for comes sooner than a sleep and its wake-up would take; whether
  * it does is not known, but recent waits tell. The budget is one of the method's steps (5, 50, 200 µs) or nothing:
  *   - a wait that ended within the budget keeps it, and lowers it when a lower step would have done;
- *   - FAILURES_MAX waits in a row that did not, halve the way down: the next lower step, in the end none;
+ *   - FAILURES_MAX waits in a row that did not lower it by one step, in the end to nothing;
  *   - with no budget, every PROBE_EVERY-th wait tries the middle step again, since the other side may have changed.
  * Two processes on one processor can never help each other by spinning: their spins all fail and are soon off. */
 enum { FAILURES_MAX = 4, PROBE_EVERY = 256, STEPS = 4, PROBE_STEP = 2 };

@@ -13,7 +13,7 @@ struct seen {
 
 /* What the Conc finds is what was added. */
 static void take_all(struct corps__batch *batch, const struct seen *seen, unsigned count) {
-    const struct corps__entry *entry = NULL;
+    const struct corps__batch_entry *entry = NULL;
     unsigned there = corps__batch_count(batch, 0);
     must(there == count);
     for (unsigned i = 0; i < count; i++) {
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         if (step == 0) {
             break;
         }
-        const struct corps__entry entry = {.deadline_ns = header.deadline_ns,
+        const struct corps__batch_entry entry = {.deadline_ns = header.deadline_ns,
                                            .bytes = payload_bytes,
                                            .encoded = true,
                                            .serializer = header.serializer};
@@ -57,8 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         }
         seen[count++] = (struct seen){data + at + CORPS__ENTRY_BYTES, payload_bytes, header.deadline_ns};
     }
-    struct corps__stream stream = {.batch = batch};
-    corps__stream_end(&stream);
+    corps__batch_leave(batch);
     take_all(batch, seen, count);
     return 0;
 }

@@ -43,7 +43,7 @@ struct corps_encoding {
     uint8_t *stream;          /* segment 0, grown by corps_encoding_reserve */
     size_t stream_bytes;
     size_t stream_capacity;
-    struct iovec *buffers;    /* segments 1…, borrowed memory kept alive by `keepers` or by the value */
+    struct iovec *buffers;    /* segments 1…, borrowed memory, kept alive by `keep` or by the value */
     size_t buffer_count;
     size_t buffer_capacity;
     void *keep;               /* the serializer's: for example the Python objects that own the buffers */

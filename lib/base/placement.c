@@ -1,4 +1,4 @@
-#include "base/place.h"
+#include "base/placement.h"
 
 #include <sched.h>
 #include <string.h>
@@ -15,12 +15,12 @@ static void know_allowed(void) {
     }
 }
 
-void corps__place_allowed(uint8_t out[CORPS__ALLOWED_BYTES]) {
+void corps__placement_allowed(uint8_t out[CORPS__ALLOWED_BYTES]) {
     know_allowed();
     memcpy(out, &allowed, sizeof allowed);
 }
 
-void corps__place_allow(const uint8_t *bytes, size_t count) {
+void corps__placement_allow(const uint8_t *bytes, size_t count) {
     if (count == sizeof allowed) {
         memcpy(&allowed, bytes, sizeof allowed);
         allowed_known = CPU_COUNT(&allowed) > 0;
@@ -28,7 +28,7 @@ void corps__place_allow(const uint8_t *bytes, size_t count) {
 }
 
 /* The n-th allowed processor, counted round. */
-static int nth(unsigned n) {
+static int nth_processor(unsigned n) {
     unsigned wanted = n % (unsigned)CPU_COUNT(&allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (CPU_ISSET((size_t)cpu, &allowed) && wanted-- == 0) {
@@ -38,7 +38,7 @@ static int nth(unsigned n) {
     return 0;
 }
 
-static enum corps_err pin(int cpu) {
+static enum corps_err pin_to(int cpu) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET((size_t)cpu, &one);
@@ -48,7 +48,7 @@ static enum corps_err pin(int cpu) {
     return CORPS_OK;
 }
 
-enum corps_err corps__place_env(enum corps_placement placement, unsigned env, unsigned env_count) {
+enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, unsigned env_count) {
     if (placement != CORPS_PLACEMENT_SAME && placement != CORPS_PLACEMENT_CROSS) {
         return CORPS_OK;
     }
@@ -57,22 +57,22 @@ enum corps_err corps__place_env(enum corps_placement placement, unsigned env, un
         return corps_error_system("cannot read the allowed processors");
     }
     if (placement == CORPS_PLACEMENT_SAME) {
-        return pin(nth(0));
+        return pin_to(nth_processor(0));
     }
     if (CPU_COUNT(&allowed) < 2) {
         return corps_error_set(CORPS_ERR_UNSUPPORTED, "placement cross needs two processors, and one is allowed here");
     }
     spread = env_count == 1;
-    return pin(nth(env));
+    return pin_to(nth_processor(env));
 }
 
-bool corps__place_is_single(void) {
+bool corps__placement_is_single(void) {
     cpu_set_t now;
     return !spread && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_COUNT(&now) == 1;
 }
 
-void corps__place_thread(unsigned index) {
+void corps__placement_thread(unsigned index) {
     if (spread) {
-        (void)!pin(nth(index)); /* it worked for the first thread */
+        (void)!pin_to(nth_processor(index)); /* it worked for the first thread */
     }
 }

@@ -1,23 +1,23 @@
 /* Placement: which processors an Env's threads may run on. */
-#ifndef CORPS_PLACE_H
-#define CORPS_PLACE_H
+#ifndef CORPS_PLACEMENT_H
+#define CORPS_PLACEMENT_H
 
 #include <corps.h>
 
 /* The processors that this process was allowed when it started, as bytes for a boot record; and the same in a child,
  * whose own mask is its parent's, who may be pinned already. */
 #define CORPS__ALLOWED_BYTES 128u
-void corps__place_allowed(uint8_t out[CORPS__ALLOWED_BYTES]);
-void corps__place_allow(const uint8_t *bytes, size_t count);
+void corps__placement_allowed(uint8_t out[CORPS__ALLOWED_BYTES]);
+void corps__placement_allow(const uint8_t *bytes, size_t count);
 
 /* Pins the calling process as `placement` says. Before other threads are started. Errors: UNSUPPORTED (cross with one
  * processor), SYSTEM. */
-enum corps_err corps__place_env(enum corps_placement placement, unsigned env, unsigned env_count) CORPS_CHECKED;
+enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, unsigned env_count) CORPS_CHECKED;
 
 /* Pins pool thread `index` where an Env that is alone is placed across processors. */
-void corps__place_thread(unsigned index);
+void corps__placement_thread(unsigned index);
 
 /* Do all threads of this process share one processor? */
-bool corps__place_is_single(void);
+bool corps__placement_is_single(void);
 
 #endif

@@ -1,20 +1,20 @@
-/* Streams: requests without reply that one sender sends to one Conc in a row. The second one begins a batch, to which
- * those that follow are added without a message of their own. See struct corps__stream.
+/* Bursts: requests without reply that one sender sends to one Conc in a row. The second one begins a batch, to which
+ * those that follow are added without a message of their own. See struct corps__burst.
  *
  * Threads: the sender's alone; the leader, for what comes over links, guards its own with the lead. */
-#ifndef CORPS_STREAM_H
-#define CORPS_STREAM_H
+#ifndef CORPS_BURST_H
+#define CORPS_BURST_H
 
 #include "actor/batch.h"
 #include "actor/conc.h"
 
 /* What is sent next begins anew: gives back the room that was not used, and leaves the batch. */
-void corps__stream_end(struct corps__stream *stream);
+void corps__burst_end(struct corps__burst *burst);
 
 /* What the running method sends next comes after all that it has sent, and after what others send meanwhile. */
-void corps__context_end_stream(void);
+void corps__context_end_burst(void);
 
 /* The same of the leader's, when the lead is given away. With the lead. */
-void corps__dispatch_end_stream(void);
+void corps__dispatch_end_burst(void);
 
 #endif

@@ -1,0 +1,59 @@
+#include "link/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool corps__bit_is_set(const uint8_t *bits, size_t bytes, uint32_t number) {
+    return number / 8 < bytes && (bits[number / 8] & 1u << number % 8) != 0;
+}
+
+void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number) {
+    size_t byte = number / 8;
+    if (byte >= *bytes) {
+        uint8_t *grown = realloc(*bits, byte + 32);
+        if (grown == NULL) {
+            return;
+        }
+        memset(grown + *bytes, 0, byte + 32 - *bytes);
+        *bits = grown;
+        *bytes = byte + 32;
+    }
+    (*bits)[byte] |= (uint8_t)(1u << number % 8);
+}
+
+bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
+    return corps__bit_is_set(peer->named, peer->named_bytes, method->number);
+}
+
+static const uint8_t zeros[CORPS__ALIGNMENT];
+
+/* Under tx: whether the method's name must go along depends on what the link has carried. */
+void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
+    struct corps__header header = out->header;
+    layout->naming = false;
+    if (out->method != NULL) {
+        header.method = out->method->number;
+        layout->naming = !corps__is_named(peer, out->method);
+        header.name_bytes = layout->naming ? out->method->bytes : 0;
+    }
+    size_t prefix_bytes =
+        corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
+    layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
+    size_t bytes = prefix_bytes;
+    unsigned parts = 1;
+    for (unsigned i = 0; i < header.segment_count; i++) {
+        size_t padding = corps__wire_padding(bytes, out->segments[i].iov_len);
+        if (padding > 0) {
+            layout->iov[parts++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
+        }
+        layout->iov[parts++] = out->segments[i];
+        bytes += padding + out->segments[i].iov_len;
+    }
+    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
+}
+
+void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
+    if (out->method != NULL && out->method->number != CORPS__UNNUMBERED) {
+        corps__bit_set(&peer->named, &peer->named_bytes, out->method->number);
+    }
+}

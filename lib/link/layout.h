@@ -1,0 +1,29 @@
+/* Laying a frame out for the transport: header, name, segments, and zeros before those that must lie aligned; and what
+ * a link has carried, which decides what must go along. Everything under the peer's tx. */
+#ifndef CORPS_LAYOUT_H
+#define CORPS_LAYOUT_H
+
+#include "link/peer.h"
+
+enum { CORPS__FRAME_PARTS_MAX = 2 * CORPS__PAYLOAD_SEGMENTS_MAX + 1 }; /* the header, segments, zeros before each */
+
+/* A frame, laid out for the transport. */
+struct corps__layout {
+    uint8_t prefix[CORPS__PREFIX_BYTES_MAX];
+    struct iovec iov[CORPS__FRAME_PARTS_MAX];
+    struct corps_parcel parcel;
+    bool naming;
+};
+
+/* `out` for this peer: refers to its segments and method. */
+void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Does the peer know the method by its number? It does once a frame that names it was taken. */
+bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method);
+void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* Bits by number. Out of memory, a bit stays clear: then the thing is sent again next time. */
+bool corps__bit_is_set(const uint8_t *bits, size_t bytes, uint32_t number);
+void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number);
+
+#endif

@@ -1,0 +1,168 @@
+#include "process/ending.h"
+
+#include "actor/conc.h"
+#include "actor/group.h"
+#include "process/creator.h"
+#include "process/life.h"
+#include "wait/wait.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static bool child_ended(const struct corps__life_child *child) {
+    return child->ended;
+}
+
+static bool child_cleaned(const struct corps__life_child *child) {
+    return child->cleaned || child->ended;
+}
+
+static enum corps_err created_are_ended(void *arg) {
+    (void)arg;
+    corps__life.created_done = true;
+    corps__end_when_cleaned();
+    return CORPS_OK;
+}
+
+static void *end_created(void *arg) {
+    corps__exit_created();
+    (void)!corps__with_lead(created_are_ended, arg);
+    return NULL;
+}
+
+/* Ends the Corps that this Env's Concs created, which takes waiting and so a thread of its own. True when they have. */
+static bool created_have_ended(void) {
+    if (!corps__life.created_begun) {
+        corps__life.created_begun = true;
+        pthread_t thread;
+        if (!corps__has_created() || pthread_create(&thread, NULL, end_created, NULL) != 0) {
+            corps__life.created_done = true; /* without a thread they see our end, and end */
+        } else {
+            pthread_detach(thread);
+        }
+    }
+    return corps__life.created_done;
+}
+
+/* The Concs of this Env, in Env 0 those of all, then the Corps that they created, then the processes. */
+void corps__end_when_cleaned(void) {
+    if (corps__life.stage != CORPS__CLEANING || !corps__life.cleanup_done || !corps__all_children(child_cleaned) ||
+        !created_have_ended()) {
+        return;
+    }
+    if (!corps__is_env_0() && corps__life.orphan) {
+        corps__life_stop();
+        return;
+    }
+    if (!corps__is_env_0()) {
+        struct corps_value cleaned = corps_str("cleaned");
+        corps__tell_parent(&cleaned, 1);
+        return; /* "exit" follows: others may still clean up with our help */
+    }
+    struct corps_value word = corps_str("exit");
+    corps__tell_children(&word, 1);
+    if (corps__all_children(child_ended)) {
+        corps__life_stop();
+    }
+}
+
+static enum corps_err concs_are_cleaned(void *arg) {
+    (void)arg;
+    corps__life.cleanup_done = true;
+    corps__end_when_cleaned();
+    return CORPS_OK;
+}
+
+/* Queues the cleanup of one Conc; `done` frees the group. False: no memory even for that. */
+static bool clean_up_conc(struct corps__conc *conc, void (*done)(struct corps__group *group, void *arg)) {
+    struct corps__message *message = corps__message_create();
+    struct corps__group *group = message != NULL ? calloc(1, sizeof *group) : NULL;
+    if (group == NULL) {
+        if (message != NULL) {
+            corps__message_free(message);
+        }
+        return false;
+    }
+    *group = (struct corps__group){.left = 1, .done = done};
+    message->mail.kind = CORPS__MAIL_CLEANUP;
+    message->group = group;
+    corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
+    return true;
+}
+
+static void next_cleanup(struct corps__group *group, void *arg);
+
+/* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
+static bool clean_up_next(void) {
+    for (;;) {
+        uint32_t id = atomic_load(&corps__life.next_cleanup);
+        if (id <= CORPS__MANAGER) {
+            return false;
+        }
+        atomic_store(&corps__life.next_cleanup, id - 1);
+        struct corps__conc *conc = corps__conc_find(id);
+        if (conc == NULL || conc->class->cleanup == NULL) {
+            continue;
+        }
+        return clean_up_conc(conc, next_cleanup);
+    }
+}
+
+static void next_cleanup(struct corps__group *group, void *arg) {
+    (void)arg;
+    free(group);
+    if (!clean_up_next()) {
+        (void)!corps__with_lead(concs_are_cleaned, NULL);
+    }
+}
+
+/* Everything but the Corps' own Conc, which has been cleaned up. */
+static enum corps_err clean_up_rest(void *arg) {
+    (void)arg;
+    struct corps_value word = corps_str("cleanup");
+    corps__tell_children(&word, 1);
+    uint32_t count = corps__conc_count();
+    atomic_store(&corps__life.next_cleanup, count > 0 ? count - 1 : 0);
+    if (!clean_up_next()) {
+        (void)!concs_are_cleaned(NULL);
+    }
+    return CORPS_OK;
+}
+
+static void front_is_cleaned(struct corps__group *group, void *arg) {
+    (void)arg;
+    free(group);
+    (void)!corps__with_lead(clean_up_rest, NULL);
+}
+
+/* The Corps' own Conc first: its cleanup may still call all others. */
+void corps__clean_up(void) {
+    if (corps__life.stage == CORPS__CLEANING || corps__life.stage == CORPS__ENDING) {
+        return;
+    }
+    if (corps__life.stage != CORPS__SERVING) {
+        corps__life_stop(); /* told to end while booting */
+        return;
+    }
+    corps__life.stage = CORPS__CLEANING;
+    struct corps__conc *front =
+        corps__is_env_0() && corps__life.front[0] != '\0' ? corps__conc_find(CORPS__FRONT_CONC) : NULL;
+    if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {
+        (void)!clean_up_rest(NULL);
+    }
+}
+
+static enum corps_err end_job(void *arg) {
+    (void)arg;
+    struct corps_value word = corps_str("exiting");
+    corps__tell_parent(&word, 1);
+    corps__clean_up();
+    return CORPS_OK;
+}
+
+enum corps_err corps__env_end(void) {
+    if (!corps__is_env_0()) {
+        return corps_error_set(CORPS_ERR_INVALID, "a Corps is ended from its Env 0, this is Env %u", corps__own_env());
+    }
+    return corps__with_lead(end_job, NULL);
+}

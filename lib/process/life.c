@@ -1,0 +1,45 @@
+#include "process/life.h"
+
+#include "actor/pool.h"
+
+struct corps__life corps__life;
+
+bool corps__is_env_0(void) {
+    return corps__own_env() == 0;
+}
+
+void corps__tell_parent(const struct corps_value *items, size_t count) {
+    struct corps_value record = corps_array(items, count);
+    if (corps__life.parent != NULL) {
+        (void)!corps__control_send(corps__life.parent, &record); /* a parent that is gone shows by its end of file */
+    }
+}
+
+void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count) {
+    struct corps_value record = corps_array(items, count);
+    if (child->control != NULL && !child->ended) {
+        (void)!corps__control_send(child->control, &record); /* likewise */
+    }
+}
+
+void corps__tell_children(const struct corps_value *items, size_t count) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
+        corps__tell_child(&corps__life.children[i], items, count);
+    }
+}
+
+bool corps__all_children(bool (*test)(const struct corps__life_child *child)) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
+        if (!test(&corps__life.children[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void corps__life_stop(void) {
+    if (corps__life.stage != CORPS__ENDING) {
+        corps__life.stage = CORPS__ENDING;
+        corps__pool_stop();
+    }
+}
