@@ -8,7 +8,6 @@ import functools
 import math
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 WINNER_BELOW = 0.95  # a winner's upper bound against every rival
@@ -19,8 +18,18 @@ FEWEST_BLOCKS = 6    # with fewer, no signed-rank interval at 95 % exists
 class Ratio:
     """An estimate of cell / reference with its interval; low and high are NaN when there are too few blocks."""
 
-    def __init__(self, estimate, low, high, blocks, p_value):
-        self.estimate, self.low, self.high, self.blocks, self.p_value = estimate, low, high, blocks, p_value
+    def __init__(self, estimate, low, high, differences):
+        self.estimate, self.low, self.high, self.blocks, self.differences = estimate, low, high, len(differences), differences
+
+    @functools.cached_property
+    def p_value(self):
+        """Of Wilcoxon's test; NaN without an interval. Few ratios are asked for it, and scipy takes a second to come."""
+        if not self.has_interval:
+            return math.nan
+        if np.all(self.differences == 0):
+            return 1.0
+        from scipy import stats
+        return float(stats.wilcoxon(self.differences, zero_method="zsplit").pvalue)
 
     @property
     def has_interval(self):
@@ -58,9 +67,8 @@ def ratio(cell, reference):
     estimate = math.exp(float(np.median(walsh)))
     k = signed_rank_quantile(n, (1 - LEVEL) / 2) if n >= FEWEST_BLOCKS else -1
     if k < 0:
-        return Ratio(estimate, math.nan, math.nan, n, math.nan)
-    p_value = 1.0 if np.all(d == 0) else float(stats.wilcoxon(d, zero_method="zsplit").pvalue)
-    return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), n, p_value)
+        return Ratio(estimate, math.nan, math.nan, d)
+    return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), d)
 
 
 def smallest_p(blocks):
@@ -82,7 +90,8 @@ def holm(p_values):
 
 def mad(values):
     """Median absolute deviation from the median."""
-    return float(stats.median_abs_deviation(np.asarray(values, dtype=float)))
+    values = np.asarray(values, dtype=float)
+    return float(np.median(np.abs(values - np.median(values))))
 
 
 def paired(blocks_a, blocks_b):
