@@ -36,7 +36,7 @@ static void start_cma_link(struct corps__ring_link *ring) {
     struct cma_link *link = (struct cma_link *)ring;
     link->in = shared_of(ring->pool_in);
     link->out = shared_of(ring->pool_out);
-    link->peer.pidfd = corps__meeting_process(ring->base.meeting, &link->peer.pid);
+    link->peer.pidfd = corps__session_process(ring->base.session, &link->peer.pid);
 }
 
 /* ---- sending ---- */
@@ -67,7 +67,7 @@ static enum corps_err await_read(struct cma_link *link, const struct corps_parce
     }
     if (!is_remote_settled(link)) {
         (void)corps__link_set_blocked(&link->ring.base, true);
-        corps__ring_want_bell(&link->ring.out);
+        corps__ring_want_doorbell(&link->ring.out);
         if (!is_remote_settled(link)) {
             return CORPS_ERR_PARTIAL;
         }
@@ -131,7 +131,7 @@ static bool cma_has_room(struct corps__link *base) {
     if (is_remote_settled(link)) {
         return true;
     }
-    corps__ring_want_bell(&link->ring.out);
+    corps__ring_want_doorbell(&link->ring.out);
     return is_remote_settled(link);
 }
 
@@ -148,7 +148,7 @@ static enum corps_err read_remote(struct cma_link *link, const struct corps__rem
     bool taken = corps__cma_decide(link->in, remote->number, err == CORPS_OK ? CORPS__CMA_READ : CORPS__CMA_REFUSED) &&
                  err == CORPS_OK;
     if (corps__ring_producer_waits(&link->ring.in)) {
-        corps__ring_link_ring(&link->ring);
+        corps__ring_link_ring_doorbell(&link->ring);
     }
     return taken ? CORPS_OK : CORPS_ERR_EMPTY;
 }

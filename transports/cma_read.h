@@ -1,10 +1,10 @@
 /* Reading a payload out of the memory of the process that sent it (cross-memory attach), and deciding whether that came
  * in time.
  *
- * The process that is read is the one that the kernel named when the peers met (corps__meeting_process), and still is
- * after the read: a pidfd tells. A sender may have to let go of the memory before it was read. So the end of each such
- * frame is decided once, by a word that both write with compare-and-swap: the receiver after it has read, the sender
- * before it lets go.
+ * The process that is read is the one that the kernel named when the session began (corps__session_process), and still
+ * is after the read: a pidfd tells. A sender may have to let go of the memory before it was read. So the end of each
+ * such frame is decided once, by a word that both write with compare-and-swap: the receiver after it has read, the
+ * sender before it lets go.
  */
 #ifndef CORPS_CMA_READ_H
 #define CORPS_CMA_READ_H

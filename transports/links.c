@@ -41,8 +41,8 @@ bool corps__link_end(struct corps__link *link, enum corps_err reason) {
     return true;
 }
 
-void corps__link_lose(struct corps__link *link, enum corps_err reason) {
-    link->gone = true;
+void corps__link_peer_closed(struct corps__link *link, enum corps_err reason) {
+    link->peer_closed = true;
     link->reason = reason;
     atomic_store(&link->shut, true);
     if (!atomic_load(&link->started)) {
@@ -59,7 +59,7 @@ void corps__link_remove(struct corps__link *link) {
     *at = link->next;
     links->count--;
     links->turn = links->turn == link ? link->next : links->turn;
-    links->news_count -= (link->news != CORPS__LINK_QUIET ? 1u : 0u) + (link->ended && !link->told ? 1u : 0u);
+    links->news_count -= (link->news != CORPS__LINK_QUIET ? 1u : 0u) + (link->ended && !link->reported ? 1u : 0u);
     (void)corps__link_set_blocked(link, false);
 }
 
@@ -85,10 +85,10 @@ bool corps__links_take_news(struct corps__links *links, struct corps_event *even
         if (link->news != CORPS__LINK_QUIET) {
             event->kind = link->news == CORPS__LINK_ACCEPTED ? CORPS_EVENT_ACCEPTED : CORPS_EVENT_CONNECTED;
             link->news = CORPS__LINK_QUIET;
-        } else if (link->ended && !link->told) {
+        } else if (link->ended && !link->reported) {
             event->kind = CORPS_EVENT_CLOSED;
             event->reason = link->reason;
-            link->told = true;
+            link->reported = true;
         } else {
             continue;
         }

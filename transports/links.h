@@ -6,7 +6,7 @@
  * arrives in several parts is gathered into a block.
  *
  * A transport embeds struct corps__links first in its endpoint and struct corps__link first in its links. What ties
- * them to a rendezvous is in links_meet.h.
+ * them to a rendezvous is in links_rendezvous.h.
  *
  * Threads: the polling thread alone, except where a comment says more. Lifecycle: create → start → end → remove →
  * destroy; a link may be removed at any time, and what was made of it is then the transport's to close.
@@ -19,23 +19,27 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct corps__meeting;
 struct corps__rendezvous;
+struct corps__session;
 
 struct corps__link {
     struct corps_link base; /* first */
     struct corps__link *next;
-    enum { CORPS__LINK_QUIET, CORPS__LINK_ACCEPTED, CORPS__LINK_CONNECTED } news; /* that it has started */
-    enum corps_err reason;                                                        /* ended or gone: why */
-    bool gone;                 /* the peer is known to be gone; what it had sent is still read */
-    bool ended, told;          /* no more will come; and CLOSED was reported */
-    _Atomic bool started;      /* any thread may send … */
-    _Atomic bool shut;         /* … until it is known that nobody reads it any more */
-    _Atomic bool blocked;      /* send has said FULL or PARTIAL, and poll has not said WRITABLE since */
+
+    /* News, until poll has reported them: that the link has started, and that it has ended. */
+    enum { CORPS__LINK_QUIET, CORPS__LINK_ACCEPTED, CORPS__LINK_CONNECTED } news;
+    bool ended, reported;
+    bool peer_closed;      /* the peer has closed or died; what it had sent is still read */
+    enum corps_err reason; /* why the link has ended, or is going to */
+
+    _Atomic bool started; /* any thread may send … */
+    _Atomic bool shut;    /* … until it is known that nobody reads it any more */
+    _Atomic bool blocked; /* send has said FULL or PARTIAL, and poll has not said WRITABLE since */
+
     struct corps_block *large; /* a frame of which a part is here, … */
     size_t large_bytes;        /* … and so much of it */
-    struct corps__meeting
-        *meeting; /* of those that meet at a rendezvous, which close it; NULL: none, or it was closed */
+
+    struct corps__session *session; /* with the peer, where links have one (links_rendezvous.h) */
 };
 
 struct corps__links {
@@ -60,9 +64,9 @@ void corps__link_start(struct corps__link *link, bool accepted);
 /* No more will come: reports CLOSED with this reason, once. True the first time. */
 bool corps__link_end(struct corps__link *link, enum corps_err reason);
 
-/* The peer has gone, and the transport sees to it that the link ends when everything that it had sent is read. One that
- * has not started ends at once. */
-void corps__link_lose(struct corps__link *link, enum corps_err reason);
+/* The peer has closed or died, and the transport sees to it that the link ends when all that it had sent is read. One
+ * that has not started ends at once. */
+void corps__link_peer_closed(struct corps__link *link, enum corps_err reason);
 
 /* Takes the link off its endpoint: no event follows, and a look for frames goes on with the next one. */
 void corps__link_remove(struct corps__link *link);

@@ -1,4 +1,4 @@
-#include "links_meet.h"
+#include "links_rendezvous.h"
 #include "mqueue_make.h"
 #include "parcel.h"
 #include "reopen.h"
@@ -47,9 +47,9 @@ struct link {
     struct corps__link base; /* first */
     uint64_t own_number;     /* the peer puts it into its messages to us */
     uint64_t peer_number;    /* we put it into ours */
-    mqd_t queue;             /* the peer's; −1 until met */
+    mqd_t queue;             /* the peer's; −1 until it has handed it over */
     size_t queue_message_bytes;
-    uint64_t last_at; /* gone: the endpoint's received_count when everything that the peer had sent is read */
+    uint64_t last_at; /* of a peer that has closed: the endpoint's received_count when all that it had sent is read */
 
     /* Sending, under the core's lock of the link. */
     uint8_t *out; /* one message */
@@ -84,7 +84,7 @@ static void watch_for_room(struct link *link) {
 static void mqueue_disconnect(struct corps_link *base) {
     struct link *link = (struct link *)base;
     corps__link_remove(&link->base);
-    corps__meeting_close(link->base.meeting);
+    corps__session_close(link->base.session);
     if (link->queue >= 0) {
         /* The peer's queue lives on in the peer, so closing our descriptor alone would leave it watched. */
         (void)epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_DEL, link->queue, NULL);
@@ -132,7 +132,7 @@ static enum corps_err start_mqueue_link(struct link *link, struct corps__hello *
     return CORPS_OK;
 }
 
-static enum corps_err on_mqueue_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+static enum corps_err on_mqueue_hello(void *owner, struct corps__session *session, struct corps__hello *theirs,
                                       struct corps__hello *answer) {
     struct link *link = create_mqueue_link(owner);
     if (link == NULL) {
@@ -143,14 +143,14 @@ static enum corps_err on_mqueue_hello(void *owner, struct corps__meeting *meetin
         mqueue_disconnect(&link->base.base);
         return err;
     }
-    corps__link_met(&link->base, meeting);
+    corps__link_set_session(&link->base, session);
     fill_hello(owner, link, answer);
     return CORPS_OK;
 }
 
-static enum corps_err on_mqueue_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+static enum corps_err on_mqueue_answer(void *owner, struct corps__session *session, struct corps__hello *theirs) {
     (void)owner;
-    struct link *link = corps__meeting_user(meeting);
+    struct link *link = corps__session_user(session);
     enum corps_err err = start_mqueue_link(link, theirs, false);
     if (err != CORPS_OK) {
         corps__link_refuse(&link->base, err);
@@ -158,13 +158,13 @@ static enum corps_err on_mqueue_answer(void *owner, struct corps__meeting *meeti
     return err;
 }
 
-static void on_mqueue_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+static void on_mqueue_closed(void *owner, struct corps__session *session, enum corps_err reason) {
     const struct endpoint *endpoint = owner;
-    struct link *link = corps__meeting_user(meeting);
+    struct link *link = corps__session_user(session);
     struct mq_attr now = {0};
     (void)mq_getattr(endpoint->own.queue, &now);
     link->last_at = endpoint->received_count + (uint64_t)now.mq_curmsgs; /* others may fill it up for ever */
-    corps__link_lose(&link->base, reason);
+    corps__link_peer_closed(&link->base, reason);
 }
 
 static const struct corps__rendezvous_ops rendezvous_ops = {
@@ -220,7 +220,7 @@ static enum corps_err mqueue_connect(struct corps_endpoint *base, const char *ad
     }
     struct corps__hello hello = {0};
     fill_hello(endpoint, link, &hello);
-    return corps__link_meet(&link->base, CORPS_OK, address, &hello, out);
+    return corps__link_connect(&link->base, CORPS_OK, address, &hello, out);
 }
 
 /* ---- sending ---- */
@@ -309,7 +309,7 @@ static enum corps_err take_message(struct endpoint *endpoint, size_t got, struct
     memcpy(&header, endpoint->in, sizeof header);
     struct link *link = link_of(endpoint, header.link);
     if (link == NULL || link->base.ended) {
-        return CORPS_ERR_EMPTY; /* left over from a peer that is gone */
+        return CORPS_ERR_EMPTY; /* left over from a peer that has closed */
     }
     const uint8_t *data = endpoint->in + HEADER_BYTES;
     size_t bytes = got - HEADER_BYTES;
@@ -344,17 +344,17 @@ static bool take_writable_queue(struct endpoint *endpoint, struct corps_event *e
 }
 
 /* Peers that have died, once what they had sent is read. */
-static void end_the_gone(struct endpoint *endpoint) {
+static void end_the_closed(struct endpoint *endpoint) {
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
-        if (link->gone && endpoint->received_count >= ((struct link *)link)->last_at) {
+        if (link->peer_closed && endpoint->received_count >= ((struct link *)link)->last_at) {
             (void)corps__link_end(link, link->reason);
         }
     }
 }
 
-static bool any_gone(const struct endpoint *endpoint) {
+static bool any_closed(const struct endpoint *endpoint) {
     for (const struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
-        if (link->gone && !link->ended) {
+        if (link->peer_closed && !link->ended) {
             return true;
         }
     }
@@ -369,9 +369,9 @@ static bool leave_out(struct endpoint *endpoint) {
 
 static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct endpoint *endpoint = (struct endpoint *)base;
-    bool gone = any_gone(endpoint);
-    if (gone) {
-        end_the_gone(endpoint);
+    bool closed = any_closed(endpoint);
+    if (closed) {
+        end_the_closed(endpoint);
     }
     if (endpoint->links.news_count > 0 && corps__links_take_news(&endpoint->links, event)) {
         return CORPS_OK;
@@ -382,7 +382,7 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
     }
     bool further = endpoint->taken;
     endpoint->taken = false;
-    if (further && !gone && leave_out(endpoint)) {
+    if (further && !closed && leave_out(endpoint)) {
         return CORPS_ERR_EMPTY;
     }
     for (unsigned parts = 0; parts < PARTS_MAX; parts++) {
@@ -418,7 +418,7 @@ static enum corps_err mqueue_arm(struct corps_endpoint *base, struct pollfd *fds
     if (capacity < 2) {
         return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for 2 descriptors");
     }
-    if (endpoint->links.news_count > 0 || any_gone(endpoint)) {
+    if (endpoint->links.news_count > 0 || any_closed(endpoint)) {
         return CORPS_ERR_AGAIN;
     }
     fds[(*count)++] = (struct pollfd){.fd = endpoint->own.queue, .events = POLLIN};

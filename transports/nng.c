@@ -64,7 +64,7 @@ static enum corps_err nng_failed(const char *what, int code) {
 
 struct socket {
     nng_socket handle;
-    _Atomic bool left; /* the peer has gone */
+    _Atomic bool left; /* the peer has closed */
     int64_t until_ns;
     struct socket *next;
 };

@@ -7,19 +7,19 @@
 
 #include <endian.h>
 
-/* The head says what a message is, and the length of the frame that it is or begins, or the room that it gives back.
+/* The head says what a message is, and the length of the frame that it is or begins, or the credit that it grants.
  * Little-endian on the wire. */
 enum corps__pair_message {
     CORPS__PAIR_WHOLE = 1,
     CORPS__PAIR_FIRST,
     CORPS__PAIR_NEXT,
     CORPS__PAIR_HELLO,
-    CORPS__PAIR_ROOM,
+    CORPS__PAIR_CREDIT,
     CORPS__PAIR_BYE
 };
 #define CORPS__PAIR_LENGTH_BITS 56u
 
-enum { CORPS__PAIR_GIVE_BACK_BYTES = 256 * 1024 }; /* of the window, at a time */
+enum { CORPS__PAIR_CREDIT_BYTES = 256 * 1024 }; /* granted at a time */
 
 static inline struct corps__pairs *corps__pairs_of(const struct corps__pair *pair) {
     return (struct corps__pairs *)pair->base.base.endpoint;
@@ -43,7 +43,7 @@ static inline bool corps__pair_has_room(struct corps__pair *pair, size_t cost) {
     return atomic_load(&pair->under_way) + cost <= corps__pairs_of(pair)->window_bytes;
 }
 
-/* The link has met its peer: reports it. Polling thread. */
+/* The link has its peer: reports that. Polling thread. */
 void corps__pair_start(struct corps__pair *pair);
 
 /* No more will come: reports CLOSED, and is woken by nothing that still does. Polling thread. */

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "links_meet.h"
+#include "links_rendezvous.h"
 #include "pair_messages.h"
 
 #include <sodium.h>
@@ -10,11 +10,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Links over a messaging library: their sockets, how their peers meet, and their end. */
+/* Links over a messaging library: their sockets, how peers find each other, and their end. */
 
 enum {
     GRACE_MS = 500,
-    WINDOW_BYTES_MIN = 4 * CORPS__PAIR_GIVE_BACK_BYTES,
+    WINDOW_BYTES_MIN = 4 * CORPS__PAIR_CREDIT_BYTES,
 };
 
 /* ---- links ---- */
@@ -45,10 +45,11 @@ void corps__pairs_disconnect(struct corps_link *base) {
         (void)epoll_ctl(pairs->epoll_fd, EPOLL_CTL_DEL, pairs->library->fd(pair), NULL);
         struct corps__head bye = corps__pair_head(pair, CORPS__PAIR_BYE, 0);
         bool started = atomic_load(&link->started);
-        pairs->library->close(pair, link->gone || !started || (link->ended && link->reason == CORPS_ERR_CLOSED), &bye);
+        pairs->library->close(pair, link->peer_closed || !started || (link->ended && link->reason == CORPS_ERR_CLOSED),
+                              &bye);
     }
     remove_path(pair);
-    corps__meeting_close(link->meeting);
+    corps__session_close(link->session);
     corps__link_destroy(&pair->base);
 }
 
@@ -75,7 +76,7 @@ static enum corps_err create_pair(struct corps__pairs *pairs, struct corps__pair
     return CORPS_OK;
 }
 
-/* ---- meeting: the answer is a token and where to dial ---- */
+/* ---- session: the answer is a token and where to dial ---- */
 
 void corps__pair_start(struct corps__pair *pair) {
     remove_path(pair);
@@ -118,7 +119,7 @@ static enum corps_err listen_for_peer(struct corps__pair *pair, struct corps__he
     return CORPS_OK;
 }
 
-static enum corps_err on_pair_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+static enum corps_err on_pair_hello(void *owner, struct corps__session *session, struct corps__hello *theirs,
                                     struct corps__hello *answer) {
     struct corps__pairs *pairs = owner;
     const char *name = pairs->links.base.transport->name;
@@ -136,7 +137,7 @@ static enum corps_err on_pair_hello(void *owner, struct corps__meeting *meeting,
         corps__pairs_disconnect(&pair->base.base);
         return err;
     }
-    corps__link_met(&pair->base, meeting);
+    corps__link_set_session(&pair->base, session);
     return CORPS_OK;
 }
 
@@ -160,12 +161,12 @@ static enum corps_err dial_peer(struct corps__pair *pair, struct corps__hello *t
     return err;
 }
 
-static enum corps_err on_pair_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+static enum corps_err on_pair_answer(void *owner, struct corps__session *session, struct corps__hello *theirs) {
     (void)owner;
-    struct corps__pair *pair = corps__meeting_user(meeting);
+    struct corps__pair *pair = corps__session_user(session);
     enum corps_err err = dial_peer(pair, theirs);
     if (err != CORPS_OK) {
-        pair->base.meeting = NULL; /* closed by our error */
+        pair->base.session = NULL; /* closed by our error */
         corps__pair_end(pair, err);
     }
     return err;
@@ -179,7 +180,7 @@ static void on_grace(uv_timer_t *timer) {
     bool any = false;
     for (struct corps__link *link = pairs->links.first; link != NULL; link = link->next) {
         struct corps__pair *pair = (struct corps__pair *)link;
-        if (link->gone && !link->ended) {
+        if (link->peer_closed && !link->ended) {
             pair->expired = now - pair->last_news_ns >= (int64_t)GRACE_MS * 1000000;
             any = true;
         }
@@ -196,11 +197,11 @@ static void watch_grace(struct corps__pairs *pairs) {
     }
 }
 
-static void on_pair_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
-    struct corps__pair *pair = corps__meeting_user(meeting);
-    corps__meeting_close(meeting);
-    pair->base.meeting = NULL;
-    pair->base.gone = true;
+static void on_pair_closed(void *owner, struct corps__session *session, enum corps_err reason) {
+    struct corps__pair *pair = corps__session_user(session);
+    corps__session_close(session);
+    pair->base.session = NULL;
+    pair->base.peer_closed = true;
     atomic_store(&pair->base.shut, true);
     pair->last_news_ns = corps__now_ns();
     if (atomic_load(&pair->base.started) || pair->is_listener) {
@@ -223,8 +224,8 @@ static void close_pairs_parts(struct corps__pairs *pairs) {
     if (pairs->grace != NULL) {
         uv_close((uv_handle_t *)pairs->grace, free_handle);
     }
-    if (pairs->bell_fd >= 0) {
-        close(pairs->bell_fd);
+    if (pairs->doorbell_fd >= 0) {
+        close(pairs->doorbell_fd);
     }
     if (pairs->epoll_fd >= 0) {
         close(pairs->epoll_fd);
@@ -234,10 +235,10 @@ static void close_pairs_parts(struct corps__pairs *pairs) {
 
 static enum corps_err open_pairs_parts(struct corps__pairs *pairs, const struct corps_endpoint_options *options) {
     pairs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    pairs->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pairs->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (pairs->epoll_fd < 0 || pairs->bell_fd < 0 ||
-        epoll_ctl(pairs->epoll_fd, EPOLL_CTL_ADD, pairs->bell_fd, &event) != 0) {
+    if (pairs->epoll_fd < 0 || pairs->doorbell_fd < 0 ||
+        epoll_ctl(pairs->epoll_fd, EPOLL_CTL_ADD, pairs->doorbell_fd, &event) != 0) {
         return corps_error_system("cannot make an endpoint's descriptors");
     }
     pairs->grace = malloc(sizeof *pairs->grace);
@@ -282,7 +283,7 @@ enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps_
 
 void corps__pairs_close(struct corps_endpoint *base) {
     struct corps__pairs *pairs = (struct corps__pairs *)base;
-    while (pairs->links.first != NULL) { /* peers that have met us, and of whom the core has not heard yet */
+    while (pairs->links.first != NULL) { /* peers of whom the core has not heard yet */
         corps__pairs_disconnect(&pairs->links.first->base);
     }
     corps__rendezvous_close(pairs->links.rendezvous);
@@ -297,5 +298,5 @@ enum corps_err corps__pairs_connect(struct corps_endpoint *base, const char *add
     }
     struct corps__hello hello = {.bytes = (uint32_t)strlen(base->transport->name)};
     memcpy(hello.data, base->transport->name, hello.bytes);
-    return corps__link_meet(&pair->base, CORPS_OK, address, &hello, out);
+    return corps__link_connect(&pair->base, CORPS_OK, address, &hello, out);
 }

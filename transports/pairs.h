@@ -1,16 +1,16 @@
 /* What transports over a messaging library share (ZeroMQ, nng): one *pair socket* of the library per link.
  *
- * The peers meet first, at a rendezvous: the connector says hello, the listener opens a pair socket of its own for this
- * link and answers where that listens, and a random token. The connector dials there; its first message brings the
+ * The peers find each other at a rendezvous: the connector says hello, the listener opens a pair socket of its own for
+ * this link and answers where that listens, and a random token. The connector dials there; its first message brings the
  * token, so that no stranger's bytes are taken for a frame. Every further message is a frame or, where a frame is
- * longer than CORPS__PIECE_BYTES, a piece of one. The meeting stays open as the sign of life.
+ * longer than CORPS__PIECE_BYTES, a piece of one. The session stays open as the sign of life.
  *
- * Room is counted here, in bytes: a sender may have a window of them under way, and the receiver gives them back as it
- * takes them. The libraries' own bounds count messages, whatever their length; and ZeroMQ drops what a connection still
- * holds when it closes while such a bound has stopped its receiver.
+ * Flow control is ours, in bytes: a sender may have a window of them under way, and the receiver grants credit for more
+ * as it takes them. The libraries' own bounds count messages, whatever their length; and ZeroMQ drops what a connection
+ * still holds when it closes while such a bound has stopped its receiver.
  *
  * Nor do the libraries say what became of a link. So whoever disconnects says BYE as its last message, which arrives
- * after everything else; when the meeting ends without one, the peer has died, and the link ends once nothing more has
+ * after everything else; when the session ends without one, the peer has died, and the link ends once nothing more has
  * arrived for a while.
  *
  * A transport gives its library as a struct corps__pair_library, embeds struct corps__pair first in its pairs, and puts
@@ -27,12 +27,12 @@ struct uv_timer_s;
 enum {
     CORPS__PIECE_BYTES = 68 * 1024, /* 64 KiB of payload and the headers of it go as one message */
     CORPS__TOKEN_BYTES = 32,
-    CORPS__CONTROL_MESSAGES = 64,  /* HELLO, BYE, and room given back, beside what the window counts */
+    CORPS__CONTROL_MESSAGES = 64,  /* HELLO, BYE and CREDIT, beside what the window counts */
     CORPS__WINDOW_BYTES = 8 << 20, /* under way per link and direction, unless buffer_bytes asks for another bound */
 };
 
-/* In front of every message. The tag is a part of the token: so that whoever comes to the socket after the peer has
- * gone is not taken for it. */
+/* In front of every message. The tag is a part of the token, so that whoever comes to the socket after the peer is not
+ * taken for it. */
 struct corps__head {
     uint64_t tag;
     uint64_t what;
@@ -81,12 +81,12 @@ struct corps__pair {
     char path[CORPS_ADDRESS_BYTES]; /* of the listening socket, until the peer has come */
 
     bool is_listener, opened;
-    bool expired;         /* the peer is gone, and nothing has come for a while */
-    int64_t last_news_ns; /* since it is gone */
+    bool expired;         /* the peer has closed, and nothing has come for a while since */
+    int64_t last_news_ns; /* when something last came since */
 
     _Atomic bool ready;       /* may have a message */
     _Atomic size_t under_way; /* of the window */
-    size_t taken;             /* of the peer's window, to be given back */
+    size_t taken;             /* of the peer's window, for which it has no credit yet */
     size_t sent;              /* of the present frame; under the core's lock of the link */
     bool is_partial;          /* a part of it was sent; under that lock too */
 };
@@ -101,11 +101,11 @@ struct corps__pairs {
     size_t window_bytes;
     _Atomic bool armed; /* the polling thread sleeps or is about to */
     int epoll_fd;       /* of every pair, and of: */
-    int bell_fd;        /* a sender has found what no descriptor tells */
+    int doorbell_fd;    /* a sender has found what no descriptor tells */
     bool over_tcp;
 };
 
-/* `over_tcp`: the pairs' sockets use TCP over the loopback interface; else the library's ipc. The meeting is a UNIX
+/* `over_tcp`: the pairs' sockets use TCP over the loopback interface; else the library's ipc. The session is a UNIX
  * socket in both cases, so that the token is the proof of knowing what only the user's own processes can know. */
 enum corps_err corps__pairs_open(struct corps__pairs *pairs, const struct corps__pair_library *library, bool over_tcp,
                                  const struct corps_endpoint_options *options,

@@ -54,30 +54,30 @@ static enum corps_err greet_peer(struct corps__pair *pair, unsigned kind, const 
     return CORPS_ERR_EMPTY;
 }
 
-static enum corps_err give_room_back(struct corps__pair *pair, size_t bytes) {
+static enum corps_err grant_credit(struct corps__pair *pair, size_t bytes) {
     pair->taken += corps__pair_cost(pair, bytes);
-    if (pair->taken < CORPS__PAIR_GIVE_BACK_BYTES) {
+    if (pair->taken < CORPS__PAIR_CREDIT_BYTES) {
         return CORPS_OK;
     }
     static const struct corps_parcel nothing;
-    const struct corps__head head = corps__pair_head(pair, CORPS__PAIR_ROOM, pair->taken);
+    const struct corps__head head = corps__pair_head(pair, CORPS__PAIR_CREDIT, pair->taken);
     enum corps_err err = corps__pair_library_of(pair)->put(pair, &head, &nothing, 0, 0);
     pair->taken = 0;
     return err == CORPS_ERR_CLOSED ? CORPS_OK
                                    : err; /* the peer has left, and what it sent before is still to be read */
 }
 
-static enum corps_err take_room_back(struct corps__pair *pair, uint64_t room) {
-    if (room > atomic_load(&pair->under_way)) { /* a sender only adds to it meanwhile */
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer gave back more room than was used");
+static enum corps_err take_credit(struct corps__pair *pair, uint64_t credit) {
+    if (credit > atomic_load(&pair->under_way)) { /* a sender only adds to it meanwhile */
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer granted credit for more than was sent");
     }
-    atomic_fetch_sub(&pair->under_way, (size_t)room);
+    atomic_fetch_sub(&pair->under_way, (size_t)credit);
     return CORPS_ERR_EMPTY;
 }
 
 static enum corps_err take_piece(struct corps__pair *pair, unsigned kind, uint64_t frame_bytes, const uint8_t *data,
                                  size_t bytes, struct corps_event *event) {
-    enum corps_err err = give_room_back(pair, bytes);
+    enum corps_err err = grant_credit(pair, bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -109,8 +109,8 @@ static enum corps_err sort_message(struct corps__pair *pair, const uint8_t *data
     case CORPS__PAIR_FIRST:
     case CORPS__PAIR_NEXT:
         return take_piece(pair, kind, frame_bytes, data, bytes, event);
-    case CORPS__PAIR_ROOM:
-        return take_room_back(pair, frame_bytes);
+    case CORPS__PAIR_CREDIT:
+        return take_credit(pair, frame_bytes);
     case CORPS__PAIR_BYE:
         return CORPS_ERR_CLOSED;
     default:
@@ -145,7 +145,7 @@ static enum corps_err next_pair_frame(struct corps__pair *pair, struct corps_eve
         if (err == CORPS_ERR_AGAIN) {
             return CORPS_ERR_EMPTY;
         }
-        if (pair->base.gone) {
+        if (pair->base.peer_closed) {
             pair->last_news_ns = corps__now_ns();
             pair->expired = false;
         }
@@ -164,9 +164,9 @@ static enum corps_err next_pair_frame(struct corps__pair *pair, struct corps_eve
     }
 }
 
-/* Worth trying again? Not for every bit of room; and so much is free again long before all of it is given back. */
+/* Worth trying again? Not for every bit of credit; and there is so much again long before all of it is granted. */
 static bool pair_has_room(struct corps__link *link) {
-    return corps__pair_has_room((struct corps__pair *)link, CORPS__PAIR_GIVE_BACK_BYTES);
+    return corps__pair_has_room((struct corps__pair *)link, CORPS__PAIR_CREDIT_BYTES);
 }
 
 static void find_ready_pairs(struct corps__pairs *pairs) {
@@ -201,11 +201,11 @@ static bool take_pair_writable(struct corps__pairs *pairs, struct corps_event *e
            corps__links_take_writable(&pairs->links, pair_has_room, event);
 }
 
-/* After a sleep: the bell has done its work. */
+/* After a sleep: the doorbell has done its work. */
 static void disarm_pairs(struct corps__pairs *pairs) {
     atomic_store(&pairs->armed, false);
     uint64_t rings;
-    if (read(pairs->bell_fd, &rings, sizeof rings) == (ssize_t)sizeof rings) {
+    if (read(pairs->doorbell_fd, &rings, sizeof rings) == (ssize_t)sizeof rings) {
         for (struct corps__link *link = pairs->links.first; link != NULL; link = link->next) {
             ((struct corps__pair *)link)->ready = true; /* it does not tell for which link it rang */
         }

@@ -16,7 +16,7 @@ static enum corps_err put_piece(struct corps__pair *pair, struct corps__head hea
         }
         (void)corps__link_set_blocked(&pair->base, false);
     }
-    atomic_fetch_add(&pair->under_way, cost); /* first: the room may be given back at once */
+    atomic_fetch_add(&pair->under_way, cost); /* first: the credit for it may come at once */
     enum corps_err err = corps__pair_library_of(pair)->put(pair, &head, parcel, from, bytes);
     if (err != CORPS_OK) {
         atomic_fetch_sub(&pair->under_way, cost);
@@ -30,7 +30,7 @@ static void ring_poller(struct corps__pair *pair) {
     atomic_store(&pair->ready, true);
     if (atomic_load(&pairs->armed) && pairs->library->holds(pair)) {
         uint64_t one = 1;
-        if (write(pairs->bell_fd, &one, sizeof one) < 0) {
+        if (write(pairs->doorbell_fd, &one, sizeof one) < 0) {
             return; /* it is full of rings: the sleeper wakes all the same */
         }
     }

@@ -1,5 +1,5 @@
 #include "reopen.h"
-#include "stream_meet.h"
+#include "stream_rendezvous.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
  * rendezvous, whose connection stays open as the sign of life. Either side opens its ends again (reopen.h).
  *
  * Each side opens the pipe that it writes for reading too. It never reads there, but a pipe with a reader never raises
- * SIGPIPE: a library must neither die of that nor change the program's signal handling. That the peer is gone shows at
- * the rendezvous connection, and as end of file of the pipe that the peer alone writes. */
+ * SIGPIPE: a library must neither die of that nor change the program's signal handling. That the peer has closed shows
+ * at the rendezvous connection, and as end of file of the pipe that the peer alone writes. */
 
 enum { DEFAULT_BYTES = 256 * 1024 };
 
@@ -28,7 +28,7 @@ static void close_fd(int fd) {
 
 static void destroy_pipe_link(struct corps__stream_link *link) {
     struct extra *extra = link->transport_data;
-    corps__meeting_close(link->base.meeting);
+    corps__session_close(link->base.session);
     close_fd(extra->in);
     close_fd(extra->out);
     free(extra);
@@ -72,7 +72,7 @@ static enum corps_err take_ends(struct extra *extra, int in, int out) {
     return err == CORPS_OK ? corps__reopen(out, O_RDWR, &extra->out) : err;
 }
 
-static enum corps_err on_pipe_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+static enum corps_err on_pipe_hello(void *owner, struct corps__session *session, struct corps__hello *theirs,
                                     struct corps__hello *answer) {
     (void)answer;
     if (theirs->fd_count != 2 || !is_pipe(theirs->fds[0], O_RDONLY) || !is_pipe(theirs->fds[1], O_WRONLY)) {
@@ -92,22 +92,22 @@ static enum corps_err on_pipe_hello(void *owner, struct corps__meeting *meeting,
     close(theirs->fds[1]);
     theirs->fd_count = 0;
     extra->accepted = true;
-    corps__link_met(&link->base, meeting);
+    corps__link_set_session(&link->base, session);
     return CORPS_OK;
 }
 
-static void on_pipe_met(void *owner, struct corps__meeting *meeting) {
+static void on_pipe_established(void *owner, struct corps__session *session) {
     (void)owner;
-    struct corps__stream_link *link = corps__meeting_user(meeting);
+    struct corps__stream_link *link = corps__session_user(session);
     if (start_pipe_link(link, true) != CORPS_OK) {
         corps__stream_disconnect(&link->base.base); /* the core has not heard of it yet */
     }
 }
 
-static enum corps_err on_pipe_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+static enum corps_err on_pipe_answer(void *owner, struct corps__session *session, struct corps__hello *theirs) {
     (void)owner;
     (void)theirs;
-    struct corps__stream_link *link = corps__meeting_user(meeting);
+    struct corps__stream_link *link = corps__session_user(session);
     enum corps_err err = start_pipe_link(link, false);
     if (err != CORPS_OK) {
         corps__stream_link_end(link, err);
@@ -115,9 +115,9 @@ static enum corps_err on_pipe_answer(void *owner, struct corps__meeting *meeting
     return CORPS_OK;
 }
 
-static void on_pipe_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+static void on_pipe_closed(void *owner, struct corps__session *session, enum corps_err reason) {
     (void)owner;
-    struct corps__stream_link *link = corps__meeting_user(meeting);
+    struct corps__stream_link *link = corps__session_user(session);
     const struct extra *extra = link->transport_data;
     if (link->read_fd < 0 && extra->accepted) {
         corps__stream_disconnect(&link->base.base); /* it came and went: the core has not heard of it */
@@ -135,9 +135,11 @@ static void on_pipe_closed(void *owner, struct corps__meeting *meeting, enum cor
 
 static enum corps_err pipe_open(struct corps_endpoint *base, const struct corps_endpoint_options *options,
                                 char address[CORPS_ADDRESS_BYTES]) {
-    static const struct corps__rendezvous_ops ops = {
-        .on_hello = on_pipe_hello, .on_met = on_pipe_met, .on_answer = on_pipe_answer, .on_closed = on_pipe_closed};
-    return corps__stream_meet_open((struct corps__stream *)base, options, &ops, address);
+    static const struct corps__rendezvous_ops ops = {.on_hello = on_pipe_hello,
+                                                     .on_established = on_pipe_established,
+                                                     .on_answer = on_pipe_answer,
+                                                     .on_closed = on_pipe_closed};
+    return corps__stream_rendezvous_open((struct corps__stream *)base, options, &ops, address);
 }
 
 /* What it could make on an error is the caller's to close. */
@@ -168,7 +170,7 @@ static enum corps_err pipe_connect(struct corps_endpoint *base, const char *addr
     enum corps_err err = make_pipes(stream, in, out);
     err = err == CORPS_OK ? take_ends(link->transport_data, in[0], out[1]) : err;
     struct corps__hello hello = {.fds = {out[0], in[1]}, .fd_count = 2};
-    err = corps__link_meet(&link->base, err, address, &hello, out_link);
+    err = corps__link_connect(&link->base, err, address, &hello, out_link);
     for (int i = 0; i < 2; i++) { /* the peer's alone: its end must be the end of the file */
         close_fd(in[i]);
         close_fd(out[i]);
@@ -196,5 +198,5 @@ const struct corps_transport corps_transport_pipe = {
     .open = pipe_open,
     .connect = pipe_connect,
     .forget = pipe_forget,
-    CORPS__STREAM_MEET_OPERATIONS,
+    CORPS__STREAM_RENDEZVOUS_OPERATIONS,
 };

@@ -77,8 +77,8 @@ bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, s
 /* ---- receiver ---- */
 
 /* A block whose data are the payload at `place`, with room in front for `head_bytes` bytes that belong to the caller
- * (`*head`, aligned to 64). Dropping the block gives the ticket back. NULL: out of memory. `place` must be the caller's own memory,
- * and be one that corps__place_fits. */
+ * (`*head`, aligned to 64). Dropping the block gives the ticket back. NULL: out of memory. `place` must be the caller's
+ * own memory, and be one that corps__place_fits. */
 struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__place *place,
                                      size_t head_bytes, uint8_t **head);
 bool corps__place_fits(const struct corps__place *place, size_t pool_bytes);

@@ -34,17 +34,17 @@ struct corps__rendezvous {
     void *owner;
 };
 
-struct corps__meeting {
+struct corps__session {
     uv_poll_t poll;
     int fd;
     struct corps__rendezvous *rendezvous;
     void *user;
-    bool accepted, met, told;
+    bool accepted, established, reported;
     struct wire in;
     size_t in_bytes;
     int fds[CORPS__HELLO_FDS_MAX];
     uint32_t fd_count;
-    struct corps__guest guest; /* until it is met */
+    struct corps__guest guest; /* until it has said hello */
 };
 
 /* ---- messages with descriptors ---- */
@@ -85,7 +85,7 @@ static void close_handed_fds(const int *fds, uint32_t count) {
     }
 }
 
-static void take_fds(struct corps__meeting *meeting, struct msghdr *message) {
+static void take_fds(struct corps__session *session, struct msghdr *message) {
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL; head = CMSG_NXTHDR(message, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) {
             continue;
@@ -94,8 +94,8 @@ static void take_fds(struct corps__meeting *meeting, struct msghdr *message) {
         for (uint32_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
-            if (meeting->fd_count < CORPS__HELLO_FDS_MAX) {
-                meeting->fds[meeting->fd_count++] = fd;
+            if (session->fd_count < CORPS__HELLO_FDS_MAX) {
+                session->fds[session->fd_count++] = fd;
             } else {
                 close(fd);
             }
@@ -104,34 +104,34 @@ static void take_fds(struct corps__meeting *meeting, struct msghdr *message) {
 }
 
 /* OK when the hello is whole, AGAIN when more must come, CLOSED, PROTOCOL. */
-static enum corps_err receive_hello(struct corps__meeting *meeting) {
+static enum corps_err receive_hello(struct corps__session *session) {
     union {
         struct cmsghdr head;
         char bytes[CMSG_SPACE(sizeof(int) * 16)];
     } control;
-    struct iovec segment = {.iov_base = (char *)&meeting->in + meeting->in_bytes,
-                            .iov_len = sizeof meeting->in - meeting->in_bytes};
+    struct iovec segment = {.iov_base = (char *)&session->in + session->in_bytes,
+                            .iov_len = sizeof session->in - session->in_bytes};
     struct msghdr message = {
         .msg_iov = &segment, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t got = recvmsg(meeting->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(session->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0) {
         return errno == EAGAIN || errno == EINTR ? CORPS_ERR_AGAIN : CORPS_ERR_CLOSED;
     }
     if (got == 0) {
         return CORPS_ERR_CLOSED;
     }
-    take_fds(meeting, &message);
-    if ((message.msg_flags & MSG_CTRUNC) != 0 && meeting->fd_count < CORPS__HELLO_FDS_MAX) {
+    take_fds(session, &message);
+    if ((message.msg_flags & MSG_CTRUNC) != 0 && session->fd_count < CORPS__HELLO_FDS_MAX) {
         return corps_error_set(CORPS_ERR_LIMIT, "no descriptors are left for a peer's link; raise ulimit -n");
     }
-    meeting->in_bytes += (size_t)got;
-    const struct wire *in = &meeting->in;
+    session->in_bytes += (size_t)got;
+    const struct wire *in = &session->in;
     /* Wrong from the first word on: no need to wait for the rest. */
-    bool foreign = meeting->in_bytes >= sizeof in->magic && in->magic != MAGIC;
-    if (meeting->in_bytes < sizeof *in && !foreign) {
+    bool foreign = session->in_bytes >= sizeof in->magic && in->magic != MAGIC;
+    if (session->in_bytes < sizeof *in && !foreign) {
         return CORPS_ERR_AGAIN;
     }
-    if (foreign || in->bytes > CORPS__HELLO_BYTES_MAX || in->fd_count != meeting->fd_count) {
+    if (foreign || in->bytes > CORPS__HELLO_BYTES_MAX || in->fd_count != session->fd_count) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said something at the rendezvous that is no hello");
     }
     return CORPS_OK;
@@ -148,44 +148,44 @@ static enum corps_err check_user(int fd) {
                : corps_error_set(CORPS_ERR_DENIED, "user %u is not allowed here", peer.uid);
 }
 
-/* ---- meetings ---- */
+/* ---- sessions ---- */
 
-static void free_meeting(uv_handle_t *handle) {
+static void free_session(uv_handle_t *handle) {
     free(handle->data);
 }
 
-static void end_meeting(struct corps__meeting *meeting, bool close_fd) {
-    corps__lobby_leave(&meeting->guest);
-    if (!meeting->met) {
-        close_handed_fds(meeting->fds, meeting->fd_count);
+static void end_session(struct corps__session *session, bool close_fd) {
+    corps__lobby_leave(&session->guest);
+    if (!session->established) {
+        close_handed_fds(session->fds, session->fd_count);
     }
-    uv_close((uv_handle_t *)&meeting->poll, free_meeting); /* first: it still needs the descriptor's number */
+    uv_close((uv_handle_t *)&session->poll, free_session); /* first: it still needs the descriptor's number */
     if (close_fd) {
-        close(meeting->fd);
+        close(session->fd);
     }
 }
 
-void corps__meeting_close(struct corps__meeting *meeting) {
-    if (meeting != NULL) {
-        end_meeting(meeting, true);
+void corps__session_close(struct corps__session *session) {
+    if (session != NULL) {
+        end_session(session, true);
     }
 }
 
-int corps__meeting_take(struct corps__meeting *meeting) {
-    int fd = meeting->fd;
-    end_meeting(meeting, false);
+int corps__session_take(struct corps__session *session) {
+    int fd = session->fd;
+    end_session(session, false);
     return fd;
 }
 
-int corps__meeting_process(const struct corps__meeting *meeting, pid_t *pid) {
+int corps__session_process(const struct corps__session *session, pid_t *pid) {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
-    if (getsockopt(meeting->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+    if (getsockopt(session->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
         return -1;
     }
     int pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0); /* close-on-exec by itself */
     /* Had the process ended before, and its number been given to another, its end of the connection would be closed. */
-    struct pollfd end = {.fd = meeting->fd, .events = POLLRDHUP};
+    struct pollfd end = {.fd = session->fd, .events = POLLRDHUP};
     if (pidfd >= 0 && poll(&end, 1, 0) != 0) {
         close(pidfd);
         pidfd = -1;
@@ -194,121 +194,121 @@ int corps__meeting_process(const struct corps__meeting *meeting, pid_t *pid) {
     return pidfd;
 }
 
-void *corps__meeting_user(const struct corps__meeting *meeting) {
-    return meeting->user;
+void *corps__session_user(const struct corps__session *session) {
+    return session->user;
 }
 
-void corps__meeting_set_user(struct corps__meeting *meeting, void *user) {
-    meeting->user = user;
+void corps__session_set_user(struct corps__session *session, void *user) {
+    session->user = user;
 }
 
-static void meeting_closed(struct corps__meeting *meeting, enum corps_err reason) {
-    if (meeting->told) {
+static void session_closed(struct corps__session *session, enum corps_err reason) {
+    if (session->reported) {
         return;
     }
-    meeting->told = true;
-    uv_poll_stop(&meeting->poll);
-    if (meeting->accepted && !meeting->met) {
-        corps__meeting_close(meeting); /* the owner has never heard of it */
+    session->reported = true;
+    uv_poll_stop(&session->poll);
+    if (session->accepted && !session->established) {
+        corps__session_close(session); /* the owner has never heard of it */
     } else {
-        meeting->rendezvous->ops->on_closed(meeting->rendezvous->owner, meeting, reason);
+        session->rendezvous->ops->on_closed(session->rendezvous->owner, session, reason);
     }
 }
 
-static void hellos_said(struct corps__meeting *meeting) {
-    const struct corps__rendezvous_ops *ops = meeting->rendezvous->ops;
-    void *owner = meeting->rendezvous->owner;
-    struct corps__hello theirs = {.bytes = meeting->in.bytes, .fd_count = meeting->fd_count};
-    memcpy(theirs.data, meeting->in.data, meeting->in.bytes);
-    memcpy(theirs.fds, meeting->fds, sizeof theirs.fds);
+static void take_hello(struct corps__session *session) {
+    const struct corps__rendezvous_ops *ops = session->rendezvous->ops;
+    void *owner = session->rendezvous->owner;
+    struct corps__hello theirs = {.bytes = session->in.bytes, .fd_count = session->fd_count};
+    memcpy(theirs.data, session->in.data, session->in.bytes);
+    memcpy(theirs.fds, session->fds, sizeof theirs.fds);
     struct corps__hello answer = {0};
-    meeting->met = true; /* the descriptors are the owner's now */
-    corps__lobby_leave(&meeting->guest);
+    session->established = true; /* the descriptors are the owner's now */
+    corps__lobby_leave(&session->guest);
     enum corps_err err;
-    if (meeting->accepted) {
-        err = ops->on_hello(owner, meeting, &theirs, &answer);
-        if (err == CORPS_OK && send_hello(meeting->fd, &answer) != CORPS_OK) {
-            meeting_closed(meeting, CORPS_ERR_CLOSED);
+    if (session->accepted) {
+        err = ops->on_hello(owner, session, &theirs, &answer);
+        if (err == CORPS_OK && send_hello(session->fd, &answer) != CORPS_OK) {
+            session_closed(session, CORPS_ERR_CLOSED);
             return;
         }
-        if (err == CORPS_OK && ops->on_met != NULL) {
-            ops->on_met(owner, meeting);
+        if (err == CORPS_OK && ops->on_established != NULL) {
+            ops->on_established(owner, session);
             return;
         }
     } else {
-        err = ops->on_answer(owner, meeting, &theirs);
+        err = ops->on_answer(owner, session, &theirs);
     }
     if (err != CORPS_OK) {
         close_handed_fds(theirs.fds, theirs.fd_count);
-        corps__meeting_close(meeting);
+        corps__session_close(session);
     }
 }
 
-static void on_meeting_readable(uv_poll_t *poll, int status, int events) {
+static void on_session_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
-    struct corps__meeting *meeting = poll->data;
+    struct corps__session *session = poll->data;
     if (status < 0) {
-        meeting_closed(meeting, CORPS_ERR_CLOSED);
+        session_closed(session, CORPS_ERR_CLOSED);
         return;
     }
-    if (!meeting->met) {
-        enum corps_err err = receive_hello(meeting);
+    if (!session->established) {
+        enum corps_err err = receive_hello(session);
         if (err == CORPS_OK) {
-            hellos_said(meeting);
+            take_hello(session);
         } else if (err != CORPS_ERR_AGAIN) {
-            meeting_closed(meeting, err);
+            session_closed(session, err);
         }
         return;
     }
     char nothing;
-    ssize_t got = recv(meeting->fd, &nothing, 1, MSG_DONTWAIT);
+    ssize_t got = recv(session->fd, &nothing, 1, MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-        meeting_closed(meeting, CORPS_ERR_CLOSED);
+        session_closed(session, CORPS_ERR_CLOSED);
     } else if (got > 0) {
-        meeting_closed(meeting, CORPS_ERR_PROTOCOL); /* nothing is ever said after the hellos */
+        session_closed(session, CORPS_ERR_PROTOCOL); /* nothing is ever said after the hellos */
     }
 }
 
-static struct corps__meeting *watch_meeting(struct corps__rendezvous *rendezvous, int fd, bool accepted, void *user) {
-    struct corps__meeting *meeting = calloc(1, sizeof *meeting);
-    if (meeting == NULL) {
+static struct corps__session *watch_session(struct corps__rendezvous *rendezvous, int fd, bool accepted, void *user) {
+    struct corps__session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
         return NULL;
     }
-    meeting->fd = fd;
-    meeting->rendezvous = rendezvous;
-    meeting->accepted = accepted;
-    meeting->user = user;
-    meeting->poll.data = meeting;
-    if (uv_poll_init(rendezvous->loop, &meeting->poll, fd) != 0) {
-        free(meeting);
+    session->fd = fd;
+    session->rendezvous = rendezvous;
+    session->accepted = accepted;
+    session->user = user;
+    session->poll.data = session;
+    if (uv_poll_init(rendezvous->loop, &session->poll, fd) != 0) {
+        free(session);
         return NULL;
     }
-    uv_poll_start(&meeting->poll, UV_READABLE | UV_DISCONNECT, on_meeting_readable);
+    uv_poll_start(&session->poll, UV_READABLE | UV_DISCONNECT, on_session_readable);
     if (accepted) {
-        corps__lobby_enter(rendezvous->lobby, &meeting->guest);
+        corps__lobby_enter(rendezvous->lobby, &session->guest);
     }
-    return meeting;
+    return session;
 }
 
 /* ---- listening and connecting ---- */
 
 static void on_rendezvous_connection(void *owner, int fd) {
-    if (check_user(fd) != CORPS_OK || watch_meeting(owner, fd, true, NULL) == NULL) {
+    if (check_user(fd) != CORPS_OK || watch_session(owner, fd, true, NULL) == NULL) {
         close(fd);
     }
 }
 
-static struct corps__meeting *meeting_of(struct corps__guest *guest) {
-    return (struct corps__meeting *)((char *)guest - offsetof(struct corps__meeting, guest));
+static struct corps__session *session_of(struct corps__guest *guest) {
+    return (struct corps__session *)((char *)guest - offsetof(struct corps__session, guest));
 }
 
-static void on_meeting_expired(void *owner, struct corps__guest *guest) {
+static void on_session_expired(void *owner, struct corps__guest *guest) {
     (void)owner;
-    corps__meeting_close(meeting_of(guest)); /* nobody has heard of it */
+    corps__session_close(session_of(guest)); /* nobody has heard of it */
 }
 
 static const struct corps__lobby_ops lobby_ops = {.on_connection = on_rendezvous_connection,
-                                                  .on_expired = on_meeting_expired};
+                                                  .on_expired = on_session_expired};
 
 /* Does nobody listen there any more? Then its owner was killed. */
 static bool is_stale(const struct sockaddr_un *address) {
@@ -381,7 +381,7 @@ void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
         return;
     }
     for (struct corps__guest *guest; (guest = corps__lobby_first(rendezvous->lobby)) != NULL;) {
-        corps__meeting_close(meeting_of(guest));
+        corps__session_close(session_of(guest));
     }
     unlink(rendezvous->path);
     corps__lobby_close(rendezvous->lobby);
@@ -391,7 +391,7 @@ void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
 
 enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,
                                          const struct corps__hello *hello, void *user,
-                                         struct corps__meeting **meeting) {
+                                         struct corps__session **session) {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     if (address[0] != '/' || strlen(address) >= sizeof where.sun_path) {
         return corps_error_set(CORPS_ERR_INVALID, "'%s' is no path of a socket", address);
@@ -409,8 +409,8 @@ enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, c
     }
     err = err == CORPS_OK ? check_user(fd) : err;
     err = err == CORPS_OK ? send_hello(fd, hello) : err;
-    *meeting = err == CORPS_OK ? watch_meeting(rendezvous, fd, false, user) : NULL;
-    if (err == CORPS_OK && *meeting == NULL) {
+    *session = err == CORPS_OK ? watch_session(rendezvous, fd, false, user) : NULL;
+    if (err == CORPS_OK && *session == NULL) {
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
     }
     if (err != CORPS_OK) {

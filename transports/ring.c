@@ -112,7 +112,7 @@ bool corps__ring_consumer_sleeps(struct corps__ring *ring) {
            atomic_exchange(&ring->shared->asleep, 0) != 0;
 }
 
-void corps__ring_want_bell(struct corps__ring *ring) {
+void corps__ring_want_doorbell(struct corps__ring *ring) {
     atomic_store_explicit(&ring->shared->wants_space, 1, memory_order_relaxed);
     /* Comes before we look at `head` again; pairs with the fence in corps__ring_release. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -120,7 +120,7 @@ void corps__ring_want_bell(struct corps__ring *ring) {
 
 void corps__ring_want_space(struct corps__ring *ring) {
     atomic_store_explicit(&ring->wanted_at, ring->position, memory_order_relaxed);
-    corps__ring_want_bell(ring);
+    corps__ring_want_doorbell(ring);
 }
 
 /* A head that makes no sense counts as room: the next send finds it broken and says so. */
@@ -134,7 +134,7 @@ bool corps__ring_has_room(struct corps__ring *ring) {
     if (room_now(ring)) {
         return true;
     }
-    corps__ring_want_bell(ring);
+    corps__ring_want_doorbell(ring);
     return room_now(ring);
 }
 

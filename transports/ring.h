@@ -11,8 +11,8 @@
  * time, and the producer keeps a copy of it: so the two share no line per message but the message's own.
  *
  * Sleeping: a side that is going to sleep sets its flag (asleep: consumer, wants_space: producer) and looks once more;
- * the other side looks at the flag after what it did and rings a bell if it is set. Between the two steps each side has
- * a full fence: it is Dekker's pattern, and at least one of the two sees the other.
+ * the other side looks at the flag after what it did and rings a doorbell if it is set. Between the two steps each side
+ * has a full fence: it is Dekker's pattern, and at least one of the two sees the other.
  *
  * Everything read from shared memory is checked: a bad word or head is PROTOCOL, never a crash.
  */
@@ -81,9 +81,9 @@ bool corps__ring_consumer_sleeps(struct corps__ring *ring);
 void corps__ring_want_space(struct corps__ring *ring);
 
 /* Before waiting for anything else that the consumer will ring for. Any thread of the producer's process. */
-void corps__ring_want_bell(struct corps__ring *ring);
+void corps__ring_want_doorbell(struct corps__ring *ring);
 
-/* Is there room again for the largest record, after want_space? If not, asks for the bell anew. Any thread of the
+/* Is there room again for the largest record, after want_space? If not, asks for the doorbell anew. Any thread of the
  * producer's process, also while the producer writes. */
 bool corps__ring_has_room(struct corps__ring *ring);
 

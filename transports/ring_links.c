@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What links over rings are made of, how their peers meet, and their end. */
+/* What links over rings are made of, how their peers find each other, and their end. */
 
 enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, POOL_PER_RING = 32 };
 #define BYTES_MAX ((uint64_t)1 << 30)
@@ -23,7 +23,7 @@ static struct corps__ring_endpoint *ring_endpoint_of(const struct corps__ring_li
 static struct corps__ring_link *create_ring_link(struct corps__ring_endpoint *endpoint) {
     struct corps__ring_link *link = corps__link_create(&endpoint->links, endpoint->kind->link_bytes);
     if (link != NULL) {
-        link->peer_bell = -1;
+        link->peer_doorbell = -1;
     }
     return link;
 }
@@ -31,9 +31,9 @@ static struct corps__ring_link *create_ring_link(struct corps__ring_endpoint *en
 void corps__ring_links_disconnect(struct corps_link *base) {
     struct corps__ring_link *link = (struct corps__ring_link *)base;
     corps__link_remove(&link->base);
-    corps__meeting_close(link->base.meeting);
-    if (link->peer_bell >= 0) {
-        close(link->peer_bell);
+    corps__session_close(link->base.session);
+    if (link->peer_doorbell >= 0) {
+        close(link->peer_doorbell);
     }
     corps__ring_finish(&link->out);
     corps__pool_unref(link->pool);
@@ -98,7 +98,8 @@ static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
                 : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
 }
 
-/* ---- rendezvous: the connector's hello carries the ring size, memfd and bell; the answer the other bell ---- */
+/* ---- rendezvous: the connector's hello carries the ring size, memfd and doorbell; the answer the other doorbell ----
+ */
 
 static void start_ring_link(struct corps__ring_link *link, bool accepted) {
     if (ring_endpoint_of(link)->kind->start != NULL) {
@@ -107,12 +108,12 @@ static void start_ring_link(struct corps__ring_link *link, bool accepted) {
     corps__link_start(&link->base, accepted);
 }
 
-/* Takes the descriptor of a peer's bell, and leaves −1. */
-static enum corps_err take_bell(struct corps__ring_link *link, int *handed) {
+/* Takes the descriptor of a peer's doorbell, and leaves −1. */
+static enum corps_err take_doorbell(struct corps__ring_link *link, int *handed) {
     if (fcntl(*handed, F_GETPIPE_SZ) <= 0) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's bell is no pipe");
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's doorbell is no pipe");
     }
-    enum corps_err err = corps__reopen(*handed, O_RDWR, &link->peer_bell);
+    enum corps_err err = corps__reopen(*handed, O_RDWR, &link->peer_doorbell);
     if (err == CORPS_OK) {
         close(*handed);
         *handed = -1;
@@ -120,7 +121,7 @@ static enum corps_err take_bell(struct corps__ring_link *link, int *handed) {
     return err;
 }
 
-static enum corps_err on_ring_hello(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs,
+static enum corps_err on_ring_hello(void *owner, struct corps__session *session, struct corps__hello *theirs,
                                     struct corps__hello *answer) {
     struct corps__ring_endpoint *endpoint = owner;
     uint64_t ring_bytes;
@@ -134,25 +135,26 @@ static enum corps_err on_ring_hello(void *owner, struct corps__meeting *meeting,
         return err != CORPS_OK ? err : CORPS_ERR_NO_MEMORY;
     }
     err = map_memory(link, theirs->fds[0], ring_bytes, false);
-    err = err == CORPS_OK ? take_bell(link, &theirs->fds[1]) : err;
+    err = err == CORPS_OK ? take_doorbell(link, &theirs->fds[1]) : err;
     if (err != CORPS_OK) {
         corps__ring_links_disconnect(&link->base.base);
         return err;
     }
     close(theirs->fds[0]);
     theirs->fds[0] = -1;
-    answer->fds[0] = endpoint->handed_bell;
+    answer->fds[0] = endpoint->handed_doorbell;
     answer->fd_count = 1;
-    corps__link_met(&link->base, meeting);
+    corps__link_set_session(&link->base, session);
     start_ring_link(link, true);
     return CORPS_OK;
 }
 
-static enum corps_err on_ring_answer(void *owner, struct corps__meeting *meeting, struct corps__hello *theirs) {
+static enum corps_err on_ring_answer(void *owner, struct corps__session *session, struct corps__hello *theirs) {
     (void)owner;
-    struct corps__ring_link *link = corps__meeting_user(meeting);
-    enum corps_err err = theirs->fd_count == 1 ? take_bell(link, &theirs->fds[0])
-                                               : corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its bell");
+    struct corps__ring_link *link = corps__session_user(session);
+    enum corps_err err = theirs->fd_count == 1
+                             ? take_doorbell(link, &theirs->fds[0])
+                             : corps_error_set(CORPS_ERR_PROTOCOL, "a peer did not bring its doorbell");
     if (err != CORPS_OK) {
         corps__link_refuse(&link->base, err);
         return err;
@@ -161,9 +163,9 @@ static enum corps_err on_ring_answer(void *owner, struct corps__meeting *meeting
     return CORPS_OK;
 }
 
-static void on_ring_closed(void *owner, struct corps__meeting *meeting, enum corps_err reason) {
+static void on_ring_closed(void *owner, struct corps__session *session, enum corps_err reason) {
     (void)owner;
-    corps__link_lose(corps__meeting_user(meeting), reason);
+    corps__link_peer_closed(corps__session_user(session), reason);
 }
 
 static const struct corps__rendezvous_ops rendezvous_ops = {
@@ -179,9 +181,9 @@ enum corps_err corps__ring_links_connect(struct corps_endpoint *base, const char
     enum corps_err err = make_memory(endpoint->ring_bytes, &fd);
     err = err == CORPS_OK ? map_memory(link, fd, endpoint->ring_bytes, true) : err;
     struct corps__hello hello = {
-        .bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->handed_bell}, .fd_count = 2};
+        .bytes = sizeof endpoint->ring_bytes, .fds = {fd, endpoint->handed_doorbell}, .fd_count = 2};
     memcpy(hello.data, &endpoint->ring_bytes, sizeof endpoint->ring_bytes);
-    err = corps__link_meet(&link->base, err, address, &hello, out);
+    err = corps__link_connect(&link->base, err, address, &hello, out);
     if (fd >= 0) {
         close(fd);
     }
@@ -199,21 +201,21 @@ static uint64_t ring_bytes_for(size_t wanted) {
     return bytes;
 }
 
-static enum corps_err make_bell(struct corps__ring_endpoint *endpoint) {
+static enum corps_err make_doorbell(struct corps__ring_endpoint *endpoint) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
         return corps_error_system("cannot make a pipe");
     }
     (void)fcntl(ends[1], F_SETPIPE_SZ, 1); /* a page: there are few rings at a time */
     corps__reopen_allow(ends[1]);
-    endpoint->bell = ends[0];
-    endpoint->handed_bell = ends[1];
+    endpoint->doorbell = ends[0];
+    endpoint->handed_doorbell = ends[1];
     return CORPS_OK;
 }
 
-static void close_bell(const struct corps__ring_endpoint *endpoint) {
-    close(endpoint->bell);
-    close(endpoint->handed_bell);
+static void close_doorbell(const struct corps__ring_endpoint *endpoint) {
+    close(endpoint->doorbell);
+    close(endpoint->handed_doorbell);
 }
 
 enum corps_err corps__ring_links_open(struct corps__ring_endpoint *endpoint, const struct corps__ring_kind *kind,
@@ -221,13 +223,13 @@ enum corps_err corps__ring_links_open(struct corps__ring_endpoint *endpoint, con
     endpoint->kind = kind;
     endpoint->ring_bytes = ring_bytes_for(options->buffer_bytes);
     endpoint->links.frame_bytes_max = options->frame_bytes_max;
-    enum corps_err err = make_bell(endpoint);
+    enum corps_err err = make_doorbell(endpoint);
     if (err != CORPS_OK) {
         return err;
     }
     err = corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->links.rendezvous);
     if (err != CORPS_OK) {
-        close_bell(endpoint);
+        close_doorbell(endpoint);
     }
     return err;
 }
@@ -235,7 +237,7 @@ enum corps_err corps__ring_links_open(struct corps__ring_endpoint *endpoint, con
 void corps__ring_links_close(struct corps_endpoint *base) {
     struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
     corps__rendezvous_close(endpoint->links.rendezvous);
-    close_bell(endpoint);
+    close_doorbell(endpoint);
 }
 
 /* The memory stays mapped: what was received in place may still be read. */
@@ -243,9 +245,9 @@ void corps__ring_links_forget(struct corps_endpoint *base) {
     const struct corps__ring_endpoint *endpoint = (const struct corps__ring_endpoint *)base;
     for (const struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         const struct corps__ring_link *ring_link = (const struct corps__ring_link *)link;
-        if (ring_link->peer_bell >= 0) {
-            close(ring_link->peer_bell);
+        if (ring_link->peer_doorbell >= 0) {
+            close(ring_link->peer_doorbell);
         }
     }
-    close_bell(endpoint);
+    close_doorbell(endpoint);
 }

@@ -1,10 +1,10 @@
 /* Links over rings in shared memory: what shm and cma share.
  *
  * A link is a memfd with two rings and two pools, one of each for either direction. The connector makes it and hands it
- * over at the rendezvous, which stays as the sign of life. An endpoint has one bell, a pipe that its peers write to:
- * rung for a message when it sleeps, or for room when it waits for that. (An eventfd could not be opened again by those
- * who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against shrinking, so
- * that a peer cannot make us fault.
+ * over at the rendezvous, which stays as the sign of life. An endpoint has one doorbell, a pipe that its peers write
+ * to: rung for a message when it sleeps, or for room when it waits for that. (An eventfd could not be opened again by
+ * those who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against
+ * shrinking, so that a peer cannot make us fault.
  *
  * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
  * frame and where that segment lies. So a payload is copied once, or not at all when it was written into a loan. Its
@@ -16,39 +16,38 @@
 #ifndef CORPS_RING_LINKS_H
 #define CORPS_RING_LINKS_H
 
-#include "links_meet.h"
+#include "links_rendezvous.h"
 #include "pool.h"
 #include "ring.h"
 
-enum {
-    CORPS__RING_PLACED_BYTES_MIN = 4096
-}; /* last segments of so many bytes go into the pool: what serializers set apart */
+/* Last segments of so many bytes go into the pool: what serializers set apart. */
+enum { CORPS__RING_PLACED_BYTES_MIN = 4096 };
 
 struct corps__ring_link {
     struct corps__link base;       /* first */
-    struct corps__mapping *memory; /* both rings and pools; NULL until the peers have met */
+    struct corps__mapping *memory; /* both rings and pools; NULL before connect or hello */
     struct corps__ring in, out;
     void *pool_in, *pool_out; /* where they begin */
     size_t pool_bytes;        /* of the data of each */
     struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
-    int peer_bell;            /* −1 until met */
+    int peer_doorbell;        /* −1 until the peer has handed it over */
     size_t lent;              /* the record of the last event, … */
     bool is_lent;             /* … while it is not released */
 
     /* Sending, under the core's lock of the link. */
-    size_t sent;       /* bytes of the present frame that are in the ring */
-    bool under_way;    /* a part of a frame is */
-    bool bell_owed;    /* there are records after which nobody has looked whether the peer sleeps */
-    size_t held_bytes; /* sent since the last such look */
+    size_t sent;        /* bytes of the present frame that are in the ring */
+    bool under_way;     /* a part of a frame is */
+    bool doorbell_owed; /* there are records after which nobody has looked whether the peer sleeps */
+    size_t held_bytes;  /* sent since the last such look */
 };
 
 struct corps__ring_endpoint {
     struct corps__links links; /* first */
     const struct corps__ring_kind *kind;
-    int bell;        /* its read end … */
-    int handed_bell; /* … and the other one, for peers */
+    int doorbell;        /* its read end … */
+    int handed_doorbell; /* … and the other one, for peers */
     bool armed;
-    const struct pollfd *armed_fds; /* arm's, to see afterwards whether the bell was rung */
+    const struct pollfd *armed_fds; /* arm's, to see afterwards whether the doorbell was rung */
     uint64_t ring_bytes;
 };
 
@@ -57,7 +56,7 @@ struct corps__ring_kind {
     size_t link_bytes;
     /* Optional. The link is about to start. Polling thread. */
     void (*start)(struct corps__ring_link *link);
-    /* Is it worth trying again to send? If not, asks for the bell anew. Polling thread, while the sender waits. */
+    /* Is it worth trying again to send? If not, asks for the doorbell anew. Polling thread, while the sender waits. */
     bool (*has_room)(struct corps__link *link);
     /* Optional. Opens a record of the kind REMOTE. OK with the event filled, EMPTY, or a fault of the link. Without it
      * such a record is a fault. Polling thread. */
@@ -97,7 +96,7 @@ enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t by
  * (CORPS_SEND_MORE). Under the core's lock of the link. */
 void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes);
 
-/* Rings the peer's bell. Any thread. */
-void corps__ring_link_ring(const struct corps__ring_link *link);
+/* Rings the peer's doorbell. Any thread. */
+void corps__ring_link_ring_doorbell(const struct corps__ring_link *link);
 
 #endif

@@ -9,7 +9,7 @@
 
 static void release_record(struct corps__ring_link *link, size_t bytes) {
     if (corps__ring_release(&link->in, bytes)) {
-        corps__ring_link_ring(link);
+        corps__ring_link_ring_doorbell(link);
     }
 }
 
@@ -116,7 +116,7 @@ static bool take_ring_frame(struct corps__links *links, struct corps_event *even
         struct corps__link *next = corps__links_after(links, link);
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
         if (link->news == CORPS__LINK_QUIET && !link->ended && ring_link->memory != NULL) {
-            bool gone = link->gone; /* looked at first: nothing more can come after it */
+            bool closed = link->peer_closed; /* looked at first: nothing more can come after it */
             enum corps_err err = next_ring_frame(ring_link, event);
             if (err == CORPS_OK) {
                 links->turn = next;
@@ -124,7 +124,7 @@ static bool take_ring_frame(struct corps__links *links, struct corps_event *even
             }
             if (err != CORPS_ERR_EMPTY) {
                 (void)corps__link_end(link, err);
-            } else if (gone) {
+            } else if (closed) {
                 (void)corps__link_end(link, link->reason);
             }
         }
@@ -143,7 +143,7 @@ static void disarm_rings(struct corps__ring_endpoint *endpoint) {
     }
     if (endpoint->armed_fds != NULL && endpoint->armed_fds->revents != 0) {
         char rings[256]; /* should there be more, the next sleep is short */
-        (void)!read(endpoint->bell, rings, sizeof rings);
+        (void)!read(endpoint->doorbell, rings, sizeof rings);
     }
     endpoint->armed_fds = NULL;
 }
@@ -191,8 +191,8 @@ enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd 
         if (ring_link->memory == NULL || link->ended) {
             continue;
         }
-        idle = corps__ring_arm(&ring_link->in) && !link->gone && idle;
-        /* Room that came since the last poll: its bell may have been rung before anybody listened. */
+        idle = corps__ring_arm(&ring_link->in) && !link->peer_closed && idle;
+        /* Room that came since the last poll: its doorbell may have been rung before anybody listened. */
         if (corps__link_waits(link)) {
             idle = !endpoint->kind->has_room(link) && idle;
         }
@@ -200,7 +200,7 @@ enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd 
     if (!idle) {
         return CORPS_ERR_AGAIN;
     }
-    fds[0] = (struct pollfd){.fd = endpoint->bell, .events = POLLIN};
+    fds[0] = (struct pollfd){.fd = endpoint->doorbell, .events = POLLIN};
     endpoint->armed_fds = fds;
     *count = 1;
     return CORPS_OK;

@@ -8,31 +8,32 @@
 /* Sending over rings: a frame is one record, or several, or one and a place in the pool. */
 
 enum {
-    TOTAL_BYTES = 8,         /* of a frame's length, at the start of the first of its records */
-    HELD_BYTES_MAX = 1 << 18 /* no bell is held back beyond this: what follows would push what waits out of the cache */
+    TOTAL_BYTES = 8, /* of a frame's length, at the start of the first of its records */
+    HELD_BYTES_MAX =
+        1 << 18 /* no doorbell is held back beyond this: what follows would push what waits out of the cache */
 };
 
-void corps__ring_link_ring(const struct corps__ring_link *link) {
-    /* EAGAIN: it is full of rings, so the peer is being woken already. A dead peer's bell takes the ring too: it is
+void corps__ring_link_ring_doorbell(const struct corps__ring_link *link) {
+    /* EAGAIN: it is full of rings, so the peer is being woken already. A dead peer's doorbell takes the ring too: it is
      * open for reading here as well, so there is no SIGPIPE. */
-    (void)!write(link->peer_bell, "", 1);
+    (void)!write(link->peer_doorbell, "", 1);
 }
 
 void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes) {
     link->held_bytes += bytes;
     if ((flags & CORPS_SEND_MORE) != 0 && link->held_bytes < HELD_BYTES_MAX) {
-        link->bell_owed = true;
+        link->doorbell_owed = true;
         return;
     }
-    link->bell_owed = false;
+    link->doorbell_owed = false;
     link->held_bytes = 0;
     if (corps__ring_consumer_sleeps(&link->out)) {
-        corps__ring_link_ring(link);
+        corps__ring_link_ring_doorbell(link);
     }
 }
 
-static void flush_bell(struct corps__ring_link *link) {
-    if (link->bell_owed) {
+static void flush_doorbell(struct corps__ring_link *link) {
+    if (link->doorbell_owed) {
         corps__ring_link_wake(link, 0, 0);
     }
 }
@@ -49,7 +50,7 @@ enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t by
         }
     }
     if (err != CORPS_OK) {
-        flush_bell(link);
+        flush_doorbell(link);
     }
     return err;
 }
@@ -127,7 +128,7 @@ enum corps_err corps__ring_links_send(struct corps_link *base, const struct corp
         return err;
     }
     if (parcel->segment_count == 0) {
-        flush_bell(link);
+        flush_doorbell(link);
         return CORPS_OK;
     }
     if (may_be_placed(link, parcel)) {

@@ -178,7 +178,7 @@ static enum corps_err read_more(struct corps__stream_link *link) {
         got = readv(link->read_fd, to, count);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        /* Who has gone writes no more: what is there was all. */
+        /* Who has closed writes no more: what is there was all. */
         return errno == EAGAIN && !atomic_load(&link->base.shut) ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
     }
     if (got == 0) {

@@ -74,10 +74,10 @@ static void test_lost(void **state) {
     struct corps__link *started = make();
     corps__link_start(started, true);
     (void)news();
-    corps__link_lose(started, CORPS_ERR_CLOSED); /* what it had sent may be there still */
-    assert_true(started->gone && !started->ended && links.news_count == 0);
+    corps__link_peer_closed(started, CORPS_ERR_CLOSED); /* what it had sent may be there still */
+    assert_true(started->peer_closed && !started->ended && links.news_count == 0);
     assert_int_equal(corps__link_check(started), CORPS_ERR_CLOSED);
-    corps__link_lose(waiting, CORPS_ERR_DENIED);
+    corps__link_peer_closed(waiting, CORPS_ERR_DENIED);
     struct corps_event event = news();
     assert_ptr_equal(event.link, &waiting->base);
     assert_int_equal(event.reason, CORPS_ERR_DENIED);

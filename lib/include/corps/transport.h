@@ -70,7 +70,7 @@ struct corps_endpoint_options {
     const uint8_t *secret;  /* CORPS_SECRET_BYTES bytes; a REMOTE peer must prove that it knows them */
     size_t frame_bytes_max; /* a longer incoming frame closes its link with TOO_LARGE */
     size_t buffer_bytes;    /* wanted buffering per link and direction; 0 = the transport's default */
-    size_t queue_count;     /* INTRA, mqueue: wanted number of slots; 0 = the transport's default */
+    size_t queue_count;     /* wanted number of slots, where messages are counted; 0 = the transport's default */
 };
 
 /* Base of every transport's endpoint: the first member of its private struct. The core provides
@@ -120,14 +120,17 @@ struct corps_event {
     enum corps_event_kind kind;
     enum corps_err reason;   /* CLOSED: why */
     struct corps_link *link; /* whose event; NULL for messages of INTRA transports */
-    const uint8_t *data;     /* MESSAGE: the frame, contiguous. Lent until release; when `block` is set, lives
-                                as long as the block instead */
+
+    /* MESSAGE: the frame, contiguous. Lent until release; where `block` is set, it lives as long as that. */
+    const uint8_t *data;
     size_t bytes;
-    struct corps_block
-        *block;                /* MESSAGE: when not NULL, gives one reference to the core, which may keep it
-                                  beyond release and drops it on any thread. `data` should be aligned to 64 then: large
-                                  parts of frames are at such multiples, and what lies elsewhere may be copied once more. Where `data`
-                                  lies outside of the block's                own data, these are the frame's last part, see corps_frame_tail */
+
+    /* MESSAGE: when not NULL, gives one reference to the core, which may keep it beyond release and drops it on any
+     * thread. `data` should be aligned to 64 then: large parts of frames are at such multiples, and what lies elsewhere
+     * may be copied once more. Where `data` lies outside of the block's own data, these are the frame's last part: see
+     * corps_frame_tail. */
+    struct corps_block *block;
+
     struct corps_node *object; /* MESSAGE by reference: gives the object to the core */
 };
 
@@ -148,29 +151,29 @@ struct corps_transport {
     const char *control_block;
     const char *control_spin;
 
-    /* 1. Mandatory. Opens an endpoint and writes the address that peers pass to `connect`.
+    /* Mandatory. Opens an endpoint and writes the address that peers pass to `connect`.
      * Called by: polling thread. Does not block. Ownership: borrows options until return.
      * Errors: INVALID, SYSTEM, LIMIT (a kernel limit is below what was asked: says which), NO_MEMORY;
      * after an error nothing is left open. */
     enum corps_err (*open)(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,
                            char address[CORPS_ADDRESS_BYTES]);
 
-    /* 2. Mandatory. Closes the endpoint; every link has been disconnected before. libuv handles may need one
+    /* Mandatory. Closes the endpoint; every link has been disconnected before. libuv handles may need one
      * more uv_run to be freed, which the core does. Called by: polling thread. Does not block. */
     void (*close)(struct corps_endpoint *endpoint);
 
-    /* 3. Mandatory. Starts a link to a peer's address and gives it at once; CONNECTED or CLOSED follows as an
+    /* Mandatory. Starts a link to a peer's address and gives it at once; CONNECTED or CLOSED follows as an
      * event. Until then send says FULL. The link's memory is the transport's, valid until `disconnect`.
      * Called by: polling thread. Does not block.
      * Errors: INVALID (address not of this transport), SYSTEM, NO_MEMORY, CLOSED (nobody listens there). */
     enum corps_err (*connect)(struct corps_endpoint *endpoint, const char *address, struct corps_link **link);
 
-    /* 4. Mandatory. Ends a link and frees it. Frames already accepted by send and not yet delivered may be
+    /* Mandatory. Ends a link and frees it. Frames already accepted by send and not yet delivered may be
      * lost unless the peer reads on (a stream or a ring still delivers what it holds). No event for this link
      * follows. Called by: polling thread, after the core has stopped all senders. Does not block. */
     void (*disconnect)(struct corps_link *link);
 
-    /* 5. Mandatory. Sends one frame.
+    /* Mandatory. Sends one frame.
      *   OK       the frame is taken whole; the caller may reuse its memory.
      *   FULL     nothing was taken; WRITABLE will follow, or CLOSED.
      *   PARTIAL  a part was taken; WRITABLE will follow, or CLOSED; the caller must come back with the *same* parcel
@@ -184,7 +187,7 @@ struct corps_transport {
      * error; takes parcel.object when OK. */
     enum corps_err (*send)(struct corps_link *link, const struct corps_parcel *parcel, unsigned flags);
 
-    /* 6. Optional (LOAN): lends `bytes` of the transport's memory, as a block, to write a payload in place. A parcel
+    /* Optional (LOAN): lends `bytes` of the transport's memory, as a block, to write a payload in place. A parcel
      * whose last segment lies within it is then sent without a copy of that segment, any number of times; the memory
      * stays as it is from the first send on. Dropping the block unsent gives it back. The block outlives the link, and
      * is ordinary memory to any other. NULL: there is none of this size now; write into any other memory, send that.
@@ -192,7 +195,7 @@ struct corps_transport {
      * thread. */
     struct corps_block *(*loan)(struct corps_link *link, size_t bytes);
 
-    /* 7. Mandatory. Takes the next event, in order per link and fair over links.
+    /* Mandatory. Takes the next event, in order per link and fair over links.
      *   OK     `event` is filled; release it before the next poll.
      *   EMPTY  nothing now. (Allowed at any time, but not for ever while something waits.)
      *   SYSTEM, NO_MEMORY: faults of the endpoint as a whole. A link's fault is a CLOSED event.
@@ -200,11 +203,11 @@ struct corps_transport {
      * with PROTOCOL, and never crashes. Called by: polling thread. Does not block. */
     enum corps_err (*poll)(struct corps_endpoint *endpoint, struct corps_event *event);
 
-    /* 8. Mandatory. Ends the borrowing of event->data. A block, an object or a link that the event gave stays
+    /* Mandatory. Ends the borrowing of event->data. A block, an object or a link that the event gave stays
      * the core's. Called by: polling thread. Does not block. */
     void (*release)(struct corps_endpoint *endpoint, struct corps_event *event);
 
-    /* 9. Mandatory. "I am going to sleep": after OK, anything that poll would report makes at least one of the
+    /* Mandatory. "I am going to sleep": after OK, anything that poll would report makes at least one of the
      * descriptors ready (or wakes the loop), also what arrived between the last EMPTY poll and this call.
      *   OK     `fds[0..*count)` are filled with fd and events: sleep on them and on the loop. INTRA transports
      *          give none: whoever sends sees to it that the receiver polls.
@@ -214,13 +217,13 @@ struct corps_transport {
      * until the next arm. Called by: polling thread. Does not block. */
     enum corps_err (*arm)(struct corps_endpoint *endpoint, struct pollfd *fds, size_t capacity, size_t *count);
 
-    /* 10. Optional. In the child of a fork: closes the descriptors that only this endpoint and its links know, so that
+    /* Optional. In the child of a fork: closes the descriptors that only this endpoint and its links know, so that
      * the parent's end is seen while the child lives. Touches nothing else: no peer, no file, no loop (what the loop
      * watches is closed already), no lock, no memory that is freed or shared. The endpoint is not used again. Without
      * it such descriptors stay open. */
     void (*forget)(struct corps_endpoint *endpoint);
 
-    /* 11. Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail,
+    /* Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail,
      * when the library is not there. Any thread. */
     const char *(*version)(void);
 };

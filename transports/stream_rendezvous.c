@@ -1,7 +1,8 @@
-#include "stream_meet.h"
+#include "stream_rendezvous.h"
 
-enum corps_err corps__stream_meet_open(struct corps__stream *stream, const struct corps_endpoint_options *options,
-                                       const struct corps__rendezvous_ops *ops, char address[CORPS_ADDRESS_BYTES]) {
+enum corps_err corps__stream_rendezvous_open(struct corps__stream *stream, const struct corps_endpoint_options *options,
+                                             const struct corps__rendezvous_ops *ops,
+                                             char address[CORPS_ADDRESS_BYTES]) {
     enum corps_err err = corps__stream_open(stream, options);
     if (err != CORPS_OK) {
         return err;
@@ -13,7 +14,7 @@ enum corps_err corps__stream_meet_open(struct corps__stream *stream, const struc
     return err;
 }
 
-void corps__stream_meet_close(struct corps_endpoint *base) {
+void corps__stream_rendezvous_close(struct corps_endpoint *base) {
     struct corps__stream *stream = (struct corps__stream *)base;
     corps__rendezvous_close(stream->links.rendezvous);
     corps__stream_close(stream);
