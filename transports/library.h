@@ -1,5 +1,4 @@
-/* Libraries that are optional, and loaded when a transport over them is first used: who does not use it pays nothing.
- */
+/* Optional libraries, loaded when a transport over them is first used: who does not use it pays nothing. */
 #ifndef CORPS_LIBRARY_H
 #define CORPS_LIBRARY_H
 

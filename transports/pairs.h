@@ -55,8 +55,8 @@ struct corps__pair_library {
     enum corps_err (*listen)(struct corps__pair *pair, const char *url, unsigned *port);
     enum corps_err (*dial)(struct corps__pair *pair, const char *url);
 
-    /* Queues one message: `head`, then `bytes` bytes of the parcel from `from` on. Any thread. FULL, NO_MEMORY, SYSTEM.
-     */
+    /* Queues one message: `head`, then `bytes` bytes of the parcel from `from` on. Any thread. Errors: FULL, NO_MEMORY,
+     * SYSTEM. */
     enum corps_err (*put)(struct corps__pair *pair, const struct corps__head *head, const struct corps_parcel *parcel,
                           size_t from, size_t bytes);
 
