@@ -57,9 +57,10 @@ class State:
         self.whole = False  # are all classes in the message itself?
 
     def is_split(self, pickler):
-        """Has the message written a part of a definition for itself? The two would be one no more: it is written anew, whole."""
-        memo = pickler.memo.copy()
-        if all(watch.shareable.isdisjoint(memo) for watch in self.used):
+        """Does it hold a part of a definition for itself, or do two definitions? They would be one no more: it is written anew, whole."""
+        used = {watch.key: watch.shareable for watch in self.used}.values()
+        parts = set().union(*used)
+        if len(parts) == sum(map(len, used)) and parts.isdisjoint(pickler.memo.copy()):
             return False
         pickler.clear_memo()
         self.clear()

@@ -14,7 +14,7 @@ _local = threading.local()
 def _fory():
     """One a thread: they are not safe to share."""
     if not hasattr(_local, 'fory'):
-        _local.fory = pyfory.Fory(xlang=False, ref=True, strict=False)
+        _local.fory = pyfory.Fory(xlang=False, ref=True, strict=False, compatible=False)
     return _local.fory
 
 

@@ -56,7 +56,7 @@ def msgspec():
 def pyfory():
     """As its documentation sets it up for what pickle is for."""
     import pyfory
-    fory = pyfory.Fory(xlang=False, ref=True, strict=False)
+    fory = pyfory.Fory(xlang=False, ref=True, strict=False, compatible=False)
     return fory.serialize, fory.deserialize
 
 
