@@ -13,22 +13,27 @@ Loading runs code, as with pickle: for peers that have proved themselves. Works 
 but the standard library. This module is `_corps_auto` in every process that loads what it wrote. What must not be copied
 is known to its neighbour, _corps_owned (owned.py).
 """
+import contextvars
 import copyreg
 import functools
+import gc
 import io
 import pickle
 import threading
 import types
 
+from _corps_auto_contexts import is_logger, reduce_context, reduce_logger, reduce_variable
 from _corps_auto_definitions import PROTOCOL, key_of, reduce_code
 from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
-from _corps_auto_names import known_importable, register_by_value  # noqa: F401 (for hosts)
+from _corps_auto_names import is_found, known_importable, register_by_value  # noqa: F401 (for hosts)
 from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
 from _corps_auto_order import Ordered, lies_as_built_in, may_have_sets
 from _corps_auto_types import reduce_type
+from _corps_auto_watch import let_go
 from _corps_exceptions import reduce as _reduce_exception
 from _corps_instances import handler_of as _handler_of_instances
+from _corps_owned import guards
 from _corps_owned import guard as _guard
 from _corps_owned import guard_of
 
@@ -73,6 +78,10 @@ class State:
         inner.building = 1
         return _dumps_in_order(thing, inner)
 
+    def bytes_of(self, thing):
+        """Of a part of the same message, by itself."""
+        return _dumps_in_order(thing, self.fresh())
+
     def fresh(self):
         """For a part of the same message, looked at by itself."""
         made = State(digesting=self.digesting)
@@ -92,6 +101,8 @@ HANDLERS = {
     types.MethodType: reduce_method,
     **dict.fromkeys(FILES, reduce_file),
     **OBJECTS,
+    contextvars.ContextVar: reduce_variable,
+    contextvars.Context: reduce_context,
 }
 _BY_BASE = ((BaseException, _reduce_exception), (threading.Thread, reduce_thread),
             *((kind, refuse_other_file) for kind in (*FILES, io.BufferedRWPair)))
@@ -117,6 +128,8 @@ def _handler_of(cls):
     found = next((handler for base, handler in _BY_BASE if issubclass(cls, base)), None) or _handler_of_instances(cls)
     if found is None and issubclass(cls, (set, frozenset)) and lies_as_built_in(cls):
         found = _see_set
+    if is_logger(cls):
+        found = reduce_logger
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)
@@ -124,6 +137,20 @@ def _handler_of(cls):
         found = reduce_sentinel
     _handlers[cls] = found
     return found
+
+
+def _before_collecting(phase, info):
+    """What is remembered of classes that nobody can import must not be all that holds them."""
+    if phase == 'start' and info['generation'] == 2:
+        for cls in set(_handlers).union(guards).difference(HANDLERS):
+            if not is_found(cls):
+                _handlers.pop(cls, None)
+                guards.pop(cls, None)
+        known_importable.clear()
+        let_go()
+
+
+gc.callbacks.append(_before_collecting)
 
 
 def reduce(state, thing):
@@ -166,25 +193,27 @@ def dumps(thing, protocol=PROTOCOL, buffer_callback=None, define=None):
     """As pickle.dumps; in protocol 5 the same bytes in every process."""
     if buffer_callback is None and protocol == PROTOCOL:
         return _dumps_in_order(thing, State(define))
-    return dumps_as_it_lies(thing, protocol, buffer_callback)
+    return dumps_as_it_lies(thing, protocol, buffer_callback, define)
 
 
-def dumps_as_it_lies(thing, protocol=PROTOCOL, buffer_callback=None):
+def dumps_as_it_lies(thing, protocol=PROTOCOL, buffer_callback=None, define=None):
     """As dumps, but sets are in the order of this process's hashes: faster where there are any."""
-    with io.BytesIO() as file:
-        Pickler(file, protocol, buffer_callback).dump(thing)
-        return file.getvalue()
+    return _dump(thing, State(define), protocol, buffer_callback)
 
 
-def _dumps_in_order(thing, state):
+def _dump(thing, state, protocol=PROTOCOL, buffer_callback=None):
     with io.BytesIO() as file:
-        pickler = Pickler(file, state=state)
+        pickler = Pickler(file, protocol, buffer_callback, state)
         pickler.dump(thing)
         if state.used and state.is_split(pickler):
             file.seek(0)
             file.truncate()
             pickler.dump(thing)
-        data = file.getvalue()
+        return file.getvalue()
+
+
+def _dumps_in_order(thing, state):
+    data = _dump(thing, state)
     if not state.has_sets and not may_have_sets(data):
         return data
     whole = state.whole

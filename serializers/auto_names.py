@@ -31,6 +31,12 @@ def find(module, qualname):
     return found
 
 
+def is_found(thing):
+    """Is it a module's, under its own name?"""
+    module, name = getattr(thing, '__module__', None), getattr(thing, '__qualname__', None)
+    return isinstance(module, str) and isinstance(name, str) and find(module, name) is thing
+
+
 def importable(thing):
     """Does the other side get this class or function by its name?"""
     module = getattr(thing, '__module__', None)

@@ -28,10 +28,11 @@ class _Unsteady(Exception):
 class _Watch:
     """What a class consists of, and how to see that it is still that."""
 
-    __slots__ = ('key', 'blob', 'dicts', 'functions', 'containers', 'seen', 'own', 'shareable')
+    __slots__ = ('key', 'blob', 'used', 'dicts', 'functions', 'containers', 'seen', 'own', 'shareable')
 
     def __init__(self, cls):
         self.dicts, self.functions, self.containers, self.seen, self.own = [], [], [], set(), set()
+        self.used = True
         self.look(cls)
         parts = (record[0] for record in itertools.chain(self.dicts, self.functions, self.containers))
         self.shareable = frozenset(map(id, parts)) - self.own  # what others may hold as well
@@ -144,8 +145,18 @@ def watched_key(state, cls):
         watch.key = key_of(watch.blob)
         _watches[cls] = watch
         own[watch.key] = cls
+    watch.used = True
     if not state.define(watch.key, watch.blob):
         return None
     if watch.shareable:
         state.used.append(watch)
     return watch.key
+
+
+def let_go():
+    """Of watches that were not used since the last time: they hold what they watch, and with it their classes."""
+    for cls, watch in list(_watches.items()):
+        if watch.used:
+            watch.used = False
+        else:
+            _watches.pop(cls, None)

@@ -245,16 +245,16 @@ def guard_of(cls):
     return _by_number if not _says_how(cls) and _may_hold_number(cls) else None
 
 
-_guards = {}  # of every type that was seen by `guard`; None: nothing to ask
+guards = {}  # of every type that was seen by `guard`; None: nothing to ask
 
 
 def guard(state, thing):
     """The reducer_override of a pickler that leaves everything else to a library."""
     cls = type(thing)
     try:
-        found = _guards[cls]
+        found = guards[cls]
     except KeyError:
-        if len(_guards) >= 4096:
-            _guards.clear()
-        found = _guards[cls] = guard_of(cls)
+        if len(guards) >= 4096:
+            guards.clear()
+        found = guards[cls] = guard_of(cls)
     return found(state, thing) if found is not None else NotImplemented

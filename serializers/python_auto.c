@@ -150,7 +150,7 @@ static bool find_all(void) {
         return false;
     }
     from_module.handlers[BY_VALUE] = PyObject_GetAttrString(module, "_handlers");
-    from_module.handlers[GUARDED] = PyObject_GetAttrString(guards, "_guards");
+    from_module.handlers[GUARDED] = PyObject_GetAttrString(guards, "guards");
     from_module.reduce[GUARDED] = PyObject_GetAttrString(guards, "guard");
     from_module.by_reference = PyObject_GetAttrString(module, "known_importable");
     from_module.state_type = PyObject_GetAttrString(module, "State");
@@ -189,10 +189,11 @@ static PyObject *ask(struct auto_pickler *owner, PyObject *thing) {
 /* Of an instance whose class has a plan; NULL with an exception. */
 static PyObject *reduce_planned(struct auto_pickler *owner, PyObject *handler, PyObject *thing) {
     if (!corps__python_plan_holds(handler)) {
-        Py_INCREF(handler);
         int gone = PyDict_DelItem(from_module.handlers[BY_VALUE], (PyObject *)Py_TYPE(thing)); /* decided anew */
-        Py_DECREF(handler);
-        return gone == 0 ? ask(owner, thing) : NULL;
+        if (gone != 0) {
+            PyErr_Clear(); /* it is gone already */
+        }
+        return ask(owner, thing);
     }
     if (PyDict_GetItem(from_module.registered, (PyObject *)Py_TYPE(thing)) != NULL) {
         return ask(owner, thing);
@@ -218,7 +219,10 @@ static PyObject *reducer(PyObject *capsule, PyObject *thing) {
             return Py_NewRef(Py_NotImplemented);
         }
         if (handler != NULL && corps__python_is_plan(handler)) {
-            return reduce_planned(owner, handler, thing);
+            Py_INCREF(handler); /* a collection may take it out of the dict meanwhile */
+            PyObject *reduced = reduce_planned(owner, handler, thing);
+            Py_DECREF(handler);
+            return reduced;
         }
     }
     return ask(owner, thing);

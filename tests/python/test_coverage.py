@@ -52,7 +52,8 @@ class Cases(unittest.TestCase):
         self.assertGreaterEqual(len(cases.all_cases()), 300)
         names = [(case.group, case.name) for case, _ in cases.all_cases()]
         self.assertEqual(len(names), len(set(names)))
-        self.assertEqual({"builtin", "graph", "stdlib", "functions", "methods", "classes", "iterators", "typing", "system", "numpy", "stream", "order", "instances"},
+        self.assertEqual({"builtin", "graph", "stdlib", "functions", "methods", "classes", "iterators", "typing", "system", "numpy", "stream", "order", "made",
+                          "instances"},
                          {group for group, _ in names})
 
     def test_checks_accept_what_was_never_serialized(self):
