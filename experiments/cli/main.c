@@ -96,9 +96,9 @@ int main(int argc, char **argv) {
     int status = run(argc, argv);
     /* What printf could not write shows only here: a full disk must not pass for success. */
     bool lost = ferror(stdout) != 0;
-    if ((fflush(stdout) != 0 || lost) && status == LAB_EXIT_OK) {
+    if (fflush(stdout) != 0 || lost) {
         lab_say("cannot write the output: %s", strerror(errno));
-        status = LAB_EXIT_FAILURE;
+        status = status == LAB_EXIT_OK ? LAB_EXIT_FAILURE : status;
     }
     return status;
 }

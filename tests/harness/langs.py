@@ -9,7 +9,7 @@ import unittest
 
 import lab
 
-FAST = ["warmup_count=5", "min_count=20", "min_ms=5", "max_ms=500"]
+FAST = ["warmup_count=5", "min_count=20", "min_ms=5", "max_ms=10000"]
 FIGURES = ["messages", "seconds", "p50_ns", "p99_ns", "max_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message",
            "histogram", "peak_rss_bytes", "voluntary_switches_per_message"]
 
@@ -49,8 +49,9 @@ class Langs(lab.LabTest):
                                   f"path={self.sources()}")
 
     def test_one_env(self):
-        for workload in ("echo", "pipeline", "oneway", "fanout", "search"):
-            for lang in ("python", "c-python", "python-c"):
+        for workload, langs in (("echo", ("python", "c-python", "python-c")), ("pipeline", ("python",)), ("oneway", ("c-python",)),
+                                ("fanout", ("python-c",)), ("search", ("python", "c-python"))):
+            for lang in langs:
                 with self.subTest(workload=workload, lang=lang):
                     self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack", "transport=queue",
                               f"path={self.sources()}")
@@ -62,10 +63,10 @@ class Langs(lab.LabTest):
 
     def test_both_languages_make_the_same_contents(self):
         """The sink of a stream compares with what it has made itself."""
-        for payload in ("bytes:100", "ints:100", "record", "records:3", "tree"):
-            for lang in ("c-python", "python-c"):
-                with self.subTest(payload=payload, lang=lang):
-                    self.good("workload=oneway", f"lang={lang}", f"payload={payload}", "seed=77")
+        for payload, lang in (("bytes:100", "c-python"), ("ints:100", "python-c"), ("record", "c-python"), ("records:3", "python-c"),
+                              ("tree", "c-python")):
+            with self.subTest(payload=payload, lang=lang):
+                self.good("workload=oneway", f"lang={lang}", f"payload={payload}", "seed=77")
 
     def test_controls(self):
         for name, envs in (("raw:mp-pipe", 2), ("raw:queue", 1)):

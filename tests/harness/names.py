@@ -9,7 +9,7 @@ import unittest
 import lab
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-FOLDERS = ("serializers", "experiments", "scripts")
+FOLDERS = ("lib", "serializers", "experiments", "scripts")
 ALLOWED = {  # file → the strings that it may have, which decide nothing
     "serializers/auto_names.py": {"queue"},  # a module of Python's
     "serializers/owned.py": {"shm"},  # an attribute of multiprocessing's

@@ -153,9 +153,10 @@ class Broken(lab.LabTest):
     def test_a_peer_that_hangs_is_ended(self):
         """Alone, after a time of the laboratory's own; with it what it has started."""
         self.peer("trap '' TERM\nsetsid sleep 1000 &\nsleep 1001\n")
+        self.environment["CORPS_PEER_PATIENCE"] = "2"
         status, out, _ = self.lab("cell", *self.cell)
         self.assertEqual(1, status)
-        self.assertIn("no answer within", self.failed(out))
+        self.assertIn("no answer within 2 s", self.failed(out))
         self.nothing_left()
 
     def test_a_peer_that_hangs_in_a_run(self):

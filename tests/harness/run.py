@@ -66,8 +66,8 @@ class Blocks(lab.LabTest):
     def order(self, seed, name):
         out = self.path(name)
         axes = "{payload: [" + ", ".join(f'"bytes:{8 + i}"' for i in range(8)) + "], transport: raw:pipe, placement: same}"
-        matrix = self.matrix(axes)
-        self.assertEqual(0, self.lab("run", matrix, "--blocks", "3", "--seed", seed, "--out", out)[0])
+        matrix = self.matrix(axes, more="controls: false\n")
+        self.assertEqual(0, self.lab("run", matrix, "--blocks", "2", "--seed", seed, "--out", out)[0])
         trials = self.trials(out)
         self.identities(trials)
         found = {}
@@ -86,7 +86,7 @@ class Blocks(lab.LabTest):
         self.assertEqual(sorted(first[0]), sorted(first[1]))
 
     def test_shards_make_the_whole(self):
-        matrix = self.matrix(TWO)
+        matrix = self.matrix(TWO, more="controls: false\n")
         whole = self.path("w.jsonl")
         self.assertEqual(0, self.lab("run", matrix, "--blocks", "4", "--seed", "1", "--out", whole)[0])
         parts = set()
@@ -132,6 +132,12 @@ class Blocks(lab.LabTest):
 
 
 class Stopping(lab.LabTest):
+    BLOCKS = ["--blocks", "20", "--seed", "9"]
+    whole = None  # the trials of such a run that nobody stops; measured once
+
+    def small(self):
+        return self.matrix(TWO, more="controls: false\n")
+
     def planned(self, matrix, arguments):
         out = self.path("planned.jsonl")
         self.assertEqual(0, self.lab("run", matrix, *arguments, "--out", out)[0])
@@ -153,12 +159,21 @@ class Stopping(lab.LabTest):
             process.send_signal(number)
         return self.finish(process)
 
+    def stopped(self, matrix, number):
+        """A run that a signal ended after some trials. One that was quicker than the signal is begun again."""
+        for attempt in range(10):
+            out = self.path(f"r{attempt}.jsonl")
+            status, _, err = self.run_until(matrix, self.BLOCKS, out, 5, number)
+            if status != 0:
+                return out, status, err
+        return self.fail("no signal came before the end of the run")
+
     def check(self, number, status_expected):
-        matrix = self.matrix(TWO)
-        arguments = ["--blocks", "30", "--seed", "9"]
-        planned = self.planned(matrix, arguments)
-        out = self.path("r.jsonl")
-        status, _, err = self.run_until(matrix, arguments, out, 5, number)
+        matrix = self.small()
+        if Stopping.whole is None:
+            Stopping.whole = self.planned(matrix, self.BLOCKS)
+        planned = Stopping.whole
+        out, status, err = self.stopped(matrix, number)
         self.assertEqual(status_expected, status, err)
         before = self.trials(out)
         self.assertLess(len(before), len(planned), "it was not stopped in the middle")
@@ -196,7 +211,7 @@ class Stopping(lab.LabTest):
         self.nothing_left()
 
     def test_more_blocks_later(self):
-        matrix = self.matrix(TWO)
+        matrix = self.small()
         out = self.path("r.jsonl")
         self.assertEqual(0, self.lab("run", matrix, "--blocks", "2", "--seed", "9", "--out", out)[0])
         planned = self.planned(matrix, ["--blocks", "4", "--seed", "9"])
