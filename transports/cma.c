@@ -108,19 +108,23 @@ static enum corps_err send_remote(struct cma_link *link, const struct corps_parc
     return await_read(link, parcel);
 }
 
-static enum corps_err cma_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
-    struct cma_link *link = (struct cma_link *)base;
-    bool remote = parcel->segment_count > 0 && (link->awaiting || may_be_read(link, parcel));
-    if (!remote) {
-        return corps__ring_links_send(base, parcel, flags);
-    }
+/* Apart from cma_send, so that what a frame that goes as in shm costs more than there is two comparisons. */
+__attribute__((noinline)) static enum corps_err send_to_be_read(struct cma_link *link,
+                                                                const struct corps_parcel *parcel, unsigned flags) {
     enum corps_err err = corps__link_check(&link->ring.base);
     if (err != CORPS_OK) {
         let_remote_go(link); /* where something is awaited, the link has been shut */
         return err;
     }
     err = link->awaiting ? await_read(link, parcel) : send_remote(link, parcel);
-    return err == CORPS_ERR_UNSUPPORTED ? corps__ring_links_send(base, parcel, flags) : err;
+    return err == CORPS_ERR_UNSUPPORTED ? corps__ring_links_send(&link->ring.base.base, parcel, flags) : err;
+}
+
+static enum corps_err cma_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {
+    struct cma_link *link = (struct cma_link *)base;
+    return parcel->segment_count > 0 && (link->awaiting || may_be_read(link, parcel))
+               ? send_to_be_read(link, parcel, flags)
+               : corps__ring_links_send(base, parcel, flags);
 }
 
 static bool cma_has_room(struct corps__link *base) {
