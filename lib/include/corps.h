@@ -26,9 +26,9 @@
  * CLOSED in the child. Corps that the parent created are not the child's to end (corps_exit and corps_end: INVALID),
  * and end with the parent while the child lives. Threads of the parent may be inside of any function meanwhile. In a
  * child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit, when
- * the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more) is used
- * again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and posix_spawn are
- * not concerned.
+ * the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more) is
+ * used again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and posix_spawn
+ * are not concerned.
  *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
  */
@@ -364,9 +364,9 @@ CORPS_API struct corps_name *corps_context_name(struct corps_context *context); 
 CORPS_API unsigned corps_context_env(struct corps_context *context);
 /* "" in init and cleanup; lent until the method returns. */
 CORPS_API const char *corps_context_method(struct corps_context *context);
-CORPS_API const char *corps_context_class(struct corps_context *context);  /* as it was asked for; lent for ever */
-CORPS_API bool corps_context_is_local(struct corps_context *context);      /* was the request made in this Env? */
-CORPS_API bool corps_context_has_reply(struct corps_context *context);     /* does anybody wait for the outcome? */
+CORPS_API const char *corps_context_class(struct corps_context *context); /* as it was asked for; lent for ever */
+CORPS_API bool corps_context_is_local(struct corps_context *context);     /* was the request made in this Env? */
+CORPS_API bool corps_context_has_reply(struct corps_context *context);    /* does anybody wait for the outcome? */
 /* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */

@@ -19,7 +19,8 @@
 #define HOOKS(X)                                                                                                       \
     X(make)                                                                                                            \
     X(cleanup)                                                                                                         \
-    X(failure) X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt)
+    X(failure)                                                                                                         \
+    X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;
@@ -42,7 +43,7 @@ extern PyTypeObject corps__method_type;
 PyObject *corps__py_call(PyObject *module, PyObject *const *args,
                          Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
 
-PyObject *corps__py_loan(PyObject *module, PyObject *args);       /* loan(name, bytes) */
+PyObject *corps__py_loan(PyObject *module, PyObject *args); /* loan(name, bytes) */
 
 /* The arguments of a Worker as a value: an object, or (plain) values in `box`. Takes `payload`; its content lives as
  * long as the box. False with an exception. */

@@ -148,7 +148,8 @@ static PyObject *future_ret_ready(PyObject *self, PyObject *none) {
     return PyBool_FromLong(is_ready((struct future *)self));
 }
 
-/* _result and _exception, as concurrent.futures keeps them: None until the outcome is here, or where it is the other. */
+/* _result and _exception, as concurrent.futures keeps them: None until the outcome is here, or where it is the other.
+ */
 static PyObject *future_result(PyObject *self, void *closure) {
     (void)closure;
     struct future *future = (struct future *)self;

@@ -161,7 +161,7 @@ enum corps_err corps_box_keep_name(struct corps_box *box, struct corps_name *nam
 /* ---- copying ---- */
 
 static enum corps_err copy_into(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
-                           unsigned depth);
+                                unsigned depth);
 
 static enum corps_err copy_bytes(struct corps_box *box, const struct corps_value *value, struct corps_value *out) {
     uint8_t *memory = corps_box_alloc(box, value->count);
@@ -199,7 +199,7 @@ static enum corps_err copy_items(struct corps_box *box, const struct corps_value
 }
 
 static enum corps_err copy_into(struct corps_box *box, const struct corps_value *value, struct corps_value *out,
-                           unsigned depth) {
+                                unsigned depth) {
     switch (value->kind) {
     case CORPS_STR:
     case CORPS_BIN:

@@ -19,7 +19,7 @@ static void *take_space(struct room *room, size_t bytes) {
 }
 
 static enum corps_err copy_plain(const struct corps_value *value, struct corps_value *out, struct room *room,
-                           unsigned depth) {
+                                 unsigned depth) {
     value = corps_value_open(value);
     *out = *value;
     if (value->kind <= CORPS_FLOAT) {

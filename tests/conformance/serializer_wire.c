@@ -1,5 +1,5 @@
-#include "serializer_cases.h"
 #include "codec/wire.h"
+#include "serializer_cases.h"
 
 static struct iovec copy_of(const void *data, size_t bytes) {
     void *memory = malloc(bytes);

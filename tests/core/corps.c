@@ -2,7 +2,6 @@
 
 #include "helpers.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -746,16 +745,6 @@ static void test_front(void **state) {
     struct corps_future *future;
     assert_int_equal(corps_call(front, "add", NULL, NULL, &future), CORPS_ERR_EXITED);
     corps_name_unref(front);
-}
-
-static int open_descriptors(void) {
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir) != NULL) {
-        count++;
-    }
-    closedir(dir);
-    return count;
 }
 
 static void test_nothing_left(void **state) {

@@ -1,7 +1,7 @@
 /* The entries of a batch, from the frame to the batch in a mailbox and out of it again. */
 #include "actor/batch.h"
-#include "fuzz.h"
 #include "codec/wire.h"
+#include "fuzz.h"
 
 enum { ENTRIES_MAX = 64 };
 
@@ -48,9 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
             break;
         }
         const struct corps__batch_entry entry = {.deadline_ns = header.deadline_ns,
-                                           .bytes = payload_bytes,
-                                           .encoded = true,
-                                           .serializer = header.serializer};
+                                                 .bytes = payload_bytes,
+                                                 .encoded = true,
+                                                 .serializer = header.serializer};
         if (payload_bytes > CORPS__ENTRY_BYTES_MAX ||
             !corps__batch_add(batch, &entry, data + at + CORPS__ENTRY_BYTES)) {
             continue;

@@ -1,8 +1,8 @@
 /* What a peer says in msgpack besides its arguments: its HELLO, and the failure of a call. */
 #include "link/hello.h"
-#include "value/failure.h"
 #include "fuzz.h"
 #include "msgpack_decode.h"
+#include "value/failure.h"
 
 static struct corps_box *decode(const void *data, size_t bytes) {
     struct corps_box *box = corps_box_create();

@@ -1,5 +1,29 @@
 """Results made up for tests: lines as corps-lab writes them, with effects that are known."""
+import contextlib
+import io
+import os
+import runpy
+import subprocess
+import sys
+import unittest.mock
+
 import numpy as np
+
+
+def run_program(path, *args):
+    """A command of the laboratory as its own process would run it, but in this one: starting an interpreter with its libraries takes
+    longer than most commands. That the commands are programs, too, is seen where corps-lab starts them (tests/harness)."""
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unittest.mock.patch.object(sys, "argv", [path, *args]), \
+            unittest.mock.patch.object(sys, "path", [os.path.dirname(path), *sys.path]):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            if isinstance(end.code, str):
+                print(end.code, file=err)
+    return subprocess.CompletedProcess([path, *args], status, out.getvalue(), err.getvalue())
 
 
 def run_line(run="r1", machine="m1", **more):

@@ -18,6 +18,7 @@ import cells as grouping  # noqa: E402
 import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import stats  # noqa: E402
+from simulated import run_program  # noqa: E402
 
 
 def run_line(run="r1", machine="m1"):
@@ -111,8 +112,7 @@ class Files(unittest.TestCase):
         return path
 
     def program(self, name, *args):
-        return subprocess.run([sys.executable, os.path.join(FOLDER, name + ".py"), *args], capture_output=True, text=True,
-                              timeout=120)
+        return run_program(os.path.join(FOLDER, name + ".py"), *args)
 
 
 class Statistics(unittest.TestCase):

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -22,7 +21,7 @@ import load  # noqa: E402
 import recommend  # noqa: E402
 import text  # noqa: E402
 import validate  # noqa: E402
-from simulated import blocks_of, run_line, trial  # noqa: E402
+from simulated import blocks_of, run_line, run_program, trial  # noqa: E402
 
 CELLS = [(2000, {"transport": "shm"}), (9000, {"transport": "unix"}), (12000, {"transport": "tcp"})]
 
@@ -42,7 +41,7 @@ class Files(unittest.TestCase):
         return self.path(name)
 
     def program(self, name, *args, status=0):
-        done = subprocess.run([sys.executable, os.path.join(FOLDER, name + ".py"), *args], capture_output=True, text=True, timeout=120)
+        done = run_program(os.path.join(FOLDER, name + ".py"), *args)
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         return done.stdout if status == 0 else done.stderr
 

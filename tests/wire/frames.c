@@ -1,5 +1,5 @@
-#include "golden.h"
 #include "codec/wire.h"
+#include "golden.h"
 
 #include <stdlib.h>
 #include <string.h>

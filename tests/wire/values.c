@@ -1,6 +1,6 @@
+#include "codec/wire.h"
 #include "golden.h"
 #include "value/name.h"
-#include "codec/wire.h"
 
 #include <corps.h>
 #include <corps/serializer.h>

@@ -19,8 +19,8 @@ extern "C" {
 #endif
 
 struct corps_block {
-    uint32_t refs;                            /* use corps_block_ref/unref, never directly */
-    void (*free)(struct corps_block *block);  /* gives the memory back, the block itself included */
+    uint32_t refs;                           /* use corps_block_ref/unref, never directly */
+    void (*free)(struct corps_block *block); /* gives the memory back, the block itself included */
     uint8_t *data;
     size_t bytes;
 };

@@ -25,33 +25,33 @@ extern "C" {
 #endif
 
 /* X(code, text): the one list of codes. Numbers are part of the ABI and of the wire: append only. */
-#define CORPS_ERRORS(X)                                                                          \
-    X(OK, "success")                                                                             \
-    X(EMPTY, "nothing is there yet")                                                             \
-    X(FULL, "no room now")                                                                       \
-    X(PARTIAL, "a part was taken; the rest must follow")                                         \
-    X(AGAIN, "something arrived meanwhile; look again")                                          \
-    X(PENDING, "the reply will follow later")                                                    \
-    X(CLOSED, "the other side has closed")                                                       \
-    X(TIMEOUT, "the deadline has passed")                                                        \
-    X(CANCELLED, "the call was cancelled")                                                       \
-    X(INVALID, "an argument is not valid")                                                       \
-    X(UNKNOWN, "no such name")                                                                   \
-    X(UNSUPPORTED, "this combination is not possible")                                           \
-    X(NO_MEMORY, "out of memory")                                                                \
-    X(SYSTEM, "a system call failed")                                                            \
-    X(PROTOCOL, "the peer broke the protocol")                                                   \
-    X(VERSION, "the peer speaks another version")                                                \
-    X(DENIED, "the peer may not do this, or could not prove who it is")                          \
-    X(REFUSED, "the serializer does not carry this object")                                      \
-    X(CORRUPT, "the serialized data is damaged")                                                 \
-    X(TOO_LARGE, "a size is over its limit")                                                     \
-    X(LIMIT, "a configured limit is reached")                                                    \
-    X(NO_WORKER, "there is no such Worker")                                                      \
-    X(NO_METHOD, "the Worker has no such method")                                                \
-    X(REMOTE, "the method failed")                                                               \
-    X(WORKER_LOST, "the Worker's process has ended")                                             \
-    X(EXITED, "the Corps has exited")                                                            \
+#define CORPS_ERRORS(X)                                                                                                \
+    X(OK, "success")                                                                                                   \
+    X(EMPTY, "nothing is there yet")                                                                                   \
+    X(FULL, "no room now")                                                                                             \
+    X(PARTIAL, "a part was taken; the rest must follow")                                                               \
+    X(AGAIN, "something arrived meanwhile; look again")                                                                \
+    X(PENDING, "the reply will follow later")                                                                          \
+    X(CLOSED, "the other side has closed")                                                                             \
+    X(TIMEOUT, "the deadline has passed")                                                                              \
+    X(CANCELLED, "the call was cancelled")                                                                             \
+    X(INVALID, "an argument is not valid")                                                                             \
+    X(UNKNOWN, "no such name")                                                                                         \
+    X(UNSUPPORTED, "this combination is not possible")                                                                 \
+    X(NO_MEMORY, "out of memory")                                                                                      \
+    X(SYSTEM, "a system call failed")                                                                                  \
+    X(PROTOCOL, "the peer broke the protocol")                                                                         \
+    X(VERSION, "the peer speaks another version")                                                                      \
+    X(DENIED, "the peer may not do this, or could not prove who it is")                                                \
+    X(REFUSED, "the serializer does not carry this object")                                                            \
+    X(CORRUPT, "the serialized data is damaged")                                                                       \
+    X(TOO_LARGE, "a size is over its limit")                                                                           \
+    X(LIMIT, "a configured limit is reached")                                                                          \
+    X(NO_WORKER, "there is no such Worker")                                                                            \
+    X(NO_METHOD, "the Worker has no such method")                                                                      \
+    X(REMOTE, "the method failed")                                                                                     \
+    X(WORKER_LOST, "the Worker's process has ended")                                                                   \
+    X(EXITED, "the Corps has exited")                                                                                  \
     X(DEADLOCK, "the wait could never end")
 
 enum corps_err {

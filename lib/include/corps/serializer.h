@@ -40,18 +40,18 @@ enum {
 
 /* What encode fills. Zero it, or call corps_encoding_init; finish it once after use, also after an error. */
 struct corps_encoding {
-    uint8_t *stream;          /* segment 0, grown by corps_encoding_reserve */
+    uint8_t *stream; /* segment 0, grown by corps_encoding_reserve */
     size_t stream_bytes;
     size_t stream_capacity;
-    struct iovec *buffers;    /* segments 1…, borrowed memory, kept alive by `keep` or by the value */
+    struct iovec *buffers; /* segments 1…, borrowed memory, kept alive by `keep` or by the value */
     size_t buffer_count;
     size_t buffer_capacity;
-    void *keep;               /* the serializer's: for example the Python objects that own the buffers */
+    void *keep; /* the serializer's: for example the Python objects that own the buffers */
     void (*drop_keep)(void *keep);
-    uint8_t small[256];       /* first memory of the stream: small messages allocate nothing, … */
-    struct iovec few[2];      /* … nor do one or two buffers */
-    bool defines;             /* whoever sends this can send definitions first: corps_encoding_define may be used */
-    uint32_t *definitions;    /* numbers of those that must be sent first */
+    uint8_t small[256];    /* first memory of the stream: small messages allocate nothing, … */
+    struct iovec few[2];   /* … nor do one or two buffers */
+    bool defines;          /* whoever sends this can send definitions first: corps_encoding_define may be used */
+    uint32_t *definitions; /* numbers of those that must be sent first */
     size_t definition_count;
     size_t definition_capacity;
 };
@@ -91,9 +91,9 @@ enum corps_decode_to {
 };
 
 struct corps_serializer {
-    const char *name;     /* "msgpack"; as in configuration */
-    const char *summary;  /* one line for `corps-lab list` */
-    uint8_t wire_id;      /* in the message header; never changes, never reused */
+    const char *name;    /* "msgpack"; as in configuration */
+    const char *summary; /* one line for `corps-lab list` */
+    uint8_t wire_id;     /* in the message header; never changes, never reused */
     uint32_t capabilities;
 
     /* Optional. Called once a process before first use; may load libraries and be slow. Errors: UNKNOWN (a module
@@ -117,12 +117,12 @@ struct corps_serializer {
 };
 
 /* The serializers that were built, by name, started. UNKNOWN sets a detail that lists them. Any thread. */
-CORPS_API enum corps_err corps_serializer_find(const char *name, const struct corps_serializer **serializer)
-    CORPS_CHECKED;
+CORPS_API enum corps_err corps_serializer_find(const char *name,
+                                               const struct corps_serializer **serializer) CORPS_CHECKED;
 
 /* By wire number, started. Errors: UNKNOWN. */
-CORPS_API enum corps_err corps_serializer_by_wire_id(uint8_t wire_id, const struct corps_serializer **serializer)
-    CORPS_CHECKED;
+CORPS_API enum corps_err corps_serializer_by_wire_id(uint8_t wire_id,
+                                                     const struct corps_serializer **serializer) CORPS_CHECKED;
 
 /* The i-th name that was built ("pickle" may still fail to start where Python is missing); NULL past the end. */
 CORPS_API const char *corps_serializer_name_at(unsigned index);

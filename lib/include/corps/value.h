@@ -71,9 +71,9 @@ struct corps_entry {
 
 /* Objects of another language. `ops` is shared by all objects of a kind and compared by address. */
 struct corps_object_ops {
-    const char *kind;                                   /* for example "python" */
-    void (*retain)(struct corps_object *object);        /* any thread */
-    void (*release)(struct corps_object *object);       /* any thread */
+    const char *kind;                             /* for example "python" */
+    void (*retain)(struct corps_object *object);  /* any thread */
+    void (*release)(struct corps_object *object); /* any thread */
     /* Converts to a plain value whose memory belongs to `box`; REFUSED, with the path of what refused
      * (such as "[1].x: Lock"), when it is not made of plain values. */
     enum corps_err (*to_value)(struct corps_object *object, struct corps_box *box, struct corps_value *value);
