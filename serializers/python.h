@@ -61,6 +61,7 @@ struct corps__python {
     PyObject *dumps_keywords; /* ("protocol", "buffer_callback") */
     PyObject *loads_keywords; /* ("buffers",) */
     PyObject *protocol;       /* 5 */
+    PyObject *alone;          /* whose critical section guards what the GIL guards elsewhere, see python_compat.h */
     bool ended;               /* corps__python_end was called: all of the above is gone */
 };
 extern struct corps__python corps__python;

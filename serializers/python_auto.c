@@ -360,7 +360,7 @@ static PyObject *dump_whole(struct auto_pickler *pickler, PyObject *object) {
     return PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
 }
 
-static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
+static PyObject *dump_alone(enum way way, PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
     if (!find_all()) {
         return NULL;
     }
@@ -381,6 +381,14 @@ static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct cor
     }
     Py_XDECREF(done);
     give_back(pickler);
+    return pickle;
+}
+
+static PyObject *dump(enum way way, PyObject *object, PyObject *kept, struct corps_encoding *encoding) {
+    PyObject *pickle;
+    CORPS_ALONE_BEGIN
+    pickle = dump_alone(way, object, kept, encoding);
+    CORPS_ALONE_END
     return pickle;
 }
 

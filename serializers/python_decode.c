@@ -123,7 +123,10 @@ enum corps_err corps__python_decode(const struct corps__pickler *pickler, const 
         return err;
     }
     PyGILState_STATE state = corps__python_enter();
-    PyObject *object = load(pickler, &parts, block, &err);
+    PyObject *object;
+    CORPS_ALONE_BEGIN
+    object = load(pickler, &parts, block, &err);
+    CORPS_ALONE_END
     if (object != NULL) {
         struct corps_value root;
         err = corps__python_values(object, to, box, &root);

@@ -294,9 +294,12 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
 static enum corps_err encode_object(const struct corps__pickler *pickler, PyObject *object,
                                     struct corps_encoding *encoding) {
     PyObject *kept = PyList_New(0);
+    enum corps_err err;
+    CORPS_ALONE_BEGIN
     PyObject *pickle = kept != NULL ? dump(pickler, object, kept, encoding) : NULL;
-    enum corps_err err = pickle != NULL ? write_segments(pickle, kept, encoding) : refused(pickler, object);
+    err = pickle != NULL ? write_segments(pickle, kept, encoding) : refused(pickler, object);
     Py_XDECREF(pickle);
+    CORPS_ALONE_END
     Py_XDECREF(kept);
     return err;
 }

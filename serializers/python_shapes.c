@@ -111,7 +111,7 @@ static bool fill(const struct corps__python_shape *shape, PyObject *made, PyObje
     return true;
 }
 
-static PyObject *make(PyObject *self, PyObject *values, PyObject *keywords) {
+static PyObject *make_alone(PyObject *self, PyObject *values, PyObject *keywords) {
     struct corps__python_shape *shape = (struct corps__python_shape *)self;
     if (keywords != NULL ||
         PyTuple_GET_SIZE(values) != PyTuple_GET_SIZE(shape->slots) + PyTuple_GET_SIZE(shape->names)) {
@@ -130,6 +130,14 @@ static PyObject *make(PyObject *self, PyObject *values, PyObject *keywords) {
     if (made != NULL && !fill(shape, made, values)) {
         Py_CLEAR(made);
     }
+    return made;
+}
+
+static PyObject *make(PyObject *self, PyObject *values, PyObject *keywords) {
+    PyObject *made;
+    CORPS_ALONE_BEGIN
+    made = make_alone(self, values, keywords);
+    CORPS_ALONE_END
     return made;
 }
 
@@ -205,7 +213,11 @@ static PyObject *shape_of(PyTypeObject *type, PyObject *args, PyObject *keywords
         PyErr_SetString(PyExc_TypeError, "names of attributes are texts");
         return NULL;
     }
-    return (PyObject *)corps__python_shape(cls, slots, names);
+    PyObject *shape;
+    CORPS_ALONE_BEGIN
+    shape = (PyObject *)corps__python_shape(cls, slots, names);
+    CORPS_ALONE_END
+    return shape;
 }
 
 static PyObject *reduce(PyObject *self, PyObject *unused) {

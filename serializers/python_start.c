@@ -210,9 +210,10 @@ static bool fill(struct corps__python *python) {
     python->dumps_keywords = Py_BuildValue("(ss)", "protocol", "buffer_callback");
     python->loads_keywords = Py_BuildValue("(s)", "buffers");
     python->protocol = PyLong_FromLong(5);
+    python->alone = PyList_New(0);
     return python->name_type != NULL && python->find_refused != NULL && python->equal != NULL && python->run != NULL &&
            python->buffer_type != NULL && python->dumps_keywords != NULL && python->loads_keywords != NULL &&
-           python->protocol != NULL;
+           python->protocol != NULL && python->alone != NULL;
 }
 
 bool corps__python_serves(void) {

@@ -40,6 +40,7 @@ struct name {
 };
 extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;
+bool corps__py_names_begin(void); /* false with an exception */
 PyObject *corps__py_call(PyObject *module, PyObject *const *args,
                          Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
 

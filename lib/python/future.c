@@ -11,9 +11,40 @@ struct future {
     PyObject *exception;
     PyObject *callbacks; /* a list, or NULL */
     PyObject *weak;
+    PyObject *dict; /* of attributes, made with the first: here, since a subclass's own would cost every call */
     bool cancelled;
     struct future *next_done;
 };
+
+/* ---- the core's Future ---- */
+
+/* Until let_go: NULL once the outcome is here. Where Python has a lock nobody takes it away while we have that. */
+static struct corps_future *hold(struct future *self) {
+#ifdef Py_GIL_DISABLED
+    struct corps_future *core;
+    CORPS_OBJECT_BEGIN(self)
+    core = self->future != NULL ? corps_future_ref(self->future) : NULL;
+    CORPS_OBJECT_END
+    return core;
+#else
+    return self->future;
+#endif
+}
+
+static void let_go(struct corps_future *core) {
+#ifdef Py_GIL_DISABLED
+    corps_future_destroy(core);
+#else
+    (void)core;
+#endif
+}
+
+static bool is_ready(struct future *self) {
+    struct corps_future *core = hold(self);
+    bool ready = core == NULL || corps_future_ready(core);
+    let_go(core);
+    return ready;
+}
 
 /* ---- the outcome ---- */
 
@@ -36,7 +67,7 @@ static PyObject *exception_of(struct corps_future *future, enum corps_err err) {
 
 /* Takes the outcome over. The Future is ready. */
 static void take(struct future *self) {
-    struct corps_future *future = self->future;
+    struct corps_future *future = hold(self);
     if (future == NULL) {
         return;
     }
@@ -54,15 +85,22 @@ static void take(struct future *self) {
         Py_XDECREF(type);
         Py_XDECREF(traceback);
     }
-    if (self->future == NULL) { /* another thread has taken it while Python code ran above */
+    bool first;
+    CORPS_OBJECT_BEGIN(self)
+    first = self->future != NULL; /* else another thread has taken it while Python code ran above */
+    if (first) {
+        self->result = result;
+        self->exception = exception;
+        self->future = NULL;
+    }
+    CORPS_OBJECT_END
+    let_go(future);
+    if (first) {
+        corps_future_destroy(future);
+    } else {
         Py_XDECREF(result);
         Py_XDECREF(exception);
-        return;
     }
-    self->result = result;
-    self->exception = exception;
-    self->future = NULL;
-    corps_future_destroy(future);
 }
 
 static PyObject *outcome(struct future *self) {
@@ -100,10 +138,14 @@ int64_t corps__py_timeout(PyObject *seconds) {
 
 /* 1: ready, 0: the time is over, -1: an exception. */
 static int wait_for(struct future *self, int64_t timeout_ns) {
-    while (self->future != NULL && !corps_future_ready(self->future)) {
+    while (!is_ready(self)) {
         int64_t slice = corps__py_slice(timeout_ns);
-        struct corps_future *future =
-            corps_future_ref(self->future); /* another thread may take the outcome meanwhile */
+        struct corps_future *held = hold(self);
+        if (held == NULL) {
+            break;
+        }
+        struct corps_future *future = corps_future_ref(held); /* another thread may take the outcome meanwhile */
+        let_go(held);
         enum corps_err err = corps_future_wait(future, slice, NULL);
         bool ready = corps_future_ready(future);
         corps_future_destroy(future);
@@ -116,7 +158,7 @@ static int wait_for(struct future *self, int64_t timeout_ns) {
         }
         if (timeout_ns != CORPS_FOREVER) {
             timeout_ns -= slice;
-            if (timeout_ns <= 0 && self->future != NULL && !corps_future_ready(self->future)) {
+            if (timeout_ns <= 0 && !is_ready(self)) {
                 return 0;
             }
         }
@@ -137,10 +179,6 @@ static PyObject *future_wait(PyObject *self, PyObject *seconds) {
     }
     int ready = wait_for((struct future *)self, timeout);
     return ready < 0 ? NULL : PyBool_FromLong(ready);
-}
-
-static bool is_ready(struct future *self) {
-    return self->future == NULL || corps_future_ready(self->future);
 }
 
 static PyObject *future_ret_ready(PyObject *self, PyObject *none) {
@@ -202,7 +240,9 @@ PyObject *corps__py_wait_next(PyObject *module, PyObject *args) {
         if (is_ready((struct future *)item)) {
             answer = PyLong_FromSsize_t(i);
         }
-        futures[i] = ((struct future *)item)->future != NULL ? corps_future_ref(((struct future *)item)->future) : NULL;
+        struct corps_future *held = hold((struct future *)item);
+        futures[i] = held != NULL ? corps_future_ref(held) : NULL;
+        let_go(held);
     }
     while (answer == NULL) {
         int64_t slice = corps__py_slice(left);
@@ -246,8 +286,11 @@ static void on_ready(void *arg) {
 }
 
 static void run_callbacks(struct future *self) {
-    PyObject *callbacks = self->callbacks;
+    PyObject *callbacks;
+    CORPS_OBJECT_BEGIN(self)
+    callbacks = self->callbacks;
     self->callbacks = NULL;
+    CORPS_OBJECT_END
     for (Py_ssize_t i = 0; callbacks != NULL && i < PyList_GET_SIZE(callbacks); i++) {
         PyObject *answer = PyObject_CallFunctionObjArgs(PyList_GET_ITEM(callbacks, i), (PyObject *)self, NULL);
         if (answer == NULL) {
@@ -318,24 +361,32 @@ PyObject *corps__py_forked(PyObject *module, PyObject *none) {
     return call_hook(corps__hooks.in_child);
 }
 
-/* _notify(callback) → bool: will it be called by the thread of callbacks? False: the Future is ready already. */
-static PyObject *future_notify(PyObject *self, PyObject *callback) {
-    struct future *future = (struct future *)self;
-    if (is_ready(future)) {
-        Py_RETURN_FALSE;
+/* 1: it will be called by the thread of callbacks, 0: the Future is ready, -1: an exception. */
+static int notify(struct future *self, PyObject *callback) {
+    if (is_ready(self)) {
+        return 0;
     }
-    bool first = future->callbacks == NULL;
+    bool first = self->callbacks == NULL;
     if (first) {
-        future->callbacks = PyList_New(0);
+        self->callbacks = PyList_New(0);
     }
-    if (future->callbacks == NULL || PyList_Append(future->callbacks, callback) != 0) {
-        return NULL;
+    if (self->callbacks == NULL || PyList_Append(self->callbacks, callback) != 0) {
+        return -1;
     }
     if (first) {
         Py_INCREF(self); /* until its callbacks have run */
-        corps_future_on_ready(future->future, on_ready, future);
+        corps_future_on_ready(self->future, on_ready, self);
     }
-    Py_RETURN_TRUE;
+    return 1;
+}
+
+/* _notify(callback) → bool: will it be called by the thread of callbacks? False: the Future is ready already. */
+static PyObject *future_notify(PyObject *self, PyObject *callback) {
+    int called;
+    CORPS_OBJECT_BEGIN(self)
+    called = notify((struct future *)self, callback);
+    CORPS_OBJECT_END
+    return called >= 0 ? PyBool_FromLong(called) : NULL;
 }
 
 /* Drops the items of a list that are equal to `item`. How many they were; -1 with an exception. */
@@ -356,7 +407,10 @@ static Py_ssize_t drop_equal(PyObject *list, PyObject *item) {
 
 /* _forget(callback) → how many equal ones will not be called any more */
 static PyObject *future_forget(PyObject *self, PyObject *callback) {
-    PyObject *callbacks = Py_XNewRef(((struct future *)self)->callbacks); /* they may be called meanwhile */
+    PyObject *callbacks;
+    CORPS_OBJECT_BEGIN(self)
+    callbacks = Py_XNewRef(((struct future *)self)->callbacks); /* they may be called meanwhile */
+    CORPS_OBJECT_END
     Py_ssize_t gone = callbacks != NULL ? drop_equal(callbacks, callback) : 0;
     Py_XDECREF(callbacks);
     return gone >= 0 ? PyLong_FromSsize_t(gone) : NULL;
@@ -375,6 +429,7 @@ static void future_free(PyObject *self) {
     Py_XDECREF(future->result);
     Py_XDECREF(future->exception);
     Py_XDECREF(future->callbacks);
+    Py_XDECREF(future->dict);
     type->tp_free(self);
 }
 
@@ -383,6 +438,7 @@ static int future_traverse(PyObject *self, visitproc visit, void *arg) {
     Py_VISIT(future->result);
     Py_VISIT(future->exception);
     Py_VISIT(future->callbacks);
+    Py_VISIT(future->dict);
     return 0;
 }
 
@@ -390,6 +446,7 @@ static int future_clear(PyObject *self) {
     struct future *future = (struct future *)self;
     Py_CLEAR(future->exception);
     Py_CLEAR(future->callbacks);
+    Py_CLEAR(future->dict);
     return 0;
 }
 
@@ -410,13 +467,18 @@ PyObject *corps__py_future(struct corps_future *core) {
 /* _cancel() → bool: gives the answer up; the request may still run. */
 static PyObject *future_cancel(PyObject *self, PyObject *exception) {
     struct future *future = (struct future *)self;
-    if (is_ready(future)) {
+    struct corps_future *core;
+    CORPS_OBJECT_BEGIN(self)
+    core = is_ready(future) ? NULL : future->future;
+    if (core != NULL) {
+        future->exception = Py_NewRef(exception);
+        future->future = NULL;
+        future->cancelled = true;
+    }
+    CORPS_OBJECT_END
+    if (core == NULL) {
         Py_RETURN_FALSE;
     }
-    future->exception = Py_NewRef(exception);
-    struct corps_future *core = future->future;
-    future->future = NULL;
-    future->cancelled = true;
     corps_future_fulfil(core); /* who waits for it goes on; a reply that comes later is dropped */
     corps_future_destroy(core);
     Py_RETURN_TRUE;
@@ -442,6 +504,7 @@ static PyGetSetDef future_properties[] = {
     {"ret", future_ret, NULL, "The same as Ret.", NULL},
     {"_result", future_result, NULL, NULL, NULL},
     {"_exception", future_exception, NULL, NULL, NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -450,6 +513,7 @@ PyTypeObject corps__future_type = {
     .tp_basicsize = sizeof(struct future),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_weaklistoffset = offsetof(struct future, weak),
+    .tp_dictoffset = offsetof(struct future, dict),
     .tp_dealloc = future_free,
     .tp_traverse = future_traverse,
     .tp_clear = future_clear,

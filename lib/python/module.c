@@ -465,32 +465,50 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "corps._core",
-    "libcorps for Python; use the package corps.",
-    -1,
-    functions,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-};
+/* What is ours is static, so one interpreter of a process can have it: the main one. */
+static bool is_main_interpreter(void) {
+    if (PyThreadState_Get()->interp == PyInterpreterState_Main()) {
+        return true;
+    }
+    PyErr_SetString(PyExc_ImportError,
+                    "corps works in the main interpreter of a process alone, not in a sub-interpreter; under mod_wsgi set "
+                    "WSGIApplicationGroup %{GLOBAL}");
+    return false;
+}
 
-CORPS_API PyMODINIT_FUNC PyInit__core(void); /* Python before 3.9 leaves the visibility to us */
-PyMODINIT_FUNC PyInit__core(void) {
+static int execute(PyObject *module) {
+    if (!is_main_interpreter() || !corps__py_names_begin()) {
+        return -1;
+    }
     corps__py_main_thread();
     PyTypeObject *types[] = {&corps__name_type, &corps__method_type, &corps__future_type, &corps__worker_type,
                              &corps__request_type};
     static const char *const names[] = {"Name", "Method", "Future", "Worker", "Request"};
-    PyObject *module = PyModule_Create(&definition);
-    for (size_t i = 0; module != NULL && i < sizeof types / sizeof types[0]; i++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (PyType_Ready(types[i]) != 0 || PyModule_AddObject(module, names[i], Py_NewRef((PyObject *)types[i])) != 0) {
-            Py_CLEAR(module);
+            return -1;
         }
     }
-    if (module != NULL && PyModule_AddStringConstant(module, "version", CORPS_VERSION) != 0) {
-        Py_CLEAR(module);
-    }
-    return module;
+    return PyModule_AddStringConstant(module, "version", CORPS_VERSION);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)(uintptr_t)execute},
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "corps._core",
+    .m_doc = "libcorps for Python; use the package corps.",
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+CORPS_API PyMODINIT_FUNC PyInit__core(void); /* Python before 3.9 leaves the visibility to us */
+PyMODINIT_FUNC PyInit__core(void) {
+    return PyModuleDef_Init(&definition);
 }

@@ -253,6 +253,11 @@ PyTypeObject corps__method_type = {
     .tp_getset = method_properties,
 };
 
+bool corps__py_names_begin(void) {
+    no_reply_word = no_reply_word != NULL ? no_reply_word : PyUnicode_InternFromString("NoReply");
+    return no_reply_word != NULL;
+}
+
 /* ---- Names ---- */
 
 static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
@@ -277,9 +282,6 @@ static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     made->external = external != 0;
     made->plain = strstr(corps_name_class(name), " in ") == NULL; /* Python's classes say in which module they are */
     made->creator = creator;
-    if (no_reply_word == NULL) {
-        no_reply_word = PyUnicode_InternFromString("NoReply");
-    }
     return (PyObject *)made;
 }
 

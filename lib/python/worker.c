@@ -113,8 +113,11 @@ static void handle_free(PyObject *self) {
 
 static PyObject *handle_end(PyObject *self, PyObject *none) {
     (void)none;
-    PyObject *object = ((struct handle *)self)->worker->object;
+    PyObject *object;
+    CORPS_ALONE_BEGIN
+    object = ((struct handle *)self)->worker->object;
     ((struct handle *)self)->worker->object = NULL;
+    CORPS_ALONE_END
     Py_XDECREF(object);
     Py_RETURN_NONE;
 }
@@ -242,6 +245,11 @@ static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyOb
 
 enum { NAMES = 4096 };
 
+#ifdef Py_GIL_DISABLED
+static PyObject *name_of(const char *method) {
+    return PyUnicode_InternFromString(method);
+}
+#else
 /* One str for each name of a method. Where it stands is no more than a hint: names that a peer brought go with it, and
  * others come to the same place. */
 static PyObject *name_of(const char *method) {
@@ -261,6 +269,7 @@ static PyObject *name_of(const char *method) {
     }
     return Py_NewRef(known[at].name);
 }
+#endif
 
 static PyObject *run(PyObject *object, const char *method, PyObject *positional, PyObject *keywords) {
     if (method[0] == 'c' && strcmp(method, "corps:get") == 0 && PyTuple_GET_SIZE(positional) == 1) {
@@ -315,14 +324,16 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
 static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,
                           struct corps_value *result) {
     struct worker *worker = self;
-    if (worker->object == NULL && !corps_context_has_reply(context) &&
-        strcmp(corps_context_method(context), "exit") == 0) {
+    PyObject *object;
+    CORPS_ALONE_BEGIN
+    object = Py_XNewRef(worker->object);
+    CORPS_ALONE_END
+    if (object == NULL && !corps_context_has_reply(context) && strcmp(corps_context_method(context), "exit") == 0) {
         return CORPS_OK; /* ended twice, and nobody asks: no news for standard error */
     }
-    if (worker->object == NULL) {
+    if (object == NULL) {
         return corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended", corps_context_class(context));
     }
-    PyObject *object = Py_NewRef(worker->object);
     PyObject *keep;
     PyObject *keywords;
     PyObject *positional = arguments(args, &keep, &keywords);

@@ -308,7 +308,7 @@ def name_class(cls):
     """The class of Names of Workers of this class."""
     made = _name_classes.get(cls)
     if made is None:
-        made = _name_classes[cls] = _make(cls)
+        made = _name_classes.setdefault(cls, _make(cls))
         _by_text[class_text(cls) if made._methods is None else (class_text(cls), made._methods)] = made
     return made
 
