@@ -20,6 +20,7 @@ making = threading.RLock()  # of things with a number: two threads that load one
 _numbers = weakref.WeakKeyDictionary()  # class → the number that names it in every process
 _numbered = weakref.WeakValueDictionary()  # and back
 _parts = weakref.WeakKeyDictionary()  # class of ours → what it had when it got its number, by identity
+_alike = {}  # number → how many of its kind have got others
 made_here = weakref.WeakSet()
 
 
@@ -42,14 +43,25 @@ def _new_number(thing, number):
     with making:
         if thing in _numbers:
             return _numbers[thing]  # another thread was faster
-        while number in _numbered:
-            number = hashlib.blake2b(number, digest_size=NUMBER_BYTES).digest()  # its like
+        number = _free(number)
         _numbered[number] = thing
         made_here.add(thing)
         if isinstance(thing, type):
             _parts[thing] = _parts_of(thing)
         _numbers[thing] = number
         return number
+
+
+def _free(number):
+    """This one, or where something alike has it the next of its kind that nothing has."""
+    if number not in _numbered:
+        _alike.pop(number, None)
+        return number
+    while True:
+        count = _alike[number] = _alike.get(number, 0) + 1
+        found = hashlib.blake2b(number + b'%d' % count, digest_size=NUMBER_BYTES).digest()
+        if found not in _numbered:
+            return found
 
 
 def _parts_of(cls):
