@@ -121,8 +121,8 @@ const struct lab_workload *lab_workload_at(unsigned index); /* NULL past the end
 /* All classes of all workloads, NULL-terminated, for corps_start. Lent for ever. */
 const struct corps_class *const *lab_classes(void);
 
-/* Names of payload families with a one-line summary each, for `list`; NULL past the end. */
-const char *lab_payload_family_at(unsigned index, const char **summary);
+/* The forms of payloads with a one-line summary each, for `list`; NULL past the end. */
+const char *lab_payload_form_at(unsigned index, const char **summary);
 
 /* Checks a payload text without building it; one line in `error`. */
 bool lab_payload_check(const char *payload, char error[LAB_ERROR_BYTES]);

@@ -94,7 +94,7 @@ static void list_workloads(void) {
 static void list_payloads(void) {
     const char *form;
     const char *summary;
-    for (unsigned i = 0; (form = lab_payload_family_at(i, &summary)) != NULL; i++) {
+    for (unsigned i = 0; (form = lab_payload_form_at(i, &summary)) != NULL; i++) {
         row(form, summary);
     }
 }

@@ -52,8 +52,8 @@ static void workloads(void) {
 
 static void payloads(void) {
     const char *summary;
-    for (unsigned i = 0; lab_payload_family_at(i, &summary) != NULL; i++) {
-        puts(lab_payload_family_at(i, &summary));
+    for (unsigned i = 0; lab_payload_form_at(i, &summary) != NULL; i++) {
+        puts(lab_payload_form_at(i, &summary));
     }
 }
 

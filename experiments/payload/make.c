@@ -163,7 +163,7 @@ static struct corps_value make_node(struct maker *maker, unsigned depth) {
     return corps_map(entries, 2);
 }
 
-/* ---- the families ---- */
+/* ---- the forms ---- */
 
 enum corps_err lab_make_bytes(const char *argument, uint64_t seed, struct lab_payload *payload) {
     struct maker maker;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One family. `check` gives false with one line; NULL means that the family takes no argument. */
-struct family {
+/* One form. `check` gives false with one line; NULL means that the form takes no argument. */
+struct form {
     const char *name;
     const char *form; /* as the user writes it */
     const char *summary;
@@ -32,13 +32,13 @@ bool lab_parse_count(const char *text, uint64_t max, uint64_t *count) {
     return true;
 }
 
-static bool check_count(const char *argument, const char *family, uint64_t min, uint64_t max,
+static bool check_count(const char *argument, const char *form, uint64_t min, uint64_t max,
                         char error[LAB_PAYLOAD_ERROR_BYTES]) {
     uint64_t count;
     if (lab_parse_count(argument, max, &count) && count >= min) {
         return true;
     }
-    snprintf(error, LAB_PAYLOAD_ERROR_BYTES, "payload %s:%.80s: the number must be whole and from %llu to %llu", family,
+    snprintf(error, LAB_PAYLOAD_ERROR_BYTES, "payload %s:%.80s: the number must be whole and from %llu to %llu", form,
              argument, (unsigned long long)min, (unsigned long long)max);
     return false;
 }
@@ -77,7 +77,7 @@ static bool check_py(const char *argument, char error[LAB_PAYLOAD_ERROR_BYTES]) 
     return false;
 }
 
-static const struct family families[] = {
+static const struct form forms[] = {
     {"bytes", "bytes:N", "N random bytes, 0 to 1 GiB", check_bytes, lab_make_bytes, false},
     {"ints", "ints:N", "an array of N integers of every magnitude", check_ints, lab_make_ints, false},
     {"record", "record", "one map of eleven mixed fields", NULL, lab_make_record, false},
@@ -92,59 +92,59 @@ static const struct family families[] = {
     {"py", "py:MODULE:FACTORY", "the Python object that FACTORY() in MODULE gives", check_py, lab_make_py, true},
 };
 
-const char *lab_payload_family_at(unsigned index, const char **summary) {
-    if (index >= sizeof families / sizeof families[0]) {
+const char *lab_payload_form_at(unsigned index, const char **summary) {
+    if (index >= sizeof forms / sizeof forms[0]) {
         return NULL;
     }
-    *summary = families[index].summary;
-    return families[index].form;
+    *summary = forms[index].summary;
+    return forms[index].form;
 }
 
-/* The family of `text` and where its argument begins ("" when there is none); NULL with a line in `error`. */
-static const struct family *find_family(const char *text, const char **argument, char error[LAB_PAYLOAD_ERROR_BYTES]) {
+/* The form of `text` and where its argument begins ("" when there is none); NULL with a line in `error`. */
+static const struct form *find_form(const char *text, const char **argument, char error[LAB_PAYLOAD_ERROR_BYTES]) {
     size_t name_bytes = strcspn(text, ":");
     *argument = text + name_bytes + (text[name_bytes] == ':');
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        const struct family *family = &families[i];
-        if (strlen(family->name) != name_bytes || strncmp(family->name, text, name_bytes) != 0) {
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        const struct form *form = &forms[i];
+        if (strlen(form->name) != name_bytes || strncmp(form->name, text, name_bytes) != 0) {
             continue;
         }
-        if ((family->check != NULL) != (text[name_bytes] == ':')) {
-            snprintf(error, LAB_PAYLOAD_ERROR_BYTES, "payload %.100s: write %s", text, family->form);
+        if ((form->check != NULL) != (text[name_bytes] == ':')) {
+            snprintf(error, LAB_PAYLOAD_ERROR_BYTES, "payload %.100s: write %s", text, form->form);
             return NULL;
         }
-        return family->check == NULL || family->check(*argument, error) ? family : NULL;
+        return form->check == NULL || form->check(*argument, error) ? form : NULL;
     }
     int used = snprintf(error, LAB_PAYLOAD_ERROR_BYTES, "there is no payload %.60s; choose one of", text);
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        used += snprintf(error + used, LAB_PAYLOAD_ERROR_BYTES - (size_t)used, " %s", families[i].form);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        used += snprintf(error + used, LAB_PAYLOAD_ERROR_BYTES - (size_t)used, " %s", forms[i].form);
     }
     return NULL;
 }
 
 bool lab_payload_check(const char *payload, char error[LAB_ERROR_BYTES]) {
     const char *argument;
-    return find_family(payload, &argument, error) != NULL;
+    return find_form(payload, &argument, error) != NULL;
 }
 
 enum corps_err lab_payload_build(const char *text, uint64_t seed, const struct corps_serializer *serializer,
                                  struct lab_payload *payload) {
     char error[LAB_PAYLOAD_ERROR_BYTES];
     const char *argument;
-    const struct family *family = find_family(text, &argument, error);
-    if (family == NULL) {
+    const struct form *form = find_form(text, &argument, error);
+    if (form == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "%s", error);
     }
     bool objects = (serializer->capabilities & CORPS_SERIALIZER_OBJECTS) != 0;
-    if (family->python && !objects) {
+    if (form->python && !objects) {
         return corps_error_set(CORPS_ERR_UNSUPPORTED,
                                "payload %s is a Python object, which serializer %s does not carry; choose pickle, dill "
                                "or cloudpickle",
-                               family->form, serializer->name);
+                               form->form, serializer->name);
     }
     memset(payload, 0, sizeof *payload);
-    enum corps_err err = family->make(argument, seed, payload);
-    if (err == CORPS_OK && objects && !family->python && payload->bytes == NULL) {
+    enum corps_err err = form->make(argument, seed, payload);
+    if (err == CORPS_OK && objects && !form->python && payload->bytes == NULL) {
         err = lab_payload_to_python(serializer, payload);
     }
     if (err != CORPS_OK) {

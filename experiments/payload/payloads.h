@@ -1,7 +1,7 @@
-/* What workloads send. A payload is named by a text "family" or "family:argument"; its content follows from that text
+/* What workloads send. A payload is named by a text "form" or "form:argument"; its content follows from that text
  * and a seed alone, so that every process builds the same.
  *
- *   payloads.c        families, checks      make.c     contents from the seed
+ *   payloads.c        forms, checks      make.c     contents from the seed
  *   file.c            the user's documents  python.c   Python objects
  *
  * Lifecycle: build → use → finish. For Python's serializers everything but bytes:N is turned into a Python object once,
@@ -25,7 +25,7 @@ enum {
 struct lab_payload {
     struct corps_box *box;    /* owns the content, which is also its root */
     struct corps_value value; /* the content: BOX for plain values, OBJECT for Python's */
-    uint8_t *bytes;           /* bytes:N: the content, writable by its one owner; NULL for other families */
+    uint8_t *bytes;           /* bytes:N: the content, writable by its one owner; NULL for other forms */
     size_t byte_count;
 };
 
@@ -40,7 +40,7 @@ void lab_payload_finish(struct lab_payload *payload);
 enum corps_err lab_encoded_bytes(const struct corps_serializer *serializer, const struct corps_value *value,
                                  uint64_t *bytes) CORPS_CHECKED;
 
-/* ---- the families' parts; each writes the content into `payload` (box, value, bytes), zeroed before ---- */
+/* ---- the forms' parts; each writes the content into `payload` (box, value, bytes), zeroed before ---- */
 
 enum corps_err lab_make_bytes(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;
 enum corps_err lab_make_ints(const char *argument, uint64_t seed, struct lab_payload *payload) CORPS_CHECKED;

@@ -17,7 +17,7 @@ struct axis {
     size_t count;
 };
 
-struct entry {
+struct draft { /* of a family, as far as it was read */
     char name[LAB_NAME_BYTES];
     struct axis axes[AXES_MAX];
     size_t axis_count;
@@ -52,11 +52,11 @@ static bool is_axis(const char *key) {
 }
 
 static bool read_axis(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
-    struct entry *entry = arg;
+    struct draft *draft = arg;
     const char *name = lab_node_text(key);
     if (!is_axis(name)) {
         char error[LAB_ERROR_BYTES];
-        struct lab_cell scratch = entry->base;
+        struct lab_cell scratch = draft->base;
         if (lab_cell_set(&scratch, name, "", error) || strncmp(error, "there is no key", 15) != 0) {
             return lab_reader_fail(reader, key, "%s is no axis: it belongs under 'trial', or is the laboratory's own",
                                    name);
@@ -64,22 +64,22 @@ static bool read_axis(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *
         return lab_reader_fail(reader, key, "%s", error);
     }
     size_t count = lab_node_count(value);
-    if (count == 0 || entry->axis_count == AXES_MAX) {
+    if (count == 0 || draft->axis_count == AXES_MAX) {
         return lab_reader_fail(reader, key, "axis %s needs one value or a list of values", name);
     }
-    struct axis *axis = &entry->axes[entry->axis_count++];
+    struct axis *axis = &draft->axes[draft->axis_count++];
     *axis = (struct axis){.key = name, .key_node = key, .values = value, .count = count};
-    return check_axis(reader, axis, entry->base);
+    return check_axis(reader, axis, draft->base);
 }
 
-static bool read_entry(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
-    struct entry *entry = arg;
+static bool read_family_key(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *value, void *arg) {
+    struct draft *draft = arg;
     const char *name = lab_node_text(key);
     if (strcmp(name, "axes") == 0) {
-        return lab_reader_each(reader, key, value, read_axis, entry);
+        return lab_reader_each(reader, key, value, read_axis, draft);
     }
     if (strcmp(name, "trial") == 0 || strcmp(name, "defaults") == 0) {
-        return lab_reader_keys(reader, key, value, name[0] == 'd', &entry->base);
+        return lab_reader_keys(reader, key, value, name[0] == 'd', &draft->base);
     }
     if (strcmp(name, "name") != 0) {
         return lab_reader_fail(reader, key, "there is no key '%.40s' here; choose one of: name axes trial defaults",
@@ -94,17 +94,17 @@ static bool read_entry(struct lab_reader *reader, yaml_node_t *key, yaml_node_t 
         return lab_reader_fail(reader, value, "a family's name must have 1 to %d bytes and no slash",
                                LAB_NAME_BYTES - 9);
     }
-    entry->name_key = key;
-    snprintf(entry->name, sizeof entry->name, "%s", text);
+    draft->name_key = key;
+    snprintf(draft->name, sizeof draft->name, "%s", text);
     return true;
 }
 
 /* Cell number i of the product: its digits, to the base of the axes' counts, choose the values. */
-static void make_cell(struct lab_reader *reader, const struct entry *entry, size_t i, struct lab_cell *cell) {
+static void make_cell(struct lab_reader *reader, const struct draft *draft, size_t i, struct lab_cell *cell) {
     char unused[LAB_ERROR_BYTES];
-    *cell = entry->base;
-    for (size_t a = 0; a < entry->axis_count; a++) {
-        const struct axis *axis = &entry->axes[a];
+    *cell = draft->base;
+    for (size_t a = 0; a < draft->axis_count; a++) {
+        const struct axis *axis = &draft->axes[a];
         yaml_node_t *node = lab_reader_item(reader, axis->values, i % axis->count);
         (void)!lab_cell_set(cell, axis->key, lab_node_text(node), unused); /* was tried by check_axis */
         i /= axis->count;
@@ -114,29 +114,29 @@ static void make_cell(struct lab_reader *reader, const struct entry *entry, size
 
 bool lab_reader_family(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *node,
                        struct lab_matrix_family *family) {
-    struct entry entry = {.base = reader->base};
-    if (!lab_reader_each(reader, key, node, read_entry, &entry)) {
+    struct draft draft = {.base = reader->base};
+    if (!lab_reader_each(reader, key, node, read_family_key, &draft)) {
         return false;
     }
-    if (entry.name[0] == '\0') {
+    if (draft.name[0] == '\0') {
         return lab_reader_fail(reader, key, "a family has no name; add a line 'name: …'");
     }
     size_t count = 1;
-    for (size_t a = 0; a < entry.axis_count; a++) {
-        count *= entry.axes[a].count;
+    for (size_t a = 0; a < draft.axis_count; a++) {
+        count *= draft.axes[a].count;
         if (count > LAB_MATRIX_CELLS_MAX) {
-            return lab_reader_fail(reader, entry.axes[a].key_node, "family %s has more than %d cells; split it",
-                                   entry.name, LAB_MATRIX_CELLS_MAX);
+            return lab_reader_fail(reader, draft.axes[a].key_node, "family %s has more than %d cells; split it",
+                                   draft.name, LAB_MATRIX_CELLS_MAX);
         }
     }
-    *family = (struct lab_matrix_family){.count = count, .group = entry.axis_count > 0 ? entry.axes[0].count : 1};
-    memcpy(family->name, entry.name, sizeof family->name);
+    *family = (struct lab_matrix_family){.count = count, .group = draft.axis_count > 0 ? draft.axes[0].count : 1};
+    memcpy(family->name, draft.name, sizeof family->name);
     family->cells = calloc(count, sizeof *family->cells);
     if (family->cells == NULL) {
         return lab_reader_fail(reader, key, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        make_cell(reader, &entry, i, &family->cells[i]);
+        make_cell(reader, &draft, i, &family->cells[i]);
     }
     return true;
 }

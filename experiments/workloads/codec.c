@@ -45,7 +45,7 @@ static struct corps_block *arrive(struct codec *codec) {
     return block;
 }
 
-static enum corps_err check(struct codec *codec, const struct corps_box *box) {
+static enum corps_err check_codec(struct codec *codec, const struct corps_box *box) {
     char error[LAB_TEXT_BYTES];
     bool whole = codec->driver.next % LAB_FULL_CHECK_EVERY == 0;
     return lab_message_check(&codec->driver.message, codec->driver.next, corps_box_root(box), whole, error)
@@ -74,14 +74,14 @@ static enum corps_err one(struct codec *codec, uint64_t *encode_ns, uint64_t *de
     err = driver->message.serializer->decode(codec->segments, 1 + codec->encoding.buffer_count, block,
                                              CORPS_DECODE_OBJECTS, box);
     *decode_ns = lab_now_ns() - begin;
-    err = err == CORPS_OK ? check(codec, box) : lab_fail(driver->context, err);
+    err = err == CORPS_OK ? check_codec(codec, box) : lab_fail(driver->context, err);
     corps_box_unref(box);
     corps_block_unref(block);
     driver->next++;
     return err;
 }
 
-static enum corps_err measure(struct codec *codec) {
+static enum corps_err measure_codec(struct codec *codec) {
     struct lab_driver *driver = &codec->driver;
     uint64_t encode_ns, decode_ns;
     enum corps_err err = one(codec, &codec->first_encode_ns, &codec->first_decode_ns);
@@ -106,8 +106,8 @@ static struct corps_value ns_of(uint64_t ns) {
     return corps_float((double)ns);
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_codec(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     static const char *const notes[] = {"latency is encoding plus decoding in one process; seconds is the sum of both",
                                         NULL};
     struct codec codec;
@@ -121,7 +121,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     codec.encoding.defines = true;
     codec.encode = lab_histogram_create();
     codec.decode = lab_histogram_create();
-    err = codec.encode != NULL && codec.decode != NULL ? measure(&codec)
+    err = codec.encode != NULL && codec.decode != NULL ? measure_codec(&codec)
                                                        : corps_fail(context, "NO_MEMORY", "no memory for histograms");
     if (err == CORPS_OK) {
         const struct corps_entry extra[] = {
@@ -142,10 +142,10 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class codec_driver = {
     .name = "LabCodecDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_codec}, {NULL, NULL}},
 };
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_codec(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     return lab_drive(corps, cell, codec_driver.name, NULL, 0, box);
 }
 
@@ -154,5 +154,5 @@ const struct lab_workload lab_workload_codec = {
     .summary = "encodes and decodes in one Conc: the serializer alone",
     .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&codec_driver, NULL},
-    .run = run,
+    .run = run_codec,
 };

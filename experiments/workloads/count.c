@@ -98,7 +98,7 @@ static enum corps_err await_last(struct lab_driver *driver, const struct counter
     return err == CORPS_OK ? take(driver, future, &unused) : lab_fail(driver->context, err);
 }
 
-static enum corps_err measure(struct lab_driver *driver, struct counters *counters) {
+static enum corps_err measure_count(struct lab_driver *driver, struct counters *counters) {
     enum corps_err err = CORPS_OK;
     (void)lab_message_with(&driver->message, 0);
     lab_driver_warm_begin(driver);
@@ -131,8 +131,8 @@ static enum corps_err open_counters(struct lab_driver *driver, struct counters *
     return err == CORPS_OK ? CORPS_OK : lab_fail(driver->context, err);
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_count(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     static const char *const notes[] = {
         "latency is the sender's time for one send, averaged over 256 in a row",
         "seconds runs until the Conc that was sent to last has answered; then all of them tell how many came", NULL};
@@ -145,7 +145,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     }
     err = open_counters(&driver, &counters);
     if (err == CORPS_OK) {
-        err = measure(&driver, &counters);
+        err = measure_count(&driver, &counters);
     }
     if (err == CORPS_OK) {
         err = lab_driver_result(&driver, notes, NULL, 0, result);
@@ -163,10 +163,10 @@ static const struct corps_class counter_class = {
 
 static const struct corps_class count_driver = {
     .name = "LabCountDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_count}, {NULL, NULL}},
 };
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_count(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     return lab_drive(corps, cell, count_driver.name, NULL, 0, box);
 }
 
@@ -176,5 +176,5 @@ const struct lab_workload lab_workload_count = {
     .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&counter_class, &count_driver, NULL},
     .impossible = lab_needs_delivery,
-    .run = run,
+    .run = run_count,
 };

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err answer_echo(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     (void)context;
     (void)self;
     *result = *args;
@@ -45,7 +45,7 @@ static enum corps_err call_lent(struct lab_driver *driver, const struct corps_na
 }
 
 /* One round trip. What is checked is checked after the time was taken. */
-static enum corps_err round_trip(struct lab_driver *driver, const struct corps_name *server, bool timed) {
+static enum corps_err round_trip_echo(struct lab_driver *driver, const struct corps_name *server, bool timed) {
     const struct corps_value *reply;
     struct corps_future *future;
     char error[LAB_TEXT_BYTES];
@@ -80,12 +80,12 @@ static enum corps_err round_trip(struct lab_driver *driver, const struct corps_n
     return err;
 }
 
-static enum corps_err measure(struct lab_driver *driver, struct lab_stages *stages) {
+static enum corps_err measure_echo(struct lab_driver *driver, struct lab_stages *stages) {
     const struct corps_name *server = lab_params_name(&driver->params, 0);
     enum corps_err err = CORPS_OK;
     lab_driver_warm_begin(driver);
     while (err == CORPS_OK && !lab_driver_warm_enough(driver)) {
-        err = round_trip(driver, server, false);
+        err = round_trip_echo(driver, server, false);
     }
     if (err == CORPS_OK) {
         err = lab_stages_begin(stages, driver->context,
@@ -94,7 +94,7 @@ static enum corps_err measure(struct lab_driver *driver, struct lab_stages *stag
     lab_driver_begin(driver);
     while (err == CORPS_OK && (driver->messages == 0 || !lab_driver_enough(driver))) {
         lab_driver_gap(driver);
-        err = round_trip(driver, server, true);
+        err = round_trip_echo(driver, server, true);
     }
     lab_driver_end(driver);
     if (err == CORPS_OK) {
@@ -102,14 +102,14 @@ static enum corps_err measure(struct lab_driver *driver, struct lab_stages *stag
     }
     lab_driver_calls_begin(driver);
     while (err == CORPS_OK && !lab_driver_calls_enough(driver)) {
-        err = round_trip(driver, server, false);
+        err = round_trip_echo(driver, server, false);
     }
     lab_driver_calls_end(driver);
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_echo(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
     static const char *const notes[] = {
         "seconds is the sum of the round trips; checks and gaps between are left out, but their CPU time counts", NULL};
     struct lab_driver driver;
@@ -121,7 +121,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
         return err;
     }
     *stages = (struct lab_stages){.own = NULL};
-    err = measure(&driver, stages);
+    err = measure_echo(&driver, stages);
     if (err == CORPS_OK) {
         const struct corps_entry staged = {corps_str("stages_ns"), stages->map};
         err = lab_driver_result(&driver, notes, &staged, driver.params.cell.stages ? 1 : 0, result);
@@ -133,15 +133,15 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class echo_server = {
     .name = "LabEcho",
-    .methods = (const struct corps_method[]){{"echo", answer}, {"echo_lent", answer_lent}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"echo", answer_echo}, {"echo_lent", answer_lent}, {NULL, NULL}},
 };
 
 static const struct corps_class echo_driver = {
     .name = "LabEchoDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_echo}, {NULL, NULL}},
 };
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_echo(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     struct corps_name **tracers = NULL;
     enum corps_err err = lab_spread(corps, echo_server.name, 1, 1, &servers);
@@ -166,5 +166,5 @@ const struct lab_workload lab_workload_echo = {
     .traits = LAB_WORKLOAD_PING_PONG | LAB_WORKLOAD_LENDS,
     .classes = (const struct corps_class *const[]){&echo_server, &echo_driver, &lab_tracer_class, NULL},
     .impossible = lab_needs_delivery,
-    .run = run,
+    .run = run_echo,
 };

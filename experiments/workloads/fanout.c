@@ -11,8 +11,8 @@ struct fanout {
     bool timed;
 };
 
-static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err answer_fanout(struct corps_context *context, void *self, const struct corps_value *args,
+                                    struct corps_value *result) {
     (void)context;
     (void)self;
     *result = *args;
@@ -33,7 +33,7 @@ static enum corps_err scatter(struct fanout *fanout) {
     return CORPS_OK;
 }
 
-static enum corps_err check(struct fanout *fanout, size_t i, bool whole) {
+static enum corps_err check_fanout(struct fanout *fanout, size_t i, bool whole) {
     struct lab_driver *driver = &fanout->driver;
     const struct corps_value *reply;
     char error[LAB_TEXT_BYTES];
@@ -49,7 +49,7 @@ static enum corps_err check(struct fanout *fanout, size_t i, bool whole) {
     return CORPS_OK;
 }
 
-static enum corps_err round_trip(struct fanout *fanout) {
+static enum corps_err round_trip_fanout(struct fanout *fanout) {
     struct lab_driver *driver = &fanout->driver;
     uint64_t round = driver->messages / fanout->width;
     uint64_t begin = lab_now_ns();
@@ -71,31 +71,31 @@ static enum corps_err round_trip(struct fanout *fanout) {
         whole = whole || lab_driver_enough(driver);
     }
     for (size_t i = 0; i < fanout->width && err == CORPS_OK; i++) {
-        err = check(fanout, i, whole);
+        err = check_fanout(fanout, i, whole);
     }
     driver->next += fanout->width;
     return err;
 }
 
-static enum corps_err measure(struct fanout *fanout) {
+static enum corps_err measure_fanout(struct fanout *fanout) {
     struct lab_driver *driver = &fanout->driver;
     enum corps_err err = CORPS_OK;
     lab_driver_warm_begin(driver);
     while (err == CORPS_OK && !lab_driver_warm_enough(driver)) {
-        err = round_trip(fanout);
+        err = round_trip_fanout(fanout);
     }
     fanout->timed = true;
     lab_driver_begin(driver);
     while (err == CORPS_OK && (driver->messages == 0 || !lab_driver_enough(driver))) {
         lab_driver_gap(driver);
-        err = round_trip(fanout);
+        err = round_trip_fanout(fanout);
     }
     lab_driver_end(driver);
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_fanout(struct corps_context *context, void *self, const struct corps_value *args,
+                                   struct corps_value *result) {
     static const char *const notes[] = {
         "latency is of a round: from the first call to the last reply; a message is one call",
         "seconds is the sum of the rounds; checks and gaps between are left out, but their CPU time counts", NULL};
@@ -110,7 +110,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     if (fanout.futures == NULL) {
         err = corps_fail(context, "NO_MEMORY", "no memory for %zu Futures", fanout.width);
     } else {
-        err = measure(&fanout);
+        err = measure_fanout(&fanout);
     }
     if (err == CORPS_OK) {
         err = lab_driver_result(&fanout.driver, notes, NULL, 0, result);
@@ -125,15 +125,15 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class fanout_server = {
     .name = "LabFanout",
-    .methods = (const struct corps_method[]){{"echo", answer}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"echo", answer_fanout}, {NULL, NULL}},
 };
 
 static const struct corps_class fanout_driver = {
     .name = "LabFanoutDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_fanout}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *fanout_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->concs == 0) {
         snprintf(why, LAB_ERROR_BYTES, "fanout to 0 Concs sends nothing; choose concs=1 or more");
         return why;
@@ -141,7 +141,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
     return lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_fanout(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     enum corps_err err = lab_spread(corps, fanout_server.name, cell->concs, 1, &servers);
     if (err != CORPS_OK) {
@@ -157,6 +157,6 @@ const struct lab_workload lab_workload_fanout = {
     .summary = "scatter to `concs` Concs, gather all replies",
     .concs = 8,
     .classes = (const struct corps_class *const[]){&fanout_server, &fanout_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = fanout_impossible,
+    .run = run_fanout,
 };

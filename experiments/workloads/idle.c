@@ -29,8 +29,8 @@ static enum corps_err rest(struct corps_context *context, void *self, const stru
     return CORPS_ERR_PENDING;
 }
 
-static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err answer_idle(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     (void)context;
     (void)self;
     *result = *args;
@@ -50,7 +50,7 @@ static enum corps_err call(struct lab_driver *driver, const char *method) {
     return err;
 }
 
-static enum corps_err measure(struct lab_driver *driver) {
+static enum corps_err measure_idle(struct lab_driver *driver) {
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; i < driver->params.cell.warmup_count && err == CORPS_OK; i++) {
         err = call(driver, "answer");
@@ -64,8 +64,8 @@ static enum corps_err measure(struct lab_driver *driver) {
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_idle(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
     static const char *const notes[] = {"a message is one second of rest; its CPU time is what all Envs together used",
                                         NULL};
     struct lab_driver driver;
@@ -74,7 +74,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     if (err != CORPS_OK) {
         return err;
     }
-    err = measure(&driver);
+    err = measure_idle(&driver);
     if (err == CORPS_OK) {
         err = lab_driver_result(&driver, notes, NULL, 0, result);
     }
@@ -84,20 +84,20 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class idle_server = {
     .name = "LabSleeper",
-    .methods = (const struct corps_method[]){{"rest", rest}, {"answer", answer}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"rest", rest}, {"answer", answer_idle}, {NULL, NULL}},
 };
 
 static const struct corps_class idle_driver = {
     .name = "LabIdleDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_idle}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *idle_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     return cell->envs == 1 ? "idle looks at Envs that wait for each other; choose envs=2 or more"
                            : lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_idle(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     enum corps_err err = lab_spread(corps, idle_server.name, 1, 1, &servers);
     if (err != CORPS_OK) {
@@ -113,6 +113,6 @@ const struct lab_workload lab_workload_idle = {
     .summary = "a second of rest: what waiting Envs use of the processors",
     .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&idle_server, &idle_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = idle_impossible,
+    .run = run_idle,
 };

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err answer_links(struct corps_context *context, void *self, const struct corps_value *args,
+                                   struct corps_value *result) {
     (void)context;
     (void)self;
     (void)args;
@@ -34,8 +34,8 @@ static enum corps_err first_call(struct lab_driver *driver, const struct corps_n
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_links(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     static const char *const notes[] = {"a message is the first call to an Env, its connection included",
                                         "bytes_each is the growth of the calling Env's resident memory per link", NULL};
     struct lab_driver driver;
@@ -62,15 +62,15 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class links_server = {
     .name = "LabNeighbour",
-    .methods = (const struct corps_method[]){{"answer", answer}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"answer", answer_links}, {NULL, NULL}},
 };
 
 static const struct corps_class links_driver = {
     .name = "LabLinksDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_links}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *links_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->envs < 2) {
         snprintf(why, LAB_ERROR_BYTES, "a single Env has no links; choose envs=2 or more");
         return why;
@@ -78,7 +78,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
     return lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_links(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     unsigned count = cell->envs - 1;
     enum corps_err err = lab_spread(corps, links_server.name, count, 1, &servers);
@@ -95,6 +95,6 @@ const struct lab_workload lab_workload_links = {
     .summary = "the first call to each other Env: time and memory of a link",
     .traits = LAB_WORKLOAD_C_ALONE,
     .classes = (const struct corps_class *const[]){&links_server, &links_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = links_impossible,
+    .run = run_links,
 };

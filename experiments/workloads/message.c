@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum corps_err measure(struct lab_message *message, const struct lab_params *params) {
+static enum corps_err measure_message(struct lab_message *message, const struct lab_params *params) {
     enum corps_err err = CORPS_OK;
     message->size_bytes = message->payload.byte_count;
     if (message->payload.bytes == NULL) {
@@ -33,7 +33,7 @@ enum corps_err lab_message_open(struct lab_message *message, const struct lab_pa
         err = corps_error_set(CORPS_ERR_REFUSED, "serializer %s carries bytes alone; choose payload bytes:N",
                               message->serializer->name);
     } else {
-        err = measure(message, params);
+        err = measure_message(message, params);
     }
     if (err != CORPS_OK) {
         lab_message_close(message);

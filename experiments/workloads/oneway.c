@@ -146,7 +146,7 @@ static enum corps_err count_calls(struct lab_driver *driver, const struct corps_
     return err;
 }
 
-static enum corps_err measure(struct lab_driver *driver) {
+static enum corps_err measure_oneway(struct lab_driver *driver) {
     const struct corps_name *sink = lab_params_name(&driver->params, 0);
     unsigned chunk = chunk_of(driver);
     enum corps_err err = warm_up(driver, sink);
@@ -170,8 +170,8 @@ static enum corps_err measure(struct lab_driver *driver) {
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_oneway(struct corps_context *context, void *self, const struct corps_value *args,
+                                   struct corps_value *result) {
     static const char *const notes[] = {
         "latency is the sender's time for one send, averaged over up to 64 sends in a row",
         "seconds runs from the first send until the sink has handled the last, its checks included", NULL};
@@ -185,7 +185,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
         return err;
     }
     struct corps_entry unverified = {corps_str("unverified"), corps_bool(driver.params.discards)};
-    err = measure(&driver);
+    err = measure_oneway(&driver);
     if (err == CORPS_OK) {
         err = lab_driver_result(&driver, driver.params.discards ? discard_notes : notes, &unverified, 1, result);
     }
@@ -202,10 +202,10 @@ static const struct corps_class oneway_sink = {
 
 static const struct corps_class oneway_driver = {
     .name = "LabOnewayDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_oneway}, {NULL, NULL}},
 };
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_oneway(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **sinks;
     enum corps_err err = lab_spread(corps, oneway_sink.name, 1, 1, &sinks);
     if (err != CORPS_OK) {
@@ -224,5 +224,5 @@ const struct lab_workload lab_workload_oneway = {
     .summary = "a stream of calls without reply",
     .traits = LAB_WORKLOAD_STREAM | LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_LENDS,
     .classes = (const struct corps_class *const[]){&oneway_sink, &oneway_driver, NULL},
-    .run = run,
+    .run = run_oneway,
 };

@@ -147,7 +147,7 @@ static enum corps_err offer(struct openloop *loop, double per_s) {
     return err == CORPS_OK ? land_all(loop) : err;
 }
 
-static enum corps_err measure(struct openloop *loop, double *capacity, double *offered) {
+static enum corps_err measure_openloop(struct openloop *loop, double *capacity, double *offered) {
     struct lab_driver *driver = &loop->driver;
     enum corps_err err = find_capacity(loop, capacity);
     if (err != CORPS_OK) {
@@ -162,8 +162,8 @@ static enum corps_err measure(struct openloop *loop, double *capacity, double *o
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_openloop(struct corps_context *context, void *self, const struct corps_value *args,
+                                     struct corps_value *result) {
     static const char *const notes[] = {
         "latency is from a request's intended time, of a Poisson process, to its reply's being taken",
         "capacity_per_s was measured just before, with 64 requests in flight; offered_per_s is load percent of it",
@@ -178,7 +178,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     loop.server = lab_params_name(&loop.driver.params, 0);
     loop.random = loop.driver.params.cell.seed;
     loop.flights = calloc(BACKLOG, sizeof *loop.flights);
-    err = loop.flights != NULL ? measure(&loop, &capacity, &offered)
+    err = loop.flights != NULL ? measure_openloop(&loop, &capacity, &offered)
                                : corps_fail(context, "NO_MEMORY", "no memory for %d requests", BACKLOG);
     if (err == CORPS_OK) {
         const struct corps_entry extra[] = {{corps_str("capacity_per_s"), corps_float(capacity)},
@@ -196,10 +196,10 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class openloop_driver = {
     .name = "LabOpenloopDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_openloop}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *openloop_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->envs == 1) {
         return "workload openloop needs a second Env: its driver polls, and would run the server itself; choose "
                "another "
@@ -209,7 +209,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
     return lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_openloop(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     enum corps_err err = lab_spread(corps, "LabEcho", 1, 1, &servers);
     if (err != CORPS_OK) {
@@ -227,6 +227,6 @@ const struct lab_workload lab_workload_openloop = {
     .traits = LAB_WORKLOAD_OPEN_LOOP | LAB_WORKLOAD_C_ALONE,
     .load = 50,
     .classes = (const struct corps_class *const[]){&openloop_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = openloop_impossible,
+    .run = run_openloop,
 };

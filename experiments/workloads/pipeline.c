@@ -18,8 +18,8 @@ struct pipeline {
     bool timed;
 };
 
-static enum corps_err answer(struct corps_context *context, void *self, const struct corps_value *args,
-                             struct corps_value *result) {
+static enum corps_err answer_pipeline(struct corps_context *context, void *self, const struct corps_value *args,
+                                      struct corps_value *result) {
     (void)context;
     (void)self;
     *result = *args;
@@ -81,7 +81,7 @@ static enum corps_err pump(struct pipeline *pipeline, bool (*enough)(const struc
     return err;
 }
 
-static enum corps_err measure(struct pipeline *pipeline) {
+static enum corps_err measure_pipeline(struct pipeline *pipeline) {
     struct lab_driver *driver = &pipeline->driver;
     lab_driver_warm_begin(driver);
     enum corps_err err = pump(pipeline, lab_driver_warm_enough);
@@ -102,8 +102,8 @@ static enum corps_err measure(struct pipeline *pipeline) {
     return err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_pipeline(struct corps_context *context, void *self, const struct corps_value *args,
+                                     struct corps_value *result) {
     static const char *const notes[] = {
         "latency is from a request's sending to its reply's being taken, in order, with the window full",
         "seconds runs from the first request to the last reply, checks (every number, one content in 64) included",
@@ -119,7 +119,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     if (pipeline.flights == NULL) {
         err = corps_fail(context, "NO_MEMORY", "no memory for a window of %u", pipeline.driver.params.cell.window);
     } else {
-        err = measure(&pipeline);
+        err = measure_pipeline(&pipeline);
     }
     if (err == CORPS_OK) {
         err = lab_driver_result(&pipeline.driver, notes, NULL, 0, result);
@@ -134,15 +134,15 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
 
 static const struct corps_class pipeline_server = {
     .name = "LabPipeline",
-    .methods = (const struct corps_method[]){{"echo", answer}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"echo", answer_pipeline}, {NULL, NULL}},
 };
 
 static const struct corps_class pipeline_driver = {
     .name = "LabPipelineDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_pipeline}, {NULL, NULL}},
 };
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *pipeline_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->window == 0) {
         snprintf(why, LAB_ERROR_BYTES, "a window of 0 sends nothing; choose window=1 or more");
         return why;
@@ -150,7 +150,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
     return lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_pipeline(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **servers;
     enum corps_err err = lab_spread(corps, pipeline_server.name, 1, 1, &servers);
     if (err != CORPS_OK) {
@@ -166,6 +166,6 @@ const struct lab_workload lab_workload_pipeline = {
     .summary = "requests and replies, `window` in flight",
     .window = 16,
     .classes = (const struct corps_class *const[]){&pipeline_server, &pipeline_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = pipeline_impossible,
+    .run = run_pipeline,
 };

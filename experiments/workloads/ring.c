@@ -166,8 +166,8 @@ static enum corps_err take_token(struct corps_context *context, void *self, cons
     return CORPS_OK;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_ring(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
     struct station *station = self;
     (void)result;
     struct keeper *keeper = calloc(1, sizeof *keeper);
@@ -207,7 +207,7 @@ static const struct corps_class ring_station = {
                                              {"link", link_up},
                                              {"fault", hear_fault},
                                              {"visits", report},
-                                             {"run", drive},
+                                             {"run", drive_ring},
                                              {NULL, NULL}},
     .cleanup = leave,
 };
@@ -230,7 +230,7 @@ static enum corps_err check_visits(struct corps *corps, const struct lab_cell *c
     return err;
 }
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *ring_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->concs == 0) {
         snprintf(why, LAB_ERROR_BYTES, "a ring of 0 Concs has no hops; choose concs=1 or more");
         return why;
@@ -238,7 +238,7 @@ static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BY
     return lab_needs_delivery(cell, why);
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_ring(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct corps_name **stations;
     struct corps_box *answer = NULL;
     enum corps_err err = lab_spread(corps, ring_station.name, cell->concs, 0, &stations);
@@ -269,6 +269,6 @@ const struct lab_workload lab_workload_ring = {
     .traits = LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_ALIKE,
     .concs = 8,
     .classes = (const struct corps_class *const[]){&ring_station, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = ring_impossible,
+    .run = run_ring,
 };

@@ -139,7 +139,7 @@ static enum corps_err take_in(struct desk *desk, size_t slot) {
     return CORPS_OK;
 }
 
-static enum corps_err measure(struct desk *desk) {
+static enum corps_err measure_search(struct desk *desk) {
     struct lab_driver *driver = &desk->driver;
     enum corps_err err = CORPS_OK;
     lab_driver_begin(driver);
@@ -196,8 +196,8 @@ static void close_desk(struct desk *desk) {
     lab_driver_close(&desk->driver);
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_search(struct corps_context *context, void *self, const struct corps_value *args,
+                                   struct corps_value *result) {
     static const char *const notes[] = {
         "one pass over all files, whatever min_count, min_ms and max_ms say; a message is one file",
         "latency is from handing a file out to taking its count in, waiting at the Searcher included", NULL};
@@ -209,7 +209,7 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     }
     err = prepare(&desk);
     if (err == CORPS_OK) {
-        err = measure(&desk);
+        err = measure_search(&desk);
     }
     struct corps_entry extra[] = {
         {corps_str("total"), corps_int((int64_t)desk.total)},
@@ -231,7 +231,7 @@ static const struct corps_class searcher_class = {
 
 static const struct corps_class search_driver = {
     .name = "LabSearchDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_search}, {NULL, NULL}},
 };
 
 /* ---- the program ---- */
@@ -280,7 +280,7 @@ static enum corps_err search_tree(struct corps *corps, const struct lab_cell *ce
     return CORPS_OK;
 }
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_search(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     struct lab_cell placed = *cell;
     enum corps_err err = CORPS_OK;
     if (placed.path[0] == '\0') {
@@ -289,7 +289,7 @@ static enum corps_err run(struct corps *corps, const struct lab_cell *cell, stru
     return err == CORPS_OK ? search_tree(corps, &placed, box) : err;
 }
 
-static const char *impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+static const char *search_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (strchr(cell->pattern, '\n') != NULL) {
         snprintf(why, LAB_ERROR_BYTES, "a pattern with a newline is two patterns to grep; write a|b instead");
         return why;
@@ -302,6 +302,6 @@ const struct lab_workload lab_workload_search = {
     .summary = "regular-expression search of a directory tree, checked against grep",
     .traits = LAB_WORKLOAD_SEARCHES,
     .classes = (const struct corps_class *const[]){&searcher_class, &search_driver, NULL},
-    .impossible = impossible,
-    .run = run,
+    .impossible = search_impossible,
+    .run = run_search,
 };

@@ -82,7 +82,7 @@ struct child {
     int status;
 };
 
-static enum corps_err start(struct child *child, char *const *arguments, char *const *environment) {
+static enum corps_err start_search_files(struct child *child, char *const *arguments, char *const *environment) {
     int pair[2];
     posix_spawn_file_actions_t actions;
     if (pipe2(pair, O_CLOEXEC) != 0) {
@@ -142,7 +142,7 @@ static enum corps_err collect(struct child *child, const char *program) {
 /* Runs a program to its end. The caller frees child->text, also after an error. */
 static enum corps_err run_program(struct child *child, char *const *arguments, char *const *environment) {
     *child = (struct child){.pid = 0};
-    enum corps_err err = start(child, arguments, environment);
+    enum corps_err err = start_search_files(child, arguments, environment);
     if (err != CORPS_OK) {
         return err;
     }

@@ -13,7 +13,7 @@ static enum corps_err live(struct corps_context *context, void *self, const stru
     return CORPS_OK;
 }
 
-static enum corps_err check(struct lab_driver *driver, const struct corps_name *name) {
+static enum corps_err check_spawn(struct lab_driver *driver, const struct corps_name *name) {
     const struct corps_call_options options = {.serializer = "msgpack"};
     const struct corps_value *answer;
     struct corps_future *future;
@@ -31,7 +31,7 @@ static enum corps_err check(struct lab_driver *driver, const struct corps_name *
     return err;
 }
 
-static enum corps_err measure(struct lab_driver *driver, struct corps_name **names, double *bytes_each) {
+static enum corps_err measure_spawn(struct lab_driver *driver, struct corps_name **names, double *bytes_each) {
     unsigned count = driver->params.cell.concs;
     struct corps *corps = corps_context_corps(driver->context);
     uint64_t before = lab_resident_bytes();
@@ -45,12 +45,12 @@ static enum corps_err measure(struct lab_driver *driver, struct corps_name **nam
     *bytes_each = ((double)lab_resident_bytes() - (double)before) / count;
     driver->messages = count;
     lab_histogram_record_many(driver->histogram, driver->total_ns / count, count);
-    err = check(driver, names[0]);
-    return err == CORPS_OK ? check(driver, names[count - 1]) : err;
+    err = check_spawn(driver, names[0]);
+    return err == CORPS_OK ? check_spawn(driver, names[count - 1]) : err;
 }
 
-static enum corps_err drive(struct corps_context *context, void *self, const struct corps_value *args,
-                            struct corps_value *result) {
+static enum corps_err drive_spawn(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
     static const char *const notes[] = {
         "a message is one Conc made; latency is the time for all, shared out",
         "bytes_each is the growth of the Env's resident memory per Conc, its Name included", NULL};
@@ -62,8 +62,8 @@ static enum corps_err drive(struct corps_context *context, void *self, const str
     }
     struct corps_name **names = calloc(driver.params.cell.concs, sizeof(struct corps_name *));
     double bytes_each = -1;
-    err =
-        names != NULL ? measure(&driver, names, &bytes_each) : corps_fail(context, "NO_MEMORY", "no memory for Names");
+    err = names != NULL ? measure_spawn(&driver, names, &bytes_each)
+                        : corps_fail(context, "NO_MEMORY", "no memory for Names");
     if (err == CORPS_OK) {
         struct corps_entry extra = {corps_str("bytes_each"), corps_float(bytes_each)};
         err = lab_driver_result(&driver, notes, &extra, 1, result);
@@ -81,10 +81,10 @@ static const struct corps_class newcomer = {
 
 static const struct corps_class spawn_driver = {
     .name = "LabSpawnDriver",
-    .methods = (const struct corps_method[]){{"run", drive}, {NULL, NULL}},
+    .methods = (const struct corps_method[]){{"run", drive_spawn}, {NULL, NULL}},
 };
 
-static enum corps_err run(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+static enum corps_err run_spawn(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
     return lab_drive(corps, cell, spawn_driver.name, NULL, 0, box);
 }
 
@@ -95,5 +95,5 @@ const struct lab_workload lab_workload_spawn = {
     .concs = 1000000,
     .classes = (const struct corps_class *const[]){&newcomer, &spawn_driver, NULL},
     .impossible = lab_needs_delivery,
-    .run = run,
+    .run = run_spawn,
 };

@@ -1,4 +1,7 @@
-"""Classes and their instances."""
+"""Classes and their instances.
+
+Longer than other files, since it is a list: cases stand alone, and readers look for one by its name.
+"""
 
 # case: class itself
 class Plain:

@@ -1,4 +1,7 @@
-"""Many instances of one class, and what their classes hold besides: what a faster way for instances must not lose."""
+"""Many instances of one class, and what their classes hold besides: what a faster way for instances must not lose.
+
+Longer than other files, since it is a list: cases stand alone, and readers look for one by its name.
+"""
 
 # case: many plain instances
 class Point:

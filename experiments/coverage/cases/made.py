@@ -1,4 +1,7 @@
-"""Classes, functions and objects that are made in unusual ways: what real programs were seen to send."""
+"""Classes, functions and objects that are made in unusual ways: what real programs were seen to send.
+
+Longer than other files, since it is a list: cases stand alone, and readers look for one by its name.
+"""
 import collections
 import logging
 
