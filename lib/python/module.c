@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include <corps/transport.h>
+
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,6 +416,20 @@ static PyObject *runs_code(PyObject *module, PyObject *name) {
                            : corps__py_raise(err);
 }
 
+/* transport(name) → (its name, does it stay within one Env?); of the default's for "" */
+static PyObject *transport(PyObject *module, PyObject *name) {
+    (void)module;
+    const char *text = PyUnicode_AsUTF8(name);
+    if (text == NULL) {
+        return NULL;
+    }
+    const struct corps_transport *found =
+        text[0] != '\0' ? corps_transport_find(text) : corps_transport_with(CORPS_TRANSPORT_DEFAULT);
+    return found != NULL ? Py_BuildValue("(sN)", found->name,
+                                         PyBool_FromLong((found->capabilities & CORPS_TRANSPORT_INTRA) != 0))
+                         : corps__py_raise(CORPS_ERR_UNKNOWN);
+}
+
 static PyObject *copy_local_set(PyObject *module, PyObject *on) {
     (void)module;
     corps__hooks.copy_local = PyObject_IsTrue(on) == 1;
@@ -454,6 +470,7 @@ static PyMethodDef functions[] = {
     {"forked", corps__py_forked, METH_NOARGS, NULL},
     {"own", own, METH_NOARGS, NULL},
     {"runs_code", runs_code, METH_O, NULL},
+    {"transport", transport, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"loan", corps__py_loan, METH_VARARGS, NULL},

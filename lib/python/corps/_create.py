@@ -40,17 +40,15 @@ def _options(config, detached):
         config['NumEnvs'] = count = operator.index(config['NumEnvs'])  # numpy's numbers too
     except TypeError:
         raise TypeError(f"NumEnvs must be a number, not {config['NumEnvs']!r}") from None
+    transport, within_one_env = _core.transport(_text(config, 'Transport', 'CORPS_TRANSPORT', ''))
     options = {
         'tag': str(config['Tag']).encode('utf-8', 'replace')[:60].decode('utf-8', 'ignore') or 'corps',
-        'env_count': max(1, count), 'detached': int(detached),
-        'transport': _text(config, 'Transport', 'CORPS_TRANSPORT', 'shm'),
+        'env_count': 1 if within_one_env else max(1, count), 'detached': int(detached), 'transport': transport,
         'serializer': _text(config, 'Serializer', 'CORPS_SERIALIZER', 'auto'),
         'wake': _text(config, 'Wake', 'CORPS_WAKE', 'adaptive'),
         'thread_count': config['Threads'] or 2,
         'thread_count_max': max(config['Max_Threads'] or 1024, (config['Threads'] or 2) + 1),
         'boot_timeout_ns': int((config['Boot_Timeout'] or 60) * 1e9)}
-    if options['transport'] == 'queue':
-        options['env_count'] = 1
     for key, name in (('mailbox_count', 'Mailbox_Max_Requests'), ('mailbox_bytes', 'Mailbox_Max_Bytes'),
                       ('buffer_bytes', 'Buffer_Bytes')):
         if config[name]:
