@@ -24,9 +24,9 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
 #define Py_IsFinalizing _Py_IsFinalizing
 #endif
 
-/* Where Python has no lock of its own (a free-threaded build), what the parts marked "GIL" share is guarded by a critical
- * section: of one object, or the one of all of ours. Like that lock, Python gives it up while the thread blocks. Nothing
- * may leave it by return or goto. Other builds: no code at all. */
+/* Where Python has no lock of its own (a free-threaded build), what the parts marked "GIL" share is guarded by a
+ * critical section: of one object, or the one of all of ours. Like that lock, Python gives it up while the thread
+ * blocks. Nothing may leave it by return or goto. Other builds: no code at all. */
 #ifdef Py_GIL_DISABLED
 #define CORPS_OBJECT_BEGIN(object) Py_BEGIN_CRITICAL_SECTION(object);
 #define CORPS_OBJECT_END Py_END_CRITICAL_SECTION()

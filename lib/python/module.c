@@ -487,9 +487,10 @@ static bool is_main_interpreter(void) {
     if (PyThreadState_Get()->interp == PyInterpreterState_Main()) {
         return true;
     }
-    PyErr_SetString(PyExc_ImportError,
-                    "corps works in the main interpreter of a process alone, not in a sub-interpreter; under mod_wsgi set "
-                    "WSGIApplicationGroup %{GLOBAL}");
+    PyErr_SetString(
+        PyExc_ImportError,
+        "corps works in the main interpreter of a process alone, not in a sub-interpreter; under mod_wsgi set "
+        "WSGIApplicationGroup %{GLOBAL}");
     return false;
 }
 
@@ -518,11 +519,8 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "corps._core",
-    .m_doc = "libcorps for Python; use the package corps.",
-    .m_methods = functions,
-    .m_slots = slots,
+    PyModuleDef_HEAD_INIT,  .m_name = "corps._core", .m_doc = "libcorps for Python; use the package corps.",
+    .m_methods = functions, .m_slots = slots,
 };
 
 CORPS_API PyMODINIT_FUNC PyInit__core(void); /* Python before 3.9 leaves the visibility to us */

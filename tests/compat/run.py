@@ -240,7 +240,7 @@ def main():
     parser.add_argument('--python', default=sys.executable, help='interpreter that can import corps')
     parser.add_argument('--transport', choices=('unix', 'tcp', 'shm', 'pipe', 'mqueue'))
     parser.add_argument('--serializer', choices=('pickle', 'dill', 'cloudpickle', 'auto'))
-    parser.add_argument('--timeout', type=float, default=180, help='seconds for each program')
+    parser.add_argument('--timeout', type=float, default=600, help='seconds for each program')
     parser.add_argument('--jobs', type=int, default=1, help='programs that run at the same time')
     parser.add_argument('programs', nargs='*', metavar='PROGRAM', help='program or folder of programs (default: all)')
     args = parser.parse_args()

@@ -266,19 +266,33 @@ static enum corps_err caller_run(struct corps_context *context, void *self, cons
     return CORPS_OK;
 }
 
+/* A series that is not looked after: its process is about to die. */
+static enum corps_err leave_series(const struct corps_value *args,
+                                   enum corps_err (*send)(const struct corps_name *ledger)) {
+    struct series series = series_of(args);
+    enum corps_err err = series.ledger != NULL ? CORPS_OK : CORPS_ERR_INVALID;
+    for (int64_t sent = 0; err == CORPS_OK && sent < series.count; sent++) {
+        err = send(series.ledger);
+    }
+    return err;
+}
+
+static enum corps_err call_hold(const struct corps_name *ledger) {
+    struct corps_future *future; /* kept for ever */
+    return corps_call(ledger, "hold", NULL, NULL, &future);
+}
+
 /* A series whose replies are held, and none of them read. */
 static enum corps_err caller_leave_unread(struct corps_context *context, void *self, const struct corps_value *args,
                                           struct corps_value *result) {
     (void)context;
     (void)self;
     (void)result;
-    struct series series = series_of(args);
-    enum corps_err err = series.ledger != NULL ? CORPS_OK : CORPS_ERR_INVALID;
-    for (int64_t sent = 0; err == CORPS_OK && sent < series.count; sent++) {
-        struct corps_future *future;
-        err = corps_call(series.ledger, "hold", NULL, NULL, &future); /* kept for ever: the process is about to die */
-    }
-    return err;
+    return leave_series(args, call_hold);
+}
+
+static enum corps_err send_held(const struct corps_name *ledger) {
+    return corps_send(ledger, "held", NULL, NULL);
 }
 
 /* A series without replies: whoever receives it owes credit for it. */
@@ -287,12 +301,7 @@ static enum corps_err caller_leave_owing(struct corps_context *context, void *se
     (void)context;
     (void)self;
     (void)result;
-    struct series series = series_of(args);
-    enum corps_err err = series.ledger != NULL ? CORPS_OK : CORPS_ERR_INVALID;
-    for (int64_t sent = 0; err == CORPS_OK && sent < series.count; sent++) {
-        err = corps_send(series.ledger, "held", NULL, NULL);
-    }
-    return err;
+    return leave_series(args, send_held);
 }
 
 static enum corps_err caller_ping(struct corps_context *context, void *self, const struct corps_value *args,

@@ -23,7 +23,7 @@ def exit_code(status):
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
 
 
-def wait_until(condition, seconds=5.0):
+def wait_until(condition, seconds=60.0):
     """Wait until a condition holds; tell whether it came to hold in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -57,7 +57,7 @@ def session_of(session):
     return found
 
 
-def nothing_left(session, seconds=5.0):
+def nothing_left(session, seconds=60.0):
     """Tell whether all processes of a session end in time."""
     return wait_until(lambda: not session_of(session), seconds)
 
@@ -83,7 +83,7 @@ def run_python(*arguments, **options):
         for pid in session_of(process.pid):
             os.kill(pid, 9)
         raise AssertionError('no end of {}: {}'.format(arguments, process.communicate()))
-    assert nothing_left(process.pid, 3), session_of(process.pid)
+    assert nothing_left(process.pid), session_of(process.pid)
     return process.returncode, out, err
 
 

@@ -40,7 +40,7 @@ def check(path, how, times):
     out, err = process.communicate(timeout=5)
     assert process.returncode in (-signal.SIGINT, 130), (how, process.returncode, out, err)
     assert 'KeyboardInterrupt' in err and (times > 1 or out == 'cleanup\n'), (how, out, err)
-    assert nothing_left(process.pid, 5), how
+    assert nothing_left(process.pid), how
 
 
 def main():

@@ -63,7 +63,7 @@ def check(path, how, number, statuses, to_all=False, limit=5.0):
         raise AssertionError('{}: no end after {} ({})'.format(how, signal.Signals(number).name, process.communicate()))
     seconds = time.monotonic() - begin
     assert process.returncode in statuses, (how, number, process.returncode, err)
-    assert nothing_left(process.pid, 5), (how, number, session_of(process.pid))
+    assert nothing_left(process.pid), (how, number, session_of(process.pid))
     print('note: {} {} after {:.1f} s'.format(how, signal.Signals(number).name, seconds))
     if number == signal.SIGINT:
         assert 'KeyboardInterrupt' in err and 'Traceback' in err, err
