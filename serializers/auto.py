@@ -26,7 +26,7 @@ from _corps_auto_contexts import is_logger, reduce_context, reduce_logger, reduc
 from _corps_auto_definitions import PROTOCOL, key_of, reduce_code
 from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
-from _corps_auto_names import is_found, known_importable, register_by_value  # noqa: F401 (for hosts)
+from _corps_auto_names import is_found, is_known, known_importable, register_by_value  # noqa: F401 (for hosts)
 from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
 from _corps_auto_order import Ordered, lies_as_built_in, may_have_sets
 from _corps_auto_types import reduce_type
@@ -164,7 +164,7 @@ def reduce(state, thing):
         registered = copyreg.dispatch_table.get(cls)
         return handler(state, thing) if registered is None else registered(thing)
     if isinstance(thing, type):
-        return NotImplemented if thing in known_importable and not state.digesting else reduce_type(state, thing)
+        return NotImplemented if is_known(thing) and not state.digesting else reduce_type(state, thing)
     return NotImplemented
 
 

@@ -48,10 +48,20 @@ def importable(thing):
     return '<locals>' not in name and not in_registered(module) and find(module, name) is thing
 
 
+def is_known(thing):
+    try:
+        return thing in known_importable
+    except TypeError:
+        return False  # its metaclass has no hash
+
+
 def remember(thing):
     if len(known_importable) >= 4096:
         known_importable.clear()
-    known_importable.add(thing)
+    try:
+        known_importable.add(thing)
+    except TypeError:
+        pass  # asked about again
     return NotImplemented
 
 

@@ -208,9 +208,10 @@ static PyObject *reducer(PyObject *capsule, PyObject *thing) {
         int known = owner->way == GUARDED || corps__python_is_shape_type(thing)
                         ? 1
                         : PySet_Contains(from_module.by_reference, thing);
-        if (known != 0) {
-            return known > 0 ? Py_NewRef(Py_NotImplemented) : NULL;
+        if (known > 0) {
+            return Py_NewRef(Py_NotImplemented);
         }
+        PyErr_Clear(); /* a metaclass may have no hash */
     } else if (corps__python_is_shape(thing)) {
         return corps__python_shape_reduced(thing);
     } else {

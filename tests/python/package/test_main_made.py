@@ -14,6 +14,17 @@ for name in 'Red', 'Green':
 exec('class Executed:\n    def get(self):\n        return 1\n')
 
 
+class Equal(type):
+    """A metaclass whose classes have no hash."""
+
+    def __eq__(cls, other):
+        return type.__eq__(cls, other)
+
+
+class Odd(metaclass=Equal):
+    pass
+
+
 class Base:
     def get(self):
         return 2
@@ -90,6 +101,7 @@ def main():
             cls = globals()[name]
             assert worker.same(name, cls, cls(*args)).Ret == (True, True), name
             assert worker.give(name).Ret is cls, name
+        assert worker.same('Odd', Odd, None).Ret == (True, False)  # pickle refuses its instances
         Red.title = 'changed'
         assert worker.same('Red', Red, Red()).Ret == (True, True)
         assert worker.same('Base', Late, Late()).Ret == (False, False)
