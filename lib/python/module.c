@@ -425,9 +425,9 @@ static PyObject *transport(PyObject *module, PyObject *name) {
     }
     const struct corps_transport *found =
         text[0] != '\0' ? corps_transport_find(text) : corps_transport_with(CORPS_TRANSPORT_DEFAULT);
-    return found != NULL ? Py_BuildValue("(sN)", found->name,
-                                         PyBool_FromLong((found->capabilities & CORPS_TRANSPORT_INTRA) != 0))
-                         : corps__py_raise(CORPS_ERR_UNKNOWN);
+    return found != NULL
+               ? Py_BuildValue("(sN)", found->name, PyBool_FromLong((found->capabilities & CORPS_TRANSPORT_INTRA) != 0))
+               : corps__py_raise(CORPS_ERR_UNKNOWN);
 }
 
 static PyObject *copy_local_set(PyObject *module, PyObject *on) {
