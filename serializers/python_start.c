@@ -69,13 +69,22 @@ bool corps__python_alive(void) {
 
 static pthread_key_t thread_key;
 
-/* At the end of a thread that we gave a Python thread state. */
+/* At the end of a thread that we gave a Python thread state. pthread may have forgotten by now that it is this thread's, and
+ * a debugging allocator would miss it: then it goes with another one in its place. */
 static void detach(void *thread_state) {
-    if (corps__python_alive()) {
+    if (!corps__python_alive()) {
+        return;
+    }
+    if (PyGILState_GetThisThreadState() == thread_state) {
         PyEval_RestoreThread(thread_state);
         PyThreadState_Clear(thread_state);
         PyThreadState_DeleteCurrent();
+        return;
     }
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyThreadState_Clear(thread_state);
+    PyThreadState_Delete(thread_state);
+    PyGILState_Release(state);
 }
 
 /* PyGILState_Ensure makes a thread state and throws it away each time, unless one is there: this one stays. */
