@@ -137,9 +137,11 @@ static void test_corps_in_an_env(void **state) {
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = place(corps, "Keeper", last_env(corps));
     unsigned rounds = times(10);
-    corps_future_destroy(ask(name, "create", corps_int(rounds), NULL));
-    struct usage half = usage_when(name, 1, 1);
-    corps_future_destroy(ask(name, "create", corps_int(rounds), NULL));
+    struct usage half = {0};
+    for (unsigned i = 0; i < 2 * rounds; i++) { /* a call for each, since one takes seconds on a busy machine */
+        half = i == rounds ? usage_when(name, 1, 1) : half;
+        corps_future_destroy(ask(name, "create", corps_int(1), NULL));
+    }
     assert_flat(half, usage_when(name, 1, 1), rounds);
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));
