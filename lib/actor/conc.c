@@ -1,6 +1,7 @@
 #include "actor/conc.h"
 
 #include "actor/group.h"
+#include "actor/home.h"
 #include "base/symbol.h"
 #include "link/known.h"
 
@@ -199,6 +200,8 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
 void corps__conc_wake(struct corps__conc *conc, enum corps__push how) {
     if (corps__task_queue(&conc->task)) {
         corps__pool_push(&conc->task, how);
+    } else if (corps__home_of(conc) != NULL) {
+        corps__home_wake(corps__home_of(conc));
     }
 }
 
@@ -293,6 +296,7 @@ void corps__concs_free(void) {
     for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id++) {
         struct corps__conc *conc = corps__conc_find(id);
         conc->mailbox->transport->close(conc->mailbox);
+        free(corps__home_of(conc));
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

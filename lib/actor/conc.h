@@ -15,11 +15,13 @@
 #define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
 
 struct corps__group;
+struct corps_home;
 
 struct corps__conc {
     struct corps__task task; /* first */
     bool alive;              /* init has succeeded and cleanup has not run; only the running thread looks */
     uint32_t id;
+    struct corps_home *_Atomic home; /* NULL: any thread runs it */
     const struct corps_class *class;
     const char *class_name;            /* as it was asked for; lives as long as the Conc */
     _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */

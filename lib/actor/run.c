@@ -4,6 +4,7 @@
 #include "actor/credit.h"
 #include "actor/defer.h"
 #include "actor/group.h"
+#include "actor/home.h"
 #include "actor/reply.h"
 #include "base/clock.h"
 #include "base/symbol.h"
@@ -161,14 +162,19 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     context_enter(&context, conc, message);
     static const struct corps_value nil;
     struct corps__group *group = message->group;
-    enum corps_err err =
-        group != NULL && group->argument != NULL ? group->argument(&message->box) : CORPS_OK; /* may run user code */
+    enum corps_err err = group != NULL && group->argument != NULL && message->box == NULL
+                             ? group->argument(&message->box)
+                             : CORPS_OK; /* may run user code */
     const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
     struct corps_value result = corps_nil();
     if (err == CORPS_OK && conc->class->init != NULL) {
         err = conc->class->init(&context, conc->self, args, &result);
     }
     end_if_forked(&context, err);
+    if (err == CORPS_ERR_PENDING && corps__home_takes_init(conc, message)) {
+        context_leave(&context);
+        return;
+    }
     conc->alive = err == CORPS_OK;
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
@@ -342,8 +348,9 @@ static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
     if (mail->kind == CORPS__MAIL_BATCH) {
         return run_batch(conc, (struct corps__batch *)mail);
     }
+    bool is_init = mail->kind == CORPS__MAIL_INIT;
     run_message(conc, (struct corps__message *)mail);
-    return 1;
+    return is_init && corps__home_awaits(conc) ? MAILS_A_TURN : 1; /* the rest is its home's */
 }
 
 /* After `mail` was put aside, or was a RESUME: runs what may be run of what was put aside. */
@@ -395,7 +402,11 @@ void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*
     if (class->leave != NULL) {
         class->leave();
     }
-    corps__task_end(task);
+    if (corps__home_of(conc) == NULL) {
+        corps__task_end(task);
+    } else {
+        corps__home_end(corps__home_of(conc));
+    }
     /* Looked at after the store: whoever posts from now on sees IDLE and makes the Conc runnable itself. */
     if (corps__conc_has_mail(conc)) {
         corps__conc_wake(conc, CORPS__PUSH_OTHER);

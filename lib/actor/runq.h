@@ -3,7 +3,7 @@
  * A task is IDLE → QUEUED (somebody has something for it, a run queue holds it) → RUNNING (a thread has claimed it) →
  * IDLE. A thread may claim a QUEUED task without taking it out of its run queue (a waiter that runs what it waits for):
  * the old entry stays, `in_queue` says so, and serves when the task is queued again. So a task is in at most one queue,
- * once.
+ * once. (A task with a thread of its own is in none: home.h.)
  *
  * A queue has a last-in slot before it: what was made runnable last, by the thread whose queue it is, is in its caches.
  * After SLOT_RUNS_MAX in a row the queue has its turn.
@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum corps__task_state { CORPS__IDLE, CORPS__QUEUED, CORPS__RUNNING };
+enum corps__task_state { CORPS__IDLE, CORPS__QUEUED, CORPS__RUNNING, CORPS__HOME_IDLE, CORPS__HOME_QUEUED };
 
 struct corps__task {
     _Atomic int state;

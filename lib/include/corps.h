@@ -383,6 +383,19 @@ CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *t
 /* The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
 
+/* A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. In an init,
+ * whose caller then starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; the init is run again on
+ * that thread, before anything else. Where the thread cannot be started: corps_home_leave, and an error. NULL: no memory.
+ * The home belongs to the Conc. */
+struct corps_home;
+CORPS_API struct corps_home *corps_context_home(struct corps_context *context);
+
+/* Runs the Conc, until its home was left. */
+CORPS_API void corps_home_serve(struct corps_home *home);
+
+/* The Conc has ended: the thread may return, and what still comes is run by any thread. Any thread, once. */
+CORPS_API void corps_home_leave(struct corps_home *home);
+
 /* Puts the reply off: return CORPS_ERR_PENDING afterwards and answer exactly once later, from any thread. */
 CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
 CORPS_API enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result);

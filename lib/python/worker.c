@@ -6,12 +6,14 @@
 /* Concs of Python classes: one class of the core serves them all. */
 
 struct worker {
-    PyObject *object; /* NULL once it has ended */
+    PyObject *object;        /* NULL once it has ended */
+    struct corps_home *home; /* NULL: none, or left */
 };
 
 /* What the package holds of a Worker: its address, and the way to end it. */
 struct handle {
     PyObject_HEAD struct worker *worker; /* lives as long as the process */
+    struct corps_context *context;       /* of its init, NULL afterwards */
     PyObject *address;
 };
 
@@ -102,6 +104,7 @@ static PyObject *handle_create(struct corps_context *context, struct worker *wor
         return NULL;
     }
     made->worker = worker;
+    made->context = context;
     made->address = address;
     return (PyObject *)made;
 }
@@ -111,14 +114,49 @@ static void handle_free(PyObject *self) {
     PyObject_Free(self);
 }
 
+/* Its thread, if it has one, may go. */
+static void leave_home(struct worker *worker) {
+    struct corps_home *home;
+    CORPS_ALONE_BEGIN
+    home = worker->home;
+    worker->home = NULL;
+    CORPS_ALONE_END
+    if (home != NULL) {
+        corps_home_leave(home);
+    }
+}
+
 static PyObject *handle_end(PyObject *self, PyObject *none) {
     (void)none;
+    struct worker *worker = ((struct handle *)self)->worker;
     PyObject *object;
     CORPS_ALONE_BEGIN
-    object = ((struct handle *)self)->worker->object;
-    ((struct handle *)self)->worker->object = NULL;
+    object = worker->object;
+    worker->object = NULL;
     CORPS_ALONE_END
     Py_XDECREF(object);
+    leave_home(worker);
+    Py_RETURN_NONE;
+}
+
+/* In an init: True when it goes on on a thread of the Worker's own, that calls serve; False on that thread. */
+static PyObject *handle_move(PyObject *self, PyObject *none) {
+    (void)none;
+    struct handle *handle = (struct handle *)self;
+    if (handle->worker->home != NULL || handle->context == NULL) {
+        Py_RETURN_FALSE;
+    }
+    handle->worker->home = corps_context_home(handle->context);
+    return handle->worker->home != NULL ? Py_NewRef(Py_True) : PyErr_NoMemory();
+}
+
+static PyObject *handle_serve(PyObject *self, PyObject *none) {
+    (void)none;
+    struct corps_home *home = ((struct handle *)self)->worker->home;
+    if (home != NULL) {
+        Py_BEGIN_ALLOW_THREADS corps_home_serve(home);
+        Py_END_ALLOW_THREADS
+    }
     Py_RETURN_NONE;
 }
 
@@ -133,6 +171,8 @@ static PyObject *handle_alive(PyObject *self, void *closure) {
 }
 
 static PyMethodDef handle_methods[] = {{"end", handle_end, METH_NOARGS, "Requests from now on find no Worker."},
+                                       {"move", handle_move, METH_NOARGS, "To a thread of its own; in its init."},
+                                       {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
                                        {NULL, NULL, 0, NULL}};
 static PyGetSetDef handle_properties[] = {{"address", handle_address, NULL, NULL, NULL},
                                           {"alive", handle_alive, NULL, NULL, NULL},
@@ -200,8 +240,19 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
                         : NULL;
     end_if_forked();
     Py_XDECREF(payload);
-    Py_XDECREF(handle);
-    return worker->object != NULL ? CORPS_OK : corps__py_fail(fail_context, context);
+    if (handle != NULL) {
+        ((struct handle *)handle)->context = NULL; /* the Worker keeps the handle */
+        Py_DECREF(handle);
+    }
+    if (worker->object == Py_NotImplemented) { /* it has moved */
+        Py_CLEAR(worker->object);
+        return CORPS_ERR_PENDING;
+    }
+    if (worker->object == NULL) {
+        leave_home(worker);
+        return corps__py_fail(fail_context, context);
+    }
+    return CORPS_OK;
 }
 
 static void cleanup(struct corps_context *context, void *self) {
@@ -218,6 +269,7 @@ static void cleanup(struct corps_context *context, void *self) {
     }
     Py_XDECREF(done);
     Py_CLEAR(worker->object);
+    leave_home(worker);
 }
 
 /* The arguments of a request: a tuple (new reference) and keyword arguments (borrowed from `keep`, or NULL). */

@@ -17,11 +17,14 @@ mix_types = True
 
 
 def make(class_text, worker, payload):
-    """A Worker's init. payload: (class or its name, creating Env, args, kwargs, attributes)."""
+    """A Worker's init. payload: (class or its name, creating Env, args, kwargs, attributes). NotImplemented: it is run again on a
+    thread of the Worker's own."""
     with _guard.making():
         cls, creator, args, kwargs, attributes = payload
         if not isinstance(cls, type):
             cls = _plain.find_class(*cls)
+        if _threads.moves(cls, worker):
+            return NotImplemented
         return _worker.make(cls, worker, creator, args, kwargs, attributes)
 
 

@@ -1,4 +1,4 @@
-"""Threads of the core's pool, as the module threading sees them.
+"""The threads that run methods: those of the core's pool, as the module threading sees them, and those of one Worker alone.
 
 The core starts them, so threading would know them as _DummyThread: that cannot be joined, breaks multiprocessing in forked children, hands
 "daemon" on to the threads that a method starts, and is not traced. What makes them threads like others is in no public interface; it
@@ -51,3 +51,17 @@ def adopt():
         sys.settrace(threading._trace_hook)
     if threading._profile_hook is not None:
         sys.setprofile(threading._profile_hook)
+
+
+def moves(cls, worker):
+    """In an init: is it to be run again on a thread of the Worker's own? Starts that."""
+    if cls.Thread == 'own':
+        if not worker.move():
+            return False
+        thread = threading.Thread(target=worker.serve, name=f'corps-{cls.__name__}', daemon=True)
+        thread.start()
+        thread._daemonic = False  # as above
+        return True
+    if cls.Thread != 'pool':
+        raise ValueError(f"{cls.__name__}.Thread must be 'pool' or 'own', not {cls.Thread!r}")
+    return False

@@ -18,6 +18,7 @@ class Conc:
     """
 
     Mgr = None
+    Thread = 'pool'  #: 'own' in a class: a thread for each of its Workers alone, that runs __init__, all methods and cleanup
 
     def __class_getitem__(cls, name):
         """Conc['AdderName'] says to type checkers which class of typed Names is its own; it is Conc."""

@@ -1,0 +1,32 @@
+#include "actor/home.h"
+
+bool corps__home_takes_init(struct corps__conc *conc, struct corps__message *message) {
+    struct corps_home *home = corps__home_of(conc);
+    bool takes = home != NULL && !atomic_load(&home->left);
+    if (takes) {
+        message->mail.node.next = NULL; /* it goes alone */
+        home->init = message;
+    }
+    return takes;
+}
+
+bool corps__home_awaits(const struct corps__conc *conc) {
+    const struct corps_home *home = corps__home_of(conc);
+    return home != NULL && home->init != NULL;
+}
+
+void corps__home_wake(struct corps_home *home) {
+    int expected = CORPS__HOME_IDLE;
+    if (atomic_compare_exchange_strong(&home->conc->task.state, &expected, CORPS__HOME_QUEUED)) {
+        corps__notify(&home->waiter);
+    }
+}
+
+void corps__home_end(struct corps_home *home) {
+    bool has_init = home->init != NULL;
+    int next = atomic_load(&home->left) ? CORPS__IDLE : has_init ? CORPS__HOME_QUEUED : CORPS__HOME_IDLE;
+    atomic_store(&home->conc->task.state, next);
+    if (has_init) {
+        corps__notify(&home->waiter);
+    }
+}
