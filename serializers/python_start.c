@@ -87,11 +87,19 @@ static void detach(void *thread_state) {
     PyGILState_Release(state);
 }
 
+/* The C library's destructors of thread_local objects run before those of keys, so that Python still knows the thread:
+ * from 3.12 on a thread state cannot go otherwise. */
+extern int __cxa_thread_atexit_impl(void (*destroy)(void *object), void *object, void *dso) __attribute__((weak));
+extern void *__dso_handle;
+
 /* PyGILState_Ensure makes a thread state and throws it away each time, unless one is there: this one stays. */
 static void attach(void) {
     if (PyGILState_GetThisThreadState() == NULL) {
         (void)PyGILState_Ensure();
-        (void)pthread_setspecific(thread_key, PyEval_SaveThread());
+        PyThreadState *state = PyEval_SaveThread();
+        if (__cxa_thread_atexit_impl == NULL || __cxa_thread_atexit_impl(detach, state, &__dso_handle) != 0) {
+            (void)pthread_setspecific(thread_key, state);
+        }
     }
 }
 
