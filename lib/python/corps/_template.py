@@ -47,6 +47,7 @@ def serve(request_fd):
     """Serves requests until nobody can ask any more. Returns in the children: (control_fd, template_fd, env, tag)."""
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup, or a shell's background job, starts programs
         signal.signal(signal.SIGINT, _env.no_interrupt)
+    interrupts = signal.getsignal(signal.SIGINT)
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -74,6 +75,8 @@ def serve(request_fd):
         control_fd, status_fd, template_fd = fds
         pid = os.fork()
         if pid == 0:
+            if interrupts is _env.no_interrupt:  # a forked child is a program otherwise, that asyncio.run would make interruptible
+                signal.signal(signal.SIGINT, interrupts)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for fd in [wake_read, wake_write, status_fd, *children.values()]:

@@ -89,6 +89,10 @@ class Worker(Conc):
     async def start_awaiting(self):
         return await started_by_asyncio()
 
+    def is_interruptible(self):
+        """Would asyncio.run, on the main thread, leave the Env so that Ctrl-C raises in it?"""
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
     def interrupted(self):
         """Ctrl-C, as the Env sees it."""
         os.kill(os.getpid(), signal.SIGINT)
@@ -111,6 +115,7 @@ def main():
             here, there = function(), worker.start(way).Ret
             assert here == there, (way, here, there)
         assert worker.start_awaiting().Ret == here
+        assert not worker.is_interruptible().Ret
         assert worker.interrupted().Ret == worker.interrupted().Ret
     print('OK')
 
