@@ -133,9 +133,7 @@ static enum corps_err why_lost(struct corps__peer *peer) {
     return err;
 }
 
-/* An Env that has just died: its parent reports with which exit status, usually within a millisecond, so wait for that
- * as when a link closes. */
-static enum corps_err nobody_listens(struct corps__peer *peer, int64_t deadline_ns) {
+enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) {
     if (corps__peer_has_exited(peer)) {
         return why_lost(peer);
     }
@@ -159,12 +157,13 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
     if (state != CORPS__PEER_CONNECTING) {
         enum corps_err err = corps__with_lead(connect_job, peer);
         if (err != CORPS_OK) {
-            return err == CORPS_ERR_CLOSED ? nobody_listens(peer, deadline_ns) : err;
+            return err == CORPS_ERR_CLOSED ? corps__peer_await_news(peer, deadline_ns) : err;
         }
     }
     enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
     if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
         err = why_lost(peer);
+        err = err == CORPS_ERR_WORKER_LOST ? corps__peer_await_news(peer, deadline_ns) : err;
     }
     return err;
 }

@@ -155,6 +155,11 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
 /* The error of a peer that is not READY. Under tx. */
 enum corps_err corps__peer_lost(const struct corps__peer *peer);
 
+/* Nobody listens there, or the link has just closed: how the Env ended its parent reports, usually within a
+ * millisecond, so that is waited for, as when a link closes with calls under way. Not with the lead. Errors:
+ * WORKER_LOST (with what the detail said before, when no news came), EXITED. */
+enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
+
 /* Has its Corps ended? Of others one hears that only by what they leave. */
 bool corps__peer_has_exited(const struct corps__peer *peer);
 

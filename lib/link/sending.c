@@ -268,7 +268,8 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     if (held && news) {
         corps__held_add();
     }
-    return err;
+    bool tells_why = err != CORPS_ERR_WORKER_LOST || peer->corps == NULL || atomic_load(&peer->env_info->lost);
+    return tells_why || try_only ? err : corps__peer_await_news(peer, deadline_ns);
 }
 
 /* ---- what must not wait ---- */

@@ -290,6 +290,32 @@ static void test_credit_beside_large_answers(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Calls that come just when an Env dies say what has become of it, as those under way do. */
+static void test_death_is_told(void **state) {
+    (void)state;
+    enum { ROUNDS = 20 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct corps *corps = make_with((struct corps_options){.env_count = 2});
+        struct corps_name *name = place(corps, "Answerer", 1);
+        struct corps_future *future;
+        enum corps_err err = CORPS_OK;
+        kill(corps_env_pid(corps, 1), SIGKILL);
+        while (err == CORPS_OK) { /* one of them finds the link closed */
+            const struct corps_value bytes = corps_int(64);
+            err = corps_call(name, "answer", &bytes, NULL, &future);
+            if (err == CORPS_OK) {
+                err = round % 2 == 0 ? corps_future_wait(future, LONG_NS, NULL) : CORPS_OK;
+                corps_future_destroy(future);
+            }
+        }
+        if (err != CORPS_ERR_WORKER_LOST || strstr(corps_error_detail(), "SIGKILL") == NULL) {
+            fail_msg("round %d: %s: %s", round, corps_error_name(err), corps_error_detail());
+        }
+        corps_name_unref(name);
+        assert_int_equal(corps_exit(corps, LONG_NS), CORPS_ERR_WORKER_LOST);
+    }
+}
+
 int main(int argc, char **argv) {
     int failed = test_start(argc, argv, classes);
     if (failed != 0) {
@@ -298,7 +324,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stops_with_a_full_queue),     cmocka_unit_test(test_stops_amid_large_answers),
         cmocka_unit_test(test_dies_with_a_full_queue),      cmocka_unit_test(test_dies_amid_large_answers),
-        cmocka_unit_test(test_credit_beside_large_answers),
+        cmocka_unit_test(test_credit_beside_large_answers), cmocka_unit_test(test_death_is_told),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }
