@@ -86,9 +86,9 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
     uint64_t start = ring->position;
     uint64_t record = start + ring->padding;
     uint64_t next = record + record_bytes(bytes);
+    mark_content(ring, record, record + ring->reserved);
     /* Cleared before the commit: once the consumer sees this record it will look there. */
     clear_content(ring, next);
-    mark_content(ring, record, next);
     if (ring->padding > 0) {
         mark_content(ring, start, record);
         /* Not visible before the padding is: the consumer has not passed that yet. That lies at slot 0, which always

@@ -68,10 +68,11 @@ void corps__ring_finish(struct corps__ring *ring); /* the view alone; the memory
 
 /* ---- producer ---- */
 
-/* Memory for a record of `bytes` ≤ corps__ring_record_max; written in place, then committed. Errors: FULL, PROTOCOL. */
+/* Memory for a record of `bytes` ≤ corps__ring_record_max; written in place, then committed. It may be given up as long
+ * as nothing is written there: by reserving anew. Errors: FULL, PROTOCOL. */
 enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void **memory) CORPS_CHECKED;
 
-/* Makes the reserved record visible with its first `bytes`. */
+/* Makes the reserved record visible with its first `bytes`, all or fewer. */
 void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__record kind);
 
 /* Must the consumer be woken? Asked after commits; true at most once per sleep. */

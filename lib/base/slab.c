@@ -31,34 +31,44 @@ static void hand_over(enum corps__slab slab, struct corps__slab_item *magazine, 
     pthread_mutex_unlock(&depots[slab].lock);
 }
 
+static unsigned kept_count(const struct corps__slab_cache *cache) {
+    return (unsigned)(CORPS__SLAB_CACHE_MAX - cache->room);
+}
+
 static void thread_ends(void *unused) {
     (void)unused;
     for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
         if (corps__slab_caches[slab].first != NULL) {
-            hand_over(slab, corps__slab_caches[slab].first, corps__slab_caches[slab].count);
-            corps__slab_caches[slab] = (struct corps__slab_cache){0};
+            hand_over(slab, corps__slab_caches[slab].first, kept_count(&corps__slab_caches[slab]));
         }
+        corps__slab_caches[slab] = (struct corps__slab_cache){0};
     }
+    registered = false; /* what the ends of others give back is noticed once more */
 }
 
 static void make_key(void) {
     (void)pthread_key_create(&key, thread_ends);
 }
 
-/* So that the thread's end is noticed. */
-static void register_thread(void) {
-    if (!registered) {
-        registered = true;
-        pthread_once(&once, make_key);
-        (void)pthread_setspecific(key, &registered); /* without it, what an ending thread keeps is lost to others */
+/* So that the thread's end is noticed. True when it was not before: nothing is kept then. */
+static bool register_thread(void) {
+    if (registered) {
+        return false;
     }
+    registered = true;
+    pthread_once(&once, make_key);
+    (void)pthread_setspecific(key, &registered); /* without it, what an ending thread keeps is lost to others */
+    for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
+        corps__slab_caches[slab].room = CORPS__SLAB_CACHE_MAX;
+    }
+    return true;
 }
 
 void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source *source) {
     if (CORPS__SLAB_CACHE_MAX == 0 && source->make == NULL) {
         return aligned_alloc(64, source->bytes);
     }
-    register_thread();
+    (void)register_thread();
     pthread_mutex_lock(&depots[slab].lock);
     struct corps__slab_item *magazine = depots[slab].magazines;
     if (magazine != NULL) {
@@ -80,7 +90,7 @@ void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source 
         magazine->count = MAGAZINE;
     }
     cache->first = magazine->next;
-    cache->count = magazine->count - 1;
+    cache->room = CORPS__SLAB_CACHE_MAX - (int)(magazine->count - 1);
     return magazine;
 }
 
@@ -89,7 +99,10 @@ void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *s
         free(object);
         return;
     }
-    register_thread();
+    if (register_thread() && CORPS__SLAB_CACHE_MAX > 0) {
+        corps__slab_give(slab, source, object); /* now there is room */
+        return;
+    }
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
     struct corps__slab_item *magazine = object, *last = magazine;
     magazine->next = cache->first;
@@ -98,7 +111,7 @@ void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *s
         last = last->next;
     }
     cache->first = last->next;
-    cache->count -= count - 1;
+    cache->room += (int)count - 1;
     last->next = NULL;
     hand_over(slab, magazine, count);
 }

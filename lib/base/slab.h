@@ -25,9 +25,11 @@ struct corps__slab_item {
     unsigned count;                         /* … and how many it has */
 };
 
+/* `room` says how many more a thread keeps: none before its first object, so that its end is noticed then, whether it
+ * takes or only gives. */
 struct corps__slab_cache {
     struct corps__slab_item *first;
-    unsigned count;
+    int room;
 };
 extern _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
@@ -53,21 +55,21 @@ static inline void *corps__slab_take(enum corps__slab slab, const struct corps__
         return corps__slab_refill(slab, source);
     }
     cache->first = item->next;
-    cache->count--;
+    cache->room++;
     return item;
 }
 
 /* Takes an object back, on any thread. */
 static inline void corps__slab_give(enum corps__slab slab, const struct corps__slab_source *source, void *object) {
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
-    if ((int)cache->count >= CORPS__SLAB_CACHE_MAX) {
+    if (cache->room <= 0) {
         corps__slab_spill(slab, source, object);
         return;
     }
     struct corps__slab_item *item = object;
     item->next = cache->first;
     cache->first = item;
-    cache->count++;
+    cache->room--;
 }
 
 /* In the child of a fork: locks that others held are free again. */

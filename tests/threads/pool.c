@@ -2,6 +2,7 @@
  * looked at, and in the end all pages and tickets are free. */
 #include "threads.h"
 
+#include "base/clock.h"
 #include "pool.h"
 
 #include <sched.h>
@@ -57,8 +58,10 @@ static bool receive(struct message *message) {
 }
 
 static void *until_there_is(void *(*get)(void *arg), void *arg) {
+    int64_t end = corps__deadline_ns(THREADS_LONG_NS);
     void *got;
     while ((got = get(arg)) == NULL) {
+        check(corps__now_ns() < end, "no memory of the pool comes back");
         sched_yield();
     }
     return got;

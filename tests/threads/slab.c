@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { THREADS = 4, GENERATIONS = 8, STEPS = 40000, HELD_MAX = 900, SHELF = 64 };
+enum { THREADS = 4, GENERATIONS = 8, STEPS = 40000, HELD_MAX = 900, HELD_FEW = 20, SHELF = 64, PAGES_MAX = 1024 };
 
 /* What lies behind the slab's own words is kept while an object is free. */
 struct object {
@@ -19,14 +19,17 @@ struct object {
 _Static_assert(sizeof(struct object) <= 64, "one line");
 
 static _Atomic bool made_up; /* no more are made */
-static _Atomic unsigned made_count;
+static _Atomic unsigned made_count, page_count;
+static void *pages[PAGES_MAX];
 
 static void *make(size_t bytes, unsigned count) {
     if (atomic_load(&made_up)) {
         return NULL;
     }
     void *memory = aligned_alloc(64, bytes * count);
-    check(memory != NULL, "no memory");
+    unsigned page = atomic_fetch_add(&page_count, 1);
+    check(memory != NULL && page < PAGES_MAX, "no memory");
+    pages[page] = memory;
     atomic_fetch_add(&made_count, count);
     return memset(memory, 0, bytes * count);
 }
@@ -69,13 +72,13 @@ static void swap(struct object *object, uint64_t owner, size_t place) {
     }
 }
 
-/* Holds sometimes few and sometimes more than a thread's cache has room for. */
+/* Holds sometimes few and sometimes more than a thread's cache has room for; every other thread always few. */
 static void *work(void *number) {
     uint64_t owner = *(uint64_t *)number, random = owner;
     struct object *held = NULL;
-    unsigned count = 0, wanted = 0;
+    unsigned count = 0, wanted = 0, most = owner % 2 == 0 ? HELD_MAX : HELD_FEW;
     for (unsigned step = 0; step < STEPS; step++) {
-        wanted = step % 1500 == 0 ? (unsigned)(next_random(&random) % HELD_MAX) : wanted;
+        wanted = step % 1500 == 0 ? (unsigned)(next_random(&random) % most) : wanted;
         if (count > wanted) {
             struct object *object = held;
             held = object->above;
@@ -100,6 +103,14 @@ static void *work(void *number) {
     return NULL;
 }
 
+/* A thread that gives back and never takes. */
+static void *clear_shelf(void *unused) {
+    for (size_t place = 0; place < SHELF; place++) {
+        swap(NULL, 0, place);
+    }
+    return unused;
+}
+
 int main(void) {
     for (uint64_t generation = 0; generation < GENERATIONS; generation++) {
         uint64_t owners[THREADS];
@@ -107,9 +118,7 @@ int main(void) {
             owners[i] = generation * THREADS + i + 1;
         }
         on_threads(THREADS, work, owners, sizeof *owners);
-    }
-    for (size_t place = 0; place < SHELF; place++) {
-        swap(NULL, 0, place);
+        on_threads(1, clear_shelf, NULL, 0);
     }
     /* All have ended: what they kept is there for us, each once. */
     atomic_store(&made_up, true);
@@ -119,5 +128,8 @@ int main(void) {
         found++;
     }
     check(found == made_count, "%u of %u objects are lost", made_count - found, made_count);
+    for (unsigned page = 0; page < page_count; page++) {
+        free(pages[page]);
+    }
     return 0;
 }

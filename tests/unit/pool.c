@@ -170,6 +170,95 @@ static void hostile_places(void **state) {
     }
 }
 
+/* The place of a message of a pool's data at `data`. */
+static uint64_t offset_of(const struct fixture *fixture, const void *data) {
+    return (uint64_t)((const uint8_t *)data - (const uint8_t *)fixture->mapping->memory) - CORPS__POOL_HEAD_BYTES;
+}
+
+/* Blocks over the borders of the words of 64 pages: each where the last one ends, and the lowest gap first. */
+static void blocks_lie_in_a_row(void **state) {
+    struct fixture *fixture = *state;
+    static const unsigned pages[] = {1, 62, 1, 1, 63, 5, 60, 63}; /* 256 */
+    enum { BLOCKS = sizeof pages / sizeof *pages };
+    struct corps_block *loans[BLOCKS];
+    uint64_t at[BLOCKS], end = 0;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        loans[i] = corps__pool_loan(fixture->pool, (size_t)pages[i] * PAGE - (i % 2 == 0 ? 0 : PAGE - 1));
+        assert_non_null(loans[i]);
+        assert_int_equal(offset_of(fixture, loans[i]->data), end);
+        at[i] = end;
+        end += (uint64_t)pages[i] * PAGE;
+    }
+    assert_int_equal(end, BYTES);
+    assert_null(corps__pool_loan(fixture->pool, 1));
+    for (unsigned i = BLOCKS; i-- > 0;) {
+        corps_block_unref(loans[i]);
+        loans[i] = corps__pool_loan(fixture->pool, (size_t)pages[i] * PAGE); /* its own gap is the only one */
+        assert_non_null(loans[i]);
+        assert_int_equal(offset_of(fixture, loans[i]->data), at[i]);
+        assert_null(corps__pool_loan(fixture->pool, 1));
+    }
+    corps_block_unref(loans[6]);
+    corps_block_unref(loans[1]);
+    struct corps_block *low = corps__pool_loan(fixture->pool, 60 * PAGE);
+    assert_int_equal(offset_of(fixture, low->data), at[1]);
+    corps_block_unref(low);
+    loans[1] = loans[6] = NULL;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        if (loans[i] != NULL) {
+            corps_block_unref(loans[i]);
+        }
+    }
+}
+
+/* Where bytes are taken to lie in a block, and where they are copied. */
+static void borders_of_a_block(void **state) {
+    struct fixture *fixture = *state;
+    struct corps_block *before = corps__pool_loan(fixture->pool, PAGE);
+    struct corps_block *loan = corps__pool_loan(fixture->pool, 2 * PAGE);
+    struct corps_block *after = corps__pool_loan(fixture->pool, PAGE);
+    uint8_t *at = loan->data;
+    uint64_t offset = offset_of(fixture, at);
+    struct corps__place place;
+    assert_true(corps__pool_put(fixture->pool, at, 2 * PAGE, &place));
+    assert_int_equal(place.offset, offset);
+    assert_true(corps__pool_put(fixture->pool, at + 2 * PAGE - 1, 1, &place)); /* its last byte */
+    assert_int_equal(place.offset, offset + 2 * PAGE - 1);
+    assert_true(corps__pool_put(fixture->pool, at + 1, 2 * PAGE, &place)); /* one too many for this block */
+    assert_true(place.offset >= offset + 3 * PAGE);
+    uint8_t *end = (uint8_t *)fixture->mapping->memory + CORPS__POOL_HEAD_BYTES + BYTES;
+    uint8_t outside[16] = {0};
+    assert_true(corps__pool_put(fixture->pool, outside, sizeof outside, &place));
+    assert_int_equal(place.bytes, sizeof outside);
+    assert_true(corps__place_fits(&place, BYTES));
+    assert_true(corps__pool_put(fixture->pool, end - 16, 16, &place)); /* the last page, which is free */
+    assert_true(place.offset < BYTES - 16);
+    assert_false(corps__pool_put(fixture->pool, outside, 0, &place)); /* nothing needs no place */
+    corps_block_unref(before);
+    corps_block_unref(loan);
+    corps_block_unref(after);
+}
+
+/* The mapping goes with the last of the link, a view and a loan, whichever that is. */
+static void views_and_loans_live_on(void **state) {
+    (void)state;
+    for (unsigned last = 0; last < 2; last++) {
+        struct fixture *fixture;
+        assert_int_equal(setup((void **)&fixture), 0);
+        uint8_t data[100];
+        struct corps__place place;
+        memset(data, 9, sizeof data);
+        assert_true(corps__pool_put(fixture->pool, data, sizeof data, &place));
+        struct corps_block *blocks[] = {view(fixture, &place), corps__pool_loan(fixture->pool, PAGE)};
+        assert_int_equal(teardown((void **)&fixture), 0);
+        memset(blocks[1]->data, 3, PAGE);
+        assert_memory_equal(blocks[0]->data, data, sizeof data);
+        corps_block_unref(blocks[1 - last]);
+        assert_true(last == 0 ? blocks[0]->data[99] == 9 : blocks[1]->data[PAGE - 1] == 3);
+        corps_block_unref(blocks[last]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_and_gives_back, setup, teardown),
@@ -178,6 +267,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(tickets_run_out, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_receiver, setup, teardown),
         cmocka_unit_test(hostile_places),
+        cmocka_unit_test_setup_teardown(blocks_lie_in_a_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(borders_of_a_block, setup, teardown),
+        cmocka_unit_test(views_and_loans_live_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

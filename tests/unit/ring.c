@@ -189,6 +189,156 @@ static void test_scribbling_peer(void **state) {
     assert_true(refused > 100);
 }
 
+/* Until both sides are at `position`, a multiple of slots. */
+static void advance(struct pair *pair, uint64_t position) {
+    while (pair->out.position < position) {
+        assert_int_equal(put(pair, 0, CORPS__RING_SLOT - CORPS__RING_WORD), CORPS_OK);
+        expect(pair, 0, CORPS__RING_SLOT - CORPS__RING_WORD);
+    }
+}
+
+/* To the last slot but one; and room comes back an eighth at a time. */
+static void test_exactly_full(void **state) {
+    struct pair *pair = *state;
+    const uint32_t slots = RING_BYTES / CORPS__RING_SLOT;
+    for (int lap = 0; lap < 3; lap++) {
+        for (uint32_t i = 0; i < slots - 1; i++) {
+            assert_int_equal(put(pair, i, 100), CORPS_OK);
+        }
+        assert_int_equal(put(pair, 0, 0), CORPS_ERR_FULL);
+        assert_int_equal(put(pair, 0, 0), CORPS_ERR_FULL);
+        for (uint32_t i = 0; i < slots - 1; i++) {
+            expect(pair, i, 100);
+        }
+        expect_empty(pair);
+        for (uint32_t i = 0; pair->in.known != pair->in.position; i++) { /* what is read and not said yet */
+            assert_true(i < slots / 8);
+            assert_int_equal(put(pair, i, 100), CORPS_OK);
+            expect(pair, i, 100);
+        }
+    }
+    for (uint32_t i = 0; i < slots - 1; i++) {
+        assert_int_equal(put(pair, i, 100), CORPS_OK);
+    }
+    for (uint32_t i = 0; i < slots / 8; i++) {
+        assert_int_equal(put(pair, 0, 0), CORPS_ERR_FULL);
+        expect(pair, i, 100);
+    }
+    for (uint32_t i = 0; i < slots / 8; i++) {
+        assert_int_equal(put(pair, i, 100), CORPS_OK);
+    }
+    assert_int_equal(put(pair, 0, 0), CORPS_ERR_FULL);
+}
+
+/* A record that would go over the end lies at the beginning, and what is left of the end is skipped. */
+static void test_padding(void **state) {
+    struct pair *pair = *state;
+    for (uint64_t to_end = CORPS__RING_SLOT; to_end <= 8 * CORPS__RING_SLOT; to_end += CORPS__RING_SLOT) {
+        uint64_t end = pair->out.position / RING_BYTES * RING_BYTES + RING_BYTES;
+        advance(pair, end - to_end);
+        assert_int_equal(put(pair, 1, to_end - CORPS__RING_WORD), CORPS_OK); /* just fits */
+        expect(pair, 1, to_end - CORPS__RING_WORD);
+        assert_int_equal(pair->in.position, end);
+        advance(pair, end + RING_BYTES - to_end);
+        assert_int_equal(put(pair, 2, to_end - CORPS__RING_WORD + 1), CORPS_OK);
+        expect(pair, 2, to_end - CORPS__RING_WORD + 1);
+        assert_int_equal(pair->in.position, end + RING_BYTES + to_end + CORPS__RING_SLOT);
+        expect_empty(pair);
+    }
+}
+
+/* What is reserved may be given up, and committed with fewer bytes. */
+static void test_commit_less(void **state) {
+    struct pair *pair = *state;
+    void *first, *second;
+    assert_int_equal(corps__ring_reserve(&pair->out, corps__ring_record_max(&pair->out), &first), CORPS_OK);
+    expect_empty(pair);
+    assert_int_equal(corps__ring_reserve(&pair->out, 1000, &second), CORPS_OK);
+    assert_ptr_equal(first, second);
+    memset(second, 5, 1000);
+    corps__ring_commit(&pair->out, 10, CORPS__RECORD_WHOLE);
+    assert_int_equal(pair->out.position, CORPS__RING_SLOT);
+    assert_int_equal(put(pair, 6, 200), CORPS_OK);
+    expect(pair, 5, 10);
+    expect(pair, 6, 200);
+    expect_empty(pair);
+}
+
+static enum corps_err peek_word(struct pair *pair, uint64_t length, uint64_t kind, uint64_t mark) {
+    uint64_t word = length | kind << 32 | (mark & 0x0fffffff) << 36;
+    memcpy(pair->in.data + (pair->in.position & (RING_BYTES - 1)), &word, sizeof word);
+    const uint8_t *data;
+    size_t bytes;
+    enum corps__record what;
+    return corps__ring_peek(&pair->in, &data, &bytes, &what);
+}
+
+/* Two slots before the end: what is a record there, what is one of an earlier lap, and what no ring has written. */
+static void test_words_refused(void **state) {
+    struct pair *pair = *state;
+    const uint64_t slots = RING_BYTES / CORPS__RING_SLOT;
+    advance(pair, 3 * RING_BYTES - 2 * CORPS__RING_SLOT);
+    uint64_t mark = pair->in.position / CORPS__RING_SLOT, most = 2 * CORPS__RING_SLOT - CORPS__RING_WORD;
+    for (uint64_t kind = 0; kind < 16; kind++) {
+        bool is_known = kind >= CORPS__RECORD_WHOLE && kind <= CORPS__RECORD_REMOTE && kind != CORPS__RECORD_PAD;
+        if (kind != CORPS__RECORD_PAD) {
+            assert_int_equal(peek_word(pair, 8, kind, mark), is_known ? CORPS_OK : CORPS_ERR_PROTOCOL);
+        }
+    }
+    assert_int_equal(peek_word(pair, most, CORPS__RECORD_WHOLE, mark), CORPS_OK);
+    assert_int_equal(peek_word(pair, most + 1, CORPS__RECORD_WHOLE, mark), CORPS_ERR_PROTOCOL);
+    assert_int_equal(peek_word(pair, most + 1, CORPS__RECORD_PAD, mark), CORPS_ERR_PROTOCOL);
+    assert_int_equal(peek_word(pair, UINT32_MAX, CORPS__RECORD_WHOLE, mark), CORPS_ERR_PROTOCOL);
+    assert_int_equal(peek_word(pair, 8, CORPS__RECORD_WHOLE, mark - slots), CORPS_ERR_EMPTY);
+    assert_int_equal(peek_word(pair, 8, CORPS__RECORD_WHOLE, mark - 2 * slots), CORPS_ERR_EMPTY);
+    assert_int_equal(peek_word(pair, 8, CORPS__RECORD_WHOLE, mark - 1), CORPS_ERR_PROTOCOL);
+    assert_int_equal(peek_word(pair, 8, CORPS__RECORD_WHOLE, mark + 1), CORPS_ERR_PROTOCOL);
+    assert_int_equal(peek_word(pair, 0, 0, 0), CORPS_ERR_EMPTY);
+    assert_int_equal(peek_word(pair, most, CORPS__RECORD_PAD, mark), CORPS_ERR_EMPTY); /* nothing after it */
+    assert_int_equal(pair->in.position, 3 * RING_BYTES);
+}
+
+/* A head that the consumer cannot have reached, has left already, or that is no place of a record. */
+static void test_heads_refused(void **state) {
+    struct pair *pair = *state;
+    advance(pair, RING_BYTES);
+    while (put(pair, 1, 100) == CORPS_OK) {
+    }
+    _Atomic uint64_t *head = &pair->out.shared->head;
+    uint64_t good = atomic_load(head);
+    const uint64_t bad[] = {0, good - CORPS__RING_SLOT, good + 1, pair->out.position + CORPS__RING_SLOT, UINT64_MAX};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        atomic_store(head, bad[i]);
+        assert_int_equal(put(pair, 1, 100), CORPS_ERR_PROTOCOL);
+    }
+    atomic_store(head, good);
+    assert_int_equal(put(pair, 1, 100), CORPS_ERR_FULL);
+    atomic_store(head, pair->out.position); /* as far as there is anything to read */
+    assert_int_equal(put(pair, 1, 100), CORPS_OK);
+}
+
+/* The producer's bell: once for each time it asks, and asked for anew where there is no room yet. */
+static void test_producer_bell(void **state) {
+    struct pair *pair = *state;
+    assert_false(corps__ring_producer_waits(&pair->in));
+    corps__ring_want_doorbell(&pair->out);
+    assert_true(corps__ring_producer_waits(&pair->in));
+    assert_false(corps__ring_producer_waits(&pair->in));
+    while (put(pair, 1, 1000) == CORPS_OK) {
+    }
+    corps__ring_want_space(&pair->out);
+    assert_true(corps__ring_producer_waits(&pair->in));
+    assert_false(corps__ring_has_room(&pair->out));
+    assert_true(corps__ring_producer_waits(&pair->in));
+    atomic_store(&pair->out.shared->head, pair->out.position - RING_BYTES / 2);
+    assert_false(corps__ring_has_room(&pair->out));
+    atomic_store(&pair->out.shared->head, pair->out.position - RING_BYTES / 2 + CORPS__RING_SLOT);
+    assert_true(corps__ring_has_room(&pair->out));
+    assert_int_equal(put(pair, 1, corps__ring_record_max(&pair->out)), CORPS_OK);
+    atomic_store(&pair->out.shared->head, pair->out.position + CORPS__RING_SLOT); /* the next send says what is wrong */
+    assert_true(corps__ring_has_room(&pair->out));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_edges, setup, teardown),
@@ -196,6 +346,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_content_is_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sleep_and_bell, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_exactly_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_padding, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_commit_less, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_heads_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_producer_bell, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scribbling_peer, setup, teardown),
     };
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
