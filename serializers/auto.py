@@ -19,6 +19,7 @@ import functools
 import gc
 import io
 import pickle
+import sys
 import threading
 import types
 
@@ -150,7 +151,8 @@ def _before_collecting(phase, info):
         let_go()
 
 
-gc.callbacks.append(_before_collecting)
+if sys.version_info >= (3, 9):  # before, a callback where the recursion limit is reached ends the process: there classes are kept
+    gc.callbacks.append(_before_collecting)
 
 
 def reduce(state, thing):

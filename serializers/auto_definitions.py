@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import marshal
+import os
 import pickle
 import sys
 import types
@@ -66,6 +67,8 @@ def _code_here(magic, data):
 _OF_CODE = ('co_consts', 'co_names', 'co_varnames', 'co_freevars', 'co_cellvars', 'co_filename', 'co_name', 'co_qualname', 'co_code',
             'co_linetable' if sys.version_info >= (3, 10) else 'co_lnotab', 'co_exceptiontable')
 _marshalled = weakref.WeakKeyDictionary()  # code → its bytes
+_GIVEN_FILE = getattr(sys.modules.get('__main__'), '__file__', None)
+_WHOLE_FILE = os.path.abspath(_GIVEN_FILE) if sys.version_info < (3, 9) and _GIVEN_FILE is not None else None
 
 
 def _parts_of(part):
@@ -78,12 +81,21 @@ def _parts_of(part):
     yield part
 
 
+def _with_whole_path(code):
+    """Before 3.9 the main program's code bears the name of its file as it was given; in Envs, which load it, the whole path."""
+    if code.co_filename != _GIVEN_FILE:
+        return code
+    consts = tuple(_with_whole_path(const) if isinstance(const, types.CodeType) else const for const in code.co_consts)
+    return code.replace(co_consts=consts, co_filename=_WHOLE_FILE)
+
+
 def _marshal(code):
     """What others refer to is written otherwise than what nobody else does: while a list has all of it, all is alike."""
     data = _marshalled.get(code)
     if data is None:
-        parts = list(_parts_of(code))
-        data = _marshalled[code] = marshal.dumps(code)
+        whole = code if _WHOLE_FILE is None else _with_whole_path(code)
+        parts = list(_parts_of(whole))
+        data = _marshalled[code] = marshal.dumps(whole)
         del parts
     return data
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import sys
 import weakref
 
 from corps import Conc, Corps, create_Concs, create_Corps
@@ -73,7 +74,8 @@ def main():
             gone = sent(worker)
             for _ in range(3):
                 gc.collect()
-            assert [ref() for ref in gone] == [None] * 7, [ref() for ref in gone]
+            if sys.version_info >= (3, 9):  # before, they are kept: see auto.py
+                assert [ref() for ref in gone] == [None] * 7, [ref() for ref in gone]
     print('OK')
 
 
