@@ -9,7 +9,8 @@
 
 enum { RING_BYTES = 1 << 16, PAYLOAD = 56, SLOTS = RING_BYTES / CORPS__RING_SLOT };
 
-/* What no ring can do without: a slot for each record, whose word says that it is there, or free again. */
+/* What no ring can do without: a slot for each record, whose word says that it is there; and that slots are free again,
+ * said an eighth of them at a time. */
 struct slot {
     _Alignas(CORPS__RING_SLOT) uint8_t payload[PAYLOAD];
     _Atomic uint64_t word;
@@ -18,7 +19,10 @@ struct slot {
 struct rings {
     void *memory;
     struct slot *slots;
-    size_t written, read; /* slots, ever: a side each */
+    _Alignas(128) size_t written; /* slots, ever */
+    size_t known;                 /* `freed` as last seen by who writes */
+    _Alignas(128) size_t read;
+    _Alignas(128) _Atomic size_t freed;
     _Alignas(128) struct corps__ring out;
     _Alignas(128) struct corps__ring in;
     _Alignas(128) uint8_t from[PAYLOAD];
@@ -80,23 +84,26 @@ static void receive_one(struct rings *rings) {
 
 static void write_slot(struct rings *rings) {
     unsigned rounds = 0;
-    struct slot *slot = &rings->slots[rings->written++ % SLOTS];
-    while (atomic_load_explicit(&slot->word, memory_order_acquire) != 0) {
+    while (rings->written - rings->known == SLOTS) {
+        rings->known = atomic_load_explicit(&rings->freed, memory_order_acquire);
         bench_relax(&rounds);
     }
+    struct slot *slot = &rings->slots[rings->written++ % SLOTS];
     memcpy(slot->payload, rings->from, PAYLOAD);
-    atomic_store_explicit(&slot->word, 1, memory_order_release);
+    atomic_store_explicit(&slot->word, rings->written, memory_order_release);
 }
 
 static void read_slot(struct rings *rings) {
     unsigned rounds = 0;
     struct slot *slot = &rings->slots[rings->read++ % SLOTS];
-    while (atomic_load_explicit(&slot->word, memory_order_acquire) == 0) {
+    while (atomic_load_explicit(&slot->word, memory_order_acquire) != rings->read) {
         bench_relax(&rounds);
     }
     memcpy(rings->to, slot->payload, PAYLOAD);
     bench_use(rings->to);
-    atomic_store_explicit(&slot->word, 0, memory_order_release);
+    if (rings->read % (SLOTS / 8) == 0) {
+        atomic_store_explicit(&rings->freed, rings->read, memory_order_release);
+    }
 }
 
 static void through_ring(void *state, unsigned side, size_t count) {

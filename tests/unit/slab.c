@@ -178,8 +178,14 @@ static void *gives_hundred(void *objects) {
 
 static pthread_key_t last_words;
 
-/* Gives one back when it ends, after the slabs have looked. */
-static void *takes_late(void *objects) {
+/* At the end of a thread, after the slabs have looked: takes one, and gives back that and `object`. */
+static void give_late(void *object) {
+    void *other = take();
+    give(object);
+    give(other);
+}
+
+static void *ends_late(void *objects) {
     takes_hundred(objects);
     give_all((void **)objects + 1, 99);
     pthread_setspecific(last_words, *(void **)objects);
@@ -197,8 +203,8 @@ static void threads_end(void **state) {
         assert_int_equal(pthread_create(&thread, NULL, gives_hundred, objects), 0); /* it gives only */
         pthread_join(thread, NULL);
     }
-    assert_int_equal(pthread_key_create(&last_words, give), 0);
-    assert_int_equal(pthread_create(&thread, NULL, takes_late, objects), 0);
+    assert_int_equal(pthread_key_create(&last_words, give_late), 0);
+    assert_int_equal(pthread_create(&thread, NULL, ends_late, objects), 0);
     pthread_join(thread, NULL);
     pthread_key_delete(last_words);
     unsigned count = take_all(all, 2 * MANY);
