@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { POOL_BYTES = 1 << 19, MESSAGES = 12000, SENDERS = 2, RECEIVERS = 2, WAY = 32, BYTES_MAX = 5 * CORPS__POOL_PAGE };
+enum { POOL_BYTES = 1 << 19, MESSAGES = 5000, SENDERS = 2, RECEIVERS = 2, WAY = 32, BYTES_MAX = 5 * CORPS__POOL_PAGE };
 
 static struct corps__mapping *mapping;
 static struct corps__pool *pool;
