@@ -69,8 +69,8 @@ bool corps__python_alive(void) {
 
 static pthread_key_t thread_key;
 
-/* At the end of a thread that we gave a Python thread state. pthread may have forgotten by now that it is this thread's, and
- * a debugging allocator would miss it: then it goes with another one in its place. */
+/* At the end of a thread that we gave a Python thread state. pthread may have forgotten by now that it is this
+ * thread's, and a debugging allocator would miss it: then it goes with another one in its place. */
 static void detach(void *thread_state) {
     if (!corps__python_alive()) {
         return;

@@ -384,9 +384,9 @@ CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *t
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
 
 /* A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. In an init,
- * whose caller then starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; the init is run again on
- * that thread, before anything else. Where the thread cannot be started: corps_home_leave, and an error. NULL: no memory.
- * The home belongs to the Conc. */
+ * whose caller then starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; the init is run again
+ * on that thread, before anything else. Where the thread cannot be started: corps_home_leave, and an error. NULL: no
+ * memory. The home belongs to the Conc. */
 struct corps_home;
 CORPS_API struct corps_home *corps_context_home(struct corps_context *context);
 
