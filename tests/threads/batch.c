@@ -3,6 +3,7 @@
 #include "threads.h"
 
 #include "actor/batch.h"
+#include "base/clock.h"
 
 #include <corps/block.h>
 
@@ -47,7 +48,8 @@ static void *sender(void *unused) {
     struct corps__batch *batch = NULL;
     uint8_t data[BYTES_MAX];
     for (unsigned n = 0; n < ENTRIES; n++) {
-        const struct corps__batch_entry entry = {.deadline_ns = n, .bytes = (uint32_t)(next_random(&random) % BYTES_MAX)};
+        const struct corps__batch_entry entry = {.deadline_ns = n,
+                                                 .bytes = (uint32_t)(next_random(&random) % BYTES_MAX)};
         memset(data, (int)(n % 251), entry.bytes);
         if (batch == NULL || !corps__batch_add(batch, &entry, data)) {
             if (batch != NULL) {
@@ -61,8 +63,9 @@ static void *sender(void *unused) {
             corps__batch_leave(batch);
             batch = NULL;
         }
-        if (next_random(&random) % 50 == 0) {
-            sched_yield(); /* the Conc closes it meanwhile */
+        /* In turn as fast as it goes, and so slowly that the Conc is about to close the batch. */
+        for (uint64_t i = n / 1000 % 2 == 0 ? 0 : next_random(&random) % 64; i > 0; i--) {
+            corps__relax();
         }
     }
     if (batch != NULL) {
