@@ -275,9 +275,10 @@ static bool park_idle(struct corps__pool *pool, struct corps__worker *worker) {
     worker->idle = true;
     pool->idle = worker;
     atomic_fetch_add(&pool->idle_count, 1);
-    bool surplus = pool->threads - blocked_count(pool) > pool->thread_count;
+    /* Also where it is none yet, because others wait inside methods: they will go on. */
+    bool may_end = worker->index != 0 && pool->threads > pool->thread_count;
     pthread_mutex_unlock(&pool->lock);
-    corps__park(&worker->waiter, surplus ? corps__deadline_ns(SURPLUS_IDLE_NS) : CORPS_FOREVER);
+    corps__park(&worker->waiter, may_end ? corps__deadline_ns(SURPLUS_IDLE_NS) : CORPS_FOREVER);
     pthread_mutex_lock(&pool->lock);
     bool woken = !worker->idle;
     for (struct corps__worker **at = &pool->idle; !woken && *at != NULL; at = &(*at)->next_idle) {
