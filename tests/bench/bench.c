@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bench *const adapters[] = {bench_ring, bench_slab, bench_pool, bench_waitlist};
+static const struct bench *const adapters[] = {bench_ring, bench_slab,  bench_pool, bench_waitlist,
+                                               bench_runq, bench_batch, bench_wake, bench_scheduler};
 enum { ADAPTERS = sizeof adapters / sizeof *adapters, SKIPPED = 77 };
 
 static const char *threads_of(const struct bench *row) {

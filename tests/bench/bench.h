@@ -22,7 +22,8 @@ struct bench {
     void (*teardown)(void *state);
 };
 
-extern const struct bench bench_ring[], bench_slab[], bench_pool[], bench_waitlist[];
+extern const struct bench bench_ring[], bench_slab[], bench_pool[], bench_waitlist[], bench_runq[], bench_batch[],
+    bench_wake[], bench_scheduler[];
 
 /* What came of a row. The interval has the median of the ratios of single blocks in 95 of 100 runs. */
 struct bench_result {
