@@ -94,8 +94,8 @@ static struct timespec time_until(int64_t deadline_ns) {
 
 void corps__kick(void) {
     struct corps__reactor *reactor = corps__reactor;
-    /* Pairs with the leader's store of `sleeping` and its exchange of `kicked` before it sleeps: both are sequentially
-     * consistent, so either it sees the kick before it sleeps, or we see that it sleeps and ring. */
+    /* Pairs with the leader's store of `sleeping`, its fence, and its look at `kicked` before it sleeps: either it sees
+     * the kick before it sleeps, or we see that it sleeps and ring. */
     atomic_store(&reactor->kicked, 1);
     if (atomic_load(&reactor->sleeping) != 0 && atomic_exchange(&reactor->sleeping, 0) != 0) {
         uint64_t one = 1;

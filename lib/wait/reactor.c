@@ -121,7 +121,10 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     }
     int64_t timers = loop_deadline(reactor);
     int64_t wake_at = deadline_ns < timers ? deadline_ns : timers;
-    atomic_store(&reactor->sleeping, 1); /* pairs with corps__kick */
+    /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, and with who
+     * makes something runnable. */
+    atomic_store_explicit(&reactor->sleeping, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
     if (!called_away(reactor, waiter) && !is_wanted(reactor, waiter)) {
         int64_t left = wake_at == CORPS_FOREVER ? CORPS_FOREVER : wake_at - corps__now_ns();
         corps__sleep(&reactor->set, reactor->fds, count, left > 0 ? left : 0, reactor->fds_changed);

@@ -38,7 +38,7 @@ void corps__spin_result(struct corps__spin *spin, bool found, int64_t waited_ns)
         } else if (spin->step > 0 && spin->step < STEPS - 1 && waited_ns > step_ns[spin->step] * 3 / 4) {
             spin->step++;
         }
-    } else if (!spin->probing && spin->step > 0 && ++spin->failures >= FAILURES_MAX) {
+    } else if (spin->step > 0 && ++spin->failures >= FAILURES_MAX) {
         spin->failures = 0;
         spin->step--;
     }
