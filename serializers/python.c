@@ -128,70 +128,25 @@ void corps__python_libraries_end(void) {
 
 enum { CAPABILITIES = CORPS_SERIALIZER_OBJECTS | CORPS_SERIALIZER_OUT_OF_BAND };
 
-const struct corps_serializer corps_serializer_pickle = {
-    .name = "pickle",
-    .summary = "Python's own pickle, protocol 5",
-    .wire_id = 2,
-    .capabilities = CAPABILITIES,
-    .start = pickle_start,
-    .version = pickle_version,
-    .encode = pickle_encode,
-    .decode = pickle_decode,
-};
+/* What the laboratory and the core know of each. `own` begins the names of its functions. */
+#define TABLE(serializer, own, id, can, text)                                                                          \
+    const struct corps_serializer corps_serializer_##serializer = {                                                    \
+        .name = #serializer,                                                                                           \
+        .summary = text,                                                                                               \
+        .wire_id = id,                                                                                                 \
+        .capabilities = can,                                                                                           \
+        .start = own##_start,                                                                                          \
+        .version = own##_version,                                                                                      \
+        .encode = own##_encode,                                                                                        \
+        .decode = own##_decode,                                                                                        \
+    }
 
-const struct corps_serializer corps_serializer_dill = {
-    .name = "dill",
-    .summary = "pickle that also takes functions, classes and modules of the main program",
-    .wire_id = 3,
-    .capabilities = CAPABILITIES,
-    .start = dill_start,
-    .version = dill_version,
-    .encode = dill_encode,
-    .decode = dill_decode,
-};
-
-const struct corps_serializer corps_serializer_cloudpickle = {
-    .name = "cloudpickle",
-    .summary = "pickle that also takes functions and classes by value",
-    .wire_id = 4,
-    .capabilities = CAPABILITIES,
-    .start = cloudpickle_start,
-    .version = cloudpickle_version,
-    .encode = cloudpickle_encode,
-    .decode = cloudpickle_decode,
-};
-
-const struct corps_serializer corps_serializer_auto = {
-    .name = "auto",
-    .summary = "pickle, and by value what pickle refuses or the other side cannot import",
-    .wire_id = 5,
-    .capabilities = CAPABILITIES,
-    .start = automatic_start,
-    .version = automatic_version,
-    .encode = automatic_encode,
-    .decode = automatic_decode,
-};
+TABLE(pickle, pickle, 2, CAPABILITIES, "Python's own pickle, protocol 5");
+TABLE(dill, dill, 3, CAPABILITIES, "pickle that also takes functions, classes and modules of the main program");
+TABLE(cloudpickle, cloudpickle, 4, CAPABILITIES, "pickle that also takes functions and classes by value");
+TABLE(auto, automatic, 5, CAPABILITIES, "pickle, and by value what pickle refuses or the other side cannot import");
 
 /* For comparison, where they are installed: what they lose is in docs/serializers.md. */
-
-const struct corps_serializer corps_serializer_pyfory = {
-    .name = "pyfory",
-    .summary = "Apache Fory's own format for Python objects, for comparison",
-    .wire_id = 6,
-    .capabilities = CORPS_SERIALIZER_OBJECTS,
-    .start = pyfory_start,
-    .version = pyfory_version,
-    .encode = pyfory_encode,
-    .decode = pyfory_decode,
-};
-
-const struct corps_serializer corps_serializer_msgspec = {
-    .name = "msgspec",
-    .summary = "msgpack by msgspec, for comparison: data alone, of dataclasses their fields",
-    .wire_id = 7,
-    .capabilities = CORPS_SERIALIZER_OBJECTS,
-    .start = msgspec_start,
-    .version = msgspec_version,
-    .encode = msgspec_encode,
-    .decode = msgspec_decode,
-};
+TABLE(pyfory, pyfory, 6, CORPS_SERIALIZER_OBJECTS, "Apache Fory's own format for Python objects, for comparison");
+TABLE(msgspec, msgspec, 7, CORPS_SERIALIZER_OBJECTS,
+      "msgpack by msgspec, for comparison: data alone, of dataclasses their fields");
