@@ -102,6 +102,7 @@ def main(control_fd, template_fd, env, tag_text):
         sys.excepthook(*sys.exc_info())
         exit_status = 1
     status = MajorStatus.Exiting
+    flush()  # now: what follows may take longer than an Env has whose parent has died
     for step in _loop.end, threading._shutdown, atexit._run_exitfuncs:  # the last two as the interpreter does at its end
         try:
             step()
