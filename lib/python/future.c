@@ -1,3 +1,4 @@
+/* The type Future. Over 500 lines, since the methods of a type, its attributes and its tables refer to each other. */
 #include "core.h"
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+/* The module: its functions, their one table, and its state. Over 500 lines, most of them functions of a few lines that
+ * the table lists. */
 #include "core.h"
 
 #include <corps/transport.h>

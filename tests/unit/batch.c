@@ -1,5 +1,5 @@
-/* Batches on one thread: entries as they were added, a full one, one that the Conc closed, one that the sender left, and
- * arguments that are kept beyond both. */
+/* Batches on one thread: entries as they were added, a full one, one that the Conc closed, one that the sender left,
+ * and arguments that are kept beyond both. */
 #include "actor/batch.h"
 #include "codec/wire.h"
 
@@ -31,9 +31,8 @@ static bool add(struct corps__batch *batch, unsigned number, uint32_t bytes) {
     return corps__batch_add(batch, &entry, data);
 }
 
-static const struct corps__batch_entry *expect_next(const struct corps__batch *batch,
-                                                    const struct corps__batch_entry *last, unsigned number,
-                                                    uint32_t bytes) {
+static const struct corps__batch_entry *
+expect_next(const struct corps__batch *batch, const struct corps__batch_entry *last, unsigned number, uint32_t bytes) {
     const struct corps__batch_entry *entry = corps__batch_next(batch, last);
     assert_int_equal((uintptr_t)entry % 8, 0);
     assert_int_equal(entry->deadline_ns, number);
