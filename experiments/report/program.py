@@ -5,11 +5,19 @@ import sys
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cell"))  # keys.py
 
 
+def _status_of(main):
+    """Of main(), also where it exits by itself, as --help and wrong usage do."""
+    try:
+        return main()
+    except SystemExit as exit:
+        return exit.code
+
+
 def run(name, main):
     """Runs main() → exit status, and exits with it. A reader that went away, Ctrl-C and output that cannot be written
     (a full disk) end the command with status 1, 130 and 1, the last one with one line of explanation."""
     try:
-        status = main()
+        status = _status_of(main)
         sys.stdout.flush()
     except BrokenPipeError:  # for example `| head`
         status = 1
