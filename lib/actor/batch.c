@@ -1,6 +1,6 @@
 #include "actor/batch.h"
 
-#include "actor/pool.h"
+#include "actor/thread_pool.h"
 #include "base/clock.h"
 #include "base/slab.h"
 #include "value/plain.h"
@@ -99,7 +99,7 @@ void corps__batch_leave(struct corps__batch *batch) {
 
 /* The sender has the line with the count to itself meanwhile. */
 void corps__batch_pause(void) {
-    for (int i = 0; i < PAUSES && !corps__pool_is_single(); i++) {
+    for (int i = 0; i < PAUSES && !corps__thread_pool_is_single(); i++) {
         corps__relax();
     }
 }

@@ -304,7 +304,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     }
     err = call->no_wait && !corps__peer_is_ready(peer)
               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-              : corps__peer_send(peer, &out, !call->reply && corps__pool_is_mine(), call->try_only, call->deadline_ns);
+              : corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only,
+                                 call->deadline_ns);
     if (future != NULL) {
         corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }

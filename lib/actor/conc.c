@@ -199,7 +199,7 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
 
 void corps__conc_wake(struct corps__conc *conc, enum corps__push how) {
     if (corps__task_queue(&conc->task)) {
-        corps__pool_push(&conc->task, how);
+        corps__thread_pool_push(&conc->task, how);
     } else if (corps__home_of(conc) != NULL) {
         corps__home_wake(corps__home_of(conc));
     }

@@ -26,20 +26,20 @@ struct watch {
 
 /* All threads are inside methods that take long, without waiting for Corps (they sleep, read, compute), while something
  * is runnable or nobody polls: others must not wait for them. A surplus thread ends when it has idled for a while. */
-static void grow_if_stuck(const struct corps__pool *pool, struct watch *watch, bool wanting) {
+static void grow_if_stuck(const struct corps__thread_pool *pool, struct watch *watch, bool wanting) {
     uint32_t runs = atomic_load(&pool->runs);
     bool busy = atomic_load(&pool->idle_count) == 0 && !corps__leader_is_idle();
     watch->stuck = wanting && busy && runs == watch->runs ? watch->stuck + 1 : 0;
     watch->runs = runs;
     if (watch->stuck >= GROW_TICKS) {
         watch->stuck = 0;
-        corps__pool_grow();
+        corps__thread_pool_grow();
     }
 }
 
 /* Nobody polled since the last tick, or something is runnable while threads are parked: hand on. True: there may be
  * something to see to at the next tick. */
-static bool monitor_tick(const struct corps__pool *pool, struct watch *watch) {
+static bool monitor_tick(const struct corps__thread_pool *pool, struct watch *watch) {
     uint32_t polls = corps__poll_count();
     bool vacant = corps__lead_is_vacant();
     bool stale = vacant && polls == watch->polls;
@@ -47,7 +47,7 @@ static bool monitor_tick(const struct corps__pool *pool, struct watch *watch) {
     bool moved = polls != watch->polls;
     watch->polls = polls;
     if (stale || (runnable && (atomic_load(&pool->idle_count) > 0 || corps__leader_is_idle()))) {
-        corps__pool_wake_one();
+        corps__thread_pool_wake_one();
     }
     grow_if_stuck(pool, watch, stale || runnable);
     corps_flush();
@@ -56,7 +56,7 @@ static bool monitor_tick(const struct corps__pool *pool, struct watch *watch) {
 
 /* The leader sees the parent's death too and ends the Env in order; but a method that never returns must not keep it.
  */
-static _Noreturn void end_orphan(struct corps__pool *pool, struct watch *watch) {
+static _Noreturn void end_orphan(struct corps__thread_pool *pool, struct watch *watch) {
     for (int ms = 0; ms < ORPHAN_MS && !atomic_load(&pool->stopping); ms += TICK_MS) {
         poll(NULL, 0, TICK_MS);
         (void)monitor_tick(pool, watch);
@@ -82,7 +82,7 @@ static void end_with_parent(int parent_fd) {
 }
 
 static void *monitor_main(void *arg) {
-    struct corps__pool *pool = arg;
+    struct corps__thread_pool *pool = arg;
     struct watch watch = {0};
     unsigned quiet = 0;
     struct pollfd fds[2] = {{.fd = pool->monitor_fd, .events = POLLIN}, {.fd = pool->parent_fd, .events = POLLRDHUP}};
@@ -109,7 +109,7 @@ static void *monitor_main(void *arg) {
 }
 
 enum corps_err corps__monitor_start(int parent_fd, void (*abandon)(void)) {
-    struct corps__pool *pool = &corps__actors->pool;
+    struct corps__thread_pool *pool = &corps__actors->pool;
     pool->parent_fd = parent_fd;
     pool->abandon = abandon;
     pool->monitor_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -128,5 +128,5 @@ enum corps_err corps__monitor_start(int parent_fd, void (*abandon)(void)) {
 
 void corps__monitor_orphaned(void) {
     atomic_store(&corps__actors->pool.orphaned, true);
-    corps__pool_expect_tick();
+    corps__thread_pool_expect_tick();
 }

@@ -93,7 +93,7 @@ static bool has_mail(struct corps__task *task) {
 }
 
 static void deliver_mail(struct corps__conc *conc, struct corps__mail *mail) {
-    if (!corps__pool_direct(&conc->task, &mail->node, has_mail)) {
+    if (!corps__thread_pool_direct(&conc->task, &mail->node, has_mail)) {
         corps__conc_post(conc, mail, CORPS__PUSH_DISPATCH);
     }
 }

@@ -43,15 +43,15 @@ static void sweep_retired(void) {
 
 static const struct corps__reactor_ops reactor_ops = {
     .on_event = corps__dispatch,
-    .tend = corps__links_tend,
+    .tend = corps__link_floor_tend,
     .tend_rarely = sweep_retired,
-    .wants = corps__pool_wants,
-    .disturbs = corps__pool_leader_disturbs,
+    .wants = corps__thread_pool_wants,
+    .disturbs = corps__thread_pool_leader_disturbs,
     .lead_passes = corps__dispatch_end_burst,
-    .lead_is_free = corps__pool_lead_is_free,
+    .lead_is_free = corps__thread_pool_lead_is_free,
     .begin_wait = begin_wait,
-    .block = corps__pool_block,
-    .unblock = corps__pool_unblock,
+    .block = corps__thread_pool_block,
+    .unblock = corps__thread_pool_unblock,
     .can_work = can_run,
     .work = run_work,
 };
@@ -70,7 +70,7 @@ static const struct corps__link_ops link_ops = {
     .on_lost = fail_calls,
     .on_read = corps__deferred_resume,
     .on_retired = end_burst,
-    .on_held = corps__pool_expect_tick,
+    .on_held = corps__thread_pool_expect_tick,
 };
 
 /* ---- start ---- */
@@ -88,7 +88,7 @@ static enum corps_err start_runtime(bool is_env, uint64_t corps_id, uint32_t env
     if (err != CORPS_OK) {
         return err;
     }
-    corps__links->ops = &link_ops;
+    corps__link_floor->ops = &link_ops;
     corps__futures_start();
     corps__identify(is_env, corps_id, env);
     corps__reactor_open();
@@ -103,7 +103,7 @@ enum corps_err corps__runtime_start(bool is_env, uint64_t corps_id, uint32_t env
 }
 
 void corps__runtime_own(struct corps *corps) {
-    corps__links->own = corps;
+    corps__link_floor->own = corps;
     corps__corps_list(corps);
     corps__reactor_wake_set(corps->settings.wake);
 }
@@ -123,7 +123,7 @@ struct corps__runtime *corps__runtime_create(void) {
         return NULL;
     }
     corps__reactor_init(made->reactor);
-    corps__links_init(made->links);
+    corps__link_floor_init(made->links);
     corps__actors_init(made->actors);
     return made;
 }
@@ -132,9 +132,9 @@ static void empty_runtime(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     corps__concs_free();
-    corps__pool_free();
+    corps__thread_pool_free();
     struct corps *own = corps__own();
-    corps__links->own = NULL;
+    corps__link_floor->own = NULL;
     if (own != NULL) {
         corps__corps_unlist(own);
     }
@@ -155,9 +155,9 @@ void corps__runtime_free(struct corps__runtime *runtime) {
 }
 
 struct corps__runtime corps__runtime_enter(struct corps__runtime runtime) {
-    struct corps__runtime before = {corps__reactor, corps__links, corps__actors};
+    struct corps__runtime before = {corps__reactor, corps__link_floor, corps__actors};
     corps__reactor = runtime.reactor;
-    corps__links = runtime.links;
+    corps__link_floor = runtime.links;
     corps__actors = runtime.actors;
     return before;
 }
@@ -165,9 +165,9 @@ struct corps__runtime corps__runtime_enter(struct corps__runtime runtime) {
 /* ---- after a fork ---- */
 
 void corps__runtime_forked(void) {
-    corps__links->is_env = false;
-    corps__links->env = CORPS__GUEST_ENV;
-    corps__links->own = NULL;
-    atomic_store(&corps__links->check_foreign, false);
+    corps__link_floor->is_env = false;
+    corps__link_floor->env = CORPS__GUEST_ENV;
+    corps__link_floor->own = NULL;
+    atomic_store(&corps__link_floor->check_foreign, false);
     pthread_mutex_init(&starting, NULL);
 }

@@ -13,7 +13,7 @@
 
 struct corps__runtime {
     struct corps__reactor *reactor;
-    struct corps__links *links;
+    struct corps__link_floor *links;
     struct corps__actors *actors;
 };
 

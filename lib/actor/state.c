@@ -9,7 +9,7 @@ static struct corps__actors first = {
 struct corps__actors *corps__actors = &first;
 
 void corps__actors_init(struct corps__actors *actors) {
-    corps__pool_init(&actors->pool);
+    corps__thread_pool_init(&actors->pool);
     pthread_mutex_init(&actors->concs.lock, NULL);
     actors->room = CORPS__WAITLIST_INIT;
     pthread_mutex_init(&actors->waits.lock, NULL);

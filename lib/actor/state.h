@@ -2,7 +2,7 @@
 #ifndef CORPS_ACTOR_STATE_H
 #define CORPS_ACTOR_STATE_H
 
-#include "actor/pool.h"
+#include "actor/thread_pool.h"
 #include "wait/wait.h"
 
 struct corps__batch;
@@ -23,7 +23,7 @@ struct corps__burst {
 
 /* The actor floor of one runtime. */
 struct corps__actors {
-    struct corps__pool pool;
+    struct corps__thread_pool pool;
     const struct corps_class *const *classes;
 
     /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */

@@ -34,10 +34,10 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
     struct corps__peer *_Atomic *place = data ? &info->data_peer : &info->peer;
     *peer = atomic_load(place);
     if (*peer == NULL) {
-        pthread_mutex_lock(&corps__links->lock);
+        pthread_mutex_lock(&corps__link_floor->lock);
         *peer = atomic_load(place); /* another thread may have been faster */
         *peer = *peer != NULL ? *peer : add_peer(corps, env, data, place);
-        pthread_mutex_unlock(&corps__links->lock);
+        pthread_mutex_unlock(&corps__link_floor->lock);
     }
     return *peer != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
 }

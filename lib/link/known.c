@@ -26,27 +26,27 @@ struct corps *corps__corps_create(const struct corps__settings *settings) {
     corps->lock_fd = -1;
     corps->boot_result = CORPS_ERR_PENDING;
     atomic_store(&corps->holders, 1);
-    atomic_fetch_add(&corps__links->corps_count, 1);
+    atomic_fetch_add(&corps__link_floor->corps_count, 1);
     return corps;
 }
 
 unsigned corps__corps_count(void) {
-    return atomic_load(&corps__links->corps_count);
+    return atomic_load(&corps__link_floor->corps_count);
 }
 
 /* ---- the list ---- */
 
 void corps__corps_list(struct corps *corps) {
     (void)corps__corps_ref(corps);
-    pthread_mutex_lock(&corps__links->lock);
-    corps->next = corps__links->listed;
-    corps__links->listed = corps;
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_lock(&corps__link_floor->lock);
+    corps->next = corps__link_floor->listed;
+    corps__link_floor->listed = corps;
+    pthread_mutex_unlock(&corps__link_floor->lock);
 }
 
 void corps__corps_unlist(struct corps *corps) {
-    pthread_mutex_lock(&corps__links->lock);
-    struct corps **at = &corps__links->listed;
+    pthread_mutex_lock(&corps__link_floor->lock);
+    struct corps **at = &corps__link_floor->listed;
     while (*at != NULL && *at != corps) {
         at = &(*at)->next;
     }
@@ -54,31 +54,31 @@ void corps__corps_unlist(struct corps *corps) {
     if (found) {
         *at = corps->next;
     }
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_unlock(&corps__link_floor->lock);
     if (found) {
         corps__corps_unref(corps);
     }
 }
 
 struct corps *corps__corps_find(uint64_t corps_id) {
-    pthread_mutex_lock(&corps__links->lock);
-    struct corps *corps = corps__links->listed;
+    pthread_mutex_lock(&corps__link_floor->lock);
+    struct corps *corps = corps__link_floor->listed;
     while (corps != NULL && corps->id != corps_id) {
         corps = corps->next;
     }
     if (corps != NULL) {
         (void)corps__corps_ref(corps); /* while the list still holds it */
     }
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_unlock(&corps__link_floor->lock);
     return corps;
 }
 
 void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg) {
-    pthread_mutex_lock(&corps__links->lock);
-    for (struct corps *corps = corps__links->listed; corps != NULL; corps = corps->next) {
+    pthread_mutex_lock(&corps__link_floor->lock);
+    for (struct corps *corps = corps__link_floor->listed; corps != NULL; corps = corps->next) {
         each(corps, arg);
     }
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_unlock(&corps__link_floor->lock);
 }
 
 bool corps__corps_has_ended(const struct corps *corps) {
@@ -98,10 +98,10 @@ void corps__corps_unref(struct corps *corps) {
     if (atomic_fetch_sub(&corps->holders, 1) != 1) {
         return;
     }
-    pthread_mutex_lock(&corps__links->lock);
-    corps->next = corps__links->unheld;
-    corps__links->unheld = corps;
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_lock(&corps__link_floor->lock);
+    corps->next = corps__link_floor->unheld;
+    corps__link_floor->unheld = corps;
+    pthread_mutex_unlock(&corps__link_floor->lock);
     corps__check_unused();
     if (corps__lead_try()) { /* else who leads sees to it at the next step */
         corps__corps_reap();
@@ -119,14 +119,14 @@ static void free_corps(struct corps *corps) {
     free(corps->lost_text);
     free(corps->creator);
     free(corps);
-    atomic_fetch_sub(&corps__links->corps_count, 1);
+    atomic_fetch_sub(&corps__link_floor->corps_count, 1);
 }
 
 void corps__corps_reap(void) {
-    pthread_mutex_lock(&corps__links->lock);
-    struct corps *first = corps__links->unheld;
-    corps__links->unheld = NULL;
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_lock(&corps__link_floor->lock);
+    struct corps *first = corps__link_floor->unheld;
+    corps__link_floor->unheld = NULL;
+    pthread_mutex_unlock(&corps__link_floor->lock);
     while (first != NULL) {
         struct corps *next = first->next;
         free_corps(first);
@@ -183,5 +183,5 @@ bool corps_name_is_here(const struct corps_name *name) {
 }
 
 void corps__known_forked(void) {
-    pthread_mutex_init(&corps__links->lock, NULL);
+    pthread_mutex_init(&corps__link_floor->lock, NULL);
 }

@@ -228,7 +228,7 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */
-void corps__links_tend(void);
+void corps__link_floor_tend(void);
 
 /* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
 void corps__peers_close(const struct corps *corps);

@@ -21,31 +21,31 @@ struct corps__peer *corps__peer_create(struct corps__port *port) {
     peer->credit_waiters = CORPS__WAITLIST_INIT;
     peer->port = port;
     peer->env = CORPS__GUEST_ENV;
-    pthread_rwlock_wrlock(&corps__links->peers.lock);
-    peer->number = ++corps__links->peers.made;
-    peer->next = corps__links->peers.first;
-    peer->previous_next = &corps__links->peers.first;
+    pthread_rwlock_wrlock(&corps__link_floor->peers.lock);
+    peer->number = ++corps__link_floor->peers.made;
+    peer->next = corps__link_floor->peers.first;
+    peer->previous_next = &corps__link_floor->peers.first;
     if (peer->next != NULL) {
         peer->next->previous_next = &peer->next;
     }
-    corps__links->peers.first = peer;
-    pthread_rwlock_unlock(&corps__links->peers.lock);
+    corps__link_floor->peers.first = peer;
+    pthread_rwlock_unlock(&corps__link_floor->peers.lock);
     return peer;
 }
 
 struct corps__peer *corps__peers_walk(void) {
-    pthread_rwlock_rdlock(&corps__links->peers.lock);
-    return corps__links->peers.first;
+    pthread_rwlock_rdlock(&corps__link_floor->peers.lock);
+    return corps__link_floor->peers.first;
 }
 
 void corps__peers_walked(void) {
-    pthread_rwlock_unlock(&corps__links->peers.lock);
+    pthread_rwlock_unlock(&corps__link_floor->peers.lock);
 }
 
 uint64_t corps__peers_count(void) {
-    pthread_rwlock_rdlock(&corps__links->peers.lock);
-    uint64_t count = corps__links->peers.made - corps__links->peers.freed;
-    pthread_rwlock_unlock(&corps__links->peers.lock);
+    pthread_rwlock_rdlock(&corps__link_floor->peers.lock);
+    uint64_t count = corps__link_floor->peers.made - corps__link_floor->peers.freed;
+    pthread_rwlock_unlock(&corps__link_floor->peers.lock);
     return count;
 }
 
@@ -74,13 +74,13 @@ void corps__peer_free(struct corps__peer *peer) {
     if (peer == NULL) {
         return;
     }
-    pthread_rwlock_wrlock(&corps__links->peers.lock);
+    pthread_rwlock_wrlock(&corps__link_floor->peers.lock);
     *peer->previous_next = peer->next;
     if (peer->next != NULL) {
         peer->next->previous_next = peer->previous_next;
     }
-    corps__links->peers.freed++;
-    pthread_rwlock_unlock(&corps__links->peers.lock);
+    corps__link_floor->peers.freed++;
+    pthread_rwlock_unlock(&corps__link_floor->peers.lock);
     if (peer->grace_started) {
         uv_close((uv_handle_t *)&peer->grace, grace_closed);
         corps__loop_changed();
@@ -99,29 +99,30 @@ static bool is_unused(struct corps__peer *peer) {
 
 static void retire_later(struct corps__peer *peer) {
     peer->next_retired = NULL;
-    *corps__links->retired.last = peer;
-    corps__links->retired.last = &peer->next_retired;
-    corps__links->retired.count++;
+    *corps__link_floor->retired.last = peer;
+    corps__link_floor->retired.last = &peer->next_retired;
+    corps__link_floor->retired.count++;
 }
 
 void corps__peer_retire(struct corps__peer *peer) {
-    corps__links->ops->on_retired(peer);
+    corps__link_floor->ops->on_retired(peer);
     atomic_store(&peer->retired, true);
     retire_later(peer);
 }
 
 bool corps__peers_retired(void) {
-    return corps__links->retired.count > 0;
+    return corps__link_floor->retired.count > 0;
 }
 
 void corps__peers_sweep(void) {
-    for (unsigned n = corps__links->retired.count < SWEPT_AT_ONCE ? corps__links->retired.count : SWEPT_AT_ONCE; n > 0;
-         n--) {
-        struct corps__peer *peer = corps__links->retired.first;
-        corps__links->retired.count--;
-        corps__links->retired.first = peer->next_retired;
-        corps__links->retired.last =
-            corps__links->retired.first == NULL ? &corps__links->retired.first : corps__links->retired.last;
+    for (unsigned n = corps__link_floor->retired.count < SWEPT_AT_ONCE ? corps__link_floor->retired.count
+                                                                       : SWEPT_AT_ONCE;
+         n > 0; n--) {
+        struct corps__peer *peer = corps__link_floor->retired.first;
+        corps__link_floor->retired.count--;
+        corps__link_floor->retired.first = peer->next_retired;
+        corps__link_floor->retired.last = corps__link_floor->retired.first == NULL ? &corps__link_floor->retired.first
+                                                                                   : corps__link_floor->retired.last;
         if (is_unused(peer)) {
             corps__peer_free(peer);
         } else {
@@ -133,7 +134,7 @@ void corps__peers_sweep(void) {
 /* ---- letting go, on any thread ---- */
 
 void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char *text) {
-    corps__links->ops->on_lost(peer, code, text);
+    corps__link_floor->ops->on_lost(peer, code, text);
     corps__routes_clear(peer); /* requests without reply that went with the link: nobody gives their room back */
     corps__waitlist_notify(&peer->credit_waiters);
 }
@@ -188,14 +189,14 @@ static void forget(struct corps__peer *peer) {
 }
 
 void corps__peers_forked(void) {
-    corps__links->peers.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-    struct corps__peer **place = &corps__links->peers.first;
-    for (struct corps__peer *peer = corps__links->peers.first; peer != NULL; peer = peer->next) {
+    corps__link_floor->peers.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    struct corps__peer **place = &corps__link_floor->peers.first;
+    for (struct corps__peer *peer = corps__link_floor->peers.first; peer != NULL; peer = peer->next) {
         peer->previous_next = place; /* one may just have been taken off */
         place = &peer->next;
         forget(peer);
     }
-    corps__links->retired.first = NULL;
-    corps__links->retired.last = &corps__links->retired.first;
-    corps__links->retired.count = 0;
+    corps__link_floor->retired.first = NULL;
+    corps__link_floor->retired.last = &corps__link_floor->retired.first;
+    corps__link_floor->retired.count = 0;
 }

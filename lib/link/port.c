@@ -72,7 +72,7 @@ static void close_port(struct corps__port *port) {
 
 enum corps_err corps__port_open(const struct corps_transport *transport, const struct corps *corps,
                                 struct corps__port **port) {
-    struct corps__links *links = corps__links;
+    struct corps__link_floor *links = corps__link_floor;
     for (unsigned i = 0; i < links->port_count; i++) {
         if (links->ports[i]->transport == transport && links->ports[i]->corps == corps) {
             *port = links->ports[i];
@@ -101,7 +101,7 @@ enum corps_err corps__port_open(const struct corps_transport *transport, const s
 }
 
 void corps__ports_close(const struct corps *corps) {
-    struct corps__links *links = corps__links;
+    struct corps__link_floor *links = corps__link_floor;
     struct corps__port *closed[CORPS__ENDPOINTS_MAX];
     unsigned count = 0, kept = 0;
     for (unsigned i = 0; i < links->port_count; i++) {
@@ -121,11 +121,11 @@ void corps__ports_close(const struct corps *corps) {
 }
 
 void corps__ports_forked(void) {
-    for (unsigned i = 0; i < corps__links->port_count; i++) {
-        struct corps__port *port = corps__links->ports[i];
+    for (unsigned i = 0; i < corps__link_floor->port_count; i++) {
+        struct corps__port *port = corps__link_floor->ports[i];
         if (port->transport->forget != NULL) {
             port->transport->forget(port->endpoint);
         }
     }
-    corps__links->port_count = 0;
+    corps__link_floor->port_count = 0;
 }

@@ -417,12 +417,12 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
 /* ---- holding back and flushing ---- */
 
 void corps__held_add(void) {
-    atomic_fetch_add(&corps__links->held_count, 1);
-    corps__links->ops->on_held();
+    atomic_fetch_add(&corps__link_floor->held_count, 1);
+    corps__link_floor->ops->on_held();
 }
 
 bool corps__held_any(void) {
-    return atomic_load_explicit(&corps__links->held_count, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&corps__link_floor->held_count, memory_order_relaxed) != 0;
 }
 
 /* Under tx. False: not all of it could be sent; whoever makes room goes on, or the next flush does. */
@@ -449,7 +449,7 @@ void corps_flush(void) {
     if (!corps__held_any()) {
         return;
     }
-    atomic_store(&corps__links->held_count, 0);
+    atomic_store(&corps__link_floor->held_count, 0);
     for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
         if (!atomic_load(&peer->held)) {
             continue;
@@ -467,5 +467,5 @@ void corps_flush(void) {
 }
 
 void corps__sending_forked(void) {
-    atomic_store(&corps__links->held_count, 0);
+    atomic_store(&corps__link_floor->held_count, 0);
 }

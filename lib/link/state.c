@@ -19,16 +19,16 @@ static void nobody_flushes(void) {
 static const struct corps__link_ops no_ops = {
     .on_lost = calls_are_nobodys, .on_read = peer_is_nobodys, .on_retired = peer_is_nobodys, .on_held = nobody_flushes};
 
-static struct corps__links first = {
+static struct corps__link_floor first = {
     .ops = &no_ops,
     .env = CORPS__GUEST_ENV,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .peers.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
     .retired.last = &first.retired.first,
 };
-struct corps__links *corps__links = &first;
+struct corps__link_floor *corps__link_floor = &first;
 
-void corps__links_init(struct corps__links *links) {
+void corps__link_floor_init(struct corps__link_floor *links) {
     links->ops = &no_ops;
     links->env = CORPS__GUEST_ENV;
     pthread_mutex_init(&links->lock, NULL);
@@ -37,27 +37,27 @@ void corps__links_init(struct corps__links *links) {
 }
 
 void corps__identify(bool is_env, uint64_t corps_id, uint32_t env) {
-    corps__links->is_env = is_env;
-    corps__links->env = env;
-    corps__links->corps_id = corps_id;
+    corps__link_floor->is_env = is_env;
+    corps__link_floor->env = env;
+    corps__link_floor->corps_id = corps_id;
     if (!is_env) {
-        randombytes_buf(&corps__links->corps_id, sizeof corps__links->corps_id);
+        randombytes_buf(&corps__link_floor->corps_id, sizeof corps__link_floor->corps_id);
     }
 }
 
 void corps__check_links(void) {
-    atomic_store(&corps__links->check_links, true);
+    atomic_store(&corps__link_floor->check_links, true);
     corps__reactor_tend();
     corps__kick();
 }
 
 void corps__check_unused(void) {
-    atomic_store(&corps__links->check_unused, true);
+    atomic_store(&corps__link_floor->check_unused, true);
     corps__reactor_tend();
     corps__kick();
 }
 
 void corps__check_foreign(void) {
-    atomic_store(&corps__links->check_foreign, true);
+    atomic_store(&corps__link_floor->check_foreign, true);
     corps__reactor_tend();
 }

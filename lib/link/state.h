@@ -21,7 +21,7 @@ struct corps__link_ops {
 };
 
 /* The link floor of one runtime. */
-struct corps__links {
+struct corps__link_floor {
     const struct corps__link_ops *ops;
 
     /* Who this process is. Written before there are other threads. */
@@ -51,31 +51,31 @@ struct corps__links {
     } retired;
     _Atomic unsigned held_count; /* links that hold something back */
 
-    /* What corps__links_tend has to do. */
+    /* What corps__link_floor_tend has to do. */
     _Atomic bool check_links;   /* a link is to be closed, or a peer has read */
     _Atomic bool check_unused;  /* a peer or a Corps may be freed */
     _Atomic bool check_foreign; /* a link to a Corps of others has closed */
 };
 
 /* The present runtime's. */
-extern struct corps__links *corps__links;
+extern struct corps__link_floor *corps__link_floor;
 
 /* Zeroed memory becomes a floor that knows nobody. */
-void corps__links_init(struct corps__links *links);
+void corps__link_floor_init(struct corps__link_floor *links);
 
 /* Who this process is: its Corps (NULL in a program), the Corps' id, the Env's number (CORPS__GUEST_ENV in a program).
  */
 static inline struct corps *corps__own(void) {
-    return corps__links->own;
+    return corps__link_floor->own;
 }
 static inline uint64_t corps__own_id(void) {
-    return corps__links->corps_id;
+    return corps__link_floor->corps_id;
 }
 static inline uint32_t corps__own_env(void) {
-    return corps__links->env;
+    return corps__link_floor->env;
 }
 static inline bool corps__is_env(void) {
-    return corps__links->is_env;
+    return corps__link_floor->is_env;
 }
 
 /* Says so, before other threads are started. A guest gets a random id. */

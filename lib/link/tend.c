@@ -30,22 +30,22 @@ static void close_and_tell(void) {
         corps__peer_closed(broken, reason);
     }
     for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
-        corps__links->ops->on_read(peer);
+        corps__link_floor->ops->on_read(peer);
     }
     corps__peers_walked();
 }
 
 /* A Corps of others whose file is gone and that still counts as living; held once more. */
 static struct corps *find_ended(void) {
-    pthread_mutex_lock(&corps__links->lock);
-    struct corps *at = corps__links->listed;
+    pthread_mutex_lock(&corps__link_floor->lock);
+    struct corps *at = corps__link_floor->listed;
     while (at != NULL && !corps__corps_has_ended(at)) {
         at = at->next;
     }
     if (at != NULL) {
         (void)corps__corps_ref(at);
     }
-    pthread_mutex_unlock(&corps__links->lock);
+    pthread_mutex_unlock(&corps__link_floor->lock);
     return at;
 }
 
@@ -60,8 +60,8 @@ static void give_up_ended(void) {
     }
 }
 
-void corps__links_tend(void) {
-    struct corps__links *links = corps__links;
+void corps__link_floor_tend(void) {
+    struct corps__link_floor *links = corps__link_floor;
     if (atomic_exchange(&links->check_links, false)) {
         close_and_tell();
     }

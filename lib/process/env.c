@@ -342,8 +342,8 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK) {
         corps__runtime_own(corps__life.corps);
-        err = corps__pool_start(corps__life.corps->settings.thread_count, corps__life.corps->settings.thread_count_max,
-                                corps__conc_run);
+        err = corps__thread_pool_start(corps__life.corps->settings.thread_count,
+                                       corps__life.corps->settings.thread_count_max, corps__conc_run);
     }
     if (err == CORPS_OK) {
         err = corps__monitor_start(env == 0 && corps__life.corps->settings.detached ? -1 : fd, abandon_env);
@@ -405,7 +405,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         report_failure(fd, err);
         corps__life.status = 1;
     } else {
-        corps__pool_serve();
+        corps__thread_pool_serve();
     }
     (void)!corps__with_lead(shut_job, NULL);
     leave_directory(fd);

@@ -44,7 +44,7 @@ static void in_child(void) {
     }
     generation++;
     corps__reactor_forked(); /* first: closes what the loop watches */
-    corps__pool_forked();
+    corps__thread_pool_forked();
     corps__requests_forked();
     corps__conc_forked();
     corps__deadlock_forked();

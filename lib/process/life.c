@@ -1,6 +1,6 @@
 #include "process/life.h"
 
-#include "actor/pool.h"
+#include "actor/thread_pool.h"
 
 struct corps__life corps__life;
 
@@ -40,6 +40,6 @@ bool corps__all_children(bool (*test)(const struct corps__life_child *child)) {
 void corps__life_stop(void) {
     if (corps__life.stage != CORPS__ENDING) {
         corps__life.stage = CORPS__ENDING;
-        corps__pool_stop();
+        corps__thread_pool_stop();
     }
 }

@@ -21,14 +21,15 @@ static void run(struct corps__task *task, struct corps_node *first, bool (*stop)
     (void)arg;
     corps__task_end(task);
     if (--bench.left == 0) {
-        corps__pool_stop();
+        corps__thread_pool_stop();
     } else if (corps__task_queue(task)) {
-        corps__pool_push(task, CORPS__PUSH_MINE);
+        corps__thread_pool_push(task, CORPS__PUSH_MINE);
     }
 }
 
 static void *setup(void) {
-    return pool_alone_begin(&bench.alone, does_nothing) && corps__pool_start(1, 1, run) == CORPS_OK ? &bench : NULL;
+    return pool_alone_begin(&bench.alone, does_nothing) && corps__thread_pool_start(1, 1, run) == CORPS_OK ? &bench
+                                                                                                           : NULL;
 }
 
 static void teardown(void *state) {
@@ -42,9 +43,9 @@ static void push_and_run(void *state, unsigned side, size_t count) {
     bench.left = count;
     atomic_store(&corps__actors->pool.stopping, false);
     if (corps__task_queue(&bench.task)) {
-        corps__pool_push(&bench.task, CORPS__PUSH_MINE);
+        corps__thread_pool_push(&bench.task, CORPS__PUSH_MINE);
     }
-    corps__pool_serve();
+    corps__thread_pool_serve();
 }
 
 static void add_two(void *state, unsigned side, size_t count) {

@@ -40,11 +40,11 @@ static inline bool pool_alone_begin(struct pool_alone *alone, void (*tend)(void)
     alone->process = corps__runtime_enter(*alone->runtime);
     alone->ops = *corps__reactor->ops;
     alone->ops.tend = tend;
-    alone->ops.wants = corps__pool_wants;
-    alone->ops.disturbs = corps__pool_leader_disturbs;
-    alone->ops.lead_is_free = corps__pool_lead_is_free;
-    alone->ops.block = corps__pool_block;
-    alone->ops.unblock = corps__pool_unblock;
+    alone->ops.wants = corps__thread_pool_wants;
+    alone->ops.disturbs = corps__thread_pool_leader_disturbs;
+    alone->ops.lead_is_free = corps__thread_pool_lead_is_free;
+    alone->ops.block = corps__thread_pool_block;
+    alone->ops.unblock = corps__thread_pool_unblock;
     if (corps__reactor_start(&alone->ops) != CORPS_OK) {
         return false;
     }
@@ -53,7 +53,7 @@ static inline bool pool_alone_begin(struct pool_alone *alone, void (*tend)(void)
     return true;
 }
 
-/* After corps__pool_stop: waits for the pool's threads, and frees all. */
+/* After corps__thread_pool_stop: waits for the pool's threads, and frees all. */
 static inline void pool_alone_end(struct pool_alone *alone) {
     while (other_threads_alive()) {
         sched_yield(); /* they are detached; the test's timeout ends this */

@@ -29,7 +29,7 @@ static struct direct {
 static void push(struct job *job, enum corps__push how) {
     if (corps__task_queue(&job->task)) {
         atomic_fetch_add(&job->queued, 1);
-        corps__pool_push(&job->task, how);
+        corps__thread_pool_push(&job->task, how);
     }
 }
 
@@ -45,11 +45,11 @@ static void do_work(struct job *job, unsigned count) {
 }
 
 static void wait_inside(uint64_t random) {
-    if (random % 16 == 0 && corps__pool_block() == CORPS_OK) {
+    if (random % 16 == 0 && corps__thread_pool_block() == CORPS_OK) {
         if (random % 64 == 0) {
             usleep(20);
         }
-        corps__pool_unblock();
+        corps__thread_pool_unblock();
     }
 }
 
@@ -93,7 +93,7 @@ static void come_in(struct job *job) {
     bool was_there = corps__actors->pool.direct.task != NULL;
     if (direct != NULL) {
         atomic_store(&direct->used, true);
-        if (corps__pool_direct(&job->task, &direct->node, has_more)) {
+        if (corps__thread_pool_direct(&job->task, &direct->node, has_more)) {
             atomic_fetch_add(&made, 1);
             job->queued += was_there ? 0 : 1;
             return;
@@ -130,7 +130,7 @@ static void *outside(void *number) {
 
 static void *serve(void *unused) {
     (void)unused;
-    corps__pool_serve();
+    corps__thread_pool_serve();
     return NULL;
 }
 
@@ -148,12 +148,12 @@ int main(void) {
     struct pool_alone alone;
     pthread_t first;
     check(pool_alone_begin(&alone, tend), "%s", corps_error_detail());
-    check(corps__pool_start(THREAD_COUNT, THREAD_COUNT_MAX, run) == CORPS_OK, "%s", corps_error_detail());
+    check(corps__thread_pool_start(THREAD_COUNT, THREAD_COUNT_MAX, run) == CORPS_OK, "%s", corps_error_detail());
     check(pthread_create(&first, NULL, serve, NULL) == 0, "no thread can be started");
     uint64_t numbers[OUTSIDE] = {1, 2, 3};
     on_threads(OUTSIDE, outside, numbers, sizeof *numbers);
     wait_until_done();
-    corps__pool_stop();
+    corps__thread_pool_stop();
     pthread_join(first, NULL);
     unsigned worked = 0, runs = 0;
     check(corps__actors->pool.runnable == 0, "something is still counted as runnable");

@@ -55,7 +55,7 @@ static struct corps_name *become_env(uint64_t corps_id, uint32_t env, int64_t fr
     corps__runtime_own(corps);
     corps__corps_unref(corps); /* the list holds it */
     corps__classes_set(classes);
-    assert_int_equal(corps__pool_start(1, 1, corps__conc_run), CORPS_OK);
+    assert_int_equal(corps__thread_pool_start(1, 1, corps__conc_run), CORPS_OK);
     struct corps_box *box;
     const struct corps_value start = corps_int(from);
     assert_int_equal(corps_box_of(&start, &box), CORPS_OK);

@@ -26,7 +26,7 @@ static struct job {
 
 static struct {
     struct pool_alone alone;
-    struct corps__pool *pool;
+    struct corps__thread_pool *pool;
     void (*script)(void); /* with the lead, once */
     _Atomic unsigned order_count;
     unsigned order[4 * JOBS]; /* numbers of the jobs that were run */
@@ -39,7 +39,7 @@ static void play_script(void) {
 static void run(struct corps__task *task, struct corps_node *first, bool (*stop)(void *arg), void *arg) {
     struct job *job = (struct job *)task;
     assert_true(stop == NULL && arg == NULL);
-    assert_true(corps__pool_is_mine());
+    assert_true(corps__thread_pool_is_mine());
     job->first = first;
     fixture.order[atomic_fetch_add(&fixture.order_count, 1)] = (unsigned)(job - jobs);
     if (job->body != NULL) {
@@ -67,13 +67,13 @@ static int teardown(void **state) {
 }
 
 static void start(unsigned thread_count, unsigned thread_count_max) {
-    assert_int_equal(corps__pool_start(thread_count, thread_count_max, run), CORPS_OK);
+    assert_int_equal(corps__thread_pool_start(thread_count, thread_count_max, run), CORPS_OK);
     fixture.pool->single = false; /* on any machine */
 }
 
 static void push(unsigned job, enum corps__push how) {
     assert_true(corps__task_queue(&jobs[job].task));
-    corps__pool_push(&jobs[job].task, how);
+    corps__thread_pool_push(&jobs[job].task, how);
 }
 
 static void expect_order(const char *expected) {
@@ -111,12 +111,12 @@ static void lead_no_more(void) {
 
 static void *serve(void *unused) {
     (void)unused;
-    corps__pool_serve();
+    corps__thread_pool_serve();
     return NULL;
 }
 
 static void stop(pthread_t thread) {
-    corps__pool_stop();
+    corps__thread_pool_stop();
     pthread_join(thread, NULL);
 }
 
@@ -150,18 +150,18 @@ static void test_pushes_from_elsewhere(void **state) {
     push(6, CORPS__PUSH_DISPATCH);
     assert_false(kicked());
     assert_int_equal(fixture.pool->runnable, 7);
-    corps__pool_push(&jobs[6].task, CORPS__PUSH_OTHER); /* it is in there already */
+    corps__thread_pool_push(&jobs[6].task, CORPS__PUSH_OTHER); /* it is in there already */
     assert_int_equal(fixture.pool->runnable, 7);
-    assert_true(corps__pool_wants());
+    assert_true(corps__thread_pool_wants());
     atomic_store(&corps__reactor->idle, 0); /* a leader that waits for something of its own */
     push(7, CORPS__PUSH_OTHER);
     assert_false(kicked());
     lead_no_more();
-    corps__pool_stop();
-    corps__pool_serve(); /* what is there is run before */
+    corps__thread_pool_stop();
+    corps__thread_pool_serve(); /* what is there is run before */
     expect_order("01234567");
     assert_int_equal(fixture.pool->runnable, 0);
-    assert_false(corps__pool_is_mine());
+    assert_false(corps__thread_pool_is_mine());
 }
 
 static void push_all_ways(struct job *job) {
@@ -183,7 +183,7 @@ static void push_all_ways(struct job *job) {
     push(7, CORPS__PUSH_DISPATCH);
     assert_true(kicked());
     lead_no_more();
-    corps__pool_stop();
+    corps__thread_pool_stop();
 }
 
 static void test_pushes_from_the_pool(void **state) {
@@ -191,7 +191,7 @@ static void test_pushes_from_the_pool(void **state) {
     start(1, 1);
     jobs[0].body = push_all_ways;
     push(0, CORPS__PUSH_MINE);
-    corps__pool_serve();
+    corps__thread_pool_serve();
     expect_order("021"
                  "34567");
 }
@@ -204,8 +204,8 @@ static void test_entry_of_one_that_was_run(void **state) {
     push(1, CORPS__PUSH_MINE);
     assert_true(corps__task_claim(&jobs[0].task));
     corps__task_end(&jobs[0].task);
-    corps__pool_stop();
-    corps__pool_serve();
+    corps__thread_pool_stop();
+    corps__thread_pool_serve();
     expect_order("1");
     assert_false(jobs[0].task.in_queue);
     assert_int_equal(fixture.pool->runnable, 0);
@@ -228,15 +228,15 @@ static bool more(struct corps__task *task) {
 static void direct_some(void) {
     assert_true(corps__leader_is_idle());
     assert_true(corps__task_begin(&jobs[3].task));
-    assert_false(corps__pool_direct(&jobs[3].task, &nodes[0], no_more)); /* somebody runs it */
+    assert_false(corps__thread_pool_direct(&jobs[3].task, &nodes[0], no_more)); /* somebody runs it */
     corps__task_end(&jobs[3].task);
-    assert_false(corps__pool_wants());
+    assert_false(corps__thread_pool_wants());
     for (unsigned i = 0; i < DIRECT_MAX; i++) {
-        assert_true(corps__pool_direct(&jobs[0].task, &nodes[i], no_more));
+        assert_true(corps__thread_pool_direct(&jobs[0].task, &nodes[i], no_more));
     }
-    assert_true(corps__pool_wants());
-    assert_false(corps__pool_direct(&jobs[0].task, &nodes[DIRECT_MAX], no_more)); /* enough */
-    assert_false(corps__pool_direct(&jobs[1].task, &nodes[DIRECT_MAX], no_more)); /* one at a time */
+    assert_true(corps__thread_pool_wants());
+    assert_false(corps__thread_pool_direct(&jobs[0].task, &nodes[DIRECT_MAX], no_more)); /* enough */
+    assert_false(corps__thread_pool_direct(&jobs[1].task, &nodes[DIRECT_MAX], no_more)); /* one at a time */
     assert_false(corps__task_is_queued(&jobs[1].task));
     push(1, CORPS__PUSH_DISPATCH); /* the leader has its task: another thread, if there is one */
     assert_true(kicked());
@@ -250,32 +250,32 @@ static void look_at_nodes(struct job *job) {
     assert_null(node);
     assert_true(corps__lead_is_vacant()); /* it has let go of the lead */
     assert_null(fixture.pool->direct.task);
-    corps__pool_stop();
+    corps__thread_pool_stop();
 }
 
 static void test_direct(void **state) {
     (void)state;
     start(1, 1);
-    assert_false(corps__pool_direct(&jobs[0].task, &nodes[0], no_more)); /* nobody idles */
-    assert_true(corps__task_begin(&jobs[0].task));                       /* and it is untouched */
+    assert_false(corps__thread_pool_direct(&jobs[0].task, &nodes[0], no_more)); /* nobody idles */
+    assert_true(corps__task_begin(&jobs[0].task));                              /* and it is untouched */
     corps__task_end(&jobs[0].task);
     jobs[0].body = look_at_nodes;
     fixture.script = direct_some;
     corps__reactor_tend();
-    corps__pool_serve();
+    corps__thread_pool_serve();
     expect_order("01");
     assert_null(jobs[1].first);
 }
 
 static void direct_with_more(void) {
-    assert_false(corps__pool_direct(&jobs[0].task, &nodes[0], more));
+    assert_false(corps__thread_pool_direct(&jobs[0].task, &nodes[0], more));
     assert_false(corps__task_begin(&jobs[0].task)); /* the leader's all the same */
-    assert_false(corps__pool_direct(&jobs[0].task, &nodes[1], no_more));
+    assert_false(corps__thread_pool_direct(&jobs[0].task, &nodes[1], no_more));
 }
 
 static void expect_no_nodes(struct job *job) {
     assert_null(job->first);
-    corps__pool_stop();
+    corps__thread_pool_stop();
 }
 
 /* What came earlier lies elsewhere and goes first: the leader runs the task, and all that comes follows there. */
@@ -285,7 +285,7 @@ static void test_direct_where_there_is_more(void **state) {
     jobs[0].body = expect_no_nodes;
     fixture.script = direct_with_more;
     corps__reactor_tend();
-    corps__pool_serve();
+    corps__thread_pool_serve();
     expect_order("0");
 }
 
@@ -301,7 +301,7 @@ static void come_again(struct job *job) {
     if (job->runs < 4) {
         corps__reactor_tend();
     } else {
-        corps__pool_stop();
+        corps__thread_pool_stop();
     }
 }
 
@@ -311,7 +311,7 @@ static void test_dispatch_of_several_polls(void **state) {
     jobs[1].body = come_again;
     fixture.script = dispatch_two;
     corps__reactor_tend();
-    corps__pool_serve();
+    corps__thread_pool_serve();
     expect_order("0101010101");
 }
 
@@ -356,12 +356,12 @@ static void block_for_next_job(struct job *job) {
     usleep(1000);
     assert_int_equal(job[1].runs, 0); /* nobody was woken, and there is nobody */
     assert_int_equal(fixture.pool->threads, 1);
-    assert_int_equal(corps__pool_block(), CORPS_OK);
-    assert_int_equal(corps__pool_block(), CORPS_OK); /* a wait inside a wait */
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK);
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK); /* a wait inside a wait */
     wait_for(job[1].runs == 1);
-    corps__pool_unblock();
+    corps__thread_pool_unblock();
     assert_true(fixture.pool->workers[0]->blocked);
-    corps__pool_unblock();
+    corps__thread_pool_unblock();
     assert_false(fixture.pool->workers[0]->blocked);
     assert_int_equal(fixture.pool->threads, 2);
 }
@@ -389,35 +389,35 @@ static void test_growth_and_surplus(void **state) {
 }
 
 static void block_too_many(struct job *job) {
-    assert_int_equal(corps__pool_block(), CORPS_ERR_LIMIT);
+    assert_int_equal(corps__thread_pool_block(), CORPS_ERR_LIMIT);
     assert_non_null(strstr(corps_error_detail(), "thread_count_max"));
     assert_false(fixture.pool->workers[1]->blocked);
     atomic_store(&job->may_go_on, true);
     wait_for(!fixture.pool->workers[0]->blocked);
-    assert_int_equal(corps__pool_block(), CORPS_OK); /* now there is a place */
-    corps__pool_unblock();
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK); /* now there is a place */
+    corps__thread_pool_unblock();
 }
 
 static void block_until_other_may_not(struct job *job) {
     push((unsigned)(job - jobs) + 1, CORPS__PUSH_LATER);
-    assert_int_equal(corps__pool_block(), CORPS_OK);
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK);
     wait_for(job[1].may_go_on);
-    corps__pool_unblock();
+    corps__thread_pool_unblock();
     wait_for(job[1].runs == 1);
 }
 
 static void test_limit(void **state) {
     (void)state;
     start(1, 2);
-    assert_int_equal(corps__pool_block(), CORPS_OK); /* a thread of somebody else's takes no place */
-    corps__pool_unblock();
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK); /* a thread of somebody else's takes no place */
+    corps__thread_pool_unblock();
     pthread_t thread = serve_elsewhere();
     jobs[0].body = block_until_other_may_not;
     jobs[1].body = block_too_many;
     push(0, CORPS__PUSH_OTHER);
     wait_for(jobs[0].runs == 1);
     assert_int_equal(fixture.pool->threads, 2);
-    corps__pool_grow();
+    corps__thread_pool_grow();
     assert_int_equal(fixture.pool->threads, 2); /* no more than that */
     stop(thread);
     expect_order("01");
@@ -445,16 +445,16 @@ static void test_lead_is_taken_again(void **state) {
 static void look_whether_disturbed(struct job *job) {
     (void)job;
     atomic_fetch_add(&fixture.pool->threads, 1); /* the leader */
-    assert_false(corps__pool_leader_disturbs());
+    assert_false(corps__thread_pool_leader_disturbs());
     fixture.pool->single = true;
-    assert_true(corps__pool_leader_disturbs());
-    assert_int_equal(corps__pool_block(), CORPS_OK);
-    assert_false(corps__pool_leader_disturbs());
-    corps__pool_unblock();
-    assert_true(corps__pool_leader_disturbs());
+    assert_true(corps__thread_pool_leader_disturbs());
+    assert_int_equal(corps__thread_pool_block(), CORPS_OK);
+    assert_false(corps__thread_pool_leader_disturbs());
+    corps__thread_pool_unblock();
+    assert_true(corps__thread_pool_leader_disturbs());
     atomic_fetch_sub(&fixture.pool->threads, 1);
-    assert_false(corps__pool_leader_disturbs());
-    corps__pool_stop();
+    assert_false(corps__thread_pool_leader_disturbs());
+    corps__thread_pool_stop();
 }
 
 static void test_leader_disturbs(void **state) {
@@ -462,7 +462,7 @@ static void test_leader_disturbs(void **state) {
     start(1, 3);
     jobs[0].body = look_whether_disturbed;
     push(0, CORPS__PUSH_MINE);
-    corps__pool_serve();
+    corps__thread_pool_serve();
     expect_order("0");
 }
 

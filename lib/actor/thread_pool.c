@@ -1,4 +1,4 @@
-#include "actor/pool.h"
+#include "actor/thread_pool.h"
 
 #include "actor/state.h"
 #include "base/clock.h"
@@ -20,24 +20,24 @@ enum { DIRECT_MAX = 128 };
 
 static _Thread_local struct corps__worker *self;
 
-static struct corps__pool *the_pool(void) {
+static struct corps__thread_pool *the_pool(void) {
     return &corps__actors->pool;
 }
 
-static enum corps_err start_thread_locked(struct corps__pool *pool);
+static enum corps_err start_thread_locked(struct corps__thread_pool *pool);
 
-bool corps__pool_is_mine(void) {
+bool corps__thread_pool_is_mine(void) {
     return self != NULL;
 }
 
-bool corps__pool_is_single(void) {
+bool corps__thread_pool_is_single(void) {
     return the_pool()->single;
 }
 
 /* ---- waking ---- */
 
-void corps__pool_expect_tick(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_expect_tick(void) {
+    struct corps__thread_pool *pool = the_pool();
     if (atomic_load_explicit(&pool->monitor_asleep, memory_order_relaxed) &&
         atomic_exchange(&pool->monitor_asleep, false)) {
         uint64_t one = 1;
@@ -48,7 +48,7 @@ void corps__pool_expect_tick(void) {
 }
 
 /* Takes a parked thread off the idle list. */
-static struct corps__worker *take_idle_locked(struct corps__pool *pool) {
+static struct corps__worker *take_idle_locked(struct corps__thread_pool *pool) {
     struct corps__worker *worker = pool->idle;
     if (worker != NULL) {
         pool->idle = worker->next_idle;
@@ -59,7 +59,7 @@ static struct corps__worker *take_idle_locked(struct corps__pool *pool) {
 }
 
 /* How many threads wait inside methods. */
-static unsigned blocked_count(const struct corps__pool *pool) {
+static unsigned blocked_count(const struct corps__thread_pool *pool) {
     unsigned blocked = 0;
     for (unsigned i = 0, count = atomic_load(&pool->worker_count); i < count; i++) {
         blocked += atomic_load(&pool->workers[i]->blocked) ? 1 : 0;
@@ -67,8 +67,8 @@ static unsigned blocked_count(const struct corps__pool *pool) {
     return blocked;
 }
 
-void corps__pool_wake_one(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_wake_one(void) {
+    struct corps__thread_pool *pool = the_pool();
     if (atomic_load(&pool->idle_count) == 0 && corps__leader_is_idle()) {
         corps__kick();
         return;
@@ -87,25 +87,26 @@ void corps__pool_wake_one(void) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-void corps__pool_lead_is_free(void) {
+void corps__thread_pool_lead_is_free(void) {
     if (the_pool()->monitor_fd < 0) {
         return; /* a program's threads */
     }
-    corps__pool_expect_tick(); /* a pool thread goes on with its method, and will lead again unless that takes long */
+    corps__thread_pool_expect_tick(); /* a pool thread goes on with its method, and will lead again unless that takes
+                                         long */
     if (self == NULL) {
-        corps__pool_wake_one(); /* a thread of somebody else's may never come back */
+        corps__thread_pool_wake_one(); /* a thread of somebody else's may never come back */
     }
 }
 
 /* ---- run queues ---- */
 
-void corps__pool_push(struct corps__task *task, enum corps__push how) {
+void corps__thread_pool_push(struct corps__task *task, enum corps__push how) {
     /* If an old entry is still in a queue (another thread ran the task without taking it out), that entry serves.
      * Whoever takes it out says so before he tries to claim. */
     if (!corps__task_enter(task)) {
         return;
     }
-    struct corps__pool *pool = the_pool();
+    struct corps__thread_pool *pool = the_pool();
     struct corps__worker *worker = self != NULL ? self : pool->workers[0];
     struct corps__task *displaced = NULL;
     atomic_fetch_add(&pool->runnable, 1);
@@ -117,7 +118,7 @@ void corps__pool_push(struct corps__task *task, enum corps__push how) {
     switch (how) {
     case CORPS__PUSH_LATER:
         if (displaced != NULL || self == NULL) {
-            corps__pool_wake_one();
+            corps__thread_pool_wake_one();
         }
         break;
     case CORPS__PUSH_MINE:
@@ -126,20 +127,20 @@ void corps__pool_push(struct corps__task *task, enum corps__push how) {
         if (corps__leader_is_idle() && pool->direct.task == NULL && !atomic_exchange(&pool->turn_taken, true)) {
             break;
         }
-        corps__pool_wake_one();
+        corps__thread_pool_wake_one();
         break;
     case CORPS__PUSH_OTHER:
         /* On a single processor no other thread could run it sooner than this one, unless this one's method takes long:
          * then the monitor sees to it. */
         if (!pool->single || self == NULL) {
-            corps__pool_wake_one();
+            corps__thread_pool_wake_one();
         }
         break;
     }
-    corps__pool_expect_tick();
+    corps__thread_pool_expect_tick();
 }
 
-static struct corps__task *take_from(struct corps__pool *pool, struct corps__worker *worker, bool own) {
+static struct corps__task *take_from(struct corps__thread_pool *pool, struct corps__worker *worker, bool own) {
     struct corps__task *task = corps__runq_take(&worker->runq, own);
     if (task != NULL) {
         atomic_fetch_sub(&pool->runnable, 1);
@@ -148,7 +149,7 @@ static struct corps__task *take_from(struct corps__pool *pool, struct corps__wor
 }
 
 /* The next task to run, claimed; NULL when there is none. */
-static struct corps__task *next_task(struct corps__pool *pool, struct corps__worker *worker) {
+static struct corps__task *next_task(struct corps__thread_pool *pool, struct corps__worker *worker) {
     while (atomic_load(&pool->runnable) > 0) {
         struct corps__task *task = take_from(pool, worker, true);
         unsigned count = atomic_load(&pool->worker_count);
@@ -167,8 +168,9 @@ static struct corps__task *next_task(struct corps__pool *pool, struct corps__wor
     return NULL;
 }
 
-bool corps__pool_direct(struct corps__task *task, struct corps_node *node, bool (*has_more)(struct corps__task *task)) {
-    struct corps__pool *pool = the_pool();
+bool corps__thread_pool_direct(struct corps__task *task, struct corps_node *node,
+                               bool (*has_more)(struct corps__task *task)) {
+    struct corps__thread_pool *pool = the_pool();
     if (pool->direct.task == NULL) {
         if (!corps__leader_is_idle() || !corps__task_begin(task)) {
             return false;
@@ -189,14 +191,14 @@ bool corps__pool_direct(struct corps__task *task, struct corps_node *node, bool 
     return true;
 }
 
-bool corps__pool_wants(void) {
-    const struct corps__pool *pool = the_pool();
+bool corps__thread_pool_wants(void) {
+    const struct corps__thread_pool *pool = the_pool();
     return pool->direct.task != NULL || atomic_load_explicit(&pool->runnable, memory_order_relaxed) > 0 ||
            atomic_load_explicit(&pool->stopping, memory_order_relaxed);
 }
 
-bool corps__pool_leader_disturbs(void) {
-    const struct corps__pool *pool = the_pool();
+bool corps__thread_pool_leader_disturbs(void) {
+    const struct corps__thread_pool *pool = the_pool();
     if (!pool->single) {
         return false;
     }
@@ -207,29 +209,29 @@ bool corps__pool_leader_disturbs(void) {
 
 /* ---- blocking inside methods ---- */
 
-enum corps_err corps__pool_block(void) {
+enum corps_err corps__thread_pool_block(void) {
     if (self == NULL) {
         return CORPS_OK;
     }
-    struct corps__pool *pool = the_pool();
+    struct corps__thread_pool *pool = the_pool();
     if (self->waits++ == 0) {
-        /* Before we look at `runnable`; pairs with corps__pool_push and corps__pool_wake_one. */
+        /* Before we look at `runnable`; pairs with corps__thread_pool_push and corps__thread_pool_wake_one. */
         atomic_store(&self->blocked, true);
     }
     if (atomic_load(&pool->threads) >= pool->thread_count_max && blocked_count(pool) >= pool->thread_count_max) {
-        corps__pool_unblock();
+        corps__thread_pool_unblock();
         return corps_error_set(CORPS_ERR_LIMIT,
                                "%u threads of Env %u wait inside methods already; break the cycle of calls, or raise "
                                "thread_count_max",
                                pool->thread_count_max - 1, corps__own_env());
     }
     if (atomic_load(&pool->runnable) > 0) {
-        corps__pool_wake_one();
+        corps__thread_pool_wake_one();
     }
     return CORPS_OK;
 }
 
-void corps__pool_unblock(void) {
+void corps__thread_pool_unblock(void) {
     if (self != NULL && --self->waits == 0) {
         atomic_store_explicit(&self->blocked, false, memory_order_release);
     }
@@ -238,13 +240,13 @@ void corps__pool_unblock(void) {
 /* ---- pool threads ---- */
 
 static void next_turn(void) {
-    struct corps__pool *pool = the_pool();
+    struct corps__thread_pool *pool = the_pool();
     if (atomic_load_explicit(&pool->turn_taken, memory_order_relaxed)) {
         atomic_store(&pool->turn_taken, false);
     }
 }
 
-static void lead_idle(struct corps__pool *pool) {
+static void lead_idle(struct corps__thread_pool *pool) {
     corps__reactor_idle(next_turn);
     struct corps__task *task = pool->direct.task;
     struct corps_node *first = pool->direct.first;
@@ -253,9 +255,9 @@ static void lead_idle(struct corps__pool *pool) {
     if (task == NULL) {
         return;
     }
-    corps__pool_expect_tick();
+    corps__thread_pool_expect_tick();
     if (atomic_load(&pool->runnable) > 0) {
-        corps__pool_wake_one();
+        corps__thread_pool_wake_one();
     }
     atomic_store_explicit(&pool->runs, atomic_load_explicit(&pool->runs, memory_order_relaxed) + 1,
                           memory_order_relaxed); /* a sign of progress, not a count: no need for the bus */
@@ -264,7 +266,7 @@ static void lead_idle(struct corps__pool *pool) {
 }
 
 /* Parks on the idle list. False when the thread should end because there are too many. */
-static bool park_idle(struct corps__pool *pool, struct corps__worker *worker) {
+static bool park_idle(struct corps__thread_pool *pool, struct corps__worker *worker) {
     pthread_mutex_lock(&pool->lock);
     /* Looked at under the lock: whoever makes work or frees the lead after this finds us on the list. */
     if (atomic_load(&pool->runnable) > 0 || atomic_load(&pool->stopping)) {
@@ -299,7 +301,7 @@ static bool park_idle(struct corps__pool *pool, struct corps__worker *worker) {
     return !end;
 }
 
-static void serve_tasks(struct corps__pool *pool, struct corps__worker *worker) {
+static void serve_tasks(struct corps__thread_pool *pool, struct corps__worker *worker) {
     self = worker;
     for (;;) {
         struct corps__task *task = next_task(pool, worker);
@@ -325,7 +327,7 @@ static void *thread_main(void *arg) {
 }
 
 /* A worker whose thread has ended, or a new one. */
-static struct corps__worker *worker_slot_locked(struct corps__pool *pool) {
+static struct corps__worker *worker_slot_locked(struct corps__thread_pool *pool) {
     unsigned count = atomic_load(&pool->worker_count);
     for (unsigned i = 0; i < count; i++) {
         if (!pool->workers[i]->used) {
@@ -360,7 +362,7 @@ static int create_thread(pthread_t *thread, struct corps__worker *worker) {
     return failed;
 }
 
-static enum corps_err start_thread_locked(struct corps__pool *pool) {
+static enum corps_err start_thread_locked(struct corps__thread_pool *pool) {
     struct corps__worker *worker = worker_slot_locked(pool);
     if (worker == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another thread");
@@ -377,8 +379,8 @@ static enum corps_err start_thread_locked(struct corps__pool *pool) {
     return CORPS_OK;
 }
 
-void corps__pool_grow(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_grow(void) {
+    struct corps__thread_pool *pool = the_pool();
     pthread_mutex_lock(&pool->lock);
     if (pool->threads < pool->thread_count_max && start_thread_locked(pool) != CORPS_OK) {
         fprintf(stderr, "corps: %s\n", corps_error_detail());
@@ -388,8 +390,8 @@ void corps__pool_grow(void) {
 
 /* ---- start and stop ---- */
 
-enum corps_err corps__pool_start(unsigned thread_count, unsigned thread_count_max, corps__task_run_fn *run) {
-    struct corps__pool *pool = the_pool();
+enum corps_err corps__thread_pool_start(unsigned thread_count, unsigned thread_count_max, corps__task_run_fn *run) {
+    struct corps__thread_pool *pool = the_pool();
     pool->run = run;
     pool->thread_count = thread_count;
     pool->thread_count_max = thread_count_max < CORPS__THREADS_HARD_MAX ? thread_count_max : CORPS__THREADS_HARD_MAX;
@@ -416,13 +418,13 @@ static void raise_main_stack(void) {
     }
 }
 
-void corps__pool_serve(void) {
+void corps__thread_pool_serve(void) {
     raise_main_stack();
     serve_tasks(the_pool(), the_pool()->workers[0]);
 }
 
-void corps__pool_stop(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_stop(void) {
+    struct corps__thread_pool *pool = the_pool();
     atomic_store(&pool->stopping, true);
     pthread_mutex_lock(&pool->lock);
     for (struct corps__worker *worker = take_idle_locked(pool); worker != NULL; worker = take_idle_locked(pool)) {
@@ -430,22 +432,22 @@ void corps__pool_stop(void) {
     }
     pthread_mutex_unlock(&pool->lock);
     corps__kick();
-    corps__pool_expect_tick();
+    corps__thread_pool_expect_tick();
 }
 
-void corps__pool_free(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_free(void) {
+    struct corps__thread_pool *pool = the_pool();
     for (unsigned i = 0; i < atomic_load(&pool->worker_count); i++) {
         free(pool->workers[i]);
     }
 }
 
-void corps__pool_forked(void) {
-    struct corps__pool *pool = the_pool();
+void corps__thread_pool_forked(void) {
+    struct corps__thread_pool *pool = the_pool();
     if (pool->monitor_fd >= 0) {
         close(pool->monitor_fd);
     }
     memset(pool, 0, sizeof *pool);
-    corps__pool_init(pool);
+    corps__thread_pool_init(pool);
     self = NULL;
 }

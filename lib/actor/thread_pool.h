@@ -7,8 +7,8 @@
  * What a task is, the pool does not know: `run` is told at the start. A monitor (monitor.h) sees to what no thread of
  * the pool can see to, because all are busy.
  */
-#ifndef CORPS_POOL_H
-#define CORPS_POOL_H
+#ifndef CORPS_THREAD_POOL_H
+#define CORPS_THREAD_POOL_H
 
 #include "actor/runq.h"
 #include "wait/lead.h"
@@ -31,7 +31,7 @@ struct corps__worker {
     bool used;            /* guarded by the pool's lock */
 };
 
-struct corps__pool {
+struct corps__thread_pool {
     pthread_mutex_t lock; /* idle list, numbers of threads */
     corps__task_run_fn *run;
     struct corps__worker *workers[CORPS__THREADS_HARD_MAX];
@@ -63,18 +63,18 @@ struct corps__pool {
 };
 
 /* Zeroed memory becomes a pool without threads. */
-static inline void corps__pool_init(struct corps__pool *pool) {
+static inline void corps__thread_pool_init(struct corps__thread_pool *pool) {
     pthread_mutex_init(&pool->lock, NULL);
     pool->monitor_fd = -1;
 }
 
-/* Starts thread_count − 1 threads; the caller's becomes one by corps__pool_serve. Errors: NO_MEMORY, SYSTEM. */
-enum corps_err corps__pool_start(unsigned thread_count, unsigned thread_count_max,
-                                 corps__task_run_fn *run) CORPS_CHECKED;
+/* Starts thread_count − 1 threads; the caller's becomes one by corps__thread_pool_serve. Errors: NO_MEMORY, SYSTEM. */
+enum corps_err corps__thread_pool_start(unsigned thread_count, unsigned thread_count_max,
+                                        corps__task_run_fn *run) CORPS_CHECKED;
 
-/* The calling thread serves until corps__pool_stop. */
-void corps__pool_serve(void);
-void corps__pool_stop(void);
+/* The calling thread serves until corps__thread_pool_stop. */
+void corps__thread_pool_serve(void);
+void corps__thread_pool_stop(void);
 
 /* How a task that became QUEUED should get a thread. */
 enum corps__push {
@@ -83,51 +83,52 @@ enum corps__push {
     CORPS__PUSH_OTHER,    /* let another thread run it, if one is free */
     CORPS__PUSH_DISPATCH, /* came in by the reactor: the idle leader runs the first of a poll itself */
 };
-void corps__pool_push(struct corps__task *task, enum corps__push how);
+void corps__thread_pool_push(struct corps__task *task, enum corps__push how);
 
 /* Something that came in while the leader idles, for a task that nobody runs: the leader keeps it, and runs the task
  * with it as soon as it has let go of the lead, without a run queue. `has_more`: there is more elsewhere for the task,
  * that goes first. False: do it otherwise. With the lead. */
-bool corps__pool_direct(struct corps__task *task, struct corps_node *node, bool (*has_more)(struct corps__task *task));
+bool corps__thread_pool_direct(struct corps__task *task, struct corps_node *node,
+                               bool (*has_more)(struct corps__task *task));
 
 /* ---- for the reactor ---- */
 
 /* Is there something that the idle leader should leave the lead for? */
-bool corps__pool_wants(void);
+bool corps__thread_pool_wants(void);
 
 /* Does a method run while the idle leader leads, on the only processor of the process? Then spinning would take turns
  * with it. */
-bool corps__pool_leader_disturbs(void);
+bool corps__thread_pool_leader_disturbs(void);
 
 /* Around a wait inside a method. Errors: LIMIT, when this would be one blocked thread too many. */
-enum corps_err corps__pool_block(void) CORPS_CHECKED;
-void corps__pool_unblock(void);
+enum corps_err corps__thread_pool_block(void) CORPS_CHECKED;
+void corps__thread_pool_unblock(void);
 
 /* The calling thread has let go of the lead and nobody waited for it: sees to it that it does not stay free for long.
  */
-void corps__pool_lead_is_free(void);
+void corps__thread_pool_lead_is_free(void);
 
 /* ---- for the monitor ---- */
 
 /* Sees to it that some other thread looks at the run queues, or takes the lead. */
-void corps__pool_wake_one(void);
+void corps__thread_pool_wake_one(void);
 
 /* Adds a thread, if there may be one more. */
-void corps__pool_grow(void);
+void corps__thread_pool_grow(void);
 
 /* Makes sure that the monitor's next tick comes soon. Any thread. */
-void corps__pool_expect_tick(void);
+void corps__thread_pool_expect_tick(void);
 
 /* ---- */
 
 /* Do all threads share one processor? Is the calling one of the pool? */
-bool corps__pool_is_single(void);
-bool corps__pool_is_mine(void);
+bool corps__thread_pool_is_single(void);
+bool corps__thread_pool_is_mine(void);
 
 /* With the end of the runtime: frees what threads had, none of which runs. */
-void corps__pool_free(void);
+void corps__thread_pool_free(void);
 
 /* In the child of a fork: there are no threads. */
-void corps__pool_forked(void);
+void corps__thread_pool_forked(void);
 
 #endif
