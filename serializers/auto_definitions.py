@@ -6,12 +6,12 @@ import hashlib
 import importlib
 import importlib.util
 import marshal
-import os
 import pickle
 import sys
 import types
 import weakref
 
+import _corps_auto_names
 from _corps_auto_identity import making
 
 PROTOCOL = 5
@@ -67,8 +67,6 @@ def _code_here(magic, data):
 _OF_CODE = ('co_consts', 'co_names', 'co_varnames', 'co_freevars', 'co_cellvars', 'co_filename', 'co_name', 'co_qualname', 'co_code',
             'co_linetable' if sys.version_info >= (3, 10) else 'co_lnotab', 'co_exceptiontable')
 _marshalled = weakref.WeakKeyDictionary()  # code → its bytes
-_GIVEN_FILE = getattr(sys.modules.get('__main__'), '__file__', None)
-_WHOLE_FILE = os.path.abspath(_GIVEN_FILE) if sys.version_info < (3, 9) and _GIVEN_FILE is not None else None
 
 
 def _parts_of(part):
@@ -82,18 +80,19 @@ def _parts_of(part):
 
 
 def _with_whole_path(code):
-    """Before 3.9 the main program's code bears the name of its file as it was given; in Envs, which load it, the whole path."""
-    if code.co_filename != _GIVEN_FILE:
+    """As code of a main program has it in other processes, which load that from its whole path."""
+    path = _corps_auto_names.whole_path(code.co_filename)
+    if path == code.co_filename:
         return code
     consts = tuple(_with_whole_path(const) if isinstance(const, types.CodeType) else const for const in code.co_consts)
-    return code.replace(co_consts=consts, co_filename=_WHOLE_FILE)
+    return code.replace(co_consts=consts, co_filename=path)
 
 
 def _marshal(code):
     """What others refer to is written otherwise than what nobody else does: while a list has all of it, all is alike."""
     data = _marshalled.get(code)
     if data is None:
-        whole = code if _WHOLE_FILE is None else _with_whole_path(code)
+        whole = code if _corps_auto_names.whole_path is None else _with_whole_path(code)
         parts = list(_parts_of(whole))
         data = _marshalled[code] = marshal.dumps(whole)
         del parts

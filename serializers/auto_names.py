@@ -7,6 +7,7 @@ import sys
 
 _by_value_modules = set()
 known_importable = set()  # classes and functions that were found importable; for the fast way in C too
+whole_path = globals().get('whole_path')  # a host may have set it: function (name of code's file) → what it is called elsewhere
 by_reference = globals().get('by_reference')  # a host may have set it: function (thing of __main__) → do others have it?
 
 

@@ -35,6 +35,12 @@ def _file():
     return first or getattr(main, '__file__', None)
 
 
+def whole_path(name):
+    """Before 3.9 the main program's code bears its file's name as it was given. In Envs that is the whole path."""
+    given = getattr(_main_module(), '__file__', None)
+    return _file() if name == given else name
+
+
 def description():
     """('name', module) or ('path', file) of the main program, None when it cannot be imported."""
     main = _main_module()

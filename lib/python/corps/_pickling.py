@@ -10,6 +10,7 @@ import importlib.machinery
 import io
 import os
 import pickle
+import sys
 import types
 
 from . import _core, _end, _main
@@ -109,6 +110,8 @@ def start():
     """Tells the core, once a process."""
     import _corps_auto_names
     _corps_auto_names.by_reference = _travels_by_reference
+    if sys.version_info < (3, 9):
+        _corps_auto_names.whole_path = _main.whole_path
     _core.picklers_set(_pickle, _cloudpickle, _dill, _auto_code)
 
 
