@@ -89,11 +89,7 @@ static struct corps__python_shape *add_shape(struct plan *plan, PyObject *attrib
     PyObject *keys = attributes != NULL ? PyDict_Keys(attributes) : PyList_New(0);
     PyObject *names = keys != NULL ? PyList_AsTuple(keys) : NULL;
     struct corps__python_shape *shape = NULL;
-    bool texts = names != NULL;
-    for (Py_ssize_t i = 0; texts && i < PyTuple_GET_SIZE(names); i++) {
-        texts = PyUnicode_CheckExact(PyTuple_GET_ITEM(names, i));
-    }
-    if (texts) {
+    if (names != NULL && corps__python_are_texts(names)) {
         shape = corps__python_shape((PyObject *)plan->cls, plan->slots, names);
     }
     Py_XDECREF(keys);

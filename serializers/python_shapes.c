@@ -143,7 +143,7 @@ static PyObject *make(PyObject *self, PyObject *values, PyObject *keywords) {
 
 /* ---- finding shapes ---- */
 
-static bool are_texts(PyObject *names) {
+bool corps__python_are_texts(PyObject *names) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         if (!PyUnicode_CheckExact(PyTuple_GET_ITEM(names, i))) {
             return false;
@@ -209,7 +209,7 @@ static PyObject *shape_of(PyTypeObject *type, PyObject *args, PyObject *keywords
         !PyArg_ParseTuple(args, "O!O!O!", &PyType_Type, &cls, &PyTuple_Type, &slots, &PyTuple_Type, &names)) {
         return NULL;
     }
-    if (!are_texts(slots) || !are_texts(names)) {
+    if (!corps__python_are_texts(slots) || !corps__python_are_texts(names)) {
         PyErr_SetString(PyExc_TypeError, "names of attributes are texts");
         return NULL;
     }

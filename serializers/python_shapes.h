@@ -35,6 +35,9 @@ struct corps__python_shape {
 /* A new reference, NULL with an exception. */
 struct corps__python_shape *corps__python_shape(PyObject *cls, PyObject *slots, PyObject *names);
 
+/* Are all items of the tuple texts? */
+bool corps__python_are_texts(PyObject *names);
+
 bool corps__python_is_shape(PyObject *thing);
 bool corps__python_is_shape_type(PyObject *thing);
 
