@@ -4,6 +4,8 @@
 
 #include "lab.h"
 
+#include <corps/transport.h>
+
 #include <getopt.h>
 
 /* A subcommand. `run` gets its own name as argv[0] and gives the exit status. */
@@ -40,6 +42,10 @@ const struct lab_command *lab_command_at(unsigned index);
 
 /* list --plain: `what`, and for "values" the key (otherwise NULL), as bare words. Gives the exit status. */
 int lab_list_plain(const struct lab_command *command, const char *what, const char *key);
+
+/* Prints what a transport can, with `before` before the first word and `between` before the others; gives what stands
+ * before whatever follows. */
+const char *lab_print_capabilities(const struct corps_transport *transport, const char *before, const char *between);
 
 /* The subcommands. */
 int lab_command_list(const struct lab_command *command, int argc, char **argv);

@@ -22,16 +22,20 @@ static void row(const char *name, const char *summary) {
     printf("  %-18s %s\n", name, summary);
 }
 
-/* " (loan, default, control raw:futex, spinning raw:cacheline)" and the end of the line. */
-static void print_traits(const struct corps_transport *transport) {
-    const char *before = " (";
+const char *lab_print_capabilities(const struct corps_transport *transport, const char *before, const char *between) {
 #define PRINT(name, bit, word, text)                                                                                   \
     if ((transport->capabilities & CORPS_TRANSPORT_##name) != 0) {                                                     \
         printf("%s" word, before);                                                                                     \
-        before = ", ";                                                                                                 \
+        before = between;                                                                                              \
     }
     CORPS_TRANSPORT_CAPABILITIES(PRINT)
 #undef PRINT
+    return before;
+}
+
+/* " (loan, default, control raw:futex, spinning raw:cacheline)" and the end of the line. */
+static void print_traits(const struct corps_transport *transport) {
+    const char *before = lab_print_capabilities(transport, " (", ", ");
     if (transport->control_block != NULL) {
         printf("%scontrol %s", before, transport->control_block);
         before = ", ";

@@ -101,15 +101,8 @@ static bool values(const char *key) {
 static void traits(void) {
     const struct corps_transport *transport;
     for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
-        const char *before = "";
         printf("%s ", transport->name);
-#define PRINT(name, bit, word, text)                                                                                   \
-    if ((transport->capabilities & CORPS_TRANSPORT_##name) != 0) {                                                     \
-        printf("%s" word, before);                                                                                     \
-        before = ",";                                                                                                  \
-    }
-        CORPS_TRANSPORT_CAPABILITIES(PRINT)
-#undef PRINT
+        const char *before = lab_print_capabilities(transport, "", ",");
         const char *asleep = transport->control_block;
         printf("%s %s %s %s\n", before[0] == '\0' ? "-" : "", asleep != NULL ? asleep : "-",
                transport->control_spin != NULL ? transport->control_spin : "-",
