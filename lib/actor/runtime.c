@@ -56,10 +56,6 @@ static const struct corps__reactor_ops reactor_ops = {
     .work = run_work,
 };
 
-static void fail_calls(struct corps__peer *peer, enum corps_err code, const char *text) {
-    corps__calls_fail(peer, code, text);
-}
-
 /* The leader may be adding to a batch of the peer's. */
 static void end_burst(struct corps__peer *peer) {
     (void)peer;
@@ -67,7 +63,7 @@ static void end_burst(struct corps__peer *peer) {
 }
 
 static const struct corps__link_ops link_ops = {
-    .on_lost = fail_calls,
+    .on_lost = corps__calls_fail,
     .on_read = corps__deferred_resume,
     .on_retired = end_burst,
     .on_held = corps__thread_pool_expect_tick,

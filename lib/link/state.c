@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-static void calls_are_nobodys(struct corps__peer *peer, enum corps_err code, const char *text) {
+static void calls_are_nobodys(const struct corps__peer *peer, enum corps_err code, const char *text) {
     (void)peer;
     (void)code;
     (void)text;

@@ -11,7 +11,7 @@ struct corps__port;
 /* What the floor above does for this one. All with the lead, but for those that say otherwise. */
 struct corps__link_ops {
     /* Nothing that was under way to or from the peer comes any more: its calls fail with this. */
-    void (*on_lost)(struct corps__peer *peer, enum corps_err code, const char *text);
+    void (*on_lost)(const struct corps__peer *peer, enum corps_err code, const char *text);
     /* The peer may have read what was kept for it. */
     void (*on_read)(struct corps__peer *peer);
     /* The peer will be freed once every request is over that came from it. */

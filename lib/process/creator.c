@@ -397,15 +397,19 @@ struct created {
     unsigned count;
 };
 
+static bool ends_with_us(const struct corps *corps) {
+    return corps->creator != NULL && !corps->settings.detached;
+}
+
 static void note_created(struct corps *corps, void *arg) {
     struct created *created = arg;
-    if (corps->creator != NULL && !corps->settings.detached && created->count < CORPS__ENDPOINTS_MAX) {
+    if (ends_with_us(corps) && created->count < CORPS__ENDPOINTS_MAX) {
         created->corps[created->count++] = corps__corps_ref(corps);
     }
 }
 
 static void count_created(struct corps *corps, void *arg) {
-    *(unsigned *)arg += corps->creator != NULL && !corps->settings.detached ? 1 : 0;
+    *(unsigned *)arg += ends_with_us(corps) ? 1 : 0;
 }
 
 void corps__exit_created(void) {

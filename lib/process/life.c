@@ -15,7 +15,7 @@ void corps__tell_parent(const struct corps_value *items, size_t count) {
     }
 }
 
-void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count) {
+static void tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count) {
     struct corps_value record = corps_array(items, count);
     if (child->control != NULL && !child->ended) {
         (void)!corps__control_send(child->control, &record); /* likewise */
@@ -24,7 +24,7 @@ void corps__tell_child(struct corps__life_child *child, const struct corps_value
 
 void corps__tell_children(const struct corps_value *items, size_t count) {
     for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
-        corps__tell_child(&corps__life.children[i], items, count);
+        tell_child(&corps__life.children[i], items, count);
     }
 }
 

@@ -34,10 +34,8 @@ extern struct corps__life corps__life;
 
 bool corps__is_env_0(void);
 
-/* A record to the parent, to an Env that Env 0 has started, to all of these. Whoever is gone shows by his end of file.
- */
+/* A record to the parent; to all Envs that Env 0 has started. Whoever is gone shows by his end of file. */
 void corps__tell_parent(const struct corps_value *items, size_t count);
-void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
 
 /* Is it true of all Envs that this one has started? */
