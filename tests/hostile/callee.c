@@ -13,18 +13,22 @@ static struct {
     _Atomic bool stop;
 } callee;
 
-static void answer(const struct corps_event *event) {
-    struct corps__header header;
+/* What the frame asks for; kind 0: nothing that can be answered. */
+static struct corps__header read_header(const struct corps_event *event) {
+    struct corps__header header = {0};
     const char *name;
+    bool good = event->kind == CORPS_EVENT_MESSAGE && event->link == callee.raw.link &&
+                corps__wire_read(event->data, event->bytes, &header, &name) == CORPS_OK;
+    return good ? header : (struct corps__header){0};
+}
+
+static void answer(const struct corps__header *header) {
     uint8_t frame[HOSTILE_FRAME_BYTES];
-    if (corps__wire_read(event->data, event->bytes, &header, &name) != CORPS_OK) {
-        return;
-    }
-    if (header.kind == CORPS__HELLO) {
+    if (header->kind == CORPS__HELLO) {
         raw_hello(&callee.raw, callee.raw.victim->id, 0);
         return;
     }
-    size_t bytes = hostile_frame(&callee.random, header.id, frame);
+    size_t bytes = hostile_frame(&callee.random, header->id, frame);
     callee.sent += raw_send(&callee.raw, frame, bytes, false);
 }
 
@@ -38,11 +42,12 @@ static void *serve(void *arg) {
             continue;
         }
         struct corps_event was = event;
-        if (was.kind == CORPS_EVENT_MESSAGE && was.link == raw->link) {
-            answer(&was);
-        }
+        const struct corps__header asked = read_header(&was);
         raw->transport->release(raw->endpoint, &event);
         corps_block_unref(was.block);
+        if (asked.kind != 0) {
+            answer(&asked); /* only now: a send that fails frees the link that the event was of */
+        }
         if (was.kind == CORPS_EVENT_ACCEPTED) {
             raw_disconnect(raw);
             raw->link = was.link;
