@@ -44,7 +44,7 @@ def short_transport(cells):
         remote = [c for c in members if "remote" in c.traits.capabilities]
         first = next(c for c in members if c.axes["transport"] == name)
         if remote:
-            ahead.append(remote[0].median("p50_ns") / first.median("p50_ns"))
+            ahead.append(remote[0].estimate("p50_ns") / first.estimate("p50_ns"))
     where = "; ".join(f"{text} at every size from {size_text(sizes[0])} to {size_text(sizes[-1])}" if held == sizes and len(held) > 1
                       else f"{text} at {', '.join(size_text(s) for s in held)}" for text, held in best.items())
     network = f" Localhost TCP takes {span(min(ahead), max(ahead), '{:.1f}')} times as long." if ahead else ""
@@ -103,10 +103,10 @@ def transport_answers(cells):
             if len(members) < 2:
                 continue
             text, best = best_text({c.axes["transport"]: c.blocks("p50_ns") for c in members})
-            ranked = sorted(members, key=lambda c: c.median("p50_ns"))
+            ranked = sorted(members, key=lambda c: c.estimate("p50_ns"))
             first = next(c for c in members if c.axes["transport"] == best)
-            detail = (f"{time_text(first.median('p50_ns'))} at {size_text(size)} ({ranked[-1].axes['transport']} "
-                      f"{ranked[-1].median('p50_ns') / first.median('p50_ns'):.1f}×)")
+            detail = (f"{time_text(first.estimate('p50_ns'))} at {size_text(size)} ({ranked[-1].axes['transport']} "
+                      f"{ranked[-1].estimate('p50_ns') / first.estimate('p50_ns'):.1f}×)")
             if parts and parts[-1][0] == text:
                 parts[-1][1].append(detail)
             else:
@@ -136,8 +136,8 @@ def serializer_answers(cells):
     order = sorted(best_of_payload.items(), key=lambda item: (item[0][1], item[0][0].split(":")[0], item[1][1][0].axes["size_bytes"]))
     for (payload, lang), (key, members) in order:
         text, _ = best_text({c.axes["serializer"]: c.blocks("p50_ns") for c in members})
-        costs = ", ".join(f"{c.axes['serializer']} {time_text(c.median('p50_ns'))}"
-                          for c in sorted(members, key=lambda c: c.median("p50_ns")))
+        costs = ", ".join(f"{c.axes['serializer']} {time_text(c.estimate('p50_ns'))}"
+                          for c in sorted(members, key=lambda c: c.estimate("p50_ns")))
         sentences.append(f"{payload} over {key[1]} ({key[2]}, {key[3]}{words.lang_text(lang)}): {text}. A round trip with {costs}.")
     return sentences
 
@@ -184,9 +184,9 @@ def wake_answers(cells):
                 if ours:
                     r = stats.ratio(ours, theirs)
                     parts.append(f"{wake} takes **{r.estimate:.1f}×** as long{interval_text(r, '{:.1f}')} with "
-                                 f"{time_text(by_wake[wake].median('cpu_ns_per_message'))} of processor a message")
-        sentences.append(f"{size_text(size)} over {transport}, {placement}: spinning {time_text(spin.median('p50_ns'))} with "
-                         f"{time_text(spin.median('cpu_ns_per_message'))}; " + "; ".join(parts) + ".")
+                                 f"{time_text(by_wake[wake].estimate('cpu_ns_per_message'))} of processor a message")
+        sentences.append(f"{size_text(size)} over {transport}, {placement}: spinning {time_text(spin.estimate('p50_ns'))} with "
+                         f"{time_text(spin.estimate('cpu_ns_per_message'))}; " + "; ".join(parts) + ".")
     return sentences
 
 
@@ -200,8 +200,8 @@ def load_answers(cells):
     sentences = []
     for (wake, transport, payload), members in sorted(groups.items()):
         members.sort(key=lambda c: c.axes["load"])
-        capacity = words.rate_text(members[0].median("capacity_per_s"))
-        steps = ", ".join(f"{c.axes['load']} %: {time_text(c.median('p50_ns'))} (p99 {time_text(c.median('p99_ns'))})" for c in members)
+        capacity = words.rate_text(members[0].estimate("capacity_per_s"))
+        steps = ", ".join(f"{c.axes['load']} %: {time_text(c.estimate('p50_ns'))} (p99 {time_text(c.estimate('p99_ns'))})" for c in members)
         sentences.append(f"{transport}, {payload}, wake {wake}, of a capacity of {capacity}: {steps}.")
     return sentences
 
@@ -220,8 +220,8 @@ def lang_answers(cells):
             chosen[key[0]] = (key, members)
     sentences = []
     for payload, (key, members) in sorted(chosen.items()):
-        members.sort(key=lambda c: c.median("p50_ns"))
-        costs = ", ".join(f"{c.lang} {time_text(c.median('p50_ns'))}" for c in members)
+        members.sort(key=lambda c: c.estimate("p50_ns"))
+        costs = ", ".join(f"{c.lang} {time_text(c.estimate('p50_ns'))}" for c in members)
         sentences.append(f"{payload} over {key[1]} with {key[2]} ({key[3]}, {key[4]}): a round trip with lang {costs}.")
     return sentences
 

@@ -1,4 +1,6 @@
-"""Trials grouped into cells: block values, medians, ratios to the control, noise flags."""
+"""Trials grouped into cells: block values, ratios to the control, noise flags, and the one estimator by which every figure is told,
+in text, page, index and findings: Hodges and Lehmann's over blocks.
+"""
 import numpy as np
 
 import load
@@ -23,6 +25,7 @@ class Cell:
         self.control = None  # name of the raw control used
         self.to_control = None  # stats.Ratio of p50 against it
         self.flags = []
+        self._intervals = {}  # field → what interval() found: asked for when all trials are there
 
     def blocks(self, field, families=None):
         """block → median over that block's trials (of these families), where the field has a value."""
@@ -32,9 +35,16 @@ class Cell:
                 values.setdefault((trial["run"], trial["block"]), []).append(trial[field])
         return {block: float(np.median(v)) for block, v in values.items() if np.median(v) > 0}
 
-    def median(self, field):
-        values = list(self.blocks(field).values())
-        return float(np.median(values)) if values else None
+    def interval(self, field):
+        """stats.Ratio of the block values to 1: the estimate with its interval, by which every figure is told; None without values."""
+        if field not in self._intervals:
+            values = list(self.blocks(field).values())
+            self._intervals[field] = stats.ratio(values, np.ones(len(values))) if values else None
+        return self._intervals[field]
+
+    def estimate(self, field):
+        found = self.interval(field)
+        return found.estimate if found else None
 
     def spread(self, field):
         """(lowest, highest) over blocks."""
@@ -134,7 +144,7 @@ def add_controls(cells):
         known = [found for found in known if found[2]]
         spins = any(control.axes["wake"] == "spin" for control, *_ in known)
         if known and (spins or cell.lang != "c" or cell.axes["wake"] == "block" or cell.axes["placement"] == "same"):
-            _, name, ours, theirs = min(known, key=lambda found: found[0].median("p50_ns"))
+            _, name, ours, theirs = min(known, key=lambda found: found[0].estimate("p50_ns"))
             cell.control, cell.to_control = name, stats.ratio(ours, theirs)
 
 

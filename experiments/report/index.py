@@ -56,7 +56,7 @@ def machine_column(cells):
     for c in grouping.find(cells, workload="echo", payload="bytes:64", serializer="none"):
         if c.is_ours and c.is_plain and c.lang == "c":
             ratio = f" ({c.to_control.estimate:.2f}×)" if c.to_control else ""
-            found[c.axes["transport"], c.axes["placement"], c.axes["wake"]] = words.time_text(c.median("p50_ns")) + ratio
+            found[c.axes["transport"], c.axes["placement"], c.axes["wake"]] = words.time_text(c.estimate("p50_ns")) + ratio
     return found
 
 

@@ -4,8 +4,6 @@ A row is *met* when the whole 95 % interval over blocks lies within its bound, *
 *missed* when the estimate does not, and *not measured* when a cell has no trial. A ratio is paired by block; where there are
 several cells to compare with, the best of each block counts. The interval of an absolute figure is that of its ratio to 1.
 """
-import statistics
-
 import load
 import stats
 import words
@@ -26,7 +24,7 @@ class Limit:
         self.is_ratio = "against" in row
         self.at_most, self.at_least = row.get("at_most"), row.get("at_least")
         self.reached, self.mark, self.reason = None, UNMEASURED, ""
-        self.ours = self.against = None  # medians over blocks
+        self.ours = self.against = None  # estimates over blocks
 
     def judge(self, reached):
         self.reached = reached
@@ -101,7 +99,7 @@ def evaluate(row, cells):
     if not a:
         limit.reason = "the cells were measured in no block together"
         return limit
-    limit.ours, limit.against = statistics.median(a), statistics.median(b)
+    limit.ours, limit.against = stats.estimate(a), stats.estimate(b)
     limit.judge(stats.ratio(a, b))
     return limit
 

@@ -36,6 +36,8 @@ class Results:
         self.runs = []
         self.trials = []
         self.warnings = []
+        self.files = {}  # run → the file that its line stands in
+        self.name = ""  # of a study (studies.py)
         self.unverified = 0  # lines without a checksum
         self.checked = set()  # runs whose own line has one: then all of their lines must
 
@@ -157,6 +159,7 @@ def take(results, seen, path, number, line):
         raise BadFields(f"{where}: the field {name} is missing or of the wrong kind")
     if kind == "run":
         results.runs.append(record)
+        results.files.setdefault(record["run"], path)
         return
     key = (record["run"], record.get("family"), record["block"], record.get("order"), cell_key(record["cell"]))
     if key in seen:

@@ -42,7 +42,7 @@ def cell_row(c):
     axes = {**c.axes, "lang": c.lang}
     cells = "".join(f"<td>{html.escape(str(axes[name]))}</td>" for name in COLUMNS)
     failed = f" ({len(c.failures)} failed)" if c.failures else ""
-    p50, p99, rate, cpu = (c.median(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
+    p50, p99, rate, cpu = (c.estimate(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
     return (f'<tr data-text="{html.escape(c.text.lower())}">{cells}'
             + number(p50, words.time_text(p50)) + number(p99, words.time_text(p99))
             + number(ratio.estimate if ratio else None, f"{ratio.estimate:.2f}×{interval}" if ratio else "")
@@ -54,7 +54,7 @@ def table(cells):
     titles = COLUMNS + ["p50", "p99", "p50 ÷ control (95 %)", "rate", "CPU per message", "trials"]
     head = "".join(f'<th scope="col"><button>{t}</button></th>' for t in titles)
     order = sorted(cells.values(), key=lambda c: (c.is_raw, c.axes["workload"], c.axes["placement"], c.axes["wake"],
-                                                  c.median("p50_ns") or float("inf")))
+                                                  c.estimate("p50_ns") or float("inf")))
     return (f'<div class="scroll"><table id="cells"><caption class="dim" style="text-align:left;padding:.4rem .6rem">'
             f'Medians over blocks. Click a heading to sort. ⚑ is a noise flag.</caption><thead><tr>{head}</tr></thead><tbody>'
             + "\n".join(cell_row(c) for c in order) + "</tbody></table></div>")

@@ -25,12 +25,9 @@ def rounded(value, digits=4):
 
 
 def interval(cell, figure):
-    """[Hodges–Lehmann estimate, low, high] of the block values; low and high null with too few blocks."""
-    values = list(cell.blocks(figure).values())
-    if not values:
-        return None
-    r = stats.ratio(values, np.ones(len(values)))
-    return [rounded(r.estimate), rounded(r.low), rounded(r.high)]
+    """[estimate, low, high]; low and high null with too few blocks."""
+    r = cell.interval(figure)
+    return r and [rounded(r.estimate), rounded(r.low), rounded(r.high)]
 
 
 def quantiles(cell):
@@ -62,7 +59,7 @@ def cell_object(c):
         "axes": {axis: c.axes.get(axis, load.NEWER.get(axis, "")) for axis in AXES},
         "lang": c.lang, "text": c.text, "plain": c.is_plain, "raw": not c.is_ours, "joins": c.joins_envs,
         "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags,
-        "figures": {figure: rounded(c.median(figure)) for figure in FIGURES},
+        "figures": {figure: rounded(c.estimate(figure)) for figure in FIGURES},
         "intervals": {figure: interval(c, figure) for figure in WITH_INTERVAL},
         "control": c.control, "to_control": ratio and [rounded(ratio.estimate), rounded(ratio.low), rounded(ratio.high)],
         "quantiles": quantiles(c), "stages": stages(c),

@@ -2,7 +2,7 @@
 
     corps-lab recommend results/*/*.jsonl.gz --payload records --size 4KiB --lang python --in-flight 4 --wake-not spin
 
-Only cells that were measured are compared; nothing is interpolated. Where nothing measured fits, demands are dropped one by one,
+Only cells that were measured are compared, and only within one study; nothing is interpolated. Where nothing measured fits, demands are dropped one by one,
 the requests in flight first, then the language, and each is said to be. Exit status: 0 an answer, 1 none can be given, 2 usage.
 """
 import argparse
@@ -14,6 +14,7 @@ import cells as grouping
 import load
 import program
 import stats
+import studies
 import words
 
 TO_CONFIGURE = (("transport", "CORPS_TRANSPORT"), ("serializer", "CORPS_SERIALIZER"), ("wake", "CORPS_WAKE"))
@@ -49,7 +50,7 @@ class Demand:
     """What is asked for; demands that nothing measured meets are dropped, with a note."""
 
     def __init__(self, args):
-        self.args, self.lang, self.in_flight, self.notes = args, args.lang, args.in_flight, []
+        self.args, self.lang, self.in_flight, self.notes, self.study = args, args.lang, args.in_flight, [], ""
 
     def workload(self):
         return self.args.workload or ("pipeline" if self.in_flight > 1 else "echo")
@@ -107,8 +108,8 @@ def cost(cell, by):
 
 
 def figures(cell):
-    return (f"p50 {words.time_text(cell.median('p50_ns'))}, p99 {words.time_text(cell.median('p99_ns'))}, "
-            f"{words.rate_text(cell.median('messages_per_s'))}, {words.time_text(cell.median('cpu_ns_per_message'))} of processor a message")
+    return (f"p50 {words.time_text(cell.estimate('p50_ns'))}, p99 {words.time_text(cell.estimate('p99_ns'))}, "
+            f"{words.rate_text(cell.estimate('messages_per_s'))}, {words.time_text(cell.estimate('cpu_ns_per_message'))} of processor a message")
 
 
 def configuration(winner, lang):
@@ -121,6 +122,14 @@ def configuration(winner, lang):
     return lines + ["or in C:", f"  struct corps_options options = {{{fields}}};"]
 
 
+def answer_of(study, args):
+    """(the demand with what was dropped, text → cell to compare, all cells) of one study."""
+    cells = grouping.group(study)
+    demand = Demand(args)
+    demand.study = study.name
+    return demand, {c.text: c for c in demand.choose(cells) if cost(c, args.by)}, cells
+
+
 def main():
     args = parser().parse_args()
     try:
@@ -129,19 +138,21 @@ def main():
         print(f"corps-lab recommend: {error}", file=sys.stderr)
         return 1
     load.warn(results)
-    cells = grouping.group(results)
-    demand = Demand(args)
-    chosen = {c.text: c for c in demand.choose(cells) if cost(c, args.by)}
+    answers = [answer_of(study, args) for study in studies.split(results)]
+    demand, chosen, _ = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes), default=answers[0])
     if not chosen:
-        payloads = sorted({c.axes["payload"] for c in cells.values() if c.axes["workload"] == demand.workload() and c.is_ours})
+        payloads = sorted({c.axes["payload"] for _, _, cells in answers for c in cells.values()
+                           if c.axes["workload"] == demand.workload() and c.is_ours})
         print(f"corps-lab recommend: no measured cell fits; for {demand.workload()} these payloads were measured: "
               f"{', '.join(payloads) or 'none'}", file=sys.stderr)
         return 1
     best, tied = stats.winners({name: cost(c, args.by) for name, c in chosen.items()})
+    if len(answers) > 1:
+        print(f"of {len(answers)} studies, compared within one: {demand.study}")
     for note in demand.notes:
         print(f"note: {note}")
     print(f"{'winner' if not tied else 'first of a tie'}: {best}: {figures(chosen[best])}")
-    for name in sorted(tied, key=lambda n: chosen[n].median("p50_ns")):
+    for name in sorted(tied, key=lambda n: chosen[n].estimate("p50_ns")):
         print(f"not clearly behind: {name}: {figures(chosen[name])}")
     if args.serializer is None and chosen[best].axes["serializer"] == "none":
         print("note: serializer none carries bytes only; add --serializer to compare among others")

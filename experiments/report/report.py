@@ -1,6 +1,8 @@
-"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W] [--answer NAME]: tables in the terminal and one self-contained page."""
+"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W] [--answer NAME]: tables in the terminal and a self-contained page for each study."""
 import argparse
+import functools
 import os
+import re
 import sys
 
 import answers
@@ -8,6 +10,7 @@ import cells as grouping
 import coverage_page
 import load
 import program
+import studies
 import text
 
 
@@ -22,9 +25,9 @@ def main():
                         + ", ".join(answers.NAMES))
     args = parser.parse_args()
     try:
-        studies = [path for path in args.files if coverage_page.is_coverage(path)]
-        coverage = coverage_page.read(studies) if studies else []
-        files = [path for path in args.files if path not in studies]
+        covering = [path for path in args.files if coverage_page.is_coverage(path)]
+        coverage = coverage_page.read(covering) if covering else []
+        files = [path for path in args.files if path not in covering]
         results = load.load(files) if files or not coverage else None
     except load.BadResults as error:
         print(f"corps-lab report: {error}", file=sys.stderr)
@@ -32,22 +35,48 @@ def main():
     if coverage and not args.no_text:
         print(coverage_page.table.text(coverage))
     if results is None:
-        return write_page(args, lambda page: page.coverage_alone(coverage))
+        return write_page(args, args.html or page_name(args.files[0]), lambda page: page.coverage_alone(coverage))
     load.warn(results)
-    cells = grouping.group(results)
+    found = [(study, grouping.group(study)) for study in studies.split(results)]
     if args.answer:
-        sys.stdout.write(text.answer(cells, args.answer))
-        return 0
+        return print_answer(found, args.answer)
     if not args.no_text:
-        sys.stdout.write(text.report(results, cells, args.workload))
-    return write_page(args, lambda page: page.page(results, cells, coverage=coverage))
+        sys.stdout.write("\n".join(text.report(study, cells, args.workload) for study, cells in found))
+    return max(write_page(args, study_out(args, found, study), functools.partial(made_page, study, cells, coverage if study is found[0][0] else ()))
+               for study, cells in found)
 
 
-def write_page(args, made):
+def made_page(study, cells, coverage, page):
+    return page.page(study, cells, coverage=coverage)
+
+
+def print_answer(found, name):
+    """Of every study that has one, named where there are several."""
+    answered = [(study, cells) for study, cells in found if answers.sections(cells, (name,))] or found[:1]
+    for study, cells in answered:
+        sys.stdout.write((f"{study.name}:\n" if len(found) > 1 else "") + text.answer(cells, name))
+    return 0
+
+
+def study_out(args, found, study):
+    """Where the page of a study goes. Each has its own: beside its first file, or with its matrix and number in the name asked for."""
+    if len(found) == 1:
+        return args.html or page_name(args.files[0])
+    if args.html:
+        stem, ending = os.path.splitext(args.html)
+        number = [s for s, _ in found].index(study) + 1
+        return f"{stem}-{number}-{re.sub(r'[^A-Za-z0-9._-]', '_', study.runs[0]['matrix'])}{ending}"
+    return page_name(next(iter(study.files.values())))
+
+
+def page_name(path):
+    return os.path.splitext(path.removesuffix(".gz"))[0] + ".html"
+
+
+def write_page(args, out, made):
     """made: the module page → the page's text. The command's exit status."""
     if args.no_html:
         return 0
-    out = args.html or os.path.splitext(args.files[0].removesuffix(".gz"))[0] + ".html"
     try:
         import page
     except ImportError as error:

@@ -71,6 +71,11 @@ def ratio(cell, reference):
     return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), d)
 
 
+def estimate(values):
+    """Of one figure over blocks."""
+    return ratio(values, np.ones(len(values))).estimate
+
+
 def smallest_p(blocks):
     """The smallest two-sided p-value that so many differences can give: all of one sign."""
     return 2.0 ** (1 - blocks) if blocks > 0 else 1.0
@@ -101,10 +106,10 @@ def paired(blocks_a, blocks_b):
 
 
 def winners(values):
-    """values: name → {block → cost}. (best, names tied with it): the best by median and everybody whose interval against it does
+    """values: name → {block → cost}. (best, names tied with it): the best by its estimate and everybody whose interval against it does
     not show that the best is below WINNER_BELOW of it. With too few blocks for an interval everybody within 5 % of the best
     in every block counts as tied."""
-    best = min(values, key=lambda name: float(np.median(list(values[name].values()))))
+    best = min(values, key=lambda name: estimate(list(values[name].values())))
     tied = []
     for name in values:
         if name == best:

@@ -29,7 +29,7 @@ def latency_table(cells, workload="echo"):
     rows = []
     chosen = [c for c in grouping.find(cells, workload=workload) if not c.is_raw and c.is_plain and not c.axes.get("load")]
     chosen.sort(key=lambda c: (c.lang != "c", c.lang, c.axes["placement"], c.axes["wake"], c.axes["serializer"],
-                               c.axes["payload"].split(":")[0], c.axes["size_bytes"], c.median("p50_ns")))
+                               c.axes["payload"].split(":")[0], c.axes["size_bytes"], c.estimate("p50_ns")))
     group = None
     for c in chosen:
         key = (c.axes["placement"], c.axes["wake"], c.lang)
@@ -40,9 +40,9 @@ def latency_table(cells, workload="echo"):
                         f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
         estimate, interval = ratio_text(c)
         rows.append(f"    {c.axes['transport']:<15}{c.axes['serializer']:<12}{c.axes['payload'][:15]:<16}"
-                    f"{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
-                    f"{estimate:>10} {interval:<11}{words.rate_text(c.median('messages_per_s')):>10}"
-                    f"{words.time_text(c.median('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")
+                    f"{words.time_text(c.estimate('p50_ns')):>9}{words.time_text(c.estimate('p99_ns')):>9}"
+                    f"{estimate:>10} {interval:<11}{words.rate_text(c.estimate('messages_per_s')):>10}"
+                    f"{words.time_text(c.estimate('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")
     return rows
 
 
@@ -51,20 +51,20 @@ def special_table(cells):
     chosen = [c for c in grouping.find(cells) if not c.is_raw and (not c.is_plain or c.axes.get("load"))]
     rows = [f"    {'cell':<68}{'p50':>9}{'p99':>9}{'rate':>11}"] if chosen else []
     for c in sorted(chosen, key=lambda c: (c.axes["workload"], c.axes["wake"], c.text)):
-        rows.append(f"    {c.text[:67]:<68}{words.time_text(c.median('p50_ns')):>9}{words.time_text(c.median('p99_ns')):>9}"
-                    f"{words.rate_text(c.median('messages_per_s')):>11}{' !' if c.flags else ''}")
+        rows.append(f"    {c.text[:67]:<68}{words.time_text(c.estimate('p50_ns')):>9}{words.time_text(c.estimate('p99_ns')):>9}"
+                    f"{words.rate_text(c.estimate('messages_per_s')):>11}{' !' if c.flags else ''}")
     return rows
 
 
 def controls_table(cells):
     rows = [f"    {'control':<15}{'payload':<14}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
     raw = sorted((c for c in grouping.find(cells) if c.is_raw),
-                 key=lambda c: (c.axes["placement"], c.axes["wake"], c.median("p50_ns")))
+                 key=lambda c: (c.axes["placement"], c.axes["wake"], c.estimate("p50_ns")))
     for c in raw:
         rows.append(f"    {c.axes['transport']:<15}{c.axes['payload'][:13]:<14}{c.axes['wake']:<7}"
                     f"{c.axes['placement']:<11}"
-                    f"{words.time_text(c.median('p50_ns')):>10}{words.time_text(c.median('p99_ns')):>10}"
-                    f"{words.time_text(c.median('cpu_ns_per_message')):>10}{' !' if c.flags else ''}")
+                    f"{words.time_text(c.estimate('p50_ns')):>10}{words.time_text(c.estimate('p99_ns')):>10}"
+                    f"{words.time_text(c.estimate('cpu_ns_per_message')):>10}{' !' if c.flags else ''}")
     return rows if raw else []
 
 

@@ -135,7 +135,7 @@ class Page(unittest.TestCase):
             with self.subTest(figure=figure):
                 (text, value, _), = self.explored(figure=figure, transport="shm", payload="bytes:64", wake="block")
                 cell = next(c for c in self.cells.values() if c.text == text)
-                expected = cell.to_control.estimate if figure == "to_control" else cell.median(figure)
+                expected = cell.to_control.estimate if figure == "to_control" else cell.estimate(figure)
                 self.assertAlmostEqual(expected, value, delta=0.02 * value)
 
     def test_nothing_is_divided_by_a_control_of_another_size(self):

@@ -18,6 +18,7 @@ import cells as grouping  # noqa: E402
 import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import stats  # noqa: E402
+import studies  # noqa: E402
 from simulated import run_program  # noqa: E402
 
 
@@ -184,10 +185,10 @@ class Report(Files):
         cells = grouping.group(load.load([path]))
         shm = grouping.find(cells, transport="shm")[0]
         self.assertIn("shm: ", done.stdout)
-        self.assertIn(f"{shm.median('p50_ns') / 1e3:.3g} µs", done.stdout)
+        self.assertIn(f"{shm.estimate('p50_ns') / 1e3:.3g} µs", done.stdout)
         self.assertIn("SIGKILL", done.stdout)
         html = open(page, encoding="utf-8").read()
-        self.assertIn(f'data-v="{shm.median("p50_ns")}"', html)
+        self.assertIn(f'data-v="{shm.estimate("p50_ns")}"', html)
         self.assertNotRegex(html, r'<(script|link|img)[^>]+(src|href)="https?:')
         raw = re.search(r'id="raw">([^<]+)<', html).group(1)
         self.assertEqual(len(gzip.decompress(base64.b64decode(raw)).decode().strip().split("\n")), len(lines))
@@ -240,6 +241,40 @@ class Report(Files):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("1 failed", done.stdout)
         self.assertNotIn("0 ns", done.stdout)
+
+
+class Studies(Files):
+    """Runs of different matrices, revisions or machines stand beside each other; only sessions of one are taken together."""
+
+    def runs(self, **second):
+        slow = {t: p for t, p in (("shm", 8000), ("unix", 9000))}
+        one = [run_line("r1")] + [{**t, "run": "r1"} for t in simulated({"shm": 2000, "unix": 9000}, blocks=8)[1:]]
+        two = [{**run_line("r2"), **second}] + [{**t, "run": "r2"} for t in simulated(slow, blocks=8, seed=2)[1:]]
+        return self.write(one, "a.jsonl"), self.write(two, "b.jsonl")
+
+    def test_only_sessions_are_merged(self):
+        for second, count in (({}, 1), ({"matrix": "other"}, 2), ({"plan": "1" * 16}, 2),
+                              ({"fingerprint": {"machine": "m2"}}, 2),
+                              ({"fingerprint": {"machine": "m1", "git": {"revision": "def", "dirty": False}}}, 2)):
+            with self.subTest(second=second):
+                found = studies.split(load.load(self.runs(**second)))
+                self.assertEqual(count, len(found))
+                self.assertEqual(32, sum(len(s.trials) for s in found))
+
+    def test_each_has_its_figures_and_its_page(self):
+        files = self.runs(matrix="other")
+        done = self.program("report", *files)
+        self.assertEqual(0, done.returncode, done.stderr)
+        for path in files:
+            shm = grouping.find(grouping.group(load.load([path])), transport="shm")[0]
+            self.assertIn(f"{shm.estimate('p50_ns') / 1e3:.3g} µs", done.stdout)
+            with open(path.replace(".jsonl", ".html"), encoding="utf-8") as file:
+                self.assertIn(f'data-v="{shm.estimate("p50_ns")}"', file.read())
+        done = self.program("report", *files, "--answer", "transport")
+        self.assertIn("other on m1:", done.stdout)
+        done = self.program("recommend", *files)
+        self.assertIn("compared within one: ", done.stdout)
+        self.assertIn("winner: echo shm none bytes:64 adaptive cross", done.stdout)
 
 
 class Compare(Files):
