@@ -27,6 +27,7 @@ from _corps_auto_contexts import is_logger, reduce_context, reduce_logger, reduc
 from _corps_auto_definitions import PROTOCOL, key_of, reduce_code
 from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
+from _corps_auto_memory import is_array, reduce_array, sharing
 from _corps_auto_names import is_found, is_known, known_importable, register_by_value  # noqa: F401 (for hosts)
 from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
 from _corps_auto_order import Ordered, lies_as_built_in, may_have_sets
@@ -42,12 +43,14 @@ from _corps_owned import guard_of
 class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
-    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole', 'digesting', 'entered', 'has_sets')
+    __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole', 'digesting', 'entered', 'has_sets',
+                 'views', 'shared')
 
     def __init__(self, define=None, digesting=()):
         self.has_sets = False  # of classes derived from the built-in ones
         self.define = define
         self.building = 0
+        self.views = []  # arrays and memoryviews that others may share memory with
         self.used = []  # watches of classes whose definitions have parts that the message may hold as well
         self.digesting = digesting  # things whose numbers are being made: outer ones first; entered: the last one's parts
         self.instances = {}  # how many of a class the message has; see _corps_instances
@@ -60,18 +63,25 @@ class State:
         self.instances.clear()
         self.entered = False
         self.used.clear()
+        self.views.clear()
+        self.shared = None  # where a view lies, once that is known: see _corps_auto_memory
         self.whole = False  # are all classes in the message itself?
 
-    def is_split(self, pickler):
-        """Does it hold a part of a definition for itself, or do two definitions? They would be one no more: it is written anew, whole."""
+    def is_done(self, pickler):
+        """Is it right as it was written? Otherwise it is to be written anew."""
+        split = bool(self.used) and self._is_split(pickler)
+        shared = sharing(self.views, pickler) if self.views else None
+        if split or shared:
+            pickler.clear_memo()
+            self.clear()
+            self.whole, self.shared = split, shared or None
+        return not (split or shared)
+
+    def _is_split(self, pickler):
+        """Does it hold a part of a definition for itself, or do two definitions? They would be one no more."""
         used = {watch.key: watch.shareable for watch in self.used}.values()
         parts = set().union(*used)
-        if len(parts) == sum(map(len, used)) and parts.isdisjoint(pickler.memo.copy()):
-            return False
-        pickler.clear_memo()
-        self.clear()
-        self.whole = True
-        return True
+        return len(parts) != sum(map(len, used)) or not parts.isdisjoint(pickler.memo.copy())
 
     def alone(self, thing):
         """The message of `thing` by itself: a definition."""
@@ -131,6 +141,8 @@ def _handler_of(cls):
         found = _see_set
     if is_logger(cls):
         found = reduce_logger
+    if found is None and is_array(cls):
+        found = reduce_array
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)
@@ -207,7 +219,7 @@ def _dump(thing, state, protocol=PROTOCOL, buffer_callback=None):
     with io.BytesIO() as file:
         pickler = Pickler(file, protocol, buffer_callback, state)
         pickler.dump(thing)
-        if state.used and state.is_split(pickler):
+        if (state.used or state.views) and not state.is_done(pickler):
             file.seek(0)
             file.truncate()
             pickler.dump(thing)
@@ -218,9 +230,9 @@ def _dumps_in_order(thing, state):
     data = _dump(thing, state)
     if not state.has_sets and not may_have_sets(data):
         return data
-    whole = state.whole
+    whole, shared = state.whole, state.shared
     state.clear()
-    state.whole = whole
+    state.whole, state.shared = whole, shared
     with io.BytesIO() as file:
         Ordered(file, reduce, state).dump(thing)
         return file.getvalue()

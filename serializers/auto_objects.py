@@ -14,6 +14,7 @@ import typing
 import weakref
 
 from _corps_auto_identity import number_of, once, represented
+from _corps_auto_memory import reduce_memoryview
 from _corps_auto_names import find, importable, in_registered
 from _corps_owned import Refused
 
@@ -149,19 +150,6 @@ def reduce_view(state, view):
     if type(view).__name__.startswith('odict'):
         made = collections.OrderedDict(made)
     return _view, (name, made)
-
-
-def _memoryview(data, readonly, form, shape):
-    view = memoryview(data)
-    if form != 'B' or len(shape) != 1:
-        view = view.cast('B').cast(form, shape)
-    return view.toreadonly() if readonly and not view.readonly else view
-
-
-def reduce_memoryview(state, view):
-    whole = view.c_contiguous and type(view.obj) in (bytes, bytearray) and len(view.obj) == view.nbytes
-    data = view.obj if whole else view.tobytes() if view.readonly else bytearray(view.tobytes())
-    return _memoryview, (data, view.readonly, view.format, view.shape)
 
 
 def reduce_struct(state, found):

@@ -14,12 +14,15 @@ enum way { BY_VALUE, GUARDED, WAYS };
 struct auto_pickler {
     struct auto_pickler *next;
     PyObject *pickler;
-    PyObject *out;    /* list: what it has written */
-    PyObject *kept;   /* list: buffers that go out of band */
-    PyObject *state;  /* State of auto.py */
-    PyObject *counts; /* its dict of instances, see python_shapes.h */
-    PyObject *used;   /* its list of definitions that have parts which the message may hold as well */
-    bool asked;       /* since the state was clear */
+    PyObject *out;                      /* list: what it has written */
+    PyObject *kept;                     /* list: buffers that go out of band */
+    PyObject *state;                    /* State of auto.py */
+    PyObject *counts;                   /* its dict of instances, see python_shapes.h */
+    PyObject *used;                     /* its list of definitions that have parts which the message may hold as well */
+    PyObject *views;                    /* its list of arrays and memoryviews */
+    enum corps__python_sharing sharing; /* of the arrays */
+    bool asked;                         /* since the state was clear */
+    bool anew;                          /* this is the second time that the message is written */
     enum way way;
     struct corps_encoding *encoding;
 };
@@ -35,6 +38,7 @@ static struct {
     PyObject *state_type;
     PyObject *pickler_type;
     PyObject *file_type;
+    PyObject *array_handler;
     PyObject *dump, *clear_memo, *clear; /* names of methods */
 } from_module;
 
@@ -159,6 +163,7 @@ static bool find_all(void) {
     from_module.dump = PyUnicode_InternFromString("dump");
     from_module.clear_memo = PyUnicode_InternFromString("clear_memo");
     from_module.clear = PyUnicode_InternFromString("clear");
+    from_module.array_handler = PyObject_GetAttrString(module, "reduce_array");
     PyObject *copyreg = PyImport_ImportModule("copyreg");
     from_module.registered = copyreg != NULL ? PyObject_GetAttrString(copyreg, "dispatch_table") : NULL;
     Py_XDECREF(copyreg);
@@ -166,7 +171,8 @@ static bool find_all(void) {
     if (from_module.handlers[BY_VALUE] == NULL || from_module.handlers[GUARDED] == NULL ||
         from_module.reduce[GUARDED] == NULL || from_module.by_reference == NULL || from_module.registered == NULL ||
         from_module.state_type == NULL || from_module.pickler_type == NULL || from_module.file_type == NULL ||
-        from_module.dump == NULL || from_module.clear_memo == NULL || from_module.clear == NULL) {
+        from_module.dump == NULL || from_module.clear_memo == NULL || from_module.clear == NULL ||
+        from_module.array_handler == NULL || !corps__python_memory_begin()) {
         Py_CLEAR(reduce);
     }
     from_module.reduce[BY_VALUE] = reduce;
@@ -201,6 +207,17 @@ static PyObject *reduce_planned(struct auto_pickler *owner, PyObject *handler, P
     return corps__python_plan_reduce(handler, thing, owner->state, owner->counts);
 }
 
+/* Of numpy's array: it is pickle's, but is noted. When the message is written anew, it may be a place in memory. */
+static PyObject *reduce_array(struct auto_pickler *owner, PyObject *array) {
+    if (owner->anew) {
+        return ask(owner, array);
+    }
+    enum corps__python_sharing sharing = corps__python_array_shares(array);
+    owner->sharing = sharing > owner->sharing ? sharing : owner->sharing;
+    bool good = sharing != CORPS__PYTHON_NO_ANSWER && PyList_Append(owner->views, array) == 0;
+    return good ? Py_NewRef(Py_NotImplemented) : NULL;
+}
+
 /* The pickler's reducer_override. */
 static PyObject *reducer(PyObject *capsule, PyObject *thing) {
     struct auto_pickler *owner = owner_of(capsule);
@@ -219,12 +236,21 @@ static PyObject *reducer(PyObject *capsule, PyObject *thing) {
         if (handler == Py_None) {
             return Py_NewRef(Py_NotImplemented);
         }
+        if (handler == NULL && owner->way == BY_VALUE) {
+            owner->sharing = CORPS__PYTHON_WITH_OTHERS; /* it may turn out to be an array */
+        }
+        if (handler != NULL && handler == from_module.array_handler) {
+            return reduce_array(owner, thing);
+        }
         if (handler != NULL && corps__python_is_plan(handler)) {
             Py_INCREF(handler); /* a collection may take it out of the dict meanwhile */
             PyObject *reduced = reduce_planned(owner, handler, thing);
             Py_DECREF(handler);
             return reduced;
         }
+    }
+    if (PyMemoryView_Check(thing) && !corps__python_memoryview_is_alone(thing)) {
+        owner->sharing = CORPS__PYTHON_WITH_OTHERS;
     }
     return ask(owner, thing);
 }
@@ -250,6 +276,7 @@ static void drop(struct auto_pickler *made) {
     Py_XDECREF(made->state);
     Py_XDECREF(made->counts);
     Py_XDECREF(made->used);
+    Py_XDECREF(made->views);
     PyMem_Free(made);
 }
 
@@ -274,9 +301,11 @@ static struct auto_pickler *create(enum way way) {
         made->state = PyObject_CallFunctionObjArgs(from_module.state_type, definer, NULL);
         made->counts = made->state != NULL ? PyObject_GetAttrString(made->state, "instances") : NULL;
         made->used = made->counts != NULL ? PyObject_GetAttrString(made->state, "used") : NULL;
+        made->views = made->used != NULL ? PyObject_GetAttrString(made->state, "views") : NULL;
         made->pickler = PyObject_CallFunction(from_module.pickler_type, "OiOO", file, 5, Py_True, collector);
     }
-    bool good = made->used != NULL && PyDict_Check(made->counts) && PyList_Check(made->used) && made->pickler != NULL &&
+    bool good = made->views != NULL && PyDict_Check(made->counts) && PyList_Check(made->used) &&
+                PyList_Check(made->views) && made->pickler != NULL &&
                 PyObject_SetAttrString(made->pickler, "reducer_override", reduces) == 0;
     Py_XDECREF(capsule);
     Py_XDECREF(definer);
@@ -306,9 +335,12 @@ static void give_back(struct auto_pickler *pickler) {
     pickler->encoding = NULL;
     bool good = PyList_SetSlice(pickler->out, 0, PyList_GET_SIZE(pickler->out), NULL) == 0 &&
                 PyList_SetSlice(pickler->kept, 0, PyList_GET_SIZE(pickler->kept), NULL) == 0 &&
+                PyList_SetSlice(pickler->views, 0, PyList_GET_SIZE(pickler->views), NULL) == 0 &&
                 call(pickler->pickler, from_module.clear_memo) && (PyDict_Clear(pickler->counts), true) &&
                 (!pickler->asked || call(pickler->state, from_module.clear));
     pickler->asked = false;
+    pickler->anew = false;
+    pickler->sharing = CORPS__PYTHON_NO_ANSWER;
     if (good && !corps__python.ended) {
         pickler->next = unused[pickler->way];
         unused[pickler->way] = pickler;
@@ -334,6 +366,7 @@ void corps__python_auto_end(void) {
     Py_CLEAR(from_module.state_type);
     Py_CLEAR(from_module.pickler_type);
     Py_CLEAR(from_module.file_type);
+    Py_CLEAR(from_module.array_handler);
 }
 
 /* What was written, in one piece. */
@@ -347,17 +380,30 @@ static PyObject *written(PyObject *out) {
     return all;
 }
 
-/* Once more, where what was written holds a part of a definition for itself. New reference, NULL with an exception. */
-static PyObject *dump_whole(struct auto_pickler *pickler, PyObject *object) {
-    PyObject *split = PyObject_CallMethod(pickler->state, "is_split", "O", pickler->pickler);
-    if (split != Py_True) {
-        return split;
+/* May what was written be wrong? 1 or 0; -1 with an exception. */
+static int is_in_doubt(const struct auto_pickler *pickler) {
+    if (PyList_GET_SIZE(pickler->used) > 0) {
+        return 1;
     }
-    Py_DECREF(split);
+    return pickler->sharing == CORPS__PYTHON_WITH_OTHERS   ? 1
+           : pickler->sharing == CORPS__PYTHON_WITH_ARRAYS ? corps__python_arrays_overlap(pickler->views)
+                                                           : 0;
+}
+
+/* Once more, where what was written holds a part of a definition for itself, or views that share memory. New reference,
+ * NULL with an exception. */
+static PyObject *dump_anew(struct auto_pickler *pickler, PyObject *object) {
+    pickler->asked = true;
+    PyObject *done = PyObject_CallMethod(pickler->state, "is_done", "O", pickler->pickler);
+    if (done != Py_False) {
+        return done;
+    }
+    Py_DECREF(done);
     if (PyList_SetSlice(pickler->out, 0, PyList_GET_SIZE(pickler->out), NULL) != 0 ||
         PyList_SetSlice(pickler->kept, 0, PyList_GET_SIZE(pickler->kept), NULL) != 0) {
         return NULL;
     }
+    pickler->anew = true;
     return PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
 }
 
@@ -373,8 +419,9 @@ static PyObject *dump_alone(enum way way, PyObject *object, PyObject *kept, stru
     }
     pickler->encoding = encoding;
     PyObject *done = PyObject_CallMethodObjArgs(pickler->pickler, from_module.dump, object, NULL);
-    if (done != NULL && PyList_GET_SIZE(pickler->used) > 0) {
-        Py_SETREF(done, dump_whole(pickler, object));
+    int doubt = done != NULL ? is_in_doubt(pickler) : 0;
+    if (doubt != 0) {
+        Py_SETREF(done, doubt > 0 ? dump_anew(pickler, object) : NULL);
     }
     PyObject *pickle = done != NULL ? written(pickler->out) : NULL;
     if (pickle != NULL && PyList_SetSlice(kept, 0, PyList_GET_SIZE(kept), pickler->kept) != 0) {

@@ -59,4 +59,25 @@ bool corps__python_plans_begin(PyObject *names);
 
 void corps__python_shapes_end(void);
 
+/* ---- memory of arrays, in python_memory.c; all: GIL ---- */
+
+enum corps__python_sharing {
+    CORPS__PYTHON_NO_ANSWER, /* an exception is pending */
+    CORPS__PYTHON_ALONE,
+    CORPS__PYTHON_WITH_ARRAYS, /* perhaps */
+    CORPS__PYTHON_WITH_OTHERS  /* perhaps; also with what is no array */
+};
+
+bool corps__python_memory_begin(void); /* once; false with an exception */
+
+/* Of one of numpy's arrays: may something else lead to its memory? */
+enum corps__python_sharing corps__python_array_shares(PyObject *array);
+
+/* Is it all that leads to its memory? */
+bool corps__python_memoryview_is_alone(PyObject *view);
+
+/* Of the arrays in a list, beside memoryviews that are alone: does the memory from first to last byte of any two
+ * overlap? 1 or 0; -1 with an exception. */
+int corps__python_arrays_overlap(PyObject *views);
+
 #endif

@@ -201,3 +201,12 @@ def make():
 
 def check(x):
     return type(x[0]) is type(x[1]) or 'identity: two classes instead of one'
+
+# case: two memoryviews of one bytearray | data
+def make():
+    data = bytearray(20)
+    return memoryview(data)[2:10], memoryview(data)[5:15], data
+
+def check(three):
+    three[0][3] = 7
+    return (three[1][0], three[2][5]) == (7, 7) or 'sharing: several memories instead of one'

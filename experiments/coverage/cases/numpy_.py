@@ -79,3 +79,57 @@ def make():
 
 def check(a):
     return (a.sum(), bool(a.mask[1])) == (1, True) or 'value: another mask'
+
+# case: the part before the array | data
+def make():
+    import numpy
+    a = numpy.zeros((4, 4))
+    return a[1], a, a[:, 2]
+
+def check(three):
+    three[0][2] = 5
+    return (three[1][1, 2], three[2][1]) == (5, 5) or 'sharing: several arrays instead of one'
+
+# case: two fields of a structured array | data
+def make():
+    import numpy
+    a = numpy.zeros(3, dtype=[('a', 'i4'), ('b', 'f8')])
+    return a['b'], a['a'], a
+
+def check(three):
+    three[0][1], three[1][1] = 2.5, 7
+    return tuple(three[2][1]) == (7, 2.5) or 'sharing: several arrays instead of one'
+
+# case: two parts of an array of objects | data
+def make():
+    import numpy
+    a = numpy.array([1, [2], 'x'], dtype=object)
+    return a[1:], a[:2]
+
+def check(pair):
+    pair[0][0] = 5
+    return pair[1][1] == 5 or 'sharing: two arrays instead of one'
+
+# case: read-only view of an array | data
+def make():
+    import numpy
+    a = numpy.zeros(3)
+    view = a[1:]
+    view.flags.writeable = False
+    return a, view
+
+def check(pair):
+    pair[0][1] = 5
+    if pair[1].flags.writeable:
+        return 'state: the view can be written'
+    return pair[1][0] == 5 or 'sharing: two arrays instead of one'
+
+# case: bytearray under an array | data
+def make():
+    import numpy
+    data = bytearray(8)
+    return data, numpy.frombuffer(data, 'u1')[2:]
+
+def check(pair):
+    pair[1][0] = 5
+    return pair[0][2] == 5 or 'sharing: two memories instead of one'
