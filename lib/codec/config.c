@@ -73,6 +73,17 @@ static enum corps_err decide_transport(const char *name, struct corps__settings 
     return out->system_transport != NULL ? CORPS_OK : CORPS_ERR_UNKNOWN;
 }
 
+/* What would be ignored is refused: somebody who asks for an address wants to be reached there. */
+static enum corps_err check_bind(const char *bind, const struct corps_transport *transport) {
+    if (bind == NULL || bind[0] == '\0' || (transport->capabilities & CORPS_TRANSPORT_REMOTE) != 0) {
+        return CORPS_OK;
+    }
+    const struct corps_transport *remote = corps_transport_with(CORPS_TRANSPORT_REMOTE);
+    return corps_error_set(CORPS_ERR_INVALID,
+                           "the option bind is '%s', but transport %s listens on no address; leave bind out, or use %s",
+                           bind, transport->name, remote != NULL ? remote->name : "a transport to other hosts");
+}
+
 static enum corps_err copy_text(const char *what, const char *text, char *out, size_t out_bytes) {
     if (strlen(text) >= out_bytes) {
         return corps_error_set(CORPS_ERR_INVALID, "the option %s is longer than %zu bytes", what, out_bytes - 1);
@@ -91,6 +102,9 @@ enum corps_err corps__settings_decide(const struct corps_options *given, struct 
     if (err == CORPS_OK) {
         err = decide_transport(
             text_or(o->transport, "CORPS_TRANSPORT", corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name), out);
+    }
+    if (err == CORPS_OK) {
+        err = check_bind(o->bind, out->transport);
     }
     if (err == CORPS_OK) {
         err = decide_choice((int)o->wake, "wake policy", "CORPS_WAKE", "adaptive", wake_names, &wake);

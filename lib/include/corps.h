@@ -168,9 +168,9 @@ struct corps_options {
     unsigned mailbox_count;    /* unanswered requests per (sending Env, Conc); default 1024, at most a million */
     size_t mailbox_bytes;      /* bytes of them; default 64 MiB, at most 8 TiB; one message of any size always fits */
     size_t buffer_bytes;       /* transport buffering per link and direction; 0 = the transport's default */
-    size_t queue_count;        /* mqueue: slots asked of the kernel; 0 = what the kernel allows */
+    size_t queue_count;        /* mqueue: slots asked of the kernel; 0 = what the kernel allows. Others ignore it */
     const char *bind;          /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
-                                  Env i then listens on port + i */
+                                  Env i then listens on port + i. INVALID with transports that listen on none */
     const char *module;        /* path of a shared object whose `corps_classes` are served by corps-env, instead of
                                   starting this program again */
     int keep_objects;          /* what Python serializers leave as objects: see enum corps_keep */

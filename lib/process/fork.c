@@ -3,6 +3,7 @@
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/runtime.h"
+#include "base/generation.h"
 #include "base/slab.h"
 #include "base/symbol.h"
 #include "codec/definitions.h"
@@ -14,8 +15,6 @@
 #include "process/env.h"
 #include "value/block.h"
 #include "wait/trace.h"
-
-#include <corps/transport.h>
 
 #include <pthread.h>
 
@@ -31,18 +30,12 @@
  *
  * A vfork, and posix_spawn, are not concerned: no handler runs. */
 
-static unsigned generation;
-
-unsigned corps_fork_generation(void) {
-    return generation;
-}
-
 static void in_child(void) {
     corps__definitions_unlock();
     if (!corps__reactor->started) {
         return;
     }
-    generation++;
+    corps__generation_forked();
     corps__reactor_forked(); /* first: closes what the loop watches */
     corps__thread_pool_forked();
     corps__requests_forked();

@@ -726,6 +726,8 @@ static void test_bad_options(void **state) {
     assert_int_equal(corps_create(NULL, NULL, &options, &corps), CORPS_ERR_INVALID);
     options = (struct corps_options){.transport = "queue", .env_count = 2};
     assert_int_equal(corps_create(NULL, NULL, &options, &corps), CORPS_ERR_UNSUPPORTED);
+    options = (struct corps_options){.transport = "shm", .bind = "0.0.0.0"};
+    assert_int_equal(corps_create(NULL, NULL, &options, &corps), CORPS_ERR_INVALID);
     assert_int_equal(corps_create("Nobody", NULL, NULL, &corps), CORPS_ERR_UNKNOWN);
     struct corps_value bad = corps_int(-1);
     assert_int_equal(corps_create("Counter", &bad, NULL, &corps), CORPS_ERR_REMOTE);
