@@ -47,8 +47,8 @@ static void do_work(struct job *job, unsigned count) {
 
 static void run(struct corps__task *task, struct corps_node *first, bool (*stop)(void *arg), void *arg);
 
-/* As one that waits for it does: runs it on top of its own method. Its entry stays in a run queue, and serves when it is
- * queued again. */
+/* As one that waits for it does: runs it on top of its own method. Its entry stays in a run queue, and serves when it
+ * is queued again. */
 static void help(struct job *job) {
     static _Thread_local unsigned depth;
     if (depth < 4 && corps__task_claim(&job->task)) {
