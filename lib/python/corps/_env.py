@@ -47,6 +47,15 @@ def _enter(directory):
             raise type(error)(f'the working directory {directory} cannot be entered: {error.strerror}') from None
 
 
+def _print_by_lines():
+    """Also into a pipe or a file: Envs write there side by side, and one that is killed keeps nothing back. A program whose
+    import asks for something else gets it."""
+    try:
+        sys.stdout.reconfigure(line_buffering=True)
+    except (AttributeError, OSError, ValueError):
+        pass  # there is none, or not ours
+
+
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
@@ -59,6 +68,7 @@ def boot(data):
     sys.path[:] = sent['path']
     sys.argv[:] = sent['argv']
     sys.executable = sent['executable']
+    _print_by_lines()
     if sent['compat']:
         import corps.compat
         corps.compat.start()

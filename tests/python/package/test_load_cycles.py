@@ -60,7 +60,8 @@ def main():
     for done in range(SAMPLES):
         cycle(COUNT // SAMPLES)
         points.append(((done + 1) * (COUNT // SAMPLES), memory()))
-    assert wait_until(lambda: all(now <= then for now, then in zip(numbers(), first))), (first, numbers())
+    # Two more than at first may be about at any moment (a thread that idles before it ends); what a Corps left would be COUNT.
+    assert wait_until(lambda: all(now <= then + 2 for now, then in zip(numbers(), first))), (first, numbers())
     value, half = slope(points)
     print('note: memory {:+.0f} ± {:.0f} bytes a Corps over {}; descriptors, threads, processes {}'.format(
         value, half, COUNT, numbers()))

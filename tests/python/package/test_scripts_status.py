@@ -1,5 +1,6 @@
 """How a script ends: its status is kept, a forgotten exit is made up for, output of Workers is not lost."""
 
+import os
 import signal
 import sys
 
@@ -32,6 +33,10 @@ class Service(Corps):
         time.sleep(seconds)
         return 'late'
 
+    def end_at_once(self):
+        print('last line')
+        os.kill(os.getpid(), signal.SIGKILL)
+
 def run(how):
     service = create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}])
     service.talk().Ret
@@ -56,6 +61,8 @@ def run(how):
         time.sleep(0.1)
     if how == 'thread':
         threading.Thread(target=lambda: (time.sleep(0.2), print('thread', service.later(0.01).Ret))).start()
+    if how == 'killed Env':
+        service.end_at_once().exception(30)
     if how == 'two':
         create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}])
 
@@ -64,7 +71,8 @@ if __name__ == '__main__':
 '''
 
 STATUSES = {'nothing': 0, 'exit 3': 3, 'text': 1, 'raise': 1, '_exit': 5, 'abort': -signal.SIGABRT, 'in flight': 0,
-            'no wait': 0, 'atexit': 0, 'daemon': 0, 'thread': 0, 'two': 0}
+            'no wait': 0, 'atexit': 0, 'daemon': 0, 'thread': 0, 'killed Env': 0, 'two': 0}
+SUDDEN = '_exit', 'abort', 'killed Env'  # what was printed without an end of line may be lost
 
 
 def check(path, how):
@@ -72,15 +80,16 @@ def check(path, how):
     assert status == STATUSES[how], (how, status, out, err)
     for env in '01':
         assert 'worker ' + env in out and 'error ' + env in err, (how, out, err)
-        assert 'cleanup ' + env in out or how in ('_exit', 'abort'), (how, out)
-    assert 'init' in out and (out.count('no newline') == 2 or how in ('_exit', 'abort')), (how, out)
+        assert 'cleanup ' + env in out or how in SUDDEN, (how, out)
+    assert 'init' in out and (out.count('no newline') == 2 or how in SUDDEN), (how, out)
     for word in {'text': ['a text'], 'raise': ['of the script'], 'atexit': ['at exit late'],
-                 'thread': ['thread late']}.get(how, []):
+                 'thread': ['thread late'], 'killed Env': ['last line', 'SIGKILL']}.get(how, []):
         assert word in out + err, (how, out, err)
     assert 'Traceback' not in err or how == 'raise' or how == 'daemon' and 'WorkerLost' in err, (how, err)
 
 
 def main():
+    os.environ.pop('PYTHONUNBUFFERED', None)  # with it a line and its end are two writes, between which others write
     with script(PROGRAM) as path:
         for how in STATUSES:
             check(path, how)
