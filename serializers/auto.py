@@ -24,6 +24,7 @@ import threading
 import types
 
 from _corps_auto_contexts import is_logger, reduce_context, reduce_logger, reduce_variable
+from _corps_auto_ctypes import is_ctypes, reduce_ctypes
 from _corps_auto_definitions import PROTOCOL, key_of, reduce_code
 from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
@@ -143,6 +144,8 @@ def _handler_of(cls):
         found = reduce_logger
     if found is None and is_array(cls):
         found = reduce_array
+    if found is None and is_ctypes(cls):
+        found = reduce_ctypes
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)

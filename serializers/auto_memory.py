@@ -8,6 +8,8 @@ This module is `_corps_auto_memory`.
 import struct
 import sys
 
+from _corps_auto_ctypes import is_ctypes
+
 _CHECKS_MAX = 2000  # of pairs that lie in one stretch; with more they are taken to overlap
 _WORK_MAX = 10000  # for one pair
 _ALIGNED_BYTES = 16
@@ -31,6 +33,8 @@ def _root(view):
             of = view.obj
         elif is_array(kind) or kind.__module__.startswith('numpy.') and kind.__name__ == 'DummyArray':  # as_strided's
             of = view.base
+        elif is_ctypes(kind):
+            of = view._b_base_
         else:
             return view
         if of is None:
@@ -58,6 +62,8 @@ class _Extent:
 
     def __init__(self, view):
         self.view = view
+        if is_ctypes(type(view)):
+            view = memoryview(view)
         self.is_array = not isinstance(view, memoryview)
         self.first = view.__array_interface__['data'][0] if self.is_array else _address(view)
         self.low = self.high = self.first
@@ -72,6 +78,9 @@ class _Extent:
 def _extents(views):
     """Without those of nothing, and what could not be made there."""
     for view in views:
+        if is_ctypes(type(view)):
+            yield _Extent(view)
+            continue
         if not view.nbytes or isinstance(view, memoryview) and not (
                 view.c_contiguous or view.ndim == 1 and view.strides[0] % view.itemsize == 0):
             continue

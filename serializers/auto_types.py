@@ -5,6 +5,7 @@ This module is `_corps_auto_types`.
 import enum
 
 from _corps_auto_classes import MADE_IN_PYTHON, Methods, attributes_of, fill_class, make_class, registered_with
+from _corps_auto_ctypes import of_ctypes, reduce_ctypes_type
 from _corps_auto_definitions import definition
 from _corps_auto_enums import reduce_enum
 from _corps_auto_identity import by_name, module_of, number_of, represented
@@ -35,8 +36,10 @@ def reduce_type(state, cls):
             return named
     if importable(cls) and cls not in state.digesting:
         return remember(cls)
+    if of_ctypes(cls):
+        return reduce_ctypes_type(state, cls)
     if not importable(type(cls)) and not type(cls).__flags__ & MADE_IN_PYTHON:
-        return NotImplemented  # of a metaclass in C, such as that of ctypes.Structure
+        return NotImplemented  # of a metaclass in C
     if cls in (type(None), type(NotImplemented), type(...)):
         return NotImplemented
     if cls in hidden():

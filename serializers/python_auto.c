@@ -236,9 +236,6 @@ static PyObject *reducer(PyObject *capsule, PyObject *thing) {
         if (handler == Py_None) {
             return Py_NewRef(Py_NotImplemented);
         }
-        if (handler == NULL && owner->way == BY_VALUE) {
-            owner->sharing = CORPS__PYTHON_WITH_OTHERS; /* it may turn out to be an array */
-        }
         if (handler != NULL && handler == from_module.array_handler) {
             return reduce_array(owner, thing);
         }
@@ -249,10 +246,13 @@ static PyObject *reducer(PyObject *capsule, PyObject *thing) {
             return reduced;
         }
     }
-    if (PyMemoryView_Check(thing) && !corps__python_memoryview_is_alone(thing)) {
-        owner->sharing = CORPS__PYTHON_WITH_OTHERS;
+    Py_ssize_t view_count = PyList_GET_SIZE(owner->views);
+    PyObject *reduced = ask(owner, thing);
+    if (PyList_GET_SIZE(owner->views) > view_count &&
+        !(PyMemoryView_Check(thing) && corps__python_memoryview_is_alone(thing))) {
+        owner->sharing = CORPS__PYTHON_WITH_OTHERS; /* a view, which auto_memory.py has noted */
     }
-    return ask(owner, thing);
+    return reduced;
 }
 
 /* State's define: (key, blob) → is it kept apart from the message? */

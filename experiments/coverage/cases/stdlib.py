@@ -249,3 +249,111 @@ def make():
 def check(x):
     import re
     return x is re.I or 'identity: another member'
+
+# case: ctypes structure with a union, bits and arrays
+import ctypes
+
+class Word(ctypes.Union):
+    _fields_ = [('number', ctypes.c_uint32), ('octets', ctypes.c_ubyte * 4)]
+
+class Record(ctypes.Structure):
+    _pack_ = 1
+    _anonymous_ = ('word',)
+    _fields_ = [('tag', ctypes.c_char), ('word', Word), ('low', ctypes.c_uint8, 3), ('high', ctypes.c_uint8, 5), ('items', Word * 3)]
+
+    def total(self):
+        return self.low + self.high
+
+def make():
+    record = Record(b'r', low=5, high=9)
+    record.number = 7
+    record.items[1].number = 8
+    return record
+
+def check(x):
+    if (x.tag, x.number, x.octets[0], x.items[1].number) != (b'r', 7, 7, 8):
+        return 'value: other fields'
+    return x.total() == 14 or 'behaviour: another total'
+
+# case: ctypes structure with a part of it
+import ctypes
+
+class Point(ctypes.Structure):
+    _fields_ = [('x', ctypes.c_int), ('y', ctypes.c_int)]
+
+class Line(ctypes.Structure):
+    _fields_ = [('a', Point), ('b', Point)]
+
+def make():
+    line = Line()
+    return line.b, line, line.b
+
+def check(three):
+    three[0].y = 5
+    return (three[1].b.y, three[2].y) == (5, 5) or 'sharing: several structures instead of one'
+
+# case: ctypes big-endian structure
+import ctypes
+
+class Head(ctypes.BigEndianStructure):
+    _fields_ = [('kind', ctypes.c_uint16), ('size', ctypes.c_uint32)]
+
+def make():
+    return Head(0x0102, 3)
+
+def check(x):
+    if (x.kind, x.size) != (0x0102, 3):
+        return 'value: other fields'
+    return bytes(x)[:2] == bytes([1, 2]) or 'behaviour: another order of bytes'
+
+# case: ctypes structure derived, and one that points to its like
+import ctypes
+
+class Base(ctypes.Structure):
+    _fields_ = [('a', ctypes.c_int)]
+
+class Derived(Base):
+    _fields_ = [('b', ctypes.c_int)]
+
+class Node(ctypes.Structure):
+    pass
+
+Node._fields_ = [('value', ctypes.c_int), ('next', ctypes.POINTER(Node))]
+
+def make():
+    return Derived(1, 2), Base, Node
+
+def check(three):
+    import ctypes
+    derived, base, node = three
+    if not isinstance(derived, base) or (derived.a, derived.b) != (1, 2):
+        return 'type: another structure'
+    last = node(6)
+    return node(5, ctypes.pointer(last)).next.contents.value == 6 or 'behaviour: other pointers'
+
+# case: ctypes array and number of classes of their own
+import ctypes
+
+class Celsius(ctypes.c_int16):
+    def kelvin(self):
+        return self.value + 273
+
+def make():
+    return (Celsius * 2)(Celsius(4), Celsius(5)), Celsius(6), (ctypes.c_double * 3)(1, 2, 3)
+
+def check(three):
+    if list(three[2]) != [1, 2, 3]:
+        return 'value: other numbers'
+    return (three[1].kelvin(), three[0][1].kelvin()) == (279, 278) or 'behaviour: another number'
+
+# case: ctypes structure with a pointer is refused
+import ctypes
+
+class Text(ctypes.Structure):
+    _fields_ = [('at', ctypes.c_char_p)]
+
+def make():
+    return Text(b'x')
+
+def check(x):
+    return x.at == b'x' or 'value: an address of another process'
