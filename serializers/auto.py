@@ -31,7 +31,7 @@ from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, r
 from _corps_auto_memory import is_array, reduce_array, sharing
 from _corps_auto_names import is_found, is_known, known_importable, register_by_value  # noqa: F401 (for hosts)
 from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
-from _corps_auto_order import Ordered, lies_as_built_in, may_have_sets
+from _corps_auto_order import Ordered, lies_as_built_in
 from _corps_auto_types import reduce_type
 from _corps_auto_watch import let_go
 from _corps_exceptions import reduce as _reduce_exception
@@ -218,7 +218,15 @@ def dumps_as_it_lies(thing, protocol=PROTOCOL, buffer_callback=None, define=None
     return _dump(thing, State(define), protocol, buffer_callback)
 
 
-def _dump(thing, state, protocol=PROTOCOL, buffer_callback=None):
+_SETS = frozenset((set, frozenset))
+
+
+def _has_sets(pickler, data):
+    """Could the order of a set show in what it wrote? As a rule a look for the two opcodes tells."""
+    return (b'\x90' in data or b'\x91' in data) and any(len(thing) > 1 for _, thing in pickler.memo.copy().values() if type(thing) in _SETS)
+
+
+def _dump(thing, state, protocol=PROTOCOL, buffer_callback=None, look_for_sets=False):
     with io.BytesIO() as file:
         pickler = Pickler(file, protocol, buffer_callback, state)
         pickler.dump(thing)
@@ -226,12 +234,15 @@ def _dump(thing, state, protocol=PROTOCOL, buffer_callback=None):
             file.seek(0)
             file.truncate()
             pickler.dump(thing)
-        return file.getvalue()
+        data = file.getvalue()
+        if look_for_sets and not state.has_sets:
+            state.has_sets = _has_sets(pickler, data)
+        return data
 
 
 def _dumps_in_order(thing, state):
-    data = _dump(thing, state)
-    if not state.has_sets and not may_have_sets(data):
+    data = _dump(thing, state, look_for_sets=True)
+    if not state.has_sets:
         return data
     whole, shared = state.whole, state.shared
     state.clear()

@@ -11,7 +11,7 @@ import types
 import weakref
 
 from _corps_auto_identity import by_name, made_here, module_of
-from _corps_auto_names import importable, in_registered, remember
+from _corps_auto_names import importable, in_registered, known_importable, remember
 
 _names_of_code = weakref.WeakKeyDictionary()
 _GLOBAL = {dis.opmap[name] for name in ('LOAD_GLOBAL', 'STORE_GLOBAL', 'DELETE_GLOBAL', 'LOAD_NAME') if name in dis.opmap}
@@ -119,6 +119,8 @@ def _function(code, scope, name, cells):
 
 
 def reduce_function(state, function):
+    if function in known_importable and not (state.digesting and function.__module__ in ('__main__', '__mp_main__')):
+        return NotImplemented
     named = by_name(state, function) if state.digesting else None
     if named is not None:
         return named

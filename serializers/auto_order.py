@@ -7,18 +7,9 @@ This module is `_corps_auto_order`.
 """
 import io
 import pickle
-import pickletools
 
-_OF_SETS = b'\x90', b'\x91'  # ADDITEMS, FROZENSET
 _COMPARED_BYTES_MAX = 4 << 20  # of what is written of items to compare them; sets beyond that are written as they lie
 _ATOMS = frozenset((str, bytes, int, float, bool, complex, type(None)))
-
-
-def may_have_sets(data):
-    """Could the order of a set show in this pickle?"""
-    if not any(byte in data for byte in _OF_SETS):
-        return False
-    return any(opcode.name in ('ADDITEMS', 'FROZENSET') for opcode, _, _ in pickletools.genops(data))
 
 
 def _content(item):
