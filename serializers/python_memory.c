@@ -2,12 +2,10 @@
 
 #include <stdlib.h>
 
-/* Could arrays share memory? Asked of each in a message, so nothing here looks further than it must: an array that is all
- * that holds its memory shares it with nobody. What does share, and how it travels, is for memory.py. */
+/* Could arrays share memory? Asked of each in a message, so nothing here looks further than it must: an array that is
+ * all that holds its memory shares it with nobody. What does share, and how it travels, is for memory.py. */
 
-static struct {
-    PyObject *base, *array_struct; /* names of attributes */
-} names;
+static struct { PyObject *base, *array_struct; /* names of attributes */ } names;
 
 bool corps__python_memory_begin(void) {
     names.base = PyUnicode_InternFromString("base");
@@ -36,7 +34,8 @@ enum corps__python_sharing corps__python_array_shares(PyObject *array) {
             break;
         }
     }
-    if (found == CORPS__PYTHON_ALONE && at != Py_None && !(PyMemoryView_Check(at) && corps__python_memoryview_is_alone(at))) {
+    if (found == CORPS__PYTHON_ALONE && at != Py_None &&
+        !(PyMemoryView_Check(at) && corps__python_memoryview_is_alone(at))) {
         found = CORPS__PYTHON_WITH_OTHERS;
     }
     Py_DECREF(at);

@@ -4,6 +4,9 @@
 
 #include "transport_cases.h"
 
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#endif
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,8 +23,21 @@
 
 enum { CASE_SECONDS = 150 }; /* far beyond what any case takes, also under a sanitizer on a busy machine */
 
+/* A case that hangs says where. */
+static void tell_where(int signal_number) {
+    (void)signal_number;
+#if __has_include(<execinfo.h>)
+    void *frames[64];
+    backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+#endif
+    static const char text[] = "the case takes too long\n";
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(1);
+}
+
 static int set_up(void **state) {
     (void)state;
+    signal(SIGALRM, tell_where);
     snprintf(directory, sizeof directory, "/tmp/corps-conformance-XXXXXX");
     alarm(CASE_SECONDS);
     return mkdtemp(directory) == NULL || uv_loop_init(&loop) != 0 ? -1 : 0;
