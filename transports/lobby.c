@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,6 +33,8 @@ struct corps__lobby {
     unsigned count, places;
     uint64_t origin; /* of the connection that is being accepted */
     bool pauses, is_full;
+    int64_t short_since_ns, short_at_ns; /* of descriptors: since when, and when it was last seen */
+    int spare;                           /* given up for a moment to turn somebody away; −1: there is none */
 };
 
 static void start_accepting(struct corps__lobby *lobby);
@@ -110,6 +113,41 @@ static bool has_place(const struct corps__lobby *lobby) {
     return count < lobby->places / 2;
 }
 
+static void keep_spare(struct corps__lobby *lobby) {
+    if (lobby->spare < 0 && lobby->ops->on_turned_away != NULL) {
+        lobby->spare = eventfd(0, EFD_CLOEXEC);
+    }
+}
+
+static void turn_away(struct corps__lobby *lobby) {
+    for (unsigned i = 0; i < AT_ONCE && lobby->spare >= 0; i++) {
+        close(lobby->spare);
+        lobby->spare = -1;
+        int fd = accept4(lobby->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            lobby->ops->on_turned_away(lobby->owner, fd);
+            close(fd);
+        }
+        keep_spare(lobby);
+        if (fd < 0) {
+            return;
+        }
+    }
+}
+
+/* The descriptor of who waits stays ready: looking again at once would spin. */
+static void run_short(struct corps__lobby *lobby) {
+    int64_t now = corps__now_ns();
+    keep_spare(lobby);
+    if (now - lobby->short_at_ns > PRESSED_NS) {
+        lobby->short_since_ns = now;
+    } else if (now - lobby->short_since_ns >= CALM_NS) {
+        turn_away(lobby);
+    }
+    lobby->short_at_ns = now;
+    pause_accepting(lobby);
+}
+
 static void on_lobby_connection(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
@@ -126,11 +164,13 @@ static void on_lobby_connection(uv_poll_t *poll, int status, int events) {
         socklen_t bytes = sizeof from;
         int fd = accept4(lobby->fd, (struct sockaddr *)&from, &bytes, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-            pause_accepting(lobby); /* the descriptor of who waits stays ready: looking again at once would spin */
+            run_short(lobby);
+            return;
         }
         if (fd < 0 && errno != ECONNABORTED) {
             return;
         }
+        lobby->short_at_ns = 0;
         lobby->origin = fd >= 0 ? origin_of(fd, &from) : 0;
         if (fd >= 0 && has_place(lobby)) {
             lobby->ops->on_connection(lobby->owner, fd);
@@ -209,13 +249,22 @@ enum corps_err corps__lobby_open(uv_loop_t *loop, int fd, const struct corps__lo
     made->ops = ops;
     made->owner = owner;
     made->places = place_count();
+    made->spare = -1;
+    keep_spare(made);
     start_accepting(made);
     *lobby = made;
     return CORPS_OK;
 }
 
+void corps__lobby_forget(const struct corps__lobby *lobby) {
+    if (lobby->spare >= 0) {
+        close(lobby->spare);
+    }
+}
+
 void corps__lobby_close(struct corps__lobby *lobby) {
     if (lobby != NULL) {
+        corps__lobby_forget(lobby);
         uv_close((uv_handle_t *)&lobby->poll, lobby_handle_closed);
         uv_close((uv_handle_t *)&lobby->timer, lobby_handle_closed);
     }

@@ -8,6 +8,8 @@
  *
  * While there is no place left, further connections wait where the kernel keeps them. The same when the process or the
  * system has no descriptor or memory left: accepting is then tried again four times a second, and nothing else notices.
+ * When no descriptor has come free for five seconds, those who wait are turned away, one after the other on a
+ * descriptor that the lobby keeps for that: otherwise they might wait for ever.
  *
  * Threads: the polling thread alone. Lifecycle: open → guests enter and leave → close, when all have left. */
 #ifndef CORPS_LOBBY_H
@@ -34,6 +36,9 @@ struct corps__lobby_ops {
     void (*on_connection)(void *owner, int fd);
     /* Its time is over. The owner ends it, and has it leave. */
     void (*on_expired)(void *owner, struct corps__guest *guest);
+    /* Optional. Says on `fd`, which the lobby closes next, that there is no descriptor for this connection. Without it
+     * nobody is turned away. */
+    void (*on_turned_away)(void *owner, int fd);
 };
 
 /* Accepts on `fd`, which listens and stays the owner's, until the lobby is closed. Errors: NO_MEMORY, SYSTEM. */
@@ -42,6 +47,9 @@ enum corps_err corps__lobby_open(uv_loop_t *loop, int fd, const struct corps__lo
 
 /* Before `fd` is closed. Memory is freed after the next uv_run. Accepts NULL. */
 void corps__lobby_close(struct corps__lobby *lobby);
+
+/* In the child of a fork: closes the descriptor that the loop does not know of. */
+void corps__lobby_forget(const struct corps__lobby *lobby);
 
 /* In on_connection: the connection that it is about waits in the lobby. */
 void corps__lobby_enter(struct corps__lobby *lobby, struct corps__guest *guest);

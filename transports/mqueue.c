@@ -435,6 +435,7 @@ static void mqueue_forget(struct corps_endpoint *base) {
             mq_close(((const struct link *)link)->queue);
         }
     }
+    corps__rendezvous_forget(endpoint->links.rendezvous);
     mq_close(endpoint->own.queue);
     mq_close(endpoint->own.handed);
     close(endpoint->blocked_epoll);

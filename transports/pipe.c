@@ -186,7 +186,7 @@ static void pipe_forget(struct corps_endpoint *base) {
             close_fd(extra->out);
         }
     }
-    corps__stream_forget(base);
+    corps__stream_rendezvous_forget(base);
 }
 
 const struct corps_transport corps_transport_pipe = {

@@ -22,7 +22,8 @@ struct wire {
     uint32_t fd_count;
     uint8_t data[CORPS__HELLO_BYTES_MAX];
 };
-#define MAGIC 0x31565243u /* "CRV1" */
+#define MAGIC 0x31565243u       /* "CRV1" */
+#define TURNED_AWAY 0x30565243u /* "CRV0", in place of an answer, with nothing behind it */
 enum { BACKLOG = 1024 };
 
 struct corps__rendezvous {
@@ -126,6 +127,11 @@ static enum corps_err receive_hello(struct corps__session *session) {
     }
     session->in_bytes += (size_t)got;
     const struct wire *in = &session->in;
+    if (session->in_bytes == sizeof in->magic && in->magic == TURNED_AWAY && !session->accepted) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "the process that was called has no descriptor left for a link; raise its "
+                               "ulimit -n, or have it close some");
+    }
     /* Wrong from the first word on: no need to wait for the rest. */
     bool foreign = session->in_bytes >= sizeof in->magic && in->magic != MAGIC;
     if (session->in_bytes < sizeof *in && !foreign) {
@@ -307,8 +313,17 @@ static void on_session_expired(void *owner, struct corps__guest *guest) {
     corps__session_close(session_of(guest)); /* nobody has heard of it */
 }
 
+static void on_connection_turned_away(void *owner, int fd) {
+    (void)owner;
+    const uint32_t word = TURNED_AWAY;
+    struct wire said;
+    (void)recv(fd, &said, sizeof said, MSG_DONTWAIT); /* closed with something unread, it would reset the connection */
+    (void)send(fd, &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT); /* lost: the end of file says enough */
+}
+
 static const struct corps__lobby_ops lobby_ops = {.on_connection = on_rendezvous_connection,
-                                                  .on_expired = on_session_expired};
+                                                  .on_expired = on_session_expired,
+                                                  .on_turned_away = on_connection_turned_away};
 
 /* Does nobody listen there any more? Then its owner was killed. */
 static bool is_stale(const struct sockaddr_un *address) {
@@ -387,6 +402,10 @@ void corps__rendezvous_close(struct corps__rendezvous *rendezvous) {
     corps__lobby_close(rendezvous->lobby);
     close(rendezvous->fd);
     free(rendezvous);
+}
+
+void corps__rendezvous_forget(const struct corps__rendezvous *rendezvous) {
+    corps__lobby_forget(rendezvous->lobby);
 }
 
 enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,

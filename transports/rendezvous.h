@@ -54,6 +54,9 @@ enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *optio
 /* Stops listening and removes the socket. Accepts NULL. */
 void corps__rendezvous_close(struct corps__rendezvous *rendezvous);
 
+/* In the child of a fork: closes the descriptor that the loop does not know of. */
+void corps__rendezvous_forget(const struct corps__rendezvous *rendezvous);
+
 /* Connects and says hello (borrowed). `user` is the session's. Errors: CLOSED (nobody listens there), DENIED, SYSTEM.
  */
 enum corps_err corps__rendezvous_connect(struct corps__rendezvous *rendezvous, const char *address,

@@ -249,5 +249,6 @@ void corps__ring_links_forget(struct corps_endpoint *base) {
             close(ring_link->peer_doorbell);
         }
     }
+    corps__rendezvous_forget(endpoint->links.rendezvous);
     close_doorbell(endpoint);
 }

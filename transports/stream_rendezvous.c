@@ -14,6 +14,11 @@ enum corps_err corps__stream_rendezvous_open(struct corps__stream *stream, const
     return err;
 }
 
+void corps__stream_rendezvous_forget(struct corps_endpoint *base) {
+    corps__rendezvous_forget(((const struct corps__links *)base)->rendezvous);
+    corps__stream_forget(base);
+}
+
 void corps__stream_rendezvous_close(struct corps_endpoint *base) {
     struct corps__stream *stream = (struct corps__stream *)base;
     corps__rendezvous_close(stream->links.rendezvous);

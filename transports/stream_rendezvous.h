@@ -12,7 +12,8 @@ enum corps_err corps__stream_rendezvous_open(struct corps__stream *stream, const
                                              const struct corps__rendezvous_ops *ops,
                                              char address[CORPS_ADDRESS_BYTES]) CORPS_CHECKED;
 
-/* `close` of the table. */
+/* `forget` of the table, for links that have no other descriptors; and `close`. */
+void corps__stream_rendezvous_forget(struct corps_endpoint *base);
 void corps__stream_rendezvous_close(struct corps_endpoint *base);
 
 #define CORPS__STREAM_RENDEZVOUS_OPERATIONS CORPS__STREAM_OPERATIONS, .close = corps__stream_rendezvous_close

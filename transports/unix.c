@@ -81,6 +81,6 @@ const struct corps_transport corps_transport_unix = {
     .control_spin = "raw:unix",
     .open = unix_open,
     .connect = unix_connect,
-    .forget = corps__stream_forget,
+    .forget = corps__stream_rendezvous_forget,
     CORPS__STREAM_RENDEZVOUS_OPERATIONS,
 };

@@ -1,0 +1,89 @@
+/* A connection to an Env that has no descriptor left: the call that wanted it fails after some seconds, though it has no
+ * deadline, and says why; when there are descriptors again, calls go on. `descriptors TRANSPORT`. */
+
+#include "helpers.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 100 };
+
+/* With `true` this process has no descriptor to give from now on, with `false` it has some. */
+static enum corps_err node_starve(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
+    (void)self;
+    (void)result;
+    static int taken[DESCRIPTORS];
+    static unsigned count;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return corps_fail(context, "Limit", "cannot ask for it");
+    }
+    limit.rlim_cur = DESCRIPTORS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return corps_fail(context, "Limit", "cannot set it");
+    }
+    while (args->boolean && count < DESCRIPTORS && (taken[count] = dup(STDIN_FILENO)) >= 0) {
+        count++;
+    }
+    while (!args->boolean && count > 0) {
+        close(taken[--count]);
+    }
+    return CORPS_OK;
+}
+
+/* Calls the Worker `args` from this Env, and waits as long as it takes. */
+static enum corps_err node_reach(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)self;
+    struct corps_future *future = NULL;
+    const struct corps_value yes = corps_bool(true);
+    enum corps_err err = corps_call(args->name, "greet", &yes, NULL, &future);
+    if (err == CORPS_OK) {
+        err = corps_future_wait(future, CORPS_FOREVER, NULL);
+        corps_future_destroy(future);
+    }
+    return err == CORPS_OK ? CORPS_OK : corps_fail(context, corps_error_name(err), "%s", corps_error_detail());
+}
+
+static enum corps_err node_greet(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)context;
+    (void)self;
+    *result = *args;
+    return CORPS_OK;
+}
+
+static const struct corps_method methods[] = {
+    {"starve", node_starve}, {"reach", node_reach}, {"greet", node_greet}, {NULL, NULL}};
+static const struct corps_class node_class = {.name = "Node", .methods = methods};
+static const struct corps_class *const classes[] = {&node_class, NULL};
+
+static void test_no_descriptor_left(void **state) {
+    (void)state;
+    struct corps *corps = make_with((struct corps_options){.env_count = 2});
+    struct corps_name *caller = place(corps, "Node", 0);
+    struct corps_name *called = place(corps, "Node", 1);
+    corps_future_destroy(ask(called, "starve", corps_bool(true), NULL));
+    struct corps_future *future = begin(caller, "reach", corps_value_of_name(called));
+    assert_int_equal(corps_future_wait(future, 2 * LONG_NS, NULL), CORPS_ERR_REMOTE);
+    const struct corps_error_info *info = corps_future_error(future);
+    assert_string_equal(info->type, "LIMIT");
+    assert_non_null(strstr(info->text, "ulimit -n"));
+    corps_future_destroy(future);
+    corps_future_destroy(ask(called, "starve", corps_bool(false), NULL));
+    corps_future_destroy(ask(caller, "reach", corps_value_of_name(called), NULL));
+    corps_name_unref(caller);
+    corps_name_unref(called);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+int main(int argc, char **argv) {
+    int status = test_start(argc, argv, classes);
+    if (status != 0) {
+        return status;
+    }
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_descriptor_left)};
+    return cmocka_run_group_tests_name("descriptors", tests, NULL, NULL);
+}
