@@ -17,14 +17,7 @@ static char marker[64]; /* the file that a loaded pickle makes */
 
 /* ---- what is asked ---- */
 
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-static const struct corps_method methods[] = {{"echo", echo}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"echo", method_echo}, {NULL, NULL}};
 static const struct corps_class echo_class = {.name = "Echo", .methods = methods};
 static const struct corps_class *const classes[] = {&echo_class, NULL};
 

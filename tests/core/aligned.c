@@ -40,15 +40,7 @@ static enum corps_err look(struct corps_context *context, void *self, const stru
     return CORPS_OK;
 }
 
-static enum corps_err back(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
-static const struct corps_method methods[] = {{"look", look}, {"back", back}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"look", look}, {"back", method_echo}, {NULL, NULL}};
 static const struct corps_class looker_class = {.name = "Looker", .methods = methods};
 static const struct corps_class *const classes[] = {&looker_class, NULL};
 

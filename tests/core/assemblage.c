@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { DETAIL_BYTES = 10000 };
@@ -19,15 +18,6 @@ struct node {
     struct corps *inner;
     struct corps_name *next;
 };
-
-static enum corps_err node_pid(struct corps_context *context, void *self, const struct corps_value *args,
-                               struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)args;
-    *result = corps_int(getpid());
-    return CORPS_OK;
-}
 
 static enum corps_err node_grow(struct corps_context *context, void *self, const struct corps_value *args,
                                 struct corps_value *result) {
@@ -89,24 +79,14 @@ static enum corps_err node_round(struct corps_context *context, void *self, cons
     return err;
 }
 
-static enum corps_err node_sleep(struct corps_context *context, void *self, const struct corps_value *args,
-                                 struct corps_value *result) {
-    (void)context;
-    (void)self;
-    struct timespec time = {.tv_nsec = args->integer * 1000000};
-    nanosleep(&time, NULL);
-    *result = *args;
-    return CORPS_OK;
-}
-
 static void node_cleanup(struct corps_context *context, void *self) {
     (void)context;
     corps_name_unref(((struct node *)self)->next);
 }
 
 static const struct corps_method node_methods[] = {
-    {"pid", node_pid},   {"grow", node_grow},   {"finish", node_finish}, {"fail", node_fail},
-    {"link", node_link}, {"round", node_round}, {"sleep", node_sleep},   {NULL, NULL},
+    {"pid", method_pid}, {"grow", node_grow},   {"finish", node_finish}, {"fail", node_fail},
+    {"link", node_link}, {"round", node_round}, {"sleep", method_sleep}, {NULL, NULL},
 };
 
 static const struct corps_class node_class = {

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- classes ---- */
@@ -61,14 +60,6 @@ static enum corps_err counter_report(struct corps_context *context, void *self, 
     return CORPS_OK;
 }
 
-static enum corps_err counter_echo(struct corps_context *context, void *self, const struct corps_value *args,
-                                   struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
 static enum corps_err counter_fail(struct corps_context *context, void *self, const struct corps_value *args,
                                    struct corps_value *result) {
     (void)self;
@@ -82,25 +73,6 @@ static enum corps_err counter_env(struct corps_context *context, void *self, con
     (void)self;
     (void)args;
     *result = corps_int(corps_context_env(context));
-    return CORPS_OK;
-}
-
-static enum corps_err counter_pid(struct corps_context *context, void *self, const struct corps_value *args,
-                                  struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)args;
-    *result = corps_int(getpid());
-    return CORPS_OK;
-}
-
-static enum corps_err counter_sleep(struct corps_context *context, void *self, const struct corps_value *args,
-                                    struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)result;
-    struct timespec ts = {.tv_sec = args->integer / 1000, .tv_nsec = args->integer % 1000 * 1000000};
-    nanosleep(&ts, NULL);
     return CORPS_OK;
 }
 
@@ -254,11 +226,11 @@ static const struct corps_method counter_methods[] = {
     {"add", counter_add},
     {"sequence", counter_sequence},
     {"report", counter_report},
-    {"echo", counter_echo},
+    {"echo", method_echo},
     {"fail", counter_fail},
     {"env", counter_env},
-    {"pid", counter_pid},
-    {"sleep", counter_sleep},
+    {"pid", method_pid},
+    {"sleep", method_sleep},
     {"hold", counter_hold},
     {"let_go", counter_let_go},
     {"name", counter_name},

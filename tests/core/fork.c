@@ -11,38 +11,32 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BIG_BYTES = 1 << 18, CHILDREN = 20, CALLS = 200 };
 
 /* ---- a class ---- */
 
-static enum corps_err node_pid(struct corps_context *context, void *self, const struct corps_value *args,
-                               struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)args;
-    *result = corps_int(getpid());
-    return CORPS_OK;
+/* In a child: calls and compares. No cmocka here, which would go on with the parent's tests. */
+static bool echoes(const struct corps_name *name, int64_t number) {
+    const struct corps_value args = corps_int(number), *answer = NULL;
+    struct corps_future *future = NULL;
+    bool good = corps_call(name, "echo", &args, NULL, &future) == CORPS_OK &&
+                corps_future_wait(future, LONG_NS, &answer) == CORPS_OK && answer->kind == CORPS_INT &&
+                answer->integer == number;
+    if (!good) {
+        fprintf(stderr, "in the child: %s\n", corps_error_detail());
+    }
+    corps_future_destroy(future);
+    return good;
 }
 
-static enum corps_err node_echo(struct corps_context *context, void *self, const struct corps_value *args,
-                                struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
-static enum corps_err node_sleep(struct corps_context *context, void *self, const struct corps_value *args,
-                                 struct corps_value *result) {
-    (void)context;
-    (void)self;
-    struct timespec time = {.tv_sec = args->integer / 1000, .tv_nsec = args->integer % 1000 * 1000000};
-    nanosleep(&time, NULL);
-    *result = *args;
-    return CORPS_OK;
+/* Waits for the child of a method: its wait status. */
+static int wait_for(pid_t child) {
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
 }
 
 /* Forks; the child returns (an error, if args says so), and the parent gives its wait status. */
@@ -54,10 +48,7 @@ static enum corps_err node_fork(struct corps_context *context, void *self, const
         *result = corps_str("the child's");
         return args->boolean ? corps_fail(context, "Child", "this is only said") : CORPS_OK;
     }
-    int status = -1;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    *result = corps_int(status);
+    *result = corps_int(wait_for(child));
     return CORPS_OK;
 }
 
@@ -68,23 +59,16 @@ static enum corps_err node_child_calls(struct corps_context *context, void *self
     (void)self;
     pid_t child = fork();
     if (child == 0) {
-        const struct corps_value *answer = NULL;
-        struct corps_future *future = NULL;
-        const struct corps_value seven = corps_int(7);
-        bool good = corps_own() == NULL && corps_call(args->name, "echo", &seven, NULL, &future) == CORPS_OK &&
-                    corps_future_wait(future, LONG_NS, &answer) == CORPS_OK && answer->integer == 7;
-        _exit(good ? 7 : 1);
+        _exit(corps_own() == NULL && echoes(args->name, 7) ? 7 : 1);
     }
-    int status = -1;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    int status = wait_for(child);
     *result = corps_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     return CORPS_OK;
 }
 
-static const struct corps_method node_methods[] = {{"pid", node_pid},
-                                                   {"echo", node_echo},
-                                                   {"sleep", node_sleep},
+static const struct corps_method node_methods[] = {{"pid", method_pid},
+                                                   {"echo", method_echo},
+                                                   {"sleep", method_sleep},
                                                    {"fork", node_fork},
                                                    {"child_calls", node_child_calls},
                                                    {NULL, NULL}};
@@ -119,20 +103,6 @@ static int status_of(pid_t child) {
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     return -1000;
-}
-
-/* In a child: calls and compares. No cmocka here, which would go on with the parent's tests. */
-static bool echoes(const struct corps_name *name, int64_t number) {
-    const struct corps_value args = corps_int(number), *answer = NULL;
-    struct corps_future *future = NULL;
-    bool good = corps_call(name, "echo", &args, NULL, &future) == CORPS_OK &&
-                corps_future_wait(future, LONG_NS, &answer) == CORPS_OK && answer->kind == CORPS_INT &&
-                answer->integer == number;
-    if (!good) {
-        fprintf(stderr, "in the child: %s\n", corps_error_detail());
-    }
-    corps_future_destroy(future);
-    return good;
 }
 
 /* ---- programs ---- */

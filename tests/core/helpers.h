@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "methods.h"
 #include "room.h"
 
 #define LONG_NS (20 * 1000000000LL) /* for what must happen: far beyond what it takes */

@@ -1,4 +1,5 @@
 #include "keeper.h"
+#include "methods.h"
 
 #include "link/known.h"
 #include "link/peer.h"
@@ -22,14 +23,6 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     (void)self;
     (void)result;
     return args->kind == CORPS_STR ? corps_fail(context, "Unwilling", "not with a text") : CORPS_OK;
-}
-
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
 }
 
 static enum corps_err hold(struct corps_context *context, void *self, const struct corps_value *args,
@@ -148,8 +141,8 @@ static enum corps_err call_out(struct corps_context *context, void *self, const 
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"echo", echo},   {"hold", hold},          {"release", release},
-                                              {"usage", usage}, {"create", create_many}, {"call_out", call_out},
+static const struct corps_method methods[] = {{"echo", method_echo}, {"hold", hold},          {"release", release},
+                                              {"usage", usage},      {"create", create_many}, {"call_out", call_out},
                                               {NULL, NULL}};
 static const struct corps_class keeper_class = {
     .name = "Keeper", .bytes = sizeof(struct keeper), .init = init, .methods = methods};

@@ -51,14 +51,6 @@ static bool is_shared(const void *data) {
     return found;
 }
 
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
 /* [seed, payload] → is it as it should be, and in place? */
 static enum corps_err look(struct corps_context *context, void *self, const struct corps_value *args,
                            struct corps_value *result) {
@@ -118,7 +110,7 @@ static const struct corps_class keeper_class = {
     .bytes = sizeof(struct keeper),
     .methods =
         (const struct corps_method[]){
-            {"echo", echo}, {"look", look}, {"make", make}, {"keep", keep}, {"kept", kept}, {NULL, NULL}},
+            {"echo", method_echo}, {"look", look}, {"make", make}, {"keep", keep}, {"kept", kept}, {NULL, NULL}},
 };
 static const struct corps_class *const classes[] = {&keeper_class, NULL};
 

@@ -24,15 +24,7 @@ static char directory[300];
 static char sockets[SOCKETS_MAX][600];
 static unsigned socket_count;
 
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
-static const struct corps_method methods[] = {{"echo", echo}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"echo", method_echo}, {NULL, NULL}};
 static const struct corps_class echo_class = {.name = "echo", .methods = methods};
 static const struct corps_class *const classes[] = {&echo_class, NULL};
 

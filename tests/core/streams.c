@@ -148,16 +148,6 @@ static enum corps_err sink_fail_some(struct corps_context *context, void *self, 
     return corps_value_item(args, 1)->integer % 50 == 49 ? corps_fail(context, "Some", "failed on purpose") : CORPS_OK;
 }
 
-static enum corps_err sink_sleep(struct corps_context *context, void *self, const struct corps_value *args,
-                                 struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)result;
-    const struct timespec ts = {.tv_nsec = args->integer * 1000000};
-    nanosleep(&ts, NULL);
-    return CORPS_OK;
-}
-
 /* Expects its calls to come in the order of their causes. */
 static enum corps_err sink_cause(struct corps_context *context, void *self, const struct corps_value *args,
                                  struct corps_value *result) {
@@ -320,7 +310,7 @@ static const struct corps_class sink_class = {
                                              {"hold", sink_hold},
                                              {"let_go", sink_let_go},
                                              {"fail_some", sink_fail_some},
-                                             {"sleep", sink_sleep},
+                                             {"sleep", method_sleep},
                                              {"cause", sink_cause},
                                              {"report", sink_report},
                                              {"die", die},

@@ -14,14 +14,6 @@ struct witness {
     struct corps_stamp stamps[STAMPS];
 };
 
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
 static enum corps_err begin_tracing(struct corps_context *context, void *self, const struct corps_value *args,
                                     struct corps_value *result) {
     struct witness *witness = self;
@@ -44,7 +36,8 @@ static const struct corps_class witness_class = {
     .name = "Witness",
     .bytes = sizeof(struct witness),
     .methods =
-        (const struct corps_method[]){{"echo", echo}, {"begin", begin_tracing}, {"end", end_tracing}, {NULL, NULL}},
+        (const struct corps_method[]){
+            {"echo", method_echo}, {"begin", begin_tracing}, {"end", end_tracing}, {NULL, NULL}},
 };
 static const struct corps_class *const classes[] = {&witness_class, NULL};
 

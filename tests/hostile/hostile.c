@@ -14,23 +14,6 @@ uint64_t attack_count, attack_seed;
 
 /* ---- classes ---- */
 
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
-
-static enum corps_err pid(struct corps_context *context, void *self, const struct corps_value *args,
-                          struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)args;
-    *result = corps_int(getpid());
-    return CORPS_OK;
-}
-
 /* For so many milliseconds. */
 static enum corps_err sleep_ms(struct corps_context *context, void *self, const struct corps_value *args,
                                struct corps_value *result) {
@@ -77,7 +60,8 @@ static enum corps_err any_method(struct corps_context *context, void *self, cons
     return call_by_names(context, args, result);
 }
 
-static const struct corps_method methods[] = {{"echo", echo}, {"pid", pid}, {"sleep", sleep_ms}, {NULL, NULL}};
+static const struct corps_method methods[] = {
+    {"echo", method_echo}, {"pid", method_pid}, {"sleep", sleep_ms}, {NULL, NULL}};
 static const struct corps_class echo_class = {.name = "echo", .methods = methods};
 static const struct corps_method no_methods[] = {{NULL, NULL}};
 static const struct corps_class any_class = {.name = CORPS_ANY_CLASS, .methods = no_methods, .any = any_method};

@@ -7,6 +7,8 @@
  * both cases: every error is as good as success, as long as it comes, says something and leaves nothing. Exits with 3
  * when the Corps had to be killed at its end. */
 
+#include "../core/methods.h"
+
 #include <corps.h>
 
 #include <dlfcn.h>
@@ -17,14 +19,6 @@
 
 enum { ENVS = 2, BIG_BYTES = 40000 };
 #define EXIT_NS (10 * 1000000000LL)
-
-static enum corps_err echo(struct corps_context *context, void *self, const struct corps_value *args,
-                           struct corps_value *result) {
-    (void)context;
-    (void)self;
-    *result = *args;
-    return CORPS_OK;
-}
 
 /* Asks another Worker: the first time that connects the two Envs. */
 static enum corps_err pass(struct corps_context *context, void *self, const struct corps_value *args,
@@ -42,7 +36,7 @@ static enum corps_err pass(struct corps_context *context, void *self, const stru
     return err;
 }
 
-static const struct corps_method methods[] = {{"echo", echo}, {"pass", pass}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"echo", method_echo}, {"pass", pass}, {NULL, NULL}};
 static const struct corps_class worker = {.name = "Worker", .bytes = 64, .methods = methods};
 static const struct corps_class *const classes[] = {&worker, NULL};
 

@@ -1,5 +1,7 @@
 #include "stress.h"
 
+#include "../core/methods.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,20 +306,11 @@ static enum corps_err caller_leave_owing(struct corps_context *context, void *se
     return leave_series(args, send_held);
 }
 
-static enum corps_err caller_ping(struct corps_context *context, void *self, const struct corps_value *args,
-                                  struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)args;
-    *result = corps_int(getpid());
-    return CORPS_OK;
-}
-
 static const struct corps_method caller_methods[] = {
     {"run", caller_run},
     {"leave_unread", caller_leave_unread},
     {"leave_owing", caller_leave_owing},
-    {"ping", caller_ping},
+    {"ping", method_pid},
     {NULL, NULL},
 };
 static const struct corps_class caller_class = {.name = "Caller", .methods = caller_methods};
