@@ -31,7 +31,7 @@ def main():
         for program, expected in zip(programs, outputs):
             with tempfile.TemporaryDirectory(prefix='c') as runtime:
                 done = subprocess.run([python, program], cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                      timeout=30, env=dict(os.environ, XDG_RUNTIME_DIR=runtime, PYTHONDONTWRITEBYTECODE='1'))
+                                      timeout=120, env=dict(os.environ, XDG_RUNTIME_DIR=runtime, PYTHONDONTWRITEBYTECODE='1'))
                 left = os.listdir(os.path.join(runtime, 'corps')) if os.path.isdir(os.path.join(runtime, 'corps')) else []
             out, err = done.stdout.decode(), done.stderr.decode()
             good = done.returncode == 0 and not err and out == expected and not left

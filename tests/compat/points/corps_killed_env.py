@@ -2,26 +2,30 @@
 
 import os
 import signal
-import time
 
 from Exceptions import AsyncLocalException, AsyncRemoteException
 from Workers import create_Corps
-from helpers import raised_within, still_there
+from gate import gates
+from helpers import raised, still_there
 from team import Team
 
 
 class Victim(Team):
 
     def run(self):
+        with gates() as (gate,):
+            return self.run_with(gate)
+
+    def run_with(self, gate):
         pid = self.workers[1].pid().Ret
-        futures = [self.workers[1].nap(30), self.workers[1].get_label()]
-        time.sleep(0.3)
+        futures = [self.workers[1].held(gate), self.workers[1].get_label()]
+        gate.wait_for_arrivals()
         os.kill(pid, signal.SIGKILL)
         for future in futures:
-            error = raised_within(5, lambda: future.Ret)
+            error = raised(lambda: future.Ret)
             assert isinstance(error, (AsyncLocalException, AsyncRemoteException)), repr(error)
             assert future.ret_ready() is True
-        error = raised_within(5, lambda: self.workers[1].get_label().Ret)
+        error = raised(lambda: self.workers[1].get_label().Ret)
         assert isinstance(error, (AsyncLocalException, AsyncRemoteException)), repr(error)
         return self.workers[0].get_label().Ret
 

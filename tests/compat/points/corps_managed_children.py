@@ -44,7 +44,7 @@ if __name__ == '__main__':
             if early:
                 assert corps.exit_one().Ret is True
             corps.exit()
-            assert still_there(pids, 5) == []
+            assert still_there(pids) == []
         assert os.path.getsize(path) == 14, os.path.getsize(path)
     finally:
         os.remove(path)

@@ -27,5 +27,5 @@ if __name__ == '__main__':
     pids = corps.run().Ret
     assert len(set(pids)) == 9
     corps.exit()
-    assert still_there(pids, 5) == []
+    assert still_there(pids) == []
     print('OK')

@@ -5,7 +5,7 @@ import sys
 from Corps import Corps
 from Exceptions import AsyncExecutionError
 from Workers import create_Corps
-from helpers import raised, raised_within
+from helpers import raised
 from team import Team, Worker
 
 SMALL = [{'NumEnvs': 2}]
@@ -31,19 +31,19 @@ def check_all():
     assert isinstance(raised(create_Corps, dict), AssertionError)
     assert isinstance(raised(create_Corps, 'Team'), TypeError)
 
-    error = raised_within(10, create_Corps, Broken, 'lost', ConfigDicts=SMALL)
+    error = raised(create_Corps, Broken, 'lost', ConfigDicts=SMALL)
     assert isinstance(error, AsyncExecutionError), repr(error)
     assert error.TypeName == 'KeyError'
     assert 'lost' in str(error.Value)
     assert 'lost' in error.TracebackStrings
 
-    error = raised_within(10, create_Corps, Broken, ConfigDicts=SMALL)      # an argument is missing
+    error = raised(create_Corps, Broken, ConfigDicts=SMALL)      # an argument is missing
     assert isinstance(error, AsyncExecutionError) and error.TypeName == 'TypeError', repr(error)
 
-    error = raised_within(10, create_Corps, Quitter, ConfigDicts=SMALL)
+    error = raised(create_Corps, Quitter, ConfigDicts=SMALL)
     assert isinstance(error, AsyncExecutionError) and error.TypeName == 'SystemExit', repr(error)
 
-    error = raised_within(10, create_Corps, Team, ConfigFiles=['settings/missing.py'])
+    error = raised(create_Corps, Team, ConfigFiles=['settings/missing.py'])
     assert isinstance(error, AsyncExecutionError) and error.TypeName == 'FileNotFoundError', repr(error)
     return True
 

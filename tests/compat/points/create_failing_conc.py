@@ -4,7 +4,7 @@ from Conc import Conc
 from Corps import Corps
 from Exceptions import AsyncExecutionError
 from Workers import create_Concs, create_Corps, LocType
-from helpers import raised_within
+from helpers import raised
 from team import Worker
 
 
@@ -28,18 +28,18 @@ class Picky(Conc):
 class FaultyCorps(Corps):
 
     def own_env(self):
-        error = raised_within(3, create_Concs, Faulty, 'near', LocType=LocType.EnvId, LocVal=0)
+        error = raised(create_Concs, Faulty, 'near', LocType=LocType.EnvId, LocVal=0)
         assert isinstance(error, LookupError) and error.Value.args == ('near',), repr(error)
-        error = raised_within(3, create_Concs, Faulty, LocType=LocType.EnvId, LocVal=0)
+        error = raised(create_Concs, Faulty, LocType=LocType.EnvId, LocVal=0)
         assert isinstance(error, TypeError), repr(error)
 
     def other_env(self):
-        error = raised_within(3, create_Concs, Faulty, 'far', LocType=LocType.EnvId, LocVal=1)
+        error = raised(create_Concs, Faulty, 'far', LocType=LocType.EnvId, LocVal=1)
         assert isinstance(error, AsyncExecutionError), repr(error)
         assert error.TypeName == 'LookupError'
         assert error.Value.args == ('far',)
         assert 'far' in error.TracebackStrings
-        error = raised_within(3, create_Concs, Picky, LocType=LocType.PerEnv)
+        error = raised(create_Concs, Picky, LocType=LocType.PerEnv)
         assert isinstance(error, AsyncExecutionError) and error.TypeName == 'ValueError', repr(error)
 
     def places(self):

@@ -3,7 +3,7 @@
 from Corps import Corps
 from Exceptions import AsyncLocalMaxRetries
 from Workers import create_Concs, create_Corps, LocType
-from helpers import raised_within
+from helpers import raised
 from team import Worker
 
 
@@ -41,7 +41,7 @@ class OwnersCorps(Corps):
         assert [private.get_label().Ret for private in privates] == ['a'] * 2 + ['b'] * 4
         assert owners[1].exit().Ret is True
         for private in privates:
-            error = raised_within(3, lambda: private.get_label().Ret)
+            error = raised(lambda: private.get_label().Ret)
             assert isinstance(error, AsyncLocalMaxRetries), error
         assert len(owners[0].ask().Ret) == 6
         return True

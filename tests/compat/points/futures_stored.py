@@ -3,7 +3,7 @@
 from Corps import Corps
 from Exceptions import AsyncExecutionError, AsyncLocalMaxRetries
 from Workers import create_Concs, create_Corps, LocType
-from helpers import raised_within
+from helpers import raised
 from team import Worker
 
 
@@ -28,9 +28,9 @@ class KeeperCorps(Corps):
         assert keeper.begin(worker).Ret is False
         assert keeper.end().Ret == 0.3
         assert keeper.end().Ret == 0.3
-        error = raised_within(3, lambda: keeper.give(worker).Ret)
+        error = raised(lambda: keeper.give(worker).Ret)
         assert isinstance(error, AsyncExecutionError), repr(error)
-        error = raised_within(3, lambda: keeper.echo(worker.echo(1)).Ret)
+        error = raised(lambda: keeper.echo(worker.echo(1)).Ret)
         assert isinstance(error, AsyncLocalMaxRetries), repr(error)
         assert keeper.echo('still working').Ret == 'still working'
         return True

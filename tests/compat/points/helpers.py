@@ -20,15 +20,6 @@ def outcome(function, *args, **kwargs):
         return type(error).__name__
 
 
-def raised_within(limit, function, *args, **kwargs):
-    """Like raised, and check that it took at most so many seconds."""
-    start = time.monotonic()
-    error = raised(function, *args, **kwargs)
-    spent = time.monotonic() - start
-    assert spent <= limit, '{!r} took {:.2f} s'.format(error, spent)
-    return error
-
-
 def is_alive(pid):
     """Tell whether a process exists and has not ended."""
     try:
@@ -38,7 +29,7 @@ def is_alive(pid):
         return False
 
 
-def still_there(pids, limit=3.0):
+def still_there(pids, limit=60.0):
     """Wait up to so many seconds until all the processes have ended; return those that have not."""
     end = time.monotonic() + limit
     while any(is_alive(pid) for pid in pids) and time.monotonic() < end:

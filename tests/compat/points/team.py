@@ -40,6 +40,10 @@ class Worker(Conc):
         time.sleep(seconds)
         return seconds
 
+    def held(self, gate, thing=None):
+        gate.wait()
+        return thing
+
     def fail(self, text):
         raise ValueError(text)
 
@@ -84,6 +88,10 @@ class Team(Corps):
     def nap(self, seconds):
         time.sleep(seconds)
         return seconds
+
+    def held(self, gate, thing=None):
+        gate.wait()
+        return thing
 
     def fail(self, text):
         raise ValueError(text)

@@ -22,7 +22,7 @@ if __name__ == '__main__':
         for number in range(100):
             assert corps.echo(('host', number)).Ret == ('host', number)
         for guest in guests:
-            output = guest.communicate(timeout=30)[0].decode()
+            output = guest.communicate(timeout=120)[0].decode()
             assert guest.returncode == 0 and output.split()[-1] == 'OK', (guest.returncode, output)
     assert sorted(corps.noted().Ret) == ['first', 'second']
     corps.exit()

@@ -2,7 +2,7 @@
 
 from Exceptions import AsyncLocalMaxRetries
 from Workers import create_Corps
-from helpers import raised_within
+from helpers import raised
 from team import Team
 
 
@@ -16,7 +16,7 @@ def check(name):
     """Send generators, alone and nested."""
     for _ in range(12):
         for call in (lambda: name.note((x for x in ())).Ret, lambda: name.note([{'a': (x for x in ())}]).Ret):
-            error = raised_within(3, call)
+            error = raised(call)
             assert isinstance(error, AsyncLocalMaxRetries), repr(error)
     assert name.noted().Ret == []
     assert name.echo(1).Ret == 1
@@ -27,7 +27,7 @@ if __name__ == '__main__':
     corps = create_Corps(ArgumentTeam, ConfigDicts=[{'NumEnvs': 2}])
     assert corps.run().Ret is True
     assert check(corps) is True
-    error = raised_within(5, create_Corps, Team, (x for x in ()), ConfigDicts=[{'NumEnvs': 1}])
+    error = raised(create_Corps, Team, (x for x in ()), ConfigDicts=[{'NumEnvs': 1}])
     print(type(error).__name__)
     corps.exit()
     print('OK')

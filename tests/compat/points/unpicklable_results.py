@@ -2,7 +2,7 @@
 
 from Exceptions import AsyncExecutionError
 from Workers import create_Concs, create_Corps, LocType
-from helpers import raised_within
+from helpers import raised
 from team import Team, Worker
 
 
@@ -54,10 +54,10 @@ class AwkwardTeam(Awkward, Team):
 def check(name):
     """Call every awkward method."""
     for call in (name.generator, name.nested):
-        error = raised_within(3, lambda: call().Ret)
+        error = raised(lambda: call().Ret)
         assert isinstance(error, AsyncExecutionError), repr(error)
     for call, kind, text in ((name.demanding, 'Demanding', 'first words'), (name.loaded, 'Loaded', 'loaded words')):
-        error = raised_within(3, lambda: call().Ret)
+        error = raised(lambda: call().Ret)
         assert isinstance(error, AsyncExecutionError), repr(error)
         assert error.TypeName == kind
         assert text in str(error.Value) or text in error.TracebackStrings

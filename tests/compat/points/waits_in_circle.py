@@ -1,7 +1,5 @@
 """Workers that wait for each other in a circle get an exception instead of hanging; so does one that waits for itself."""
 
-import time
-
 from Conc import Conc
 from Corps import Corps
 from Exceptions import AsyncExecutionError
@@ -33,8 +31,6 @@ class CircleCorps(Corps):
 if __name__ == '__main__':
     corps = create_Corps(CircleCorps, ConfigDicts=[{'NumEnvs': 2}])
     for envs in ([1], [0, 0], [0, 1], [1, 0, 1]):
-        before = time.monotonic()
         assert 'could never end' in corps.circle(envs).Ret, envs
-        assert time.monotonic() - before < 10
     corps.exit()
     print('OK')

@@ -59,7 +59,7 @@ class Client(Conc):
             FutRets = [Server.work(self.Number, Round) for Server in self.Servers]
             FutRets += [Private.work(self.Number, Round) for Private in self.Privates]
             Numbers = list(range(len(self.Servers))) + [500 + self.Number] * len(self.Privates)
-            wait_all(FutRets, InitDelay=0.001)
+            wait_all(FutRets)
             for FutRet, Number in zip(FutRets, Numbers):
                 Ret = FutRet.Ret
                 if Ret == NoRet or Ret != (self.Number, Round, Number * 1000 + Round):

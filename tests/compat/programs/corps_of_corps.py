@@ -18,7 +18,7 @@ def is_alive(Pid):
 
 
 def still_there(Pids):
-    Limit = time.monotonic() + 3
+    Limit = time.monotonic() + 60
     while any(is_alive(Pid) for Pid in Pids) and time.monotonic() < Limit:
         time.sleep(0.02)
     return [Pid for Pid in Pids if is_alive(Pid)]

@@ -8,6 +8,9 @@ import textwrap
 import time
 from contextlib import contextmanager
 
+# What must happen is waited for so long: on a busy machine a process may not run for seconds.
+PATIENCE = 60.0
+
 
 def expect(kind, function, *args, **kwargs):
     """Call a function that must raise an exception of this kind, and return the exception."""
@@ -23,13 +26,14 @@ def exit_code(status):
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
 
 
-def wait_until(condition, seconds=60.0):
+def wait_until(condition, seconds=PATIENCE):
     """Wait until a condition holds; tell whether it came to hold in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.001
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.02, 1.5 * pause)
     return True
 
 
@@ -57,7 +61,7 @@ def session_of(session):
     return found
 
 
-def nothing_left(session, seconds=60.0):
+def nothing_left(session, seconds=PATIENCE):
     """Tell whether all processes of a session end in time."""
     return wait_until(lambda: not session_of(session), seconds)
 
@@ -78,7 +82,7 @@ def run_python(*arguments, **options):
     options.setdefault('stdin', subprocess.DEVNULL if text is None else subprocess.PIPE)
     process = start_python(*arguments, **options)
     try:
-        out, err = process.communicate(text, timeout=12)
+        out, err = process.communicate(text, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         for pid in session_of(process.pid):
             os.kill(pid, 9)

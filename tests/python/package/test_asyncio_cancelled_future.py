@@ -6,11 +6,12 @@ import threading
 import time
 
 from corps import Corps, create_Corps
+from gate import gates
 
 
 class Service(Corps):
-    def later(self, seconds, value=None):
-        time.sleep(seconds)
+    def held(self, gate, value=None):
+        gate.wait()
         return value
 
 
@@ -18,30 +19,32 @@ async def value_of(future):
     return await future
 
 
-async def check_cancel(service):
-    future = service.later(0.5)
+async def check_cancel(service, gate):
+    future = service.held(gate)
     task = asyncio.ensure_future(value_of(future))
     await asyncio.sleep(0.05)
-    begin = time.monotonic()
     future.cancel()
     try:
         await task
     except (asyncio.CancelledError, concurrent.futures.CancelledError):
-        assert time.monotonic() - begin < 0.3
+        assert not gate.is_open()
     else:
         raise AssertionError('not cancelled')
 
 
 def main():
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 1}]) as service:
-        asyncio.run(check_cancel(service))
-        future = service.later(0.2, 'v')
+        with gates() as (gate,):
+            asyncio.run(check_cancel(service, gate))
         got = []
-        threads = [threading.Thread(target=lambda: got.append(asyncio.run(value_of(future)))) for _ in range(6)]
+        with gates() as (gate,):
+            future = service.held(gate, 'v')
+            threads = [threading.Thread(target=lambda: got.append(asyncio.run(value_of(future)))) for _ in range(6)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.1)         # most of them wait by now
         for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert got == ['v'] * 6, got
     print('OK')
 

@@ -86,7 +86,7 @@ def main():
             for name, end in ('exit', 'exit'), ('exit in a coroutine', 'leave'), ('exit in a method', 'leave_waiting'), ('own', 'exit'):
                 worker = service.create(name).Ret
                 assert getattr(worker, end)().Ret is True
-                assert worker.name.exception(10).__class__ is WorkerLost
+                assert worker.name.exception(60).__class__ is WorkerLost
             wrong = service.create('wrong', True).Ret
             expect(KeyError, lambda: wrong.exit().Ret)
             assert wrong.name.Ret == 'wrong'                # as with a cleanup that is no coroutine

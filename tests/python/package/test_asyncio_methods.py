@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from corps import AsyncExecutionError, Conc, Corps, create_Concs, create_Corps
-from helpers import expect
+from gate import gates
+from helpers import expect, wait_until
 
 
 class Doubler(Conc):
@@ -30,9 +31,10 @@ class Async(Conc):
         await asyncio.sleep(0.01)
         raise IndexError('no')
 
-    async def slow(self, name, seconds):
+    async def slow(self, name, gate=None):
         self.events.append('begin ' + name)
-        await asyncio.sleep(seconds)
+        while gate is not None and not gate.is_open():
+            await asyncio.sleep(0.001)
         self.events.append('end ' + name)
         return name
 
@@ -72,11 +74,12 @@ class Service(Corps):
 
 
 def check_overlap(worker):
-    begin = time.monotonic()
-    first, second = worker.slow('a', 0.3), worker.slow('b', 0.1)
-    time.sleep(0.05)
-    assert worker.told().Ret == ['begin a', 'begin b']          # a plain method comes in between
-    assert second.Ret == 'b' and first.Ret == 'a' and time.monotonic() - begin < 0.38
+    with gates(2) as closed:
+        first, second = worker.slow('a', closed[0]), worker.slow('b', closed[1])
+        assert wait_until(lambda: worker.told().Ret == ['begin a', 'begin b'])      # a plain method comes in between
+        closed[1].open()
+        assert second.Ret == 'b' and not first.done()
+    assert first.Ret == 'a'
     assert worker.told().Ret == ['begin a', 'begin b', 'end b', 'end a']
 
 
@@ -90,10 +93,10 @@ def main():
         assert worker.sum(3).Ret == 24 and service.of_the_front().Ret == 'front'
         assert worker.forward(other).Ret == 'IndexError'
         assert asyncio.run(awaited(worker)) == ['x', 24]
-        expect(Exception, lambda: worker.bad_result().result(5))
-        error = expect(AsyncExecutionError, lambda: worker.cancelled().result(5))
+        expect(Exception, lambda: worker.bad_result().result(60))
+        error = expect(AsyncExecutionError, lambda: worker.cancelled().result(60))
         assert error.TypeName == 'CancelledError'
-        assert worker.slow('n', 0.01, NoReply=True).Ret is None
+        assert worker.slow('n', NoReply=True).Ret is None
         assert [future.Ret for future in [worker.result(i) for i in range(100)]] == list(range(100))
     print('OK')
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from corps import AsyncExecutionError, Conc, Corps, create_Concs, create_Corps
+from gate import gates
 from helpers import expect
 
 
@@ -13,6 +14,10 @@ class Worker(Conc):
 
     def later(self, seconds, value=None):
         time.sleep(seconds)
+        return value
+
+    def held(self, gate, value=None):
+        gate.wait()
         return value
 
     def wrong(self):
@@ -55,48 +60,48 @@ async def check_exceptions(workers):
 
 
 async def check_timeout(workers):
-    future = workers[0].later(0.4, 'late')
-    begin = time.monotonic()
-    try:
-        await asyncio.wait_for(value_of(future), 0.05)
-    except asyncio.TimeoutError:
-        assert time.monotonic() - begin < 0.3
-    else:
-        raise AssertionError('no TimeoutError')
-    assert await asyncio.wait_for(future, 5) == 'late'          # only the waiting was given up
+    with gates() as (gate,):
+        future = workers[0].held(gate, 'late')
+        try:
+            await asyncio.wait_for(value_of(future), 0.05)
+        except asyncio.TimeoutError:
+            assert not gate.is_open()
+        else:
+            raise AssertionError('no TimeoutError')
+    assert await asyncio.wait_for(future, 60) == 'late'          # only the waiting was given up
 
 
 async def check_cancelled_task(workers):
-    future = workers[1].later(0.3, 'kept')
-    task = asyncio.ensure_future(value_of(future))
-    await asyncio.sleep(0.05)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    else:
-        raise AssertionError('not cancelled')
-    assert not future.done() and await future == 'kept'
+    with gates() as (gate,):
+        future = workers[1].held(gate, 'kept')
+        task = asyncio.ensure_future(value_of(future))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        else:
+            raise AssertionError('not cancelled')
+        assert not future.done()
+    assert await future == 'kept'
 
 
 async def check_loop_is_free(workers):
     """The loop serves others while a Future is awaited."""
-    ticks = []
-
-    async def tick():
-        while True:
-            ticks.append(time.monotonic())
+    async def tick(gate):
+        for _ in range(8):
             await asyncio.sleep(0.01)
+        gate.open()
 
-    task = asyncio.ensure_future(tick())
-    await workers[2].later(0.2)
-    task.cancel()
-    assert len(ticks) > 8, len(ticks)
+    with gates() as (gate,):
+        task = asyncio.ensure_future(tick(gate))
+        await workers[2].held(gate)
+        await task
 
 
-async def leave_early(workers):
-    task = asyncio.ensure_future(value_of(workers[3].later(0.2)))
+async def leave_early(workers, gate):
+    task = asyncio.ensure_future(value_of(workers[3].held(gate)))
     await asyncio.sleep(0.01)
     return task
 
@@ -110,11 +115,13 @@ def main():
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}]) as service:
         workers = service.names().Ret
         asyncio.run(check_all(workers))
-        task = asyncio.run(leave_early(workers))        # the answer comes when its loop has been closed
+        with gates() as (gate,):
+            task = asyncio.run(leave_early(workers, gate))      # the answer comes when its loop has been closed
         assert task.cancelled()
         assert workers[3].double(5).Ret == 10
         assert asyncio.run(value_of(workers[3].double(6))) == 12
-        expect(RuntimeError, lambda: next(iter(workers[3].later(0.1).__await__())))
+        with gates() as (gate,):
+            expect(RuntimeError, lambda: next(iter(workers[3].held(gate).__await__())))
     print('OK')
 
 

@@ -60,7 +60,7 @@ def started_by_multiprocessing(method):
     queue = context.SimpleQueue()
     process = context.Process(target=tell, args=(queue,))
     process.start()
-    process.join(20)
+    process.join(60)
     return process.exitcode, queue.get()
 
 

@@ -38,7 +38,7 @@ class Part(Corps):
     def cleanup(self):
         others = self.workers + ([self.below] if self.below is not None else [])
         try:
-            text = ' '.join(other.ping().result(3) for other in others)
+            text = ' '.join(other.ping().result(60) for other in others)
         except Exception as error:
             text = type(error).__name__
         note(self.path, 'corps {} {}'.format(self.name, text))

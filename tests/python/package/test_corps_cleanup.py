@@ -49,7 +49,6 @@ def main():
         with create_Corps(Service, path, ConfigDicts=[{'NumEnvs': 2}]) as service:
             service.end_some().Ret
             service.work().Ret
-            time.sleep(0.4)
         with open(path) as file:
             lines = file.read().split('\n')[:-1]
         assert lines[:2] == ['0 ended 0', '1 ended 0'], lines

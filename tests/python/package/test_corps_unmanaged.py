@@ -47,7 +47,7 @@ def main():
         path = os.path.join(folder, 'name')
         with open(os.path.join(folder, 'out'), 'w+') as output:
             process = start_python(program, path, stdout=output, stderr=output)
-            status = process.wait(12)
+            status = process.wait(60)
             output.seek(0)
             text = output.read()
         assert (status, text) == (0, 'created\n'), (status, text)

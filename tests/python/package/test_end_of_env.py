@@ -107,7 +107,7 @@ def check_endless(path, where, number):
         assert process.poll() is None and is_alive(env), process.communicate()
     os.kill(process.pid, number)
     out, err = process.communicate()
-    assert wait_until(lambda: not is_alive(env), 20) and nothing_left(process.pid, 20), session_of(process.pid)
+    assert wait_until(lambda: not is_alive(env)) and nothing_left(process.pid), session_of(process.pid)
     assert process.returncode == -number, (process.returncode, out, err)
 
 

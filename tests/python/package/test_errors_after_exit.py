@@ -26,7 +26,7 @@ class Service(Corps):
         return 'hello'
 
     def again(self):
-        expect(WorkerLost, lambda: self.workers[1].later(0).result(5))
+        expect(WorkerLost, lambda: self.workers[1].later(0).result(60))
         return self.workers[0].later(0).Ret
 
 
@@ -34,9 +34,9 @@ def check_conc(service):
     _, worker = service.names().Ret
     first, ended, late = worker.later(0.1), worker.exit(), worker.later(0)
     assert first.Ret == 'done' and ended.Ret is True
-    expect(WorkerLost, late.result, 5)
-    expect(WorkerLost, lambda: worker.exit().result(5))
-    expect(WorkerLost, lambda: worker.nothing.result(5))
+    expect(WorkerLost, late.result, 60)
+    expect(WorkerLost, lambda: worker.exit().result(60))
+    expect(WorkerLost, lambda: worker.nothing.result(60))
     expect(WorkerLost, setattr, worker, 'x', 1)
     assert worker.Kind == 'worker' and 'Worker' in repr(worker)
     assert service.again().Ret == 'done'
@@ -48,9 +48,9 @@ def check_corps():
     flying = worker.later(0.2)
     assert service.exit().Ret is True
     for _ in range(2):
-        expect(WorkerLost, lambda: service.hello().result(5))
-        expect(WorkerLost, lambda: service.exit().result(5))
-        expect(WorkerLost, lambda: worker.later(0).result(5))
+        expect(WorkerLost, lambda: service.hello().result(60))
+        expect(WorkerLost, lambda: service.exit().result(60))
+        expect(WorkerLost, lambda: worker.later(0).result(60))
         time.sleep(0.2)
     assert wait_all([flying])
     assert flying.exception() is None or isinstance(flying.exception(), WorkerLost)
@@ -63,7 +63,7 @@ def check_block():
             raise KeyError('in the block')
     names = []
     expect(KeyError, raising)
-    expect(WorkerLost, lambda: names[0].hello().result(5))
+    expect(WorkerLost, lambda: names[0].hello().result(60))
 
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}]) as service:
         service.exit().Ret                              # ended inside its block: its end is no error

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 
 from corps import AsyncExecutionError, AsyncLocalMaxRetries, Conc, Corps, create_Concs, create_Corps
 from helpers import expect, run_python, script, wait_until
@@ -41,9 +40,8 @@ def children():
 
 
 def check(how, kind):
-    begin = time.monotonic()
     error = expect(kind, create_Corps, Wrong, how, ConfigDicts=[{'NumEnvs': 2}])
-    assert time.monotonic() - begin < 4, how
+    assert 'was not ready' not in str(error), (how, error)      # told as it happened, not when time was up
     return error
 
 

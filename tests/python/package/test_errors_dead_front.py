@@ -2,9 +2,9 @@
 
 import os
 import signal
-import time
 
 from corps import Conc, Corps, LocType, WorkerLost, create_Concs, create_Corps
+from gate import gates
 from helpers import expect, is_alive, wait_until
 
 
@@ -12,8 +12,8 @@ class Worker(Conc):
     def pid(self):
         return os.getpid()
 
-    def later(self, seconds):
-        time.sleep(seconds)
+    def held(self, gate):
+        gate.wait()
 
 
 class Service(Corps):
@@ -27,27 +27,30 @@ class Service(Corps):
     def pid(self):
         return os.getpid()
 
-    def later(self, seconds):
-        time.sleep(seconds)
+    def held(self, gate):
+        gate.wait()
 
 
-def main():
-    for _ in range(2):
+def check():
+    with gates() as (gate,):
         service = create_Corps(Service, ConfigDicts=[{'NumEnvs': 3}])
         workers = service.names().Ret
         pids = [worker.pid().Ret for worker in workers]
         assert service.pid().Ret == pids[0] and len(set(pids)) == 3
-        futures = [service.later(1.5)] + [worker.later(1.5) for worker in workers]
-        time.sleep(0.1)
-        begin = time.monotonic()
+        futures = [name.held(gate) for name in [service] + workers]
+        gate.wait_for_arrivals(len(futures))
         os.kill(pids[0], signal.SIGKILL)
         for future in futures:
-            expect(WorkerLost, future.result, 5)
+            expect(WorkerLost, future.result, 60)
         for name in [service] + workers:
-            expect(WorkerLost, lambda: name.pid().result(5))
-        expect(WorkerLost, lambda: service.exit().result(5))
-        assert time.monotonic() - begin < 3
-        assert wait_until(lambda: not any(is_alive(pid) for pid in pids)), pids
+            expect(WorkerLost, lambda: name.pid().result(60))
+        expect(WorkerLost, lambda: service.exit().result(60))
+        assert wait_until(lambda: not any(is_alive(pid) for pid in pids)) and not gate.is_open(), pids
+
+
+def main():
+    for _ in range(2):
+        check()
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 1}]) as service:
         assert service.pid().Ret
     print('OK')

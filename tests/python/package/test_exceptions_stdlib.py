@@ -152,7 +152,7 @@ def check_pickle(sent, came):
 def check_raised(service, sent):
     for error in sent:
         kind = type(error)
-        came = expect(AsyncExecutionError, lambda: service.throw(error).result(10))
+        came = expect(AsyncExecutionError, lambda: service.throw(error).result(60))
         assert type(came.Value) is kind, (kind, came)
         if isinstance(error, Exception) and not isinstance(error, AsyncExecutionError):
             assert isinstance(came, kind), (kind, type(came).__mro__)

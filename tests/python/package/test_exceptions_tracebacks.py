@@ -38,7 +38,7 @@ class Service(Corps):
 
 
 def trace_of(future):
-    return expect(AsyncExecutionError, lambda: future.result(5)).TracebackStrings
+    return expect(AsyncExecutionError, lambda: future.result(60)).TracebackStrings
 
 
 def main():

@@ -66,12 +66,12 @@ class Service(Corps):
 
 def check_kinds(worker):
     for kind in KINDS:
-        error = expect(kind, lambda: worker.throw(kind, 'text').result(5))
+        error = expect(kind, lambda: worker.throw(kind, 'text').result(60))
         assert isinstance(error, AsyncExecutionError) and isinstance(error, AsyncRemoteException), kind
         assert error.TypeName == kind.__name__ and type(error.Value) is kind and error.Value.args == ('text',), kind
         assert 'in throw' in error.TracebackStrings and kind.__name__ in error.TracebackStrings
         assert kind.__name__ in str(error) and 'text' in str(error)
-        assert type(expect(AsyncExecutionError, lambda: worker.throw(kind, 'text').result(5))) is type(error)
+        assert type(expect(AsyncExecutionError, lambda: worker.throw(kind, 'text').result(60))) is type(error)
     error = expect(AttributeError, lambda: worker.throw(AttributeError, 'x').Ret)
     assert isinstance(error, AsyncAttributeError)
     again = pickle.loads(pickle.dumps(expect(ValueError, lambda: worker.throw(ValueError, 'p').Ret)))
@@ -94,7 +94,7 @@ def check_details(worker):
 def check_base_exceptions(worker):
     """What is no Exception does not end the Worker, and arrives as AsyncExecutionError only."""
     for kind in (KeyboardInterrupt, SystemExit, GeneratorExit):
-        error = expect(AsyncExecutionError, lambda: worker.base(kind).result(5))
+        error = expect(AsyncExecutionError, lambda: worker.base(kind).result(60))
         assert error.TypeName == kind.__name__ and not isinstance(error, kind), kind
 
 

@@ -67,20 +67,20 @@ PATHS = ['args[1].x', "args[0]['k']", 'args[2][1][0].x', 'key.x', 'key[0].x']
 
 
 def check_exceptions(worker):
-    error = expect(AsyncExecutionError, lambda: worker.throw('holder').result(5))
+    error = expect(AsyncExecutionError, lambda: worker.throw('holder').result(60))
     assert error.TypeName == 'Holder' and 'held' in str(error.Value) and 'in throw' in error.TracebackStrings
-    error = expect(AsyncExecutionError, lambda: worker.throw('two').result(5))
+    error = expect(AsyncExecutionError, lambda: worker.throw('two').result(60))
     assert error.TypeName == 'TwoRequired' and str(error.Value) == 'a'
-    error = expect(AsyncExecutionError, lambda: worker.throw('text').result(5))
+    error = expect(AsyncExecutionError, lambda: worker.throw('text').result(60))
     assert error.TypeName == 'NoText'
 
 
 def check_results(worker):
     for which, part in (('lock', 'lock'), ('deep', 'x')):
-        error = expect((AsyncExecutionError, AsyncLocalMaxRetries), lambda: worker.result(which).result(5))
+        error = expect((AsyncExecutionError, AsyncLocalMaxRetries), lambda: worker.result(which).result(60))
         assert 'generator' in str(error), error
         assert which != 'deep' or part in str(error).replace('"', "'"), error
-    expect(Exception, lambda: worker.result('loads').result(5))
+    expect(Exception, lambda: worker.result('loads').result(60))
 
 
 def main():
@@ -91,8 +91,8 @@ def main():
             for (args, kwargs), path in zip(cases(), PATHS):
                 error = expect(NotSerializable, worker.take, *args, **kwargs)
                 assert isinstance(error, TypeError) and path in str(error).replace('"', "'"), (path, error)
-            expect(Exception, lambda: worker.take(LoadsBadly()).result(5))
-            assert worker.take(1, 2).result(5) == 2                 # still well
+            expect(Exception, lambda: worker.take(LoadsBadly()).result(60))
+            assert worker.take(1, 2).result(60) == 2                 # still well
         for text, path in zip(service.paths().Ret, PATHS):
             assert path in text.replace('"', "'"), (path, text)
     print('OK')

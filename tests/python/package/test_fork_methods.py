@@ -67,7 +67,7 @@ class Worker(Conc):
         return status
 
     def before_exec(self):
-        return subprocess.run([sys.executable, '-c', ''], preexec_fn=lambda: None, timeout=20).returncode
+        return subprocess.run([sys.executable, '-c', ''], preexec_fn=lambda: None, timeout=60).returncode
 
     def child_calls(self, other):
         child = os.fork()

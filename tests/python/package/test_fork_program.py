@@ -13,6 +13,7 @@ import warnings
 
 from corps import Corps, WorkerLost, create_Corps, wait_all
 
+from gate import gates
 from helpers import exit_code, expect, run_python, script, wait_until
 
 TRANSPORTS = 'shm', 'unix', 'tcp', 'pipe', 'mqueue'
@@ -23,8 +24,8 @@ class Service(Corps):
     def ask(self, number):
         return number
 
-    def slow(self, number):
-        time.sleep(0.3)
+    def held(self, gate, number):
+        gate.wait()
         return number
 
     def pid(self):
@@ -52,7 +53,7 @@ def in_child(function):
         pid, status = os.waitpid(child, os.WNOHANG)
         return pid == child
 
-    if not wait_until(ended, 20):
+    if not wait_until(ended):
         os.kill(child, 9)
         os.waitpid(child, 0)
         raise AssertionError('the child does not end')
@@ -72,9 +73,10 @@ def create_as_child():
 
 def use_everything():
     done = threading.Event()
-    future = service.slow(3)
-    future.add_done_callback(lambda _: done.set())
-    assert done.wait(10) and future.Ret == 3
+    with gates() as (gate,):
+        future = service.held(gate, 3)
+        future.add_done_callback(lambda _: done.set())
+    assert done.wait(60) and future.Ret == 3
 
     async def both():
         return await asyncio.gather(service.ask(1), service.ask(2))
@@ -86,13 +88,15 @@ def use_everything():
 def check_plain(transport):
     global service
     with make(transport) as service:
-        first = service.slow(5)
+        with gates() as (gate,):
+            first = service.held(gate, 5)
 
-        def ask_first():
-            assert 'forked' in str(expect(WorkerLost, lambda: first.Ret))
-            call_as_child()
+            def ask_first():
+                assert 'forked' in str(expect(WorkerLost, lambda: first.Ret))
+                gate.open()
+                call_as_child()
 
-        assert in_child(ask_first) == 7
+            assert in_child(ask_first) == 7
         assert first.Ret == 5
         assert in_child(call_as_child) == 7
         assert [service.ask(i).Ret for i in range(20)] == list(range(20))
@@ -118,7 +122,7 @@ def check_multiprocessing():
             assert [answer for answer, _ in pool.map(pooled, range(20))] == list(range(20))
         process = context.Process(target=call_as_child)
         process.start()
-        process.join(20)
+        process.join(60)
         assert process.exitcode == 0
         assert service.ask(2).Ret == 2
 
@@ -128,7 +132,7 @@ def check_others():
     global service
     with make() as service:
         assert service.ask(1).Ret == 1
-        subprocess.run([sys.executable, '-c', ''], preexec_fn=call_as_child, check=True, timeout=20)
+        subprocess.run([sys.executable, '-c', ''], preexec_fn=call_as_child, check=True, timeout=60)
         child, terminal = os.forkpty()
         if child == 0:
             call_as_child()
@@ -189,10 +193,10 @@ if __name__ == '__main__':
         if os.fork() == 0:
             os.close(write)
             os.read(read, 1)
-            end = time.monotonic() + 10
+            end = time.monotonic() + 60
             while time.monotonic() < end:
                 try:
-                    service.hi().result(5)
+                    service.hi().result(60)
                 except WorkerLost:
                     print('gone', flush=True)
                     break

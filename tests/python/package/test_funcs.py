@@ -80,7 +80,7 @@ class Service(Corps):
     def ended(self):
         func, = create_Funcs(square, LocType=LocType.EnvId, LocVal=1)
         assert func.exit().Ret is True
-        expect(Exception, lambda: func(1).result(5))
+        expect(Exception, lambda: func(1).result(60))
 
 
 def main():

@@ -36,12 +36,12 @@ class Service(Corps):
                      'class': complex, 'async': later, 'list': generator, 'pattern': re.compile('b+').sub}
         arguments = {'class': (1, 2), 'pattern': ('x', 'abbc')}
         func, = create_Funcs(functions[kind], LocType=LocType.EnvId, LocVal=1)
-        return func(*arguments.get(kind, (5,))).result(5)
+        return func(*arguments.get(kind, (5,))).result(60)
 
     def shadowing(self):
         """A function that is called like a method of every Worker does not keep the Worker from ending."""
         func, = create_Funcs(len, exit, LocType=LocType.EnvId, LocVal=1)
-        return func('abc').result(5)
+        return func('abc').result(60)
 
 
 def main():
@@ -49,9 +49,9 @@ def main():
         expected = {'partial': 32, 'instance': 15, 'bound': 20, 'class': 1 + 2j, 'async': 5.5, 'list': [0, 1, 2, 3, 4],
                     'pattern': 'axc'}
         for kind, value in expected.items():
-            got = service.run(kind).result(10)
+            got = service.run(kind).result(60)
             assert got == value, (kind, got)
-        assert service.shadowing().result(5) == 3
+        assert service.shadowing().result(60) == 3
     print('OK')
 
 

@@ -9,12 +9,17 @@ import time
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, InvalidStateError
 
 from corps import CallTimeout, Conc, Corps, Future, as_completed, create_Concs, create_Corps, wait_all, wait_next
+from gate import gates
 from helpers import expect, wait_until
 
 
 class Sleeper(Conc):
     def later(self, seconds, value=None):
         time.sleep(seconds)
+        return value
+
+    def held(self, gate, value=None):
+        gate.wait()
         return value
 
     def wrong(self, seconds=0):
@@ -63,23 +68,31 @@ def check_wait(names):
 
 
 def check_first_exception(names):
-    slow = names[0].later(0.5)
-    done, left = concurrent.futures.wait([slow, names[1].wrong(0.01)], return_when=FIRST_EXCEPTION)
-    assert left == {slow} and isinstance(done.pop().exception(), KeyError)
-    bad = names[1].wrong()
-    expect(KeyError, bad.result)
-    assert concurrent.futures.wait([slow, bad], return_when=FIRST_EXCEPTION).done == {bad}
+    with gates() as (gate,):
+        slow = names[0].held(gate)
+        done, left = concurrent.futures.wait([slow, names[1].wrong(0.01)], return_when=FIRST_EXCEPTION)
+        assert left == {slow} and isinstance(done.pop().exception(), KeyError)
+        bad = names[1].wrong()
+        expect(KeyError, bad.result)
+        assert concurrent.futures.wait([slow, bad], return_when=FIRST_EXCEPTION).done == {bad}
     assert concurrent.futures.wait([slow, names[2].later(0)], return_when=FIRST_EXCEPTION).not_done == set()
 
 
 def check_as_completed(names):
-    futures = {name.later(0.06 * (6 - i), i): i for i, name in enumerate(names)}
-    assert [futures[future] for future in concurrent.futures.as_completed(futures)] == [5, 4, 3, 2, 1, 0]
+    with gates(6) as closed:
+        futures = {name.held(gate, i): i for i, (name, gate) in enumerate(zip(names, closed))}
+        order = []
+        closed[5].open()
+        for future in concurrent.futures.as_completed(futures):
+            order.append(futures[future])
+            closed[order[-1] - 1].open()
+        assert order == [5, 4, 3, 2, 1, 0]
     assert sorted(futures[future] for future in concurrent.futures.as_completed(futures, timeout=0)) == list(range(6))
-    slow = names[0].later(0.3)
-    expect(concurrent.futures.TimeoutError, list, concurrent.futures.as_completed([slow], timeout=0.01))
+    with gates() as (gate,):
+        slow = names[0].held(gate)
+        expect(concurrent.futures.TimeoutError, list, concurrent.futures.as_completed([slow], timeout=0.01))
+        assert expect(CallTimeout, slow.result, 0.01) and issubclass(CallTimeout, concurrent.futures.TimeoutError)
     assert list(concurrent.futures.as_completed([slow, slow])) == [slow]
-    assert expect(CallTimeout, names[0].later(0.2).result, 0.01) and issubclass(CallTimeout, concurrent.futures.TimeoutError)
 
 
 def check_mixed(names):
@@ -95,9 +108,10 @@ def check_mixed(names):
 
 
 def check_cancelled(names):
-    future = names[0].later(0.3)
-    threading.Timer(0.05, future.cancel).start()
-    assert concurrent.futures.wait([future]).done == {future}
+    with gates() as (gate,):
+        future = names[0].held(gate)
+        threading.Timer(0.05, future.cancel).start()
+        assert concurrent.futures.wait([future]).done == {future}
     assert future.cancelled() and future._state == 'CANCELLED_AND_NOTIFIED' and future.cancel() is True
     expect(CancelledError, future.exception)
     expect(CancelledError, future.exception, 0)
@@ -113,9 +127,9 @@ def check_threads(names):
     for _ in range(20):
         futures = [name.later(0, i) for i, name in enumerate(names) for _ in range(5)]
         seen = []
-        threads = [threading.Thread(target=lambda: seen.append(len(concurrent.futures.wait(futures, 10).done)))
+        threads = [threading.Thread(target=lambda: seen.append(len(concurrent.futures.wait(futures, 60).done)))
                    for _ in range(3)]
-        threads += [threading.Thread(target=lambda: seen.append(len(list(concurrent.futures.as_completed(futures, 10)))))
+        threads += [threading.Thread(target=lambda: seen.append(len(list(concurrent.futures.as_completed(futures, 60)))))
                     for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -126,11 +140,12 @@ def check_threads(names):
 
 def check_callbacks(names):
     seen = []
-    future = names[0].later(0.05)
-    future.add_done_callback(seen.append)
-    partial = functools.partial(seen.append, 'p')
-    future.add_done_callback(partial)
-    assert future.remove_done_callback(partial) == 1 and future.remove_done_callback(partial) == 0
+    with gates() as (gate,):
+        future = names[0].held(gate)
+        future.add_done_callback(seen.append)
+        partial = functools.partial(seen.append, 'p')
+        future.add_done_callback(partial)
+        assert future.remove_done_callback(partial) == 1 and future.remove_done_callback(partial) == 0
     future.result()
     assert wait_until(lambda: seen == [future]), seen
     future.add_done_callback(lambda ready: 1 / 0)       # logged, as concurrent.futures does
@@ -164,14 +179,15 @@ async def check_wrap(names):
         pass
     else:
         raise AssertionError('no exception')
-    future = names[0].later(0.2)
-    wrapped = asyncio.wrap_future(future)
-    wrapped.cancel()
-    await asyncio.sleep(0)
-    assert future.cancelled()                   # as an executor's would be
-    future = names[0].later(0.2)
-    wrapped = asyncio.wrap_future(future)
-    future.cancel()
+    with gates(2) as closed:
+        future = names[0].held(closed[0])
+        wrapped = asyncio.wrap_future(future)
+        wrapped.cancel()
+        await asyncio.sleep(0)
+        assert future.cancelled()               # as an executor's would be
+        future = names[0].held(closed[1])
+        wrapped = asyncio.wrap_future(future)
+        future.cancel()
     try:
         await wrapped
     except asyncio.CancelledError:
@@ -185,23 +201,28 @@ async def check_tasks(names):
     assert await task == 't'
     assert await asyncio.ensure_future(names[0].later(0, 'e')) == 'e'
     assert await asyncio.shield(names[0].later(0.01, 's')) == 's'
-    assert await asyncio.wait_for(names[0].later(0.01, 'w'), 5) == 'w'
-    answers = [await next_one for next_one in asyncio.as_completed([name.later(0.05 * i, i) for i, name in enumerate(names)])]
-    assert answers == list(range(6))
+    assert await asyncio.wait_for(names[0].later(0.01, 'w'), 60) == 'w'
+    with gates(6) as closed:
+        answers = []
+        for next_one in asyncio.as_completed([name.held(gate, i) for i, (name, gate) in enumerate(zip(names, closed))]):
+            closed[len(answers)].open()
+            answers.append(await next_one)
+        assert answers == list(range(6))
     if hasattr(asyncio, 'TaskGroup'):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(name.later(0.01, i).as_coroutine()) for i, name in enumerate(names)]
         assert [task.result() for task in tasks] == list(range(6))
     if hasattr(asyncio, 'timeout'):
-        future = names[0].later(0.2, 'kept')
-        try:
-            async with asyncio.timeout(0.01):
-                await future
-        except TimeoutError:
-            pass
-        else:
-            raise AssertionError('no time-out')
-        async with asyncio.timeout(5):
+        with gates() as (gate,):
+            future = names[0].held(gate, 'kept')
+            try:
+                async with asyncio.timeout(0.01):
+                    await future
+            except TimeoutError:
+                pass
+            else:
+                raise AssertionError('no time-out')
+        async with asyncio.timeout(60):
             assert await future == 'kept'       # only the waiting was given up
 
 
@@ -211,11 +232,13 @@ async def check_asyncio_wait(names):
     assert len(done) + len(left) == 6 and done
     done, left = await asyncio.wait(futures)
     assert sorted(item.result() for item in done) == list(range(6)) and not left
-    slow = names[0].later(0.4)
-    done, left = await asyncio.wait([slow, asyncio.ensure_future(asyncio.sleep(0.01))], timeout=0.1)
-    assert len(done) == len(left) == 1
-    done, left = await asyncio.wait([slow, names[1].wrong(0.01)], return_when=asyncio.FIRST_EXCEPTION)
-    assert len(left) == 1
+    with gates() as (gate,):
+        slow, ready = names[0].held(gate), asyncio.ensure_future(asyncio.sleep(0))
+        await ready
+        done, left = await asyncio.wait([slow, ready], timeout=0.05)
+        assert len(done) == len(left) == 1
+        done, left = await asyncio.wait([slow, names[1].wrong(0.01)], return_when=asyncio.FIRST_EXCEPTION)
+        assert len(left) == 1
     for item in left:
         item.cancel()
     done, _ = await asyncio.wait([names[2].later(0, 'ready')])
@@ -235,30 +258,32 @@ async def check_loop_callbacks(names):
     names[0].later(0.02, 'v').add_done_callback(note)
     await done.wait()
     assert seen == [(threading.current_thread(), 'here', 'v')], seen
-    future = names[0].later(0.02)
-    future.add_done_callback(note)
-    assert future.remove_done_callback(note) == 1
+    with gates() as (gate,):
+        future = names[0].held(gate)
+        future.add_done_callback(note)
+        assert future.remove_done_callback(note) == 1
 
 
 async def check_cancelled_await(names):
-    future = names[0].later(0.3)
-    task = asyncio.ensure_future(future)
-    await asyncio.sleep(0.02)
-    future.cancel()
-    await asyncio.wait([task])
+    with gates() as (gate,):
+        future = names[0].held(gate)
+        task = asyncio.ensure_future(future)
+        await asyncio.sleep(0.02)
+        future.cancel()
+        await asyncio.wait([task])
     assert task.cancelled()
 
 
 async def check_thread_of_loop(names):
     loop = asyncio.get_running_loop()
     answer = await loop.run_in_executor(
-        None, lambda: asyncio.run_coroutine_threadsafe(names[0].later(0, 'r').as_coroutine(), loop).result(5))
+        None, lambda: asyncio.run_coroutine_threadsafe(names[0].later(0, 'r').as_coroutine(), loop).result(60))
     assert answer == 'r'
 
 
-async def leave(names):
+async def leave(names, gate):
     seen = []
-    names[0].later(0.1).add_done_callback(seen.append)
+    names[0].held(gate).add_done_callback(seen.append)
     return seen
 
 
@@ -276,7 +301,8 @@ def main():
             check(names)
         assert service.inside().Ret == (list(range(6)), 0)
         asyncio.run(check_asyncio(names))
-        seen = asyncio.run(leave(names))            # the loop has ended before the answer comes
+        with gates() as (gate,):
+            seen = asyncio.run(leave(names, gate))  # the loop has ended before the answer comes
         assert wait_until(lambda: len(seen) == 1)
         assert asyncio.run(names[0].later(0, 'run').as_coroutine()) == 'run'
     print('OK')

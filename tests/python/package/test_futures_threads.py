@@ -24,7 +24,7 @@ def read_by_many(future, count=16):
     def read(number):
         gate.wait()
         try:
-            got.append(future.Ret if number % 2 else future.result(10))
+            got.append(future.Ret if number % 2 else future.result(60))
         except LookupError as error:
             got.append(error)
 
@@ -32,7 +32,7 @@ def read_by_many(future, count=16):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(got) == count, got
     return got
 

@@ -4,13 +4,17 @@ import time
 
 from corps import (AsyncLocalMaxRetries, CallTimeout, Conc, Corps, as_completed, create_Concs, create_Corps, wait_all,
                    wait_next)
+from gate import gates
 from helpers import expect
 
 
 class Sleeper(Conc):
-    def later(self, seconds):
-        time.sleep(seconds)
-        return seconds
+    def back(self, value):
+        return value
+
+    def held(self, gate, value):
+        gate.wait()
+        return value
 
     def wrong(self):
         raise ValueError('no')
@@ -25,15 +29,25 @@ class Service(Corps):
         return self.sleepers
 
     def inside(self):
-        futures = [sleeper.later(seconds) for sleeper, seconds in zip(self.sleepers, (0.2, 0.1, 0.0))]
-        order = list(wait_next(futures))
-        assert wait_all(futures) is True
-        return order, [future.Ret for future in as_completed(futures)]
+        return in_order(self.sleepers, (2, 1, 0), wait_next), in_order(self.sleepers, (2, 1, 0), as_completed)
+
+
+def in_order(sleepers, wanted, wait):
+    """Let Futures get ready in this order, one after the other; the order in which they are told."""
+    with gates(len(wanted)) as closed:
+        futures = [sleeper.held(gate, number) for number, (sleeper, gate) in enumerate(zip(sleepers, closed))]
+        ready, order = iter(wait(iter(futures))), []
+        for number in wanted:
+            closed[number].open()
+            told = next(ready)
+            order.append(told if wait is wait_next else told.Ret)
+        assert list(ready) == [] and wait_all(futures) is True
+    return order
 
 
 def check_empty_and_ready(sleepers):
     assert wait_all([]) is True and list(wait_next([])) == [] and list(as_completed([])) == []
-    ready = [sleeper.later(0) for sleeper in sleepers]
+    ready = [sleeper.back(0) for sleeper in sleepers]
     assert wait_all(ready) is True and wait_all(tuple(ready)) is True
     assert sorted(wait_next(ready)) == [0, 1, 2, 3]
     assert sorted(wait_next(ready, 0, 0, 0)) == [0, 1, 2, 3]      # no budget is needed for what is here
@@ -47,18 +61,15 @@ def check_empty_and_ready(sleepers):
 
 
 def check_order(sleepers):
-    seconds = (0.3, 0.1, 0.0, 0.2)
-    futures = [sleeper.later(delay) for sleeper, delay in zip(sleepers, seconds)]
-    assert list(wait_next(futures)) == [2, 1, 3, 0]
-    futures = [sleeper.later(delay) for sleeper, delay in zip(sleepers, seconds)]
-    assert [future.Ret for future in as_completed(iter(futures))] == sorted(seconds)
+    for wait in (wait_next, as_completed):
+        assert in_order(sleepers, [2, 1, 3, 0], wait) == [2, 1, 3, 0]
 
 
-def check_budget(sleepers):
-    futures = [sleepers[0].later(0), sleepers[1].later(0.8)]
+def check_budget(sleepers, gate):
+    futures = [sleepers[0].back(0), sleepers[1].held(gate, 1)]
     begin = time.monotonic()
     expect(AsyncLocalMaxRetries, wait_all, futures, InitDelay=0.05, DelayIncPct=0, MaxTries=4)
-    assert 0.18 < time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin >= 0.2
     got = []
     expect(AsyncLocalMaxRetries, lambda: got.extend(wait_next(futures, 0.02, 0, 2)) or got)
     indices = wait_next(futures, 0.02, 0, 2)
@@ -68,6 +79,7 @@ def check_budget(sleepers):
     assert next(left) is futures[0]
     error = expect(CallTimeout, next, left)
     assert isinstance(error, TimeoutError)
+    gate.open()
     assert wait_all(futures) is True
     for wrong in ([None], [1], ['x']):
         expect((TypeError, AttributeError), wait_all, wrong)
@@ -79,9 +91,9 @@ def main():
         sleepers = service.names().Ret
         check_empty_and_ready(sleepers)
         check_order(sleepers)
-        check_budget(sleepers)
-        assert service.inside().Ret == ([2, 1, 0], service.inside().Ret[1])
-        assert sorted(service.inside().Ret[1]) == [0.0, 0.1, 0.2]
+        with gates() as (gate,):
+            check_budget(sleepers, gate)
+        assert service.inside().Ret == ([2, 1, 0], [2, 1, 0])
     print('OK')
 
 

@@ -26,7 +26,7 @@ import pickle, sys
 from corps import WorkerLost
 with open(sys.argv[1], 'rb') as file:
     service, worker = pickle.load(file)
-for call in (lambda: service.count(5).result(5), lambda: worker.twice(1).result(5)):
+for call in (lambda: service.count(5).result(60), lambda: worker.twice(1).result(60)):
     try:
         print(call())
     except WorkerLost:

@@ -42,16 +42,16 @@ class Service(Corps):
 def main():
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}]) as service:
         links = service.chain(100, False).Ret
-        assert links[0].down(0).result(10) == 99
+        assert links[0].down(0).result(60) == 99
         futures = [link.down(0) for link in links]
-        assert [future.result(10) for future in futures] == [99 - i for i in range(100)]
-        assert links[90].down_twice(8).result(10) == 256
+        assert [future.result(60) for future in futures] == [99 - i for i in range(100)]
+        assert links[90].down_twice(8).result(60) == 256
         ring = service.chain(50, True).Ret
         for lap in range(1, 4):
-            assert ring[0].token(49).result(10) == lap          # all 50 wait in each other
+            assert ring[0].token(49).result(60) == lap          # all 50 wait in each other
         futures = [link.token(25) for link in ring[:5]]         # several tokens, none of which closes a circle
-        assert all(future.result(10) for future in futures)
-        assert len(ring[0].together(49, []).result(10)) == 49
+        assert all(future.result(60) for future in futures)
+        assert len(ring[0].together(49, []).result(60)) == 49
     print('OK')
 
 

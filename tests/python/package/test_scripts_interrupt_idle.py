@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 
-from helpers import nothing_left, script, start_python
+from helpers import PATIENCE, nothing_left, script, start_python
 
 PROGRAM = '''
 import sys, time
@@ -21,7 +21,7 @@ if __name__ == '__main__':
     service = create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}])
     print('waiting', flush=True)
     if sys.argv[1] == 'idle':
-        time.sleep(60)
+        time.sleep(1000)
     elif sys.argv[1] == 'stdin':
         sys.stdin.read()
     else:
@@ -37,7 +37,7 @@ def check(path, how, times):
         time.sleep(0.15)
         process.send_signal(signal.SIGINT)
     process.stdin = None
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode in (-signal.SIGINT, 130), (how, process.returncode, out, err)
     assert 'KeyboardInterrupt' in err and (times > 1 or out == 'cleanup\n'), (how, out, err)
     assert nothing_left(process.pid), how

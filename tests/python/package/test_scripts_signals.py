@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from helpers import nothing_left, script, session_of, start_python
+from helpers import PATIENCE, nothing_left, script, session_of, start_python
 
 PROGRAM = '''
 import os, sys, time
@@ -29,12 +29,12 @@ class Service(Corps):
 
 def run(how):
     service = create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}])
-    future = service.wait(60) if how == 'nested' else service.later(60)
+    future = service.wait(1000) if how == 'nested' else service.later(1000)
     print('waiting', flush=True)
     if how == 'all':
-        wait_all([future], InitDelay=60)
+        wait_all([future], InitDelay=1000)
     elif how == 'next':
-        list(wait_next([future], InitDelay=60))
+        list(wait_next([future], InitDelay=1000))
     elif how == 'result':
         future.result(60)
     elif how == 'block':
@@ -48,7 +48,7 @@ if __name__ == '__main__':
 '''
 
 
-def check(path, how, number, statuses, to_all=False, limit=5.0):
+def check(path, how, number, statuses, to_all=False):
     process = start_python(path, how)
     assert process.stdout.readline() == 'waiting\n', process.communicate()
     assert len(session_of(process.pid)) >= 3
@@ -56,7 +56,7 @@ def check(path, how, number, statuses, to_all=False, limit=5.0):
     begin = time.monotonic()
     (os.killpg if to_all else os.kill)(process.pid, number)
     try:
-        out, err = process.communicate(timeout=limit)
+        out, err = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         for pid in session_of(process.pid):
             os.kill(pid, signal.SIGKILL)

@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import sys
 import threading
-import time
 
 from corps import Conc, Corps, create_Concs, create_Corps
+from gate import gates
+from helpers import wait_until
 
 THREADS = 6
 traced = set()
@@ -27,9 +28,9 @@ def child(queue):
 
 
 class Worker(Conc):
-    def told(self, seconds):
+    def told(self, gate):
         """What its thread is; and it stays there, so that each of several Workers has another one."""
-        time.sleep(seconds)
+        gate.wait()
         thread = threading.current_thread()
         return {'name': thread.name, 'ident': thread.ident == threading.get_ident(), 'alive': thread.is_alive(),
                 'native': thread.native_id == threading.get_native_id(), 'daemon': thread.daemon,
@@ -37,13 +38,13 @@ class Worker(Conc):
                 'listed': thread in threading.enumerate(),
                 'traced': threading.get_ident() in traced or thread is threading.main_thread()}
 
-    def process(self, seconds):
-        time.sleep(seconds)
+    def process(self, gate):
+        gate.wait()
         context = multiprocessing.get_context('fork')
         queue = context.SimpleQueue()
         process = context.Process(target=child, args=(queue,))
         process.start()
-        process.join(20)
+        process.join(60)
         return process.exitcode, not queue.empty() and queue.get() == os.getpid()
 
     def count(self):
@@ -55,30 +56,35 @@ class Service(Corps):
         super().__init__()
         self.workers = create_Concs(Worker, Num=THREADS)
 
-    def told(self, seconds):
-        return [future.Ret for future in [worker.told(seconds) for worker in self.workers]]
+    def told(self, gate):
+        return [future.Ret for future in [worker.told(gate) for worker in self.workers]]
 
-    def processes(self, seconds):
-        return [future.Ret for future in [worker.process(seconds) for worker in self.workers]]
+    def processes(self, gate):
+        return [future.Ret for future in [worker.process(gate) for worker in self.workers]]
 
     def count(self):
         return self.workers[0].count().Ret
 
 
+def together(method):
+    """What a method answers that has all Workers come to a gate before one of them goes on."""
+    with gates() as (gate,):
+        future = method(gate)
+        gate.wait_for_arrivals(THREADS)
+    return future.Ret
+
+
 def main():
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 1}]) as service:
-        told = service.told(0.5).Ret
+        told = together(service.told)
         assert len({thread['name'] for thread in told}) == THREADS, told
         for thread in told:
             name = thread.pop('name')
             assert name.startswith('corps-') and not name.startswith('Dummy'), name
             assert thread == {'ident': True, 'alive': True, 'native': True, 'daemon': False, 'dummy': False, 'inherited': False,
                               'listed': True, 'traced': True}, (name, thread)
-        assert service.processes(0.5).Ret == [(0, True)] * THREADS
-        end = time.monotonic() + 20
-        while service.count().Ret > 3 and time.monotonic() < end:       # those that are too many have gone
-            time.sleep(0.1)
-        assert service.count().Ret <= 3
+        assert together(service.processes) == [(0, True)] * THREADS
+        assert wait_until(lambda: service.count().Ret <= 3)              # those that are too many have gone
     print('OK')
 
 

@@ -6,10 +6,9 @@ import multiprocessing
 import sqlite3
 import sys
 import threading
-import time
 
 from corps import Conc, Corps, Deadlock, WorkerLost, create_Concs, create_Corps, wait_all
-from helpers import expect
+from helpers import expect, wait_until
 
 
 class Bound(Conc):
@@ -56,7 +55,7 @@ class Bound(Conc):
         queue = context.SimpleQueue()
         process = context.Process(target=queue.put, args=(1,))
         process.start()
-        process.join(20)
+        process.join(60)
         return process.exitcode, queue.get()
 
     def started(self):
@@ -114,9 +113,7 @@ class Service(Corps):
             wait_all([worker.exit() for worker in workers])
             error = expect(WorkerLost, lambda: workers[0].add(2).Ret)
             assert 'has ended' in str(error), error
-        end = time.monotonic() + 10
-        while threading.active_count() > before + 2 and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_until(lambda: threading.active_count() <= before + 2)
         return threading.active_count() - before
 
     def refused(self):

@@ -37,7 +37,7 @@ def in_threads(function, count=8):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(12)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in threads), 'a thread hangs'
     if errors:
         raise errors[0]

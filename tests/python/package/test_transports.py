@@ -38,12 +38,12 @@ def check(service, plain):
     assert service.check().Ret == [True, True]
     workers = service.names().Ret
     for worker, other in zip(workers, reversed(workers)):
-        assert worker.back(other).Ret == other and worker.through(other, [5]).result(5) == [5]
+        assert worker.back(other).Ret == other and worker.through(other, [5]).result(60) == [5]
         assert worker.back(BIG).Ret == BIG
         got = worker.back(small).Ret
         assert got == small and type(got) is type(small), got
         assert worker.back({'k': [1]}).Ret == {'k': [1]}
-        error = expect(Exception, lambda: worker.wrong().result(5))
+        error = expect(Exception, lambda: worker.wrong().result(60))
         assert 'KeyError' in str(error)
 
 

@@ -127,7 +127,7 @@ SOURCES = {
 
         async def main() -> None:
             with create_Corps(Service, NumEnvs=2) as service:
-                numbers: List[int] = [service.total(3).Ret, service.total(n=3).result(5), await service.total(3)]
+                numbers: List[int] = [service.total(3).Ret, service.total(n=3).result(60), await service.total(3)]
                 future: concurrent.futures.Future[int] = service.total(2)
                 adder = service.adders().Ret[0]
                 text: str = adder.both('x').Ret + adder.of(1).Ret + adder.word

@@ -1,0 +1,1 @@
+../../python/package/gate.py
