@@ -194,7 +194,7 @@ class User(Conc):
             assert S.Level.Ret == 200 + Round
             assert S.Unit == 'metre'
 
-            wait_all(FutRets, InitDelay=0.001)
+            wait_all(FutRets)
             for FutRet in FutRets:
                 assert FutRet.Ret != NoRet
                 assert FutRet.Ret == Expected, (FutRet.Ret, Expected)
