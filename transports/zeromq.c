@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
 /* ZeroMQ, for comparison: a PAIR socket per link, one I/O thread per process, as few options as that needs. */
@@ -49,6 +50,7 @@ static const char *const function_names[] = {
 
 enum {
     LINGER_MS = 1000,               /* what the last endpoint's close waits at most, for peers that do not read */
+    TERM_S = 5,                     /* what the end of the context may take: the linger, and what a busy machine adds */
     NEVER_RECONNECT_MS = 500000000, /* −1 would drop what has arrived with the connection */
 };
 
@@ -92,12 +94,31 @@ static enum corps_err start_zmq(void) {
     return err;
 }
 
+static void *end_context(void *context) {
+    while (lib.zmq_ctx_term(context) != 0 && errno == EINTR) {
+    }
+    return NULL;
+}
+
+/* zmq_ctx_term waits for ever now and then, also when every socket lingers for a bounded time (libzmq's issues 2586 and
+ * 3252; here about once in a thousand ends, with 4.3.4). So it is waited for, but not for longer than it has reason to
+ * take; what is left then, a context and its threads, stays until the process ends. */
 static void stop_zmq(void) {
     pthread_mutex_lock(&process.lock);
     if (--process.users == 0) {
-        while (lib.zmq_ctx_term(process.context) != 0 && errno == EINTR) {
-        }
+        void *context = process.context;
         process.context = NULL;
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, end_context, context) != 0) {
+            (void)end_context(context);
+        } else {
+            struct timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_sec += TERM_S;
+            if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+                pthread_detach(thread);
+            }
+        }
     }
     pthread_mutex_unlock(&process.lock);
 }
@@ -131,6 +152,7 @@ static enum corps_err socket_open(struct socket *socket, int message_count) {
     size_t bytes = sizeof socket->fd;
     int64_t largest = CORPS__PIECE_BYTES + CORPS__HEAD_BYTES;
     int never = NEVER_RECONNECT_MS;
+    int linger = LINGER_MS;
     int unbounded = 0;
     int one = 1;
     if (lib.zmq_getsockopt(socket->handle, ZMQ_FD, &socket->fd, &bytes) != 0 ||
@@ -138,6 +160,7 @@ static enum corps_err socket_open(struct socket *socket, int message_count) {
         lib.zmq_setsockopt(socket->handle, ZMQ_RCVHWM, &message_count, sizeof message_count) != 0 ||
         lib.zmq_setsockopt(socket->handle, ZMQ_MAXMSGSIZE, &largest, sizeof largest) != 0 ||
         lib.zmq_setsockopt(socket->handle, ZMQ_RECONNECT_IVL, &never, sizeof never) != 0 ||
+        lib.zmq_setsockopt(socket->handle, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
         lib.zmq_setsockopt(socket->handle, ZMQ_IPV6, &one, sizeof one) != 0) {
         enum corps_err err = zmq_failed("set up a socket");
         lib.zmq_close(socket->handle);
@@ -147,10 +170,14 @@ static enum corps_err socket_open(struct socket *socket, int message_count) {
     return CORPS_OK;
 }
 
-static void socket_close(struct socket *socket, int linger_ms) {
+/* `lost`: nobody would read what has not been sent yet. */
+static void socket_close(struct socket *socket, bool lost) {
     if (socket->handle != NULL) {
         lib.zmq_msg_close(&socket->in);
-        (void)lib.zmq_setsockopt(socket->handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        int at_once = 0;
+        if (lost) {
+            (void)lib.zmq_setsockopt(socket->handle, ZMQ_LINGER, &at_once, sizeof at_once);
+        }
         (void)lib.zmq_close(socket->handle);
     }
     pthread_mutex_destroy(&socket->lock);
@@ -300,7 +327,7 @@ static void close_zmq_pair(struct corps__pair *pair, bool lost, const struct cor
         static const struct corps_parcel nothing;
         lost = socket_put(socket, bye, &nothing, 0, 0) != CORPS_OK; /* then the connection is gone */
     }
-    socket_close(socket, lost ? 0 : LINGER_MS);
+    socket_close(socket, lost);
 }
 
 static const struct corps__pair_library library = {
