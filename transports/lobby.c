@@ -14,8 +14,8 @@
 
 enum {
     TICK_MS = 250,
-    PLACES_MIN = 8,
-    PLACES_MAX = 512,
+    CAPACITY_MIN = 8,
+    CAPACITY_MAX = 512,
     AT_ONCE = 64, /* so many are accepted before those who are here have their turn */
 };
 
@@ -30,7 +30,7 @@ struct corps__lobby {
     const struct corps__lobby_ops *ops;
     void *owner;
     struct corps__guest *first, *last; /* in the order in which they came */
-    unsigned count, places;
+    unsigned count, capacity;
     uint64_t origin; /* of the connection that is being accepted */
     bool pauses, is_full;
     int64_t short_since_ns, short_at_ns; /* of descriptors: since when, and when it was last seen */
@@ -44,7 +44,7 @@ static void start_accepting(struct corps__lobby *lobby);
 static void expire_guests(struct corps__lobby *lobby) {
     int64_t now = corps__now_ns();
     while (lobby->first != NULL) {
-        int64_t allowed = lobby->count > lobby->places / 2 ? PRESSED_NS : CALM_NS;
+        int64_t allowed = lobby->count > lobby->capacity / 2 ? PRESSED_NS : CALM_NS;
         if (now - lobby->first->since_ns < allowed) {
             return;
         }
@@ -78,7 +78,7 @@ static void start_ticking(struct corps__lobby *lobby) {
 static void pause_accepting(struct corps__lobby *lobby) {
     uv_poll_stop(&lobby->poll);
     lobby->pauses = true;
-    lobby->is_full = lobby->count >= lobby->places;
+    lobby->is_full = lobby->count >= lobby->capacity;
     start_ticking(lobby);
 }
 
@@ -105,12 +105,12 @@ static uint64_t origin_of(int fd, const struct sockaddr_storage *from) {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 ? (uint64_t)peer.pid : 0;
 }
 
-static bool has_place(const struct corps__lobby *lobby) {
+static bool origin_has_room(const struct corps__lobby *lobby) {
     unsigned count = 0;
     for (const struct corps__guest *guest = lobby->first; guest != NULL && lobby->origin != 0; guest = guest->next) {
         count += guest->origin == lobby->origin;
     }
-    return count < lobby->places / 2;
+    return count < lobby->capacity / 2;
 }
 
 static void keep_spare(struct corps__lobby *lobby) {
@@ -153,10 +153,10 @@ static void on_lobby_connection(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct corps__lobby *lobby = poll->data;
     for (unsigned i = 0; i < AT_ONCE; i++) {
-        if (lobby->count >= lobby->places) {
+        if (lobby->count >= lobby->capacity) {
             expire_guests(lobby);
         }
-        if (lobby->count >= lobby->places) {
+        if (lobby->count >= lobby->capacity) {
             pause_accepting(lobby);
             return;
         }
@@ -172,7 +172,7 @@ static void on_lobby_connection(uv_poll_t *poll, int status, int events) {
         }
         lobby->short_at_ns = 0;
         lobby->origin = fd >= 0 ? origin_of(fd, &from) : 0;
-        if (fd >= 0 && has_place(lobby)) {
+        if (fd >= 0 && origin_has_room(lobby)) {
             lobby->ops->on_connection(lobby->owner, fd);
         } else if (fd >= 0) {
             close(fd);
@@ -217,12 +217,12 @@ struct corps__guest *corps__lobby_first(struct corps__lobby *lobby) {
 
 /* ---- opening and closing ---- */
 
-static unsigned place_count(void) {
+static unsigned capacity_of(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > PLACES_MAX) {
-        return PLACES_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > CAPACITY_MAX) {
+        return CAPACITY_MAX;
     }
-    return limit.rlim_cur / 4 > PLACES_MIN ? (unsigned)limit.rlim_cur / 4 : PLACES_MIN;
+    return limit.rlim_cur / 4 > CAPACITY_MIN ? (unsigned)limit.rlim_cur / 4 : CAPACITY_MIN;
 }
 
 static void lobby_handle_closed(uv_handle_t *handle) {
@@ -248,7 +248,7 @@ enum corps_err corps__lobby_open(uv_loop_t *loop, int fd, const struct corps__lo
     made->fd = fd;
     made->ops = ops;
     made->owner = owner;
-    made->places = place_count();
+    made->capacity = capacity_of();
     made->spare = -1;
     keep_spare(made);
     start_accepting(made);

@@ -4,9 +4,9 @@
  *   in all          a quarter of the descriptors that the process may have, 512 at most
  *   of one origin   half of that: of an address (IPv6: a network of 64 bits), of a process; the local host's own
  *                   addresses are everybody's, and so not counted
- *   time            five seconds; one while more than half of the places are taken
+ *   time            five seconds; one while it is more than half full
  *
- * While there is no place left, further connections wait where the kernel keeps them. The same when the process or the
+ * While it is full, further connections wait where the kernel keeps them. The same when the process or the
  * system has no descriptor or memory left: accepting is then tried again four times a second, and nothing else notices.
  * When no descriptor has come free for five seconds, those who wait are turned away, one after the other on a
  * descriptor that the lobby keeps for that: otherwise they might wait for ever.

@@ -250,7 +250,7 @@ static bool find_block(const struct corps__pool *pool, const void *data, size_t 
     return offset + bytes <= ((size_t)*first + pool->pages[*first].count) * CORPS__POOL_PAGE;
 }
 
-bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__place *place) {
+bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent) {
     uint32_t first = 0;
     pthread_mutex_lock(&pool->lock);
     bool in_place = find_block(pool, data, bytes, &first);
@@ -273,7 +273,7 @@ bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, s
     if (!in_place) {
         memcpy(at, data, bytes);
     }
-    *place = (struct corps__place){.offset = (uint64_t)(at - pool->data), .bytes = bytes, .ticket = ticket};
+    *extent = (struct corps__extent){.offset = (uint64_t)(at - pool->data), .bytes = bytes, .ticket = ticket};
     return true;
 }
 
@@ -299,22 +299,22 @@ static void free_view(struct corps_block *block) {
     free(view);
 }
 
-bool corps__place_fits(const struct corps__place *place, size_t pool_bytes) {
-    return place->ticket < CORPS__POOL_TICKETS && place->offset <= pool_bytes &&
-           place->bytes <= pool_bytes - place->offset;
+bool corps__extent_fits(const struct corps__extent *extent, size_t pool_bytes) {
+    return extent->ticket < CORPS__POOL_TICKETS && extent->offset <= pool_bytes &&
+           extent->bytes <= pool_bytes - extent->offset;
 }
 
-struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__place *place,
+struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__extent *extent,
                                      size_t head_bytes, uint8_t **head) {
     struct view *view = malloc(sizeof *view + LINE + head_bytes);
     if (view == NULL) {
         return NULL;
     }
-    uint8_t *data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES + place->offset;
-    corps_block_init(&view->block, data, (size_t)place->bytes, free_view);
+    uint8_t *data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES + extent->offset;
+    corps_block_init(&view->block, data, (size_t)extent->bytes, free_view);
     view->mapping = corps__mapping_ref(mapping);
     view->shared = memory;
-    view->ticket = place->ticket;
+    view->ticket = extent->ticket;
     *head = (uint8_t *)(((uintptr_t)view->head + LINE - 1) / LINE * LINE);
     return &view->block;
 }

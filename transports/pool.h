@@ -2,11 +2,11 @@
  * reads it where it lies for as long as it likes, and gives it back.
  *
  * All bookkeeping is the sender's own memory: which pages are taken, by which block, and which *tickets* are out, one
- * for each message that lies in the pool. The receiver is told a place and a ticket, and to give back sets the ticket's
- * bit in a word that both share: that bit is all that a receiver can write, and one for a ticket that is not out means
- * nothing. So a receiver that writes rubbish harms what is sent to it, and nobody else. The receiver checks that a
- * place lies within the pool; what lies there the sender can change at any time, so whoever reads twice what must not
- * change copies it first.
+ * for each message that lies in the pool. The receiver is told an extent and a ticket, and to give back sets the
+ * ticket's bit in a word that both share: that bit is all that a receiver can write, and one for a ticket that is not
+ * out means nothing. So a receiver that writes rubbish harms what is sent to it, and nobody else. The receiver checks
+ * that a extent lies within the pool; what lies there the sender can change at any time, so whoever reads twice what
+ * must not change copies it first.
  *
  * Blocks are runs of pages, the lowest that are free: memory that was just given back and is still in the cache is used
  * again first, and what was never needed is never touched. A block's holds are its messages on the way and its loan; it
@@ -63,24 +63,24 @@ void corps__pool_unref(struct corps__pool *pool); /* the link's reference; loans
 /* Lends memory for a payload, as a block; NULL when there is none of this size now. Any thread. */
 struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes);
 
-/* Where a message lies. */
-struct corps__place {
+/* Where a message lies in a pool. */
+struct corps__extent {
     uint64_t offset; /* in the pool's data */
     uint64_t bytes;
     uint64_t ticket;
 };
 
-/* A place for `bytes` bytes at `data`, with a ticket: where they lie already, if that is within a block of this pool;
+/* An extent for `bytes` bytes at `data`, with a ticket: where they lie already, if that is within a block of this pool;
  * otherwise in a new block, copied. False when there is none. */
-bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__place *place);
+bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent);
 
 /* ---- receiver ---- */
 
-/* A block whose data are the payload at `place`, with room in front for `head_bytes` bytes that belong to the caller
- * (`*head`, aligned to 64). Dropping the block gives the ticket back. NULL: out of memory. `place` must be the caller's
- * own memory, and be one that corps__place_fits. */
-struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__place *place,
+/* A block whose data are the payload at `extent`, with room in front for `head_bytes` bytes that belong to the caller
+ * (`*head`, aligned to 64). Dropping the block gives the ticket back. NULL: out of memory. `extent` must be the
+ * caller's own memory, and be one that corps__extent_fits. */
+struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__extent *extent,
                                      size_t head_bytes, uint8_t **head);
-bool corps__place_fits(const struct corps__place *place, size_t pool_bytes);
+bool corps__extent_fits(const struct corps__extent *extent, size_t pool_bytes);
 
 #endif

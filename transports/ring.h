@@ -33,7 +33,7 @@ enum corps__record {
     CORPS__RECORD_FIRST = 2,
     CORPS__RECORD_MORE = 3,
     CORPS__RECORD_PAD = 4,
-    CORPS__RECORD_PLACED = 5, /* where the frame's last part lies (struct corps__place), then the rest of the frame */
+    CORPS__RECORD_POOLED = 5, /* where the frame's last part lies (struct corps__extent), then the rest of the frame */
     CORPS__RECORD_REMOTE = 6, /* the same in the sender's own memory (struct corps__remote) */
 };
 

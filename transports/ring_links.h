@@ -7,8 +7,8 @@
  * shrinking, so that a peer cannot make us fault.
  *
  * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
- * frame and where that segment lies. So a payload is copied once, or not at all when it was written into a loan. Its
- * receiver sees it in place until it drops the event's block; nobody waits for that.
+ * frame and the extent in which that segment lies. So a payload is copied once, or not at all when it was written into
+ * a loan. Its receiver sees it in place until it drops the event's block; nobody waits for that.
  *
  * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
  * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
@@ -21,7 +21,7 @@
 #include "ring.h"
 
 /* Last segments of so many bytes go into the pool: what serializers set apart. */
-enum { CORPS__RING_PLACED_BYTES_MIN = 4096 };
+enum { CORPS__RING_POOLED_BYTES_MIN = 4096 };
 
 struct corps__ring_link {
     struct corps__link base;       /* first */

@@ -29,27 +29,27 @@ static enum corps_err gather_record(struct corps__link *link, const uint8_t *dat
 }
 
 /* A record whose frame goes on in the pool. */
-static enum corps_err open_placed(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
+static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
                                   struct corps_event *event) {
-    struct corps__place place; /* copied before it is checked: the peer can still write the record */
-    if (bytes < sizeof place) {
+    struct corps__extent extent; /* copied before it is checked: the peer can still write the record */
+    if (bytes < sizeof extent) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's record is too short to say where its frame goes on");
     }
-    memcpy(&place, data, sizeof place);
-    if (!corps__place_fits(&place, link->pool_bytes)) {
+    memcpy(&extent, data, sizeof extent);
+    if (!corps__extent_fits(&extent, link->pool_bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
     }
-    size_t head_bytes = bytes - sizeof place;
-    enum corps_err err = corps__link_check_bytes(&link->base, head_bytes + place.bytes);
+    size_t head_bytes = bytes - sizeof extent;
+    enum corps_err err = corps__link_check_bytes(&link->base, head_bytes + extent.bytes);
     if (err != CORPS_OK) {
         return err;
     }
     uint8_t *head;
-    struct corps_block *block = corps__pool_view(link->memory, link->pool_in, &place, head_bytes, &head);
+    struct corps_block *block = corps__pool_view(link->memory, link->pool_in, &extent, head_bytes, &head);
     if (block == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame's head of %zu bytes", head_bytes);
     }
-    memcpy(head, data + sizeof place, head_bytes);
+    memcpy(head, data + sizeof extent, head_bytes);
     corps__link_give(&link->base, head, head_bytes, block, event);
     return CORPS_OK;
 }
@@ -65,8 +65,8 @@ static enum corps_err open_remote(struct corps__ring_link *link, const uint8_t *
 /* A record that is no whole frame by itself. OK with the event filled, EMPTY when more must come. */
 static enum corps_err open_record(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
                                   enum corps__record kind, struct corps_event *event) {
-    if (kind == CORPS__RECORD_PLACED) {
-        return open_placed(link, data, bytes, event);
+    if (kind == CORPS__RECORD_POOLED) {
+        return open_pooled(link, data, bytes, event);
     }
     if (kind == CORPS__RECORD_REMOTE) {
         return open_remote(link, data, bytes, event);

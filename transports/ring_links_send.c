@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sending over rings: a frame is one record, or several, or one and a place in the pool. */
+/* Sending over rings: a frame is one record, or several, or one and an extent in the pool. */
 
 enum {
     TOTAL_BYTES = 8, /* of a frame's length, at the start of the first of its records */
@@ -92,16 +92,16 @@ static struct corps__pool *pool_of(struct corps__ring_link *link) {
     return link->pool;
 }
 
-static bool may_be_placed(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
-    return parcel->bytes >= CORPS__RING_PLACED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
-           parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_PLACED_BYTES_MIN;
+static bool may_be_pooled(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
+    return parcel->bytes >= CORPS__RING_POOLED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
+           parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
 }
 
 /* A frame whose last segment goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
-static enum corps_err send_placed(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
+static enum corps_err send_pooled(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
     const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
-    struct corps__place place;
-    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof place + head_bytes;
+    struct corps__extent extent;
+    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof extent + head_bytes;
     if (record_bytes > corps__ring_record_max(&link->out)) {
         return CORPS_ERR_UNSUPPORTED;
     }
@@ -111,12 +111,12 @@ static enum corps_err send_placed(struct corps__ring_link *link, const struct co
         return err;
     }
     struct corps__pool *pool = pool_of(link);
-    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &place)) {
+    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &extent)) {
         return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
     }
-    memcpy(memory, &place, sizeof place);
-    corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof place, head_bytes);
-    corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_PLACED);
+    memcpy(memory, &extent, sizeof extent);
+    corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof extent, head_bytes);
+    corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_POOLED);
     corps__ring_link_wake(link, flags, parcel->bytes);
     return CORPS_OK;
 }
@@ -131,8 +131,8 @@ enum corps_err corps__ring_links_send(struct corps_link *base, const struct corp
         flush_doorbell(link);
         return CORPS_OK;
     }
-    if (may_be_placed(link, parcel)) {
-        err = send_placed(link, parcel, flags);
+    if (may_be_pooled(link, parcel)) {
+        err = send_pooled(link, parcel, flags);
         if (err != CORPS_ERR_UNSUPPORTED) {
             return err;
         }
@@ -153,7 +153,7 @@ enum corps_err corps__ring_links_send(struct corps_link *base, const struct corp
 
 struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes) {
     struct corps__ring_link *link = (struct corps__ring_link *)base;
-    if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_PLACED_BYTES_MIN) {
+    if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_POOLED_BYTES_MIN) {
         return NULL;
     }
     struct corps__pool *pool = pool_of(link);

@@ -67,15 +67,15 @@ static enum corps_err chosen_serializer(struct call *call, const char *name) {
 
 /* The Corps of a Name that is not of the own one; the Name holds it. */
 static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
-    struct corps__held *_Atomic *place = &((struct corps_name *)(uintptr_t)to)->corps;
-    *corps = (struct corps *)atomic_load_explicit(place, memory_order_acquire);
+    struct corps__held *_Atomic *slot = &((struct corps_name *)(uintptr_t)to)->corps;
+    *corps = (struct corps *)atomic_load_explicit(slot, memory_order_acquire);
     if (*corps != NULL) {
         return corps__runtime_ensure(); /* the child of a fork knows what its parent knew */
     }
     enum corps_err err = corps__runtime_ensure(); /* such a call may be the first thing that a program does */
     err = err == CORPS_OK ? corps__foreign_find(to->corps_id, corps) : err;
     struct corps__held *before = NULL;
-    if (err == CORPS_OK && !atomic_compare_exchange_strong(place, &before, &(*corps)->held)) {
+    if (err == CORPS_OK && !atomic_compare_exchange_strong(slot, &before, &(*corps)->held)) {
         corps__corps_unref(*corps); /* another thread's call came first */
         *corps = (struct corps *)before;
     }

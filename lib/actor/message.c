@@ -22,7 +22,7 @@ struct corps__message *corps__message_create(void) {
 }
 
 /* Where a frame of `bytes` bytes is copied to, NULL when out of memory. */
-static uint8_t *place_for(struct corps__message *message, size_t bytes) {
+static uint8_t *room_for(struct corps__message *message, size_t bytes) {
     message->frame_bytes = bytes;
     message->frame = message->small;
     if (bytes > sizeof message->small) {
@@ -45,7 +45,7 @@ struct corps__message *corps__message_of_frame(struct corps_event *event, const 
         event->block = NULL;
         return message;
     }
-    uint8_t *to = place_for(message, event->bytes);
+    uint8_t *to = room_for(message, event->bytes);
     if (to == NULL) {
         corps__message_free(message);
         return NULL;
@@ -60,7 +60,7 @@ struct corps__message *corps__message_of_payload(const uint8_t *payload, uint32_
     if (message == NULL) {
         return NULL;
     }
-    uint8_t *to = place_for(message, CORPS__HEADER_BYTES + bytes);
+    uint8_t *to = room_for(message, CORPS__HEADER_BYTES + bytes);
     if (to == NULL) {
         corps__message_free(message);
         return NULL;

@@ -10,14 +10,14 @@
 /* ---- finding ---- */
 
 /* Under the lock of known Corps. */
-static struct corps__peer *add_peer(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *place) {
+static struct corps__peer *add_peer(struct corps *corps, uint32_t env, bool data, struct corps__peer *_Atomic *slot) {
     struct corps__peer *made = corps__peer_create(NULL);
     if (made != NULL) {
         made->corps = corps;
         made->env_info = &corps->envs[env];
         made->env = env;
         made->discards = data;
-        atomic_store(place, made);
+        atomic_store(slot, made);
     }
     return made;
 }
@@ -31,12 +31,12 @@ enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, stru
     if (atomic_load(&info->lost)) {
         return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", info->lost_text);
     }
-    struct corps__peer *_Atomic *place = data ? &info->data_peer : &info->peer;
-    *peer = atomic_load(place);
+    struct corps__peer *_Atomic *slot = data ? &info->data_peer : &info->peer;
+    *peer = atomic_load(slot);
     if (*peer == NULL) {
         pthread_mutex_lock(&corps__link_floor->lock);
-        *peer = atomic_load(place); /* another thread may have been faster */
-        *peer = *peer != NULL ? *peer : add_peer(corps, env, data, place);
+        *peer = atomic_load(slot); /* another thread may have been faster */
+        *peer = *peer != NULL ? *peer : add_peer(corps, env, data, slot);
         pthread_mutex_unlock(&corps__link_floor->lock);
     }
     return *peer != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");

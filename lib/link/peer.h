@@ -20,9 +20,9 @@
  * sent; its reply gives it back, or a CREDIT message does for requests without reply. So the receiver never has to stop
  * reading, and replies never queue behind requests.
  *
- * Batches: small requests without reply that a method sends in a stream are put together in one frame, which goes when
- * it is full, when anything else is sent to this peer, when the method ends or waits, and a millisecond later at the
- * latest (corps_flush).
+ * Batch frames: small requests without reply that a method sends in a stream are put together in one frame (BATCH, see
+ * wire.h), which goes when it is full, when anything else is sent to this peer, when the method ends or waits, and a
+ * millisecond later at the latest (corps_flush).
  */
 #ifndef CORPS_PEER_H
 #define CORPS_PEER_H
@@ -84,11 +84,11 @@ struct corps__peer {
     uint8_t *defined; /* a bit for each definition that the link has carried */
     size_t defined_bytes;
     struct corps__post *first_post, **last_post;
-    size_t kept_bytes;         /* of them */
-    _Atomic bool behind;       /* so many that its requests have to wait; see posts.h */
-    _Atomic bool has_deferred; /* … and some do; see defer.h */
-    struct corps__post *batch; /* requests without reply that are sent together; NULL: none */
-    uint32_t batch_count;
+    size_t kept_bytes;               /* of them */
+    _Atomic bool behind;             /* so many that its requests have to wait; see posts.h */
+    _Atomic bool has_deferred;       /* … and some do; see defer.h */
+    struct corps__post *batch_frame; /* a BATCH that is held back, while there is room in it; NULL: none */
+    uint32_t batch_entry_count;
     struct corps__waitlist waiters; /* for readiness, room and the owner */
     uint64_t answered;              /* requests that came from it, were answered and are over */
 
@@ -179,10 +179,11 @@ struct corps__outgoing {
 };
 
 /* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
- * nothing was taken). `batch`: the frame may be held back for a moment. Not with the lead. Errors: FULL, TIMEOUT,
+ * nothing was taken). `may_hold`: the request may be held back for a moment, in a
+ * BATCH. Not with the lead. Errors: FULL, TIMEOUT,
  * WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
-enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
-                                int64_t deadline_ns) CORPS_CHECKED;
+enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool may_hold,
+                                bool try_only, int64_t deadline_ns) CORPS_CHECKED;
 
 /* Answers a request of the peer's: sends the frame, or keeps a copy of it until there is room (posts.h). May wait for a
  * moment, while a large frame is on its way. Not with the lead. */

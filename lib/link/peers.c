@@ -175,7 +175,7 @@ static void forget(struct corps__peer *peer) {
     peer->kept_bytes = 0;
     atomic_store(&peer->behind, false);
     atomic_store(&peer->has_deferred, false);
-    peer->batch = NULL;
+    peer->batch_frame = NULL;
     peer->named = NULL;
     peer->named_bytes = 0;
     peer->defined = NULL;
@@ -190,10 +190,10 @@ static void forget(struct corps__peer *peer) {
 
 void corps__peers_forked(void) {
     corps__link_floor->peers.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-    struct corps__peer **place = &corps__link_floor->peers.first;
+    struct corps__peer **slot = &corps__link_floor->peers.first;
     for (struct corps__peer *peer = corps__link_floor->peers.first; peer != NULL; peer = peer->next) {
-        peer->previous_next = place; /* one may just have been taken off */
-        place = &peer->next;
+        peer->previous_next = slot; /* one may just have been taken off */
+        slot = &peer->next;
         forget(peer);
     }
     corps__link_floor->retired.first = NULL;

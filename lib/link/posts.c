@@ -83,7 +83,7 @@ void corps__posts_drop(struct corps__peer *peer) {
     }
     peer->first_post = NULL;
     peer->last_post = &peer->first_post;
-    free(peer->batch);
-    peer->batch = NULL;
+    free(peer->batch_frame);
+    peer->batch_frame = NULL;
     note_kept(peer, 0);
 }

@@ -14,14 +14,14 @@ static bool can_send(void *arg) {
     return atomic_load(&peer->writable) || atomic_load(&peer->state) != CORPS__PEER_READY;
 }
 
-/* Under tx: the batch is a frame now, and goes before whatever is sent from now on. */
+/* Under tx: nothing more is added to the batch frame, and it goes before whatever is sent from now on. */
 static void seal_batch(struct corps__peer *peer) {
-    if (peer->batch != NULL) {
+    if (peer->batch_frame != NULL) {
         const struct corps__header header = {
-            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_count, .source_env = corps__own_env()};
-        (void)corps__wire_write(&header, NULL, NULL, peer->batch->data);
-        corps__post_keep(peer, peer->batch, false);
-        peer->batch = NULL;
+            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_entry_count, .source_env = corps__own_env()};
+        (void)corps__wire_write(&header, NULL, NULL, peer->batch_frame->data);
+        corps__post_keep(peer, peer->batch_frame, false);
+        peer->batch_frame = NULL;
     }
 }
 
@@ -180,19 +180,19 @@ static bool is_small(const struct corps__peer *peer, const struct corps__outgoin
            corps__is_named(peer, out->method);
 }
 
-/* Under tx: has no more room, or has waited long enough? */
+/* Under tx: has the batch frame no room for this, or has it waited long enough? */
 static bool is_due(struct corps__peer *peer, size_t bytes) {
-    if (peer->batch->bytes + bytes > BATCH_FRAME_BYTES) {
+    if (peer->batch_frame->bytes + bytes > BATCH_FRAME_BYTES) {
         return true;
     }
-    return peer->batch_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer);
+    return peer->batch_entry_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer);
 }
 
-/* Under tx, which it lets go while it waits: adds a request to the batch, after having sent one that is due. */
+/* Under tx, which it lets go while it waits: adds a request to the batch frame, after having sent one that is due. */
 static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps__outgoing *out, bool try_only,
                                    int64_t deadline_ns) {
     size_t bytes = CORPS__ENTRY_BYTES + payload_bytes(out);
-    while (peer->batch != NULL && is_due(peer, bytes)) {
+    while (peer->batch_frame != NULL && is_due(peer, bytes)) {
         enum corps_err err = send_locked(peer, NULL, 0, try_only, deadline_ns);
         if (err != CORPS_OK) {
             return err;
@@ -201,23 +201,23 @@ static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps_
     if (atomic_load(&peer->state) != CORPS__PEER_READY) {
         return corps__peer_lost(peer);
     }
-    if (peer->batch == NULL) {
-        peer->batch = malloc(sizeof *peer->batch + BATCH_FRAME_BYTES);
-        if (peer->batch == NULL) {
+    if (peer->batch_frame == NULL) {
+        peer->batch_frame = malloc(sizeof *peer->batch_frame + BATCH_FRAME_BYTES);
+        if (peer->batch_frame == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
         }
-        *peer->batch = (struct corps__post){.bytes = CORPS__HEADER_BYTES};
-        peer->batch_count = 0;
+        *peer->batch_frame = (struct corps__post){.bytes = CORPS__HEADER_BYTES};
+        peer->batch_entry_count = 0;
     }
     struct corps__header entry = out->header;
     entry.method = out->method->number;
-    uint8_t *at = peer->batch->data + peer->batch->bytes;
+    uint8_t *at = peer->batch_frame->data + peer->batch_frame->bytes;
     corps__wire_write_entry(&entry, (uint32_t)payload_bytes(out), at);
     if (payload_bytes(out) > 0) {
         memcpy(at + CORPS__ENTRY_BYTES, out->segments[0].iov_base, payload_bytes(out));
     }
-    peer->batch->bytes += bytes;
-    peer->batch_count++;
+    peer->batch_frame->bytes += bytes;
+    peer->batch_entry_count++;
     return CORPS_OK;
 }
 
@@ -244,22 +244,22 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
     }
 }
 
-enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool batch, bool try_only,
-                                int64_t deadline_ns) {
+enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool may_hold,
+                                bool try_only, int64_t deadline_ns) {
     enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
     if (err != CORPS_OK) {
         return err;
     }
     pthread_mutex_lock(&peer->tx);
     send_definitions(peer, out);
-    bool stream = batch && (peer->batch != NULL || follows_closely(peer));
+    bool stream = may_hold && (peer->batch_frame != NULL || follows_closely(peer));
     if (stream && is_small(peer, out)) {
         err = add_to_batch(peer, out, try_only, deadline_ns);
         stream = false;
     } else {
         err = send_locked(peer, out, stream ? CORPS_SEND_MORE : 0, try_only, deadline_ns);
     }
-    bool held = peer->batch != NULL || (stream && err == CORPS_OK);
+    bool held = peer->batch_frame != NULL || (stream && err == CORPS_OK);
     bool news = held != atomic_load_explicit(&peer->held, memory_order_relaxed);
     if (news) {
         atomic_store(&peer->held, held);

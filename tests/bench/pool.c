@@ -14,7 +14,7 @@ struct pools {
     struct bench_handover way, back;
     struct corps__mapping *mapping;
     struct corps__pool *pool;
-    struct corps__place places[BENCH_SLOTS * 2]; /* on their way */
+    struct corps__extent extents[BENCH_SLOTS * 2]; /* on their way */
     size_t next;
     uint8_t *from, *to, *bare; /* PAYLOAD, PAYLOAD, PLACES × PAYLOAD */
     size_t written;
@@ -57,18 +57,18 @@ static void *setup(void) {
     return pools;
 }
 
-static struct corps_block *view(struct pools *pools, const struct corps__place *place) {
+static struct corps_block *view(struct pools *pools, const struct corps__extent *extent) {
     uint8_t *head;
-    struct corps_block *block = corps__pool_view(pools->mapping, pools->mapping->memory, place, 64, &head);
+    struct corps_block *block = corps__pool_view(pools->mapping, pools->mapping->memory, extent, 64, &head);
     if (block == NULL) {
         abort(); /* out of memory */
     }
     return block;
 }
 
-static void put(struct pools *pools, const void *data, struct corps__place *place) {
+static void put(struct pools *pools, const void *data, struct corps__extent *extent) {
     unsigned rounds = 0;
-    while (!corps__pool_put(pools->pool, data, PAYLOAD, place)) {
+    while (!corps__pool_put(pools->pool, data, PAYLOAD, extent)) {
         bench_relax(&rounds);
     }
 }
@@ -77,9 +77,9 @@ static void copy_in(void *state, unsigned side, size_t count) {
     (void)side;
     struct pools *pools = state;
     for (size_t i = 0; i < count; i++) {
-        struct corps__place place;
-        put(pools, pools->from, &place);
-        corps_block_unref(view(pools, &place));
+        struct corps__extent extent;
+        put(pools, pools->from, &extent);
+        corps_block_unref(view(pools, &extent));
     }
 }
 
@@ -97,14 +97,14 @@ static void lend(void *state, unsigned side, size_t count) {
     (void)side;
     struct pools *pools = state;
     for (size_t i = 0; i < count; i++) {
-        struct corps__place place;
+        struct corps__extent extent;
         struct corps_block *loan = corps__pool_loan(pools->pool, PAYLOAD);
         if (loan == NULL) {
             abort(); /* all were given back */
         }
-        put(pools, loan->data, &place);
+        put(pools, loan->data, &extent);
         corps_block_unref(loan);
-        corps_block_unref(view(pools, &place));
+        corps_block_unref(view(pools, &extent));
     }
 }
 
@@ -123,9 +123,9 @@ static void send_copies(void *state, unsigned side, size_t count) {
     struct pools *pools = state;
     for (size_t i = 0; i < count; i++) {
         if (side == 0) {
-            struct corps__place *place = &pools->places[pools->next++ % (BENCH_SLOTS * 2)];
-            put(pools, pools->from, place);
-            bench_put(&pools->way, place);
+            struct corps__extent *extent = &pools->extents[pools->next++ % (BENCH_SLOTS * 2)];
+            put(pools, pools->from, extent);
+            bench_put(&pools->way, extent);
         } else {
             struct corps_block *block = view(pools, bench_take(&pools->way));
             memcpy(pools->to, block->data, PAYLOAD);
@@ -135,7 +135,7 @@ static void send_copies(void *state, unsigned side, size_t count) {
     }
 }
 
-/* The same with places that come back one by one. */
+/* The same with extents that come back one by one. */
 static void send_bare_copies(void *state, unsigned side, size_t count) {
     struct pools *pools = state;
     for (size_t i = 0; i < count; i++) {
@@ -144,11 +144,11 @@ static void send_bare_copies(void *state, unsigned side, size_t count) {
             memcpy(to, pools->from, PAYLOAD);
             bench_put(&pools->way, to);
         } else {
-            uint8_t *place = bench_take(&pools->way);
-            memcpy(pools->to, place, PAYLOAD);
+            uint8_t *extent = bench_take(&pools->way);
+            memcpy(pools->to, extent, PAYLOAD);
             bench_use(pools->to);
             if (i + PLACES < count) {
-                bench_put(&pools->back, place);
+                bench_put(&pools->back, extent);
             }
         }
     }

@@ -62,7 +62,7 @@ static void check(const struct corps_name *name, struct corps_value args, const 
 static void test_alone(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .serializer = "msgpack"});
-    struct corps_name *name = place(corps, "Looker", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Looker", last_env(corps));
     for (unsigned i = 0; i < SIZES; i++) {
         check(name, corps_bin(bytes, sizes[i]), "msgpack");
         check(name, corps_bin(bytes, sizes[i]), "none");
@@ -74,7 +74,7 @@ static void test_alone(void **state) {
 static void test_together(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .serializer = "msgpack"});
-    struct corps_name *name = place(corps, "Looker", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Looker", last_env(corps));
     struct corps_value items[2 * SIZES];
     for (unsigned i = 0; i < SIZES; i++) {
         items[i] = items[2 * SIZES - 1 - i] = corps_bin(bytes, sizes[i]);

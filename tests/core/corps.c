@@ -289,7 +289,7 @@ static const struct corps_class *const classes[] = {&counter_class, &nester_clas
 /* ---- helpers ---- */
 
 static struct corps_name *counter_in(struct corps *corps, unsigned env) {
-    return place(corps, "Counter", env);
+    return worker_in(corps, "Counter", env);
 }
 
 /* ---- tests ---- */

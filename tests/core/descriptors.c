@@ -56,8 +56,8 @@ static const struct corps_class *const classes[] = {&node_class, NULL};
 static void test_no_descriptor_left(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *caller = place(corps, "Node", 0);
-    struct corps_name *called = place(corps, "Node", 1);
+    struct corps_name *caller = worker_in(corps, "Node", 0);
+    struct corps_name *called = worker_in(corps, "Node", 1);
     corps_future_destroy(ask(called, "starve", corps_bool(true), NULL));
     struct corps_future *future = begin(caller, "reach", corps_value_of_name(called));
     assert_int_equal(corps_future_wait(future, 2 * LONG_NS, NULL), CORPS_ERR_REMOTE);

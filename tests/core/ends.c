@@ -175,10 +175,10 @@ static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
                                                     .thread_count = 2,
                                                     .mailbox_count = (unsigned)(count + count / 4),
                                                     .mailbox_bytes = MAILBOX_BYTES});
-    scene->answerer = place(scene->corps, "Answerer", 0);
-    scene->sink = place(scene->corps, "Answerer", 0);
-    scene->beside = place(scene->corps, "Answerer", 0);
-    scene->caller = place(scene->corps, "Caller", 1);
+    scene->answerer = worker_in(scene->corps, "Answerer", 0);
+    scene->sink = worker_in(scene->corps, "Answerer", 0);
+    scene->beside = worker_in(scene->corps, "Answerer", 0);
+    scene->caller = worker_in(scene->corps, "Caller", 1);
     scene->stopped = corps_env_pid(scene->corps, 1);
     struct gate gate;
     struct gate of_sink;
@@ -274,8 +274,8 @@ static void test_credit_beside_large_answers(void **state) {
     (void)state;
     enum { ROUNDS = 60, SENT = 40 };
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .thread_count = 3, .mailbox_count = 8});
-    struct corps_name *answerer = place(corps, "Answerer", 1);
-    struct corps_name *sink = place(corps, "Answerer", 1);
+    struct corps_name *answerer = worker_in(corps, "Answerer", 1);
+    struct corps_name *sink = worker_in(corps, "Answerer", 1);
     const struct corps_call_options soon = {.timeout_ns = LONG_NS};
     for (int round = 0; round < ROUNDS; round++) {
         struct corps_future *large = begin(answerer, "answer", corps_int(1 << 20));
@@ -296,7 +296,7 @@ static void test_death_is_told(void **state) {
     enum { ROUNDS = 20 };
     for (int round = 0; round < ROUNDS; round++) {
         struct corps *corps = make_with((struct corps_options){.env_count = 2});
-        struct corps_name *name = place(corps, "Answerer", 1);
+        struct corps_name *name = worker_in(corps, "Answerer", 1);
         struct corps_future *future;
         enum corps_err err = CORPS_OK;
         kill(corps_env_pid(corps, 1), SIGKILL);

@@ -110,7 +110,7 @@ static int status_of(pid_t child) {
 static void test_child_calls(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     assert_int_equal(ask_int(name, "echo", corps_int(1)), 1);
     pid_t child = fork();
     if (child == 0) {
@@ -136,7 +136,7 @@ static void test_child_calls(void **state) {
 static void test_under_way(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     struct corps_future *future = begin(name, "sleep", corps_int(500));
     pid_t child = fork();
     if (child == 0) {
@@ -160,7 +160,7 @@ static void test_under_way(void **state) {
 static void test_child_creates(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     assert_int_equal(ask_int(name, "echo", corps_int(1)), 1);
     pid_t child = fork();
     if (child == 0) {
@@ -208,7 +208,7 @@ static void *call_on(void *arg) {
 static void test_threads(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     called = name;
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) {
@@ -233,7 +233,7 @@ static void test_threads(void **state) {
 static void test_large(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     static uint8_t data[BIG_BYTES], others[BIG_BYTES];
     memset(data, 1, sizeof data);
     memset(others, 2, sizeof others);
@@ -314,7 +314,7 @@ static void test_parent_dies(void **state) {
 static void test_method(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     int64_t pid = ask_int(name, "pid", corps_nil());
     assert_int_equal(ask_int(name, "fork", corps_bool(false)), 0);
     assert_int_equal(WEXITSTATUS(ask_int(name, "fork", corps_bool(true))), 1);
@@ -333,7 +333,7 @@ static void test_method(void **state) {
 static void test_init(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Forker", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Forker", last_env(corps));
     assert_true(ask_int(name, "pid", corps_nil()) > 0);
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));
@@ -342,9 +342,9 @@ static void test_init(void **state) {
 static void test_method_calls(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps)), *other = place(corps, "Node", 0);
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps)), *other = worker_in(corps, "Node", 0);
     assert_int_equal(ask_int(name, "child_calls", corps_value_of_name(other)), 7);
-    struct corps_name *same_env = place(corps, "Node", last_env(corps));
+    struct corps_name *same_env = worker_in(corps, "Node", last_env(corps));
     assert_int_equal(ask_int(name, "child_calls", corps_value_of_name(same_env)), 7);
     corps_name_unref(same_env);
     corps_name_unref(other);
@@ -366,7 +366,7 @@ static void note_inherited(void) {
 static void test_close_on_exec(void **state) {
     (void)state;
     struct corps *corps = make(2);
-    struct corps_name *name = place(corps, "Node", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Node", last_env(corps));
     assert_int_equal(ask_int(name, "echo", corps_int(1)), 1);
     DIR *dir = opendir("/proc/self/fd");
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {

@@ -41,7 +41,7 @@ static inline unsigned last_env(const struct corps *corps) {
 }
 
 /* A Conc of `class` in Env `env`. */
-static inline struct corps_name *place(struct corps *corps, const char *class, unsigned env) {
+static inline struct corps_name *worker_in(struct corps *corps, const char *class, unsigned env) {
     struct corps_name *name = NULL;
     assert_ok(corps_create_concs(corps, class, NULL, CORPS_ENV_ID(env), 1, &name));
     return name;

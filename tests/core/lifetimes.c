@@ -60,7 +60,7 @@ static void links_used(struct corps *corps, const struct corps_name *name, unsig
 static void test_links(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Keeper", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Keeper", last_env(corps));
     unsigned rounds = times(1000);
     links_used(corps, name, rounds);
     struct usage half = usage_when(name, 1, 1);
@@ -74,7 +74,7 @@ static void test_links(void **state) {
 static void test_links_with_held_requests(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Keeper", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Keeper", last_env(corps));
     unsigned rounds = times(10);
     struct usage half = {0};
     for (unsigned i = 0; i < 2 * rounds; i++) {
@@ -135,7 +135,7 @@ static void test_creations_that_fail(void **state) {
 static void test_corps_in_an_env(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Keeper", last_env(corps));
+    struct corps_name *name = worker_in(corps, "Keeper", last_env(corps));
     unsigned rounds = times(10);
     struct usage half = {0};
     for (unsigned i = 0; i < 2 * rounds; i++) { /* a call for each, since one takes seconds on a busy machine */
@@ -151,13 +151,13 @@ static void test_corps_in_an_env(void **state) {
 static void test_corps_of_others(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 1});
-    struct corps_name *name = place(corps, "Keeper", 0);
+    struct corps_name *name = worker_in(corps, "Keeper", 0);
     unsigned rounds = times(10);
     struct usage half = {0};
     for (unsigned i = 0; i < 2 * rounds; i++) {
         half = i == rounds ? usage_when(name, 1, 1) : half;
         struct corps *other = make_with((struct corps_options){.env_count = 1});
-        struct corps_name *there = place(other, "Keeper", 0);
+        struct corps_name *there = worker_in(other, "Keeper", 0);
         uint8_t address[CORPS_NAME_BYTES_MAX];
         size_t bytes;
         assert_ok(corps_name_encode(there, address, &bytes));
@@ -187,8 +187,8 @@ static void assert_exited(const struct corps_name *name) {
 static void test_names_of_the_gone(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *used = place(corps, "Keeper", last_env(corps));
-    struct corps_name *unused = place(corps, "Keeper", 0);
+    struct corps_name *used = worker_in(corps, "Keeper", last_env(corps));
+    struct corps_name *unused = worker_in(corps, "Keeper", 0);
     assert_int_equal(ask_int(used, "echo", corps_int(7)), 7);
     struct corps_future *answered = begin(used, "echo", corps_int(8));
     assert_ok(corps_future_wait(answered, LONG_NS, NULL));
@@ -262,7 +262,7 @@ static void test_exit_amid_calls(void **state) {
     (void)state;
     for (unsigned round = times(5); round > 0; round--) {
         struct corps *corps = make_with((struct corps_options){.env_count = 2});
-        struct corps_name *name = place(corps, "Keeper", last_env(corps));
+        struct corps_name *name = worker_in(corps, "Keeper", last_env(corps));
         struct caller callers[CALLERS] = {0};
         for (int i = 0; i < CALLERS; i++) {
             callers[i].name = name;

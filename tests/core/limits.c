@@ -73,7 +73,7 @@ static void refused(const struct corps_name *name, struct corps_value args, cons
 static void test_arguments(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .serializer = "msgpack"});
-    struct corps_name *name = place(corps, "Holder", 1);
+    struct corps_name *name = worker_in(corps, "Holder", 1);
     struct corps_value parts[3];
     parts[0] = parts[1] = parts[2] = corps_bin(nothing(), HUGE_BYTES / 3);
     refused(name, corps_bin(nothing(), HUGE_BYTES), NULL);
@@ -89,7 +89,7 @@ static void test_arguments(void **state) {
 static void test_results(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Holder", 1);
+    struct corps_name *name = worker_in(corps, "Holder", 1);
     for (int what = 0; what < 3; what++) {
         struct corps_future *future = begin(name, "give", corps_int(what));
         assert_int_equal(corps_future_wait(future, LONG_NS, NULL), CORPS_ERR_TOO_LARGE);
@@ -111,7 +111,7 @@ static void test_creating(void **state) {
     struct corps *other = NULL;
     const struct corps_options options = {.env_count = 1};
     assert_int_equal(corps_create("Holder", &args, &options, &other), CORPS_ERR_TOO_LARGE);
-    name = place(corps, "Holder", 1);
+    name = worker_in(corps, "Holder", 1);
     assert_goes_on(name);
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));
@@ -125,7 +125,7 @@ static void largest(void **state) {
         skip();
     }
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Holder", 1);
+    struct corps_name *name = worker_in(corps, "Holder", 1);
     const size_t bytes = CORPS__PAYLOAD_BYTES_MAX - 100;
     assert_int_equal(ask_int(name, "length", corps_bin(nothing(), bytes)), bytes);
     struct corps_value parts[2];

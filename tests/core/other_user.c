@@ -133,7 +133,7 @@ static void open_to_everybody(void) {
 static void test_other_user(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "echo", last_env(corps));
+    struct corps_name *name = worker_in(corps, "echo", last_env(corps));
     assert_int_equal(ask_int(name, "echo", corps_int(1)), 1);
     find_sockets();
     assert_int_equal(as_other_user(look_around, name), 0);

@@ -357,7 +357,7 @@ static struct corps_future *stream_with(const struct corps_name *source, const s
 static void each_way(struct corps *corps,
                      void (*check)(const struct corps_name *source, const struct corps_name *sink)) {
     for (unsigned env = 0; env < envs; env++) {
-        struct corps_name *source = place(corps, "Source", 0), *sink = place(corps, "Sink", env);
+        struct corps_name *source = worker_in(corps, "Source", 0), *sink = worker_in(corps, "Sink", env);
         check(source, sink);
         corps_name_unref(source);
         corps_name_unref(sink);
@@ -371,10 +371,10 @@ static void test_in_order(void **state) {
     (void)state;
     enum { COUNT = 20000 };
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *sink = place(corps, "Sink", envs - 1), *sources[SOURCES];
+    struct corps_name *sink = worker_in(corps, "Sink", envs - 1), *sources[SOURCES];
     struct corps_future *futures[SOURCES];
     for (unsigned i = 0; i < SOURCES; i++) {
-        sources[i] = place(corps, "Source", i % envs);
+        sources[i] = worker_in(corps, "Source", i % envs);
         futures[i] = stream_with(sources[i], sink, i, COUNT, "take", 0, 0);
     }
     for (unsigned i = 0; i < SOURCES; i++) {
@@ -390,10 +390,10 @@ static void test_to_many(void **state) {
     (void)state;
     enum { SINKS = 30 };
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *source = place(corps, "Source", 0), *sinks[SINKS];
+    struct corps_name *source = worker_in(corps, "Source", 0), *sinks[SINKS];
     struct corps_value items[SINKS];
     for (unsigned i = 0; i < SINKS; i++) {
-        sinks[i] = place(corps, "Sink", i / 3 % envs); /* some follow each other in one Env, some do not */
+        sinks[i] = worker_in(corps, "Sink", i / 3 % envs); /* some follow each other in one Env, some do not */
         items[i] = corps_value_of_name(sinks[i]);
     }
     (void)end(begin(source, "spread", corps_array(items, SINKS)));
@@ -487,8 +487,8 @@ static void test_after_what_was_caused(void **state) {
     (void)state;
     enum { ROUNDS = 300 };
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *sink = place(corps, "Sink", 0), *first = place(corps, "Source", 0),
-                      *second = place(corps, "Source", 0);
+    struct corps_name *sink = worker_in(corps, "Sink", 0), *first = worker_in(corps, "Source", 0),
+                      *second = worker_in(corps, "Source", 0);
     struct corps_value items[3] = {corps_value_of_name(sink), corps_value_of_name(second), corps_int(ROUNDS)};
     (void)end(begin(first, "cause", corps_array(items, 3)));
     assert_int_equal(ask_number(sink, "report"), 5 * ROUNDS);
@@ -524,7 +524,7 @@ static void test_receiver_dies(void **state) {
         skip();
     }
     struct corps *corps = make((struct corps_options){0});
-    struct corps_name *source = place(corps, "Source", 0), *sink = place(corps, "Sink", envs - 1);
+    struct corps_name *source = worker_in(corps, "Source", 0), *sink = worker_in(corps, "Sink", envs - 1);
     assert_int_equal(end(stream_with(source, sink, 0, 100, "take", 0, 0)), 100);
     struct corps_future *asleep = begin(sink, "sleep", corps_int(50));
     struct corps_future *dying = begin(sink, "die", corps_nil());

@@ -67,7 +67,7 @@ static void test_every_stage_in_order(void **state) {
     static uint64_t table[CALLS][CORPS_STAGE_COUNT];
     uint64_t ids[CALLS] = {0};
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Witness", 1);
+    struct corps_name *name = worker_in(corps, "Witness", 1);
     const struct corps_value *result;
     corps_future_destroy(ask(name, "begin", corps_nil(), &result));
     assert_ok(corps_trace_begin(own, STAMPS));
@@ -104,7 +104,7 @@ static void test_bounds(void **state) {
     struct corps_stamp few[8];
     memset(few, 0x5a, sizeof few);
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
-    struct corps_name *name = place(corps, "Witness", 1);
+    struct corps_name *name = worker_in(corps, "Witness", 1);
     assert_int_equal(corps_trace_end(), 0);
     assert_ok(corps_trace_begin(few, 4));
     assert_int_equal(corps_trace_begin(few, 4), CORPS_ERR_INVALID);

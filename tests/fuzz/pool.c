@@ -1,5 +1,5 @@
-/* The pool of shared memory. The input is a script: loans, messages put and viewed, places and returned tickets of a
- * hostile peer's choice. A place that is accepted can be read, what was put can be viewed, and no two loans share a
+/* The pool of shared memory. The input is a script: loans, messages put and viewed, extents and returned tickets of a
+ * hostile peer's choice. An extent that is accepted can be read, what was put can be viewed, and no two loans share a
  * byte. */
 #include "pool.h"
 #include "fuzz.h"
@@ -56,10 +56,10 @@ static void lend(struct holds *holds, struct script *script) {
     }
 }
 
-static void view(struct holds *holds, unsigned at, const struct corps__place *place) {
+static void view(struct holds *holds, unsigned at, const struct corps__extent *extent) {
     uint8_t *head;
     corps_block_unref(holds->views[at]);
-    holds->views[at] = corps__pool_view(mapping, mapping->memory, place, 16, &head);
+    holds->views[at] = corps__pool_view(mapping, mapping->memory, extent, 16, &head);
     must(holds->views[at] != NULL);
     memset(head, 2, 16);
     const struct corps_block *block = holds->views[at];
@@ -79,28 +79,28 @@ static void put(struct holds *holds, struct script *script) {
         data = from->data + skip;
         bytes = bytes < from->bytes - skip ? bytes : from->bytes - skip;
     }
-    struct corps__place place;
-    if (!corps__pool_put(holds->pool, data, bytes, &place)) {
+    struct corps__extent extent;
+    if (!corps__pool_put(holds->pool, data, bytes, &extent)) {
         return;
     }
-    must(corps__place_fits(&place, BYTES) && place.bytes == bytes);
-    must(memcmp(pool_data() + place.offset, data, bytes) == 0);
+    must(corps__extent_fits(&extent, BYTES) && extent.bytes == bytes);
+    must(memcmp(pool_data() + extent.offset, data, bytes) == 0);
     if (data == text) {
-        must_be_apart(holds, pool_data() + place.offset, bytes);
+        must_be_apart(holds, pool_data() + extent.offset, bytes);
     } else {
-        must(pool_data() + place.offset == data);
+        must(pool_data() + extent.offset == data);
     }
-    view(holds, at, &place);
+    view(holds, at, &extent);
 }
 
 static void view_any(struct holds *holds, struct script *script) {
-    struct corps__place place = {.offset = script_number(script, 4), .bytes = script_number(script, 4)};
-    place.ticket = script_number(script, 2);
+    struct corps__extent extent = {.offset = script_number(script, 4), .bytes = script_number(script, 4)};
+    extent.ticket = script_number(script, 2);
     uint8_t shift = script_byte(script) % 64; /* the highest numbers, too */
-    place.offset <<= shift % 2 == 0 ? 0 : shift;
-    if (corps__place_fits(&place, BYTES)) {
-        must(place.offset + place.bytes <= BYTES && place.ticket < CORPS__POOL_TICKETS);
-        view(holds, script_byte(script) % HELD, &place);
+    extent.offset <<= shift % 2 == 0 ? 0 : shift;
+    if (corps__extent_fits(&extent, BYTES)) {
+        must(extent.offset + extent.bytes <= BYTES && extent.ticket < CORPS__POOL_TICKETS);
+        view(holds, script_byte(script) % HELD, &extent);
     }
 }
 

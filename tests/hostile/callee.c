@@ -63,7 +63,7 @@ void test_mutated_answers(void **state) {
     uint64_t count = attack_count != 0 ? attack_count : 2000;
     const struct corps_options options = {.env_count = 1, .serializer = "msgpack", .buffer_bytes = RING_BYTES};
     struct corps *other = make_with(options); /* its Env is never called: the hostile peer stands in for it */
-    struct corps_name *name = place(victim.corps, "echo", 0), *false_name = NULL;
+    struct corps_name *name = worker_in(victim.corps, "echo", 0), *false_name = NULL;
     raw_open(&callee.raw, other);
     callee.random = attack_seed;
     callee.sent = 0;

@@ -90,9 +90,9 @@ int set_up(void **state) {
                                                     .mailbox_count = MAILBOX_COUNT,
                                                     .mailbox_bytes = MAILBOX_BYTES,
                                                     .buffer_bytes = RING_BYTES});
-    victim.echo = place(victim.corps, "echo", 0);
-    victim.sleeper = place(victim.corps, "echo", 0);
-    victim.any = place(victim.corps, "of no such name", 0);
+    victim.echo = worker_in(victim.corps, "echo", 0);
+    victim.sleeper = worker_in(victim.corps, "echo", 0);
+    victim.any = worker_in(victim.corps, "of no such name", 0);
     victim.pid = ask_int(victim.echo, "pid", corps_nil());
     victim.before_bytes = memory_bytes();
     return 0;

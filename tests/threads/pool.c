@@ -15,7 +15,7 @@ static struct corps__mapping *mapping;
 static struct corps__pool *pool;
 
 struct message {
-    struct corps__place place;
+    struct corps__extent extent;
     unsigned number;
     uint8_t mark;
 };
@@ -70,12 +70,12 @@ static void *until_there_is(void *(*get)(void *arg), void *arg) {
 struct request {
     const uint8_t *data;
     size_t bytes;
-    struct corps__place place;
+    struct corps__extent extent;
 };
 
 static void *put(void *arg) {
     struct request *request = arg;
-    return corps__pool_put(pool, request->data, request->bytes, &request->place) ? request : NULL;
+    return corps__pool_put(pool, request->data, request->bytes, &request->extent) ? request : NULL;
 }
 
 static void *loan(void *arg) {
@@ -98,20 +98,20 @@ static void *send_all(void *number) {
         if (n % 4 == 1 && n + 1 < MESSAGES) { /* the first half is a message of its own */
             struct request half = {.data = request.data, .bytes = request.bytes / 2};
             until_there_is(put, &half);
-            message.place = half.place;
+            message.extent = half.extent;
             send(&message);
             message.number = sender * MESSAGES + ++n;
             request.data += half.bytes;
             request.bytes -= half.bytes;
         }
         until_there_is(put, &request);
-        check(block == NULL ||
-                  request.data - (uint8_t *)mapping->memory == (ptrdiff_t)request.place.offset + CORPS__POOL_HEAD_BYTES,
+        check(block == NULL || request.data - (uint8_t *)mapping->memory ==
+                                   (ptrdiff_t)request.extent.offset + CORPS__POOL_HEAD_BYTES,
               "a loan is copied");
         if (block != NULL) {
             corps_block_unref(block);
         }
-        message.place = request.place;
+        message.extent = request.extent;
         send(&message);
     }
     return NULL;
@@ -122,8 +122,8 @@ static void *receive_all(void *unused) {
     struct message message;
     while (receive(&message)) {
         uint8_t *head;
-        check(corps__place_fits(&message.place, POOL_BYTES), "a place lies outside");
-        struct corps_block *view = corps__pool_view(mapping, mapping->memory, &message.place, 16, &head);
+        check(corps__extent_fits(&message.extent, POOL_BYTES), "an extent lies outside");
+        struct corps_block *view = corps__pool_view(mapping, mapping->memory, &message.extent, 16, &head);
         check(view != NULL, "no memory");
         for (int look = 0; look < 2; look++) {
             check(view->data[0] == message.mark && memcmp(view->data, view->data + 1, view->bytes - 1) == 0,
@@ -145,9 +145,9 @@ static void *side(void *number) {
 static void expect_all_free(void) {
     struct corps_block *halves[2] = {corps__pool_loan(pool, POOL_BYTES / 2), corps__pool_loan(pool, POOL_BYTES / 2)};
     check(halves[0] != NULL && halves[1] != NULL, "pages are lost");
-    struct corps__place place;
+    struct corps__extent extent;
     for (unsigned i = 0; i < CORPS__POOL_TICKETS; i++) {
-        check(corps__pool_put(pool, halves[0]->data, 1, &place), "only %u tickets are left", i);
+        check(corps__pool_put(pool, halves[0]->data, 1, &extent), "only %u tickets are left", i);
     }
     corps_block_unref(halves[0]);
     corps_block_unref(halves[1]);

@@ -1,4 +1,4 @@
-/* The pool of shared memory in one process: places, loans, what runs out, and what a hostile receiver may write. */
+/* The pool of shared memory in one process: extents, loans, what runs out, and what a hostile receiver may write. */
 #include "pool.h"
 
 #include <setjmp.h>
@@ -35,10 +35,10 @@ static int teardown(void **state) {
 }
 
 /* As the receiver does it. */
-static struct corps_block *view(struct fixture *fixture, const struct corps__place *place) {
+static struct corps_block *view(struct fixture *fixture, const struct corps__extent *extent) {
     uint8_t *head;
-    assert_true(corps__place_fits(place, BYTES));
-    struct corps_block *block = corps__pool_view(fixture->mapping, fixture->mapping->memory, place, 100, &head);
+    assert_true(corps__extent_fits(extent, BYTES));
+    struct corps_block *block = corps__pool_view(fixture->mapping, fixture->mapping->memory, extent, 100, &head);
     assert_non_null(block);
     memset(head, 1, 100);
     return block;
@@ -54,10 +54,10 @@ static void copies_and_gives_back(void **state) {
     static uint8_t data[BYTES / 2];
     for (unsigned k = 0; k < 5000; k++) {
         size_t bytes = 1 + (k * 7919u) % sizeof data;
-        struct corps__place place;
+        struct corps__extent extent;
         memset(data, (int)(k & 0xff), bytes);
-        assert_true(corps__pool_put(fixture->pool, data, bytes, &place));
-        struct corps_block *block = view(fixture, &place);
+        assert_true(corps__pool_put(fixture->pool, data, bytes, &extent));
+        struct corps_block *block = view(fixture, &extent);
         assert_int_equal(block->bytes, bytes);
         assert_memory_equal(block->data, data, bytes);
         corps_block_unref(block);
@@ -66,17 +66,17 @@ static void copies_and_gives_back(void **state) {
 
 static void loan_is_sent_where_it_lies(void **state) {
     struct fixture *fixture = *state;
-    struct corps__place places[2];
+    struct corps__extent extents[2];
     struct corps_block *loan = corps__pool_loan(fixture->pool, 3 * PAGE);
     assert_non_null(loan);
     uint8_t *at = loan->data;
     memset(at, 7, loan->bytes);
-    assert_true(corps__pool_put(fixture->pool, at, loan->bytes, &places[0]));
-    assert_true(corps__pool_put(fixture->pool, at + PAGE + 10, 2 * PAGE - 10, &places[1]));
-    assert_int_equal(places[1].offset, places[0].offset + PAGE + 10);
-    assert_int_not_equal(places[0].ticket, places[1].ticket);
+    assert_true(corps__pool_put(fixture->pool, at, loan->bytes, &extents[0]));
+    assert_true(corps__pool_put(fixture->pool, at + PAGE + 10, 2 * PAGE - 10, &extents[1]));
+    assert_int_equal(extents[1].offset, extents[0].offset + PAGE + 10);
+    assert_int_not_equal(extents[0].ticket, extents[1].ticket);
     corps_block_unref(loan);
-    struct corps_block *views[2] = {view(fixture, &places[0]), view(fixture, &places[1])};
+    struct corps_block *views[2] = {view(fixture, &extents[0]), view(fixture, &extents[1])};
     corps_block_unref(views[0]);
     let_it_look(fixture);
     struct corps_block *other = corps__pool_loan(fixture->pool, PAGE); /* the block is held by its second message */
@@ -121,15 +121,15 @@ static void runs_out(void **state) {
 
 static void tickets_run_out(void **state) {
     struct fixture *fixture = *state;
-    struct corps__place places[CORPS__POOL_TICKETS], one_more;
+    struct corps__extent extents[CORPS__POOL_TICKETS], one_more;
     struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
     for (unsigned i = 0; i < CORPS__POOL_TICKETS; i++) {
-        assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &places[i]));
+        assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &extents[i]));
     }
     assert_false(corps__pool_put(fixture->pool, loan->data, PAGE, &one_more));
-    corps_block_unref(view(fixture, &places[777]));
+    corps_block_unref(view(fixture, &extents[777]));
     assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &one_more));
-    assert_int_equal(one_more.ticket, places[777].ticket);
+    assert_int_equal(one_more.ticket, extents[777].ticket);
     corps_block_unref(loan);
 }
 
@@ -137,8 +137,8 @@ static void hostile_receiver(void **state) {
     struct fixture *fixture = *state;
     struct corps__pool_shared *shared = fixture->mapping->memory;
     struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
-    struct corps__place place;
-    assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &place));
+    struct corps__extent extent;
+    assert_true(corps__pool_put(fixture->pool, loan->data, PAGE, &extent));
     for (unsigned round = 0; round < 100; round++) { /* gives back what it never had, and what it has twice */
         for (unsigned w = 0; w < CORPS__POOL_WORDS; w++) {
             shared->returned[w] = UINT64_MAX;
@@ -156,21 +156,21 @@ static void hostile_receiver(void **state) {
 
 static void hostile_places(void **state) {
     (void)state;
-    static const struct corps__place good[] = {{0, 0, 0}, {0, BYTES, 1}, {BYTES, 0, 1023}, {5, BYTES - 5, 3}};
-    static const struct corps__place bad[] = {{0, BYTES + 1, 0},  {1, BYTES, 0},
-                                              {UINT64_MAX, 1, 0}, {1, UINT64_MAX, 0},
-                                              {UINT64_MAX, 2, 0}, {BYTES + 1, 0, 0},
-                                              {0, 10, 1024},      {0, 10, UINT64_MAX},
-                                              {BYTES, 1, 0},      {UINT64_MAX / 2 + 1, UINT64_MAX / 2 + 1, 0}};
+    static const struct corps__extent good[] = {{0, 0, 0}, {0, BYTES, 1}, {BYTES, 0, 1023}, {5, BYTES - 5, 3}};
+    static const struct corps__extent bad[] = {{0, BYTES + 1, 0},  {1, BYTES, 0},
+                                               {UINT64_MAX, 1, 0}, {1, UINT64_MAX, 0},
+                                               {UINT64_MAX, 2, 0}, {BYTES + 1, 0, 0},
+                                               {0, 10, 1024},      {0, 10, UINT64_MAX},
+                                               {BYTES, 1, 0},      {UINT64_MAX / 2 + 1, UINT64_MAX / 2 + 1, 0}};
     for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(corps__place_fits(&good[i], BYTES));
+        assert_true(corps__extent_fits(&good[i], BYTES));
     }
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_false(corps__place_fits(&bad[i], BYTES));
+        assert_false(corps__extent_fits(&bad[i], BYTES));
     }
 }
 
-/* The place of a message of a pool's data at `data`. */
+/* The extent of a message of a pool's data at `data`. */
 static uint64_t offset_of(const struct fixture *fixture, const void *data) {
     return (uint64_t)((const uint8_t *)data - (const uint8_t *)fixture->mapping->memory) - CORPS__POOL_HEAD_BYTES;
 }
@@ -219,21 +219,21 @@ static void borders_of_a_block(void **state) {
     struct corps_block *after = corps__pool_loan(fixture->pool, PAGE);
     uint8_t *at = loan->data;
     uint64_t offset = offset_of(fixture, at);
-    struct corps__place place;
-    assert_true(corps__pool_put(fixture->pool, at, 2 * PAGE, &place));
-    assert_int_equal(place.offset, offset);
-    assert_true(corps__pool_put(fixture->pool, at + 2 * PAGE - 1, 1, &place)); /* its last byte */
-    assert_int_equal(place.offset, offset + 2 * PAGE - 1);
-    assert_true(corps__pool_put(fixture->pool, at + 1, 2 * PAGE, &place)); /* one too many for this block */
-    assert_true(place.offset >= offset + 3 * PAGE);
+    struct corps__extent extent;
+    assert_true(corps__pool_put(fixture->pool, at, 2 * PAGE, &extent));
+    assert_int_equal(extent.offset, offset);
+    assert_true(corps__pool_put(fixture->pool, at + 2 * PAGE - 1, 1, &extent)); /* its last byte */
+    assert_int_equal(extent.offset, offset + 2 * PAGE - 1);
+    assert_true(corps__pool_put(fixture->pool, at + 1, 2 * PAGE, &extent)); /* one too many for this block */
+    assert_true(extent.offset >= offset + 3 * PAGE);
     uint8_t *end = (uint8_t *)fixture->mapping->memory + CORPS__POOL_HEAD_BYTES + BYTES;
     uint8_t outside[16] = {0};
-    assert_true(corps__pool_put(fixture->pool, outside, sizeof outside, &place));
-    assert_int_equal(place.bytes, sizeof outside);
-    assert_true(corps__place_fits(&place, BYTES));
-    assert_true(corps__pool_put(fixture->pool, end - 16, 16, &place)); /* the last page, which is free */
-    assert_true(place.offset < BYTES - 16);
-    assert_false(corps__pool_put(fixture->pool, outside, 0, &place)); /* nothing needs no place */
+    assert_true(corps__pool_put(fixture->pool, outside, sizeof outside, &extent));
+    assert_int_equal(extent.bytes, sizeof outside);
+    assert_true(corps__extent_fits(&extent, BYTES));
+    assert_true(corps__pool_put(fixture->pool, end - 16, 16, &extent)); /* the last page, which is free */
+    assert_true(extent.offset < BYTES - 16);
+    assert_false(corps__pool_put(fixture->pool, outside, 0, &extent)); /* nothing needs none */
     corps_block_unref(before);
     corps_block_unref(loan);
     corps_block_unref(after);
@@ -246,10 +246,10 @@ static void views_and_loans_live_on(void **state) {
         struct fixture *fixture;
         assert_int_equal(setup((void **)&fixture), 0);
         uint8_t data[100];
-        struct corps__place place;
+        struct corps__extent extent;
         memset(data, 9, sizeof data);
-        assert_true(corps__pool_put(fixture->pool, data, sizeof data, &place));
-        struct corps_block *blocks[] = {view(fixture, &place), corps__pool_loan(fixture->pool, PAGE)};
+        assert_true(corps__pool_put(fixture->pool, data, sizeof data, &extent));
+        struct corps_block *blocks[] = {view(fixture, &extent), corps__pool_loan(fixture->pool, PAGE)};
         assert_int_equal(teardown((void **)&fixture), 0);
         memset(blocks[1]->data, 3, PAGE);
         assert_memory_equal(blocks[0]->data, data, sizeof data);
