@@ -368,14 +368,15 @@ static enum corps_err start_thread_locked(struct corps__thread_pool *pool) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another thread");
     }
     pthread_t thread;
+    pool->threads++; /* before it runs: it may be the one that blocks too much */
     int failed = create_thread(&thread, worker);
     if (failed != 0) {
+        pool->threads--;
         worker->used = false;
         errno = failed;
         return corps_error_system("cannot start thread %u", worker->index);
     }
     pthread_detach(thread);
-    pool->threads++;
     return CORPS_OK;
 }
 
