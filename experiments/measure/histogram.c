@@ -17,6 +17,7 @@ enum {
 
 struct lab_histogram {
     uint64_t count;
+    uint64_t records; /* calls that recorded something */
     uint64_t max;
     uint64_t buckets[BUCKET_COUNT];
 };
@@ -62,6 +63,7 @@ static uint64_t width_of(size_t bucket) {
 void lab_histogram_record_many(struct lab_histogram *histogram, uint64_t value_ns, uint64_t count) {
     histogram->buckets[bucket_of(value_ns)] += count;
     histogram->count += count;
+    histogram->records += count > 0;
     if (count > 0 && value_ns > histogram->max) {
         histogram->max = value_ns;
     }
@@ -73,6 +75,10 @@ void lab_histogram_record(struct lab_histogram *histogram, uint64_t value_ns) {
 
 uint64_t lab_histogram_count(const struct lab_histogram *histogram) {
     return histogram->count;
+}
+
+uint64_t lab_histogram_records(const struct lab_histogram *histogram) {
+    return histogram->records;
 }
 
 uint64_t lab_histogram_max(const struct lab_histogram *histogram) {

@@ -14,6 +14,9 @@
 /* Records `count` values of `value_ns`. */
 void lab_histogram_record_many(struct lab_histogram *histogram, uint64_t value_ns, uint64_t count);
 
+/* How many times something was recorded: fewer than the count where one time stands for many messages. */
+uint64_t lab_histogram_records(const struct lab_histogram *histogram);
+
 /* Forgets every value, keeps the memory. */
 void lab_histogram_clear(struct lab_histogram *histogram);
 

@@ -170,6 +170,7 @@ class Meter {
         out.precision(12);
         out << "{\"version\": \"" << version << "\", \"messages\": " << messages_
             << ", \"seconds\": " << double(total_ns_) / 1e9 << ", \"max_ns\": " << longest
+            << ", \"latencies\": " << times_.size()
             << ", \"size_bytes\": " << size_ << ", \"peak_rss_bytes\": " << peak;
         if (timed_) {
             out << ", \"cpu_ns\": " << cpu_ns_;

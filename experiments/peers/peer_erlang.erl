@@ -97,8 +97,8 @@ buckets(#trial{histogram = Histogram}, Divide, Weight) ->
     [{Low(I) div Divide, counters:get(Histogram, I + 1) * Weight}
      || I <- lists:seq(0, 32 * 1024 - 1), counters:get(Histogram, I + 1) > 0].
 
-result(T, _, Cpu) ->
-    [{messages, T#trial.messages}, {seconds, T#trial.total / 1.0e9}, {histogram, {pairs, buckets(T, 1, 1)}},
+result(T, PerStep, Cpu) ->
+    [{messages, T#trial.messages}, {latencies, T#trial.messages div PerStep}, {seconds, T#trial.total / 1.0e9}, {histogram, {pairs, buckets(T, 1, 1)}},
      {max_ns, counters:get(T#trial.longest, 1)}, {cpu_ns, Cpu}, {peak_rss_bytes, proc("status", "VmHWM:") * 1024}].
 
 %% A step is a batch, and a message's latency the batch's time divided by its messages.

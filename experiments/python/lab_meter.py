@@ -92,5 +92,6 @@ class Meter:
         return {
             'messages': self.messages, 'seconds': self.total_ns / 1e9,
             'histogram': lab_histogram.pack(self.times_ns, self.weight), 'max_ns': max(self.times_ns, default=0),
+            'latencies': len(self.times_ns),
             'size_bytes': self.message.size_bytes if self.message else 0,
             'wire_bytes': self.message.wire_bytes if self.message else 0, 'notes': list(notes), **self.used, **extra}

@@ -1,6 +1,8 @@
-"""Trials grouped into cells: block values, ratios to the control, noise flags, and the one estimator by which every figure is told,
+"""Trials grouped into cells: block values, tails, ratios to the control, noise flags, and the one estimator by which every figure is told,
 in text, page, index and findings: Hodges and Lehmann's over blocks.
 """
+import heapq
+
 import numpy as np
 
 import load
@@ -13,6 +15,8 @@ AA = "A/A:"             # begins the flags of an A/A pair that differs
 DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
 MODES_GAP = 0.25      # sleeps per message
 SESSIONS_APART = 1.1  # medians of sessions
+BEYOND = 10           # latencies that a quantile needs beyond it
+SINGLY = ("echo", "pipeline", "openloop", "fanout", "search")  # where no latency is a group's mean, for trials that do not tell
 
 
 class Cell:
@@ -45,6 +49,23 @@ class Cell:
     def estimate(self, field):
         found = self.interval(field)
         return found.estimate if found else None
+
+    def singles(self):
+        """The histograms of trials in which each latency was taken by itself, with their sizes."""
+        found = [(t, sum(count for _, count in t["histogram"])) for t in self.trials if t.get("histogram")]
+        return [(t["histogram"], count) for t, count in found
+                if t.get("latencies") == count or (t.get("latencies") is None and self.axes["workload"] in SINGLY)]
+
+    def tail(self, one_in):
+        """The latency that one in so many exceeds, over all of the cell's trials together; None where fewer than BEYOND do."""
+        singles = self.singles()
+        beyond = sum(count for _, count in singles) // one_in
+        if beyond < BEYOND:
+            return None
+        for low, count in heapq.merge(*(reversed(histogram) for histogram, _ in singles), key=lambda bucket: -bucket[0]):
+            beyond -= count
+            if beyond < 0:
+                return float(low)
 
     def spread(self, field):
         """(lowest, highest) over blocks."""

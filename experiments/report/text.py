@@ -56,6 +56,17 @@ def special_table(cells):
     return rows
 
 
+def tails_table(cells):
+    """Over all latencies of a cell together, since a trial alone seldom has enough of them."""
+    found = [(c, c.tail(1000), c.tail(10000)) for c in grouping.find(cells)]
+    rows = [f"    {'cell':<58}{'p50':>9}{'p99.9':>9}{'p99.99':>9}{'max':>9}"] if any(tail for _, tail, _ in found) else []
+    for c, tail, far in sorted(found, key=lambda row: row[0].text):
+        if tail is not None:
+            rows.append(f"    {c.text[:57]:<58}{words.time_text(c.estimate('p50_ns')):>9}{words.time_text(tail):>9}{words.time_text(far):>9}"
+                        f"{words.time_text(c.spread('max_ns')[1]):>9}{' !' if c.flags else ''}")
+    return rows
+
+
 def controls_table(cells):
     rows = [f"    {'control':<15}{'payload':<14}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
     raw = sorted((c for c in grouping.find(cells) if c.is_raw),
@@ -133,6 +144,10 @@ def report(results, cells, workload=None):
     if special:
         out.append(heading("Cells with a load, a gap, a batch or stages"))
         out += special
+    tails = tails_table(cells) if workload is None else []
+    if tails:
+        out.append(heading("Tails, of a cell's latencies all together (where ten or more are beyond)"))
+        out += tails
     lost = failures(results, cells)
     if lost:
         out.append(heading("Failed trials"))

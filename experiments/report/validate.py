@@ -48,8 +48,9 @@ def trial_fault(trial):
             return f"{name} is no positive number"
     if not near(trial["messages_per_s"], trial["messages"] / trial["seconds"]):
         return "messages_per_s is not messages / seconds"
-    p50, p99, highest = (trial.get(f) for f in ("p50_ns", "p99_ns", "max_ns"))
-    if p50 is not None and p99 is not None and (p99 < p50 or (highest is not None and highest < p99 * (1 - NEAR))):
+    known = [trial[f] for f in ("p50_ns", "p99_ns", "p999_ns", "p9999_ns") if trial.get(f) is not None]
+    highest = trial.get("max_ns")
+    if known != sorted(known) or (known and highest is not None and highest < known[-1] * (1 - NEAR)):
         return "p50, p99 and max are not in order"
     return histogram_fault(trial)
 

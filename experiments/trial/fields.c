@@ -8,7 +8,10 @@ static const char *const figures[] = {
     "seconds",
     "p50_ns",
     "p99_ns",
+    "p999_ns",
+    "p9999_ns",
     "max_ns",
+    "latencies",
     "messages_per_s",
     "bytes_per_s",
     "cpu_ns_per_message",
@@ -31,6 +34,14 @@ static void set_number(json_t *fields, const char *key, double value) {
 
 static void set_count(json_t *fields, const char *key, uint64_t value) {
     json_object_set_new(fields, key, json_integer((json_int_t)value));
+}
+
+/* The latency that one in so many exceeds, where ten or more do, and none is the mean of a group. */
+static void set_tail(json_t *fields, const char *key, const struct lab_measures *m, unsigned one_in) {
+    const unsigned fewest = 10;
+    if (m->latencies >= (double)fewest * one_in && m->latencies == (double)lab_histogram_count(m->histogram)) {
+        set_count(fields, key, lab_histogram_quantile(m->histogram, 1 - 1.0 / one_in));
+    }
 }
 
 static json_t *empty_fields(bool ok) {
@@ -67,7 +78,12 @@ json_t *lab_fields_of(const struct lab_measures *m, json_t *flags, json_t *notes
     set_number(fields, "seconds", m->seconds);
     set_count(fields, "p50_ns", lab_histogram_quantile(m->histogram, 0.5));
     set_count(fields, "p99_ns", lab_histogram_quantile(m->histogram, 0.99));
+    set_tail(fields, "p999_ns", m, 1000);
+    set_tail(fields, "p9999_ns", m, 10000);
     set_count(fields, "max_ns", lab_histogram_max(m->histogram));
+    if (m->latencies >= 0) {
+        set_count(fields, "latencies", (uint64_t)m->latencies);
+    }
     set_number(fields, "messages_per_s", messages / m->seconds);
     set_number(fields, "bytes_per_s", messages * (double)m->size_bytes / m->seconds);
     set_number(fields, "cpu_ns_per_message", m->cpu_ns / messages);

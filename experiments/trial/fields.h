@@ -14,6 +14,7 @@ struct lab_measures {
     uint64_t messages;
     double seconds;
     const struct lab_histogram *histogram; /* borrowed */
+    double latencies;                      /* that were taken: fewer than are in the histogram where some are shares */
     uint64_t size_bytes;                   /* the payload as encoded */
     double cpu_ns;                         /* of all processes that took part, in the timed section */
     double system_share;                   /* 0 … 1 of cpu_ns */

@@ -186,6 +186,7 @@ json_t *lab_trial_fields(const struct lab_cell *cell, const struct corps_value *
             .messages = (uint64_t)messages,
             .seconds = seconds,
             .histogram = histogram,
+            .latencies = number(result, "latencies"),
             .size_bytes = (uint64_t)number(result, "size_bytes"),
             .cpu_ns = number(result, "cpu_ns"),
             .system_share = system_share(result),

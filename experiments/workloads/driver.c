@@ -174,6 +174,7 @@ enum corps_err lab_driver_result(struct lab_driver *driver, const char *const *n
     put(result, "seconds", corps_float((double)driver->total_ns / 1e9));
     put(result, "histogram", corps_bin(packed, packed_bytes));
     put(result, "max_ns", corps_int((int64_t)lab_histogram_max(driver->histogram)));
+    put(result, "latencies", corps_int((int64_t)lab_histogram_records(driver->histogram)));
     put(result, "size_bytes", corps_int((int64_t)driver->message.size_bytes));
     put(result, "wire_bytes", corps_int((int64_t)driver->message.wire_bytes));
     if (driver->usage_known) {

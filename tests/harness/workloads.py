@@ -163,6 +163,24 @@ class Workloads(Base):
                 fields = self.run_workload("ring", f"concs={concs}")
                 self.assertEqual(fields["messages"] % concs, 0)
 
+    def test_tails(self):
+        """Where ten latencies are beyond; never where one is the mean of a group."""
+        if TRANSPORT != "queue":
+            return  # once is enough
+        for count, known in ((100, ()), (10000, ("p999_ns",)), (100000, ("p999_ns", "p9999_ns"))):
+            with self.subTest(count=count):
+                fields = self.run_workload("echo", f"min_count={count}", "min_ms=1", "warmup_count=0")
+                tails = [fields[key] for key in known]
+                self.assertNotIn(None, tails)
+                if fields["latencies"] < 10000:
+                    self.assertEqual([None, None], [fields["p999_ns"], fields["p9999_ns"]])
+                self.assertEqual(fields["messages"], fields["latencies"])
+                ordered = [fields["p99_ns"], *tails, fields["max_ns"]]
+                self.assertEqual(sorted(ordered), ordered)
+        fields = self.run_workload("count", "min_count=200000")
+        self.assertEqual([None, None], [fields["p999_ns"], fields["p9999_ns"]])
+        self.assertLess(fields["latencies"], fields["messages"])
+
     def test_counting(self):
         for concs in (1, 300):
             with self.subTest(concs=concs):

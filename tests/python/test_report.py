@@ -19,6 +19,7 @@ import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import stats  # noqa: E402
 import studies  # noqa: E402
+import text  # noqa: E402
 from simulated import run_program  # noqa: E402
 
 
@@ -47,6 +48,42 @@ def simulated(effects, blocks=20, noise=0.03, seed=1, machine="m1", run="r1"):
         for order, (transport, p50) in enumerate(effects.items()):
             lines.append(trial(block, order, p50 * shift * np.exp(random.normal(0, noise)), run=run, transport=transport))
     return lines
+
+
+class Tails(unittest.TestCase):
+    """p99.9 and p99.99 of a cell's latencies together: where ten are beyond, and none is the mean of a group."""
+
+    @staticmethod
+    def cell(histograms, latencies=None, workload="echo"):
+        cell = grouping.Cell(trial(0, 0, 1000, workload=workload)["cell"])
+        cell.trials = [dict(trial(b, 0, 1000), histogram=h, **({} if latencies is None else {"latencies": latencies}))
+                       for b, h in enumerate(histograms)]
+        return cell
+
+    def test_over_all_trials_together(self):
+        halves = self.cell([[[1000, 4990], [2000, 10]], [[1000, 4985], [3000, 10], [4000, 5]]])
+        self.assertEqual((3000, None), (halves.tail(1000), halves.tail(10000)))  # 25 are slower, and 10 beyond
+        self.assertEqual(4000, self.cell([[[1000, 99000], [4000, 989], [5000, 11]]]).tail(1000))
+        self.assertEqual(5000, self.cell([[[1000, 99000], [4000, 989], [5000, 11]]]).tail(10000))
+
+    def test_too_few(self):
+        self.assertIsNone(self.cell([[[1000, 9999]]]).tail(1000))
+        self.assertIsNone(self.cell([None]).tail(1000))
+
+    def test_means_of_groups_have_no_tail(self):
+        histogram = [[1000, 9900], [2000, 100]]
+        self.assertIsNone(self.cell([histogram], latencies=156).tail(1000))
+        self.assertEqual(2000, self.cell([histogram], latencies=10000).tail(1000))
+        self.assertIsNone(self.cell([histogram], workload="oneway").tail(1000))  # a file from before trials told
+
+    def test_the_text_shows_them(self):
+        results = load.Results()
+        results.runs = [run_line()]
+        results.trials = [dict(trial(0, 0, 1000), histogram=[[1000, 9900], [7000, 100]]), trial(0, 1, 1000, transport="unix")]
+        rows = text.tails_table(grouping.group(results))
+        self.assertEqual(2, len(rows), rows)
+        self.assertIn("7 µs", rows[1])
+        self.assertEqual([], text.tails_table(grouping.group(load.Results())))
 
 
 class Limits(unittest.TestCase):

@@ -56,7 +56,8 @@ class Validate(Files):
             return [run_line(), {**trial(0, 0, 2000), **changes}]
         for lines, words in [
             (broken(seconds=0), "seconds is no positive number"), (broken(messages_per_s=1.0), "messages / seconds"),
-            (broken(p99_ns=10), "in order"), (broken(max_ns=5999 - 1000), "in order"), (broken(block="0"), "field block"),
+            (broken(p99_ns=10), "in order"), (broken(p999_ns=10), "in order"), (broken(p999_ns=9000, p9999_ns=7000), "in order"),
+            (broken(max_ns=5999 - 1000), "in order"), (broken(block="0"), "field block"),
             (broken(ok=False), "failed and yet"), (broken(histogram=[]), "histogram is empty"),
             (broken(histogram=[[5000, 1], [2000, 2]]), "not in order"), (broken(histogram=[[2000]]), "field histogram"),
             (broken(histogram=[[9000, 10]]), "median"), (broken(flags=None), "field flags"),

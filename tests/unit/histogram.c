@@ -68,6 +68,17 @@ static void small_values_are_exact(void **state) {
     lab_histogram_destroy(histogram);
 }
 
+static void a_mean_of_many_is_one_record(void **state) {
+    (void)state;
+    struct lab_histogram *histogram = lab_histogram_create();
+    lab_histogram_record(histogram, 5);
+    lab_histogram_record_many(histogram, 7, 64);
+    lab_histogram_record_many(histogram, 9, 0);
+    assert_int_equal(lab_histogram_count(histogram), 65);
+    assert_int_equal(lab_histogram_records(histogram), 2);
+    lab_histogram_destroy(histogram);
+}
+
 static void an_empty_one_gives_zero(void **state) {
     (void)state;
     struct lab_histogram *histogram = lab_histogram_create();
@@ -150,6 +161,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_are_within_a_thousandth),
         cmocka_unit_test(small_values_are_exact),
+        cmocka_unit_test(a_mean_of_many_is_one_record),
         cmocka_unit_test(an_empty_one_gives_zero),
         cmocka_unit_test(buckets_begin_where_they_say),
         cmocka_unit_test(too_large_values_are_counted_and_the_maximum_is_exact),
