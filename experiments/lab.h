@@ -108,7 +108,7 @@ struct lab_workload {
     const char *name;
     const char *summary;
     unsigned traits;                          /* enum lab_workload_trait */
-    unsigned window, concs, load;             /* what these keys are when nobody set them; 0: 1, 1 and 0 */
+    unsigned window, concs, load, scale;      /* what these keys are when nobody set them; 0: 1, 1, 0 and 0 */
     const struct corps_class *const *classes; /* NULL-terminated; registered with corps_start */
     /* Why the workload cannot run in this cell, or NULL. */
     const char *(*impossible)(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);

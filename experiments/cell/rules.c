@@ -60,6 +60,9 @@ void lab_cell_finish(struct lab_cell *cell) {
     if (cell->load == 0) {
         cell->load = workload->load;
     }
+    if (cell->scale == 0) {
+        cell->scale = workload->scale;
+    }
     if (cell->concs == 0) {
         cell->concs = workload->concs != 0 ? workload->concs : 1;
     }
@@ -191,6 +194,9 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     bool own = lab_cell_is_ours(cell) && is(cell->lang, "c");
     if (cell->load != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_OPEN_LOOP))) {
         return "load is for workload=openloop with lang=c over our own transports";
+    }
+    if (cell->scale != 0 && lab_workload_find(cell->workload)->scale == 0) {
+        return "scale is for the programs of the Savina suite; choose workload=savina-ring or another";
     }
     if (cell->batch != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_STREAM))) {
         return "batch is for workload=oneway with lang=c over our own transports";

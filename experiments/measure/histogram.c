@@ -153,6 +153,7 @@ bool lab_histogram_unpack(struct lab_histogram *histogram, const uint8_t *data, 
     for (size_t at = 0; at < bytes; at += sizeof pair) {
         memcpy(pair, data + at, sizeof pair);
         lab_histogram_record_many(histogram, le64toh(pair[0]), le64toh(pair[1]));
+        histogram->records += le64toh(pair[1]) - (pair[1] != 0);
     }
     return true;
 }

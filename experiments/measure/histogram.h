@@ -24,7 +24,8 @@ void lab_histogram_clear(struct lab_histogram *histogram);
 size_t lab_histogram_packed_bytes(const struct lab_histogram *histogram);
 void lab_histogram_pack(const struct lab_histogram *histogram, uint8_t *out);
 
-/* Adds what was packed. False when `bytes` is no multiple of a pair, or a bound is out of range: nothing is added then.
+/* Adds what was packed, as if each time had been recorded by itself. False when `bytes` is no multiple of a pair, or a
+ * bound is out of range: nothing is added then.
  */
 bool lab_histogram_unpack(struct lab_histogram *histogram, const uint8_t *data, size_t bytes);
 

@@ -19,10 +19,13 @@ DRIVERS = {'echo': ('lab_drivers', 'EchoDriver', 'LabEchoDriver'),
            'pipeline': ('lab_drivers', 'PipelineDriver', 'LabPipelineDriver'),
            'oneway': ('lab_drivers', 'OnewayDriver', 'LabOnewayDriver'),
            'fanout': ('lab_drivers', 'FanoutDriver', 'LabFanoutDriver'),
-           'search': ('lab_drivers', 'SearchDriver', 'LabSearchDriver')}
+           'search': ('lab_drivers', 'SearchDriver', 'LabSearchDriver'),
+           **dict.fromkeys(('fanin', 'mesh'), ('lab_contention', 'ContentionDriver', 'LabContentionDriver'))}
 SERVERS = {'echo': ('lab_servers', 'Echo', 'LabEcho'), 'pipeline': ('lab_servers', 'Echo', 'LabPipeline'),
            'oneway': ('lab_servers', 'Sink', 'LabSink'), 'fanout': ('lab_servers', 'Echo', 'LabFanout'),
-           'search': ('lab_servers', 'Searcher', 'LabSearcher'), 'ring': ('lab_ring', 'Station', None)}
+           'search': ('lab_servers', 'Searcher', 'LabSearcher'), 'ring': ('lab_ring', 'Station', None),
+           **dict.fromkeys(('fanin', 'mesh'), ('lab_contention', 'Called', 'LabCalled'))}
+CALLER = ('lab_contention', 'Caller', 'LabCaller')  # of fanin and mesh
 
 
 def class_of(entry, in_c):
@@ -49,6 +52,16 @@ def make_servers(cell, lab):
     return [lab.make(*server, first + i % (cell['envs'] - first)).Ret for i in range(cell['concs'] if several else 1)]
 
 
+def make_contenders(cell, lab):
+    """The callers, then the called: one, or as many. Spread as by workloads/fanin.c and mesh.c."""
+    one = cell['workload'] == 'fanin'
+    first = 1 if one and cell['envs'] > 1 else 0
+    called = class_of(SERVERS[cell['workload']], cell['lang'] == 'python-c')
+    caller = class_of(CALLER, cell['lang'] == 'c-python')
+    return ([lab.make(*caller, first + i % (cell['envs'] - first)).Ret for i in range(cell['concs'])]
+            + [lab.make(*called, i % cell['envs']).Ret for i in range(1 if one else cell['concs'])])
+
+
 def prepare(cell, pids, servers):
     """What servers must know before the first message."""
     if cell['workload'] == 'oneway':
@@ -56,6 +69,9 @@ def prepare(cell, pids, servers):
     elif cell['workload'] == 'ring':
         for index, station in enumerate(servers):
             station.link(params_of(cell, pids, servers, index)).Ret
+    elif cell['workload'] in ('fanin', 'mesh'):
+        for index, caller in enumerate(servers[:cell['concs']]):
+            caller.meet(params_of(cell, pids, servers[cell['concs']:], index)).Ret
 
 
 def check_ring(stations, laps):
@@ -68,7 +84,7 @@ def check_ring(stations, laps):
 
 def measure(cell, lab):
     pids = look_at_envs(cell, lab)
-    servers = make_servers(cell, lab)
+    servers = (make_contenders if cell['workload'] in ('fanin', 'mesh') else make_servers)(cell, lab)
     prepare(cell, pids, servers)
     if cell['workload'] == 'ring':
         driver = servers[0]

@@ -54,7 +54,7 @@ def short_transport(cells):
 def short_dominance(cells):
     by_serializer = {}
     for found in crossover.crossings(cells):
-        by_serializer.setdefault(found.serializer, []).append(found)
+        by_serializer.setdefault(found.serializer + words.lang_text(found.lang), []).append(found)
     parts = []
     for serializer, members in sorted(by_serializer.items()):
         if all(f.side == "below" for f in members):
@@ -158,10 +158,10 @@ def dominance_answers(cells):
     """One sentence per transport: the size from which on encoding and decoding records takes more than half of a call."""
     groups = {}
     for found in crossover.crossings(cells):
-        groups.setdefault((found.transport, found.wake, found.placement), []).append(found)
-    return [f"Over {transport} ({wake}, {placement}) serializing records takes more than half of a call "
+        groups.setdefault((found.lang, found.transport, found.wake, found.placement), []).append(found)
+    return [f"Over {transport} ({wake}, {placement}{words.lang_text(lang)}) serializing records takes more than half of a call "
             + "; ".join(f"with **{f.serializer}** {crossing_text(f)}" for f in members) + "."
-            for (transport, wake, placement), members in sorted(groups.items())]
+            for (lang, transport, wake, placement), members in sorted(groups.items())]
 
 
 # ---- what does blocking cost ----

@@ -5,6 +5,8 @@ interpolated between the measured sizes (log-log). The share of serializing at a
 half between two sizes, the crossing is interpolated on the logarithm of the size. The estimate over blocks is Hodges and
 Lehmann's of the logarithms, the interval Wilcoxon's, as everywhere. A crossing below the smallest or above the largest size
 measured is said to be so, never extrapolated.
+
+In Python what is sent are objects, and bytes by `auto`, which carries them as they are, stand for those without a serializer.
 """
 import math
 
@@ -15,6 +17,7 @@ import stats
 
 HALF = 0.5
 FAMILY = "records"  # the payloads of different sizes but one kind
+BARE = {"c": "none", "python": "auto"}  # by lang: what bytes are sent by
 
 
 class Crossing:
@@ -23,17 +26,18 @@ class Crossing:
 
     def __init__(self, axes, side, size, sizes, shares):
         self.transport, self.serializer = axes["transport"], axes["serializer"]
-        self.wake, self.placement = axes["wake"], axes["placement"]
+        self.wake, self.placement, self.lang = axes["wake"], axes["placement"], axes.get("lang") or "c"
         self.side, self.size, self.sizes, self.shares = side, size, sizes, shares
 
 
 def bare_curves(cells):
-    """(transport, wake, placement) → block → ([log size], [log p50]) of bytes without a serializer."""
+    """(transport, wake, placement, lang) → block → ([log size], [log p50]) of bytes without a serializer."""
     found = {}
-    for c in grouping.find(cells, workload="echo", serializer="none"):
-        if c.joins_envs and c.lang == "c" and c.is_plain and c.axes["size_bytes"] > 0 and c.axes["payload"].startswith("bytes:"):
+    for c in grouping.find(cells, workload="echo"):
+        if (c.joins_envs and c.axes["serializer"] == BARE.get(c.lang) and c.is_plain and c.axes["size_bytes"] > 0
+                and c.axes["payload"].startswith("bytes:")):
             for block, p50 in c.blocks("p50_ns").items():
-                curve = found.setdefault((c.axes["transport"], c.axes["wake"], c.axes["placement"]), {}).setdefault(block, {})
+                curve = found.setdefault((c.axes["transport"], c.axes["wake"], c.axes["placement"], c.lang), {}).setdefault(block, {})
                 curve[math.log(c.axes["size_bytes"])] = math.log(p50)
     return {key: {block: (sorted(curve), [curve[x] for x in sorted(curve)]) for block, curve in blocks.items()}
             for key, blocks in found.items()}
@@ -62,17 +66,16 @@ def shares_by_block(members, curves):
 
 
 def crossings(cells):
-    """A Crossing for each transport, serializer, wake and placement that has records of two sizes and the bare bytes."""
+    """A Crossing for each transport, serializer, wake, placement and lang that has records of two sizes and the bare bytes."""
     curves = bare_curves(cells)
     groups = {}
     for c in grouping.find(cells, workload="echo"):
-        if (c.joins_envs and c.lang == "c" and c.is_plain and c.axes["serializer"] != "none"
-                and c.axes["payload"].startswith(FAMILY + ":")):
-            key = (c.axes["transport"], c.axes["serializer"], c.axes["wake"], c.axes["placement"])
+        if c.joins_envs and c.lang in BARE and c.is_plain and c.axes["serializer"] != "none" and c.axes["payload"].startswith(FAMILY + ":"):
+            key = (c.axes["transport"], c.axes["serializer"], c.axes["wake"], c.axes["placement"], c.lang)
             groups.setdefault(key, []).append(c)
     found = []
-    for (transport, _, wake, placement), members in sorted(groups.items()):
-        bare = curves.get((transport, wake, placement))
+    for (transport, _, wake, placement, lang), members in sorted(groups.items()):
+        bare = curves.get((transport, wake, placement, lang))
         members.sort(key=lambda c: c.axes["size_bytes"])
         by_block = shares_by_block(members, bare) if bare and len(members) > 1 else {}
         if by_block:

@@ -8,6 +8,7 @@ import crossover
 import keys
 import load
 import stats
+import words
 
 FIGURES = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "user_ns_per_message",
            "system_ns_per_message", "system_calls_per_message", "voluntary_switches_per_message",
@@ -68,7 +69,7 @@ def cell_object(c):
 
 def crossing_object(found):
     size = found.size
-    return {"transport": found.transport, "serializer": found.serializer, "wake": found.wake, "placement": found.placement,
+    return {"transport": found.transport, "serializer": found.serializer + words.lang_text(found.lang), "wake": found.wake, "placement": found.placement,
             "side": found.side, "size": size and [rounded(size.estimate), rounded(size.low), rounded(size.high)],
             "sizes": found.sizes, "shares": [rounded(s) for s in found.shares]}
 

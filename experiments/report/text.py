@@ -142,7 +142,7 @@ def report(results, cells, workload=None):
         out += latency_table(cells, name)
     special = special_table(cells) if workload is None else []
     if special:
-        out.append(heading("Cells with a load, a gap, a batch or stages"))
+        out.append(heading("Cells with a load, a gap, a batch or stages, and whole programs"))
         out += special
     tails = tails_table(cells) if workload is None else []
     if tails:

@@ -103,7 +103,8 @@ static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *r
 static json_t *flags_of(const struct lab_cell *cell, const struct corps_value *result) {
     json_t *flags = json_array();
     const struct corps_value *unverified = corps_value_get(result, "unverified");
-    if (!lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) && number(result, "messages") < (double)cell->min_count) {
+    bool whole = lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) || cell->scale > 0; /* as much as there is to do */
+    if (!whole && number(result, "messages") < (double)cell->min_count) {
         json_array_append_new(flags, json_string("short"));
     }
     const struct corps_value *slowed = corps_value_get(result, "slowed");
@@ -134,7 +135,7 @@ static void add_stages(json_t *fields, const struct corps_value *stages) {
 static void add_extra(json_t *fields, const struct corps_value *result) {
     static const char *const keys[] = {"total", "files", "laps", "late"};
     static const char *const numbers[] = {
-        "system_calls_per_message", "capacity_per_s", "offered_per_s", "encode_ns", "decode_ns",
+        "system_calls_per_message", "least_share",    "capacity_per_s", "offered_per_s", "encode_ns", "decode_ns",
         "first_encode_ns",          "first_decode_ns"};
     const struct corps_value *path = corps_value_get(result, "path");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

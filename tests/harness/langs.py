@@ -48,6 +48,13 @@ class Langs(lab.LabTest):
                         self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack",
                                   f"path={self.sources()}")
 
+    def test_many_callers(self):
+        for workload, lang in (("mesh", "python"), ("fanin", "c-python")):
+            with self.subTest(workload=workload, lang=lang):
+                line = self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack", "concs=2")
+                self.assertTrue(0 < line["least_share"] <= 1, line["least_share"])
+                self.assertEqual(line["messages"], line["latencies"])
+
     def test_one_env(self):
         for workload, langs in (("echo", ("python", "c-python", "python-c")), ("pipeline", ("python",)), ("oneway", ("c-python",)),
                                 ("fanout", ("python-c",)), ("search", ("python", "c-python"))):

@@ -136,6 +136,9 @@ class Workloads(Base):
         for wrong, word in (("workload=echo load=5", "openloop"), ("workload=echo batch=5", "oneway"),
                             ("workload=oneway stages=1", "echo"), ("stages=1 lang=python", "lang=c"),
                             ("stages=1 transport=queue", "between Envs"), ("workload=openloop placement=same", "infeasible"),
+                            ("workload=ring scale=5", "Savina"), ("workload=savina-big serializer=none", "serializer=msgpack"),
+                            ("workload=savina-apsp concs=5", "square"), ("workload=savina-buffer concs=99", "2 to 98"),
+                            ("workload=savina-pingpong lang=python", "lang=c"), ("workload=fanin transport=null", "oneway"),
                             ("workload=openloop load=201", "200"), ("workload=openloop transport=queue", "second Env")):
             with self.subTest(wrong=wrong):
                 refused = subprocess.run([LAB, "cell", *wrong.split()], capture_output=True, text=True, timeout=TIMEOUT_S)
@@ -162,6 +165,30 @@ class Workloads(Base):
             with self.subTest(concs=concs):
                 fields = self.run_workload("ring", f"concs={concs}")
                 self.assertEqual(fields["messages"] % concs, 0)
+
+    def test_contention(self):
+        """Each call came and was answered, to whoever made it."""
+        for name in ("fanin", "mesh"):
+            for concs in (1, 5):
+                with self.subTest(workload=name, concs=concs):
+                    fields = self.run_workload(name, f"concs={concs}")
+                    self.assertGreaterEqual(fields["messages"], 100)
+                    self.assertEqual(fields["messages"], fields["latencies"])
+                    self.assertEqual(fields["messages"], sum(count for _, count in fields["histogram"]))
+                    self.assertTrue(0 < fields["least_share"] <= 1, fields["least_share"])
+
+    def test_savina(self):
+        """The programs check their answers; here, that they did all of the work."""
+        if TRANSPORT not in ("shm", "queue"):
+            return  # what the others do is seen by other workloads
+        for name, messages, *settings in (
+                ("pingpong", 400, "scale=1"), ("counting", 10000, "scale=1"), ("forkjoin", 300, "scale=1", "concs=3"),
+                ("ring", 1000, "scale=1", "concs=7"), ("chameneos", 2000, "scale=1", "concs=5"), ("big", 800, "scale=1", "concs=4"),
+                ("buffer", 30, "scale=1", "concs=6"), ("apsp", 27 * 9 * 4, "scale=18", "concs=9")):
+            with self.subTest(program=name):
+                fields = self.run_workload(f"savina-{name}", *settings)
+                self.assertEqual(messages, fields["messages"])
+                self.assertNotIn("short", fields["flags"])
 
     def test_tails(self):
         """Where ten latencies are beyond; never where one is the mean of a group."""

@@ -14,7 +14,9 @@ import numpy as np
 
 FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(os.path.dirname(__file__), "..", "..", "experiments", "report")
 sys.path.insert(0, FOLDER)
+import answers  # noqa: E402
 import cells as grouping  # noqa: E402
+import crossover  # noqa: E402
 import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import stats  # noqa: E402
@@ -84,6 +86,29 @@ class Tails(unittest.TestCase):
         self.assertEqual(2, len(rows), rows)
         self.assertIn("7 µs", rows[1])
         self.assertEqual([], text.tails_table(grouping.group(load.Results())))
+
+
+class Crossing(unittest.TestCase):
+    """Where Python calls Python, bytes by auto stand for what is not serialized."""
+
+    def test_of_each_language(self):
+        lines = []
+        for block in range(6):
+            for lang, bare, p50 in (("c", "none", 1000), ("python", "auto", 50000)):
+                for size in (64, 4096):
+                    lines.append(trial(block, 0, p50, lang=lang, serializer=bare, payload=f"bytes:{size}", size_bytes=size))
+                    lines.append(trial(block, 0, p50 * (1.5 if size == 64 else 4), lang=lang, serializer="auto", payload=f"records:{size}",
+                                       size_bytes=size))
+        results = load.Results()
+        results.runs, results.trials = [run_line()], lines
+        found = {f.lang: f for f in crossover.crossings(grouping.group(results))}
+        self.assertEqual(["c", "python"], sorted(found))
+        for crossing in found.values():
+            self.assertEqual("within", crossing.side)
+            self.assertEqual([33, 75], [round(share * 100) for share in crossing.shares])
+        told = answers.dominance_answers(grouping.group(results))
+        self.assertEqual(2, len(told), told)
+        self.assertIn("lang python", told[1])
 
 
 class Limits(unittest.TestCase):
