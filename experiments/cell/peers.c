@@ -16,7 +16,9 @@
 
 enum { MIB = 1 << 20 };
 
-#define ACTORS "echo count fanout ring spawn"
+#define ACTORS                                                                                                         \
+    "echo count fanout ring spawn savina-pingpong savina-counting savina-forkjoin savina-ring savina-chameneos "       \
+    "savina-big savina-buffer savina-apsp"
 
 static const struct lab_peer peers[] = {
     {"peer:erlang", "erlang", "Erlang processes; envs=2: two nodes over loopback (adaptive: schedulers' own busy wait)",

@@ -1,5 +1,6 @@
 // The peer program of the C++ Actor Framework (0.17); experiments/cell/peers.h tells how it is called and what it prints.
 // Messages are sent, not requested: a request of CAF costs more, and nothing here needs one.
+#include "caf_savina.hpp"
 #include "peer.hpp"
 
 #include <array>
@@ -215,6 +216,9 @@ std::string within(const peer::Cell &cell) {
     Config config(cell, workers(cell));
     caf::actor_system system(config);
     uint64_t concs = cell.number("concs");
+    if (cell.text("workload").rfind("savina-", 0) == 0) {
+        return savina(cell, system, version());
+    }
     if (cell.is("workload", "count")) {
         Trial trial{cell, peer::Meter(cell, BURST), {}};
         caf::anon_send(system.spawn(sending, &trial, system.spawn(counting)), start_atom::value);

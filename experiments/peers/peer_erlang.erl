@@ -41,7 +41,9 @@ run(Cell) ->
                    {"count", 1} -> count(T);
                    {"fanout", 1} -> fanout(T);
                    {"ring", 1} -> ring(T);
-                   {"spawn", 1} -> spawn_many(T)
+                   {"spawn", 1} -> spawn_many(T);
+                   {"savina-" ++ Program, 1} ->
+                       peer_savina:run(Program, Cell, T#trial.body) ++ [{peak_rss_bytes, proc("status", "VmHWM:") * 1024}]
                end,
     [{version, version()}, {size_bytes, byte_size(T#trial.body)} | Measured].
 

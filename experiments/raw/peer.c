@@ -48,6 +48,7 @@ struct raw_snapshot raw_snapshot_between(const struct raw_snapshot *before, cons
 static volatile sig_atomic_t rang;
 static pid_t watched_pid;
 static struct timespec watch_end;
+static bool seen_ended; /* at an earlier ring */
 
 static void on_alarm(int signal_number) {
     (void)signal_number;
@@ -63,8 +64,11 @@ bool raw_must_stop(struct raw_channel *channel) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (waitid(P_PID, (id_t)watched_pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0) {
-        snprintf(channel->error, sizeof channel->error, "the peer has ended");
-        return true;
+        /* Its last message may have come since the caller looked: the caller looks again before the next ring. */
+        bool before = seen_ended;
+        seen_ended = true;
+        snprintf(channel->error, sizeof channel->error, "%s", before ? "the peer has ended" : "");
+        return before;
     }
     if (now.tv_sec > watch_end.tv_sec) {
         snprintf(channel->error, sizeof channel->error, "the peer does not answer");
@@ -79,6 +83,7 @@ static bool watch(struct raw_peer *peer, struct raw_channel *channel, unsigned m
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct itimerval timer = {.it_interval.tv_usec = 250000, .it_value.tv_usec = 250000};
     rang = 0;
+    seen_ended = false;
     watched_pid = peer->pid;
     clock_gettime(CLOCK_MONOTONIC, &watch_end);
     watch_end.tv_sec += 10 + 2 * (time_t)(max_ms / 1000);

@@ -14,9 +14,12 @@ import lab
 SHORT = ["warmup_count=5", "min_count=20", "min_ms=5", "max_ms=200"]
 GOOD = '{"version": "1", "messages": 20, "seconds": 0.5, "max_ns": 9, "size_bytes": 64, "histogram": [[9, 20]]}'
 # What a peer may be asked for besides the default; see experiments/cell/peers.c.
+SAVINA = [f"savina-{words}" for words in (
+    "pingpong scale=1", "counting scale=1", "forkjoin scale=1", "ring scale=1", "chameneos scale=1 concs=5", "big scale=1 concs=4",
+    "buffer scale=1 concs=6", "apsp scale=18 concs=9")]
 WORKLOADS = {
-    "peer:erlang": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000"],
-    "peer:caf": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000"],
+    "peer:erlang": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000", *SAVINA],
+    "peer:caf": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000", *SAVINA],
     "peer:ucx-posix": ["echo placement=cross", "echo wake=block", "oneway placement=cross payload=bytes:65536"],
     "peer:ucx-sysv": ["echo placement=cross", "echo wake=block"],
     "peer:ucx-cma": ["echo placement=cross payload=bytes:65536", "oneway wake=block payload=bytes:65536"],
