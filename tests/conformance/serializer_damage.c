@@ -328,7 +328,7 @@ static int in_child(const struct wire *wire, damage_fn damage, size_t first, siz
         dup2(nowhere, 2);
         setrlimit(RLIMIT_AS, &memory);
         signal(SIGALRM, SIG_DFL);
-        alarm(60);
+        alarm(200);
         run_damage(wire, damage, first, end, &mine);
         _exit(write(ends[1], &mine, sizeof mine) == (ssize_t)sizeof mine ? 0 : 1);
     }

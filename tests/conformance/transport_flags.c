@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { BLOCKED_SECONDS = 20, FDS_MAX = 1024 };
+enum { BLOCKED_SECONDS = 100, FDS_MAX = 1024 };
 
 /* Every descriptor of this process but the standard ones and the channel. */
 static unsigned list_descriptors(int channel, int fds[FDS_MAX]) {

@@ -154,7 +154,7 @@ void close_leaves_nothing(void **state) {
     }
     check(after.sockets == 0);
     /* Other programs of this kind may run beside the test: what is not ours goes away by itself. */
-    for (int i = 0; i < 100 && (after.shm > before.shm || after.mqueue > before.mqueue); i++) {
+    for (int i = 0; i < 1200 && (after.shm > before.shm || after.mqueue > before.mqueue); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
         after = take_inventory();
     }

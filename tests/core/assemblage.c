@@ -1,6 +1,6 @@
 /* Corps in Corps, and what bindings of other languages use: `assemblage TRANSPORT [TEST]`. */
 
-#include "helpers.h"
+#include "gate.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -85,8 +85,9 @@ static void node_cleanup(struct corps_context *context, void *self) {
 }
 
 static const struct corps_method node_methods[] = {
-    {"pid", method_pid}, {"grow", node_grow},   {"finish", node_finish}, {"fail", node_fail},
-    {"link", node_link}, {"round", node_round}, {"sleep", method_sleep}, {NULL, NULL},
+    {"pid", method_pid},     {"grow", node_grow},           {"finish", node_finish},
+    {"fail", node_fail},     {"link", node_link},           {"round", node_round},
+    {"sleep", method_sleep}, {"wait_for", method_wait_for}, {NULL, NULL},
 };
 
 static const struct corps_class node_class = {
@@ -307,16 +308,15 @@ static void test_threads_grow(void **state) {
     enum { SLEEPERS = 6 };
     struct corps *corps = make("Node");
     struct corps_name *names[SLEEPERS];
-    struct corps_future *futures[SLEEPERS];
+    struct gate gates[SLEEPERS];
     assert_ok(corps_create_concs(corps, "Node", NULL, CORPS_ENV_ID(0), SLEEPERS, names));
     for (int i = 0; i < SLEEPERS; i++) {
-        futures[i] = begin(names[i], "sleep", corps_int(900));
+        gate_shut(&gates[i], names[i]);
     }
     assert_true(ask_number(corps_front(corps), "pid") > 0);
-    assert_false(corps_future_ready(futures[SLEEPERS - 1]));
-    assert_ok(corps_wait_all(futures, SLEEPERS, LONG_NS));
     for (int i = 0; i < SLEEPERS; i++) {
-        corps_future_destroy(futures[i]);
+        assert_false(corps_future_ready(gates[i].waiting));
+        gate_finish(&gates[i]);
         corps_name_unref(names[i]);
     }
     assert_ok(corps_exit(corps, LONG_NS));

@@ -1,6 +1,6 @@
 /* The core through its public interface: `corps TRANSPORT [TEST]` runs one test, or all of them, over one transport. */
 
-#include "helpers.h"
+#include "gate.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -231,6 +231,7 @@ static const struct corps_method counter_methods[] = {
     {"env", counter_env},
     {"pid", method_pid},
     {"sleep", method_sleep},
+    {"wait_for", method_wait_for},
     {"hold", counter_hold},
     {"let_go", counter_let_go},
     {"name", counter_name},
@@ -418,9 +419,9 @@ static void test_wait_next(void **state) {
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *slow = counter_in(corps, 0);
     struct corps_name *fast = counter_in(corps, last_env(corps));
-    struct corps_future *futures[2];
-    struct corps_value ms = corps_int(300);
-    assert_ok(corps_call(slow, "sleep", &ms, NULL, &futures[0]));
+    struct gate gate;
+    gate_shut(&gate, slow);
+    struct corps_future *futures[2] = {gate.waiting};
     assert_ok(corps_call(fast, "env", NULL, NULL, &futures[1]));
     size_t index = 9;
     assert_ok(corps_wait_next(futures, 2, LONG_NS, &index));
@@ -428,9 +429,10 @@ static void test_wait_next(void **state) {
     corps_future_destroy(futures[1]);
     futures[1] = NULL;
     assert_int_equal(corps_wait_next(futures, 2, 1000000, &index), CORPS_ERR_TIMEOUT);
+    gate_open(&gate);
     assert_ok(corps_wait_next(futures, 2, LONG_NS, &index));
     assert_int_equal(index, 0);
-    corps_future_destroy(futures[0]);
+    gate_finish(&gate);
     futures[0] = NULL;
     assert_int_equal(corps_wait_next(futures, 2, LONG_NS, &index), CORPS_ERR_INVALID);
     corps_name_unref(slow);
@@ -616,18 +618,16 @@ static void test_deadlines(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *name = counter_in(corps, last_env(corps));
-    struct corps_future *slow;
+    struct gate gate;
     struct corps_future *late;
-    struct corps_value ms = corps_int(200);
     struct corps_value one = corps_int(1);
     struct corps_value args = corps_array(&one, 1);
-    const struct corps_call_options soon = {.timeout_ns = 20000000};
-    assert_ok(corps_call(name, "sleep", &ms, NULL, &slow));
-    assert_ok(corps_call(name, "add", &args, &soon, &late)); /* queued behind the sleep: late when its turn comes */
+    const struct corps_call_options soon = {.timeout_ns = 100000000};
+    gate_shut(&gate, name);
+    assert_ok(corps_call(name, "add", &args, &soon, &late)); /* queued behind that: late when its turn comes */
     assert_int_equal(corps_future_wait(late, LONG_NS, NULL), CORPS_ERR_TIMEOUT);
-    assert_ok(corps_future_wait(slow, LONG_NS, NULL));
+    gate_finish(&gate);
     assert_int_equal(ask_int(name, "add", corps_array(NULL, 0)), 0); /* it was dropped, not run */
-    corps_future_destroy(slow);
     corps_future_destroy(late);
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));
@@ -637,9 +637,8 @@ static void test_try_when_full(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .mailbox_count = 8});
     struct corps_name *name = counter_in(corps, last_env(corps));
-    struct corps_future *future;
-    struct corps_value ms = corps_int(300);
-    assert_ok(corps_call(name, "sleep", &ms, NULL, &future));
+    struct gate gate;
+    gate_shut(&gate, name);
     const struct corps_call_options try_it = {.flags = CORPS_CALL_TRY};
     const struct corps_call_options soon = {.timeout_ns = 5000000};
     enum corps_err err = CORPS_OK;
@@ -650,9 +649,9 @@ static void test_try_when_full(void **state) {
     assert_int_equal(err, CORPS_ERR_FULL);
     assert_true(sent <= 9);
     assert_int_equal(corps_send(name, "env", NULL, &soon), CORPS_ERR_TIMEOUT);
+    gate_open(&gate);
     assert_ok(corps_send(name, "env", NULL, NULL)); /* waits */
-    assert_ok(corps_future_wait(future, LONG_NS, NULL));
-    corps_future_destroy(future);
+    gate_finish(&gate);
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));
 }

@@ -1,6 +1,6 @@
 /* Links whose other end stops reading, and dies: `ends TRANSPORT [TEST]` runs one test, or all of them. */
 
-#include "helpers.h"
+#include "gate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,20 +42,6 @@ static enum corps_err answerer_answer(struct corps_context *context, void *self,
     return CORPS_OK;
 }
 
-/* Answers nothing until there is a file of this name. */
-static enum corps_err answerer_wait_for(struct corps_context *context, void *self, const struct corps_value *args,
-                                        struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)result;
-    char path[64];
-    snprintf(path, sizeof path, "%.*s", (int)args->count, args->str);
-    while (access(path, F_OK) != 0) {
-        sleep_ms(1);
-    }
-    return CORPS_OK;
-}
-
 static enum corps_err answerer_count(struct corps_context *context, void *self, const struct corps_value *args,
                                      struct corps_value *result) {
     (void)context;
@@ -66,7 +52,7 @@ static enum corps_err answerer_count(struct corps_context *context, void *self, 
 }
 
 static const struct corps_method answerer_methods[] = {
-    {"answer", answerer_answer}, {"wait_for", answerer_wait_for}, {"count", answerer_count}, {NULL, NULL}};
+    {"answer", answerer_answer}, {"wait_for", method_wait_for}, {"count", answerer_count}, {NULL, NULL}};
 static const struct corps_class answerer_class = {.name = "Answerer", .methods = answerer_methods};
 
 /* ---- Caller: asks much and takes its time ---- */
@@ -134,30 +120,6 @@ struct scene {
     int stopped;                 /* the process */
 };
 
-/* What a Worker waits for until it is opened: a file. */
-struct gate {
-    char path[32];
-    struct corps_future *waiting;
-};
-
-static void gate_shut(struct gate *gate, const struct corps_name *name) {
-    snprintf(gate->path, sizeof gate->path, "/tmp/corps-gate-XXXXXX");
-    int fd = mkstemp(gate->path);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_int_equal(unlink(gate->path), 0);
-    gate->waiting = begin(name, "wait_for", corps_str(gate->path));
-}
-
-static void gate_open(struct gate *gate) {
-    int fd = open(gate->path, O_CREAT | O_WRONLY, 0600);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_ok(corps_future_wait(gate->waiting, LONG_NS, NULL));
-    corps_future_destroy(gate->waiting);
-    assert_int_equal(unlink(gate->path), 0);
-}
-
 /* Until the link to the stopped one is full, or there is nothing more to answer. */
 static void until_stuck(const struct scene *scene) {
     int64_t before = -1;
@@ -189,9 +151,9 @@ static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
     const struct corps_value *result;
     corps_future_destroy(ask(scene->caller, "ask", corps_array(args, 5), &result));
     assert_int_equal(kill(scene->stopped, SIGSTOP), 0);
-    gate_open(&gate);
+    gate_finish(&gate);
     until_stuck(scene);
-    gate_open(&of_sink);
+    gate_finish(&of_sink);
     (void)ask_int(scene->sink, "count", corps_nil());
 }
 

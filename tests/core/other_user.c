@@ -80,7 +80,7 @@ static int look_around(void) {
 static bool is_refused(int fd) {
     char said[256];
     struct pollfd end = {.fd = fd, .events = POLLIN};
-    return poll(&end, 1, 20000) == 1 && read(fd, said, sizeof said) <= 0;
+    return poll(&end, 1, 60000) == 1 && read(fd, said, sizeof said) <= 0;
 }
 
 static int knock(void) {

@@ -1,7 +1,7 @@
 /* Streams of requests without reply, which the core sends in batches: `streams TRANSPORT [TEST]`. Between Concs of one
  * Env and of two: nothing lost, nothing twice, in order, and like any other request for the method that gets it. */
 
-#include "helpers.h"
+#include "gate.h"
 
 #include <signal.h>
 #include <string.h>
@@ -275,19 +275,15 @@ static enum corps_err source_cause(struct corps_context *context, void *self, co
     return err;
 }
 
-/* [sink, count]: sends, and then goes on for a while without ending or waiting for anything. */
+/* [sink, count, path]: sends, and then goes on without ending or waiting for Corps, until there is a file of this name.
+ */
 static enum corps_err source_linger(struct corps_context *context, void *self, const struct corps_value *args,
                                     struct corps_value *result) {
-    (void)context;
-    (void)self;
-    (void)result;
     enum corps_err err = CORPS_OK;
     for (int64_t i = 0; i < corps_value_item(args, 1)->integer && err == CORPS_OK; i++) {
         err = send_number(corps_value_item(args, 0)->name, "take", 0, i, NULL);
     }
-    const struct timespec ts = {.tv_sec = 1};
-    nanosleep(&ts, NULL);
-    return err;
+    return err == CORPS_OK ? method_wait_for(context, self, corps_value_item(args, 2), result) : err;
 }
 
 static enum corps_err die(struct corps_context *context, void *self, const struct corps_value *args,
@@ -311,6 +307,7 @@ static const struct corps_class sink_class = {
                                              {"let_go", sink_let_go},
                                              {"fail_some", sink_fail_some},
                                              {"sleep", method_sleep},
+                                             {"wait_for", method_wait_for},
                                              {"cause", sink_cause},
                                              {"report", sink_report},
                                              {"die", die},
@@ -442,12 +439,14 @@ static void test_failures(void **state) {
     each_way(make((struct corps_options){0}), fail_some);
 }
 
-/* The Conc sleeps longer than its requests may wait, and these wait longer than sending them takes on a busy machine.
- */
+/* The Conc waits until its requests have waited too long. */
 static void come_late(const struct corps_name *source, const struct corps_name *sink) {
-    struct corps_future *asleep = begin(sink, "sleep", corps_int(950));
-    assert_int_equal(end(stream_with(source, sink, 0, 500, "count", 500, 0)), 500);
-    (void)end(asleep);
+    enum { TIMEOUT_MS = 400 };
+    struct gate gate;
+    gate_shut(&gate, sink);
+    assert_int_equal(end(stream_with(source, sink, 0, 500, "count", TIMEOUT_MS, 0)), 500);
+    poll(NULL, 0, TIMEOUT_MS + 1);
+    gate_finish(&gate);
     assert_int_equal(ask_number(sink, "report"), 0);
 }
 
@@ -471,9 +470,10 @@ static void test_small_mailboxes(void **state) {
 
 /* With TRY a full mailbox refuses: what was taken is what comes, neither more nor less. */
 static void count_exactly(const struct corps_name *source, const struct corps_name *sink) {
-    struct corps_future *asleep = begin(sink, "sleep", corps_int(100));
+    struct gate gate;
+    gate_shut(&gate, sink);
     int64_t sent = end(stream_with(source, sink, 0, 900, "count", 0, CORPS_CALL_TRY));
-    (void)end(asleep);
+    gate_finish(&gate);
     assert_in_range(sent, 1, 200);
     assert_int_equal(ask_number(sink, "report"), sent);
 }
@@ -500,15 +500,17 @@ static void test_after_what_was_caused(void **state) {
 
 /* Nothing is held back for long: all has come while the sender's method still runs. */
 static void linger(const struct corps_name *source, const struct corps_name *sink) {
-    struct corps_value items[2] = {corps_value_of_name(sink), corps_int(50)};
-    struct corps_future *lingering = begin(source, "linger", corps_array(items, 2));
-    for (int n = 0; n < 800 && ask_number(sink, "report") < 50; n++) {
+    struct gate gate;
+    gate_make(&gate);
+    struct corps_value items[3] = {corps_value_of_name(sink), corps_int(50), corps_str(gate.path)};
+    gate.waiting = begin(source, "linger", corps_array(items, 3));
+    for (int n = 0; n < 20000 && ask_number(sink, "report") < 50; n++) {
         const struct timespec ts = {.tv_nsec = 1000000};
         nanosleep(&ts, NULL);
     }
     assert_int_equal(ask_number(sink, "report"), 50);
-    assert_false(corps_future_ready(lingering));
-    (void)end(lingering);
+    assert_false(corps_future_ready(gate.waiting));
+    gate_finish(&gate);
 }
 
 static void test_last_one_leaves(void **state) {

@@ -62,7 +62,7 @@ class Man(lab.LabTest):
             return
         for page in ("corps-lab.1", "corps.7"):
             done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", os.path.join(SOURCE, "docs", "man", page)], capture_output=True,
-                                  text=True, timeout=60)
+                                  text=True, timeout=lab.LIMIT_S)
             self.assertEqual("", done.stdout + done.stderr)
 
 
@@ -73,7 +73,7 @@ class Completion(lab.LabTest):
         listed = " ".join(f"'{word}'" for word in [lab.program(), *cut])
         script = (f"source '{SOURCE}/scripts/completion/corps-lab.bash'; COMP_WORDS=({listed}); COMP_CWORD={len(cut)}; "
                   '_corps_lab; printf "%s\\n" "${COMPREPLY[@]}"')
-        done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=60, cwd=self.folder,
+        done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=lab.LIMIT_S, cwd=self.folder,
                               env=self.environment)
         self.assertEqual("", done.stderr)
         return done.stdout.split()

@@ -105,7 +105,7 @@ class Cluster(lab.LabTest):
             lab.await_that(lambda: not self.slurm("squeue", "-h"), "jobs to end")
 
     def slurm(self, *command):
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=lab.LIMIT_S).stdout
 
     def submit(self, *arguments):
         # The script works in the folder that it lies in: one with the program under test as its build.

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -42,13 +43,15 @@ static unsigned long used_ticks(void) {
 
 static void check_idle(const char *attack) {
     honest_call();
-    usleep(300000); /* whatever there was to do is done */
-    unsigned long before = used_ticks();
-    usleep(2000000);
-    unsigned long used = used_ticks() - before;
-    printf("# %s: the idle Env used %lu0 ms of 2 s\n", attack, used);
-    if (used > 20) {
-        fail_msg("%s: the idle Env used %lu0 ms of 2 s", attack, used);
+    unsigned long used = ULONG_MAX;
+    for (unsigned tries = 0; used > 10 && tries < 20; tries++) { /* on a busy machine what there is to do takes long */
+        unsigned long before = used_ticks();
+        usleep(1000000);
+        used = used_ticks() - before;
+    }
+    printf("# %s: the idle Env used %lu0 ms of 1 s\n", attack, used);
+    if (used > 10) {
+        fail_msg("%s: the idle Env used %lu0 ms of 1 s", attack, used);
     }
 }
 
@@ -106,7 +109,7 @@ void test_strangers(void **state) {
     unsigned turned_out = 0;
     for (unsigned i = 0; i < STRANGERS; i++) { /* their time is bounded, whatever they do not do */
         struct pollfd end = {.fd = fds[i], .events = POLLIN};
-        turned_out += poll(&end, 1, 20000) == 1;
+        turned_out += poll(&end, 1, 60000) == 1;
         close(fds[i]);
     }
     assert_int_equal(turned_out, STRANGERS);

@@ -95,7 +95,7 @@ class Command(unittest.TestCase):
         return [sys.executable, os.path.join(FOLDER, "coverage.py"), *arguments]
 
     def run_it(self, *arguments, status=0):
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=200)
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=300)
         self.assertEqual(status, done.returncode, done.stderr)
         return done.stdout, done.stderr
 
@@ -166,12 +166,12 @@ class Command(unittest.TestCase):
     def test_ctrl_c(self):
         process = subprocess.Popen(self.command("--out", self.path("out")), stderr=subprocess.PIPE, text=True, start_new_session=True,
                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not os.path.exists(self.path("out")) or os.path.getsize(self.path("out")) < 5000:
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         self.assertEqual(1, process.returncode, err)
         self.assertIn("kept", err.strip().splitlines()[-1])
         self.assertNotIn("Traceback", err)
@@ -192,7 +192,7 @@ class Page(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.lines = os.path.join(cls.folder.name, "c.jsonl")
         subprocess.run([sys.executable, os.path.join(FOLDER, "coverage.py"), "--only", "group=functions", "--serializer", "pickle5",
-                        "--serializer", "auto", "--out", cls.lines], check=True, capture_output=True, timeout=100)
+                        "--serializer", "auto", "--out", cls.lines], check=True, capture_output=True, timeout=300)
 
     @classmethod
     def tearDownClass(cls):
@@ -201,7 +201,7 @@ class Page(unittest.TestCase):
     def report(self, *files):
         page = os.path.join(self.folder.name, "page.html")
         done = subprocess.run([sys.executable, os.path.join(SOURCE, "experiments", "report", "report.py"), *files, "--html", page],
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(0, done.returncode, done.stderr)
         return page, done.stdout
 
@@ -224,7 +224,7 @@ class Page(unittest.TestCase):
         profile = tempfile.mkdtemp(dir=self.folder.name)
         done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=10000", "--dump-dom",
-                               "file://" + page + state], capture_output=True, text=True, timeout=120,
+                               "file://" + page + state], capture_output=True, text=True, timeout=300,
                               env={**os.environ, "HOME": profile})
         self.assertEqual([], [line for line in done.stderr.splitlines() if "CONSOLE" in line
                    and re.search("Error|Uncaught", line.rpartition('", source: ')[0])])

@@ -35,7 +35,7 @@ class Merge(unittest.TestCase):
 
     def merge(self, *arguments, out="out.jsonl", status=0):
         done = subprocess.run([sys.executable, os.path.join(FOLDER, "merge.py"), *arguments, "--out", self.path(out)],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -49,7 +49,7 @@ class Merge(unittest.TestCase):
         self.assertEqual(sorted(lines(a) + lines(b)), sorted(whole))
         self.assertEqual(["run", "run"] + ["trial"] * 8, [json.loads(line)["kind"] for line in whole])
         done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), self.path("out.jsonl"), "--no-html"], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=300)
         self.assertEqual(0, done.returncode, done.stderr)
 
     def test_what_is_there_is_not_overwritten(self):
@@ -139,7 +139,7 @@ class Merge(unittest.TestCase):
     def test_usage(self):
         for arguments in (["x"], ["--out", self.path("out.jsonl")], []):
             with self.subTest(arguments=arguments):
-                done = subprocess.run([sys.executable, os.path.join(FOLDER, "merge.py"), *arguments], capture_output=True, text=True, timeout=60)
+                done = subprocess.run([sys.executable, os.path.join(FOLDER, "merge.py"), *arguments], capture_output=True, text=True, timeout=300)
                 self.assertEqual(2, done.returncode)
 
 

@@ -65,7 +65,7 @@ class Page(unittest.TestCase):
         with open(cls.lines, "w", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in made_up()))
         done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), cls.lines, "--no-text"], capture_output=True,
-                              text=True, timeout=120)
+                              text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         cls.cells = grouping.group(load.load([cls.lines]))
         cls.opened = {}
@@ -79,7 +79,7 @@ class Page(unittest.TestCase):
         profile = tempfile.mkdtemp(dir=self.folder.name)
         done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=10000", *options, address],
-                              capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": profile})
+                              capture_output=True, text=True, timeout=300, env={**os.environ, "HOME": profile})
         console = [line for line in done.stderr.splitlines() if "CONSOLE" in line
                    and re.search("Error|Uncaught", line.rpartition('", source: ')[0])]
         self.assertEqual([], console)
@@ -154,7 +154,7 @@ class Page(unittest.TestCase):
         path = os.path.join(self.folder.name, "f.jsonl")
         with open(path, "w", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in [run_line(), trial(0, 0, 1, ok=False)]))
-        done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), path, "--no-text"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), path, "--no-text"], capture_output=True, text=True, timeout=300)
         self.assertEqual(0, done.returncode, done.stderr)
         page, self.__class__.page = self.page, os.path.join(self.folder.name, "f.html")
         try:

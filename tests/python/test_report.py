@@ -156,7 +156,7 @@ class Limits(unittest.TestCase):
             lines[0]["limits"] = [self.row("two < three", "unix", against=["shm"], at_most=3)]
             with open(path, "w") as file:
                 file.write("\n".join(map(json.dumps, lines)) + "\n")
-            done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), path], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([sys.executable, os.path.join(FOLDER, "report.py"), path], capture_output=True, text=True, timeout=300)
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertIn("Limits: 1 met", done.stdout)
             with open(os.path.join(folder, "l.html"), encoding="utf-8") as file:

@@ -14,13 +14,13 @@ libraries=$(dirname "$(dirname "$pc")")
 flags=$(pkg-config --cflags --libs corps)
 # shellcheck disable=SC2086
 $cc -std=gnu17 -Wall -Werror "$source/tests/reuse/consumer.c" -o "$scratch/consumer" $flags
-got=$(LD_LIBRARY_PATH=$libraries timeout 30 "$scratch/consumer")
+got=$(LD_LIBRARY_PATH=$libraries timeout 200 "$scratch/consumer")
 expected=$'added in Env 1\n20 + 22 = 42'
 [ "$got" = "$expected" ] || { printf 'the consumer printed:\n%s\nexpected:\n%s\n' "$got" "$expected" >&2; exit 1; }
 # shellcheck disable=SC2046,SC2086
 $cc -std=gnu17 -rdynamic "$source/tests/reuse/consumer.c" -o "$scratch/consumer-static" $(pkg-config --cflags corps) \
     "$libraries/libcorps.a" $(PKG_CONFIG_SYSROOT_DIR='' pkg-config --static --libs libuv libsodium msgpack) -lpthread -lrt -ldl
-got=$(timeout 30 "$scratch/consumer-static")
+got=$(timeout 200 "$scratch/consumer-static")
 [ "$got" = "$expected" ] || { printf 'the static consumer printed:\n%s\n' "$got" >&2; exit 1; }
 # The README shows this very program.
 python3 - "$source" <<'PY'

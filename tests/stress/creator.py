@@ -18,7 +18,7 @@ import time
 
 from left import adopt_orphans, await_room, children_of, left_behind, stacks
 
-ENDS_S = 60.0  # within this a creator whose Env was killed ends by itself
+ENDS_S = 120.0  # within this a creator whose Env was killed ends by itself
 
 
 def victim_of(pid, role):

@@ -22,7 +22,7 @@ static const char *const role_names[ROLES] = {"Env 0", "Env 1 (caller)", "Env 2 
 enum { CALLS = 400, UNREAD_CALLS = 3000, LATEST_US = 30000, HOLD_US = 100000, PAUSE_MS = 100, ROOM_TRIES = 50 };
 enum { GROWTH_KIB = 8192, GROWTH_PER_CYCLE_KIB = 4, GROWTH_THREADS = 8 };
 enum { GROWTH_DESCRIPTORS = 8 }; /* the endpoint for a Corps that ended last is given back when the next one ends */
-#define SOON_NS (10 * 1000000000LL)
+#define SOON_NS (40 * 1000000000LL)
 
 struct cycle {
     unsigned number;

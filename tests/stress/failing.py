@@ -21,7 +21,7 @@ from left import adopt_orphans, await_room, children_of, left_behind, stacks
 
 KINDS = ['memory', 'descriptor', 'thread', 'process', 'file', 'segment', 'queue']
 PLACES = ['program', '0', '1']
-LIMIT_S = 60.0  # for one life, which takes a twentieth of a second
+LIMIT_S = 120.0  # for one life, which takes a twentieth of a second
 SLOW_S = 4.0  # such lives are shown and counted, and are no fault
 
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LEFT_MS = 15000, LOOK_EVERY_MS = 5 };
+enum { LEFT_MS = 60000, LOOK_EVERY_MS = 5 };
 
 static char runtime[64];
 

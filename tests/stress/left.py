@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-LEFT_S = 10.0
+LEFT_S = 60.0
 PR_SET_CHILD_SUBREAPER = 36
 
 

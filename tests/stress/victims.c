@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { QUEUES_PER_LINK = 2 }; /* mqueue: what a user may have of them is little, and shared with every other test */
-#define EXIT_NS (20 * 1000000000LL)
+#define EXIT_NS (60 * 1000000000LL)
 
 extern char **environ;
 

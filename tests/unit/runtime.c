@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define LONG_NS INT64_C(10000000000)
+#define LONG_NS INT64_C(60000000000)
 
 struct counter {
     int64_t count;

@@ -38,6 +38,6 @@ elif ! grep -q "machine of the other byte order" "$scratch/log"; then
 fi
 
 "$cc" "${flags[@]}" "${order[@]}" "$@" -o "$scratch/golden"
-order=$(timeout 30 qemu-s390x "$scratch/golden" order)
+order=$(timeout 200 qemu-s390x "$scratch/golden" order)
 [ "$order" = big-endian ] || fail "s390x must be big-endian, but the program says $order"
-timeout 60 qemu-s390x "$scratch/golden" check tests/wire/golden.txt
+timeout 200 qemu-s390x "$scratch/golden" check tests/wire/golden.txt
