@@ -23,7 +23,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-GRACE = 30.0        # seconds that the processes of a program may need to vanish after its end, also on a busy machine
+GRACE = 60.0        # seconds that the processes of a program may need to vanish after its end, also on a busy machine
 TAIL = 3000         # characters of output shown for a failed program
 OPTIONS = ('expect-status', 'expect-stdout', 'expect-stderr', 'needs')
 

@@ -3,14 +3,15 @@
 from Corps import Corps
 from Exceptions import AsyncExecutionError, AsyncLocalMaxRetries
 from Workers import create_Concs, create_Corps, LocType
+from gate import gates
 from helpers import raised
 from team import Worker
 
 
 class Keeper(Worker):
 
-    def begin(self, name):
-        self.future = name.nap(0.3)
+    def begin(self, name, gate):
+        self.future = name.held(gate, 0.3)
         return self.future.ret_ready()
 
     def end(self):
@@ -25,7 +26,8 @@ class KeeperCorps(Corps):
     def run(self):
         keeper = create_Concs(Keeper, LocType=LocType.EnvId, LocVal=1)[0]
         worker = create_Concs(Worker, LocType=LocType.EnvId, LocVal=0)[0]
-        assert keeper.begin(worker).Ret is False
+        with gates() as (gate,):
+            assert keeper.begin(worker, gate).Ret is False
         assert keeper.end().Ret == 0.3
         assert keeper.end().Ret == 0.3
         error = raised(lambda: keeper.give(worker).Ret)

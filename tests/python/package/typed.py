@@ -204,7 +204,7 @@ def check(command):
     with folder_of_sources() as folder:
         def run(*files):
             return subprocess.run(command(folder, files), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  universal_newlines=True, timeout=150,
+                                  universal_newlines=True, timeout=500,
                                   env=dict(os.environ, MYPYPATH=os.pathsep.join((folder, package_folder()))))
         right = run('good.py', 'service.py', 'service_names.pyi', 'points.py')
         assert right.returncode == 0, right.stdout
