@@ -120,7 +120,7 @@ static _Noreturn void become_trial(const struct trial *trial, const char *progra
         dup2(line_fd, TRIAL_FD) < 0) {
         _exit(127);
     }
-    close_range(TRIAL_FD + 1, ~0u, 0);
+    closefrom(TRIAL_FD + 1);
     execv(program, argv);
     _exit(127);
 }

@@ -2,6 +2,7 @@
 
 #include <corps.h>
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +55,10 @@ void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count
     struct epoll_event events[16];
     int ready = timeout == NULL ? epoll_wait(set->epoll_fd, events, 16, -1)
                                 : epoll_pwait2(set->epoll_fd, events, 16, timeout, NULL);
+    if (ready < 0 && errno == ENOSYS) { /* it came with Linux 5.11, and epoll_wait counts milliseconds */
+        ppoll(fds, count, timeout, NULL);
+        return;
+    }
     for (int i = 0; i < ready; i++) {
         fds[events[i].data.u64].revents = (short)events[i].events;
     }

@@ -30,8 +30,8 @@ struct corps__sleep_set {
 };
 
 /* As ppoll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), for `left_ns` (CORPS_FOREVER: without end); fills revents.
- * `changed`: some descriptor may not be the one it was. A fault of the kernel (too many descriptors) falls back to
- * ppoll. */
+ * `changed`: some descriptor may not be the one it was. A fault of the kernel (too many descriptors), and a kernel
+ * that is older than Linux 5.11, falls back to ppoll. */
 void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed);
 
 /* Forgets what is kept; the next sleep makes it anew. */
