@@ -103,16 +103,19 @@ def error(code, detail):
     return _LOCAL.get(code, _errors.AsyncLocalMaxRetries)(f'{detail} ({code})')
 
 
+_KINDS = {'REFUSED': 'PicklingError', 'NO_METHOD': 'AttributeError', 'NO_MEMORY': 'MemoryError'}
+
+
 def remote(code, kind, text, trace, data, origin, trusted):
     """The exception for a failed request: what the method raised, or why there is no answer. trusted: `data` may be
     unpickled."""
-    if code == 'REMOTE' and kind in _LOCAL and not data:
+    if code == 'REMOTE' and (kind in _LOCAL or kind == 'NO_MEMORY') and not data:
         code = kind  # the core's own word, from a Worker's Env
     if code in _LOCAL and code != 'REFUSED':
         return _LOCAL[code](f'{text} ({code}{", at " if origin else ""}{origin})')
     if code != 'REMOTE':
-        kind, trace = {'REFUSED': 'PicklingError', 'NO_METHOD': 'AttributeError'}.get(code, code), f'{code}: {text}\n'
-    value, original = text, None
+        kind, trace = _KINDS.get(code, code), f'{code}: {text}\n'
+    value, original = text, MemoryError if code == 'NO_MEMORY' else None
     if data:
         try:
             value = _pickling.loads(data) if trusted else text
