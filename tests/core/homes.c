@@ -214,7 +214,7 @@ static void test_calls(void **state) {
     struct caller callers[THREADS];
     callers_start(callers, name);
     for (unsigned i = 0; i < SENDERS; i++) {
-        senders[i] = place(corps, "Sender", i % corps_env_count(corps));
+        senders[i] = worker_in(corps, "Sender", i % corps_env_count(corps));
         sending[i] = begin(senders[i], "send", corps_value_of_name(name));
     }
     for (int i = 0; i < CALLS; i++) {
