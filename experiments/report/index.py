@@ -1,31 +1,24 @@
-"""results/index.html: every published run, and the machines side by side.
-
-What is compared between machines is the ratio to the bare mechanism of the same run, which moves less than absolute figures do;
-those stand beside it.
-"""
+"""The index of published runs, results/index.html: what each machine says, every run, and the machines side by side."""
 import glob
 import html
 import os
 import string
 
-import cells as grouping
-import load
+import machine_page
 import page
-import transports
-import words
 
 CONDITIONS = (("same", "block"), ("cross", "block"), ("cross", "adaptive"), ("cross", "spin"))
 
 FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Corps Lab results</title><style>$style</style></head><body><main><h1>Corps Lab results</h1>
-<p>Published runs of the laboratory: one file of JSON lines each, never changed, and a page for each machine. <code>corps-lab report</code> and
-<code>corps-lab recommend</code> read them as they are.</p>
-<h2>Runs</h2><div class="scroll"><table id="runs"><thead><tr><th scope="col">date</th><th scope="col">matrix</th><th scope="col">machine</th>
-<th scope="col">processor</th><th scope="col">kernel</th><th scope="col">page</th><th scope="col">data</th><th scope="col">sessions</th>
-<th scope="col">blocks</th><th scope="col">trials</th><th scope="col">failed</th></tr></thead><tbody>$runs</tbody></table></div>
-<h2>Machines side by side</h2><p class="dim">A round trip of 64 bytes, p50, and in brackets its multiple of the bare mechanism with the same
-placement and wake policy.</p><div class="scroll"><table id="machines">$machines</table></div></main></body></html>
+<p class="dim">Published runs of the laboratory, each a file of JSON lines that is never changed, with a page of its own. <code>corps-lab report</code> and
+<code>corps-lab recommend</code> read them as they are.</p>$machines
+<h2>Machines side by side</h2><p class="dim">A round trip of 64 bytes, p50 (Hodges–Lehmann over blocks), and in brackets its multiple of the bare mechanism with the same
+placement and wake policy; each column is of one run.</p><div class="scroll"><table id="machines">$table</table></div>
+<h2>Runs</h2><div class="scroll"><table id="runs"><thead><tr><th scope="col">machine</th><th scope="col">date</th><th scope="col">matrix</th><th scope="col">page</th>
+<th scope="col">lines</th><th scope="col">sessions</th><th scope="col">blocks</th><th scope="col">trials</th><th scope="col">failed</th></tr></thead>
+<tbody>$runs</tbody></table></div></main></body></html>
 """
 
 
@@ -35,55 +28,44 @@ def published(folder, machine="*"):
     return sorted(path[:-len(".jsonl.gz")] for path in glob.glob(os.path.join(glob.escape(folder), machine, "*.jsonl.gz")))
 
 
-def run_row(base, folder, results):
-    first = results.runs[0]
-    finger = first["fingerprint"]
-    date, _, matrix = os.path.basename(base).partition("-" + first["matrix"])
-    link = html.escape(os.path.relpath(base, folder))
-    blocks = len({(t["run"], t["block"]) for t in results.trials})
-    texts = (date, first["matrix"], finger.get("machine", "?"),
-             f"{finger.get('processor', {}).get('processors', '?')} × {finger.get('processor', {}).get('model', '?')}",
-             finger.get("kernel", {}).get("release", "?"))
-    counts = (len(results.runs), blocks, len(results.trials), len(results.failed))
-    return ("<tr>" + "".join(f"<td>{html.escape(str(t))}</td>" for t in texts)
-            + f'<td><a href="{html.escape(os.path.dirname(os.path.relpath(base, folder)))}/index.html">page</a></td><td><a href="{link}.jsonl.gz">lines</a></td>'
-            + "".join(f"<td>{n}</td>" for n in counts) + "</tr>")
-
-
-def machine_column(cells):
-    """(transport, placement, wake) → text."""
+def by_machine(runs):
     found = {}
-    for c in grouping.find(cells, workload="echo", payload="bytes:64", serializer="none"):
-        if c.is_ours and c.is_plain and c.lang == "c":
-            ratio = f" ({c.to_control.estimate:.2f}×)" if c.to_control else ""
-            found[c.axes["transport"], c.axes["placement"], c.axes["wake"]] = words.time_text(c.estimate("p50_ns")) + ratio
-    return found
+    for run in runs:
+        found.setdefault(run.machine, []).append(run)
+    return dict(sorted(found.items()))
+
+
+def machine_section(machine, runs, folder):
+    chosen = [machine_page.answering(runs, question) for question in (0, 1)]
+    sentences = "".join(page.verdict_html(f"{name}-{html.escape(machine)}", question, run.said[number].sentence, machine_page.source(run, folder))
+                        for number, (name, question, run) in enumerate(zip(("transports", "serializers"), page.QUESTIONS, chosen)))
+    return (f'<h2><a href="{html.escape(machine)}/index.html">Machine {html.escape(machine)}</a></h2>'
+            f'<p class="dim">{html.escape(runs[0].processor)}, Linux {html.escape(runs[0].kernel)}</p>{sentences}')
 
 
 def machines_table(columns):
-    """columns: machine → (transport, placement, wake) → text."""
-    names = sorted(columns)
-    shown = [name for name, traits in transports.table().items() if not traits.capabilities & {"comparison", "discards"}]
-    head = "".join(f'<th scope="col">{html.escape(n)}</th>' for n in names)
+    """columns: title → (transport, placement, wake) → text."""
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in columns)
     body = ""
     for placement, wake in CONDITIONS:
-        for transport in shown:
-            texts = [columns[n].get((transport, placement, wake), "") for n in names]
+        for transport in machine_page.compared():
+            texts = [column.get((transport, placement, wake), "") for column in columns.values()]
             if any(texts):
-                body += (f"<tr><td>{transport}</td><td>{placement}, wake {wake}</td>"
-                         + "".join(f"<td>{html.escape(t)}</td>" for t in texts) + "</tr>")
+                body += f"<tr><td>{transport}</td><td>{placement}, wake {wake}</td>" + "".join(f"<td>{html.escape(t)}</td>" for t in texts) + "</tr>"
     return f'<thead><tr><th scope="col">transport</th><th scope="col">condition</th>{head}</tr></thead><tbody>{body}</tbody>'
 
 
-def write(folder):
-    """Writes the index of what is published in `folder`; its path. Raises load.BadResults, OSError."""
-    rows, columns = "", {}
-    for base in published(folder):
-        results = load.load([base + ".jsonl.gz"])
-        rows += run_row(base, folder, results)
-        machine = results.runs[0]["fingerprint"].get("machine", "?")
-        columns.setdefault(machine, {}).update(machine_column(grouping.group(results)))
+def write(folder, runs):
+    """Writes the index of the runs published in `folder` (machine_page.Published); its path. Raises OSError."""
+    machines = by_machine(runs)
+    rows = "".join(f"<tr><td>{html.escape(run.machine)}</td><td>{html.escape(run.date)}</td><td>{html.escape(run.matrix)}</td>"
+                   f"{machine_page.run_cells(run, folder)}</tr>" for run in runs)
+    columns = {}
+    for machine, members in machines.items():
+        run = machine_page.answering(members, 0)
+        columns[f"{machine}, {run.name}"] = run.column
     path = os.path.join(folder, "index.html")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(string.Template(FRAME).substitute(style=page.part("style.css"), runs=rows, machines=machines_table(columns)))
+    machine_page.write(path, string.Template(FRAME).substitute(
+        style=page.part("style.css"), runs=rows, table=machines_table(columns),
+        machines="".join(machine_section(machine, members, folder) for machine, members in machines.items())))
     return path

@@ -1,29 +1,37 @@
-"""One self-contained HTML page: the answer in words, an explorer, charts, every cell, failures, the machine, the raw lines.
+"""The page of a study: two verdicts and a chart first, then serializers, an explorer, the answers in words, every cell, noise, limits, the
+machine, the lines. One file that needs no network; a published page links its lines instead of holding them.
 
-The parts lie in page/: the frame, the style, the script. plotly's library is put in whole, so that the page needs no network.
+The parts lie in page/: the frame, the style, the scripts. D3 draws; it comes with the other Python packages (scripts/setup).
 """
-import base64
-import gzip
 import html
 import json
 import os
 import re
 import string
 
-from plotly.offline import get_plotlyjs
-
 import answers
 import coverage_page
 import limits as limiting
-import load
-import keys
+import packing
 import page_data
 import text
+import verdict
 import words
 
-RAW_BYTES_MAX = 4 << 20  # compressed, in a page
 PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
-COLUMNS = [key["name"] for key in keys.AXES if "title" in key]
+GLANCE = ("figures.js", "chart.js", "glance.js", "begin.js")
+SCRIPTS = ("figures.js", "chart.js", "glance.js", "explore.js", "more.js", "table.js", "begin.js")
+QUESTIONS = ("Which transport?", "Does serializing outweigh the transport?")
+COLUMNS = ("cell", "p50", "95 %", "p99", "÷ control", "rate", "CPU/message", "blocks", "noise")
+
+
+def part(name):
+    with open(os.path.join(PARTS, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def script(names):
+    return "".join(part(name) for name in names)
 
 
 def bold(text):
@@ -31,46 +39,82 @@ def bold(text):
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
 
 
+# ---- what stands first ----
+
+def verdict_html(name, question, sentence, note=""):
+    said = re.sub(r"(\([^()]*\))$", r'<span class="dim">\1</span>', bold(sentence))
+    return f'<p class="verdict" id="verdict-{name}"><b>{question}</b> {said}{note}</p>'
+
+
+def glance(transports, serializers, notes=("", "")):
+    """The two sentences, and the charts of what was measured. notes: HTML behind each sentence."""
+    out = (verdict_html("transports", QUESTIONS[0], transports.sentence, notes[0])
+           + verdict_html("serializers", QUESTIONS[1], serializers.sentence, notes[1]))
+    if transports.data:
+        ties = "Shaded: transports that are not clearly apart from the quickest (the interval of their ratio does not exclude 5 %)." \
+            if transports.data["ties"] else "At no size is another transport within 5 % of the quickest."
+        out += (f'<figure id="glance"><div id="chart-transports" style="min-height:20rem"></div><figcaption>Round trip of bytes, {html.escape(transports.where)}, no '
+                f'serializer; both axes logarithmic. {ties}</figcaption></figure>')
+    if serializers.data:
+        out += (f'<h2 id="serializers">Serializers</h2><figure><div id="chart-serializers"></div><figcaption>Share of a round trip that serializing '
+                f'takes, with its 95 % interval, and below it the whole round trip (p50): {html.escape(serializers.where)}. The rest is the transport: what as many bytes '
+                "take without a serializer. Bold: over one half.</figcaption></figure>")
+    return f'<section id="verdict" aria-label="The answers">{out}</section>'
+
+
+def glance_data(transports, serializers):
+    return {"transports": transports.data, "serializers": serializers.data}
+
+
+# ---- every cell ----
+
 def number(value, shown):
     return f'<td data-v="{"" if value is None else value}">{shown}</td>'
 
 
+def interval_text(ratio, form):
+    return f"{form(ratio.low)} – {form(ratio.high)}" if ratio and ratio.has_interval else ""
+
+
+def flag_names(flags):
+    """The kinds of a cell's flags, which the section on noise explains."""
+    return ", ".join(dict.fromkeys(flag.split(":")[0] for flag in flags))
+
+
 def cell_row(c):
-    ratio = c.to_control
-    interval = f" ({ratio.low:.2f}–{ratio.high:.2f})" if ratio and ratio.has_interval else ""
-    flags = f' <span class="flag" tabindex="0" title="{html.escape("; ".join(c.flags))}">⚑</span>' if c.flags else ""
-    axes = {**c.axes, "lang": c.lang}
-    cells = "".join(f"<td>{html.escape(str(axes[name]))}</td>" for name in COLUMNS)
+    ratio, p50 = c.to_control, c.interval("p50_ns")
+    low, p99, rate, cpu = (c.estimate(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
     failed = f" ({len(c.failures)} failed)" if c.failures else ""
-    p50, p99, rate, cpu = (c.estimate(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
-    return (f'<tr data-text="{html.escape(c.text.lower())}">{cells}'
-            + number(p50, words.time_text(p50)) + number(p99, words.time_text(p99))
-            + number(ratio.estimate if ratio else None, f"{ratio.estimate:.2f}×{interval}" if ratio else "")
-            + number(rate, words.rate_text(rate)) + number(cpu, words.time_text(cpu))
-            + number(len(c.trials), f"{len(c.trials)}{failed}{flags}") + "</tr>")
+    bounds = f" ({ratio.low:.2f}–{ratio.high:.2f})" if ratio and ratio.has_interval else ""
+    blocks = len(c.blocks("p50_ns"))
+    cells = (f'<td class="text">{html.escape(c.text)}</td>' + number(low, words.time_text(low)) + f"<td>{interval_text(p50, words.time_text)}</td>"
+             + number(p99, words.time_text(p99)) + number(ratio.estimate if ratio else None, f"{ratio.estimate:.2f}×{bounds}" if ratio else "")
+             + number(rate, words.rate_text(rate)) + number(cpu, words.time_text(cpu)) + number(blocks, f"{blocks}{failed}")
+             + f'<td class="noise">{html.escape(flag_names(c.flags))}</td>')
+    for title in COLUMNS:
+        cells = re.sub(r"<td(?! data-title)", f'<td data-title="{html.escape(title)}"', cells, count=1)
+    return f'<tr data-text="{html.escape(c.text.lower())}">{cells}</tr>'
 
 
 def table(cells):
-    titles = COLUMNS + ["p50", "p99", "p50 ÷ control (95 %)", "rate", "CPU per message", "trials"]
-    head = "".join(f'<th scope="col"><button>{t}</button></th>' for t in titles)
-    order = sorted(cells.values(), key=lambda c: (c.is_raw, c.axes["workload"], c.axes["placement"], c.axes["wake"],
-                                                  c.estimate("p50_ns") or float("inf")))
-    return (f'<div class="scroll"><table id="cells"><caption class="dim" style="text-align:left;padding:.4rem .6rem">'
-            f'Medians over blocks. Click a heading to sort. ⚑ is a noise flag.</caption><thead><tr>{head}</tr></thead><tbody>'
-            + "\n".join(cell_row(c) for c in order) + "</tbody></table></div>")
+    """Without the duplicates that show what chance does: they would look like cells that stand twice."""
+    head = "".join(f'<th scope="col"><button type="button">{t}</button></th>' for t in COLUMNS)
+    order = sorted((c for c in cells.values() if c.axes.get("arm") != "aa"),
+                   key=lambda c: (c.is_raw, c.axes["workload"], c.axes["placement"], c.axes["wake"], c.estimate("p50_ns") or float("inf")))
+    return ('<div class="scroll"><table id="cells" class="cards"><caption class="dim">Hodges–Lehmann estimates over blocks. A heading sorts. Noise: what '
+            'the <a href="#noise">section on noise</a> explains.</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>" + "\n".join(cell_row(c) for c in order) + "</tbody></table></div>")
 
+
+# ---- the rest ----
 
 def answers_html(cells):
-    out = []
-    for name, title, sentences in answers.sections(cells):
-        items = "".join(f"<li>{bold(s)}</li>" for s in sentences)
-        out.append(f'<h2 id="answer-{name}">{title}</h2><ul class=words>{items}</ul>')
-    return "".join(out)
+    return "".join(f'<details><summary id="answer-{name}">{title}</summary><ul class=words>' + "".join(f"<li>{bold(s)}</li>" for s in sentences) + "</ul></details>"
+                   for name, title, sentences in answers.sections(cells) if name != "short")
 
 
 def limits_section(results, cells):
-    head = "".join(f'<th scope="col">{t}</th>'
-                   for t in ("row", "ours", "against", "limit", "reached", "95 %", "mark"))
+    head = "".join(f'<th scope="col">{t}</th>' for t in ("row", "ours", "against", "limit", "reached", "95 %", "mark"))
     out = ""
     for number, (title, rows) in enumerate(limiting.tables(results, cells)):
         body = ""
@@ -78,28 +122,18 @@ def limits_section(results, cells):
             texts = (r.text, r.side_text(r.ours), r.side_text(r.against), r.bound_text, r.reached_text, r.interval_text, r.mark)
             body += "<tr>" + "".join(f"<td>{html.escape(t)}</td>" for t in texts) + "</tr>"
             if r.why:
-                body += f'<tr class=why><td colspan={len(texts)} class=dim>{html.escape(r.why)}</td></tr>'
+                body += f'<tr class=why><td colspan={len(texts)} class="dim text">{html.escape(r.why)}</td></tr>'
         name = "limits" if number == 0 else f"limits-{number + 1}"
         out += (f"<h2>{html.escape(title)}</h2><div class=scroll><table id={name} class=limits><thead><tr>{head}</tr></thead>"
                 f"<tbody>{body}</tbody></table></div>")
-    return out
+    return out and out + ('<p class="dim">“Reached” is the Hodges–Lehmann estimate over blocks: of the ratio of the two cells of a block, or of the figure itself; where '
+                          "several cells stand against it, the best of each block. <em>Met</em>: the whole 95 % interval is within the limit; <em>met, not certain</em>: the "
+                          "estimate is; <em>missed</em>: it is not.</p>")
 
 
 def failures(cells):
-    rows = "".join(f"<li>{html.escape(c.text)}: {html.escape(t['error'] or 'no reason given')}</li>"
-                   for c in cells.values() for t in c.failures)
+    rows = "".join(f"<li>{html.escape(c.text)}: {html.escape(t['error'] or 'no reason given')}</li>" for c in cells.values() for t in c.failures)
     return f"<h2>Failed trials</h2><ul>{rows}</ul>" if rows else ""
-
-
-def raw_data(results):
-    """The lines, compressed; without the trials' histograms where the page would become too large."""
-    def packed(trials):
-        lines = "".join(load.line_text(r) + "\n" for r in results.runs + trials)
-        return gzip.compress(lines.encode(), 9, mtime=0)
-    data = packed(results.trials)
-    if len(data) > RAW_BYTES_MAX:
-        data = packed([{**t, "histogram": None} for t in results.trials])
-    return base64.b64encode(data).decode()
 
 
 def data_parts(results, beside):
@@ -107,8 +141,9 @@ def data_parts(results, beside):
     if beside:
         links = ", ".join(f'<a href="{html.escape(name)}" download>{html.escape(name)}</a>' for name in beside)
         return f"The JSON lines: {links}.", ""
-    return ('<button id="download" type="button">Download the JSON lines</button>',
-            f'<script type="application/octet-stream" id="raw">{raw_data(results)}</script>')
+    how, lines = packing.lines(results)
+    return (f'<button id="download" type="button">Download the JSON lines</button> (results.jsonl.gz, {how})',
+            f'<script type="application/gzip" id="raw">{lines}</script>')
 
 
 def noise_html(cells):
@@ -136,20 +171,29 @@ def coverage_alone(coverage):
     return coverage_page.page(coverage, embedded, part("style.css"))
 
 
-def part(name):
-    with open(os.path.join(PARTS, name), encoding="utf-8") as file:
-        return file.read()
+def head_text(results):
+    """What was measured, where and how much, in one line."""
+    run = results.runs[0] if results.runs else {"matrix": "?"}
+    finger = run.get("fingerprint", {})
+    processor = finger.get("processor", {})
+    blocks = len({(t["run"], t["block"]) for t in results.trials})
+    sessions = f" in {len(results.runs)} sessions" if len(results.runs) > 1 else ""
+    return " · ".join((f"{run['matrix']}, {finger.get('time', '')[:10]}".strip(", "), f"{processor.get('processors', '?')} × {processor.get('model', 'unknown processor')}",
+                       f"Linux {finger.get('kernel', {}).get('release', '?')}", f"{blocks} blocks{sessions}, {len(results.trials)} trials, {len(results.failed)} failed"))
 
 
 def page(results, cells, title="Corps Lab report", beside=(), coverage=()):
-    """The page as text. beside: names of the results files that lie beside the page; without any the lines are put into it.
+    """The page of a study as text. beside: names of the results files that lie beside the page; without any the lines are put into it.
     coverage: cells of corps-lab coverage."""
     machine = "".join(f"<pre>{html.escape(json.dumps(r.get('fingerprint', {}), indent=1))}</pre>" for r in results.runs)
-    notes = "".join(f'<p class="note">{html.escape(line)}</p>' for line in words.caution(results, cells))
+    caution = words.caution(results, cells)
+    first = verdict.of(cells)
+    data = {**page_data.data(cells), "glance": glance_data(*first)}
     download, raw = data_parts(results, beside)
     return string.Template(part("page.html")).substitute(
-        title=html.escape(title), style=part("style.css"), plotly=get_plotlyjs(), script=part("explore.js"),
-        head=" · ".join(html.escape(line) for line in text.header(results)), notes=notes,
-        limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), failures=failures(cells),
-        coverage=coverage_page.section(coverage, embedded) if coverage else "",
-        noise=noise_html(cells), machine=machine, data=embedded(page_data.data(cells)), download=download, raw=raw)
+        title=html.escape(title), style=part("style.css"), script=script(SCRIPTS), head=html.escape(head_text(results)) + (' · <a href="index.html">the machine</a>' if beside else ""),
+        glance=glance(*first), notes=f'<p class="note">{html.escape(" ".join(caution))}</p>' if caution else "",
+        limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), cell_count=sum(c.axes.get("arm") != "aa" for c in cells.values()), failures=failures(cells),
+        coverage=coverage_page.section(coverage, embedded) if coverage else "", noise=noise_html(cells),
+        runs="<br>".join(html.escape(line) for line in text.header(results)), machine=machine,
+        packed=packing.library() + packing.element("data", packing.compact(data)), download=download, raw=raw)

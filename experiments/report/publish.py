@@ -1,6 +1,6 @@
 """corps-lab publish FILE…: puts the sessions of one matrix, measured on one machine, into results/ for others to read.
 
-Makes results/<machine>/<date>-<matrix>.jsonl.gz, and anew the machine's page, results/<machine>/index.html, and results/index.html. Every line stays as it was
+Makes results/<machine>/<date>-<matrix>.jsonl.gz and its page (.html), and anew the machine's page, results/<machine>/index.html, and results/index.html. Every line stays as it was
 measured, but that histograms get wider buckets (1/128 of their lower bound), without which a run of 30 blocks would not fit
 into a repository; a line with a checksum gets one of its own, a line without has none. Published files are never changed: an existing one is refused.
 
@@ -12,27 +12,16 @@ import json
 import os
 import sys
 
-import cells as grouping
+import buckets
 import index
 import load
-import page
+import machine_page
 import program
 import validate
-
-BUCKET_BITS = 8  # significant bits of a bucket's lower bound
 
 
 class Refused(Exception):
     """Why it is not published, in one line."""
-
-
-def coarse(histogram):
-    """The same counts in buckets of 1/128 of their lower bound at most."""
-    merged = {}
-    for low, count in histogram:
-        drop = max(0, low.bit_length() - BUCKET_BITS)
-        merged[low >> drop << drop] = merged.get(low >> drop << drop, 0) + count
-    return [[low, merged[low]] for low in sorted(merged)]
 
 
 def one(values, what):
@@ -71,7 +60,7 @@ def publish(paths, folder, allow_dirty):
     os.makedirs(os.path.dirname(base), exist_ok=True)
     for trial in results.trials:
         if trial.get("histogram"):
-            trial["histogram"] = coarse(trial["histogram"])
+            trial["histogram"] = buckets.coarse(trial["histogram"])
     lines = "".join(load.line_text(record) + "\n" for record in results.runs + results.trials)
     with open(base + ".jsonl.gz.new", "wb") as file:
         file.write(gzip.compress(lines.encode(), 9, mtime=0))
@@ -79,18 +68,14 @@ def publish(paths, folder, allow_dirty):
     return base
 
 
-def make_page(folder, machine):
-    """The machine's page, over the newest file of each matrix."""
-    newest = {}
-    for base in index.published(folder, machine):
-        newest[load.load([base + ".jsonl.gz"]).runs[0]["matrix"]] = base + ".jsonl.gz"
-    paths = sorted(newest.values())
-    results = load.load(paths)
-    path = os.path.join(folder, machine, "index.html")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page.page(results, grouping.group(results), title=f"Corps Lab: machine {machine}",
-                             beside=[os.path.basename(p) for p in paths]))
-    return path
+def make_pages(folder, bases):
+    """The pages of the runs `bases`, those of their machines, and the index, over all that is published; their paths."""
+    runs = [machine_page.read(base, base in bases) for base in index.published(folder)]
+    made = [base + ".html" for base in bases]
+    for machine, members in index.by_machine(runs).items():
+        if any(run.base in bases for run in members):
+            made.append(machine_page.make(folder, machine, members))
+    return made + [index.write(folder, runs)]
 
 
 def main():
@@ -102,11 +87,8 @@ def main():
     args = parser.parse_args()
     try:
         bases = [publish(args.files, args.to, args.allow_dirty)] if args.files else index.published(args.to)
-        for base in bases if args.files else ():
-            print(base + ".jsonl.gz")
-        for machine in sorted({os.path.basename(os.path.dirname(base)) for base in bases}):
-            print(make_page(args.to, machine))
-        print(index.write(args.to))
+        for path in [base + ".jsonl.gz" for base in bases if args.files] + make_pages(args.to, bases):
+            print(path)
     except (Refused, load.BadResults) as error:
         print(f"corps-lab publish: {error}", file=sys.stderr)
         return 1

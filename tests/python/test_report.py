@@ -19,9 +19,11 @@ import cells as grouping  # noqa: E402
 import crossover  # noqa: E402
 import limits as limiting  # noqa: E402
 import load  # noqa: E402
+import packing  # noqa: E402
 import stats  # noqa: E402
 import studies  # noqa: E402
 import text  # noqa: E402
+import verdict  # noqa: E402
 from simulated import run_program  # noqa: E402
 
 
@@ -337,6 +339,75 @@ class Studies(Files):
         done = self.program("recommend", *files)
         self.assertIn("compared within one: ", done.stdout)
         self.assertIn("winner: echo shm none bytes:64 adaptive cross", done.stdout)
+
+
+class Verdicts(unittest.TestCase):
+    """The two sentences that a page begins with."""
+
+    def said(self, effects):
+        """effects: [(p50, axes)] of every block, with a little noise."""
+        random = np.random.default_rng(5)
+        results = load.Results()
+        results.runs = [run_line()]
+        results.trials = [trial(b, i, p50 * float(np.exp(random.normal(0, 0.01))), **axes) for b in range(10) for i, (p50, axes) in enumerate(effects)]
+        return verdict.of(grouping.group(results))
+
+    def bare(self, **p50):
+        return [(base + size / 100, {"transport": name, "payload": f"bytes:{size}", "size_bytes": size}) for name, base in p50.items() for size in (64, 65536)]
+
+    def records(self, serializer, transport, p50, count=1):
+        return p50, {"transport": transport, "serializer": serializer, "payload": f"records:{count}", "size_bytes": 300 * count}
+
+    def test_a_winner_and_the_network(self):
+        transports, serializers = self.said(self.bare(shm=1000, tcp=8000))
+        self.assertTrue(transports.sentence.startswith("**shm** is quickest at every size from 64 B to 64 KiB; localhost TCP takes "), transports.sentence)
+        self.assertIn("Not measured in this run", serializers.sentence)
+        self.assertIsNone(serializers.data)
+
+    def test_ties_are_named_and_shaded(self):
+        transports, _ = self.said(self.bare(shm=1000, unix=1010, tcp=8000))
+        self.assertIn("**shm and unix** are not clearly apart", transports.sentence)
+        self.assertEqual([["shm", "unix"]] * 2, [tie["names"] for tie in transports.data["ties"]])
+
+    def test_one_transport_answers_nothing(self):
+        transports, _ = self.said(self.bare(shm=1000))
+        self.assertIn("Not measured in this run", transports.sentence)
+        self.assertIsNone(transports.data)
+
+    def test_one_record_suffices_for_the_share(self):
+        """As the quick matrix has it: one payload, every serializer, bytes beside it."""
+        bare = self.bare(shm=1000, tcp=8000)
+        for costs, words in (((9000, 90000), "**Yes**: it takes "), ((100, 200), "**No**: it takes "), ((100, 90000), "all but msgpack over shm and tcp"),
+                             ((100, 3000), "**Mostly yes**|**Seldom**")):
+            pairs = [self.records(name, transport, base + cost) for name, cost in zip(("msgpack", "pickle"), costs) for transport, base in (("shm", 1000), ("tcp", 8000))]
+            with self.subTest(costs=costs):
+                _, serializers = self.said(bare + pairs)
+                self.assertTrue(any(word in serializers.sentence for word in words.split("|")), serializers.sentence)
+                self.assertIn("Over shm **msgpack** is quickest", serializers.sentence) if costs[1] > 1000 else None
+        share = next(row["share"] for row in serializers.data["rows"] if (row["transport"], row["serializer"]) == ("shm", "pickle"))
+        self.assertAlmostEqual(0.72, share[0], delta=0.02)
+        self.assertTrue(share[1] < share[0] < share[2])
+
+    def test_the_largest_payload_is_told_besides(self):
+        pairs = [self.records(name, "shm", 1000 + cost * count, count) for name, cost in (("msgpack", 100), ("pickle", 500)) for count in (1, 1000)]
+        _, serializers = self.said(self.bare(shm=1000, tcp=8000) + pairs)
+        self.assertRegex(serializers.sentence, r"; for records:1000 9\d to (9\d|100) %")
+
+
+class Packing(unittest.TestCase):
+    def test_lines_fit_into_a_page_and_it_is_said_how(self):
+        random = np.random.default_rng(1)
+        results = load.Results()
+        results.runs = [run_line()]
+        for count, said in ((1, "as they were measured"), (160, "buckets of 1/")):
+            results.trials = [dict(trial(b, 0, 1000), histogram=[[int(low), int(n)] for low, n in zip(np.cumsum(random.integers(1, 50, 3000)) + 10**6, random.integers(1, 999, 3000))])
+                              for b in range(count)]
+            how, data = packing.lines(results)
+            self.assertIn(said, how)
+            self.assertLessEqual(len(data), packing.RAW_BYTES_MAX * 4 / 3 + 4)
+            found = [json.loads(line) for line in gzip.decompress(base64.b64decode(data)).decode().splitlines()]
+            self.assertEqual(count + 1, len(found))
+            self.assertEqual(sum(n for _, n in results.trials[0]["histogram"]), sum(n for _, n in found[1]["histogram"]))
 
 
 class Compare(Files):

@@ -21,6 +21,7 @@ import load  # noqa: E402
 import recommend  # noqa: E402
 import text  # noqa: E402
 import validate  # noqa: E402
+import words  # noqa: E402
 from simulated import blocks_of, run_line, run_program, trial  # noqa: E402
 
 CELLS = [(2000, {"transport": "shm"}), (9000, {"transport": "unix"}), (12000, {"transport": "tcp"})]
@@ -156,8 +157,10 @@ class Publish(Files):
         results = load.load([base + ".jsonl.gz"])
         self.assertEqual((2, 120), (len(results.runs), len(results.trials)))
         self.assertEqual([], validate.faults_of(base + ".jsonl.gz"))
-        with open(self.path("results/m1/index.html"), encoding="utf-8") as file:
-            self.assertIn('href="2026-01-02-test.jsonl.gz"', file.read())
+        for name in ("index", "2026-01-02-test"):
+            with open(self.path(f"results/m1/{name}.html"), encoding="utf-8") as file:
+                self.assertIn('href="2026-01-02-test.jsonl.gz"', file.read())
+        self.assertLess(os.path.getsize(base + ".html"), 400 << 10)  # it links its lines
         with open(self.path("results/index.html"), encoding="utf-8") as file:
             index = file.read()
         self.assertIn('href="m1/index.html"', index)
@@ -208,8 +211,31 @@ class Publish(Files):
         self.program("publish", other, "--to", self.path("results"))
         with open(self.path("results/index.html"), encoding="utf-8") as file:
             index = file.read()
-        self.assertRegex(index, r'<th scope="col">m1</th><th scope="col">m2</th>')
+        self.assertRegex(index, r'<th scope="col">m1, 2026-01-02-test</th><th scope="col">m2, 2026-01-02-test</th>')
         self.assertRegex(index, r"<td>shm</td><td>cross, wake adaptive</td><td>[^<]+µs</td><td>[^<]+µs</td>")
+
+    def test_a_figure_is_of_one_run_and_the_same_everywhere(self):
+        """Two matrices hold the same cell, a quick and a slow one: no page takes them together, and all tell one estimate of each."""
+        slow = [(3 * p50, axes) for p50, axes in CELLS] + [(900, {"payload": "bytes:4096", "size_bytes": 4096, "transport": t}) for t in ("shm", "tcp")]
+        for name, cells, matrix in (("a", CELLS, "test"), ("b", slow, "other")):
+            self.program("publish", self.write([run_line(name, matrix=matrix)] + blocks_of(cells, run=name), name + ".jsonl"), "--to", self.path("results"))
+        texts = {}
+        for matrix in ("test", "other"):
+            base = self.path(f"results/m1/2026-01-02-{matrix}")
+            shm = grouping.find(grouping.group(load.load([base + ".jsonl.gz"])), transport="shm", payload="bytes:64")[0]
+            texts[matrix] = words.time_text(shm.estimate("p50_ns"))
+            with open(base + ".html", encoding="utf-8") as file:
+                self.assertIn(f'data-v="{shm.estimate("p50_ns")}">{texts[matrix]}<', file.read())
+        self.assertNotEqual(*texts.values())
+        out = self.program("report", *(self.path(f"results/m1/2026-01-02-{m}.jsonl.gz") for m in texts), "--no-html")
+        with open(self.path("results/index.html"), encoding="utf-8") as file:
+            index = file.read()
+        self.assertIn(texts["test"], out)
+        self.assertIn(texts["other"], out)
+        self.assertIn('<th scope="col">m1, 2026-01-02-other</th>', index)  # which measured more sizes
+        self.assertIn(f"<td>{texts['other']}</td>", index)
+        with open(self.path("results/m1/index.html"), encoding="utf-8") as file:
+            self.assertIn('href="2026-01-02-other.html">2026-01-02-other</a>', file.read())
 
     def test_a_broken_archive(self):
         path = self.path("x.jsonl.gz")

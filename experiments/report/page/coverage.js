@@ -1,4 +1,4 @@
-// The cells of corps-lab coverage: filters above, a row for each case, a mark for each serializer; the reason is its title.
+// The cells of corps-lab coverage: filters above, a row for each case, a mark for each serializer; the reason is its title, or text if asked for.
 (() => {
   const data = JSON.parse(document.getElementById("coverage-data").textContent);
   const form = document.getElementById("coverage-controls"), body = document.getElementById("coverage-cells");
@@ -27,7 +27,12 @@
     const values = [...new Set(data.rows.map(row => row[COLUMN[name]]))];
     if (values.length > 1) selects[name] = choose(name, TITLES[name], values);
   }
+  const reasons = element("input", {type: "checkbox", id: "coverage-reasons"}), label = element("label", {class: "check"});
+  label.append(reasons, "reasons as text");
+  reasons.addEventListener("change", draw);
   const outcome = choose("outcome", "outcome", data.outcomes), serializer = choose("serializer", "serializer", data.serializers);
+
+  form.append(label);
 
   function draw() {
     const chosen = data.serializers.map((name, i) => i).filter(i => !serializer.value || data.serializers[i] === serializer.value);
@@ -45,7 +50,9 @@
       for (const text of row.slice(0, selects.python || selects.load_python ? 5 : 3)) line.append(element("td", {}, text));
       for (const i of chosen) {
         const cell = row[5][i], name = cell ? data.outcomes[cell[0]] : "not run", detail = cell ? data.details[cell[1]] : "";
-        line.append(element("td", {class: "outcome " + name.replace(/ /g, "-"), title: name + (detail ? ": " + detail : "")}, MARK[name]));
+        const said = element("td", {class: "outcome " + name.replace(/ /g, "-"), title: name + (detail ? ": " + detail : "")}, MARK[name]);
+        if (reasons.checked && detail) said.append(element("small", {}, detail));
+        line.append(said);
       }
       return line;
     });
@@ -56,7 +63,8 @@
   }
   // A link may choose: #coverage-group=classes&coverage-outcome=hang
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-    const select = name.startsWith("coverage-") && form.querySelector("#" + CSS.escape(name));
+    if (name === "coverage-reasons") reasons.checked = value === "1";
+    const select = name.startsWith("coverage-") && form.querySelector("select#" + CSS.escape(name));
     if (select && [...select.options].some(option => option.value === value)) select.value = value;
   }
   draw();
