@@ -2,6 +2,7 @@
 import cells as grouping
 import crossover
 import load
+import noise
 import stats
 import words
 from words import size_text, time_text
@@ -9,9 +10,10 @@ from words import size_text, time_text
 WAKES = ("block", "adaptive", "spin")
 
 
-def best_text(values):
-    """("shm" or "shm, not clearly ahead of unix and pipe", the best's name)."""
-    best, tied = stats.winners(values)
+def best_text(cells, members, axis):
+    """("shm" or "shm, not clearly ahead of unix and pipe", the best's name) of cells that differ in this axis."""
+    resolution = cells.resolution(members)
+    best, tied = stats.winners({c.axes[axis]: c.blocks("p50_ns") for c in members}, resolution.log if resolution else 0.0)
     if not tied:
         return f"**{best}**", best
     return f"**{best}** (not clearly ahead of {', '.join(sorted(tied))})", best
@@ -39,7 +41,7 @@ def short_transport(cells):
     best, ahead, sizes = {}, [], sorted(size for size, members in found[0].items() if len(members) > 1)
     for size in sizes:
         members = found[0][size]
-        text, name = best_text({c.axes["transport"]: c.blocks("p50_ns") for c in members})
+        text, name = best_text(cells, members, "transport")
         best.setdefault(text, []).append(size)
         remote = [c for c in members if "remote" in c.traits.capabilities]
         first = next(c for c in members if c.axes["transport"] == name)
@@ -48,7 +50,8 @@ def short_transport(cells):
     where = "; ".join(f"{text} at every size from {size_text(sizes[0])} to {size_text(sizes[-1])}" if held == sizes and len(held) > 1
                       else f"{text} at {', '.join(size_text(s) for s in held)}" for text, held in best.items())
     network = f" Localhost TCP takes {span(min(ahead), max(ahead), '{:.1f}')} times as long." if ahead else ""
-    return [f"**Which transport?** Between two processors, waiting adaptively: {where}.{network}"]
+    compared = words.resolved(cells, [c for size in sizes for c in found[0][size]])
+    return [f"**Which transport?** Between two processors, waiting adaptively: {where}.{network}{compared}"]
 
 
 def short_dominance(cells):
@@ -102,7 +105,7 @@ def transport_answers(cells):
         for size, members in sorted(sizes.items()):
             if len(members) < 2:
                 continue
-            text, best = best_text({c.axes["transport"]: c.blocks("p50_ns") for c in members})
+            text, best = best_text(cells, members, "transport")
             ranked = sorted(members, key=lambda c: c.estimate("p50_ns"))
             first = next(c for c in members if c.axes["transport"] == best)
             detail = (f"{time_text(first.estimate('p50_ns'))} at {size_text(size)} ({ranked[-1].axes['transport']} "
@@ -113,7 +116,7 @@ def transport_answers(cells):
                 parts.append((text, [detail]))
         if parts:
             sentences.append(f"{placement}, wake {wake}: " + "; ".join(f"{text}: {', '.join(details)}" for text, details in parts)
-                             + ".")
+                             + "." + words.resolved(cells, [c for members in sizes.values() for c in members]))
     return sentences
 
 
@@ -135,10 +138,10 @@ def serializer_answers(cells):
     sentences = []
     order = sorted(best_of_payload.items(), key=lambda item: (item[0][1], item[0][0].split(":")[0], item[1][1][0].axes["size_bytes"]))
     for (payload, lang), (key, members) in order:
-        text, _ = best_text({c.axes["serializer"]: c.blocks("p50_ns") for c in members})
+        text, _ = best_text(cells, members, "serializer")
         costs = ", ".join(f"{c.axes['serializer']} {time_text(c.estimate('p50_ns'))}"
                           for c in sorted(members, key=lambda c: c.estimate("p50_ns")))
-        sentences.append(f"{payload} over {key[1]} ({key[2]}, {key[3]}{words.lang_text(lang)}): {text}. A round trip with {costs}.")
+        sentences.append(f"{payload} over {key[1]} ({key[2]}, {key[3]}{words.lang_text(lang)}): {text}. A round trip with {costs}.{words.resolved(cells, members)}")
     return sentences
 
 
@@ -186,7 +189,7 @@ def wake_answers(cells):
                     parts.append(f"{wake} takes **{r.estimate:.1f}×** as long{interval_text(r, '{:.1f}')} with "
                                  f"{time_text(by_wake[wake].estimate('cpu_ns_per_message'))} of processor a message")
         sentences.append(f"{size_text(size)} over {transport}, {placement}: spinning {time_text(spin.estimate('p50_ns'))} with "
-                         f"{time_text(spin.estimate('cpu_ns_per_message'))}; " + "; ".join(parts) + ".")
+                         f"{time_text(spin.estimate('cpu_ns_per_message'))}; " + "; ".join(parts) + "." + words.resolved(cells, by_wake.values()))
     return sentences
 
 
@@ -202,7 +205,7 @@ def load_answers(cells):
         members.sort(key=lambda c: c.axes["load"])
         capacity = words.rate_text(members[0].estimate("capacity_per_s"))
         steps = ", ".join(f"{c.axes['load']} %: {time_text(c.estimate('p50_ns'))} (p99 {time_text(c.estimate('p99_ns'))})" for c in members)
-        sentences.append(f"{transport}, {payload}, wake {wake}, of a capacity of {capacity}: {steps}.")
+        sentences.append(f"{transport}, {payload}, wake {wake}, of a capacity of {capacity}: {steps}.{words.resolved(cells, members)}")
     return sentences
 
 
@@ -222,22 +225,37 @@ def lang_answers(cells):
     for payload, (key, members) in sorted(chosen.items()):
         members.sort(key=lambda c: c.estimate("p50_ns"))
         costs = ", ".join(f"{c.lang} {time_text(c.estimate('p50_ns'))}" for c in members)
-        sentences.append(f"{payload} over {key[1]} with {key[2]} ({key[3]}, {key[4]}): a round trip with lang {costs}.")
+        sentences.append(f"{payload} over {key[1]} with {key[2]} ({key[3]}, {key[4]}): a round trip with lang {costs}.{words.resolved(cells, members)}")
     return sentences
 
 
 def stamping_answers(cells):
     """What stamping the stages costs: cells with and without, of the same blocks."""
-    ratios = []
+    ratios, compared = [], []
     for c in grouping.find(cells, stages=1):
         twin = cells.get(load.cell_key({**c.axes, "stages": 0}))
         ours, theirs = stats.paired(c.blocks("p50_ns"), twin.blocks("p50_ns")) if twin else ([], [])
         if ours:
             ratios.append((stats.ratio(ours, theirs).estimate, c.text))
+            compared.append(c)
     if not ratios:
         return []
     low, high = min(ratios), max(ratios)
-    return [f"Stamping the stages makes a call {low[0]:.2f}× ({low[1]}) to {high[0]:.2f}× ({high[1]}) as long."]
+    return [f"Stamping the stages makes a call {low[0]:.2f}× ({low[1]}) to {high[0]:.2f}× ({high[1]}) as long.{words.resolved(cells, compared)}"]
+
+
+# ---- how far to believe it ----
+
+def belief_answers(cells):
+    """What each family resolves, which cells are flagged and why, and what the machine did."""
+    sentences = [f"Identical arms of **{family}** differ by {100 * (low - 1):+.0f} to {100 * (high - 1):+.0f} %: {found.text}."
+                 for family, found in sorted(cells.resolutions.items()) for low, high in [(found.low, found.high)]]
+    kinds = {}
+    for c in cells.values():
+        for flag in c.flags:
+            kinds.setdefault(flag.split(":")[0], []).append(c)
+    sentences += [f"{len(members)} of {len(cells)} cells are flagged **{kind}**." for kind, members in sorted(kinds.items())]
+    return sentences + noise.conditions(cells)
 
 
 QUESTIONS = (("short", "In short", short_answers),
@@ -247,7 +265,8 @@ QUESTIONS = (("short", "In short", short_answers),
              ("wake", "What does sleeping cost against spinning?", wake_answers),
              ("load", "What happens under load?", load_answers),
              ("lang", "What does the language cost?", lang_answers),
-             ("stamping", "What does stamping cost?", stamping_answers))
+             ("stamping", "What does stamping cost?", stamping_answers),
+             ("belief", "How far to believe this?", belief_answers))
 NAMES = tuple(name for name, _, _ in QUESTIONS)
 
 

@@ -1,20 +1,18 @@
 """Trials grouped into cells: block values, tails, ratios to the control, noise flags, and the one estimator by which every figure is told,
 in text, page, index and findings: Hodges and Lehmann's over blocks.
 """
+import functools
 import heapq
 
 import numpy as np
 
 import load
 import keys
+import noise
 import stats
 import transports
 
 SPECIAL = [key["name"] for key in keys.AXES if "special" in key]
-AA = "A/A:"             # begins the flags of an A/A pair that differs
-DRIFT_MAX = 1.2       # of a control, from the first third of a run's blocks to the last
-MODES_GAP = 0.25      # sleeps per message
-SESSIONS_APART = 1.1  # medians of sessions
 BEYOND = 10           # latencies that a quantile needs beyond it
 SINGLY = ("echo", "pipeline", "openloop", "fanout", "search")  # where no latency is a group's mean, for trials that do not tell
 
@@ -104,9 +102,22 @@ class Cell:
         return load.cell_text(self.axes)
 
 
+class Cells(dict):
+    """key → Cell."""
+
+    @functools.cached_property
+    def resolutions(self):
+        """family → noise.Resolution"""
+        return noise.resolutions(self)
+
+    def resolution(self, compared):
+        """What a comparison of these cells can resolve; None where nothing is known of it."""
+        return noise.resolution(self.resolutions, compared)
+
+
 def group(results):
-    """key → Cell for every combination in the results, failures included."""
-    cells = {}
+    """Cells: every combination in the results, failures included."""
+    cells = Cells()
     for trial in results.trials:
         cell = cells.setdefault(load.cell_key(trial["cell"]), Cell(trial["cell"]))
         if trial["ok"]:
@@ -116,13 +127,7 @@ def group(results):
             cell.failures.append(trial)
     add_controls(cells)
     for cell in cells.values():
-        cell.flags = noise(cell, cells)
-    differing = {(t["run"], t["family"]): flag for c in cells.values() for flag in c.flags if flag.startswith(AA)
-                 for t in c.trials if "family" in t}
-    for cell in cells.values():
-        found = {differing.get((t["run"], t.get("family"))) for t in cell.trials} - {None}
-        if found and cell.axes.get("arm") != "aa" and not cell.is_raw:
-            cell.flags.append(sorted(found)[0].replace("identical arms", "identical arms of its family"))
+        cell.flags = noise.flags(cell)
     return cells
 
 
@@ -167,66 +172,3 @@ def add_controls(cells):
         if known and (spins or cell.lang != "c" or cell.axes["wake"] == "block" or cell.axes["placement"] == "same"):
             _, name, ours, theirs = min(known, key=lambda found: found[0].estimate("p50_ns"))
             cell.control, cell.to_control = name, stats.ratio(ours, theirs)
-
-
-def drift(cell):
-    """Ratio, at least 1, of the medians over the first and the last third of a run's blocks; the largest of all runs."""
-    worst = 1.0
-    runs = {}
-    for (run, block), value in sorted(cell.blocks("p50_ns").items()):
-        runs.setdefault(run, []).append(value)
-    for values in runs.values():
-        third = len(values) // 3
-        if third >= 2:
-            first, last = float(np.median(values[:third])), float(np.median(values[-third:]))
-            worst = max(worst, first / last, last / first)
-    return worst
-
-
-def two_modes(cell):
-    """Do the trials' sleeps per message fall into two groups, far apart, each with a fifth of the trials or more?"""
-    values = sorted(t["voluntary_switches_per_message"] for t in cell.trials
-                    if t.get("voluntary_switches_per_message") is not None)
-    fewest = max(2, len(values) // 5)
-    if len(values) < 2 * fewest:
-        return False
-    gap, at = max((values[i] - values[i - 1], i) for i in range(fewest, len(values) - fewest + 1))
-    return gap > MODES_GAP and gap > 2 * max(values[at - 1] - values[0], values[-1] - values[at])
-
-
-def sessions_apart(p50):
-    """Ratio, at least 1, of the largest and the smallest median of a run (a session)."""
-    runs = {}
-    for (run, _), value in p50.items():
-        runs.setdefault(run, []).append(value)
-    medians = [float(np.median(v)) for v in runs.values() if len(v) >= 3]
-    return max(medians) / min(medians) if len(medians) > 1 else 1.0
-
-
-def noise(cell, cells):
-    """The method's flags, as far as the lines allow."""
-    flags = []
-    p50 = cell.blocks("p50_ns")
-    tails = [t for t in cell.trials if t.get("p99_ns") and t.get("p50_ns") and t["p99_ns"] > 10 * t["p50_ns"]]
-    if cell.trials and len(tails) > len(cell.trials) / 4:
-        flags.append("tail: p99 over 10 × p50 in over a quarter of the trials")
-    if len(p50) >= 3 and stats.mad(np.log(list(p50.values()))) > 0.10:
-        flags.append("spread: blocks differ by more than 10 % (MAD)")
-    if cell.is_raw and drift(cell) > DRIFT_MAX:
-        flags.append(f"drift: the control moved by {drift(cell) - 1:.0%} from the first third of the blocks to the last")
-    if two_modes(cell):
-        flags.append("modes: sleeps per message split into two modes; the median lies in one of them")
-    between = sessions_apart(p50)
-    if between > SESSIONS_APART:
-        flags.append(f"sessions: their medians differ by {between - 1:.0%}")
-    lost = [t for t in cell.trials if "sentinel" in t.get("flags", [])]
-    if cell.trials and len(lost) > len(cell.trials) / 2:
-        flags.append("sentinel: the processors were taken away in over half of the trials")
-    if cell.axes.get("arm") == "aa":
-        twin = cells.get(load.cell_key({**cell.axes, "arm": ""}))
-        ours, theirs = stats.paired(p50, twin.blocks("p50_ns")) if twin else ([], [])
-        if len(ours) >= stats.FEWEST_BLOCKS:
-            r = stats.ratio(ours, theirs)
-            if r.excludes_one() or r.high > 1.10 or r.low < 0.90:
-                flags.append(f"{AA} identical arms differ ({r.low:.2f}–{r.high:.2f})")
-    return flags

@@ -54,12 +54,12 @@ def stages(cell):
     return found or None
 
 
-def cell_object(c):
-    ratio = c.to_control
+def cell_object(cells, c):
+    ratio, resolved = c.to_control, cells.resolution([c])
     return {
         "axes": {axis: c.axes.get(axis, load.NEWER.get(axis, "")) for axis in AXES},
         "lang": c.lang, "text": c.text, "plain": c.is_plain, "raw": not c.is_ours, "joins": c.joins_envs,
-        "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags,
+        "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags, "resolution": resolved and rounded(resolved.share),
         "figures": {figure: rounded(c.estimate(figure)) for figure in FIGURES},
         "intervals": {figure: interval(c, figure) for figure in WITH_INTERVAL},
         "control": c.control, "to_control": ratio and [rounded(ratio.estimate), rounded(ratio.low), rounded(ratio.high)],
@@ -80,5 +80,5 @@ def data(cells):
                    key=lambda c: (not c.is_ours, c.axes["workload"], c.axes["transport"], c.axes["serializer"],
                                   c.axes["size_bytes"], c.axes["placement"], c.axes["wake"]))
     shown = [{"name": key["name"], "title": key.get("title"), "usual": str(key.get("untold", 0))} for key in keys.TOLD if key["name"] != "arm"]
-    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(c) for c in order],
+    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(cells, c) for c in order],
             "crossings": [crossing_object(found) for found in crossover.crossings(cells)]}

@@ -139,14 +139,15 @@ def main():
         return 1
     load.warn(results)
     answers = [answer_of(study, args) for study in studies.split(results)]
-    demand, chosen, _ = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes), default=answers[0])
+    demand, chosen, cells = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes), default=answers[0])
     if not chosen:
         payloads = sorted({c.axes["payload"] for _, _, cells in answers for c in cells.values()
                            if c.axes["workload"] == demand.workload() and c.is_ours})
         print(f"corps-lab recommend: no measured cell fits; for {demand.workload()} these payloads were measured: "
               f"{', '.join(payloads) or 'none'}", file=sys.stderr)
         return 1
-    best, tied = stats.winners({name: cost(c, args.by) for name, c in chosen.items()})
+    resolution = cells.resolution(chosen.values())
+    best, tied = stats.winners({name: cost(c, args.by) for name, c in chosen.items()}, resolution.log if resolution else 0.0)
     if len(answers) > 1:
         print(f"of {len(answers)} studies, compared within one: {demand.study}")
     for note in demand.notes:
@@ -156,6 +157,8 @@ def main():
         print(f"not clearly behind: {name}: {figures(chosen[name])}")
     if args.serializer is None and chosen[best].axes["serializer"] == "none":
         print("note: serializer none carries bytes only; add --serializer to compare among others")
+    if resolution:
+        print(f"note: {resolution.text}")
     print("\n" + "\n".join(configuration(chosen[best], args.lang)))
     return 0
 

@@ -105,10 +105,10 @@ def paired(blocks_a, blocks_b):
     return [blocks_a[b] for b in common], [blocks_b[b] for b in common]
 
 
-def winners(values):
+def winners(values, resolution=0.0):
     """values: name → {block → cost}. (best, names tied with it): the best by its estimate and everybody whose interval against it does
-    not show that the best is below WINNER_BELOW of it. With too few blocks for an interval everybody within 5 % of the best
-    in every block counts as tied."""
+    not show that the best is below WINNER_BELOW of it, or who is nearer than identical arms were to each other (resolution, a
+    logarithm). With too few blocks for an interval everybody within 5 % of the best in every block counts as tied."""
     best = min(values, key=lambda name: estimate(list(values[name].values())))
     tied = []
     for name in values:
@@ -119,6 +119,7 @@ def winners(values):
             continue
         r = ratio(ours, theirs)
         clear = r.high < WINNER_BELOW if r.has_interval else max(a / b for a, b in zip(ours, theirs)) < WINNER_BELOW
+        clear = clear and -math.log(r.estimate) > resolution
         if not clear:
             tied.append(name)
     return best, tied

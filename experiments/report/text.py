@@ -35,7 +35,8 @@ def latency_table(cells, workload="echo"):
         key = (c.axes["placement"], c.axes["wake"], c.lang)
         if key != group:
             group = key
-            rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}{words.lang_text(c.lang)}")
+            alike = [other for other in chosen if (other.axes["placement"], other.axes["wake"], other.lang) == key]
+            rows.append(f"\n  {workload}, placement {key[0]}, wake {key[1]}{words.lang_text(c.lang)}{words.resolved(cells, alike)}")
             rows.append(f"    {'transport':<15}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
                         f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
         estimate, interval = ratio_text(c)
@@ -153,5 +154,5 @@ def report(results, cells, workload=None):
         out.append(heading("Failed trials"))
         out += lost
     if any(c.flags for c in cells.values()):
-        out.append("\n  ! = noise flag; the page tells which")
+        out.append("\n  ! = flagged: may come out otherwise; the page tells why")
     return "\n".join(out) + "\n"

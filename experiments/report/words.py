@@ -41,6 +41,12 @@ def lang_text(lang):
     return "" if lang == "c" else f", lang {lang}"
 
 
+def resolved(cells, compared):
+    """What a comparison of these cells cannot tell apart, as the end of its sentence; "" where that is not known."""
+    found = cells.resolution(compared)
+    return f" ({found.text[0].upper()}{found.text[1:]}.)" if found else ""
+
+
 def unverified(results):
     """What to say of lines from before there were checksums; "" when there is none."""
     count, lines = results.unverified, len(results.runs) + len(results.trials)
@@ -62,7 +68,7 @@ def caution(results, cells):
         lines.append("Some trials were slowed down on purpose (CORPS_LAB_SLOWDOWN): this is no measurement.")
     flagged = [c for c in cells.values() if c.flags]
     if flagged:
-        lines.append(f"{len(flagged)} of {len(cells)} cells carry a noise flag; they are marked.")
+        lines.append(f"{len(flagged)} of {len(cells)} cells are flagged: measured again, they may well come out otherwise.")
     if results.unverified:
         lines.append(f"{results.unverified} of {len(results.runs) + len(results.trials)} lines are unverified: they were written without checksums.")
     if results.failed:
