@@ -10,6 +10,8 @@ static const char run_help[] =
     "printed at the end.\n\n"
     "  --blocks N           how often each cell runs (the matrix's blocks, else 20)\n"
     "  --quick              5 blocks\n"
+    "  --until P%           add blocks, 10 at least and --blocks (60) at most, for cells that are not yet known to P "
+    "%\n"
     "  --seed N             of the order (drawn, and recorded)\n"
     "  --out FILE           a new results file (results/TIME-MATRIX.jsonl)\n"
     "  --resume FILE        go on with a results file that was stopped, or add blocks to it\n"

@@ -8,7 +8,7 @@
 
 /* The command line of `corps-lab run`. */
 
-enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN, STAGES, PROGRAM, AGAINST };
+enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN, STAGES, PROGRAM, AGAINST, UNTIL };
 
 static const struct option long_options[] = {
     {"blocks", required_argument, NULL, BLOCKS},
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"stages", no_argument, NULL, STAGES},
     {"program", required_argument, NULL, PROGRAM},
     {"against", required_argument, NULL, AGAINST},
+    {"until", required_argument, NULL, UNTIL},
     LAB_CLI_HELP_OPTION,
     {0},
 };
@@ -45,6 +46,17 @@ static bool read_timeout(const struct lab_command *command, const char *text, do
         return true;
     }
     lab_usage(command, "--trial-timeout must be seconds from 0.01 to 86400, not '%s'", text);
+    return false;
+}
+
+static bool read_until(const struct lab_command *command, const char *text, double *share) {
+    char *end;
+    double percent = strtod(text, &end);
+    if (end != text && (*end == '\0' || strcmp(end, "%") == 0) && percent >= 0.1 && percent <= 50) {
+        *share = percent / 100;
+        return true;
+    }
+    lab_usage(command, "--until must be percent from 0.1 to 50, for example 5%%, not '%s'", text);
     return false;
 }
 
@@ -92,6 +104,8 @@ static bool read_option(const struct lab_command *command, int option, struct la
     case STAGES:
         options->stages = true;
         return true;
+    case UNTIL:
+        return read_until(command, optarg, &options->until);
     case PROGRAM:
         return read_program(command, "--program", &options->program);
     case AGAINST:
@@ -122,6 +136,11 @@ bool lab_run_options_read(const struct lab_command *command, int argc, char **ar
     }
     if (options->resume != NULL && options->out != NULL) {
         *status = lab_usage(command, "--resume goes on with its own file; leave --out away");
+        return false;
+    }
+    if (options->until > 0 && (options->quick || options->shard > 0)) {
+        *status = lab_usage(command, "--until decides by itself how many blocks there are; leave %s away",
+                            options->quick ? "--quick" : "--shard");
         return false;
     }
     options->matrix_path = argv[optind];

@@ -4,6 +4,7 @@ import crossover
 import load
 import noise
 import stats
+import until
 import words
 from words import size_text, time_text
 
@@ -258,6 +259,11 @@ def belief_answers(cells):
     return sentences + noise.conditions(cells)
 
 
+def stopped_answers(cells):
+    """Of a run with --until."""
+    return until.sentences(cells) if cells.until else []
+
+
 QUESTIONS = (("short", "In short", short_answers),
              ("transport", "Which transport?", transport_answers),
              ("serializer", "Which serializer?", serializer_answers),
@@ -266,7 +272,8 @@ QUESTIONS = (("short", "In short", short_answers),
              ("load", "What happens under load?", load_answers),
              ("lang", "What does the language cost?", lang_answers),
              ("stamping", "What does stamping cost?", stamping_answers),
-             ("belief", "How far to believe this?", belief_answers))
+             ("belief", "How far to believe this?", belief_answers),
+             ("stopped", "Why did each cell stop?", stopped_answers))
 NAMES = tuple(name for name, _, _ in QUESTIONS)
 
 

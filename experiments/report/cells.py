@@ -105,6 +105,8 @@ class Cell:
 class Cells(dict):
     """key → Cell."""
 
+    until, bound = None, 0  # of a run with --until: the half-width that it asked for, and the most blocks
+
     @functools.cached_property
     def resolutions(self):
         """family → noise.Resolution"""
@@ -118,6 +120,8 @@ class Cells(dict):
 def group(results):
     """Cells: every combination in the results, failures included."""
     cells = Cells()
+    cells.until = min((run["until"] for run in results.runs if run.get("until")), default=None)
+    cells.bound = max((run.get("blocks", 0) for run in results.runs), default=0)
     for trial in results.trials:
         cell = cells.setdefault(load.cell_key(trial["cell"]), Cell(trial["cell"]))
         if trial["ok"]:

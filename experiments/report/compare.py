@@ -17,6 +17,7 @@ import sys
 
 import cells as grouping
 import load
+import machines
 import program
 import revisions
 import stats
@@ -62,6 +63,7 @@ class Side:
 
     def __init__(self, results, cells, arm=""):
         self.machines = {r.get("fingerprint", {}).get("machine") for r in results.runs}
+        self.kind = machines.figures(results, cells)
         self.half_width = aa_half_width(cells)
         self.cells = {load.cell_key({**c.axes, "arm": ""}): c for c in cells.values() if c.axes.get("arm", "") == arm}
 
@@ -90,7 +92,7 @@ def pairs(a, b, same_blocks):
 def compare(a, b, same_blocks=False):
     """(lines, verdict) with verdict 0, 1 or 2 of two Sides."""
     if a.machines != b.machines:
-        return ["the two sides come from different machines: their figures do not compare"], 2
+        return [f"the two sides come from different machines: their figures do not compare ({machines.apart_text(a.kind, b.kind)})"], 2
     threshold = max(math.log1p(SMALLEST_EFFECT), 2 * max(a.half_width, b.half_width))
     rows, lines = pairs(a, b, same_blocks)
     undecided = len(lines)

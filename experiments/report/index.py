@@ -5,6 +5,7 @@ import os
 import string
 
 import machine_page
+import machines
 import page
 
 CONDITIONS = (("same", "block"), ("cross", "block"), ("cross", "adaptive"), ("cross", "spin"))
@@ -43,10 +44,16 @@ def machine_section(machine, runs, folder):
             f'<p class="dim">{html.escape(runs[0].processor)}, Linux {html.escape(runs[0].kernel)}</p>{sentences}')
 
 
-def machines_table(columns):
-    """columns: title → (transport, placement, wake) → text."""
+def kinds_rows(kinds):
+    """What each machine is like, by what machines are compared by."""
+    return "".join(f"<tr><td>{what}</td><td>measured</td>" + "".join(
+        f"<td>{html.escape(machines.value_text(figure, kind[figure]))}</td>" for kind in kinds) + "</tr>" for figure, what in machines.FIGURES.items())
+
+
+def machines_table(columns, kinds):
+    """columns: title → (transport, placement, wake) → text; kinds: the figures of each column's machine (machines.py)."""
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in columns)
-    body = ""
+    body = kinds_rows(kinds)
     for placement, wake in CONDITIONS:
         for transport in machine_page.compared():
             texts = [column.get((transport, placement, wake), "") for column in columns.values()]
@@ -57,15 +64,16 @@ def machines_table(columns):
 
 def write(folder, runs):
     """Writes the index of the runs published in `folder` (machine_page.Published); its path. Raises OSError."""
-    machines = by_machine(runs)
+    each = by_machine(runs)
     rows = "".join(f"<tr><td>{html.escape(run.machine)}</td><td>{html.escape(run.date)}</td><td>{html.escape(run.matrix)}</td>"
                    f"{machine_page.run_cells(run, folder)}</tr>" for run in runs)
-    columns = {}
-    for machine, members in machines.items():
+    columns, kinds = {}, []
+    for machine, members in each.items():
         run = machine_page.answering(members, 0)
         columns[f"{machine}, {run.name}"] = run.column
+        kinds.append(run.kind)
     path = os.path.join(folder, "index.html")
     machine_page.write(path, string.Template(FRAME).substitute(
-        style=page.part("style.css"), runs=rows, table=machines_table(columns),
-        machines="".join(machine_section(machine, members, folder) for machine, members in machines.items())))
+        style=page.part("style.css"), runs=rows, table=machines_table(columns, kinds),
+        machines="".join(machine_section(machine, members, folder) for machine, members in each.items())))
     return path

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import cells as grouping
 import load
+import machines
 import page
 import packing
 import transports
@@ -34,6 +35,7 @@ class Published(NamedTuple):
     counts: tuple  # sessions, blocks, trials, failed
     said: tuple  # verdict.Said of transports and of serializers
     column: dict  # (transport, placement, wake) → a round trip of 64 bytes, as text
+    kind: dict  # what the machine is like (machines.py)
 
     @property
     def name(self):
@@ -61,7 +63,7 @@ def read(base, with_page):
     return Published(base, os.path.basename(base).partition("-" + run["matrix"])[0], run["matrix"], finger.get("machine", "?"),
                      f"{processor.get('processors', '?')} × {processor.get('model', '?')}", finger.get("kernel", {}).get("release", "?"),
                      (len(results.runs), len({(t["run"], t["block"]) for t in results.trials}), len(results.trials), len(results.failed)),
-                     verdict.of(cells), small_round_trips(cells))
+                     verdict.of(cells), small_round_trips(cells), machines.figures(results, cells))
 
 
 def write(path, text):

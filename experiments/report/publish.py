@@ -2,7 +2,8 @@
 
 Makes results/<machine>/<date>-<matrix>.jsonl.gz and its page (.html), and anew the machine's page, results/<machine>/index.html, and results/index.html. Every line stays as it was
 measured, but that histograms get wider buckets (1/128 of their lower bound), without which a run of 30 blocks would not fit
-into a repository; a line with a checksum gets one of its own, a line without has none. Published files are never changed: an existing one is refused.
+into a repository, and that paths, addresses and what else is private of the machine is taken out (private.py); a line with a checksum gets one of its own, a
+line without has none. Published files are never changed: an existing one is refused.
 
 Exit status: 0 published; 1 refused, with the reason.
 """
@@ -16,6 +17,7 @@ import buckets
 import index
 import load
 import machine_page
+import private
 import program
 import validate
 
@@ -61,7 +63,7 @@ def publish(paths, folder, allow_dirty):
     for trial in results.trials:
         if trial.get("histogram"):
             trial["histogram"] = buckets.coarse(trial["histogram"])
-    lines = "".join(load.line_text(record) + "\n" for record in results.runs + results.trials)
+    lines = "".join(load.line_text(private.public(record)) + "\n" for record in results.runs + results.trials)
     with open(base + ".jsonl.gz.new", "wb") as file:
         file.write(gzip.compress(lines.encode(), 9, mtime=0))
     os.rename(base + ".jsonl.gz.new", base + ".jsonl.gz")

@@ -62,7 +62,7 @@ def is_limit(value):
 
 
 RUN = {"run": is_text, "matrix": is_text, "seed": is_whole}
-RUN_OPTIONAL = {"blocks": is_whole, "block_trials": is_whole, "fingerprint": is_fingerprint, "limits": is_list_of(is_limit), "shard": is_text,
+RUN_OPTIONAL = {"until": may_be(is_number), "blocks": is_whole, "block_trials": is_whole, "fingerprint": is_fingerprint, "limits": is_list_of(is_limit), "shard": is_text,
                 "plan": is_text}
 TRIAL = {"run": is_text, "block": is_whole, "cell": is_cell, "ok": lambda value: isinstance(value, bool),
          "error": may_be(is_text)}

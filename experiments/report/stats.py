@@ -58,14 +58,14 @@ def signed_rank_quantile(n, tail):
     return int(np.searchsorted(np.cumsum(counts), tail, side="right")) - 1
 
 
-def ratio(cell, reference):
-    """Ratio of paired block values (equal lengths, positive)."""
+def ratio(cell, reference, level=LEVEL):
+    """Ratio of paired block values (equal lengths, positive), with its interval at this level."""
     cell, reference = np.asarray(cell, dtype=float), np.asarray(reference, dtype=float)
     d = np.log(cell) - np.log(reference)
     n = len(d)
     walsh = walsh_averages(d)
     estimate = math.exp(float(np.median(walsh)))
-    k = signed_rank_quantile(n, (1 - LEVEL) / 2) if n >= FEWEST_BLOCKS else -1
+    k = signed_rank_quantile(n, (1 - level) / 2) if n >= FEWEST_BLOCKS else -1
     if k < 0:
         return Ratio(estimate, math.nan, math.nan, d)
     return Ratio(estimate, math.exp(float(walsh[k])), math.exp(float(walsh[len(walsh) - 1 - k])), d)

@@ -7,7 +7,10 @@ import argparse
 import math
 import sys
 
+import cells as grouping
 import load
+import private
+import until
 import words
 import program
 
@@ -76,6 +79,22 @@ def planned_blocks(run):
     return range(int(part) - 1, run["blocks"], int(parts)) if part.isdigit() and parts.isdigit() and int(parts) > 0 else range(0)
 
 
+def until_faults(results, run):
+    """A run with --until may leave cells out of further blocks, but only those that are known."""
+    alone = load.Results()
+    alone.runs, alone.trials = [run], [t for t in results.trials if t["run"] == run["run"]]
+    cells = grouping.group(alone)
+    known = until.reasons(cells, run["until"])
+    held = {}
+    for t in alone.trials:
+        held.setdefault((t["family"], load.cell_key(t["cell"])), set()).add(t["block"])
+    faults = [f"run {run['run']}: {len(held)} of {run['block_trials']} cells are there; go on with --resume"] if len(held) < run["block_trials"] else []
+    for key, blocks in held.items():
+        if blocks != set(range(len(blocks))) or (len(blocks) < run["blocks"] and key not in known):
+            faults.append(f"run {run['run']}, family {key[0]}: a cell has {len(blocks)} of {run['blocks']} blocks and is not known; go on with --resume")
+    return faults
+
+
 def plan_faults(results):
     """Runs of which trials are not there that were planned. A run that went on may hold further blocks."""
     faults, held = [], {}
@@ -84,6 +103,9 @@ def plan_faults(results):
     for run in results.runs:
         each, blocks = run.get("block_trials"), held.get(run.get("run"), {})
         if missing(run, RUN_FIELDS) or not isinstance(each, int):
+            continue
+        if run.get("until"):
+            faults += until_faults(results, run)
             continue
         short = [b for b in planned_blocks(run) if len(blocks.get(b, ())) < each]
         if short:
@@ -99,7 +121,8 @@ def whole_faults(results):
     strangers = sorted({t.get("run") for t in results.trials} - known, key=str)
     faults = [f"trials of run {s}, which has no first line" for s in strangers]
     cells = {}
-    for t in results.trials:
+    adding = {run.get("run") for run in results.runs if run.get("until")}
+    for t in (t for t in results.trials if t.get("run") not in adding):
         cells.setdefault((t.get("run"), t.get("family")), {}).setdefault(t.get("block"), set()).add(load.cell_key(t["cell"]))
     for (run, family), blocks in cells.items():
         largest = max(blocks.values(), key=len)
@@ -137,11 +160,13 @@ def main():
     parser = argparse.ArgumentParser(prog="corps-lab validate", description="Checks results files line by line and as a whole.",
                                      epilog="Exit status: 0 valid, 1 not.")
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--public", action="store_true", help="as in results/: nothing private of the machine (paths, addresses, command line)")
     args = parser.parse_args()
     bad = False
     for path in args.files:
         try:
             faults, results = examine(path)
+            faults += [f"{path}: {fault}" for fault in private.faults(results)] if args.public else []
         except load.BadResults as error:
             faults = [str(error)]
         for fault in faults[:FAULTS_SHOWN]:

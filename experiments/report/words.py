@@ -24,6 +24,11 @@ def rate_text(per_second):
     return f"{per_second:.3g} /s"
 
 
+def digits(value):
+    """Three of them."""
+    return f"{value:.3g}"
+
+
 def size_text(n):
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if n >= factor:

@@ -64,6 +64,10 @@ static bool take_first_line(struct lab_run *run, const json_t *line, char error[
     if (!take_shard(run, line, error)) {
         return false;
     }
+    run->until = json_number_value(json_object_get(line, "until"));
+    if (run->options.until > 0 && run->options.until != run->until) {
+        return refuse(error, run, 1, "it was begun with another --until; leave it away");
+    }
     run->done = calloc((size_t)run->blocks * lab_plan_trials(&run->plan), sizeof *run->done);
     return run->done != NULL || refuse(error, run, 1, "out of memory");
 }

@@ -2,8 +2,10 @@
 
 #include "cell/cell.h"
 #include "machine/fingerprint.h"
+#include "run/measured.h"
 #include "run/process.h"
 #include "run/progress.h"
+#include "run/until.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -58,15 +60,18 @@ json_t *lab_run_line(const struct lab_run *run) {
         snprintf(shard, sizeof shard, "%u/%u", run->options.shard, run->options.shard_count);
     }
     json_t *only = json_array();
+    json_t *fingerprint = lab_fingerprint();
+    json_object_set_new(fingerprint, "measured", lab_measured());
     for (size_t i = 0; i < run->options.only_count; i++) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:s, s:s, s:o}", "kind", "run",
+    json_t *until = run->until > 0 ? json_real(run->until) : json_null();
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:s, s:s, s:o, s:o}", "kind", "run",
                      "run", run->id, "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan", plan,
                      "seed", (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard,
                      "block_trials", (int)lab_plan_trials(&run->plan), "limits", run->matrix.limits, "program",
-                     text_of(run->options.program), "against", text_of(run->options.against), "fingerprint",
-                     lab_fingerprint());
+                     text_of(run->options.program), "against", text_of(run->options.against), "until", until,
+                     "fingerprint", fingerprint);
 }
 
 /* ---- a new run ---- */
@@ -94,6 +99,9 @@ static unsigned blocks_wanted(const struct lab_run *run) {
     if (run->options.quick) {
         return LAB_BLOCKS_QUICK;
     }
+    if (run->options.until > 0) {
+        return LAB_BLOCKS_UNTIL;
+    }
     return run->matrix.blocks > 0 ? run->matrix.blocks : LAB_BLOCKS_DEFAULT;
 }
 
@@ -110,6 +118,7 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
         return false;
     }
     run->blocks = blocks_wanted(run);
+    run->until = run->options.until;
     if (lab_run_total(run) == 0) {
         snprintf(error, LAB_JOURNAL_ERROR_BYTES, "shard %u/%u of %u blocks is empty; choose fewer shards",
                  run->options.shard, run->options.shard_count, run->blocks);
@@ -120,11 +129,9 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
         snprintf(error, LAB_JOURNAL_ERROR_BYTES, "out of memory");
         return false;
     }
-    if (!lab_journal_create(&run->journal, run->options.out != NULL ? run->options.out : path, error)) {
-        return false;
-    }
     json_t *line = lab_run_line(run);
-    bool ok = lab_journal_append(&run->journal, line, error);
+    bool ok = lab_journal_create(&run->journal, run->options.out != NULL ? run->options.out : path, error) &&
+              lab_journal_append(&run->journal, line, error);
     json_decref(line);
     return ok;
 }
@@ -165,6 +172,37 @@ static enum ending run_trial(struct loop *loop, size_t f, unsigned block, unsign
     return written ? FINISHED : BROKEN;
 }
 
+static bool is_settled(const struct lab_run *run, size_t family, size_t cell) {
+    return run->settled != NULL && run->settled[lab_run_position(run, family, cell)];
+}
+
+/* Before a block: which cells need no more. False with loop->error. */
+static bool look(struct loop *loop, unsigned block, bool *all) {
+    struct lab_run *run = loop->run;
+    size_t count = lab_plan_trials(&run->plan);
+    *all = false;
+    if (run->until <= 0 || block < LAB_UNTIL_FIRST || (block - LAB_UNTIL_FIRST) % LAB_UNTIL_EVERY != 0) {
+        return true;
+    }
+    if (run->settled == NULL && (run->settled = calloc(count, sizeof *run->settled)) == NULL) {
+        snprintf(loop->error, sizeof loop->error, "out of memory");
+        return false;
+    }
+    if (!lab_until_look(run, run->settled, loop->error)) {
+        return false;
+    }
+    *all = true;
+    for (size_t i = 0; i < count; i++) {
+        struct lab_estimate_cell *cell = &loop->estimate.cells[i];
+        if (run->settled[i]) {
+            loop->progress.total -= cell->left;
+            cell->left = 0;
+        }
+        *all = *all && run->settled[i];
+    }
+    return true;
+}
+
 static enum ending run_block(struct loop *loop, unsigned block, size_t f) {
     const struct lab_family *family = &loop->run->plan.families[f];
     enum ending ending = FINISHED;
@@ -178,7 +216,7 @@ static enum ending run_block(struct loop *loop, unsigned block, size_t f) {
         bool *slot = lab_run_slot(loop->run, block, f, order[k]);
         if (lab_signals_look(&loop->signals)) {
             ending = STOPPED;
-        } else if (!*slot) {
+        } else if (!*slot && !is_settled(loop->run, f, order[k])) {
             ending = run_trial(loop, f, block, k, order[k]);
             *slot = ending == FINISHED;
         }
@@ -217,7 +255,12 @@ static enum ending run_all(struct loop *loop) {
         return BROKEN;
     }
     lab_progress_begin(&loop->progress, lab_run_total(run), run->done_count, run->blocks, &loop->estimate);
-    for (unsigned block = 0; ending == FINISHED && block < run->blocks; block++) {
+    bool all_known = false;
+    for (unsigned block = 0; ending == FINISHED && !all_known && block < run->blocks; block++) {
+        ending = look(loop, block, &all_known) ? FINISHED : BROKEN;
+        if (all_known || ending != FINISHED) {
+            break;
+        }
         for (size_t f = 0; ending == FINISHED && lab_run_has_block(run, block) && f < run->plan.family_count; f++) {
             ending = run_block(loop, block, f);
         }
@@ -249,6 +292,9 @@ static int finish_text(const struct loop *loop, enum ending ending) {
         }
         if (run->options.shard > 0) {
             fprintf(stderr, " --shard %u/%u", run->options.shard, run->options.shard_count);
+        }
+        if (run->until > 0) {
+            fprintf(stderr, " --until %g%%", run->until * 100);
         }
         if (run->options.stages) {
             fprintf(stderr, " --stages");
@@ -311,6 +357,7 @@ int lab_command_run(const struct lab_command *command, int argc, char **argv) {
     }
     lab_journal_close(&run.journal);
     free(run.done);
+    free(run.settled);
     lab_plan_finish(&run.plan);
     lab_matrix_finish(&run.matrix);
     return status;

@@ -6,7 +6,10 @@
 #include "plan/plan.h"
 #include "run/journal.h"
 
-enum { LAB_BLOCKS_DEFAULT = 20, LAB_BLOCKS_QUICK = 5, LAB_BLOCKS_MAX = 10000 };
+enum { LAB_BLOCKS_DEFAULT = 20, LAB_BLOCKS_QUICK = 5, LAB_BLOCKS_MAX = 10000, LAB_BLOCKS_UNTIL = 60 };
+
+/* --until looks after so many blocks, and again after each further so many; as in experiments/report/until.py. */
+enum { LAB_UNTIL_FIRST = 10, LAB_UNTIL_EVERY = 5 };
 
 struct lab_run_options {
     const char *matrix_path;
@@ -20,6 +23,7 @@ struct lab_run_options {
     unsigned shard; /* runs blocks shard - 1, shard - 1 + shard_count, …; 0 = all */
     unsigned shard_count;
     double timeout_s;
+    double until;        /* half-width that is enough, 0.05 for 5 %; 0: all blocks for all cells */
     const char *program; /* runs the trials; NULL: this program */
     const char *against; /* runs the trials of arm b, beside those of `program` */
     bool quick;
@@ -40,6 +44,8 @@ struct lab_run {
     unsigned blocks;
     uint64_t seed;
     struct lab_journal journal;
+    double until;
+    bool *settled;     /* [number]: needs no more blocks; NULL without --until */
     bool *done;        /* [block × trials of a block + number]; see lab_run_slot */
     size_t done_count; /* by an earlier run */
     size_t failed_before;

@@ -29,6 +29,11 @@ class Lines(lab.LabTest):
                                                                               "blocks")))
         for key in ("machine", "time", "processor", "kernel", "limits", "build", "git", "libraries", "serializers"):
             self.assertIn(key, first["fingerprint"])
+        measured = first["fingerprint"]["measured"]
+        self.assertEqual(["copy_bytes_per_s", "line_ns", "wake_ns"], sorted(measured))
+        self.assertGreater(measured["copy_bytes_per_s"], 0)
+        if len(os.sched_getaffinity(0)) > 1:  # how much more it takes across processors than on one may be less than chance
+            self.assertGreater(measured["line_ns"], 0)
         trials = self.trials(out)
         self.assertEqual(2 * first["block_trials"], len(trials))
         for line in trials:
@@ -60,6 +65,35 @@ class Lines(lab.LabTest):
         self.assertEqual(0, status, err)
         self.assertRegex(printed.strip(), r"^results/\d{8}T\d{6}Z-test\.jsonl$")
         self.trials(self.path(printed.strip()))
+
+
+class Until(lab.LabTest):
+    def test_cells_that_are_known_get_no_more_blocks(self):
+        """So coarse a wish is met at the first look or soon after; the bound is far."""
+        out = self.path("r.jsonl")
+        matrix = self.matrix("{transport: [shm, unix], serializer: none, placement: same, wake: block}", more="controls: false\n")
+        status, _, err = self.lab("run", matrix, "--until", "50%", "--blocks", "40", "--seed", "3", "--out", out)
+        self.assertEqual(0, status, err)
+        first = self.lines(out)[0]
+        self.assertEqual((0.5, 40), (first["until"], first["blocks"]))
+        self.assertLess(len(self.trials(out)), 2 * 40)
+        status, printed, err = self.lab("validate", out)
+        self.assertEqual(0, status, printed + err)
+        printed = self.lab("report", out, "--answer", "stopped")[1]
+        self.assertIn("Why did each cell stop?", printed)
+        status, _, err = self.lab("run", matrix, "--until", "10%", "--resume", out)
+        self.assertEqual(1, status)
+        self.assertIn("another --until", err)
+        self.assertEqual(0, self.lab("run", matrix, "--resume", out)[0], "nothing is left to do")
+
+    def test_usage(self):
+        matrix = self.matrix(TWO)
+        for arguments, words in ((["--until", "0"], "--until must be percent"), (["--until", "5", "--quick"], "leave --quick away"),
+                                 (["--until", "5%", "--shard", "1/2"], "leave --shard away")):
+            with self.subTest(arguments=arguments):
+                status, _, err = self.lab("run", matrix, *arguments)
+                self.assertEqual(2, status)
+                self.assertIn(words, err)
 
 
 class Blocks(lab.LabTest):

@@ -32,7 +32,7 @@ class FakeCell:
 
 
 class FakeSide:
-    machines = {"m"}
+    machines, kind = {"m"}, {}
 
     def __init__(self, cells, half_width):
         self.cells, self.half_width = cells, half_width

@@ -15,8 +15,10 @@ SOURCE = os.environ.get("CORPS_SOURCE") or os.path.join(os.path.dirname(os.path.
 FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(SOURCE, "experiments", "report")
 sys.path.insert(0, FOLDER)
 import cells as grouping  # noqa: E402
+import findings  # noqa: E402
 import load  # noqa: E402
 import noise  # noqa: E402
+import private  # noqa: E402
 import recommend  # noqa: E402
 import validate  # noqa: E402
 
@@ -53,6 +55,11 @@ class Published(unittest.TestCase):
                 with open(os.path.join(os.path.dirname(path), "index.html"), encoding="utf-8") as file:
                     self.assertIn(os.path.basename(path), file.read())
 
+    def test_nothing_private_is_published(self):
+        for path in self.files:
+            with self.subTest(path=os.path.basename(path)):
+                self.assertEqual([], private.faults(load.load([path])))
+
     def test_the_index_names_each(self):
         with open(os.path.join(SOURCE, "results", "index.html"), encoding="utf-8") as file:
             index = file.read()
@@ -66,6 +73,16 @@ class Published(unittest.TestCase):
             alone = load.Results()
             alone.runs, alone.trials = [run], [t for t in results.trials if t["run"] == run["run"]]
             yield grouping.group(alone)
+
+    def test_the_findings_say_what_the_lines_say(self):
+        """Every figure of the document is made from the lines, and none stands elsewhere."""
+        with open(os.path.join(SOURCE, "docs", "findings.md"), encoding="utf-8") as file:
+            text = file.read()
+        found = findings.newest(os.path.join(SOURCE, "results"))
+        self.assertGreaterEqual(len(found), 2)
+        self.assertEqual(set(findings.BLOCKS), {m[1] for m in findings.BLOCK.finditer(text)})
+        self.assertEqual(findings.filled(text, found), text, "run experiments/report/findings.py")
+        self.assertEqual([], re.findall(r"\d[\d.]*\s*(?:[µnm]s|×|times|%)", findings.BLOCK.sub("", text).replace("95 % interval", "")))
 
     def test_flags_discriminate(self):
         """The flags of a first session alone are on the cells that came out otherwise in the second, and of both together on a fifth at most."""

@@ -12,6 +12,7 @@ FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(SOURCE, "experiments", "
 sys.path.insert(0, FOLDER)
 import cells as grouping  # noqa: E402
 import load  # noqa: E402
+import machines  # noqa: E402
 import text  # noqa: E402
 import validate  # noqa: E402
 import words  # noqa: E402
@@ -168,6 +169,27 @@ class Publish(Files):
             damaged = file.read().replace('"seconds":', '"seconds":1', 1)
         self.assertIn("not as it was written", self.program("validate", self.write(damaged.splitlines(), "d.jsonl"), status=1))
 
+    def test_nothing_private_is_published(self):
+        """Paths, addresses and the command line of the machine go; what changes how fast messages are stays, and cells stay apart."""
+        finger = {"machine": "m1", "git": {"revision": "abc", "dirty": False}, "libraries": {"python": "3.11", "python_executable": "/home/ann/x/bin/python"},
+                  "kernel": {"release": "6.18.44-x", "command_line": "root=UUID=1 ip=10.1.2.3 mitigations=off haltpoll.guest_halt_poll_ns=0 -- --token secret"}}
+        trials = blocks_of([(2000, {"path": "/home/ann/one"}), (3000, {"path": "/usr/lib/python3.11"})], run="a")
+        trials += [{**trial(b, 7, 1, run="a", ok=False, transport="tcp"), "error": "192.168.7.9: /home/ann/x/corps-lab was killed"} for b in range(20)]
+        path = self.write([run_line("a", block_trials=3, program="/home/ann/x/corps-lab", fingerprint=finger)] + trials, "a.jsonl")
+        self.assertIn("python_executable", self.program("validate", "--public", path, status=1))
+        self.program("publish", path, "--to", self.path("results"))
+        published = self.path("results/m1/2026-01-02-test.jsonl.gz")
+        self.program("validate", "--public", published)
+        with gzip.open(published, "rt", encoding="utf-8") as file:
+            text = file.read()
+        for word in ("ann", "secret", "UUID", "10.1.2.3", "192.168"):
+            self.assertNotIn(word, text)
+        results = load.load([published])
+        self.assertEqual("mitigations=off haltpoll.guest_halt_poll_ns=0", results.runs[0]["fingerprint"]["kernel"]["command_line"])
+        self.assertEqual(("corps-lab", "6.18.44-x"), (results.runs[0]["program"], results.runs[0]["fingerprint"]["kernel"]["release"]))
+        self.assertEqual({"one", "/usr/lib/python3.11", ""}, {t["cell"].get("path", "") for t in results.trials})
+        self.assertEqual("(address): corps-lab was killed", results.failed[0]["error"])
+
     def test_histograms_keep_their_counts(self):
         a, b = self.sessions()
         self.program("publish", a, b, "--to", self.path("results"))
@@ -197,6 +219,29 @@ class Publish(Files):
         dirty = {"fingerprint": {"machine": "m1", "git": {"revision": "abc", "dirty": True}}}
         self.assertIn("uncommitted", self.program("publish", *self.sessions(**dirty), "--to", self.path("results"), status=1))
         self.program("publish", *self.sessions(**dirty), "--to", self.path("results"), "--allow-dirty")
+
+    def test_machines_are_compared_by_what_was_measured(self):
+        kinds = {"m1": {"wake_ns": 35000, "line_ns": 290, "copy_bytes_per_s": 49e9}, "m2": {"wake_ns": 5000, "line_ns": 300, "copy_bytes_per_s": None}}
+        for machine, measured in kinds.items():
+            finger = {"machine": machine, "git": {"revision": "abc", "dirty": False}, "measured": measured}
+            self.program("publish", self.write([run_line(machine, fingerprint=finger)] + blocks_of(CELLS, run=machine), machine + ".jsonl"),
+                         "--to", self.path("results"))
+        with open(self.path("results/index.html"), encoding="utf-8") as file:
+            index = file.read()
+        self.assertIn("<td>waking a processor</td><td>measured</td><td>35 µs</td><td>5 µs</td>", index)
+        self.assertIn("<td>copying 64 KiB</td><td>measured</td><td>49 GB/s</td><td>–</td>", index)
+        done = run_program(os.path.join(FOLDER, "compare.py"), self.path("m1.jsonl"), self.path("m2.jsonl"))
+        self.assertEqual(2, done.returncode)
+        self.assertIn("different machines: their figures do not compare (waking a processor: 35 µs and 5 µs)", done.stdout)
+
+    def test_runs_that_measured_nothing_tell_their_machine_by_the_controls(self):
+        controls = [(4000, {"transport": "raw:pipe", "wake": "block", "placement": "same"}), (64000, {"transport": "raw:pipe", "wake": "block"}),
+                    (300, {"transport": "raw:cacheline", "wake": "spin"})]
+        results = load.load([self.write([run_line("a")] + blocks_of(controls, noise=0, run="a"))])
+        found = machines.figures(results, grouping.group(results))
+        self.assertAlmostEqual(30000, found["wake_ns"], delta=2000)
+        self.assertIsNone(machines.alike(found, {**found, "copy_bytes_per_s": 1}))
+        self.assertEqual("wake_ns", machines.alike(found, {**found, "wake_ns": found["wake_ns"] / 6}))
 
     def test_two_machines_stand_side_by_side(self):
         self.program("publish", self.write([run_line("a")] + blocks_of(CELLS, run="a"), "a.jsonl"), "--to", self.path("results"))
