@@ -152,7 +152,7 @@ def network(m):
 
 def dominance(m):
     parts = []
-    found = crossover.crossings(m.cells["serializers"])
+    found = [f for f in crossover.crossings(m.cells["serializers"]) if f.lang == "c"]
     for name in SERIALIZERS:
         members = [f for f in found if f.serializer == name and f.transport in TRANSPORTS]
         if members and all(f.side == "below" for f in members):
@@ -197,7 +197,7 @@ def serializers_table(m):
 
 
 def crossings_table(m):
-    found = {(f.transport, f.serializer): f for f in crossover.crossings(m.cells["serializers"])}
+    found = {(f.transport, f.serializer): f for f in crossover.crossings(m.cells["serializers"]) if f.lang == "c"}
 
     def text(f):
         if f is None:

@@ -29,7 +29,7 @@ def rows(cells):
     curves = crossover.bare_curves(cells)
     found = []
     for c in answers.between_envs(cells, workload="echo"):
-        curve = curves.get((c.axes["transport"], c.axes["wake"], c.axes["placement"]))
+        curve = curves.get((c.axes["transport"], c.axes["wake"], c.axes["placement"], c.lang))
         if c.axes["serializer"] != "none" and c.axes["size_bytes"] > 0 and curve:
             share = share_of(c, curve)
             if share:
