@@ -40,6 +40,8 @@ class AsyncRemoteException(Exception):
     """A method raised. TypeName: the class of what it raised; Value: the exception (or its text where it cannot
     travel); TracebackStrings: the remote traceback, one text."""
 
+    TypeName = Value = TracebackStrings = None  # until __init__: an original type's own may ask for the text
+
     def __init__(self, TypeName=None, Value=None, TracebackStrings=None):
         Exception.__init__(self, TypeName, Value, TracebackStrings)
         self.TypeName = TypeName

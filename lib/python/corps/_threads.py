@@ -11,6 +11,8 @@ import threading
 
 _numbers = itertools.count(1)
 _local = threading.local()
+# Where a Thread keeps the system's, from 3.13 on.
+_HANDLE = next((name for name in ('_os_thread_handle', '_handle') if hasattr(threading.main_thread(), name)), None)
 
 
 class _PoolThread(threading.Thread):
@@ -19,8 +21,8 @@ class _PoolThread(threading.Thread):
         self._started.set()
         self._set_ident()
         self._set_native_id()
-        if hasattr(threading, '_make_thread_handle'):  # from 3.13 on
-            self._handle = threading._make_thread_handle(self.ident)
+        if _HANDLE:
+            setattr(self, _HANDLE, threading._make_thread_handle(self.ident))
         else:
             self._set_tstate_lock()
         self._daemonic = False  # threads that methods start are none; only now, so that the interpreter's end does not wait for it
@@ -36,8 +38,8 @@ class _End:
         self.thread = thread
 
     def __del__(self):
-        if hasattr(self.thread, '_handle'):
-            self.thread._handle._set_done()
+        if _HANDLE:
+            getattr(self.thread, _HANDLE)._set_done()
         with threading._active_limbo_lock:
             if threading._active.get(self.thread.ident) is self.thread:
                 del threading._active[self.thread.ident]
