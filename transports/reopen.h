@@ -1,6 +1,6 @@
 /* What a peer hands over shares one open file description with it, and so its flags: the peer can make our reads and
- * writes block, also from beyond its grave. So pipes and message queues are opened once more, by /proc/self/fd, and the
- * descriptor that came is closed. */
+ * writes block, even when it has died since. So pipes and message queues are opened once more, by /proc/self/fd, and
+ * the descriptor that came is closed. */
 #ifndef CORPS_REOPEN_H
 #define CORPS_REOPEN_H
 

@@ -6,7 +6,7 @@
  * consumer looks at one word only, the header of the next record; there is no shared tail. A word whose mark is that of
  * an earlier lap means "not committed", as 0 does. Where the last lap left content instead of a header, in the middle
  * of a record, the producer clears the word before it commits the record in front of it; it keeps a bit for each slot
- * to know. So short records are never cleared for, and the consumer's look at the next one moves no line. Records do
+ * to know. So for short records nothing is cleared, and the consumer's look at the next one moves no line. Records do
  * not wrap: a padding record fills up the end. The consumer publishes how far it is (head) an eighth of the ring at a
  * time, and the producer keeps a copy of it: so the two share no line per message but the message's own.
  *

@@ -62,8 +62,9 @@ static inline struct corps_context *corps__context(void) {
 /* Is a method of this Conc on the calling thread's stack? */
 bool corps__conc_is_mine(const struct corps__conc *conc);
 
-/* Makes a Conc and queues its INIT (argument: `box`, one reference is added); without an init it lives at once, and the
- * group counts it, where that has others to wait for. Errors: UNKNOWN, NO_MEMORY, LIMIT. */
+/* Makes a Conc and queues its INIT (argument: `box`, one reference is added). Without an init it lives at once, and the
+ * group counts it, unless that would end the group. Errors: INVALID (its class's name), LIMIT, NO_MEMORY, and of the
+ * mailbox's transport. */
 enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
                                   struct corps_box *box, struct corps__group *group,
                                   struct corps__conc **conc) CORPS_CHECKED;
@@ -83,7 +84,7 @@ void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum c
 /* The Conc becomes runnable, if it is not. Any thread. */
 void corps__conc_wake(struct corps__conc *conc, enum corps__push how);
 
-/* By the thread that runs it: the next mail, NULL when there is none. Is there some? */
+/* The next mail, NULL when there is none; and whether there is any. By the thread that runs the Conc. */
 struct corps_node *corps__conc_next(struct corps__conc *conc);
 bool corps__conc_has_mail(struct corps__conc *conc);
 

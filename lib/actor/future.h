@@ -105,7 +105,7 @@ void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, s
  * such call at `peer` or its outcome is decided already. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
 
-/* Does it wait for another Env's reply? With the lead: then its peer is there. */
+/* Does it wait for another Env's reply? With the lead, so that its peer is not freed meanwhile. */
 bool corps__calls_awaits(const struct corps_future *future);
 
 /* Fails every call to `peer`. */

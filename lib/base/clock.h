@@ -1,4 +1,4 @@
-/* Time: the one clock of the core, and how a spinning thread is polite. */
+/* Time: the one clock of the core, and what a spinning thread tells its processor. */
 #ifndef CORPS_CLOCK_H
 #define CORPS_CLOCK_H
 

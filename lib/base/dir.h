@@ -28,7 +28,7 @@ enum corps_err corps__dir_create(const char *path, int *lock_fd) CORPS_CHECKED;
 /* Takes the lock of an existing directory, as every further process of the Corps does. */
 enum corps_err corps__dir_join(const char *path, int *lock_fd) CORPS_CHECKED;
 
-/* Removes the directory and what is in it. Never fails loudly: what is gone is gone. */
+/* Removes the directory and what is in it. Reports no error: somebody else may be removing it too. */
 void corps__dir_remove(const char *path);
 
 /* Removes it if no process of the Corps lives any more. */

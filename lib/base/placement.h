@@ -4,8 +4,8 @@
 
 #include <corps.h>
 
-/* The processors that this process was allowed when it started, as bytes for a boot record; and the same in a child,
- * whose own mask is its parent's, who may be pinned already. */
+/* The processors that this process was allowed when it started, as bytes for a boot record; and taking them
+ * over in a child. (Its own mask is its parent's, which may be pinned already.) */
 #define CORPS__ALLOWED_BYTES 128u
 void corps__placement_allowed(uint8_t out[CORPS__ALLOWED_BYTES]);
 void corps__placement_allow(const uint8_t *bytes, size_t count);

@@ -1,11 +1,11 @@
 /* Slabs: small objects of one size, without a lock on the way.
  *
- * Each thread keeps some free objects of each slab. One that has too many hands a magazine to the depot, from which one
- * that has none takes it: messages are made by one thread and freed by another. A thread that ends hands over what it
- * has. Memory goes back to the system never: a slab stays as large as it once had to be. What an object held is left
- * as it was, but for its first three words.
+ * Each thread keeps some free objects of each slab. A thread with too many hands a magazine of them to a depot, and a
+ * thread without any takes one from there: for messages are made by one thread and freed by another. A thread that ends
+ * hands over what it has. Memory is never given back to the system: a slab stays as large as it once had to be. A free
+ * object keeps its content, except for its first three words.
  *
- * Why not malloc: it keeps seven objects of a size per thread, and what goes beyond that costs ten times as much.
+ * Why not malloc: glibc's keeps seven objects of a size per thread, and what goes beyond that costs ten times as much.
  * Under AddressSanitizer nothing is kept and objects are malloc's own, so that a use after the end is found; Futures,
  * which have numbers, are kept there too.
  *

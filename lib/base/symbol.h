@@ -21,7 +21,7 @@ struct corps__symbol {
 enum corps_err corps__symbol_check(const char *name, size_t bytes) CORPS_CHECKED;
 
 /* The symbol of a name that this process calls by; equal names give the same pointer, for ever. There are
- * CORPS__METHODS_MAX of them: what others send, and what is called by after that, is nobody's for ever. Any thread.
+ * CORPS__METHODS_MAX of them; names that others send, and names first called by after that, are not kept. Any thread.
  * Errors: INVALID, LIMIT (no more), NO_MEMORY. */
 enum corps_err corps__symbol_of(const char *name, size_t bytes, const struct corps__symbol **symbol) CORPS_CHECKED;
 

@@ -15,20 +15,20 @@
  *       corps_exit(corps, CORPS_FOREVER);
  *   }
  *
- * An Env is this same program started again: corps_start notices that and serves. Nothing of main before it runs
- * twice with effect if it is the first statement.
+ * An Env is this same program started again: corps_start notices that and serves. It belongs first in main, since what
+ * stands before it runs in every Env's process too.
  *
- * Threads: every function may be called from any thread, unless it says otherwise. Waiting threads do the
- * process's messaging (there is no I/O thread): a thread with nothing to run polls, one at a time.
+ * Threads: every function may be called from any thread, unless it says otherwise. There is no I/O thread: the threads
+ * that wait do the process's messaging, one of them at a time.
  *
  * Fork: the child is a program that has not created any Corps, whatever its parent is. By Names of its parent's it can
  * call, over links of its own, and it can create Corps. Calls that were under way answer in the parent, and fail with
  * CLOSED in the child. Corps that the parent created are not the child's to end (corps_exit and corps_end: INVALID),
- * and end with the parent while the child lives. Threads of the parent may be inside of any function meanwhile. In a
- * child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit, when
- * the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more) is
- * used again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and posix_spawn
- * are not concerned.
+ * and end with the parent while the child lives. Other threads of the parent may be inside any function at that moment.
+ * In a child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit,
+ * when the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more)
+ * is used again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and
+ * posix_spawn are not concerned.
  *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
  */
@@ -396,8 +396,14 @@ CORPS_API void corps_home_serve(struct corps_home *home);
 /* The Conc has ended: the thread may return, and what still comes is run by any thread. Any thread, once. */
 CORPS_API void corps_home_leave(struct corps_home *home);
 
-/* Puts the reply off: return CORPS_ERR_PENDING afterwards and answer exactly once later, from any thread. */
+/* Puts the reply off: the method then returns CORPS_ERR_PENDING, and one of the functions below answers later, once. On
+ * the method's thread. Gives the request. NULL when out of memory, or when it was put off already: then the method
+ * returns an error. */
 CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
+
+/* Answer a request that was put off, and take it; what they send they borrow until return. Any thread. They wait for a
+ * moment at most, while a large reply is on its way. Always OK: what cannot be sent (REFUSED, TOO_LARGE) becomes the
+ * error that the caller gets. */
 CORPS_API enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result);
 CORPS_API enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text);
 CORPS_API enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info);

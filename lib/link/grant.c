@@ -6,7 +6,7 @@
 enum {
     FIRST_SLOTS = 16,
     KEEP_SLOTS = 1024, /* up to so many, Workers that have nothing outstanding stay listed */
-    SPARE_COUNT = 64,  /* beyond the window, see fits */
+    SPARE_COUNT = 64,  /* beyond the window, see fits_grant */
 };
 
 /* ---- the table ---- */

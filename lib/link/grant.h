@@ -18,7 +18,7 @@ struct corps__grant {
     uint32_t conc;
     uint64_t count, bytes;             /* that came in all … */
     uint64_t count_limit, bytes_limit; /* … and may have come without another look at what is settled */
-    uint64_t large_bytes;              /* of a request that came beyond the window, see fits */
+    uint64_t large_bytes;              /* of a request that came beyond the window, see fits_grant */
     struct corps__grant *next_spare;
     _Alignas(64) _Atomic uint64_t settled_count; /* who answers writes it */
     _Atomic uint64_t settled_bytes;

@@ -1,10 +1,10 @@
 /* The Corps that this process knows, and who holds them.
  *
- * A struct corps is the own Corps, which stays as long as the process; one that this process created; or one of others
- * that it has called. It is held by its handle, from corps_create until corps_exit; by the list, until it has ended;
- * and by every Name that was called by. A Name finds its Corps at the first call and keeps it: so a call borrows the
- * Corps, its peers and routes from its Name, and counts nothing. A call under way whose Name is gone refers to its peer
- * only until all calls to that peer have been failed, which comes before the list lets go.
+ * A struct corps is an Env's own Corps, which stays as long as the process; one that this process created; or one of
+ * others that it has called. It is held by its handle, from corps_create until corps_exit; by the list, until it has
+ * ended; and by every Name that was called by. A Name finds its Corps at the first call and keeps it: so a call borrows
+ * the Corps, its peers and routes from its Name, and counts nothing. A call under way whose Name is gone refers to its
+ * peer only until all calls to that peer have been failed, which comes before the list lets go.
  *
  * Any thread may let go of a Corps; the leader frees it, with its peers: with the lead, a peer that a call under way
  * refers to is there.

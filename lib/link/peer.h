@@ -4,12 +4,11 @@
  * NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
  *
  * Life: peers are freed by the leader alone. One that this process connects belongs to its Corps and goes with it
- * (known.h). An accepted one is freed when its link has gone and every request that
- * came on it is over: requests that wait, run or are held refer to it, to be answered. The leader counts those that
- * came. Those that are over are counted where their thread writes anyway, so that no call pays an atomic operation for
- * it: one that is answered by a frame under tx, the others (batches, requests without reply) in the route of their
- * Conc, which the thread that runs the Conc has to itself. The sums are compared for peers that have closed alone
- * (peers.c).
+ * (known.h). An accepted one is freed when its link has gone and every request that came on it is over: requests that
+ * wait, run or are held refer to it, to be answered. The leader counts those that came. Those that are over are counted
+ * where their thread writes anyway, so that no call pays an atomic operation for it: requests that are answered by a
+ * frame under tx, the others (batches, requests without reply) in the route of their Conc, which the thread that runs
+ * the Conc has to itself. Only for peers whose link has gone are the sums compared (peers.c).
  *
  * Sending: any thread, under the peer's lock `tx`. Where the transport has no room the thread waits (leading or parked,
  * as any waiter) without the lock; after PARTIAL it is the owner, and others wait for it. The leader must not wait:
@@ -179,9 +178,8 @@ struct corps__outgoing {
 };
 
 /* Sends a frame; connects first if need be. Waits for room until `deadline_ns`, unless `try_only` (then FULL, if
- * nothing was taken). `may_hold`: the request may be held back for a moment, in a
- * BATCH. Not with the lead. Errors: FULL, TIMEOUT,
- * WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
+ * nothing was taken). `may_hold`: the request may be held back for a moment, in a batch frame. Not with the lead.
+ * Errors: FULL, TIMEOUT, WORKER_LOST, DENIED, VERSION, LIMIT, SYSTEM. */
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool may_hold,
                                 bool try_only, int64_t deadline_ns) CORPS_CHECKED;
 

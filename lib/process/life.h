@@ -34,7 +34,7 @@ extern struct corps__life corps__life;
 
 bool corps__is_env_0(void);
 
-/* A record to the parent; to all Envs that Env 0 has started. Whoever is gone shows by his end of file. */
+/* A record to the parent; to all Envs that Env 0 has started. One that has gone is noticed by its end of file. */
 void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
 

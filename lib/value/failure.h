@@ -16,8 +16,8 @@ struct corps__failure *corps__failure_create(const struct corps_error_info *info
 enum { CORPS__FAILURE_ITEMS = 6 };
 void corps__failure_items(const struct corps_error_info *info, struct corps_value items[CORPS__FAILURE_ITEMS]);
 
-/* Back; what is missing or of another kind becomes empty, an unknown code REMOTE. `trusted`: see corps_error_info. NULL
- * when out of memory. */
+/* The failure that such items describe: what is missing or of another kind becomes empty, an unknown code REMOTE.
+ * `trusted`: see corps_error_info. NULL when out of memory. */
 struct corps__failure *corps__failure_of_items(const struct corps_value *array, size_t first, bool trusted);
 
 /* What corps_create_failure tells on this thread; takes `failure`, which may be NULL. */

@@ -10,7 +10,7 @@
 
 struct corps__route;
 
-/* What a Name keeps once it was called by, and lets go of with its end. */
+/* What a Name holds from its first call on, and lets go of when it is freed. */
 struct corps__held {
     void (*let_go)(struct corps__held *held);
 };

@@ -47,7 +47,7 @@ struct corps__reactor_ops {
     /* Is there something that an idle leader should leave the lead for? Does it disturb a method while it spins? */
     bool (*wants)(void);
     bool (*disturbs)(void);
-    /* The lead is given away; and then, without it: nobody has taken it. */
+    /* lead_passes: the lead is about to be given away. lead_is_free, without the lead: nobody has taken it. */
     void (*lead_passes)(void);
     void (*lead_is_free)(void);
 

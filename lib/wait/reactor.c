@@ -83,7 +83,7 @@ enum { KICK, LOOP, ENDPOINTS };
 /* The descriptors to sleep on; 0 when an endpoint has something already. */
 static size_t arm_all(struct corps__reactor *reactor) {
     _Static_assert(ENDPOINTS + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX <= CORPS__SLEEP_FDS_MAX,
-                   "every endpoint has its places");
+                   "there is room for every endpoint's descriptors");
     reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
     reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
     size_t count = ENDPOINTS;

@@ -19,7 +19,7 @@
 
 enum { CORPS__SLEEP_FDS_MAX = 1026 };
 
-/* What is kept: descriptor and events by place. */
+/* What is kept: descriptors and events, in the order of the last sleep. */
 struct corps__sleep_set {
     int epoll_fd; /* -1: none */
     size_t count;

@@ -2,8 +2,9 @@
 
 /* Adaptive waiting. Spinning pays when what one waits for comes sooner than a sleep and its wake-up would take; whether
  * it does is not known, but recent waits tell. The budget is one of the method's steps (5, 50, 200 µs) or nothing:
- *   - a wait that ended within the budget keeps it, and lowers it when a lower step would have done;
- *   - FAILURES_MAX waits in a row that did not lower it by one step, in the end to nothing;
+ *   - a wait that ended within the budget keeps it; one that nearly used it up raises it by a step; one that ended well
+ *     within the middle step lowers the highest one to that;
+ *   - FAILURES_MAX waits in a row that did not end within it lower it by a step, in the end to nothing;
  *   - with no budget, every PROBE_EVERY-th wait tries the middle step again, since the other side may have changed.
  * Two processes on one processor can never help each other by spinning: their spins all fail and are soon off. */
 enum { FAILURES_MAX = 4, PROBE_EVERY = 256, STEPS = 4, PROBE_STEP = 2 };

@@ -127,6 +127,8 @@ CORPS_API enum corps_err corps_serializer_by_wire_id(uint8_t wire_id,
 /* The i-th name that was built ("pickle" may still fail to start where Python is missing); NULL past the end. */
 CORPS_API const char *corps_serializer_name_at(unsigned index);
 
+/* Checks a table: names and mandatory operations. Run before a serializer is started. Errors: INVALID (which table).
+ * Any thread. */
 CORPS_API enum corps_err corps_serializer_check(const struct corps_serializer *serializer) CORPS_CHECKED;
 
 /* Names inside values, for serializers: a Name as a short byte string and back. `encode` appends to `out` (at most

@@ -180,8 +180,8 @@ struct corps_transport {
      *            (same memory, same contents) until OK, or with a copy of the same bytes in one segment, and then with
      *            that; it keeps the memory until it does. Nobody may send anything else on this link in between.
      *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the
-     * transport knows of the end: the CLOSED event follows once what can still be read was read, whatever other links
-     *            do meanwhile, and needs nothing from senders.
+     *            transport knows of the end: the CLOSED event follows once what can still be read was read, whatever
+     *            other links do meanwhile, and needs nothing from senders.
      *   TOO_LARGE, SYSTEM, NO_MEMORY: faults; the link is then closed by the core.
      * Called by: any thread, serialised per link. Does not block. Ownership: borrows segments until OK or an
      * error; takes parcel.object when OK. */
