@@ -76,6 +76,9 @@ static bool take(struct raw *raw, struct corps_event *event) {
     raw->transport->release(raw->endpoint, event);
     corps_block_unref(was.block);
     raw->connected = raw->connected || was.kind == CORPS_EVENT_CONNECTED;
+    if (was.kind == CORPS_EVENT_ACCEPTED) { /* amid something else: who comes now is turned away, and comes again */
+        raw->transport->disconnect(was.link);
+    }
     if (was.kind == CORPS_EVENT_CLOSED && ours) {
         raw->reason = was.reason;
         disconnected(raw);
