@@ -239,11 +239,15 @@ struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes) {
 
 /* ---- sending ---- */
 
+bool corps__pool_contains(const struct corps__pool *pool, const void *data) {
+    return (uintptr_t)data - (uintptr_t)pool->data < (size_t)pool->page_count * CORPS__POOL_PAGE;
+}
+
 /* The block that holds all of these bytes; false when there is none. */
 static bool find_block(const struct corps__pool *pool, const void *data, size_t bytes, uint32_t *first) {
     uintptr_t offset = (uintptr_t)data - (uintptr_t)pool->data;
     uint32_t page = (uint32_t)(offset / CORPS__POOL_PAGE);
-    if (offset >= (size_t)pool->page_count * CORPS__POOL_PAGE || (pool->used[page / 64] >> page % 64 & 1) == 0) {
+    if (!corps__pool_contains(pool, data) || (pool->used[page / 64] >> page % 64 & 1) == 0) {
         return false;
     }
     *first = start_of(pool, page);

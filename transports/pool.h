@@ -60,6 +60,9 @@ struct corps__pool;
 struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes);
 void corps__pool_unref(struct corps__pool *pool); /* the link's reference; loans have their own. Accepts NULL */
 
+/* Does this lie in the pool's data? Any thread. */
+bool corps__pool_contains(const struct corps__pool *pool, const void *data);
+
 /* Lends memory for a payload, as a block; NULL when there is none of this size now. Any thread. */
 struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes);
 

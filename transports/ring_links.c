@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,9 @@ void corps__ring_links_disconnect(struct corps_link *base) {
     }
     corps__ring_finish(&link->out);
     corps__pool_unref(link->pool);
+    corps__pool_unref(link->large_pool);
+    corps__mapping_unref(link->large_in);
+    corps__mapping_unref(link->large_out);
     corps__mapping_unref(link->memory);
     corps__link_destroy(&link->base);
 }
@@ -52,14 +56,40 @@ static size_t memory_bytes_of(uint64_t ring_bytes) {
     return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes + CORPS__POOL_HEAD_BYTES + pool_bytes_of(ring_bytes));
 }
 
+/* Behind that, where a file may be so long: two pools for what is too large, which nothing maps before it needs one. */
+static uint64_t file_bytes_of(uint64_t ring_bytes, bool with_large) {
+    uint64_t each = with_large ? CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES : 0;
+    return memory_bytes_of(ring_bytes) + 2 * each;
+}
+
+static bool may_be_long(uint64_t bytes) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
+}
+
+struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out) {
+    size_t each = CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES;
+    size_t before = CORPS__POOL_PAGE + (link->is_connector == out ? 0 : each);
+    /* Of nothing that is shared, this makes a second mapping that begins there: no descriptor need be kept for it. */
+    char *last = (char *)link->memory->memory + link->memory->bytes - CORPS__POOL_PAGE;
+    char *memory = mremap(last, 0, before + each, MREMAP_MAYMOVE);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    munmap(memory, before);
+    return corps__mapping_create(memory + before, each);
+}
+
 static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
     int made = memfd_create("corps", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (made < 0) {
         return corps_error_system("cannot make shared memory");
     }
-    if (ftruncate(made, (off_t)memory_bytes_of(ring_bytes)) != 0 ||
+    uint64_t bytes = file_bytes_of(ring_bytes, true);
+    bytes = may_be_long(bytes) ? bytes : file_bytes_of(ring_bytes, false);
+    if (ftruncate(made, (off_t)bytes) != 0 ||
         fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", memory_bytes_of(ring_bytes));
+        enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", (size_t)bytes);
         close(made);
         return err;
     }
@@ -79,6 +109,9 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link");
     }
     link->memory = mapping;
+    link->is_connector = connector;
+    struct stat st;
+    link->has_large = fstat(fd, &st) == 0 && st.st_size == (off_t)file_bytes_of(ring_bytes, true);
     char *in = memory + (connector ? bytes / 2 : 0), *out = memory + (connector ? 0 : bytes / 2);
     link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
     link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
@@ -91,9 +124,10 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
 static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
-    bool good = ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 &&
-                seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
-                st.st_size == (off_t)memory_bytes_of(ring_bytes);
+    bool good =
+        ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 && seals >= 0 &&
+        (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+        (st.st_size == (off_t)file_bytes_of(ring_bytes, false) || st.st_size == (off_t)file_bytes_of(ring_bytes, true));
     return good ? CORPS_OK
                 : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
 }

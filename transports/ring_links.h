@@ -10,6 +10,10 @@
  * frame and the extent in which that segment lies. So a payload is copied once, or not at all when it was written into
  * a loan. Its receiver sees it in place until it drops the event's block; nobody waits for that.
  *
+ * What is too large for a pool, which lends half of itself at most, lies in a second one, mapped by those who use it
+ * when they first do. Its memory stays with the link, as that of the first does: new pages for each payload cost
+ * several times what a second copy through the ring costs, which is how still larger ones go.
+ *
  * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
  * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
  */
@@ -30,9 +34,15 @@ struct corps__ring_link {
     void *pool_in, *pool_out; /* where they begin */
     size_t pool_bytes;        /* of the data of each */
     struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
-    int peer_doorbell;        /* −1 until the peer has handed it over */
-    size_t lent;              /* the record of the last event, … */
-    bool is_lent;             /* … while it is not released */
+    bool is_connector;
+    bool has_large;                   /* is there a pool for what is too large for the others? */
+    struct corps__mapping *large_in;  /* that pool: mapped on first use by the polling thread … */
+    struct corps__mapping *large_out; /* … and under the core's lock of the link */
+    struct corps__pool *large_pool;
+    bool large_failed; /* it could not be mapped for sending */
+    int peer_doorbell; /* −1 until the peer has handed it over */
+    size_t lent;       /* the record of the last event, … */
+    bool is_lent;      /* … while it is not released */
 
     /* Sending, under the core's lock of the link. */
     size_t sent;        /* bytes of the present frame that are in the ring */
@@ -95,6 +105,13 @@ enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t by
 /* After a commit of so many bytes: wakes the peer if it sleeps, or leaves that to a later send where more follows
  * (CORPS_SEND_MORE). Under the core's lock of the link. */
 void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes);
+
+/* Maps the pool for what is too large for the other one, of one direction. NULL where the system does not allow that.
+ */
+struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out);
+
+#define CORPS__RING_LARGE_BYTES ((uint64_t)256 << 20) /* of its data */
+#define CORPS__RING_IN_LARGE ((uint64_t)1 << 63)      /* with an extent's ticket: it is in that pool */
 
 /* Rings the peer's doorbell. Any thread. */
 void corps__ring_link_ring_doorbell(const struct corps__ring_link *link);

@@ -92,6 +92,24 @@ static struct corps__pool *pool_of(struct corps__ring_link *link) {
     return link->pool;
 }
 
+static struct corps__pool *large_pool_of(struct corps__ring_link *link) {
+    if (link->large_pool == NULL && link->has_large && !link->large_failed) {
+        link->large_out = corps__ring_link_map_large(link, true);
+        link->large_failed = link->large_out == NULL; /* it is not tried again */
+        if (link->large_out != NULL) {
+            void *memory = link->large_out->memory;
+            link->large_pool = corps__pool_create(link->large_out, memory, CORPS__RING_LARGE_BYTES);
+        }
+    }
+    return link->large_pool;
+}
+
+/* The pool for a payload: the one it lies in, or one that can take so much. NULL: there is none. */
+static struct corps__pool *pool_for(struct corps__ring_link *link, const void *data, size_t bytes) {
+    bool lies_in_large = link->large_pool != NULL && corps__pool_contains(link->large_pool, data);
+    return lies_in_large || bytes > link->pool_bytes / 2 ? large_pool_of(link) : pool_of(link);
+}
+
 static bool may_be_pooled(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
     return parcel->bytes >= CORPS__RING_POOLED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
            parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
@@ -110,10 +128,11 @@ static enum corps_err send_pooled(struct corps__ring_link *link, const struct co
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps__pool *pool = pool_of(link);
+    struct corps__pool *pool = pool_for(link, last->iov_base, last->iov_len);
     if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &extent)) {
         return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
     }
+    extent.ticket |= pool == link->large_pool ? CORPS__RING_IN_LARGE : 0;
     memcpy(memory, &extent, sizeof extent);
     corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof extent, head_bytes);
     corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_POOLED);
@@ -156,6 +175,6 @@ struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes
     if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_POOLED_BYTES_MIN) {
         return NULL;
     }
-    struct corps__pool *pool = pool_of(link);
+    struct corps__pool *pool = pool_for(link, NULL, bytes);
     return pool != NULL ? corps__pool_loan(pool, bytes) : NULL;
 }

@@ -299,9 +299,9 @@ CORPS_API void corps_flush(void);
  * Nothing is copied when the payload has at least 4096 bytes and is the last of the value's large buffers, goes to the
  * Worker's own Env, and a call through this Name has gone before (a loan does not connect). Then a method's `args`
  * point to it, and stay valid while their box does (corps_context_box). Anything else is copied on its way, and arrives
- * alike. A link lends at most 32 × buffer_bytes at once (default: 32 MiB) and half of that in one piece; what receivers
- * still hold counts. Beyond that, memory is ordinary. Any thread; never waits. The block outlives Name, link and Corps.
- * NULL: no memory (the detail says so). Gives one reference. */
+ * alike. A link lends at most 32 × buffer_bytes at once (default: 32 MiB) in pieces of up to half of that, and 256 MiB
+ * in larger ones of up to 128 MiB; what receivers still hold counts. Beyond that, memory is ordinary. Any thread; never
+ * waits. The block outlives Name, link and Corps. NULL: no memory (the detail says so). Gives one reference. */
 CORPS_API struct corps_block *corps_loan(const struct corps_name *to, size_t bytes);
 
 /* ---- Futures ---- */

@@ -83,6 +83,7 @@ static const struct CMUnitTest cases[] = {
     CASE(many_links),
     CASE(send_from_a_thread),
     CASE(loans),
+    CASE(loans_large),
     CASE(loans_run_out),
     CASE(loan_of_a_closed_link),
     CASE(stress),
