@@ -30,7 +30,7 @@ from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
 from _corps_auto_memory import is_array, reduce_array, sharing
 from _corps_auto_names import is_found, is_known, known_importable, register_by_value  # noqa: F401 (for hosts)
-from _corps_auto_objects import OBJECTS, reduce_sentinel, reduce_thread
+from _corps_auto_objects import OBJECTS, is_random, reduce_random, reduce_sentinel, reduce_thread
 from _corps_auto_order import Ordered, lies_as_built_in
 from _corps_auto_types import reduce_type
 from _corps_auto_watch import let_go
@@ -45,13 +45,14 @@ class State:
     """What one message being written has so far. `define` (blob → True when it is kept under key_of(blob)) may be None."""
 
     __slots__ = ('define', 'filled', 'scopes', 'building', 'inline', 'instances', 'used', 'whole', 'digesting', 'entered', 'has_sets',
-                 'views', 'shared')
+                 'views', 'shared', 'defined')
 
     def __init__(self, define=None, digesting=()):
         self.has_sets = False  # of classes derived from the built-in ones
         self.define = define
         self.building = 0
         self.views = []  # arrays and memoryviews that others may share memory with
+        self.defined = []  # watches of all classes whose definitions the message names
         self.used = []  # watches of classes whose definitions have parts that the message may hold as well
         self.digesting = digesting  # things whose numbers are being made: outer ones first; entered: the last one's parts
         self.instances = {}  # how many of a class the message has; see _corps_instances
@@ -64,6 +65,7 @@ class State:
         self.instances.clear()
         self.entered = False
         self.used.clear()
+        self.defined.clear()
         self.views.clear()
         self.shared = None  # where a view lies, once that is known: see _corps_auto_memory
         self.whole = False  # are all classes in the message itself?
@@ -82,7 +84,8 @@ class State:
         """Does it hold a part of a definition for itself, or do two definitions? They would be one no more."""
         used = {watch.key: watch.shareable for watch in self.used}.values()
         parts = set().union(*used)
-        return len(parts) != sum(map(len, used)) or not parts.isdisjoint(pickler.memo.copy())
+        return (len(parts) != sum(map(len, used)) or any(not parts.isdisjoint(watch.own) for watch in self.defined)
+                or not parts.isdisjoint(pickler.memo.copy()))
 
     def alone(self, thing):
         """The message of `thing` by itself: a definition."""
@@ -146,6 +149,8 @@ def _handler_of(cls):
         found = reduce_array
     if found is None and is_ctypes(cls):
         found = reduce_ctypes
+    if found is None and is_random(cls):
+        found = reduce_random
     guard = guard_of(cls) if not issubclass(cls, BaseException) else None
     if guard is not None:
         found = _guarded(guard, found)

@@ -133,7 +133,8 @@ def reduce_super(state, found):
 
 
 def reduce_mappingproxy(state, proxy):
-    return types.MappingProxyType, (dict(proxy),)
+    parts = gc.get_referents(proxy)  # what it shows, which others may hold as well
+    return types.MappingProxyType, (parts[0] if len(parts) == 1 and not isinstance(parts[0], type) else dict(proxy),)
 
 
 def _view(name, mapping):
@@ -152,6 +153,28 @@ def reduce_view(state, view):
     return _view, (name, made)
 
 
+def is_random(cls):
+    """Is it derived from random.Random, which forgets what else an instance has?"""
+    random = getattr(sys.modules.get('random'), 'Random', None)
+    return random is not None and issubclass(cls, random) and cls is not random and cls.__reduce__ is random.__reduce__ \
+        and cls.getstate is random.getstate and cls.__dictoffset__ != 0
+
+
+def reduce_random(state, generator):
+    return _random_of, (type(generator),), (generator.getstate(), vars(generator)), None, None, _fill_random
+
+
+def _random_of(cls):
+    import random
+    return random.Random.__new__(cls)
+
+
+def _fill_random(generator, state):
+    import random
+    vars(generator).update(state[1])
+    random.Random.setstate(generator, state[0])
+
+
 def reduce_struct(state, found):
     return struct.Struct, (found.format,)
 
@@ -165,8 +188,10 @@ def reduce_typevar(state, variable):
     if find(variable.__module__, variable.__name__) is variable and variable.__module__ != '__main__' \
             and not in_registered(variable.__module__):
         return variable.__name__
-    rest = {name: getattr(variable, '__%s__' % name) for name in ('bound', 'covariant', 'contravariant')
+    rest = {name: getattr(variable, '__%s__' % name) for name in ('bound', 'covariant', 'contravariant', 'infer_variance')
             if getattr(variable, '__%s__' % name, None)}
+    if hasattr(variable, 'has_default') and variable.has_default():
+        rest['default'] = variable.__default__
     return represented(state, variable) or (_typevar, (type(variable).__name__, variable.__name__, getattr(variable, '__constraints__', ()), rest,
                       number_of(state, variable)))
 
@@ -182,6 +207,17 @@ def _newtype(name, supertype, module, number):
     made = typing.NewType(name, supertype)
     made.__module__ = module
     return made
+
+
+def reduce_alias(state, alias):
+    """Of `type X = …`; one that names itself nests without end."""
+    if importable(alias):
+        return alias.__name__
+    return _alias, (alias.__name__, alias.__value__, alias.__type_params__)
+
+
+def _alias(name, value, parameters):
+    return typing.TypeAliasType(name, value, type_params=parameters)
 
 
 def reduce_sentinel(state, found):
@@ -221,3 +257,5 @@ for _name in ('ParamSpec', 'TypeVarTuple'):
         OBJECTS[getattr(typing, _name)] = reduce_typevar
 if isinstance(typing.NewType, type):
     OBJECTS[typing.NewType] = reduce_newtype
+if hasattr(typing, 'TypeAliasType'):
+    OBJECTS[typing.TypeAliasType] = reduce_alias

@@ -36,7 +36,8 @@ class _Watch:
         self.look(cls)
         parts = (record[0] for record in itertools.chain(self.dicts, self.functions, self.containers))
         self.shareable = frozenset(map(id, parts)) - self.own  # what others may hold as well
-        self.seen = self.own = None
+        self.own = frozenset(self.own)
+        self.seen = None
 
     def look(self, thing):
         if type(thing) in _STEADY or id(thing) in self.seen:
@@ -148,6 +149,7 @@ def watched_key(state, cls):
     watch.used = True
     if not state.define(watch.key, watch.blob):
         return None
+    state.defined.append(watch)
     if watch.shareable:
         state.used.append(watch)
     return watch.key

@@ -38,6 +38,17 @@ def _in_python(cls, *names):
     return any(isinstance(_found(cls, name), (types.FunctionType, staticmethod)) for name in names)
 
 
+_OF_NAMED_TUPLES = collections.namedtuple('_Nothing', '').__getnewargs__.__code__
+
+
+def _has_new_over_named_tuple(cls):
+    """A __new__ of its own, which would be called with what the named tuple's takes."""
+    if getattr(_found(cls, '__getnewargs__'), '__code__', None) is not _OF_NAMED_TUPLES:
+        return False
+    return next(base for base in cls.__mro__ if '__new__' in vars(base) or '__getnewargs__' in vars(base)) not in (
+        base for base in cls.__mro__ if '__getnewargs__' in vars(base))
+
+
 def _wants_arguments(cls):
     """Has it a __new__ that cannot be called as pickle would?"""
     function = _found(cls, '__new__')
@@ -69,7 +80,7 @@ def _otherwise(cls):
     asked = _in_python(cls, '__getattr__', '__getattribute__') or copyreg._slotnames(cls) and _in_python(cls, '__setattr__')
     items = native in _ADD and _in_python(cls, '__setitem__', 'append', 'extend', 'update')
     if cls.__reduce__ is object.__reduce__:
-        if asked or items or _wants_arguments(cls):
+        if asked or items or _wants_arguments(cls) or _has_new_over_named_tuple(cls):
             return _reduce
         return _reduce_hashed if _in_python(cls, '__hash__') and cls.__dictoffset__ else None
     return _reduce if asked or items or _in_python(cls, '__init__', '__new__') else None
@@ -192,7 +203,7 @@ def _items_of(native, thing):
 def _reduce(state, thing):
     cls = type(thing)
     own = _found(cls, '__getnewargs_ex__') or _found(cls, '__getnewargs__')
-    if isinstance(own, types.FunctionType):
+    if isinstance(own, types.FunctionType) and not _has_new_over_named_tuple(cls):
         reduced = object.__reduce_ex__(thing, 4)
         made = reduced[:2]
     else:
