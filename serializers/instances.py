@@ -186,7 +186,7 @@ def _new_arguments(cls, native, thing):
     if issubclass(native, (collections.defaultdict, collections.deque)):
         return thing.__reduce__()[1]
     if issubclass(native, frozenset):
-        return list(frozenset.__iter__(thing)),
+        return frozenset(frozenset.__iter__(thing)),
     if native in _ADD or not hasattr(native, '__getnewargs__'):
         return ()
     return native.__getnewargs__(thing)
