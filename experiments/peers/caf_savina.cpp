@@ -360,6 +360,7 @@ struct Round {
 
 struct Block {
     size_t index, side, width, round = 0;
+    bool begun = false; // others may begin before, and all their blocks come
     rows distances;
     Round rounds[2]; // this and the next, by parity
 
@@ -414,7 +415,7 @@ caf::behavior block(self_ptr self, Run *run, std::shared_ptr<Block> state) {
         state->keep(state->round, state->index, state->distances);
     };
     auto go_on = [=] {
-        while (state->round < state->side * state->width && state->rounds[state->round & 1].came == 2 * (state->side - 1)) {
+        while (state->begun && state->round < state->side * state->width && state->rounds[state->round & 1].came == 2 * (state->side - 1)) {
             state->shorten();
             if (state->round < state->side * state->width) {
                 tell();
@@ -424,8 +425,9 @@ caf::behavior block(self_ptr self, Run *run, std::shared_ptr<Block> state) {
         }
     };
     return {[=](begin_atom) {
+                state->begun = true;
                 tell();
-                go_on(); // others may have begun before
+                go_on();
             },
             [=](block_atom, uint64_t round, uint64_t from, const rows &other) {
                 state->keep(round, from, other);

@@ -36,6 +36,7 @@ struct block {
     unsigned side, at_row, at_column; /* blocks in a row; this one */
     size_t width;                     /* nodes in a block's row */
     int64_t *distances;               /* NULL until it began */
+    bool begun;                       /* others may begin before, and all their blocks come */
     uint64_t round;
     struct round rounds[2]; /* this and the next, by parity */
 };
@@ -110,7 +111,7 @@ static void shorten(struct block *block) {
 /* Ends every round whose blocks are all there, and begins the next. */
 static void go_on(struct block *block) {
     uint64_t nodes = (uint64_t)block->width * block->side;
-    while (block->round < nodes && block->rounds[block->round & 1].came == 2 * (block->side - 1)) {
+    while (block->begun && block->round < nodes && block->rounds[block->round & 1].came == 2 * (block->side - 1)) {
         shorten(block);
         block->rounds[block->round & 1].came = 0;
         if (++block->round < nodes) {
@@ -131,8 +132,9 @@ static enum corps_err begin_rounds(struct corps_context *context, void *self, co
     (void)result;
     enum corps_err err = block->distances == NULL ? open_block(block, context) : CORPS_OK;
     if (err == CORPS_OK) {
+        block->begun = true;
         send_block(block);
-        go_on(block); /* others may have begun before */
+        go_on(block);
     } else {
         savina_wrong(&block->savina, "no memory for a block");
     }
