@@ -26,6 +26,7 @@ import table  # noqa: E402
 sys.path.append(os.path.join(HERE, '..', 'report'))
 import program  # noqa: E402
 
+TREE = os.path.dirname(os.path.dirname(HERE))
 PROBE = os.path.join(HERE, 'probe.py')
 PATIENCE_S = 60  # for one answer; a child's own limit is far shorter
 KEYS = ('group', 'case', 'home', 'serializer')
@@ -33,6 +34,13 @@ KEYS = ('group', 'case', 'home', 'serializer')
 
 class Failed(Exception):
     """Why nothing can be measured, in one line."""
+
+
+def without_paths(text):
+    """What is published names no folder of the machine that it was measured on."""
+    for folder, name in ((TREE, 'TREE'), (os.path.expanduser('~'), 'HOME')):
+        text = text.replace(os.path.join(folder, ''), name + '/') if len(folder) > 1 else text
+    return text
 
 
 class Worker:
@@ -115,6 +123,7 @@ class Run:
         if answer['outcome'] == 'dumped':
             answer = dict(load.ask(data=data, **request), bytes=answer['bytes'])
         line = dict({'kind': 'coverage'}, **{key: request[key] for key in KEYS}, **told, level='', bytes=None)
+        answer['detail'] = without_paths(answer.get('detail') or '')
         line.update(answer, seconds=round(time.monotonic() - started, 4))
         with self.lock:
             self.write(line)

@@ -1,4 +1,5 @@
 """validate, publish and recommend. Run by meson with CORPS_REPORT and CORPS_SOURCE."""
+import glob
 import gzip
 import json
 import os
@@ -39,6 +40,17 @@ class Files(unittest.TestCase):
         done = run_program(os.path.join(FOLDER, name + ".py"), *args)
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         return done.stdout if status == 0 else done.stderr
+
+
+class PublishedPaths(unittest.TestCase):
+    def test_no_published_file_names_a_folder_of_its_machine(self):
+        tree = os.path.join(os.path.abspath(SOURCE), "").encode()
+        for path in sorted(glob.glob(os.path.join(SOURCE, "results", "**"), recursive=True)):
+            if os.path.isfile(path):
+                with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+                    content = file.read()
+                for folder in (b"/work/", tree):
+                    self.assertFalse(folder in content, f"{path} holds {folder!r}")
 
 
 class Validate(Files):
