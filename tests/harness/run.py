@@ -287,7 +287,7 @@ class Stopping(lab.LabTest):
         out = self.path("r.jsonl")
         process = self.start("run", matrix, "--blocks", "1", "--out", out)
         try:
-            lab.await_that(lambda: lab.descendants(process.pid), "a trial")
+            lab.await_that(lambda: os.path.exists(out) and lab.descendants(process.pid), "a trial")
             status, _, err = self.lab("run", matrix, "--resume", out)
             self.assertEqual(1, status)
             self.assertIn("another run", err)
