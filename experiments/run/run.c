@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Blocks of trials in fresh processes. */
 
@@ -52,7 +53,7 @@ static const char *text_of(const char *path) {
     return path != NULL ? path : "";
 }
 
-json_t *lab_run_line(const struct lab_run *run) {
+json_t *lab_run_line(const struct lab_run *run, int *received) {
     char plan[17];
     char shard[32] = "";
     lab_plan_id(&run->plan, plan);
@@ -61,7 +62,7 @@ json_t *lab_run_line(const struct lab_run *run) {
     }
     json_t *only = json_array();
     json_t *fingerprint = lab_fingerprint();
-    json_object_set_new(fingerprint, "measured", lab_measured());
+    json_object_set_new(fingerprint, "measured", lab_measured(received));
     for (size_t i = 0; i < run->options.only_count; i++) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
@@ -129,10 +130,20 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
         snprintf(error, LAB_JOURNAL_ERROR_BYTES, "out of memory");
         return false;
     }
-    json_t *line = lab_run_line(run);
-    bool ok = lab_journal_create(&run->journal, run->options.out != NULL ? run->options.out : path, error) &&
-              lab_journal_append(&run->journal, line, error);
+    /* The file first: it is this run's while the machine is measured for its line. */
+    if (!lab_journal_create(&run->journal, run->options.out != NULL ? run->options.out : path, error)) {
+        return false;
+    }
+    int received = 0;
+    json_t *line = lab_run_line(run, &received);
+    bool ok = received == 0 && lab_journal_append(&run->journal, line, error);
     json_decref(line);
+    if (received != 0 && run->journal.regular) {
+        unlink(run->journal.path);
+    }
+    if (received != 0) {
+        raise(received); /* nothing was measured yet */
+    }
     return ok;
 }
 

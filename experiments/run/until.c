@@ -34,16 +34,17 @@ bool lab_until_look(const struct lab_run *run, bool *settled, char error[LAB_ERR
     snprintf(path, sizeof path, "%s", run->journal.path);
     size_t bytes = lab_plan_trials(&run->plan) * (LAB_NAME_BYTES + 16) + 1;
     char *answer = malloc(bytes);
-    bool ok = answer != NULL &&
-              lab_capture((char *const[]){python, script, path, NULL}, ANSWER_WITHIN_S, answer, bytes);
+    bool ok =
+        answer != NULL && lab_capture((char *const[]){python, script, path, NULL}, ANSWER_WITHIN_S, answer, bytes);
     char *rest = NULL;
-    for (char *line = ok ? strtok_r(answer, "\n", &rest) : NULL; ok && line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = ok ? strtok_r(answer, "\n", &rest) : NULL; ok && line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         ok = mark(run, line, settled);
     }
     free(answer);
     if (!ok) {
-        snprintf(error, LAB_ERROR_BYTES, "cannot tell which cells are known (%.200s %.200s fails); go on without --until", python,
-                 script);
+        snprintf(error, LAB_ERROR_BYTES,
+                 "cannot tell which cells are known (%.200s %.200s fails); go on without --until", python, script);
     }
     return ok;
 }
