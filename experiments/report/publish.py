@@ -14,12 +14,16 @@ import os
 import sys
 
 import buckets
-import index
 import load
-import machine_page
 import private
 import program
 import validate
+
+try:
+    import index
+    import machine_page
+except ImportError as error:
+    sys.exit(f"corps-lab publish: no pages: {error.name} is not installed; run scripts/setup")
 
 
 class Refused(Exception):

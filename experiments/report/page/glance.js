@@ -34,7 +34,7 @@ function serializers(found) {
 function shareCell(row) {
   const share = Math.max(0, Math.min(1, row.share[0]));
   const cell = element("td", null, {style: `--share:${(100 * share).toFixed(1)}%`, "data-share": share, class: share > 0.5 ? "over" : ""});
-  const bounds = row.share[1] === null ? "" : ` (${Math.round(100 * Math.max(0, row.share[1]))}–${Math.round(100 * row.share[2])})`;
+  const bounds = row.share[1] === null ? "" : ` (${Math.round(100 * Math.max(0, row.share[1]))}–${Math.round(100 * Math.max(0, row.share[2]))})`;
   const value = element("b", percent(share));
   value.append(element("span", bounds, {class: "bounds"}));
   cell.append(value, element("small", time(row.p50[0])));
