@@ -51,8 +51,9 @@ def glance(transports, serializers, notes=("", "")):
     out = (verdict_html("transports", QUESTIONS[0], transports.sentence, notes[0])
            + verdict_html("serializers", QUESTIONS[1], serializers.sentence, notes[1]))
     if transports.data:
-        ties = "Shaded: transports that are not clearly apart from the quickest (the interval of their ratio does not exclude 5 %)." \
-            if transports.data["ties"] else "At no size is another transport within 5 % of the quickest."
+        ties = "Shaded: transports that are not clearly apart from the quickest." if transports.data["ties"] else "At every size the quickest is clearly apart."
+        if transports.data["resolution"]:
+            ties += f" By identical arms, {html.escape(transports.data['resolution'])}."
         out += (f'<figure id="glance"><div id="chart-transports" style="min-height:20rem"></div><figcaption>Round trip of bytes, {html.escape(transports.where)}, no '
                 f'serializer; both axes logarithmic. {ties}</figcaption></figure>')
     if serializers.data:

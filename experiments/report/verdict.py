@@ -35,6 +35,12 @@ def triple(ratio):
     return [ratio.estimate, ratio.low if ratio.has_interval else None, ratio.high if ratio.has_interval else None]
 
 
+def winners(cells, members, axis):
+    """(best, tied with it) of cells that differ in this axis, as the answers in words tell them: nobody wins by less than the family resolves."""
+    resolution = cells.resolution(members)
+    return stats.winners({c.axes[axis]: c.blocks("p50_ns") for c in members}, resolution.log if resolution else 0.0)
+
+
 # ---- question 1: which transport ----
 
 class Transports:
@@ -48,7 +54,9 @@ class Transports:
                 found[placement, wake] = sizes
         self.condition = next((c for c in CONDITIONS if c in found), None)
         self.sizes = dict(sorted(found[self.condition].items())) if self.condition else {}
-        self.best = {size: stats.winners({c.axes["transport"]: c.blocks("p50_ns") for c in members}) for size, members in self.sizes.items()}
+        self.best = {size: winners(cells, members, "transport") for size, members in self.sizes.items()}
+        resolution = cells.resolution([c for members in self.sizes.values() for c in members])
+        self.resolution = resolution.text if resolution else ""
 
     @property
     def where(self):
@@ -104,7 +112,7 @@ class Transports:
         ties = [{"size": size, "names": sorted({best, *tied}),
                  "range": [f(self.cell(size, n).estimate("p50_ns") for n in (best, *tied)) for f in (min, max)]}
                 for size, (best, tied) in self.best.items() if tied]
-        return {"where": self.where, "series": series, "ties": ties, "sizes": list(self.sizes)}
+        return {"where": self.where, "series": series, "ties": ties, "sizes": list(self.sizes), "resolution": self.resolution}
 
 
 # ---- question 2: does serializing dominate ----
@@ -118,6 +126,7 @@ class Serializers:
     """Round trips of one payload with every serializer, and the share that serializing takes of each."""
 
     def __init__(self, cells):
+        self.cells = cells
         self.rows = sorted(serializing.compared(cells), key=lambda row: row.cell.estimate("p50_ns"))
         self.largest = self.grown(serializing.rows(cells))
         self.plain = answers.serializer_answers(cells)
@@ -158,7 +167,7 @@ class Serializers:
                 (f" {self.plain[0]}" if self.plain else "")
         first = self.transports[0]
         rows = self.of(first)
-        best, tied = stats.winners({row.cell.axes["serializer"]: row.cell.blocks("p50_ns") for row in rows})
+        best, tied = winners(self.cells, [row.cell for row in rows], "serializer")
         low, high = rows[0].cell, rows[-1].cell
         quickest = f"**{several(sorted({best, *tied}))}** are not clearly apart as the quickest" if tied else f"**{best}** is quickest"
         grown = f"; for {self.largest[0].cell.axes['payload']} {share_span(self.largest)}" if self.largest else ""

@@ -369,6 +369,13 @@ class Verdicts(unittest.TestCase):
         self.assertIn("**shm and unix** are not clearly apart", transports.sentence)
         self.assertEqual([["shm", "unix"]] * 2, [tie["names"] for tie in transports.data["ties"]])
 
+    def test_nobody_wins_by_less_than_identical_arms_differ(self):
+        effects = self.bare(shm=1000, unix=1150)
+        self.assertIn("**shm** is quickest", self.said(effects)[0].sentence)
+        transports, _ = self.said(effects + [(1250, {"transport": "shm", "arm": "aa"})])
+        self.assertIn("**shm and unix** are not clearly apart", transports.sentence)
+        self.assertIn("cannot be resolved", transports.data["resolution"])
+
     def test_one_transport_answers_nothing(self):
         transports, _ = self.said(self.bare(shm=1000))
         self.assertIn("Not measured in this run", transports.sentence)
