@@ -1,6 +1,6 @@
 """Reads the cases: what is to be carried, and how to see whether it arrived.
 
-A file in cases/ is Python, cut into sections by comments:
+A file in cases/ is Python, cut into sections by comments; GROUP.py, or GROUP-PART.py where a group is long:
 
     # case: NAME [| OPTION …]     definitions, make() and check(x); in group stream messages() and check(list)
     # data: NAME = EXPRESSION [| OPTION …]    must come back equal and of the same type
@@ -76,9 +76,13 @@ def data_case(group, number, text, imports):
     return Case(group, name, number, source, check, options, False)
 
 
-def read(path):
-    """([Case], modules needed) of a file."""
-    group = os.path.splitext(os.path.basename(path))[0].rstrip('_')
+def group_of(name):
+    return os.path.splitext(name)[0].split('-')[0].rstrip('_')
+
+
+def read(path, begin=0):
+    """([Case], modules needed) of a file; its cases are numbered from `begin` on."""
+    group = group_of(os.path.basename(path))
     with open(path, encoding='utf-8') as file:
         lines = file.read().splitlines(True)
     sections, needs, imports = [], [], []
@@ -93,7 +97,7 @@ def read(path):
         elif sections and sections[-1][0] == 'case':
             sections[-1][2].append(line)
     found = []
-    for number, (kind, text, body) in enumerate(sections):
+    for number, (kind, text, body) in enumerate(sections, begin):
         if kind == 'data':
             found.append(data_case(group, number, text, ''.join(imports)))
         else:
@@ -108,7 +112,8 @@ def all_cases():
     found = []
     for name in sorted(os.listdir(FOLDER)):
         if name.endswith('.py'):
-            members, needs = read(os.path.join(FOLDER, name))
+            before = sum(case.group == group_of(name) for case, _ in found)
+            members, needs = read(os.path.join(FOLDER, name), before)
             found += [(case, needs) for case in members]
     return found
 
