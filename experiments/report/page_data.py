@@ -54,8 +54,9 @@ def stages(cell):
     return found or None
 
 
-def cell_object(cells, c):
-    ratio, resolved = c.to_control, cells.resolution([c])
+def cell_object(c, resolved=None):
+    """resolved: the noise.Resolution of the cell's families."""
+    ratio = c.to_control
     return {
         "axes": {axis: c.axes.get(axis, load.NEWER.get(axis, "")) for axis in AXES},
         "lang": c.lang, "text": c.text, "plain": c.is_plain, "raw": not c.is_ours, "joins": c.joins_envs,
@@ -80,5 +81,5 @@ def data(cells):
                    key=lambda c: (not c.is_ours, c.axes["workload"], c.axes["transport"], c.axes["serializer"],
                                   c.axes["size_bytes"], c.axes["placement"], c.axes["wake"]))
     shown = [{"name": key["name"], "title": key.get("title"), "usual": str(key.get("untold", 0))} for key in keys.TOLD if key["name"] != "arm"]
-    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(cells, c) for c in order],
+    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(c, cells.resolution([c])) for c in order],
             "crossings": [crossing_object(found) for found in crossover.crossings(cells)]}

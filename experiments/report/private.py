@@ -23,6 +23,8 @@ def command_line(text):
 
 def public_text(text):
     """Paths as their last part, addresses as the word."""
+    if "/" not in text and "." not in text:
+        return text
     def last_part(found):
         path = found[0]
         return path if (path + "/").startswith(EVERYWHERE) else os.path.basename(path.rstrip("/"))
