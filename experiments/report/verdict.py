@@ -98,7 +98,8 @@ class Transports:
 
     def network(self, best):
         """What localhost TCP, and the slowest, take against the first."""
-        tcp = self.slowdown("tcp", best) if best != "tcp" else None
+        remote = [c.axes["transport"] for members in self.sizes.values() for c in members if "remote" in c.traits.capabilities]
+        tcp = self.slowdown(remote[0], best) if remote and best != remote[0] else None
         return f"; localhost TCP takes {answers.span(*tcp, '{:.1f}')} times as long as {best}" if tcp else ""
 
     def data(self):

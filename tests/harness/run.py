@@ -12,7 +12,7 @@ import lab
 FIGURES = ["messages", "seconds", "p50_ns", "p99_ns", "max_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message",
            "histogram", "stages_ns"]
 AXES = ["workload", "transport", "serializer", "payload", "size_bytes", "wake", "placement", "lang", "window", "envs",
-        "concs", "gap_us", "loan", "load", "batch", "stages", "arm", "path", "pattern", "seed"]
+        "concs", "gap_us", "loan", "load", "batch", "scale", "stages", "arm", "path", "pattern", "seed"]
 LONG = "{warmup_count: 1, min_count: 1, min_ms: 20000, max_ms: 20000}"
 TWO = "{transport: [raw:pipe, raw:unix], placement: same}"
 
