@@ -17,7 +17,7 @@ class Worker(Conc):
     Limit = 5
     Table = {'a': 1}
     add = Adder()
-    half = functools.partial(divmod, 1)
+    half = staticmethod(functools.partial(divmod, 1))  # from 3.14 on it would be a method
 
     def __init__(self):
         super().__init__()
