@@ -1,8 +1,9 @@
-# needs: _testcapi
+#!/usr/bin/env python3
 """Memory that runs out: the nth allocation of Python fails, for every n, in what a program and a Worker do: a MemoryError, or the
 outcome, and everything works afterwards."""
 
-# STRIDE in the environment: every so manieth alone.
+# STRIDE in the environment: every so manieth alone. Not in CI: where the thread state of a new thread finds no memory, the interpreter ends the
+# process, about once in ten runs.
 
 import collections
 import faulthandler
@@ -175,10 +176,6 @@ def outcome(function):
 
 
 def main():
-    if sys.version_info[:2] != (3, 11):
-        print('note: left out: other interpreters than 3.11 were seen to end by themselves where they have no memory')
-        print('OK')
-        return
     faulthandler.enable()
     sys.unraisablehook = lambda _: None  # of callbacks and generators: they are many, and fail as they would anywhere
     tally, wrong = collections.Counter(), []
