@@ -99,6 +99,10 @@ PyObject *corps__py_raise(enum corps_err code);
 /* Raises what a failure in `info` says. Returns NULL. */
 PyObject *corps__py_remote(const struct corps_error_info *info);
 
+/* Borrowed. NULL where the dict has none, and with an exception where there is no memory to look: PyDict_GetItemString
+ * would say "none" then too. */
+PyObject *corps__py_item(PyObject *dict, const char *key);
+
 /* New reference; NULL with an exception. */
 PyObject *corps__py_of_value(const struct corps_value *value);
 

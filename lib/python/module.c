@@ -53,6 +53,13 @@ PyObject *corps__py_of_value(const struct corps_value *value) {
     return object != NULL ? object : corps__py_raise(err);
 }
 
+PyObject *corps__py_item(PyObject *dict, const char *key) {
+    PyObject *text = PyUnicode_FromString(key);
+    PyObject *item = text != NULL ? PyDict_GetItemWithError(dict, text) : NULL;
+    Py_XDECREF(text);
+    return item;
+}
+
 /* ---- starting and serving ---- */
 
 static const struct corps_class *const classes[] = {&corps__python_class, NULL};
@@ -190,16 +197,16 @@ static struct corps *corps_of(PyObject *capsule) {
     X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached) X(boot_timeout_ns)
 
 static int number_of(PyObject *options, const char *key, long long *out) {
-    PyObject *item = PyDict_GetItemString(options, key);
+    PyObject *item = corps__py_item(options, key);
     if (item == NULL) {
-        return 0;
+        return PyErr_Occurred() ? -1 : 0;
     }
     *out = PyLong_AsLongLong(item);
     return *out == -1 && PyErr_Occurred() ? -1 : 1;
 }
 
 static const char *text_of(PyObject *options, const char *key) {
-    PyObject *item = PyDict_GetItemString(options, key);
+    PyObject *item = corps__py_item(options, key);
     return item != NULL && item != Py_None ? PyUnicode_AsUTF8(item) : NULL;
 }
 

@@ -284,8 +284,11 @@ static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyOb
         return PyTuple_New(0);
     }
     if (PyDict_Check(payload) && PyDict_GET_SIZE(payload) == 2) {
-        PyObject *positional = PyDict_GetItemString(payload, "args");
-        *keywords = PyDict_GetItemString(payload, "kwargs");
+        PyObject *positional = corps__py_item(payload, "args");
+        *keywords = positional != NULL ? corps__py_item(payload, "kwargs") : NULL;
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
         if (positional != NULL && *keywords != NULL && PyDict_Check(*keywords)) {
             return PySequence_Tuple(positional);
         }
