@@ -2,8 +2,8 @@
 """Memory that runs out: the nth allocation of Python fails, for every n, in what a program and a Worker do: a MemoryError, or the
 outcome, and everything works afterwards."""
 
-# STRIDE in the environment: every so manieth alone. Not in CI: where the thread state of a new thread finds no memory, the interpreter ends the
-# process, about once in ten runs.
+# STRIDE in the environment: every so manieth alone. Not in CI: in some runs an Env dies of SIGSEGV on a thread that has no Python frame
+# yet, which is not explained (docs/platforms.md).
 
 import collections
 import faulthandler
