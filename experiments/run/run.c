@@ -53,7 +53,7 @@ static const char *text_of(const char *path) {
     return path != NULL ? path : "";
 }
 
-json_t *lab_run_line(const struct lab_run *run, int *received) {
+json_t *lab_run_line(const struct lab_run *run, json_t *measured) {
     char plan[17];
     char shard[32] = "";
     lab_plan_id(&run->plan, plan);
@@ -62,7 +62,7 @@ json_t *lab_run_line(const struct lab_run *run, int *received) {
     }
     json_t *only = json_array();
     json_t *fingerprint = lab_fingerprint();
-    json_object_set_new(fingerprint, "measured", lab_measured(received));
+    json_object_set_new(fingerprint, "measured", measured);
     for (size_t i = 0; i < run->options.only_count; i++) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
@@ -135,7 +135,7 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
         return false;
     }
     int received = 0;
-    json_t *line = lab_run_line(run, &received);
+    json_t *line = lab_run_line(run, lab_measured(&received));
     bool ok = received == 0 && lab_journal_append(&run->journal, line, error);
     json_decref(line);
     if (received != 0 && run->journal.regular) {

@@ -63,9 +63,8 @@ bool lab_run_has_block(const struct lab_run *run, unsigned block);
 /* The number of trials that belong to the run. */
 size_t lab_run_total(const struct lab_run *run);
 
-/* The first line, for which the machine is measured; *received gets the signal that ended that, or stays. New
- * reference. */
-json_t *lab_run_line(const struct lab_run *run, int *received);
+/* The first line; `measured` is what the machine is like (run/measured.h), whose reference it takes. New reference. */
+json_t *lab_run_line(const struct lab_run *run, json_t *measured);
 
 /* ---- resume.c ---- */
 
