@@ -50,10 +50,11 @@ def _enter(directory):
 def _print_by_lines():
     """Also into a pipe or a file: Envs write there side by side, and one that is killed keeps nothing back. A program whose
     import asks for something else gets it."""
-    try:
-        sys.stdout.reconfigure(line_buffering=True)
-    except (AttributeError, OSError, ValueError):
-        pass  # there is none, or not ours
+    for stream in sys.stdout, sys.stderr:  # the latter does so from Python 3.9 on
+        try:
+            stream.reconfigure(line_buffering=True)
+        except (AttributeError, OSError, ValueError):
+            pass  # there is none, or not ours
 
 
 def boot(data):
