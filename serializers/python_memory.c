@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 /* Could arrays share memory? Asked of each in a message, so nothing here looks further than it must: an array that is
- * all that holds its memory shares it with nobody. What does share, and how it travels, is for memory.py. */
+ * all that holds its memory shares it with nobody. What does share, and how it travels, is for auto_memory.py. */
 
 static struct { PyObject *base, *array_struct; /* names of attributes */ } names;
 

@@ -5,7 +5,7 @@
  * for each message that lies in the pool. The receiver is told an extent and a ticket, and to give back sets the
  * ticket's bit in a word that both share: that bit is all that a receiver can write, and one for a ticket that is not
  * out means nothing. So a receiver that writes rubbish harms what is sent to it, and nobody else. The receiver checks
- * that a extent lies within the pool; what lies there the sender can change at any time, so whoever reads twice what
+ * that an extent lies within the pool; what lies there the sender can change at any time, so whoever reads twice what
  * must not change copies it first.
  *
  * Blocks are runs of pages, the lowest that are free: memory that was just given back and is still in the cache is used
