@@ -121,6 +121,10 @@ enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *
                                bool with_message) CORPS_CHECKED;
 void lab_driver_close(struct lab_driver *driver);
 
+/* The same for a driver that answers later: its request is held, in *request. */
+enum corps_err lab_driver_hold(struct lab_driver *driver, struct corps_request **request, struct corps_context *context,
+                               const struct corps_value *args, bool with_message) CORPS_CHECKED;
+
 /* The warm-up begins; has it lasted long enough, in messages or in time? */
 void lab_driver_warm_begin(struct lab_driver *driver);
 bool lab_driver_warm_enough(const struct lab_driver *driver);

@@ -52,6 +52,20 @@ enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *
     return CORPS_OK;
 }
 
+enum corps_err lab_driver_hold(struct lab_driver *driver, struct corps_request **request, struct corps_context *context,
+                               const struct corps_value *args, bool with_message) {
+    enum corps_err err = lab_driver_open(driver, context, args, with_message);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    *request = corps_request_hold(context);
+    if (*request == NULL) {
+        lab_driver_close(driver);
+        return corps_fail(context, "NO_MEMORY", "no memory to put the answer off");
+    }
+    return CORPS_OK;
+}
+
 void lab_driver_close(struct lab_driver *driver) {
     lab_driver_calls_end(driver);
     lab_message_close(&driver->message);

@@ -174,17 +174,12 @@ static enum corps_err drive_ring(struct corps_context *context, void *self, cons
     if (keeper == NULL) {
         return corps_fail(context, "NO_MEMORY", "no memory for the driver");
     }
-    enum corps_err err = lab_driver_open(&keeper->driver, context, args, false);
+    enum corps_err err = lab_driver_hold(&keeper->driver, &keeper->request, context, args, false);
     if (err != CORPS_OK) {
         free(keeper);
         return err;
     }
     station->keeper = keeper;
-    keeper->request = corps_request_hold(context);
-    if (keeper->request == NULL) {
-        close_keeper(station);
-        return corps_fail(context, "NO_MEMORY", "no memory to put the answer off");
-    }
     lab_driver_warm_begin(&keeper->driver);
     keeper->lap_begin_ns = lab_now_ns();
     pass_on(station, station->visits * station->count + 1);

@@ -151,17 +151,12 @@ enum corps_err savina_begin(struct savina *savina, struct corps_context *context
     if (run == NULL) {
         return corps_fail(context, "NO_MEMORY", "no memory for the driver");
     }
-    enum corps_err err = lab_driver_open(&run->driver, context, args, with_message);
+    enum corps_err err = lab_driver_hold(&run->driver, &run->request, context, args, with_message);
     if (err != CORPS_OK) {
         free(run);
         return err;
     }
     savina->run = run;
-    run->request = corps_request_hold(context);
-    if (run->request == NULL) {
-        close_run(savina);
-        return corps_fail(context, "NO_MEMORY", "no memory to put the answer off");
-    }
     lab_driver_begin(&run->driver);
     return CORPS_OK;
 }
