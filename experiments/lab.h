@@ -102,14 +102,17 @@ enum lab_workload_trait {
 /* Does the cell's workload have this trait? */
 bool lab_cell_does(const struct lab_cell *cell, enum lab_workload_trait trait);
 
+/* The compiler refuses a workload with more. */
+enum { LAB_WORKLOAD_CLASSES_MAX = 8 };
+
 /* What a workload's driver reports after its timed section; filled in the Env where the driver Conc lives and sent to
  * the program as a value (map), see workloads/common.h. */
 struct lab_workload {
     const char *name;
     const char *summary;
-    unsigned traits;                          /* enum lab_workload_trait */
-    unsigned window, concs, load, scale;      /* what these keys are when nobody set them; 0: 1, 1, 0 and 0 */
-    const struct corps_class *const *classes; /* NULL-terminated; registered with corps_start */
+    unsigned traits;                     /* enum lab_workload_trait */
+    unsigned window, concs, load, scale; /* what these keys are when nobody set them; 0: 1, 1, 0 and 0 */
+    const struct corps_class *classes[LAB_WORKLOAD_CLASSES_MAX + 1]; /* NULL-terminated; registered with corps_start */
     /* Why the workload cannot run in this cell, or NULL. */
     const char *(*impossible)(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]);
     /* Runs the trial on a ready Corps; writes a map value with the measured fields into *box. */
@@ -118,7 +121,8 @@ struct lab_workload {
 const struct lab_workload *lab_workload_find(const char *name);
 const struct lab_workload *lab_workload_at(unsigned index); /* NULL past the end */
 
-/* All classes of all workloads, NULL-terminated, for corps_start. Lent for ever. */
+/* All classes of all workloads, NULL-terminated, for corps_start; at most LAB_CLASSES_MAX (workloads/registry.h). Lent
+ * for ever. */
 const struct corps_class *const *lab_classes(void);
 
 /* The forms of payloads with a one-line summary each, for `list`; NULL past the end. */

@@ -153,6 +153,6 @@ const struct lab_workload lab_workload_codec = {
     .name = "codec",
     .summary = "encodes and decodes in one Conc: the serializer alone",
     .traits = LAB_WORKLOAD_C_ALONE,
-    .classes = (const struct corps_class *const[]){&codec_driver, NULL},
+    .classes = {&codec_driver, NULL},
     .run = run_codec,
 };

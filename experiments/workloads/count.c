@@ -174,7 +174,7 @@ const struct lab_workload lab_workload_count = {
     .name = "count",
     .summary = "a stream of calls without reply to `concs` counting Concs of one Env",
     .traits = LAB_WORKLOAD_C_ALONE,
-    .classes = (const struct corps_class *const[]){&counter_class, &count_driver, NULL},
+    .classes = {&counter_class, &count_driver, NULL},
     .impossible = lab_needs_delivery,
     .run = run_count,
 };

@@ -164,7 +164,7 @@ const struct lab_workload lab_workload_echo = {
     .name = "echo",
     .summary = "request and reply, one in flight",
     .traits = LAB_WORKLOAD_PING_PONG | LAB_WORKLOAD_LENDS,
-    .classes = (const struct corps_class *const[]){&echo_server, &echo_driver, &lab_tracer_class, NULL},
+    .classes = {&echo_server, &echo_driver, &lab_tracer_class, NULL},
     .impossible = lab_needs_delivery,
     .run = run_echo,
 };

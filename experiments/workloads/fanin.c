@@ -9,8 +9,7 @@ const struct lab_workload lab_workload_fanin = {
     .name = "fanin",
     .summary = "`concs` callers at once, all to one Worker",
     .concs = 8,
-    .classes =
-        (const struct corps_class *const[]){&lab_caller_class, &lab_called_class, &lab_contention_driver_class, NULL},
+    .classes = {&lab_caller_class, &lab_called_class, &lab_contention_driver_class, NULL},
     .impossible = lab_needs_delivery,
     .run = run_fanin,
 };

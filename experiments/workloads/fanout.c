@@ -156,7 +156,7 @@ const struct lab_workload lab_workload_fanout = {
     .name = "fanout",
     .summary = "scatter to `concs` Concs, gather all replies",
     .concs = 8,
-    .classes = (const struct corps_class *const[]){&fanout_server, &fanout_driver, NULL},
+    .classes = {&fanout_server, &fanout_driver, NULL},
     .impossible = fanout_impossible,
     .run = run_fanout,
 };

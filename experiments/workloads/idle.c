@@ -112,7 +112,7 @@ const struct lab_workload lab_workload_idle = {
     .name = "idle",
     .summary = "a second of rest: what waiting Envs use of the processors",
     .traits = LAB_WORKLOAD_C_ALONE,
-    .classes = (const struct corps_class *const[]){&idle_server, &idle_driver, NULL},
+    .classes = {&idle_server, &idle_driver, NULL},
     .impossible = idle_impossible,
     .run = run_idle,
 };

@@ -94,7 +94,7 @@ const struct lab_workload lab_workload_links = {
     .name = "links",
     .summary = "the first call to each other Env: time and memory of a link",
     .traits = LAB_WORKLOAD_C_ALONE,
-    .classes = (const struct corps_class *const[]){&links_server, &links_driver, NULL},
+    .classes = {&links_server, &links_driver, NULL},
     .impossible = links_impossible,
     .run = run_links,
 };

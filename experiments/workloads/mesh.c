@@ -10,7 +10,7 @@ const struct lab_workload lab_workload_mesh = {
     .name = "mesh",
     .summary = "`concs` callers at once, each to every one of as many Workers",
     .concs = 8,
-    .classes = (const struct corps_class *const[]){NULL},
+    .classes = {NULL},
     .impossible = lab_needs_delivery,
     .run = run_mesh,
 };

@@ -223,6 +223,6 @@ const struct lab_workload lab_workload_oneway = {
     .name = "oneway",
     .summary = "a stream of calls without reply",
     .traits = LAB_WORKLOAD_STREAM | LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_LENDS,
-    .classes = (const struct corps_class *const[]){&oneway_sink, &oneway_driver, NULL},
+    .classes = {&oneway_sink, &oneway_driver, NULL},
     .run = run_oneway,
 };

@@ -226,7 +226,7 @@ const struct lab_workload lab_workload_openloop = {
         "requests at the times of a Poisson process, at `load` percent of the capacity; latency from the intended time",
     .traits = LAB_WORKLOAD_OPEN_LOOP | LAB_WORKLOAD_C_ALONE,
     .load = 50,
-    .classes = (const struct corps_class *const[]){&openloop_driver, NULL},
+    .classes = {&openloop_driver, NULL},
     .impossible = openloop_impossible,
     .run = run_openloop,
 };

@@ -165,7 +165,7 @@ const struct lab_workload lab_workload_pipeline = {
     .name = "pipeline",
     .summary = "requests and replies, `window` in flight",
     .window = 16,
-    .classes = (const struct corps_class *const[]){&pipeline_server, &pipeline_driver, NULL},
+    .classes = {&pipeline_server, &pipeline_driver, NULL},
     .impossible = pipeline_impossible,
     .run = run_pipeline,
 };

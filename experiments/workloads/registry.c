@@ -1,4 +1,4 @@
-#include "lab.h"
+#include "workloads/registry.h"
 
 #include <string.h>
 
@@ -12,14 +12,12 @@ static const struct lab_workload *const workloads[] = {
 #undef WORKLOAD
 };
 
-enum { WORKLOAD_COUNT = sizeof workloads / sizeof workloads[0], CLASSES_PER_WORKLOAD_MAX = 8 };
-
 const struct lab_workload *lab_workload_at(unsigned index) {
-    return index < WORKLOAD_COUNT ? workloads[index] : NULL;
+    return index < LAB_WORKLOAD_COUNT ? workloads[index] : NULL;
 }
 
 const struct lab_workload *lab_workload_find(const char *name) {
-    for (unsigned i = 0; i < WORKLOAD_COUNT; i++) {
+    for (unsigned i = 0; i < LAB_WORKLOAD_COUNT; i++) {
         if (strcmp(workloads[i]->name, name) == 0) {
             return workloads[i];
         }
@@ -29,11 +27,11 @@ const struct lab_workload *lab_workload_find(const char *name) {
 
 /* Called at the beginning of main, before there is a second thread. */
 const struct corps_class *const *lab_classes(void) {
-    static const struct corps_class *classes[WORKLOAD_COUNT * CLASSES_PER_WORKLOAD_MAX + 1];
+    static const struct corps_class *classes[LAB_CLASSES_MAX + 1];
     if (classes[0] == NULL) {
         size_t count = 0;
-        for (unsigned i = 0; i < WORKLOAD_COUNT; i++) {
-            for (unsigned k = 0; k < CLASSES_PER_WORKLOAD_MAX && workloads[i]->classes[k] != NULL; k++) {
+        for (unsigned i = 0; i < LAB_WORKLOAD_COUNT; i++) {
+            for (unsigned k = 0; workloads[i]->classes[k] != NULL; k++) {
                 classes[count++] = workloads[i]->classes[k];
             }
         }

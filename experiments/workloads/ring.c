@@ -263,7 +263,7 @@ const struct lab_workload lab_workload_ring = {
     .summary = "a token goes round `concs` Concs over all Envs",
     .traits = LAB_WORKLOAD_UNANSWERED | LAB_WORKLOAD_ALIKE,
     .concs = 8,
-    .classes = (const struct corps_class *const[]){&ring_station, NULL},
+    .classes = {&ring_station, NULL},
     .impossible = ring_impossible,
     .run = run_ring,
 };

@@ -278,7 +278,7 @@ const struct lab_workload lab_workload_savina_apsp = {
     .traits = LAB_WORKLOAD_C_ALONE | LAB_WORKLOAD_UNANSWERED,
     .concs = 36,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&atlas_class, &block_class, NULL},
+    .classes = {&atlas_class, &block_class, NULL},
     .impossible = apsp_impossible,
     .run = perform_apsp,
 };

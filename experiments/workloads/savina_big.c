@@ -156,7 +156,7 @@ const struct lab_workload lab_workload_savina_big = {
     .traits = LAB_WORKLOAD_C_ALONE,
     .concs = 120,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&sink_class, &talker_class, NULL},
+    .classes = {&sink_class, &talker_class, NULL},
     .impossible = big_impossible,
     .run = perform_big,
 };

@@ -205,7 +205,7 @@ const struct lab_workload lab_workload_savina_buffer = {
     .traits = LAB_WORKLOAD_C_ALONE,
     .concs = 80,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&manager_class, &party_class, NULL},
+    .classes = {&manager_class, &party_class, NULL},
     .impossible = buffer_impossible,
     .run = perform_buffer,
 };

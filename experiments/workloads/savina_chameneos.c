@@ -180,7 +180,7 @@ const struct lab_workload lab_workload_savina_chameneos = {
     .traits = LAB_WORKLOAD_C_ALONE,
     .concs = 100,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&mall_class, &chameneos_class, NULL},
+    .classes = {&mall_class, &chameneos_class, NULL},
     .impossible = chameneos_impossible,
     .run = run_chameneos,
 };

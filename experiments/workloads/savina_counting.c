@@ -10,7 +10,7 @@ const struct lab_workload lab_workload_savina_counting = {
     .summary = "Savina: 1,000,000 messages to a Worker that counts",
     .traits = LAB_WORKLOAD_C_ALONE | LAB_WORKLOAD_UNANSWERED,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&savina_flood_class, &savina_counter_class, NULL},
+    .classes = {&savina_flood_class, &savina_counter_class, NULL},
     .impossible = savina_impossible,
     .run = run_counting,
 };

@@ -11,7 +11,7 @@ const struct lab_workload lab_workload_savina_forkjoin = {
     .traits = LAB_WORKLOAD_C_ALONE | LAB_WORKLOAD_UNANSWERED,
     .concs = 60,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&savina_many_flood_class, NULL}, /* the other is counting's */
+    .classes = {&savina_many_flood_class, NULL}, /* the other is counting's */
     .impossible = savina_impossible,
     .run = run_forkjoin,
 };

@@ -73,7 +73,7 @@ const struct lab_workload lab_workload_savina_pingpong = {
     .summary = "Savina: 40,000 pings and pongs, one in flight",
     .traits = LAB_WORKLOAD_C_ALONE,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&ping_class, &pong_class, NULL},
+    .classes = {&ping_class, &pong_class, NULL},
     .impossible = pingpong_impossible,
     .run = run_pingpong,
 };

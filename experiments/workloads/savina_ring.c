@@ -69,7 +69,7 @@ const struct lab_workload lab_workload_savina_ring = {
     .traits = LAB_WORKLOAD_C_ALONE | LAB_WORKLOAD_UNANSWERED,
     .concs = 100,
     .scale = 100,
-    .classes = (const struct corps_class *const[]){&starter_class, &member_class, NULL},
+    .classes = {&starter_class, &member_class, NULL},
     .impossible = savina_impossible,
     .run = run_savina_ring,
 };

@@ -301,7 +301,7 @@ const struct lab_workload lab_workload_search = {
     .name = "search",
     .summary = "regular-expression search of a directory tree, checked against grep",
     .traits = LAB_WORKLOAD_SEARCHES,
-    .classes = (const struct corps_class *const[]){&searcher_class, &search_driver, NULL},
+    .classes = {&searcher_class, &search_driver, NULL},
     .impossible = search_impossible,
     .run = run_search,
 };

@@ -93,7 +93,7 @@ const struct lab_workload lab_workload_spawn = {
     .summary = "makes `concs` Concs in one Env",
     .traits = LAB_WORKLOAD_C_ALONE,
     .concs = 1000000,
-    .classes = (const struct corps_class *const[]){&newcomer, &spawn_driver, NULL},
+    .classes = {&newcomer, &spawn_driver, NULL},
     .impossible = lab_needs_delivery,
     .run = run_spawn,
 };
