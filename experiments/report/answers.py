@@ -261,7 +261,7 @@ def belief_answers(cells):
 
 def stopped_answers(cells):
     """Of a run with --until."""
-    return until.sentences(cells) if cells.until else []
+    return until.sentences(cells)
 
 
 QUESTIONS = (("short", "In short", short_answers),

@@ -15,6 +15,7 @@ import limits as limiting
 import packing
 import page_data
 import text
+import until
 import verdict
 import words
 
@@ -82,15 +83,16 @@ def flag_names(flags):
     return ", ".join(dict.fromkeys(flag.split(":")[0] for flag in flags))
 
 
-def cell_row(c):
+def cell_row(c, stopped=None):
     ratio, p50 = c.to_control, c.interval("p50_ns")
     low, p99, rate, cpu = (c.estimate(f) for f in ("p50_ns", "p99_ns", "messages_per_s", "cpu_ns_per_message"))
     failed = f" ({len(c.failures)} failed)" if c.failures else ""
     bounds = f" ({ratio.low:.2f}–{ratio.high:.2f})" if ratio and ratio.has_interval else ""
     blocks = len(c.blocks("p50_ns"))
+    why = f'<small class="dim stopped">{html.escape(stopped)}</small>' if stopped else ""
     cells = (f'<td class="text">{html.escape(c.text)}</td>' + number(low, words.time_text(low)) + f"<td>{interval_text(p50, words.time_text)}</td>"
              + number(p99, words.time_text(p99)) + number(ratio.estimate if ratio else None, f"{ratio.estimate:.2f}×{bounds}" if ratio else "")
-             + number(rate, words.rate_text(rate)) + number(cpu, words.time_text(cpu)) + number(blocks, f"{blocks}{failed}")
+             + number(rate, words.rate_text(rate)) + number(cpu, words.time_text(cpu)) + number(blocks, f"{blocks}{failed}{why}")
              + f'<td class="noise">{html.escape(flag_names(c.flags))}</td>')
     for title in COLUMNS:
         cells = re.sub(r"<td(?! data-title)", f'<td data-title="{html.escape(title)}"', cells, count=1)
@@ -100,11 +102,12 @@ def cell_row(c):
 def table(cells):
     """Without the duplicates that show what chance does: they would look like cells that stand twice."""
     head = "".join(f'<th scope="col"><button type="button">{t}</button></th>' for t in COLUMNS)
+    stops = until.stops(cells)
     order = sorted((c for c in cells.values() if c.axes.get("arm") != "aa"),
                    key=lambda c: (c.is_raw, c.axes["workload"], c.axes["placement"], c.axes["wake"], c.estimate("p50_ns") or float("inf")))
     return ('<div class="scroll"><table id="cells" class="cards"><caption class="dim">Hodges–Lehmann estimates over blocks. A heading sorts. Noise: what '
             'the <a href="#noise">section on noise</a> explains.</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>" + "\n".join(cell_row(c) for c in order) + "</tbody></table></div>")
+            f"<thead><tr>{head}</tr></thead><tbody>" + "\n".join(cell_row(c, stops.get(c)) for c in order) + "</tbody></table></div>")
 
 
 # ---- the rest ----

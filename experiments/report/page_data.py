@@ -8,6 +8,7 @@ import crossover
 import keys
 import load
 import stats
+import until
 import words
 
 FIGURES = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "user_ns_per_message",
@@ -54,14 +55,19 @@ def stages(cell):
     return found or None
 
 
-def cell_object(c, resolved=None):
-    """resolved: the noise.Resolution of the cell's families."""
+def tails(cell):
+    """Of all latencies of the cell together, which is why they have no interval."""
+    return {"p999_ns": rounded(cell.tail(1000)), "p9999_ns": rounded(cell.tail(10000))}
+
+
+def cell_object(c, resolved=None, stopped=None):
+    """resolved: the noise.Resolution of the cell's families. stopped: why a run with --until added no more blocks."""
     ratio = c.to_control
     return {
         "axes": {axis: c.axes.get(axis, load.NEWER.get(axis, "")) for axis in AXES},
         "lang": c.lang, "text": c.text, "plain": c.is_plain, "raw": not c.is_ours, "joins": c.joins_envs,
-        "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags, "resolution": resolved and rounded(resolved.share),
-        "figures": {figure: rounded(c.estimate(figure)) for figure in FIGURES},
+        "trials": len(c.trials), "failed": len(c.failures), "blocks": len(c.blocks("p50_ns")), "flags": c.flags, "stopped": stopped, "resolution": resolved and rounded(resolved.share),
+        "figures": {**{figure: rounded(c.estimate(figure)) for figure in FIGURES}, **tails(c)},
         "intervals": {figure: interval(c, figure) for figure in WITH_INTERVAL},
         "control": c.control, "to_control": ratio and [rounded(ratio.estimate), rounded(ratio.low), rounded(ratio.high)],
         "quantiles": quantiles(c), "stages": stages(c),
@@ -81,5 +87,6 @@ def data(cells):
                    key=lambda c: (not c.is_ours, c.axes["workload"], c.axes["transport"], c.axes["serializer"],
                                   c.axes["size_bytes"], c.axes["placement"], c.axes["wake"]))
     shown = [{"name": key["name"], "title": key.get("title"), "usual": str(key.get("untold", 0))} for key in keys.TOLD if key["name"] != "arm"]
-    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(c, cells.resolution([c])) for c in order],
+    stops = until.stops(cells)
+    return {"keys": shown, "quantiles": QUANTILES, "cells": [cell_object(c, cells.resolution([c]), stops.get(c)) for c in order],
             "crossings": [crossing_object(found) for found in crossover.crossings(cells)]}

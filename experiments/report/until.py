@@ -90,16 +90,29 @@ def reasons(cells, share):
     return found
 
 
-def sentences(cells):
-    """Why each cell stopped."""
-    known = reasons(cells, cells.until)
-    lines = []
-    for family in families(cells):
+def endings(cells):
+    """[(cell, blocks, why it stopped)] of each family's cells; nothing for a run without --until."""
+    known = reasons(cells, cells.until) if cells.until else {}
+    found = []
+    for family in families(cells) if cells.until else ():
         for cell in sorted((c for c in family.members if not c.is_raw), key=lambda c: c.text):
             count = len(family.blocks[cell])
             open_end = "the bound" if count >= cells.bound else "the run was stopped"
-            lines.append(f"{cell.text}: {count} blocks, {known.get((family.name, load.cell_key(cell.axes)), open_end)}.")
-    return lines
+            found.append((cell, count, known.get((family.name, load.cell_key(cell.axes)), open_end)))
+    return found
+
+
+def stops(cells):
+    """cell → why it stopped, in every family that it is of."""
+    found = {}
+    for cell, _, why in endings(cells):
+        found.setdefault(cell, dict())[why] = None
+    return {cell: "; ".join(whys) for cell, whys in found.items()}
+
+
+def sentences(cells):
+    """Why each cell stopped."""
+    return [f"{cell.text}: {count} blocks, {why}." for cell, count, why in endings(cells)]
 
 
 def main():

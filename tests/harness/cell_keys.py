@@ -26,7 +26,7 @@ assert "colour 3" in load.cell_text(red) and "colour" not in load.cell_text(cell
 assert shape.is_cell(red) and not shape.is_cell(dict(cell, colour="3"))
 assert cells.Cell(cell).is_plain and not cells.Cell(red).is_plain
 assert page_data.cell_object(cells.Cell(red))["axes"]["colour"] == 3
-assert {{"name": "colour", "title": None, "usual": "0"}} in page_data.data({{}})["keys"]
+assert {{"name": "colour", "title": None, "usual": "0"}} in page_data.data(cells.Cells())["keys"]
 told = lab_program.read_cell([f"{{key['name']}}=1" for key in lab_program.keys.KEYS] + ["by_reference=0"])
 assert told["colour"] == 1 and lab_program.params_of(told, [], [])["colour"] == 1
 """

@@ -142,6 +142,29 @@ class Page(unittest.TestCase):
             self.assertAlmostEqual(cell.estimate("p50_ns"), value, delta=0.001 * value)
             self.assertIn("–", interval)
 
+    def table(self, selector):
+        """[{column: text}] of a table."""
+        return self.ask(f"[...document.querySelectorAll('{selector} tbody tr')].map(r => Object.fromEntries([...r.cells].map(c => [c.dataset.title, c.textContent])))")
+
+    def test_tails_and_why_each_cell_stopped(self):
+        lines = [run_line(until=0.05, blocks=12)] + blocks_of([(2e6, {}), (2e6, {"arm": "aa"}), (9e6, {"transport": "unix"}), (9e6, {"transport": "tcp"})], blocks=12)
+        for line in lines[1:]:
+            if line["cell"]["transport"] == "unix":  # in all 12,000 latencies: 12 beyond p99.9
+                line["histogram"] = [[9000000, 998], [20000000, 1], [70000000, 1]]
+                line["latencies"] = 1000
+        self.open(self.made("until", lines))
+        shm, unix, tcp = (next(r for r in self.table("#explored") if name in r["cell"]) for name in ("shm", "unix", "tcp"))
+        self.assertEqual([("–", "–"), ("20 ms", "–"), ("–", "–")], [(r["p99.9"], r["p99.99"]) for r in (shm, unix, tcp)])
+        for row in (shm, unix, tcp):
+            self.assertRegex(row["stopped"], "known to ±|decided: |the bound|the others of its family are known")
+        every = {r["cell"]: r["blocks"] for r in self.table("#cells")}
+        self.assertEqual({r["cell"]: "12" + r["stopped"] for r in (shm, unix, tcp)}, every)
+        self.assertNotIn("stopped", self.page_titles())
+
+    def page_titles(self):
+        self.open()
+        return self.ask("[...document.querySelectorAll('#explored th')].map(t => t.textContent)")
+
     def test_the_address_chooses(self):
         self.assertEqual({"echo shm none bytes:64 spin cross"}, {t for t, _, _ in self.explored(wake="spin", transport="shm", payload="bytes:64")})
         rows = self.explored(workload="openloop", serializer="any", figure="messages_per_s")

@@ -3,6 +3,7 @@ Lab.explore = DATA => {
 const {time, size, count, FIGURES, SYMBOLS, DASHES, colour, element} = Lab;
 const $ = id => document.getElementById(id);
 const CELLS = DATA.cells;
+const TAILS = [["p999_ns", "p99.9"], ["p9999_ns", "p99.99"]]; // described, and known to no interval
 const LINES_MAX = 12; // in one chart; more become several charts
 
 const valueOf = (cell, figure) => figure === "to_control" ? (cell.to_control ? cell.to_control[0] : null)
@@ -13,10 +14,10 @@ const intervalOf = (cell, figure) => {
 };
 const intervalText = (cell, figure) => {
   const found = intervalOf(cell, figure), text = FIGURES[figure][1];
-  return found ? text(found[1]) + " – " + text(found[2]) : "too few blocks";
+  return found ? text(found[1]) + " – " + text(found[2]) : TAILS.some(([name]) => name === figure) ? "none: a description" : "too few blocks";
 };
 const hover = (cell, figure) => `${cell.text}\n${FIGURES[figure][0]}: ${FIGURES[figure][1](valueOf(cell, figure))}\n95 %: ` +
-  `${intervalText(cell, figure)}\n${cell.blocks} blocks, ${cell.trials} trials` + cell.flags.map(f => "\n⚑ " + f).join("");
+  `${intervalText(cell, figure)}\n${cell.blocks} blocks, ${cell.trials} trials` + (cell.stopped ? "\nstopped: " + cell.stopped : "") + cell.flags.map(f => "\n⚑ " + f).join("");
 
 /* ---- the state ---- */
 
@@ -186,13 +187,15 @@ function drawExplorer(cells) {
 }
 function drawExplored(cells, figure) {
   const head = element("tr"), top = element("thead"), body = element("tbody");
-  const titles = ["cell", "payload", FIGURES[figure][0], "95 %", "blocks", "noise"];
+  const tails = TAILS.filter(([name]) => name !== figure), stopped = cells.some(c => c.stopped);
+  const titles = ["cell", "payload", FIGURES[figure][0], "95 %", ...tails.map(([, title]) => title), "blocks", ...(stopped ? ["stopped"] : []), "noise"];
   for (const text of titles) head.append(element("th", text, {scope: "col"}));
   top.append(head);
   body.append(...cells.map(c => {
     const row = element("tr");
     row.append(element("td", c.text), element("td", size(c.axes.size_bytes)), element("td", FIGURES[figure][1](valueOf(c, figure)), {"data-v": valueOf(c, figure)}),
-               element("td", intervalText(c, figure)), element("td", c.blocks), element("td", c.flags.map(f => f.split(":")[0]).join(", ")));
+               element("td", intervalText(c, figure)), ...tails.map(([name]) => element("td", FIGURES[name][1](c.figures[name]))), element("td", c.blocks),
+               ...(stopped ? [element("td", c.stopped, {class: "wraps"})] : []), element("td", c.flags.map(f => f.split(":")[0]).join(", ")));
     [...row.children].forEach((td, i) => { td.dataset.title = titles[i]; });
     return row;
   }));

@@ -14,7 +14,8 @@ const times = v => v === null || v === undefined ? "–" : +v.toPrecision(3) + "
 const percent = v => v === null || v === undefined ? "–" : Math.round(100 * v) + " %";
 
 const FIGURES = {
-  p50_ns: ["p50 of a message", time], p99_ns: ["p99 of a message", time], to_control: ["p50 ÷ bare mechanism", times],
+  p50_ns: ["p50 of a message", time], p99_ns: ["p99 of a message", time],
+  p999_ns: ["p99.9, of all trials together", time], p9999_ns: ["p99.99, of all trials together", time], to_control: ["p50 ÷ bare mechanism", times],
   messages_per_s: ["messages per second", rate], bytes_per_s: ["bytes per second", v => rate(v).replace("/s", "B/s")],
   cpu_ns_per_message: ["processor time per message", time], user_ns_per_message: ["… in user mode", time],
   system_ns_per_message: ["… in the kernel", time], system_calls_per_message: ["system calls per message", count],
