@@ -2,7 +2,7 @@
  *
  *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
- *   end.c      the end of the interpreter
+ *   end.c      the end of the interpreter          about.c    what this build has
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -89,6 +89,9 @@ void corps__py_callbacks_end(void);
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);
+
+/* about.c: about() */
+PyObject *corps__py_about(PyObject *module, PyObject *none);
 
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);

@@ -478,6 +478,7 @@ static PyMethodDef functions[] = {
     {"before_fork", corps__py_before_fork, METH_NOARGS, NULL},
     {"forked", corps__py_forked, METH_NOARGS, NULL},
     {"own", own, METH_NOARGS, NULL},
+    {"about", corps__py_about, METH_NOARGS, NULL},
     {"runs_code", runs_code, METH_O, NULL},
     {"transport", transport, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},

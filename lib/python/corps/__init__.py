@@ -50,7 +50,13 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
-           'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'wait_all', 'wait_next']
+           'get_include', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'wait_all', 'wait_next']
+
+
+def get_include():
+    """The folder of the C headers that belong to this package (corps.h and corps/…), for Workers in C: see load_classes."""
+    import os
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), 'include')
 
 
 def my_EnvId():
