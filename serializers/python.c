@@ -46,6 +46,7 @@ static enum corps_err not_started(const struct corps__pickler *pickler) {
     PyObject *executable = PySys_GetObject("executable"); /* borrowed */
     const char *path = executable != NULL && PyUnicode_Check(executable) ? PyUnicode_AsUTF8(executable) : "python3";
     PyErr_Clear();
+    path = path != NULL ? path : "python3";
     return corps_error_set(CORPS_ERR_UNKNOWN, "%s is not installed for %s: run %s -m pip install %s", pickler->name,
                            path, path, pickler->name);
 }

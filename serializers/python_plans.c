@@ -48,7 +48,8 @@ static bool is_leaf(PyObject *value) {
 static bool take_slots(const struct plan *plan, PyObject *thing, PyObject *values) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(plan->slots); i++) {
         PyObject *member = PyTuple_GET_ITEM(plan->watch.found, i); /* the slots are what is watched first */
-        PyObject *value = Py_TYPE(member)->tp_descr_get(member, thing, (PyObject *)plan->cls);
+        descrgetfunc get = Py_TYPE(member)->tp_descr_get;          /* NULL: of None, where it was not found */
+        PyObject *value = get != NULL ? get(member, thing, (PyObject *)plan->cls) : NULL;
         if (value == NULL) {
             PyErr_Clear(); /* it is not set */
             return false;

@@ -77,12 +77,18 @@ static bool examine(struct corps__python_shape *shape) {
     PyObject *own = Py_BuildValue("(ss)", "__setstate__", "__new__");
     PyObject *attributes = own != NULL ? PySequence_Concat(shape->slots, shape->names) : NULL;
     PyObject *watched = attributes != NULL ? PySequence_Concat(attributes, own) : NULL;
-    corps__python_watch_end(&shape->watch);
-    bool good = watched != NULL && corps__python_watch_begin(&shape->watch, (PyTypeObject *)shape->cls, watched);
+    struct corps__python_watch watch = {0};
+    bool good = watched != NULL && corps__python_watch_begin(&watch, (PyTypeObject *)shape->cls, watched);
     PyObject *answer =
         good ? PyObject_CallFunctionObjArgs(settable, shape->cls, shape->slots, shape->names, NULL) : NULL;
     int fits = answer != NULL ? PyObject_IsTrue(answer) : -1;
-    shape->fits = fits > 0;
+    if (fits >= 0) { /* otherwise it stays as it was, out of date, and is examined anew when it is next used */
+        corps__python_watch_end(&shape->watch);
+        shape->watch = watch;
+        shape->fits = fits > 0;
+    } else {
+        corps__python_watch_end(&watch);
+    }
     Py_XDECREF(own);
     Py_XDECREF(attributes);
     Py_XDECREF(watched);

@@ -92,9 +92,31 @@ static void detach(void *thread_state) {
 extern int __cxa_thread_atexit_impl(void (*destroy)(void *object), void *object, void *dso) __attribute__((weak));
 extern void *__dso_handle;
 
+enum {
+    STATE_BYTES = 64 * 1024, /* a thread state with what comes with it is smaller */
+    TRIES = 100,
+    BETWEEN_TRIES_US = 10000,
+};
+
+/* Python and the C library end the process where they cannot give a thread what every thread has (Python before 3.12 by
+ * a segmentation fault). Others may give memory back meanwhile; if nobody does, then at least it is said. */
+static void await_memory(void) {
+    for (unsigned i = 0; i < TRIES; i++) {
+        void *room = malloc(STATE_BYTES);
+        if (room != NULL) {
+            free(room);
+            return;
+        }
+        usleep(BETWEEN_TRIES_US);
+    }
+    fputs("corps: this process ends: no memory for another thread of Python\n", stderr);
+    abort();
+}
+
 /* PyGILState_Ensure makes a thread state and throws it away each time, unless one is there: this one stays. */
 static void attach(void) {
     if (PyGILState_GetThisThreadState() == NULL) {
+        await_memory();
         (void)PyGILState_Ensure();
         PyThreadState *state = PyEval_SaveThread();
         if (__cxa_thread_atexit_impl == NULL || __cxa_thread_atexit_impl(detach, state, &__dso_handle) != 0) {

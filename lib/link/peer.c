@@ -96,6 +96,9 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     detach_for_fault(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
     corps__check_foreign();
     if (peer->env_info == NULL) {
+        if (reason == CORPS_ERR_NO_MEMORY) { /* our doing: who called sees no more than that its link is closed */
+            fprintf(stderr, "corps: a link to this process is closed: %s\n", detail);
+        }
         corps__peer_retire(peer); /* it called us, we never call it */
         corps__peers_sweep();
     } else if (corps__peer_has_exited(peer)) {

@@ -270,9 +270,15 @@ static PyObject *create_corps(PyObject *module, PyObject *args) {
     }
     struct corps_value value = corps_value_of_object(object);
     struct corps *corps = NULL;
-    enum corps_err err = corps_create(front, &value, &options, &corps);
+    PyObject *capsule = PyCapsule_New(&corps, "corps", NULL); /* now: a Corps without one would never be ended */
+    enum corps_err err = capsule != NULL ? corps_create(front, &value, &options, &corps) : CORPS_ERR_NO_MEMORY;
     object->ops->release(object);
-    return err == CORPS_OK ? PyCapsule_New(corps, "corps", NULL) : raise_create(err);
+    if (capsule == NULL || err != CORPS_OK) {
+        Py_XDECREF(capsule);
+        return capsule != NULL ? raise_create(err) : NULL;
+    }
+    (void)PyCapsule_SetPointer(capsule, corps);
+    return capsule;
 }
 
 static PyObject *front_address(PyObject *module, PyObject *capsule) {
@@ -295,7 +301,12 @@ static PyObject *pids(PyObject *module, PyObject *capsule) {
     }
     PyObject *list = PyList_New(corps_env_count(corps));
     for (unsigned i = 0; list != NULL && i < corps_env_count(corps); i++) {
-        PyList_SET_ITEM(list, i, PyLong_FromLong(corps_env_pid(corps, i)));
+        PyObject *pid = PyLong_FromLong(corps_env_pid(corps, i));
+        if (pid != NULL) {
+            PyList_SET_ITEM(list, i, pid);
+        } else {
+            Py_CLEAR(list);
+        }
     }
     return list;
 }

@@ -313,7 +313,15 @@ static PyObject *name_of(const char *method) {
         PyObject *name;
     } known[NAMES];
     size_t at = ((uintptr_t)method >> 4) % NAMES;
-    if (known[at].method != method || strcmp(PyUnicode_AsUTF8(known[at].name), method) != 0) {
+    bool hit = known[at].method == method;
+    if (hit) {
+        const char *text = PyUnicode_AsUTF8(known[at].name);
+        if (text == NULL) { /* there is no memory for it, where the name is not ASCII */
+            return NULL;
+        }
+        hit = strcmp(text, method) == 0;
+    }
+    if (!hit) {
         PyObject *name = PyUnicode_InternFromString(method);
         if (name == NULL) {
             return NULL;
@@ -351,6 +359,11 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
     made->request = corps_request_hold(context);
+    if (made->request == NULL) { /* nobody could be answered: it does not begin */
+        Py_DECREF(made);
+        (void)PyErr_NoMemory();
+        return corps__py_fail(fail_context, context);
+    }
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
     if (done == NULL && made->request != NULL) {
         (void)corps__py_fail(fail_request, made->request);

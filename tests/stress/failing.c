@@ -3,7 +3,9 @@
  * FAILING=KIND:K or KIND:K+ (all from the K-th on) · FAILING_IN=program or the number of an Env · FAILING_REACHED=FILE,
  * made when it has happened · FAILING_TRACE=1 writes to stderr where. KIND: memory (ENOMEM), descriptor (EMFILE),
  * thread and process (EAGAIN), file (ENOSPC: a directory, file or socket of a name), segment (ENOSPC, ENOMEM: shared
- * memory), queue (EMFILE). Counted from the start of an Env's process, in the program from failing_begin on. */
+ * memory), queue (EMFILE). Counted from the start of an Env's process, in the program from failing_begin on.
+ * Without FAILING a process says itself what of its memory fails, by failing_next. With FAILING_ENDS=1 a process that
+ * is ended by a fault, or by abort, says where, and where memory failed last. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -32,8 +35,9 @@ static const char *const kind_names[KINDS] = {"none",    "memory", "descriptor",
                                               "process", "file",   "segment",    "queue"};
 
 static enum kind failing;
-static long nth;
-static bool all_after, armed;
+static _Atomic long nth;
+static _Atomic bool armed;
+static bool all_after, ends_are_told;
 static _Atomic long calls;
 static _Thread_local bool tracing; /* what that calls does not fail */
 
@@ -63,7 +67,33 @@ static bool is_meant(const char *where) {
     return strcmp(tag + strlen(tag) + 1, where) == 0;
 }
 
+enum { DEPTH = 40 };
+static void *last_stack[DEPTH]; /* of what failed last */
+static int last_depth;
+
+/* The stack of whoever broke, in one line a frame, and then the end that it would have had. */
+static void say_where(int number) {
+    static const char *const names[] = {[SIGSEGV] = "SIGSEGV", [SIGABRT] = "SIGABRT", [SIGBUS] = "SIGBUS"};
+    void *stack[DEPTH];
+    tracing = true;
+    dprintf(STDERR_FILENO, "failing: process %d ends by %s at\n", (int)getpid(), names[number]);
+    backtrace_symbols_fd(stack, backtrace(stack, DEPTH), STDERR_FILENO);
+    dprintf(STDERR_FILENO, "failing: where memory failed:\n");
+    backtrace_symbols_fd(last_stack, last_depth, STDERR_FILENO);
+    dprintf(STDERR_FILENO, "failing: end of stacks\n");
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 __attribute__((constructor)) static void read_environment(void) {
+    ends_are_told = getenv("FAILING_ENDS") != NULL;
+    if (ends_are_told) {
+        (void)backtrace(last_stack, 1); /* loads what it needs */
+        const int numbers[] = {SIGSEGV, SIGABRT, SIGBUS};
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+            signal(numbers[i], say_where);
+        }
+    }
     const char *what = getenv("FAILING");
     const char *where = getenv("FAILING_IN");
     const char *colon = what != NULL ? strchr(what, ':') : NULL;
@@ -86,6 +116,18 @@ void failing_begin(void);
 void failing_begin(void) {
     const char *where = getenv("FAILING_IN");
     armed = failing != NONE && where != NULL && strcmp(where, "program") == 0;
+}
+
+/* The nth allocation of memory of this process from now on fails; 0: none. How many were asked for since the last time.
+ */
+long failing_next(long number);
+long failing_next(long number) {
+    armed = false;
+    long before = atomic_exchange(&calls, 0);
+    failing = MEMORY;
+    nth = number;
+    armed = number > 0;
+    return before;
 }
 
 static void say_reached(void) {
@@ -112,6 +154,11 @@ static bool fails(enum kind kind, int error) {
     }
     if (number == nth) {
         say_reached();
+    }
+    if (ends_are_told) {
+        tracing = true;
+        last_depth = backtrace(last_stack, DEPTH);
+        tracing = false;
     }
     errno = error;
     return true;

@@ -179,12 +179,14 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     logging = {} if compat else _logging.description(config, ConfigDicts, by_name)
     boot_data = _boot.boot_data(config, text, manager, compat, births, logging, _modules.description(CorpsClass.__module__), by_name)
     corps = _start(text, payload, boot_data, options)
-    front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
-    with _lock:
-        _created.append(corps)
-        if _registered is None and not inside:
-            _registered = os.getpid()
-            atexit.register(_at_exit)
+    try:
+        front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
+    finally:  # also without memory for that: it is ended with the program then
+        with _lock:
+            _created.append(corps)
+            if _registered is None and not inside:
+                _registered = os.getpid()
+                atexit.register(_at_exit)
     return name_class(CorpsClass)(front, not inside or not Managed, 0)
 
 
