@@ -81,6 +81,11 @@ static void end_with_parent(int parent_fd) {
     }
 }
 
+bool corps__monitor_may_sleep(void) {
+    const struct corps__thread_pool *pool = &corps__actors->pool;
+    return atomic_load(&pool->runnable) == 0 && !corps__lead_is_vacant() && !corps__held_any();
+}
+
 static void *monitor_main(void *arg) {
     struct corps__thread_pool *pool = arg;
     struct watch watch = {0};
@@ -91,7 +96,7 @@ static void *monitor_main(void *arg) {
         int timeout = TICK_MS;
         if (quiet >= IDLE_TICKS) {
             atomic_store(&pool->monitor_asleep, true);
-            timeout = atomic_load(&pool->runnable) > 0 ? TICK_MS : -1;
+            timeout = corps__monitor_may_sleep() ? -1 : TICK_MS;
         }
         if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
             break;

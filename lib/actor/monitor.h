@@ -8,9 +8,15 @@
 
 #include <corps/error.h>
 
+#include <stdbool.h>
+
 /* After the pool's start. `parent_fd` hangs up when the parent has died (−1: none); `abandon` gives up, then, what
  * others would find. Errors: SYSTEM. */
 enum corps_err corps__monitor_start(int parent_fd, void (*abandon)(void)) CORPS_CHECKED;
+
+/* Is there nothing to see to? By the monitor, once it has said that it sleeps. Who makes something runnable, lets the
+ * lead go or holds frames back looks afterwards whether the monitor sleeps, so one of the two sees the other. */
+bool corps__monitor_may_sleep(void);
 
 /* The parent has died: the process ends within a few seconds, in order or not. */
 void corps__monitor_orphaned(void);

@@ -38,8 +38,8 @@ bool corps__thread_pool_is_single(void) {
 
 void corps__thread_pool_expect_tick(void) {
     struct corps__thread_pool *pool = the_pool();
-    if (atomic_load_explicit(&pool->monitor_asleep, memory_order_relaxed) &&
-        atomic_exchange(&pool->monitor_asleep, false)) {
+    /* Sequentially consistent, as is what was done before it: pairs with corps__monitor_may_sleep. */
+    if (atomic_load(&pool->monitor_asleep) && atomic_exchange(&pool->monitor_asleep, false)) {
         uint64_t one = 1;
         if (write(pool->monitor_fd, &one, sizeof one) < 0) {
             perror("corps: eventfd");

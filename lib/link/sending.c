@@ -422,7 +422,7 @@ void corps__held_add(void) {
 }
 
 bool corps__held_any(void) {
-    return atomic_load_explicit(&corps__link_floor->held_count, memory_order_relaxed) != 0;
+    return atomic_load(&corps__link_floor->held_count) != 0;
 }
 
 /* Under tx. False: not all of it could be sent; whoever makes room goes on, or the next flush does. */

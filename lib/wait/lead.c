@@ -165,8 +165,8 @@ bool corps__parked_remove(struct corps__waiter *waiter) {
 bool corps__lead_try(void) {
     struct corps__reactor *reactor = corps__reactor;
     int expected = 0;
-    return atomic_load_explicit(&reactor->lead, memory_order_relaxed) == 0 &&
-           atomic_compare_exchange_strong(&reactor->lead, &expected, 1);
+    /* Sequentially consistent: a waiter that finds it taken relies on having been listed before. */
+    return atomic_load(&reactor->lead) == 0 && atomic_compare_exchange_strong(&reactor->lead, &expected, 1);
 }
 
 void corps__lead_release(void) {

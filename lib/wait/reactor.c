@@ -169,9 +169,10 @@ static bool spin_for_budget(struct corps__waiter *waiter, int64_t deadline_ns) {
 }
 
 /* A spinning leader comes by here every few nanoseconds: it looks before it writes, since a sequentially consistent
- * store costs more than all the rest of a round. */
+ * store costs more than all the rest of a round. Acquire: what the kick was for is seen by the looks that follow; pairs
+ * with corps__kick. */
 static void clear_kicked(struct corps__reactor *reactor) {
-    if (atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0) {
+    if (atomic_load_explicit(&reactor->kicked, memory_order_acquire) != 0) {
         atomic_store(&reactor->kicked, 0);
     }
 }
@@ -180,7 +181,7 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     clear_kicked(reactor);
     corps__jobs_run();
-    if (atomic_load_explicit(&reactor->check, memory_order_relaxed)) {
+    if (atomic_load_explicit(&reactor->check, memory_order_acquire)) { /* pairs with corps__reactor_tend */
         atomic_store(&reactor->check, false);
         reactor->ops->tend();
     }

@@ -22,7 +22,8 @@ static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), vo
             corps__now_ns() >= deadline_ns) {
             break;
         }
-        if (atomic_load_explicit(&waiter->word, memory_order_relaxed) != CORPS__WAITING) {
+        /* Acquire: what the notification was for is seen by done(); pairs with corps__notify. */
+        if (atomic_load_explicit(&waiter->word, memory_order_acquire) != CORPS__WAITING) {
             atomic_store(&waiter->word, CORPS__WAITING);
             if (done(arg)) { /* looked at again: the notification may have been for this very wait */
                 break;

@@ -12,10 +12,10 @@ struct pool_alone {
     struct corps__runtime process; /* the one before */
     struct corps__runtime *runtime;
     struct corps__reactor_ops ops;
+    unsigned thread_count; /* of the process, before the pool has some */
 };
 
-/* Does the process have threads beside the calling one? ThreadSanitizer has one of its own. */
-static inline bool other_threads_alive(void) {
+static inline unsigned pool_alone_threads(void) {
     unsigned count = 0;
     DIR *tasks = opendir("/proc/self/task");
     for (struct dirent *entry; tasks != NULL && (entry = readdir(tasks)) != NULL;) {
@@ -24,15 +24,22 @@ static inline bool other_threads_alive(void) {
     if (tasks != NULL) {
         closedir(tasks);
     }
+    return count;
+}
+
+/* Are there threads that were not there before the pool? What runs a program may have threads of its own in the
+ * process: qemu-user has one from the start, ThreadSanitizer from the first thread of the program's. */
+static inline bool pool_alone_has_threads(const struct pool_alone *alone) {
 #ifdef __SANITIZE_THREAD__
-    return count > 2;
+    return pool_alone_threads() > (alone->thread_count > 1 ? alone->thread_count : 2);
 #else
-    return count > 1;
+    return pool_alone_threads() > alone->thread_count;
 #endif
 }
 
 /* Enters it; the reactor is open, its leader blocks. `tend` is called with the lead after corps__reactor_tend. */
 static inline bool pool_alone_begin(struct pool_alone *alone, void (*tend)(void)) {
+    alone->thread_count = pool_alone_threads();
     alone->runtime = corps__runtime_create();
     if (alone->runtime == NULL) {
         return false;
@@ -55,7 +62,7 @@ static inline bool pool_alone_begin(struct pool_alone *alone, void (*tend)(void)
 
 /* After corps__thread_pool_stop: waits for the pool's threads, and frees all. */
 static inline void pool_alone_end(struct pool_alone *alone) {
-    while (other_threads_alive()) {
+    while (pool_alone_has_threads(alone)) {
         sched_yield(); /* they are detached; the test's timeout ends this */
     }
     (void)corps__runtime_enter(alone->process);

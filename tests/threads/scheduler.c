@@ -175,7 +175,7 @@ int main(void) {
     unsigned worked = 0, runs = 0;
     check(corps__actors->pool.runnable == 0, "something is still counted as runnable");
     check(corps__actors->pool.threads <= THREAD_COUNT_MAX, "more threads than there may be");
-    while (other_threads_alive()) { /* they are detached */
+    while (pool_alone_has_threads(&alone)) { /* they are detached */
         sched_yield();
     }
     for (struct job *job = jobs; job < jobs + TASKS; job++) {

@@ -2,7 +2,9 @@
  * and shrinks, and how it stops. Nothing is above it: tasks are the test's, and so is what comes in. */
 #include "../threads/pool_alone.h"
 
+#include "actor/monitor.h"
 #include "base/clock.h"
+#include "link/peer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -348,7 +350,7 @@ static void test_nobody_sleeps_on(void **state) {
     }
     wait_for(fixture.pool->idle_count == 3 && corps__leader_is_idle());
     stop(thread);
-    wait_for(!other_threads_alive());
+    wait_for(!pool_alone_has_threads(&fixture.alone));
 }
 
 static void block_for_next_job(struct job *job) {
@@ -441,6 +443,27 @@ static void test_lead_is_taken_again(void **state) {
     close(fixture.pool->monitor_fd);
 }
 
+/* Once the monitor has said that it sleeps it looks once more: what came since its last tick is seen to. */
+static void test_monitor_may_sleep(void **state) {
+    (void)state;
+    start(1, 1);
+    assert_false(corps__monitor_may_sleep()); /* nobody polls */
+    lead(true);
+    assert_true(corps__monitor_may_sleep());
+    push(0, CORPS__PUSH_MINE);
+    assert_false(corps__monitor_may_sleep());
+    lead_no_more();
+    corps__thread_pool_stop();
+    corps__thread_pool_serve();
+    lead(true);
+    assert_true(corps__monitor_may_sleep());
+    corps__held_add(); /* frames wait for more to go with */
+    assert_false(corps__monitor_may_sleep());
+    corps_flush();
+    assert_true(corps__monitor_may_sleep());
+    lead_no_more();
+}
+
 /* On the only processor an idle leader is in the way of a method that computes, not of one that waits. */
 static void look_whether_disturbed(struct job *job) {
     (void)job;
@@ -481,6 +504,7 @@ int main(void) {
         CASE(test_growth_and_surplus),
         CASE(test_limit),
         CASE(test_lead_is_taken_again),
+        CASE(test_monitor_may_sleep),
         CASE(test_leader_disturbs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
