@@ -1,5 +1,6 @@
 #include "cell/cell.h"
 
+#include "cell/near.h"
 #include "cell/peers.h"
 #include "payload/payloads.h"
 
@@ -8,6 +9,7 @@
 
 #include <inttypes.h>
 #include <regex.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,20 +34,54 @@ static void append(char error[LAB_ERROR_BYTES], const char *text) {
     snprintf(error + used, LAB_ERROR_BYTES - used, "%s%s", used > 0 && error[used - 1] != ' ' ? " " : "", text);
 }
 
+/* What would have been right: the list, and the nearest of it. */
+struct choices {
+    struct lab_near near;
+    char list[LAB_ERROR_BYTES];
+};
+
+static void begin_choices(struct choices *choices, const char *wrong) {
+    lab_near_begin(&choices->near, wrong);
+    choices->list[0] = '\0';
+}
+
+static void add_choice(struct choices *choices, const char *right) {
+    lab_near_try(&choices->near, right);
+    append(choices->list, right);
+}
+
+/* The whole error: what is wrong, the nearest choice, all of them. Always false. */
+static bool end_choices(const struct choices *choices, char error[LAB_ERROR_BYTES], const char *format, ...)
+    CORPS_PRINTF(3, 4);
+
+static bool end_choices(const struct choices *choices, char error[LAB_ERROR_BYTES], const char *format, ...) {
+    char wrong[128];
+    char near[LAB_NEAR_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(wrong, sizeof wrong, format, args);
+    va_end(args);
+    snprintf(error, LAB_ERROR_BYTES, "%s%s; choose one of: ", wrong, lab_near_text(&choices->near, near));
+    append(error, choices->list);
+    return false;
+}
+
 static bool check_workload(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
+    struct choices choices;
     (void)key;
     if (lab_workload_find(value) != NULL) {
         return true;
     }
-    snprintf(error, LAB_ERROR_BYTES, "there is no workload '%.40s'; choose one of: ", value);
+    begin_choices(&choices, value);
     for (unsigned i = 0; lab_workload_at(i) != NULL; i++) {
-        append(error, lab_workload_at(i)->name);
+        add_choice(&choices, lab_workload_at(i)->name);
     }
-    return false;
+    return end_choices(&choices, error, "there is no workload '%.40s'", value);
 }
 
 static bool check_transport(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
     (void)key;
+    struct choices choices;
     const char *summary;
     for (unsigned i = 0; corps_transport_at(i) != NULL; i++) {
         if (strcmp(corps_transport_at(i)->name, value) == 0) {
@@ -60,34 +96,56 @@ static bool check_transport(const char *key, const char *value, char error[LAB_E
     if (lab_peer_find(value) != NULL) {
         return true;
     }
-    snprintf(error, LAB_ERROR_BYTES, "there is no transport '%.40s'; choose one of: ", value);
+    begin_choices(&choices, value);
     for (unsigned i = 0; corps_transport_at(i) != NULL; i++) {
-        append(error, corps_transport_at(i)->name);
+        add_choice(&choices, corps_transport_at(i)->name);
     }
     for (unsigned i = 0; lab_raw_at(i, &summary) != NULL; i++) {
-        append(error, lab_raw_at(i, &summary));
+        add_choice(&choices, lab_raw_at(i, &summary));
     }
-    append(error, "or a peer (corps-lab list peers)");
-    return false;
+    for (unsigned i = 0; lab_peer_at(i) != NULL; i++) {
+        lab_near_try(&choices.near, lab_peer_at(i)->name); /* there are many: the list below names their command */
+    }
+    append(choices.list, "or a peer (corps-lab list peers)");
+    return end_choices(&choices, error, "there is no transport '%.40s'", value);
 }
 
 static bool check_serializer(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
+    struct choices choices;
     (void)key;
     for (unsigned i = 0; corps_serializer_name_at(i) != NULL; i++) {
         if (strcmp(corps_serializer_name_at(i), value) == 0) {
             return true;
         }
     }
-    snprintf(error, LAB_ERROR_BYTES, "there is no serializer '%.40s'; choose one of: ", value);
+    begin_choices(&choices, value);
     for (unsigned i = 0; corps_serializer_name_at(i) != NULL; i++) {
-        append(error, corps_serializer_name_at(i));
+        add_choice(&choices, corps_serializer_name_at(i));
     }
-    return false;
+    return end_choices(&choices, error, "there is no serializer '%.40s'", value);
 }
 
 static bool check_payload(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
     (void)key;
-    return lab_payload_check(value, error);
+    if (lab_payload_check(value, error)) {
+        return true;
+    }
+    struct lab_near near;
+    char name[LAB_NEAR_WORD_BYTES];
+    char text[LAB_NEAR_TEXT_BYTES];
+    const char *summary;
+    const char *form;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(value, ":"), value);
+    lab_near_begin(&near, name);
+    for (unsigned i = 0; (form = lab_payload_form_at(i, &summary)) != NULL; i++) {
+        char right[LAB_NEAR_WORD_BYTES];
+        snprintf(right, sizeof right, "%.*s", (int)strcspn(form, ":"), form);
+        lab_near_try(&near, right);
+    }
+    if (strcmp(near.best, name) != 0) { /* otherwise it is what follows that is wrong, and was said */
+        append(error, lab_near_text(&near, text) + (near.best[0] != '\0'));
+    }
+    return false;
 }
 
 const char *lab_cell_word_at(const char *key, unsigned index, const char **meaning) {
@@ -108,6 +166,7 @@ const char *lab_cell_word_at(const char *key, unsigned index, const char **meani
 }
 
 static bool check_word(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
+    struct choices choices;
     const char *word;
     const char *meaning;
     for (unsigned i = 0; (word = lab_cell_word_at(key, i, &meaning)) != NULL; i++) {
@@ -115,11 +174,11 @@ static bool check_word(const char *key, const char *value, char error[LAB_ERROR_
             return true;
         }
     }
-    snprintf(error, LAB_ERROR_BYTES, "%s cannot be '%.40s'; choose one of: ", key, value);
+    begin_choices(&choices, value);
     for (unsigned i = 0; (word = lab_cell_word_at(key, i, &meaning)) != NULL; i++) {
-        append(error, word[0] != '\0' ? word : "(nothing)");
+        add_choice(&choices, word[0] != '\0' ? word : "(nothing)");
     }
-    return false;
+    return end_choices(&choices, error, "%s cannot be '%.40s'", key, value);
 }
 
 static bool check_path(const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
@@ -206,11 +265,12 @@ static bool set_text(struct lab_cell *cell, const struct field *field, const cha
 bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, char error[LAB_ERROR_BYTES]) {
     const struct field *field = find(key);
     if (field == NULL) {
-        snprintf(error, LAB_ERROR_BYTES, "there is no key '%.40s'; choose one of: ", key);
+        struct choices choices;
+        begin_choices(&choices, key);
         for (size_t i = 0; i < FIELD_COUNT; i++) {
-            append(error, fields[i].public.name);
+            add_choice(&choices, fields[i].public.name);
         }
-        return false;
+        return end_choices(&choices, error, "there is no key '%.40s'", key);
     }
     if (field->type == TEXT) {
         return set_text(cell, field, value, error);

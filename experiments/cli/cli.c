@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cell/near.h"
 #include "payload/payloads.h"
 
 #include <errno.h>
@@ -38,6 +39,30 @@ int lab_usage(const struct lab_command *command, const char *format, ...) {
     return LAB_EXIT_USAGE;
 }
 
+/* What getopt_long did not take: an unknown option, the beginning of several, or a value where none belongs. */
+static int refuse_option(const struct lab_command *command, const char *word, const struct option *options) {
+    char name[LAB_NEAR_WORD_BYTES];
+    char text[LAB_NEAR_TEXT_BYTES];
+    struct lab_near near;
+    bool begins = false;
+    if (strncmp(word, "--", 2) != 0) {
+        return lab_usage(command, "there is no option %s", word);
+    }
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    lab_near_begin(&near, name);
+    for (const struct option *option = options; option->name != NULL; option++) {
+        char right[LAB_NEAR_WORD_BYTES];
+        snprintf(right, sizeof right, "--%s", option->name);
+        if (strcmp(right, name) == 0) {
+            return lab_usage(command, "%s takes no value", name);
+        }
+        begins = begins || strncmp(right, name, strlen(name)) == 0;
+        lab_near_try(&near, right);
+    }
+    return lab_usage(command, begins ? "option %s may mean several%s" : "there is no option %s%s", name,
+                     lab_near_text(&near, text));
+}
+
 int lab_cli_next(const struct lab_command *command, int argc, char **argv, const struct option *options, int *status) {
     opterr = 0; /* one line in our own form */
     int value = getopt_long(argc, argv, ":h", options, NULL);
@@ -53,11 +78,7 @@ int lab_cli_next(const struct lab_command *command, int argc, char **argv, const
         *status = lab_usage(command, "%s needs a value", argv[optind - 1]);
         return LAB_CLI_EXIT;
     case '?':
-        if (optopt != 0 && optopt < 128 && strncmp(argv[optind - 1], "--", 2) != 0) {
-            *status = lab_usage(command, "there is no option -%c", optopt);
-        } else {
-            *status = lab_usage(command, "option %s is unknown, ambiguous or takes no value", argv[optind - 1]);
-        }
+        *status = refuse_option(command, argv[optind - 1], options);
         return LAB_CLI_EXIT;
     default:
         return value;

@@ -1,4 +1,5 @@
 #include "cell/cell.h"
+#include "cell/near.h"
 #include "cli/cli.h"
 
 #include <corps/serializer.h>
@@ -168,6 +169,15 @@ static const struct section {
     {"keys", "keys of a cell, with defaults", list_keys},
 };
 
+static int refuse_topic(const struct lab_command *command, const char *wanted) {
+    struct lab_near near;
+    char text[LAB_NEAR_TEXT_BYTES];
+    lab_near_begin(&near, wanted);
+    lab_near_try_words(&near, LAB_LIST_TOPICS);
+    return lab_usage(command, "there is no topic '%.60s'%s; choose one of: " LAB_LIST_TOPICS, wanted,
+                     lab_near_text(&near, text));
+}
+
 int lab_command_list(const struct lab_command *command, int argc, char **argv) {
     enum { PLAIN = 1 };
     static const struct option options[] = {{"plain", no_argument, NULL, PLAIN}, LAB_CLI_HELP_OPTION, {0}};
@@ -185,6 +195,9 @@ int lab_command_list(const struct lab_command *command, int argc, char **argv) {
                                   : lab_usage(command, "--plain takes a topic and a key at most");
     }
     const char *wanted = optind < argc ? argv[optind] : NULL;
+    if (argc - optind > 1) {
+        return lab_usage(command, "one topic at a time; '%s' is one too many", argv[optind + 1]);
+    }
     bool found = false;
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         if (wanted == NULL || strcmp(wanted, sections[i].name) == 0) {
@@ -193,8 +206,8 @@ int lab_command_list(const struct lab_command *command, int argc, char **argv) {
             found = true;
         }
     }
-    if (!found || argc - optind > 1) {
-        return lab_usage(command, "choose one of: " LAB_LIST_TOPICS);
+    if (!found) {
+        return refuse_topic(command, wanted);
     }
     return LAB_EXIT_OK;
 }

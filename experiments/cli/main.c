@@ -1,3 +1,4 @@
+#include "cell/near.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -22,12 +23,12 @@ static const char run_help[] =
     "  --program PROGRAM    another corps-lab that runs the trials\n"
     "  --against PROGRAM    a corps-lab that runs each cell too, in the same blocks, as arm b; see compare\n"
     "  --dry-run            print the plan and what is left out, and run nothing\n\n"
-    "Exit status: 0 all trials ok; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
+    "Exit status: 0 success; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 
 static const char cell_help[] =
     "Prints the trial as one line of JSON, as in a results file. Keys and values: corps-lab list.\n"
     "Example: corps-lab cell workload=echo transport=shm serializer=msgpack payload=bytes:4096 placement=cross\n\n"
-    "Exit status: 0 ok; 1 the trial failed (its line is printed all the same); 2 wrong usage.\n";
+    "Exit status: 0 success; 1 the trial failed (what is known of it is printed all the same); 2 wrong usage.\n";
 
 static const char doctor_help[] = "  --clean              remove what dead Corps have left behind\n\n"
                                   "Exit status: 0 nothing prevents a run; 1 something does; 2 wrong usage.\n";
@@ -87,8 +88,15 @@ static int run(int argc, char **argv) {
     if (argc < 2) {
         fprintf(stderr, "name a command; corps-lab --help lists them\n");
     } else {
-        fprintf(stderr, "there is no %s '%s'; corps-lab --help lists what there is\n",
-                name[0] == '-' ? "option" : "command", name);
+        struct lab_near near;
+        char text[LAB_NEAR_TEXT_BYTES];
+        lab_near_begin(&near, name);
+        lab_near_try_words(&near, "help --help --version");
+        for (size_t i = 0; i < COMMAND_COUNT; i++) {
+            lab_near_try(&near, commands[i].name);
+        }
+        fprintf(stderr, "there is no %s '%s'%s; corps-lab --help lists what there is\n",
+                name[0] == '-' ? "option" : "command", name, lab_near_text(&near, text));
     }
     return LAB_EXIT_USAGE;
 }

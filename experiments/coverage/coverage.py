@@ -6,7 +6,6 @@ line tells the interpreters. Outcomes: ok, silently wrong, refused at dump, refu
 
 Exit status: 0 measured; 1 failure; 2 usage.
 """
-import argparse
 import glob
 import json
 import os
@@ -160,8 +159,18 @@ class Run:
             raise Failed(str(errors[0]))
 
 
+def check_values(parser, key, wanted):
+    """Every value that --only names must be one that a case has."""
+    known = sorted({value for case, _ in cases.all_cases() for home in case.homes for value in ({'group': case.group, 'case': case.name, 'home': home}[key],)})
+    for value in wanted:
+        if value not in known:
+            told = 'the groups are: %s' % ' '.join(known) if key == 'group' else 'the homes are: %s' % ' '.join(known) if key == 'home' else \
+                'the first lines of a measurement name them all'
+            parser.error("--only: there is no %s '%s'%s; %s" % (key, value, program.near(value, known), told))
+
+
 def parse():
-    parser = argparse.ArgumentParser(prog='corps-lab coverage', description='What each serializer carries into a fresh process.')
+    parser = program.Parser(prog='corps-lab coverage', description='What each serializer carries into a fresh process.')
     parser.add_argument('--only', action='append', default=[], metavar='K=V[,V]', help='group, case or home')
     parser.add_argument('--serializer', action='append', choices=sorted(carriers.CARRIERS), help='this one alone; may be repeated')
     parser.add_argument('--python', action='append', metavar='PROGRAM', help='an interpreter; may be repeated (default: this one)')
@@ -175,8 +184,9 @@ def parse():
     for text in args.only:
         key, equals, value = text.partition('=')
         if not equals or key not in ('group', 'case', 'home'):
-            parser.error("--only wants group=…, case=… or home=…, not '%s'" % text)
+            parser.error("--only wants group=…, case=… or home=…, not '%s'%s" % (text, program.near(key, ('group', 'case', 'home'))))
         only[key] = value.split(',')
+        check_values(parser, key, only[key])
     args.only = only
     if not any(chosen(case, home, only) for case, _ in cases.all_cases() for home in case.homes):
         parser.error('--only leaves no case')

@@ -140,6 +140,7 @@ int lab_command_doctor(const struct lab_command *command, int argc, char **argv)
     check_grep(&doctor);
     check_space(&doctor);
     check_leftovers(&doctor, clean);
-    printf("%u to mend, %u warnings\n", doctor.fail_count, doctor.warn_count);
+    printf("%u problem%s, %u warning%s\n", doctor.fail_count, doctor.fail_count == 1 ? "" : "s", doctor.warn_count,
+           doctor.warn_count == 1 ? "" : "s");
     return doctor.fail_count > 0 ? LAB_EXIT_FAILURE : LAB_EXIT_OK;
 }

@@ -82,8 +82,7 @@ static bool read_family_key(struct lab_reader *reader, yaml_node_t *key, yaml_no
         return lab_reader_keys(reader, key, value, name[0] == 'd', &draft->base);
     }
     if (strcmp(name, "name") != 0) {
-        return lab_reader_fail(reader, key, "there is no key '%.40s' here; choose one of: name axes trial defaults",
-                               name);
+        return lab_reader_no_key(reader, key, "name axes trial defaults");
     }
     const char *text = lab_reader_text(reader, key, value);
     if (text == NULL) {

@@ -142,11 +142,7 @@ static bool read_top(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *v
         top->include = value;
         return true;
     }
-    return lab_reader_fail(
-        reader, key,
-        "there is no key '%.40s' here; choose one of: name about blocks arms controls trial defaults "
-        "include families limits",
-        name);
+    return lab_reader_no_key(reader, key, "name about blocks arms controls trial defaults include families limits");
 }
 
 static bool add_family(struct lab_reader *reader, struct lab_matrix *matrix, struct lab_matrix_family *family,

@@ -1,6 +1,7 @@
 #include "plan/plan.h"
 
 #include "cell/cell.h"
+#include "cell/near.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,42 @@ static bool fits(const struct lab_cell *cell, const char *family, char *const *o
     return true;
 }
 
-static bool check_only(const char *text, char error[LAB_MATRIX_ERROR_BYTES]) {
+/* Is every family of the list one of the matrix's? */
+static bool check_families(const char *list, const struct lab_matrix *matrix, char error[LAB_MATRIX_ERROR_BYTES]) {
+    for (const char *item = list;; item += strcspn(item, ",") + 1) {
+        char name[LAB_NAME_BYTES];
+        char text[LAB_NEAR_TEXT_BYTES];
+        struct lab_near near;
+        bool known = false;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(item, ","), item);
+        lab_near_begin(&near, name);
+        for (size_t f = 0; f < matrix->family_count; f++) {
+            known = known || strcmp(matrix->families[f].name, name) == 0;
+            lab_near_try(&near, matrix->families[f].name);
+        }
+        if (!known) {
+            int used =
+                snprintf(error, LAB_MATRIX_ERROR_BYTES, "--only: there is no family '%s' in %s%s; choose one of:", name,
+                         matrix->name, lab_near_text(&near, text));
+            for (size_t f = 0; f < matrix->family_count && used < LAB_MATRIX_ERROR_BYTES; f++) {
+                used += snprintf(error + used, LAB_MATRIX_ERROR_BYTES - (size_t)used, " %s", matrix->families[f].name);
+            }
+            return false;
+        }
+        if (item[strcspn(item, ",")] == '\0') {
+            return true;
+        }
+    }
+}
+
+static bool check_only(const char *text, const struct lab_matrix *matrix, char error[LAB_MATRIX_ERROR_BYTES]) {
     size_t key_bytes = strcspn(text, "=");
     if (text[key_bytes] != '=' || key_bytes == 0 || key_bytes >= 64) {
         snprintf(error, LAB_MATRIX_ERROR_BYTES, "--only '%.100s' is not key=value[,value]", text);
         return false;
     }
     if (strncmp(text, "family=", 7) == 0) {
-        return true;
+        return check_families(text + 7, matrix, error);
     }
     for (const char *item = text + key_bytes + 1;; item += strcspn(item, ",") + 1) {
         char pair[64 + LAB_CELL_VALUE_BYTES];
@@ -172,7 +201,7 @@ bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, const
                    char error[LAB_MATRIX_ERROR_BYTES]) {
     *plan = (struct lab_plan){0};
     for (size_t i = 0; i < options->only_count; i++) {
-        if (!check_only(options->only[i], error)) {
+        if (!check_only(options->only[i], matrix, error)) {
             return false;
         }
     }

@@ -1,5 +1,7 @@
 #include "plan/reader.h"
 
+#include "cell/near.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +30,15 @@ bool lab_reader_fail(struct lab_reader *reader, const yaml_node_t *at, const cha
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return fail_at(reader, at != NULL ? &at->start_mark : NULL, text);
+}
+
+bool lab_reader_no_key(struct lab_reader *reader, const yaml_node_t *key, const char *words) {
+    struct lab_near near;
+    char text[LAB_NEAR_TEXT_BYTES];
+    lab_near_begin(&near, lab_node_text(key));
+    lab_near_try_words(&near, words);
+    return lab_reader_fail(reader, key, "there is no key '%.40s' here%s; choose one of: %s", lab_node_text(key),
+                           lab_near_text(&near, text), words);
 }
 
 /* ---- the document ---- */

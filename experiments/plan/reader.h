@@ -31,6 +31,9 @@ void lab_reader_close(struct lab_reader *reader);
 /* Writes "path:line:column: text" for a node (NULL: for the whole file) and returns false. */
 bool lab_reader_fail(struct lab_reader *reader, const yaml_node_t *at, const char *format, ...) CORPS_PRINTF(3, 4);
 
+/* The same for a key that is none of those which may stand here: `words`, one space between two. */
+bool lab_reader_no_key(struct lab_reader *reader, const yaml_node_t *key, const char *words);
+
 /* The text of a scalar; NULL for what is none, was left empty, or holds a NUL. */
 const char *lab_node_text(const yaml_node_t *node);
 

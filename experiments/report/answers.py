@@ -187,10 +187,10 @@ def wake_answers(cells):
                 ours, theirs = stats.paired(by_wake[wake].blocks("p50_ns"), spin.blocks("p50_ns"))
                 if ours:
                     r = stats.ratio(ours, theirs)
-                    parts.append(f"{wake} takes **{r.estimate:.1f}×** as long{interval_text(r, '{:.1f}')} with "
-                                 f"{time_text(by_wake[wake].estimate('cpu_ns_per_message'))} of processor a message")
-        sentences.append(f"{size_text(size)} over {transport}, {placement}: spinning {time_text(spin.estimate('p50_ns'))} with "
-                         f"{time_text(spin.estimate('cpu_ns_per_message'))}; " + "; ".join(parts) + "." + words.resolved(cells, by_wake.values()))
+                    parts.append(f"{wake} takes **{r.estimate:.1f}×** as long{interval_text(r, '{:.1f}')}, "
+                                 f"{time_text(by_wake[wake].estimate('cpu_ns_per_message'))} CPU per message")
+        sentences.append(f"{size_text(size)} over {transport}, {placement}: spinning: {time_text(spin.estimate('p50_ns'))} latency, "
+                         f"{time_text(spin.estimate('cpu_ns_per_message'))} CPU per message; " + "; ".join(parts) + "." + words.resolved(cells, by_wake.values()))
     return sentences
 
 

@@ -6,9 +6,11 @@
 
 From 24 blocks on, groups of blocks are compared by the fastest of each: see grouped().
 
+The rows with the largest differences stand last, and the verdict below them.
+
 Exit status: 0 no difference that counts; 1 some cell's interval excludes 1 (after Holm's correction over the cells) and its
-effect exceeds max(5 %, 2 × the A/A half-width); 2 inconclusive (too few blocks, nothing in common, different machines).
-Usage errors and revisions that cannot be built are 2 as well.
+effect exceeds max(5 %, 2 × the A/A half-width); 2 wrong usage, files that cannot be read, revisions that cannot be built;
+3 inconclusive (too few blocks, nothing in common, different machines).
 """
 import argparse
 import math
@@ -24,6 +26,7 @@ import stats
 
 SMALLEST_EFFECT = 0.05
 SIGNIFICANT = 1 - stats.LEVEL
+TIE, DIFFERENT, FAILED, INCONCLUSIVE = 0, 1, 2, 3  # exit statuses
 GROUPS = 12  # enough for Holm's correction over a hundred cells: the smallest p-value is 2 to the power of -11
 
 
@@ -90,17 +93,17 @@ def pairs(a, b, same_blocks):
 
 
 def compare(a, b, same_blocks=False):
-    """(lines, verdict) with verdict 0, 1 or 2 of two Sides."""
+    """(lines, verdict) with verdict TIE, DIFFERENT or INCONCLUSIVE of two Sides. The last line says the verdict."""
     if a.machines != b.machines:
-        return [f"the two sides come from different machines: their figures do not compare ({machines.apart_text(a.kind, b.kind)})"], 2
+        return [f"inconclusive: the two sides come from different machines: their figures do not compare ({machines.apart_text(a.kind, b.kind)})"], INCONCLUSIVE
     threshold = max(math.log1p(SMALLEST_EFFECT), 2 * max(a.half_width, b.half_width))
     rows, lines = pairs(a, b, same_blocks)
     undecided = len(lines)
     if not rows:
-        return lines + ["the two sides have no cell in common"], 2
+        return lines + ["inconclusive: the two sides have no cell in common"], INCONCLUSIVE
     adjusted = stats.holm([r.p_value if r.has_interval else 1.0 for r, _ in rows])
     different, short = 0, 0
-    for (r, name), p_value in sorted(zip(rows, adjusted), key=lambda row: -abs(math.log(row[0][0].estimate))):
+    for (r, name), p_value in sorted(zip(rows, adjusted), key=lambda row: abs(math.log(row[0][0].estimate))):
         interval = f"{r.low:.3f}–{r.high:.3f}" if r.has_interval else "no interval"
         counts = r.excludes_one() and p_value < SIGNIFICANT and abs(math.log(r.estimate)) > threshold
         different += counts
@@ -111,13 +114,14 @@ def compare(a, b, same_blocks=False):
     if different:
         lines.append(f"{different} of {len(rows)} cells differ by more than {math.expm1(threshold):.0%} with an interval that "
                      f"excludes 1 (Holm's p below {SIGNIFICANT:.2f})")
-        return lines, 1
+        return lines, DIFFERENT
     if short or undecided:
-        lines.append(f"inconclusive: {short} cells have too few blocks in common to find a difference among {len(rows)} cells, "
-                     f"{undecided} are on one side only; measure more blocks")
-        return lines, 2
+        causes = [f"{short} of {len(rows)} cells have too few blocks in common to find a difference"] if short else []
+        causes += [f"{undecided} are on one side only"] if undecided else []
+        lines.append(f"inconclusive: {', and '.join(causes)}; measure more blocks of the same cells")
+        return lines, INCONCLUSIVE
     lines.append(f"tie: no cell of {len(rows)} differs by more than {math.expm1(threshold):.0%} with an interval that excludes 1")
-    return lines, 0
+    return lines, TIE
 
 
 def sides(paths):
@@ -145,9 +149,9 @@ def blocks(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(
+    parser = program.Parser(
         prog="corps-lab compare", description="Compares two results files, the two arms of one, or two git revisions: p50, B ÷ A.",
-        epilog="Exit status: 0 no difference, 1 a difference, 2 inconclusive.")
+        epilog="Exit status: 0 no difference, 1 a difference, 2 wrong usage or nothing that can be compared, 3 inconclusive: measure more blocks.")
     parser.add_argument("a", metavar="A", help="results file, or a git revision")
     parser.add_argument("b", metavar="B", nargs="?", help="another; left out: the second arm of A")
     parser.add_argument("--matrix", default="experiments/matrices/compare.yaml", help="what to measure of two revisions")
@@ -162,7 +166,7 @@ def main():
         lines, verdict = compare(*sides(paths))
     except (load.BadResults, revisions.Failed) as error:
         print(f"corps-lab compare: {error}", file=sys.stderr)
-        return 2
+        return FAILED
     print("\n".join(lines))
     return verdict
 

@@ -6,7 +6,6 @@ becomes a file for each. A cut last line is left out with a warning; a shard tha
 
 Exit status: 0 merged; 1 refused, with the reason; 2 usage.
 """
-import argparse
 import gzip
 import json
 import os
@@ -165,8 +164,8 @@ def merge(paths, out, force):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="corps-lab merge", description="Makes one results file of shards or sessions.",
-                                     epilog="Exit status: 0 merged, 1 refused.")
+    parser = program.Parser(prog="corps-lab merge", description="Makes one results file of shards or sessions.",
+                                     epilog="Exit status: 0 merged, 1 refused, 2 wrong usage.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="results of one matrix")
     parser.add_argument("--out", required=True, metavar="OUT", help="with {machine} in it: a file for each machine; .gz compresses")
     parser.add_argument("--force", action="store_true", help="replace OUT")

@@ -22,7 +22,7 @@ import words
 PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 GLANCE = ("figures.js", "chart.js", "glance.js", "begin.js")
 SCRIPTS = ("figures.js", "chart.js", "glance.js", "explore.js", "more.js", "table.js", "begin.js")
-QUESTIONS = ("Which transport?", "Does serializing outweigh the transport?")
+QUESTIONS = verdict.QUESTIONS
 COLUMNS = ("cell", "p50", "95 %", "p99", "÷ control", "rate", "CPU/message", "blocks", "noise")
 
 

@@ -7,7 +7,6 @@ line without has none. Published files are never changed: an existing one is ref
 
 Exit status: 0 published; 1 refused, with the reason.
 """
-import argparse
 import gzip
 import json
 import os
@@ -85,8 +84,8 @@ def make_pages(folder, bases):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="corps-lab publish", description="Puts the sessions of one matrix into results/.",
-                                     epilog="Exit status: 0 published, 1 refused.")
+    parser = program.Parser(prog="corps-lab publish", description="Puts the sessions of one matrix into results/.",
+                                     epilog="Exit status: 0 published, 1 refused, 2 wrong usage.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="results of one matrix and one machine; none: the pages anew")
     parser.add_argument("--to", default="results", metavar="FOLDER", help="default: results")
     parser.add_argument("--allow-dirty", action="store_true", help="also when the sources had uncommitted changes")

@@ -1,9 +1,10 @@
 """corps-lab recommend FILE…: the winner, or the tie set, for what a program does, and the lines that choose it.
 
-    corps-lab recommend results/*/*.jsonl.gz --payload records --size 4KiB --lang python --in-flight 4 --wake-not spin
+    corps-lab recommend results/*/*.jsonl.gz --payload records --size 4KiB --wake-not spin
 
-Only cells that were measured are compared, and only within one study; nothing is interpolated. Where nothing measured fits, demands are dropped one by one,
-the requests in flight first, then the language, and each is said to be. Exit status: 0 an answer, 1 none can be given, 2 usage.
+Only cells that were measured are compared, and only within one study; nothing is interpolated. Where nothing was measured with so many requests in
+flight, the answer is for one, and says so. Nothing measured in one language answers for another, and in Python msgpack is named only for payloads
+that it gives back as they were (or when it was asked for). Exit status: 0 an answer, 1 none can be given, 2 usage.
 """
 import argparse
 import math
@@ -21,6 +22,11 @@ TO_CONFIGURE = (("transport", "CORPS_TRANSPORT"), ("serializer", "CORPS_SERIALIZ
 UNITS = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "mib": 1 << 20, "m": 1 << 20, "gib": 1 << 30, "g": 1 << 30}
 
 
+SAME_IN_MSGPACK = ("bytes", "ints")  # kinds of payload that arrive in Python as they were sent, with nothing left to say
+LOST_IN_MSGPACK = "tuples arrive as lists, and sets and objects of classes do not travel"
+MORE_RUNS = "corps-lab run python.yaml --out python.jsonl"
+
+
 def size_bytes(text):
     match = re.fullmatch(r"([0-9.]+)\s*([a-zA-Z]*)", text)
     if not match or match[2].lower() not in UNITS:
@@ -28,29 +34,43 @@ def size_bytes(text):
     return float(match[1]) * UNITS[match[2].lower()]
 
 
+def in_flight(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of requests; at least 1")
+    return int(text)
+
+
+def payload(text):
+    known = [form.split(":")[0] for form in program.values("payload")]
+    kind = text.split(":")[0]
+    if known and kind not in known:
+        raise argparse.ArgumentTypeError(f"there is no payload '{kind}'{program.near(kind, known)}; choose one of: {' '.join(known)}")
+    return text
+
+
 def parser():
-    made = argparse.ArgumentParser(prog="corps-lab recommend",
-                                   description="Which transport, serializer and wake policy to choose, from measured cells.")
+    made = program.Parser(prog="corps-lab recommend", description="Which transport, serializer and wake policy to choose, from measured cells.",
+                          epilog="Exit status: 0 an answer, 1 none can be given, 2 wrong usage.")
     made.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run")
-    made.add_argument("--workload", help="what the program does most (default: echo; pipeline with --in-flight)")
-    made.add_argument("--payload", default="bytes", help="what it sends: bytes, records, record, tree …, or bytes:4096 (default: bytes)")
-    made.add_argument("--size", type=size_bytes, help="how much, for example 4KiB: the nearest size measured (default: 64)")
-    made.add_argument("--in-flight", type=int, default=1, metavar="N", help="requests at once (default: 1)")
-    made.add_argument("--placement", default="cross", help="same, cross or unpinned (default: cross)")
-    made.add_argument("--wake", help="only this wake policy")
-    made.add_argument("--wake-not", action="append", default=[], metavar="W", help="not this wake policy, for example spin")
-    made.add_argument("--transport", help="only this transport")
-    made.add_argument("--serializer", help="only this serializer (default: any that carries the payload)")
-    made.add_argument("--lang", default="c", help="who calls whom: c, python, c-python or python-c (default: c)")
+    made.add_argument("--workload", metavar="W", type=program.value_of("workload"), help="what the program does most (default: echo; pipeline with --in-flight)")
+    made.add_argument("--payload", metavar="P", type=payload, default="bytes", help="what it sends: bytes, records, record, tree …, or bytes:4096 (default: bytes)")
+    made.add_argument("--size", metavar="SIZE", type=size_bytes, help="how much, for example 4KiB: the nearest size measured (default: 64)")
+    made.add_argument("--in-flight", type=in_flight, default=1, metavar="N", help="requests at once (default: 1)")
+    made.add_argument("--placement", metavar="P", type=program.value_of("placement"), default="cross", help="same, cross or unpinned (default: cross)")
+    made.add_argument("--wake", metavar="W", type=program.value_of("wake"), help="only this wake policy")
+    made.add_argument("--wake-not", action="append", default=[], metavar="W", type=program.value_of("wake"), help="not this wake policy, for example spin")
+    made.add_argument("--transport", metavar="T", type=program.value_of("transport"), help="only this transport")
+    made.add_argument("--serializer", metavar="S", type=program.value_of("serializer", ("any",)), help="only this serializer (default: any that carries the payload)")
+    made.add_argument("--lang", metavar="L", type=program.value_of("lang"), default="c", help="who calls whom: c, python, c-python or python-c (default: c)")
     made.add_argument("--by", choices=("latency", "cpu", "throughput"), default="latency", help="what counts (default: latency)")
     return made
 
 
 class Demand:
-    """What is asked for; demands that nothing measured meets are dropped, with a note."""
+    """What is asked for. Requests in flight that nothing measured has are dropped, with a note."""
 
     def __init__(self, args):
-        self.args, self.lang, self.in_flight, self.notes, self.study = args, args.lang, args.in_flight, [], ""
+        self.args, self.in_flight, self.notes, self.study, self.changing = args, args.in_flight, [], "", []
 
     def workload(self):
         return self.args.workload or ("pipeline" if self.in_flight > 1 else "echo")
@@ -59,7 +79,7 @@ class Demand:
         axes, args = cell.axes, self.args
         return (cell.joins_envs and cell.is_plain and cell.trials and axes["workload"] == self.workload()
                 and (self.in_flight == 1 or axes["window"] == self.in_flight) and axes["placement"] == args.placement
-                and cell.lang == self.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
+                and cell.lang == args.lang and axes["wake"] not in args.wake_not and args.wake in (None, axes["wake"])
                 and args.transport in (None, axes["transport"]) and args.serializer in (None, "any", axes["serializer"])
                 and axes["payload"].split(":")[0] == args.payload.split(":")[0])
 
@@ -85,19 +105,29 @@ class Demand:
         return found
 
     def choose(self, cells):
-        """The cells to compare, dropping demands until there are some."""
+        """The cells to compare; [] without any."""
         while True:
-            found = self.of_payload([c for c in cells.values() if self.fits(c)])
+            found = self.keep(self.of_payload([c for c in cells.values() if self.fits(c)]))
             if found:
                 return found
             if self.in_flight > 1:
                 self.notes.append(f"nothing that fits was measured with {self.in_flight} in flight: answered for one in flight")
                 self.in_flight = 1
-            elif self.lang != "c":
-                self.notes.append(f"nothing that fits was measured with lang {self.lang}: answered for lang c")
-                self.lang = "c"
             else:
                 return []
+
+
+    def keep(self, found):
+        """Without msgpack, where the answer would be told to a Python program whose values it may change."""
+        args = self.args
+        if args.lang != "python" or args.serializer == "msgpack" or args.payload.split(":")[0] in SAME_IN_MSGPACK:
+            return found
+        self.changing = [c for c in found if c.axes["serializer"] == "msgpack"]
+        if self.changing:
+            quickest = min(self.changing, key=lambda c: c.estimate("p50_ns"))
+            self.notes.append(f"msgpack is left out, because it may change what Python sends: {LOST_IN_MSGPACK}. It was measured at "
+                              f"{figures(quickest)}; if your values are plain, compare it with --serializer msgpack")
+        return [c for c in found if c.axes["serializer"] != "msgpack"]
 
 
 def cost(cell, by):
@@ -109,7 +139,7 @@ def cost(cell, by):
 
 def figures(cell):
     return (f"p50 {words.time_text(cell.estimate('p50_ns'))}, p99 {words.time_text(cell.estimate('p99_ns'))}, "
-            f"{words.rate_text(cell.estimate('messages_per_s'))}, {words.time_text(cell.estimate('cpu_ns_per_message'))} of processor a message")
+            f"{words.rate_text(cell.estimate('messages_per_s'))}, {words.time_text(cell.estimate('cpu_ns_per_message'))} CPU per message")
 
 
 def configuration(winner, lang):
@@ -141,26 +171,42 @@ def main():
     answers = [answer_of(study, args) for study in studies.split(results)]
     demand, chosen, cells = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes), default=answers[0])
     if not chosen:
-        payloads = sorted({c.axes["payload"] for _, _, cells in answers for c in cells.values()
-                           if c.axes["workload"] == demand.workload() and c.is_ours})
-        print(f"corps-lab recommend: no measured cell fits; for {demand.workload()} these payloads were measured: "
-              f"{', '.join(payloads) or 'none'}", file=sys.stderr)
+        print(f"corps-lab recommend: {why_not(args, demand, [c for _, _, cells in answers for c in cells.values() if c.is_ours])}", file=sys.stderr)
         return 1
+    print("\n".join(lines(args, answers, demand, chosen, cells)))
+    return 0
+
+
+def lines(args, answers, demand, chosen, cells):
+    """What else was as good, what to know, and last the answer and how to choose it."""
     resolution = cells.resolution(chosen.values())
     best, tied = stats.winners({name: cost(c, args.by) for name, c in chosen.items()}, resolution.log if resolution else 0.0)
-    if len(answers) > 1:
-        print(f"of {len(answers)} studies, compared within one: {demand.study}")
-    for note in demand.notes:
-        print(f"note: {note}")
-    print(f"{'winner' if not tied else 'first of a tie'}: {best}: {figures(chosen[best])}")
-    for name in sorted(tied, key=lambda n: chosen[n].estimate("p50_ns")):
-        print(f"not clearly behind: {name}: {figures(chosen[name])}")
+    out = [f"of {len(answers)} studies, compared within one: {demand.study}"] if len(answers) > 1 else []
+    out += [f"note: {note}" for note in demand.notes]
+    if args.lang != "c" and chosen[best].axes["serializer"] == "msgpack":
+        out.append(f"note: with msgpack {LOST_IN_MSGPACK}")
     if args.serializer is None and chosen[best].axes["serializer"] == "none":
-        print("note: serializer none carries bytes only; add --serializer to compare among others")
+        out.append("note: serializer none carries bytes only; add --serializer to compare among others")
     if resolution:
-        print(f"note: {resolution.text}")
-    print("\n" + "\n".join(configuration(chosen[best], args.lang)))
-    return 0
+        out.append(f"note: {resolution.text}")
+    out += [f"not clearly behind: {name}: {figures(chosen[name])}" for name in sorted(tied, key=lambda n: -chosen[n].estimate("p50_ns"))]
+    out.append(f"{'winner' if not tied else 'first of a tie'}: {best}: {figures(chosen[best])}")
+    return out + [""] + configuration(chosen[best], args.lang)
+
+
+def why_not(args, demand, cells):
+    """Why no answer can be given, and what to do."""
+    spoken = [c for c in cells if c.lang == args.lang]
+    if not spoken:
+        others = " and ".join(sorted({c.lang for c in cells}))
+        return (f"no run with lang {args.lang} is among these files" + (f", and what was measured in {others} does not answer for it" if others else "")
+                + f"; measure some ({MORE_RUNS}), and name that file")
+    if demand.changing:
+        return (f"only msgpack was measured for this in Python, and it may change what Python sends: {LOST_IN_MSGPACK}; if your values are plain, add "
+                f"--serializer msgpack, or else measure the others ({MORE_RUNS}), and name that file")
+    payloads = sorted({c.axes["payload"] for c in spoken if c.axes["workload"] == demand.workload()})
+    return (f"no measured cell fits; for {demand.workload()} with lang {args.lang} these payloads were measured: {', '.join(payloads) or 'none'}"
+            + (f"; measure more with {MORE_RUNS}, and name that file" if args.lang != "c" else ""))
 
 
 if __name__ == "__main__":

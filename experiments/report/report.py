@@ -1,5 +1,4 @@
 """corps-lab report FILE… [--html OUT] [--no-text] [--workload W] [--answer NAME]: tables in the terminal and a self-contained page for each study."""
-import argparse
 import functools
 import os
 import re
@@ -15,7 +14,8 @@ import text
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="corps-lab report", description="Tables in the terminal, and one HTML page.")
+    parser = program.Parser(prog="corps-lab report", description="Tables and answers on the terminal, and one HTML page.",
+                            epilog="Exit status: 0 success, 1 failure, 2 wrong usage.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="results of corps-lab run or coverage (JSON lines)")
     parser.add_argument("--html", metavar="OUT", help="the page (default: the first file's name with .html)")
     parser.add_argument("--no-html", action="store_true", help="no page")

@@ -1,9 +1,10 @@
-"""The report for a terminal: 100 columns, no colour."""
+"""The report for a terminal: 100 columns, no colour. The tables come first and the answers last, where a terminal shows them above the prompt."""
 import textwrap
 
 import answers
 import cells as grouping
 import limits as limiting
+import verdict
 import words
 
 WIDTH = 100
@@ -123,10 +124,6 @@ def report(results, cells, workload=None):
     """The whole text."""
     out = ["Corps Lab report", "════════════════"]
     out += header(results)
-    out += [paragraph(line) for line in words.caution(results, cells)]
-    for _, title, sentences in answers.sections(cells):
-        out.append(heading(title))
-        out += [paragraph(s) for s in sentences]
     for title, rows in limiting.tables(results, cells):
         out.append(heading(title))
         out += limits_table(rows)
@@ -154,5 +151,20 @@ def report(results, cells, workload=None):
         out.append(heading("Failed trials"))
         out += lost
     if any(c.flags for c in cells.values()):
-        out.append("\n  ! = flagged: may come out otherwise; the page tells why")
-    return "\n".join(out) + "\n"
+        out.append("\n  ! = flagged: may come out differently when measured again; the page tells why")
+    return "\n".join(out + closing(results, cells)) + "\n"
+
+
+def closing(results, cells):
+    """The answers in detail, what to know before believing them, and last the answers in short."""
+    out = []
+    for name, title, sentences in answers.sections(cells):
+        if name != "short":
+            out.append(heading(title))
+            out += [paragraph(s) for s in sentences]
+    short = [f"**{question}** {said.sentence}" for question, said in zip(verdict.QUESTIONS, verdict.of(cells)) if said.data] + answers.short_wake(cells)
+    cautions = words.caution(results, cells)
+    if short or cautions:
+        out.append(heading("In short"))
+        out += [paragraph(s) for s in cautions + short]
+    return out

@@ -1,12 +1,10 @@
 """What there is to know of a transport, as its table in C says it: corps-lab is asked. No other list of transports exists here."""
 import functools
-import os
 import subprocess
 import typing
 
 import load
-
-BUILT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "corps-lab")
+import program
 
 
 class Traits(typing.NamedTuple):
@@ -19,11 +17,10 @@ class Traits(typing.NamedTuple):
 @functools.lru_cache(maxsize=None)
 def table():
     """name → Traits, in the order of the program's list. Raises load.BadResults where there is no program to ask."""
-    program = os.environ.get("CORPS_LAB") or BUILT
     try:
-        done = subprocess.run([program, "list", "--plain", "traits"], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run([program.lab(), "list", "--plain", "traits"], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise load.BadResults(f"cannot ask {program} what it knows of transports ({error}); set CORPS_LAB to the built corps-lab") from error
+        raise load.BadResults(f"cannot ask {program.lab()} what it knows of transports ({error}); set CORPS_LAB to the built corps-lab") from error
     found = {}
     for line in done.stdout.splitlines():
         name, capabilities, *controls = line.split()

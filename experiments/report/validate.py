@@ -3,7 +3,6 @@
 Beyond what reading demands (schema, doubles, foreign lines, checksums), each trial's figures must agree with each other, every block of
 a family must hold the same cells, and every trial that was planned must be there. Exit status: 0 valid, 1 not (one line for each kind of fault, with its file and line).
 """
-import argparse
 import math
 import sys
 
@@ -157,8 +156,8 @@ def examine(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="corps-lab validate", description="Checks results files line by line and as a whole.",
-                                     epilog="Exit status: 0 valid, 1 not.")
+    parser = program.Parser(prog="corps-lab validate", description="Checks results files line by line and as a whole.",
+                                     epilog="Exit status: 0 valid, 1 not valid, 2 wrong usage.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--public", action="store_true", help="as in results/: nothing private of the machine (paths, addresses, command line)")
     args = parser.parse_args()

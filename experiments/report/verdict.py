@@ -20,6 +20,7 @@ class Said(NamedTuple):
     rank: tuple  # of several studies' answers the largest stands for a machine
 
 
+QUESTIONS = ("Which transport?", "Does serializing outweigh the transport?")
 PLACES = {"cross": "across two processors", "same": "on one processor", "unpinned": "where the kernel puts them"}
 CONDITIONS = (("cross", "adaptive"), ("cross", "block"), ("cross", "spin"), ("unpinned", "adaptive"), ("unpinned", "block"), ("same", "adaptive"),
               ("same", "block"))  # which one stands first

@@ -55,7 +55,7 @@ def resolved(cells, compared):
 def unverified(results):
     """What to say of lines from before there were checksums; "" when there is none."""
     count, lines = results.unverified, len(results.runs) + len(results.trials)
-    return f"; {count} of {lines} lines unverified: they bear no checksum" if count else ""
+    return f"; {count} of {lines} lines unverified: they have no checksum" if count else ""
 
 
 def caution(results, cells):
@@ -63,19 +63,19 @@ def caution(results, cells):
     blocks = max((len(c.blocks("p50_ns")) for c in cells.values()), default=0)
     lines = []
     if blocks < stats.FEWEST_BLOCKS:
-        lines.append(f"Only {blocks} blocks: no 95 % interval exists below {stats.FEWEST_BLOCKS}; what follows is a first look.")
+        lines.append(f"Only {blocks} block{'' if blocks == 1 else 's'}: there is no 95 % interval below {stats.FEWEST_BLOCKS}, so this is a first look.")
     elif blocks < stats.P99_BLOCKS:
-        lines.append(f"{blocks} blocks: p99 describes from {stats.P99_BLOCKS} blocks on; before that it is a hint.")
+        lines.append(f"{blocks} blocks: p99 is only indicative below {stats.P99_BLOCKS} blocks.")
     machines = {r["fingerprint"].get("machine") for r in results.runs if r.get("fingerprint")}
     if len(machines) > 1:
         lines.append(f"These lines come from {len(machines)} machines; absolute figures do not compare across them.")
     if any("slowed" in t.get("flags", []) for t in results.trials):
-        lines.append("Some trials were slowed down on purpose (CORPS_LAB_SLOWDOWN): this is no measurement.")
+        lines.append("Some trials were slowed down on purpose (CORPS_LAB_SLOWDOWN): this is a test of the laboratory, not a measurement.")
     flagged = [c for c in cells.values() if c.flags]
     if flagged:
-        lines.append(f"{len(flagged)} of {len(cells)} cells are flagged: measured again, they may well come out otherwise.")
+        lines.append(f"{len(flagged)} of {len(cells)} cells are flagged: measured again, they may well come out differently.")
     if results.unverified:
-        lines.append(f"{results.unverified} of {len(results.runs) + len(results.trials)} lines are unverified: they were written without checksums.")
+        lines.append(f"{results.unverified} of {len(results.runs) + len(results.trials)} lines are unverified: they have no checksums.")
     if results.failed:
-        lines.append(f"{len(results.failed)} trials failed; they count as failures and never as figures.")
+        lines.append(f"{len(results.failed)} trials failed; they are listed with their reasons, and no figure includes them.")
     return lines

@@ -449,7 +449,7 @@ class Doctor(lab.LabTest):
         for line in checks:
             self.assertRegex(line, r"^(ok|warn|fail) +\S")
         fails = sum(line.startswith("fail") for line in checks)
-        self.assertTrue(last.startswith(f"{fails} to mend"))
+        self.assertTrue(last.startswith(f"{fails} problem"))
         self.assertEqual(1 if fails else 0, status)
 
     def test_list_names_everything(self):

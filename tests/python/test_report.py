@@ -431,13 +431,18 @@ class Compare(Files):
         self.assertIn("SLOWER", text)
         self.assertEqual(self.verdict(simulated(base, seed=4), simulated({"shm": 2000, "unix": 9180}, seed=4))[0], 0)
 
-    def test_inconclusive_is_2(self):
+    def test_inconclusive_is_3_and_wrong_usage_2(self):
         base = {"shm": 2000}
-        self.assertEqual(self.verdict(simulated(base), simulated(base, machine="m2"))[0], 2)
-        self.assertEqual(self.verdict(simulated(base, blocks=4), simulated(base, blocks=4))[0], 2)
+        for other in (simulated(base, machine="m2"), simulated({"unix": 1})):
+            status, text = self.verdict(simulated(base), other)
+            self.assertEqual(status, 3, text)
+            self.assertTrue(text.splitlines()[-1].startswith("inconclusive"), text)
+        self.assertEqual(self.verdict(simulated(base, blocks=4), simulated(base, blocks=4))[0], 3)
         status, text = self.verdict(simulated({"shm": 1, "unix": 2}), simulated({"shm": 1}))
-        self.assertEqual(status, 2)
+        self.assertEqual(status, 3)
         self.assertIn("only one side", text)
+        self.assertEqual(self.program("compare", self.write(simulated(base)), os.path.join(self.folder.name, "nowhere.jsonl")).returncode, 2)
+        self.assertEqual(self.program("compare", "a", "b", "--blocks", "none").returncode, 2)
 
 
 class Recommend(Files):
@@ -447,6 +452,29 @@ class Recommend(Files):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("winner: echo shm", done.stdout)
         self.assertIn("CORPS_TRANSPORT=shm", done.stdout)
+        lines = done.stdout.splitlines()
+        self.assertTrue(lines[-1].startswith("  struct corps_options"), "the answer and how to choose it stand last")
+
+    def test_python_is_not_answered_for_by_c(self):
+        path = self.write(simulated({"shm": 2000, "unix": 9000}))
+        done = self.program("recommend", path, "--lang", "python")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no run with lang python", done.stderr)
+        self.assertIn("corps-lab run python.yaml", done.stderr)
+
+    def test_msgpack_is_not_named_where_python_values_would_change(self):
+        def spoken(serializers, payload):
+            return [run_line()] + [trial(block, number, p50, serializer=name, payload=payload, lang="python")
+                                   for block in range(8) for number, (name, p50) in enumerate(serializers.items())]
+        both = {"msgpack": 1000, "auto": 2000}
+        done = self.program("recommend", self.write(spoken(both, "record")), "--payload", "record", "--lang", "python")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("CORPS_SERIALIZER=auto", done.stdout)
+        self.assertIn("tuples arrive as lists", done.stdout)
+        for arguments, payload in ((("--payload", "record", "--serializer", "msgpack"), "record"), (("--payload", "bytes:64"), "bytes:64")):
+            done = self.program("recommend", self.write(spoken(both, payload)), "--lang", "python", *arguments)
+            self.assertIn("CORPS_SERIALIZER=msgpack", done.stdout, done.stderr)
+            self.assertIn("tuples arrive as lists", done.stdout)
 
     def test_tie_and_nothing_measured(self):
         path = self.write(simulated({"unix": 9000, "pipe": 9010}))

@@ -243,7 +243,7 @@ class Publish(Files):
         self.assertIn("<td>waking a processor</td><td>measured</td><td>35 µs</td><td>5 µs</td>", index)
         self.assertIn("<td>copying 64 KiB</td><td>measured</td><td>49 GB/s</td><td>–</td>", index)
         done = run_program(os.path.join(FOLDER, "compare.py"), self.path("m1.jsonl"), self.path("m2.jsonl"))
-        self.assertEqual(2, done.returncode)
+        self.assertEqual(3, done.returncode)
         self.assertIn("different machines: their figures do not compare (waking a processor: 35 µs and 5 µs)", done.stdout)
 
     def test_runs_that_measured_nothing_tell_their_machine_by_the_controls(self):
@@ -312,7 +312,8 @@ class Recommend(Files):
         return self.program("recommend", self.results, *args, status=status)
 
     def test_a_question(self):
-        text = self.ask("--payload", "records", "--size", "4KiB", "--lang", "python", "--in-flight", "4", "--wake-not", "spin")
+        text = self.ask("--payload", "records", "--size", "4KiB", "--lang", "python", "--in-flight", "4", "--wake-not", "spin",
+                        "--serializer", "msgpack")
         self.assertIn("nothing that fits was measured with 4 in flight", text)
         self.assertIn("the nearest payload measured is records:100, 9.77 KiB", text)
         self.assertIn("echo shm msgpack records:100 adaptive cross lang python", text.split("winner: ")[1].split("\n")[0])
@@ -326,7 +327,13 @@ class Recommend(Files):
         self.assertIn("shm msgpack records:10 spin", self.ask("--payload", "records:10"))
 
     def test_a_language_that_nobody_measured(self):
-        self.assertIn("answered for lang c", self.ask("--payload", "records:10", "--lang", "c-python"))
+        text = self.ask("--payload", "records:10", "--lang", "c-python", status=1)
+        self.assertIn("no run with lang c-python is among these files, and what was measured in c and python does not answer for it", text)
+
+    def test_python_and_msgpack_alone(self):
+        text = self.ask("--payload", "records:10", "--lang", "python", status=1)
+        self.assertIn("only msgpack was measured", text)
+        self.assertIn("tuples arrive as lists", text)
 
     def test_wrong_usage(self):
         self.assertIn("is no size", self.ask("--size", "much", status=2))
