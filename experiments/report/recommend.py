@@ -169,7 +169,8 @@ def main():
         return 1
     load.warn(results)
     answers = [answer_of(study, args) for study in studies.split(results)]
-    demand, chosen, cells = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes), default=answers[0])
+    demand, chosen, cells = min((a for a in answers if a[1]), key=lambda a: len(a[0].notes),
+                                default=next((a for a in answers if a[0].changing), answers[0]))
     if not chosen:
         print(f"corps-lab recommend: {why_not(args, demand, [c for _, _, cells in answers for c in cells.values() if c.is_ours])}", file=sys.stderr)
         return 1
