@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 
-from . import _core, _main, _pickling, _plain
+from . import _core, _limits, _main, _pickling, _plain
 
 _lock = threading.Lock()
 _requests = None  # our end of the template's socket
@@ -43,8 +43,20 @@ def _executable():
 def _is_alive():
     if _requests is None:
         return False
-    ready, _, _ = select.select([_requests], [], [], 0)
-    return not ready  # the template never writes: what can be read is its end
+    end = select.poll()
+    end.register(_requests, select.POLLIN)
+    return not end.poll(0)  # the template never writes: what can be read is its end
+
+
+def _fill_standard():
+    """A program without standard streams (a service's, a daemon's) would have sockets of ours in their places, and what writes to
+    standard output or error would write into them."""
+    while True:
+        fd = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+        if fd > 2:
+            os.close(fd)
+            return
+        os.set_inheritable(fd, True)
 
 
 def ensure_template():
@@ -55,6 +67,7 @@ def ensure_template():
             _requests = socket.socket(fileno=_inherited)
         if _is_alive():
             return
+        _fill_standard()
         executable = _executable()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = its.fileno()
@@ -113,7 +126,7 @@ def boot_data(config, front_text, manager, compat, births, logging, modules, by_
         'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
         'libraries': list(_libraries), 'births': births, 'logging': logging, 'modules': modules,
-        'main': _main.description() if _core.own() is None else _described()}
+        'limits': _limits.own(), 'main': _main.description() if _core.own() is None else _described()}
     return _plain.boot_dumps(sent, manager) if by_name else _pickling.dumps(dict(sent, manager=_pickling.dumps(manager)))
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from . import _config, _core, _logging, _loop, _main, _modules, _pickling, _plain
+from . import _config, _core, _limits, _logging, _loop, _main, _modules, _pickling, _plain
 
 
 class MajorStatus(enum.IntEnum):
@@ -65,6 +65,7 @@ def boot(data):
     sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
     os.environ.clear()
     os.environ.update(sent['environ'])
+    _limits.apply(sent['limits'])
     _enter(sent['directory'])
     sys.path[:] = sent['path']
     sys.argv[:] = sent['argv']

@@ -54,19 +54,23 @@ def serve(request_fd):
     requests = socket.socket(fileno=request_fd)
     children = {}
     open_for_requests = True
+    news = select.poll()  # descriptors may have any number
+    news.register(wake_read, select.POLLIN)
+    news.register(requests, select.POLLIN)
     _pickling.load()
     gc.collect()
     gc.freeze()  # shared with the children as it is
     while open_for_requests or children:
-        ready, _, _ = select.select([wake_read] + ([requests] if open_for_requests else []), [], [])
+        ready = {fd for fd, _ in news.poll()}
         if wake_read in ready:
             os.read(wake_read, 4096)
             _reap(children)
-        if requests not in ready:
+        if requests.fileno() not in ready:
             continue
         data, fds = _receive(requests)
         if not data:
             open_for_requests = False
+            news.unregister(requests)
             continue
         if len(fds) != 3:
             for fd in fds:
