@@ -10,6 +10,8 @@ from . import _core, _limits, _main, _pickling, _plain
 
 _lock = threading.Lock()
 _requests = None  # our end of the template's socket
+_former = []  # template processes before this one
+_begun_with = None  # what of our environment the template began with
 _template_pid = None
 _libraries = []
 
@@ -40,8 +42,17 @@ def _executable():
     return sys.executable
 
 
+_AT_START = ('PYTHON', 'LC_', 'LANG', 'LD_', 'MALLOC_', 'GLIBC_')
+"""Variables of the environment that an interpreter, or the C library, looks at when it begins, and never again."""
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if name.startswith(_AT_START)}
+
+
 def _is_alive():
-    if _requests is None:
+    """Is there a template process, that began as one would begin now?"""
+    if _requests is None or (_inherited is None and _begun_with != _environment()):
         return False
     end = select.poll()
     end.register(_requests, select.POLLIN)
@@ -59,14 +70,28 @@ def _fill_standard():
         os.set_inheritable(fd, True)
 
 
+def _wait_for_former():
+    """Those that have ended; they do when their last Envs have."""
+    for pid in list(_former):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else has waited for it
+            ended = pid
+        if ended:
+            _former.remove(pid)
+
+
 def ensure_template():
     """Starts the template process, unless one runs."""
-    global _requests, _template_pid
+    global _requests, _template_pid, _begun_with
     with _lock:
         if _requests is None and _inherited is not None:
             _requests = socket.socket(fileno=_inherited)
         if _is_alive():
             return
+        if _template_pid is not None:
+            _former.append(_template_pid)
+        _wait_for_former()
         _fill_standard()
         executable = _executable()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -81,7 +106,7 @@ def ensure_template():
         its.close()
         if _requests is not None:
             _requests.close()
-        _requests = ours
+        _requests, _begun_with = ours, _environment()
         _core.template_set(ours.fileno())
 
 
@@ -126,8 +151,18 @@ def boot_data(config, front_text, manager, compat, births, logging, modules, by_
         'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
         'libraries': list(_libraries), 'births': births, 'logging': logging, 'modules': modules,
-        'limits': _limits.own(), 'main': _main.description() if _core.own() is None else _described()}
+        'limits': _limits.own(), 'tracker': _tracker(), 'main': _main.description() if _core.own() is None else _described()}
     return _plain.boot_dumps(sent, manager) if by_name else _pickling.dumps(dict(sent, manager=_pickling.dumps(manager)))
+
+
+def _tracker():
+    """Where the process of multiprocessing listens that removes shared memory which nobody has removed, where the program uses such
+    memory: (process, descriptor). Envs tell the same one, as multiprocessing's processes do: one of an Env's own would remove at the
+    Env's end what others still use."""
+    if 'multiprocessing.shared_memory' not in sys.modules:
+        return None
+    from multiprocessing import resource_tracker
+    return os.getpid(), resource_tracker.getfd()
 
 
 def _described():

@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 
 from . import _config, _core, _limits, _logging, _loop, _main, _modules, _pickling, _plain
 
@@ -57,6 +58,15 @@ def _print_by_lines():
             pass  # there is none, or not ours
 
 
+def _share_tracker(pid, fd):
+    """See _boot._tracker."""
+    from multiprocessing import resource_tracker
+    try:
+        resource_tracker._resource_tracker._fd = os.open(f'/proc/{pid}/fd/{fd}', os.O_WRONLY)
+    except OSError:
+        pass  # the program has ended, or is not to be looked into: this Env has one of its own when it needs it
+
+
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
@@ -65,7 +75,10 @@ def boot(data):
     sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
     os.environ.clear()
     os.environ.update(sent['environ'])
+    time.tzset()
     _limits.apply(sent['limits'])
+    if sent['tracker']:
+        _share_tracker(*sent['tracker'])
     _enter(sent['directory'])
     sys.path[:] = sent['path']
     sys.argv[:] = sent['argv']

@@ -15,6 +15,10 @@ import struct
 from . import _env, _pickling
 
 
+_ENDS = signal.SIGTERM, signal.SIGHUP
+"""What ends Envs, sent to all processes of a program (by a service manager, a terminal that closes), and not who tells how they ended."""
+
+
 def _receive(requests):
     """A packet and its descriptors; (b'', []) when nobody can ask any more."""
     data, ancillary, _, _ = requests.recvmsg(256, socket.CMSG_SPACE(3 * 4), socket.MSG_CMSG_CLOEXEC)
@@ -48,6 +52,9 @@ def serve(request_fd):
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup, or a shell's background job, starts programs
         signal.signal(signal.SIGINT, _env.no_interrupt)
     interrupts = signal.getsignal(signal.SIGINT)
+    ends = [number for number in _ENDS if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ends:
+        signal.signal(number, lambda *_: None)
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -82,7 +89,8 @@ def serve(request_fd):
             if interrupts is _env.no_interrupt:  # a forked child is a program otherwise, that asyncio.run would make interruptible
                 signal.signal(signal.SIGINT, interrupts)
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in signal.SIGCHLD, *ends:
+                signal.signal(number, signal.SIG_DFL)
             for fd in [wake_read, wake_write, status_fd, *children.values()]:
                 os.close(fd)
             requests.close()
