@@ -50,19 +50,17 @@ static void check_report(struct lab_doctor *doctor) {
                                      "    except ImportError: return False\n"
                                      "    return True\n"
                                      "print(*[p for n, p in (a.split('=') for a in sys.argv[1:]) if not has(n)])";
-    static char numpy[] = "numpy=numpy", scipy[] = "scipy=scipy", pandas[] = "pandas=pandas",
-                d3[] = "xstatic.pkg.d3=XStatic-D3";
+    static char numpy[] = "numpy=numpy", d3[] = "xstatic.pkg.d3=XStatic-D3";
     static char python[1024];
     char missing[256];
     snprintf(python, sizeof python, "%s", lab_python());
-    if (!lab_capture((char *const[]){python, option, program, numpy, scipy, pandas, d3, NULL}, 60, missing,
-                     sizeof missing)) {
+    if (!lab_capture((char *const[]){python, option, program, numpy, d3, NULL}, 60, missing, sizeof missing)) {
         lab_doctor_say(doctor, LAB_FAIL, "report", "cannot run %s; name an interpreter in CORPS_PYTHON", python);
     } else if (missing[0] != '\0') {
         lab_doctor_say(doctor, LAB_FAIL, "report", "missing for %s: %s; run %s -m pip install %s", python, missing,
                        python, missing);
     } else {
-        lab_doctor_say(doctor, LAB_OK, "report", "%s has numpy, scipy, pandas and D3", python);
+        lab_doctor_say(doctor, LAB_OK, "report", "%s has numpy and D3", python);
     }
 }
 

@@ -133,15 +133,17 @@ def machines_block(all_machines):
     return table(["machine", "processors", "waking one", "cache line, there and back", "guest halt poll, ns", "measured", "trials", "flagged cells"], rows)
 
 
-def network(m):
-    def sizes(matrix):
-        return {c.axes["size_bytes"]: matrix for c in grouping.find(m.cells[matrix], workload="echo", transport="tcp", serializer="none")
-                if c.axes["payload"].startswith("bytes:")}
+def sizes(m, matrix):
+    """The sizes that were sent over TCP, in bytes, ascending."""
+    return sorted({c.axes["size_bytes"] for c in grouping.find(m.cells[matrix], workload="echo", transport="tcp", serializer="none")
+                   if c.axes["payload"].startswith("bytes:")})
 
+
+def network(m):
     def against(wake):
         """[(size, TCP ÷ shm)] of every size measured, in whichever matrix."""
         pairs = [(size, m.ratio(*(m.echo(matrix, transport=t, payload=f"bytes:{size}", wake=wake) for t in ("tcp", "shm"))))
-                 for size, matrix in sorted({**sizes("serializers"), **sizes("transports")}.items())]
+                 for size, matrix in sorted({size: matrix for matrix in ("serializers", "transports") for size in sizes(m, matrix)}.items())]
         return [(size, r) for size, r in pairs if r]
     adaptive, block = against("adaptive"), against("block")
     each = ", ".join(f"{words.digits(r.estimate)} at {words.size_text(size)}" for size, r in adaptive)
@@ -255,28 +257,29 @@ BLOCKS = {"machines": machines_block, "network": listed(network), "dominance": l
           "wake": per_machine(wake_table), "load": sentences("transports", "load"), "languages": sentences("workloads", "lang"), "belief": listed(belief)}
 
 
-def filled(text, all_machines):
+def filled(text, all_machines, blocks):
     """The document with its blocks made anew."""
     def block(found):
-        return f"<!-- {found[1]} -->\n{BLOCKS[found[1]](all_machines)}\n<!-- /{found[1]} -->"
+        return f"<!-- {found[1]} -->\n{blocks[found[1]](all_machines)}\n<!-- /{found[1]} -->"
     return BLOCK.sub(block, text)
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="findings", description="The figures of docs/findings.md from the published lines.")
+def write(document, blocks):
+    """The command line of a program that writes a document's blocks."""
+    parser = argparse.ArgumentParser(description=f"The figures of {document} from the published lines.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where the document differs")
     args = parser.parse_args()
-    with open(DOCUMENT, encoding="utf-8") as file:
+    with open(document, encoding="utf-8") as file:
         before = file.read()
-    after = filled(before, newest())
+    after = filled(before, newest(), blocks)
     if not args.check and after != before:
-        with open(DOCUMENT, "w", encoding="utf-8") as file:
+        with open(document, "w", encoding="utf-8") as file:
             file.write(after)
     if args.check and after != before:
-        print(f"{DOCUMENT} does not say what the published lines say; run experiments/report/findings.py", file=sys.stderr)
+        print(f"{document} does not say what the published lines say; run {sys.argv[0]}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    program.run("findings", main)
+    program.run("findings", lambda: write(DOCUMENT, BLOCKS))

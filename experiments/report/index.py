@@ -19,8 +19,12 @@ FRAME = """<!doctype html>
 placement and wake policy; each column is of one run.</p><div class="scroll"><table id="machines">$table</table></div>
 <h2>Runs</h2><div class="scroll"><table id="runs"><thead><tr><th scope="col">machine</th><th scope="col">date</th><th scope="col">matrix</th><th scope="col">page</th>
 <th scope="col">lines</th><th scope="col">sessions</th><th scope="col">blocks</th><th scope="col">trials</th><th scope="col">failed</th></tr></thead>
-<tbody>$runs</tbody></table></div></main></body></html>
+<tbody>$runs</tbody></table></div>$coverage</main></body></html>
 """
+
+
+COVERAGE = """<h2>What serializers carry</h2><p class="dim"><a href="serializers/coverage/index.html">Every object with every serializer</a>: carried, refused or changed
+in silence, as <code>corps-lab coverage</code> saw it.</p>"""
 
 
 def published(folder, machine="*"):
@@ -74,6 +78,7 @@ def write(folder, runs):
         kinds.append(run.kind)
     path = os.path.join(folder, "index.html")
     machine_page.write(path, string.Template(FRAME).substitute(
-        style=page.part("style.css"), runs=rows, table=machines_table(columns, kinds),
+        style=page.part("style.css"), runs=rows,
+        coverage=COVERAGE if os.path.exists(os.path.join(folder, "serializers", "coverage", "index.html")) else "", table=machines_table(columns, kinds),
         machines="".join(machine_section(machine, members, folder) for machine, members in each.items())))
     return path

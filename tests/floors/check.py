@@ -2,7 +2,7 @@
 """Are the core's floors whole? Reads the symbols of the object files (nm) and the includes of the sources.
 
     check.py SOURCE_ROOT ARCHIVE     checks; one line for each fault, exit status 1
-    check.py SOURCE_ROOT ARCHIVE --picture         prints the floors for docs/design.md
+    check.py SOURCE_ROOT ARCHIVE --picture         prints the floors for docs/design.md, as a diagram (mermaid) and as text
     check.py SOURCE_ROOT ARCHIVE --upside-down     takes the floors the wrong way round: then there must be faults
 
 lib/floors lists the floors from the top. A file of one floor may use its own floor and those below. Transports and serializers may use the floors
@@ -138,27 +138,51 @@ def picture(root, floors):
         yield " " * 11 + line.rstrip()
 
 
+def diagram(floors, arrows):
+    """Who uses whom, as mermaid: between floors, and to what plug-ins may use. An arrow that follows from others is left out."""
+    places = [name for name, _ in floors] + list(OUTSIDE)
+    uses = {(user[0], used[0]) for user, used in arrows if user[0] != used[0] and used[0] not in OUTSIDE and (user[0] not in OUTSIDE or used[0] in OUTSIDE_USES)}
+    yield "flowchart TB"
+    yield '    python["Python: the package corps"] --> header'
+    yield '    lab["experiments: corps-lab"] --> header'
+    yield '    program["a program in C"] --> header'
+    yield '    header["corps.h"] --> %s' % places[0]
+    yield '    subgraph core ["lib: the core"]'
+    for name, knows in floors:
+        yield '        %s["<b>%s</b><br>%s"]' % (name, name, knows)
+    yield "    end"
+    for name in OUTSIDE:
+        yield '    %s["<b>%s</b><br>one file for each plug-in"]' % (name, name)
+    for user in places:
+        for used in places:
+            if (user, used) in uses and not any((user, other) in uses and (other, used) in uses for other in places):
+                yield "    %s --> %s" % (user, used)
+    for name in OUTSIDE:
+        yield "    codec -. by their tables .-> %s" % name
+
+
 def main(arguments):
     root, archive = arguments[:2]
     floors = floors_of(root)
     names = [name for name, _ in floors]
     upside_down = "--upside-down" in arguments
     order = {name: at for at, name in enumerate(reversed(names) if upside_down else names)}
-    drawn = "\n".join(picture(root, floors)) + "\n"
-    if "--picture" in arguments:
-        sys.stdout.write(drawn)
-        return 0
     defined, undefined = symbols_of(archive, names)
     if not undefined:
         print("floors: %s has no object files of the core" % archive)
         return 1
     arrows = arrows_of(defined, undefined)
+    drawn = ["\n".join(lines) + "\n" for lines in (diagram(floors, arrows), picture(root, floors))]
+    if "--picture" in arguments:
+        sys.stdout.write("\n".join(drawn))
+        return 0
     faults = list(broken_arrows(arrows, order)) + list(circles(arrows, names)) + list(broken_includes(root, order))
     if upside_down:
         print("floors: upside down there are %d faults" % len(faults))
         return 0 if len(faults) > len(arrows) // 2 else 1
     with open(os.path.join(root, "docs", "design.md"), encoding="utf-8") as design:
-        if drawn not in design.read():
+        page = design.read()
+        if not all(part in page for part in drawn):
             faults.append("docs/design.md draws other floors: tests/floors/check.py . ARCHIVE --picture prints them")
     for fault in faults:
         print("floors: " + fault)

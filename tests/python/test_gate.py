@@ -3,6 +3,7 @@
 Noise is that of a shared virtual machine: each block has a shift of its own, which both arms share, and each trial a noise
 with heavy tails (Student's t with 4 degrees of freedom) of 5 % standard deviation. Seeds are fixed: the same every time.
 """
+import itertools
 import os
 import sys
 import unittest
@@ -47,6 +48,38 @@ def family(random, cells, blocks, effects):
     first = {i: FakeCell(str(i), arm(random, blocks, shift)) for i in range(cells)}
     second = {i: FakeCell(str(i), arm(random, blocks, shift, effects.get(i, 1.0))) for i in range(cells)}
     return FakeSide(first, half), FakeSide(second, half)
+
+
+class SignedRanks(unittest.TestCase):
+    def counted(self, differences):
+        """The p-value by its definition: over every way to give the differences that are not zero their signs."""
+        size = np.abs(differences)
+        ranks = np.array([np.mean([position + 1 for position, s in enumerate(sorted(size)) if s == d]) for d in size])
+        moving = ranks[differences != 0]
+        sums = [np.sum(moving[np.array(signs, dtype=bool)]) for signs in itertools.product((0, 1), repeat=len(moving))]
+        seen = np.sum(ranks[differences > 0])
+        return np.mean(np.abs(np.array(sums) - moving.sum() / 2) >= abs(seen - moving.sum() / 2))
+
+    def test_the_p_value_is_the_counted_one(self):
+        random = np.random.default_rng(7)
+        for n in (1, 3, 6, 9, 12):
+            for differences in (random.normal(0.3, 1, n), random.integers(-3, 4, n).astype(float), np.full(n, 0.5), np.zeros(n)):  # also ties and zeros
+                with self.subTest(differences=list(differences)):
+                    self.assertAlmostEqual(self.counted(differences), stats.signed_rank_p(differences), places=12)
+
+    def test_the_smallest_one(self):
+        for n in (6, 20, 120):
+            self.assertAlmostEqual(1.0, stats.signed_rank_p(np.arange(1.0, n + 1)) / stats.smallest_p(n))
+
+    def test_the_interval_and_the_p_value_agree(self):
+        """Without ties, 1 is outside of the 95 % interval just where p is 5 % at most."""
+        random = np.random.default_rng(8)
+        seen = set()
+        for _ in range(300):
+            r = stats.ratio(np.exp(random.normal(0.4, 1, 15)), np.ones(15))
+            seen.add(r.excludes_one())
+            self.assertEqual(r.excludes_one(), r.p_value <= 0.05)
+        self.assertEqual({True, False}, seen)
 
 
 class Intervals(unittest.TestCase):

@@ -16,6 +16,7 @@ FOLDER = os.environ.get("CORPS_REPORT") or os.path.join(SOURCE, "experiments", "
 sys.path.insert(0, FOLDER)
 import cells as grouping  # noqa: E402
 import findings  # noqa: E402
+import front_page  # noqa: E402
 import load  # noqa: E402
 import noise  # noqa: E402
 import private  # noqa: E402
@@ -76,13 +77,15 @@ class Published(unittest.TestCase):
 
     def test_the_findings_say_what_the_lines_say(self):
         """Every figure of the document is made from the lines, and none stands elsewhere."""
-        with open(os.path.join(SOURCE, "docs", "findings.md"), encoding="utf-8") as file:
-            text = file.read()
         found = findings.newest(os.path.join(SOURCE, "results"))
         self.assertGreaterEqual(len(found), 2)
-        self.assertEqual(set(findings.BLOCKS), {m[1] for m in findings.BLOCK.finditer(text)})
-        self.assertEqual(findings.filled(text, found), text, "run experiments/report/findings.py")
-        self.assertEqual([], re.findall(r"\d[\d.]*\s*(?:[µnm]s|×|times|%)", findings.BLOCK.sub("", text).replace("95 % interval", "")))
+        for writer in (findings, front_page):
+            with open(os.path.join(SOURCE, writer.DOCUMENT), encoding="utf-8") as file:
+                text = file.read()
+            with self.subTest(document=writer.DOCUMENT):
+                self.assertEqual(set(writer.BLOCKS), {m[1] for m in findings.BLOCK.finditer(text)})
+                self.assertEqual(findings.filled(text, found, writer.BLOCKS), text, f"run experiments/report/{writer.__name__}.py")
+                self.assertEqual([], re.findall(r"\d[\d.]*\s*(?:[µnm]s|×|times|%)", re.sub("95 % interval|5 % ahead", "", findings.BLOCK.sub("", text))))
 
     def test_flags_discriminate(self):
         """The flags of a first session alone are on the cells that came out otherwise in the second, and of both together on a fifth at most."""

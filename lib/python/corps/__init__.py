@@ -60,19 +60,19 @@ def get_include():
 
 
 def my_EnvId():
-    """The number of this Env; -1 in a program."""
+    """The number of this Env, from 0; -1 in a program."""
     own = _core.own()
     return own[1] if own is not None else -1
 
 
 def my_EnvStatus():
-    """What this Env is doing; Nonexistent in a program."""
+    """What this Env is doing, a MajorStatus; Nonexistent in a program."""
     from . import _env
     return _env.status
 
 
 def my_Host():
-    """The host's full name."""
+    """The full name of the host, a text."""
     import socket
     return socket.getfqdn()
 
@@ -83,7 +83,7 @@ def my_Ip():
 
 
 def my_Port():
-    """The number that stands for this Corps in printed addresses; None in a program."""
+    """The number that stands for this Corps in printed addresses, an int; None in a program."""
     own = _core.own()
     return _port_of(own[0]) if own is not None else None
 

@@ -175,8 +175,8 @@ def _described():
 
 
 def load_classes(path):
-    """Makes Worker classes written in C, in the shared object `path` (its symbol corps_classes), known to the Corps
-    that this process creates from now on."""
+    """Makes the Worker classes of a shared object written in C known to the Corps that this process creates from now on. `path` is its
+    file, which has the symbol corps_classes. Raises OSError if it cannot be loaded or has no such symbol."""
     path = os.path.abspath(path)
     _core.load_classes(path)
     _libraries.append(path)

@@ -139,8 +139,11 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     """Creates a Corps: its Envs, and CorpsClass(*args, **kwargs) in Env 0. Returns its Name when that __init__ has run.
 
     From a program: an ExtCorps. Inside a Corps: an ExtCorps (Ext=True) or a ContCorps; with Managed=True it ends with
-    the Corps that created it, otherwise only by its own exit. Transport, Serializer and Wake override the config, and so
-    does every other variable of it that is given as a keyword and that the __init__ does not name.
+    the Corps that created it, otherwise only by its own exit. Tag is a label for texts. ConfigFiles (paths of Python files) and ConfigDicts
+    (dicts) set the configuration, in this order. Transport, Serializer and Wake override them, and so
+    does every other variable of the configuration that is given as a keyword and that the __init__ does not name. LocType and LocVal
+    are accepted and have no effect.
+
     Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
     raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted), RuntimeError (the
     main program creates a Corps when it is imported: the text shows where, and the lines to write instead).
@@ -231,12 +234,15 @@ def _location(kind, value):
 
 
 def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1, **kwargs):
-    """Creates Num Concs of ConcClass(*args, **kwargs), inside a Corps, and returns their Names when every __init__ has
+    """Creates Num Concs, ConcClass(*args, **kwargs), inside a Corps. Returns the list of their Names when every __init__ has
     run; None when Num < 1.
 
-    EnvId: all in Env LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every Env, Env 0, 1,
-    2 … and again. ConcClass may be the name of a class written in C (see load_classes). If an __init__ raises, those
-    that were made are ended, and AsyncExecutionError is raised here.
+    LocType says where. EnvId: all in the Env with number LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every
+    Env, Env 0, 1, 2 … and again. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
+    (see load_classes).
+
+    Raises AsyncExecutionError if an __init__ raises (the Concs made until then are ended), AttributeError if ConcClass is a Corps,
+    ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region, and RuntimeError in a program.
     """
     if isinstance(ConcClass, str):
         return _create_plain(ConcClass, args, LocType, LocVal, Num)
@@ -284,9 +290,10 @@ class Func(Conc):
 
 
 def create_Funcs(*functions, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1):
-    """Creates Num Workers from functions and returns their Names. name.f(…) calls function f; name(…) the first one.
+    """Creates Num Workers from `functions` and returns the list of their Names. name.f(…) calls function f; name(…) the first one.
 
-    Functions of modules travel by name, lambdas and closures if the serializer carries them (auto and cloudpickle do).
+    Functions of modules travel by name; lambdas and closures only if the serializer carries them (auto and cloudpickle do).
+    Mgr, LocType, LocVal and the errors are those of create_Concs; TypeError if there is no function, or what is given is none.
     """
     if not functions:
         raise TypeError('create_Funcs takes at least one function')

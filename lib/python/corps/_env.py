@@ -24,6 +24,7 @@ class MajorStatus(enum.IntEnum):
 
 
 class MinorStatus(enum.IntEnum):
+    """Kept for programs written for Corps Python 0.1."""
     Undefined = 0
 
 

@@ -24,7 +24,7 @@ class WorkerLost(AsyncLocalMaxRetries):
 
 
 class CallTimeout(AsyncLocalMaxRetries, TimeoutError, *_other_timeouts):
-    """A deadline has passed."""
+    """A deadline, in seconds, has passed: of result, exception or as_completed."""
 
 
 class NotSerializable(AsyncLocalMaxRetries, TypeError):

@@ -96,6 +96,7 @@ async def _answer(future):
 
 
 def _is_the_workers(self, *args):
+    """Raises InvalidStateError: only the Worker gives the answer to a call."""
     raise InvalidStateError('the answer to a call comes from its Worker; nobody else can give it')
 
 
@@ -256,9 +257,10 @@ def _gave_up(seconds):
 
 
 def wait_all(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
-    """Waits until all Futures are ready; True. Raises AsyncLocalMaxRetries when the budget is used up: the sum of
-    MaxTries delays, the first InitDelay seconds long, each DelayIncPct percent longer than the one before. Wakes up
-    when the last one is ready. Results and exceptions are not looked at."""
+    """Waits until all Futures of the iterable FutRets are ready, and returns True. Results and exceptions are not looked at.
+
+    Raises AsyncLocalMaxRetries when the budget is used up: the sum of MaxTries delays, the first InitDelay seconds long, each
+    DelayIncPct percent longer than the one before; 24 seconds by default. Nothing polls: it wakes when the last one is ready."""
     seconds = _budget(InitDelay, DelayIncPct, MaxTries)
     end = time.monotonic() + seconds
     for future in _checked(FutRets):
@@ -268,7 +270,8 @@ def wait_all(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
 
 
 def wait_next(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
-    """Yields the index of each Future as it gets ready, each once. The budget is that of wait_all."""
+    """Yields the index in FutRets of each Future as it becomes ready, each index once. The budget (InitDelay, DelayIncPct, MaxTries)
+    and the error are those of wait_all."""
     left = _checked(FutRets)
     seconds = _budget(InitDelay, DelayIncPct, MaxTries)
     end = time.monotonic() + seconds
@@ -281,7 +284,8 @@ def wait_next(FutRets, InitDelay=0.05, DelayIncPct=20, MaxTries=25):
 
 
 def as_completed(futures, timeout=None):
-    """Yields the Futures as they get ready. Raises CallTimeout `timeout` seconds from the first call."""
+    """Yields each Future of the iterable `futures` as it becomes ready. Raises CallTimeout if not all are ready `timeout` seconds after
+    the first item was asked for; None: no limit."""
     left = _checked(futures)
     end = None if timeout is None else time.monotonic() + timeout
     for _ in range(len(left)):

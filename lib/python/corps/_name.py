@@ -187,10 +187,12 @@ class Name(_core.Name):
 
     @property
     def TheClassName(self):
+        """The name of the Worker's class, a text."""
         return self.__corps_class__.rpartition(' in ')[0]
 
     @property
     def TheModuleName(self):
+        """The name of the module of the Worker's class, a text without its folders."""
         return self.__corps_class__.rpartition(' in ')[2][:-3]
 
     _worker_class = None
@@ -199,11 +201,11 @@ class Name(_core.Name):
 
 
 def loan(name, bytes):
-    """Memory of so many bytes, as a memoryview, for arrays that go to this Worker without a copy.
+    """Memory for arrays that go to a Worker without a copy: a writable memoryview of `bytes` bytes (one dimension, format 'B').
 
-    Over shm and cma it is shared with the Worker's Env, when a call through this Name has gone before and the link has
-    room; otherwise it is ordinary memory, and what lies in it is copied on its way. Write it, then send it; do not
-    write it while a receiver may read it. It lives as long as somebody, here or there, refers to it.
+    Over shm and cma it is shared with the Env of the Worker `name`, if a call through this Name has gone before and the link has
+    room. Otherwise it is ordinary memory, and what lies in it is copied when it is sent. Write it, then send it; do not
+    write it while a receiver may read it. It stays as long as an object here or at the receiver refers to it.
     """
     return _core.loan(name, bytes)
 

@@ -11,14 +11,17 @@ HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
 
 
 class Conc:
-    """A Worker made from an object. Inherit from it (beside any plain classes), and create with create_Concs.
+    """A Worker made from an object. Inherit from it (beside any plain classes), and create objects with create_Concs.
 
-    It handles one request at a time, those of one sender in order. Its methods may call other Workers, wait for their
+    It handles one request at a time, in the order each sender sent them. Its methods may call other Workers, wait for their
     Futures, and create Workers. `async def` methods run on the Env's event loop and may overlap where they await.
+
+    Two class attributes: `Thread = 'own'` gives each Worker of the class a thread of its own, which runs `__init__`, all methods
+    and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None.
     """
 
     Mgr = None
-    Thread = 'pool'  #: 'own' in a class: a thread for each of its Workers alone, that runs __init__, all methods and cleanup
+    Thread = 'pool'
 
     def __class_getitem__(cls, name):
         """Conc['AdderName'] says to type checkers which class of typed Names is its own; it is Conc."""
@@ -34,16 +37,16 @@ class Conc:
         """Kept for programs that call it; requests are served without it."""
 
     def cleanup(self):
-        """For overriding, also as `async def`: called once, by exit or when the Corps ends."""
+        """Called once, by exit or when the Corps ends. Override it, also as `async def`, to close what the Worker uses."""
         return True
 
     def exit(self):
-        """Cleans up and ends this Worker: later calls to it fail. Requests that came before are still handled. In a coroutine, to
-        be awaited where cleanup is one too."""
+        """Calls cleanup and ends this Worker. Requests that came before are still handled; later calls raise WorkerLost. A coroutine
+        awaits the result if cleanup is a coroutine too."""
         return clean_up(self, self._corps_worker.end)
 
     def my_Class(self):
-        """The name of the class."""
+        """The name of the Worker's class, a text."""
         return type(self).__name__
 
     def my_Name(self):
@@ -51,19 +54,23 @@ class Conc:
         return name_class(type(self))(self._corps_worker.address, False, self.ConcAddr.MgrEnvId)
 
     def my_Mgr(self):
-        """What was given as Mgr= at creation, normally a Name; else None."""
+        """What was given as Mgr at creation, normally a Name; otherwise None."""
         return self.Mgr
 
     def before_rec_msg(self):
+        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
         return 0
 
     def before_request(self, Msg):
+        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
         return 0
 
     def after_request(self, Msg, Ret):
+        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
         return 0
 
     def after_reply(self, Msg, RetBody):
+        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
         return 0
 
     def __repr__(self):

@@ -1,0 +1,74 @@
+"""Every whole program that a page shows runs, and prints what the comments beside its prints say. Tutorials have a test of their own, and so
+has first-steps.md.
+
+    snippets.py PYTHON BUILD_FOLDER COMPILER
+"""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import blocks
+
+ELSEWHERE = {os.path.join('docs', 'first-steps.md')}
+GUARD = "if __name__ == '__main__':"
+
+
+def expected(text):
+    """What the program prints, by the comments beside its prints."""
+    return ''.join(found + '\n' for found in re.findall(r'^\s*print\(.*\)\s+# (.*)$', text, re.MULTILINE))
+
+
+def run(command, folder, environment):
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+    return done.returncode, done.stdout
+
+
+def check(page, python, build, compiler, runtime):
+    """(programs that ran, faults) of a page."""
+    ran, faults = 0, []
+    environment = blocks.environment(build, runtime)
+    with tempfile.TemporaryDirectory(prefix='snippets') as folder:
+        for number, block in enumerate(blocks.of(page)):
+            if block.name:
+                with open(os.path.join(folder, block.name), 'w', encoding='utf-8') as file:
+                    file.write(block.text)
+            if block.language == 'sh' and '-shared' in block.text:  # what a program after it loads
+                status, out = run(['bash', '-euc', block.text.replace('cc ', compiler + ' ', 1)], folder, environment)
+                if status:
+                    faults.append(f'{page}: {block.text}{out}')
+            if block.language == 'python' and GUARD in block.text:
+                program = block.name or f'program{number}.py'
+                with open(os.path.join(folder, program), 'w', encoding='utf-8') as file:
+                    file.write(block.text)
+                ran += 1
+                status, out = run([python, program], folder, environment)
+                if status or not expected(block.text) or out != expected(block.text):
+                    faults.append(f'{page}: status {status}, printed\n{out}shown\n{expected(block.text)}of\n{block.text}')
+    return ran, faults
+
+
+def main():
+    python, build, compiler = sys.argv[1:]
+    os.chdir(blocks.SOURCE)
+    failed, programs = 0, 0
+    for page in ['README.md'] + sorted(set(glob.glob(os.path.join('docs', '*.md'))) - ELSEWHERE):
+        with tempfile.TemporaryDirectory(prefix='c') as runtime:
+            ran, faults = check(page, python, build, compiler, runtime)
+        programs += ran
+        failed += len(faults)
+        if ran:
+            print('FAIL' if faults else 'ok', page, f'{ran} programs')
+        for fault in faults:
+            print(fault)
+    if programs < 3:
+        print(f'only {programs} programs were found: are they recognised?')
+        failed += 1
+    return int(failed > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
