@@ -140,10 +140,19 @@ CARRIERS = {
 }
 
 
+def _version_of_auto():
+    """'' where it can be loaded. It is made for CPython: PyPy has no gc.callbacks, and its functions are other than auto expects."""
+    try:
+        auto_module()
+    except (ImportError, AttributeError):
+        return None
+    return ''
+
+
 def version(name):
     """The version of what a carrier uses, '' when it tells none; None when it is not installed."""
     if name == 'auto':
-        return ''
+        return _version_of_auto()
     try:
         module = __import__(CARRIERS[name][2])
     except ImportError:

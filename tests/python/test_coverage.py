@@ -150,6 +150,23 @@ class Command(unittest.TestCase):
         good = sum(line.get("outcome") == "ok" and line["serializer"] == "json" for line in lines[1:])
         self.assertRegex(out, rf"(?m)^json +{good}/")
 
+    def test_a_carrier_that_does_not_load(self):
+        """On an interpreter that is not CPython, auto is one that is not there; the others are measured all the same."""
+        shutil.copytree(FOLDER, self.path("experiments/coverage"))
+        shutil.copytree(os.path.join(FOLDER, "..", "report"), self.path("experiments/report"))
+        os.mkdir(self.path("serializers"))
+        with open(self.path("serializers/auto.py"), "w", encoding="utf-8") as file:
+            file.write("import gc\ngc.what_pypy_has_not\n")
+        done = subprocess.run([sys.executable, self.path("experiments/coverage/coverage.py"), "--only", "case=lambda", "--out", self.path("out")],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("not installed for", done.stderr)
+        with open(self.path("out"), encoding="utf-8") as file:
+            self.assertIsNone(json.loads(file.readline())["pythons"][0]["carriers"]["auto"])
+        measured = {cell[3] for cell in self.outcomes(self.path("out"))}
+        self.assertIn("pickle5", measured)
+        self.assertNotIn("auto", measured)
+
     def test_bad_input(self):
         for arguments, words in ((["--only", "group=nothing"], "leaves no case"), (["--only", "size=3"], "--only wants"),
                                  (["--serializer", "telegraph"], "invalid choice"), (["--jobs", "0"], "at least 1")):
