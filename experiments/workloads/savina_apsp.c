@@ -80,11 +80,18 @@ static void keep_cross(struct block *block, uint64_t round, unsigned from, const
     }
 }
 
+/* One box for all, as actors of one process share what nobody changes: it is copied once, and not for each of them. */
 static void send_block(struct block *block) {
     size_t bytes = block->width * block->width * sizeof *block->distances;
     struct corps_value items[] = {corps_int((int64_t)block->round), corps_int(block->savina.index - 1),
                                   corps_bin(block->distances, bytes)};
-    struct corps_value value = corps_array(items, 3);
+    struct corps_value whole = corps_array(items, 3);
+    struct corps_box *box;
+    if (corps_box_of(&whole, &box) != CORPS_OK) {
+        savina_wrong(&block->savina, "no memory for a block");
+        return;
+    }
+    struct corps_value value = corps_value_of_box(box);
     for (unsigned i = 0; i < block->side; i++) {
         unsigned in_row = block->at_row * block->side + i, in_column = i * block->side + block->at_column;
         if (i != block->at_column) {
@@ -94,6 +101,7 @@ static void send_block(struct block *block) {
             savina_send(&block->savina, 1 + in_column, "block", &value);
         }
     }
+    corps_box_unref(box);
     keep_cross(block, block->round, block->savina.index - 1, block->distances);
 }
 
