@@ -201,7 +201,7 @@ static size_t address_space(void) {
 
 static void sender_of_huge(int channel) {
     struct side b;
-    struct flow flow = {.from = &b, .count = 1, .bytes_of = huge};
+    struct flow flow = {.from = &b, .count = 1, .bytes_of = huge, .may_be_closed = true};
     flow.out = child_meet(channel, &b);
     struct side *sides[] = {&b};
     for (;;) { /* until it is killed, which may be after it has heard that the link is closed */

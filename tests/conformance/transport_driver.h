@@ -107,6 +107,7 @@ struct flow {
     unsigned segments;    /* per frame; 0 = one */
     unsigned flush_every; /* 0: no SEND_MORE; n: every n-th frame goes without MORE */
     uint64_t seed;
+    bool may_be_closed; /* by the other side, while this one sends */
 
     unsigned sent, received;
     unsigned full_count, partial_count;

@@ -152,7 +152,8 @@ enum corps_err flow_attempt(struct flow *flow) {
 static bool send_one(struct flow *flow) {
     bool frame = flow->sent < flow->count;
     enum corps_err err = flow_attempt(flow);
-    check(err == CORPS_OK || err == CORPS_ERR_FULL || (frame && err == CORPS_ERR_PARTIAL));
+    check(err == CORPS_OK || err == CORPS_ERR_FULL || (frame && err == CORPS_ERR_PARTIAL) ||
+          (flow->may_be_closed && err == CORPS_ERR_CLOSED));
     return err == CORPS_OK;
 }
 
