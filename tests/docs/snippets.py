@@ -31,6 +31,7 @@ def check(page, python, build, compiler, runtime):
     """(programs that ran, faults) of a page."""
     ran, faults = 0, []
     environment = blocks.environment(build, runtime)
+    environment['PATH'] = os.path.dirname(python) + os.pathsep + environment['PATH']  # pages say `python`
     with tempfile.TemporaryDirectory(prefix='snippets') as folder:
         for number, block in enumerate(blocks.of(page)):
             if block.name:
