@@ -5,7 +5,7 @@
  *   cell/       one combination: its keys as text, and what is impossible and why
  *   run/        blocks of trials, each in a fresh process, and their file
  *   trial/      one cell measured: in this process, in a Python program, in another maker's
- *   measure/    histogram, processor time, noise, system calls
+ *   measure/    histogram, processor time, noise, system calls, instructions
  *   payload/    what is sent
  *   machine/    on what it is measured; the doctor
  *   workloads/  one file each, over corps.h alone

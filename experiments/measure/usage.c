@@ -38,7 +38,8 @@ static uint64_t field(const char *text, const char *key) {
     return 0;
 }
 
-/* utime and stime are fields 14 and 15; the name in field 2 may hold anything, so count from its last bracket. */
+/* minflt is field 10, utime and stime are 14 and 15; the name in field 2 may hold anything, so count from its last
+ * bracket. */
 static bool read_ticks(pid_t pid, struct lab_usage *usage) {
     char path[64];
     char text[1024];
@@ -47,12 +48,12 @@ static bool read_ticks(pid_t pid, struct lab_usage *usage) {
         return false;
     }
     const char *after_name = strrchr(text, ')');
-    unsigned long long user;
-    unsigned long long system_ticks;
-    if (after_name == NULL ||
-        sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system_ticks) != 2) {
+    unsigned long long faults, user, system_ticks;
+    if (after_name == NULL || sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %llu %*u %*u %*u %llu %llu", &faults,
+                                     &user, &system_ticks) != 3) {
         return false;
     }
+    usage->page_faults = faults;
     usage->user_ticks = user;
     usage->system_ticks = system_ticks;
     return true;
@@ -109,6 +110,7 @@ bool lab_usage_read_all(const pid_t *pids, size_t count, struct lab_usage *sum) 
         sum->system_ticks += one.system_ticks;
         sum->voluntary += one.voluntary;
         sum->involuntary += one.involuntary;
+        sum->page_faults += one.page_faults;
         sum->peak_rss_bytes += one.peak_rss_bytes;
     }
     return all;
@@ -125,6 +127,7 @@ struct lab_usage lab_usage_between(const struct lab_usage *before, const struct 
         .system_ticks = less(after->system_ticks, before->system_ticks),
         .voluntary = less(after->voluntary, before->voluntary),
         .involuntary = less(after->involuntary, before->involuntary),
+        .page_faults = less(after->page_faults, before->page_faults),
         .peak_rss_bytes = after->peak_rss_bytes,
     };
 }

@@ -19,6 +19,7 @@ struct lab_usage {
     uint64_t system_ticks;
     uint64_t voluntary; /* switches of the threads that live now */
     uint64_t involuntary;
+    uint64_t page_faults;    /* that needed no disk: pages touched for the first time */
     uint64_t peak_rss_bytes; /* since the process began */
 };
 

@@ -3,7 +3,7 @@
 import os
 import time
 
-KEYS = ('cpu_ns', 'user_ticks', 'system_ticks', 'voluntary', 'involuntary', 'peak_rss_bytes')
+KEYS = ('cpu_ns', 'user_ticks', 'system_ticks', 'voluntary', 'involuntary', 'page_faults', 'peak_rss_bytes')
 
 
 def _text(path):
@@ -41,7 +41,7 @@ def read(pid):
     """The figures of one process, in the order of KEYS. OSError when it is gone."""
     after_name = _text(f'/proc/{pid}/stat').rpartition(')')[2].split()  # the name may hold anything
     peak = _field(_text(f'/proc/{pid}/status'), 'VmHWM') * 1024
-    return (time.clock_gettime_ns(_cpu_clock(pid)), int(after_name[11]), int(after_name[12]), *_switches(pid), peak)
+    return (time.clock_gettime_ns(_cpu_clock(pid)), int(after_name[11]), int(after_name[12]), *_switches(pid), int(after_name[7]), peak)
 
 
 def read_all(pids):

@@ -28,6 +28,7 @@ void raw_snapshot_take(struct raw_snapshot *snapshot) {
         .system_ns = ns_of(usage.ru_stime),
         .voluntary = (double)usage.ru_nvcsw,
         .involuntary = (double)usage.ru_nivcsw,
+        .page_faults = (double)usage.ru_minflt,
         .peak_rss_bytes = (double)usage.ru_maxrss * 1024,
     };
 }
@@ -39,6 +40,7 @@ struct raw_snapshot raw_snapshot_between(const struct raw_snapshot *before, cons
         .system_ns = after->system_ns - before->system_ns,
         .voluntary = after->voluntary - before->voluntary,
         .involuntary = after->involuntary - before->involuntary,
+        .page_faults = after->page_faults - before->page_faults,
         .peak_rss_bytes = after->peak_rss_bytes,
     };
 }

@@ -26,6 +26,7 @@ struct raw_snapshot {
     double system_ns;
     double voluntary;
     double involuntary;
+    double page_faults;
     double peak_rss_bytes;
 };
 

@@ -173,6 +173,7 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
         .system_share = split_ns > 0 ? (used.system_ns + peer_used.system_ns) / split_ns : -1,
         .voluntary = used.voluntary + peer_used.voluntary,
         .involuntary = used.involuntary + peer_used.involuntary,
+        .page_faults = used.page_faults + peer_used.page_faults,
         .peak_rss_bytes = used.peak_rss_bytes + peer_used.peak_rss_bytes,
         .wire_bytes = (trial->one_way ? 1 : 2) * (double)trial->channel.bytes,
     };

@@ -13,9 +13,9 @@ import words
 
 FIGURES = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "user_ns_per_message",
            "system_ns_per_message", "system_calls_per_message", "voluntary_switches_per_message",
-           "involuntary_switches_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "capacity_per_s", "offered_per_s", "encode_ns",
+           "involuntary_switches_per_message", "instructions_per_message", "system_call_bytes_per_message", "page_faults_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "capacity_per_s", "offered_per_s", "encode_ns",
            "decode_ns", "first_encode_ns", "first_decode_ns")
-WITH_INTERVAL = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "system_calls_per_message", "encode_ns", "decode_ns",
+WITH_INTERVAL = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "system_calls_per_message", "instructions_per_message", "system_call_bytes_per_message", "encode_ns", "decode_ns",
                  "first_encode_ns", "first_decode_ns")
 AXES = load.AXES + ("size_bytes",)
 QUANTILES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)

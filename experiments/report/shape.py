@@ -6,7 +6,8 @@ import program  # noqa: F401: finds the table of keys
 import keys
 
 FIGURES = ("p50_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns", "latencies", "messages", "seconds", "messages_per_s", "bytes_per_s",
-           "cpu_ns_per_message", "user_ns_per_message", "system_ns_per_message", "system_calls_per_message", "voluntary_switches_per_message",
+           "cpu_ns_per_message", "user_ns_per_message", "system_ns_per_message", "system_calls_per_message", "system_call_bytes_per_message", "instructions_per_message",
+           "page_faults_per_message", "voluntary_switches_per_message",
            "involuntary_switches_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "bytes_each", "capacity_per_s", "offered_per_s",
            "encode_ns", "decode_ns", "first_encode_ns", "first_decode_ns", "least_share")
 LIMITED = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "bytes_each", "seconds")

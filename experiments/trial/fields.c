@@ -19,7 +19,10 @@ static const char *const figures[] = {
     "system_ns_per_message",
     "voluntary_switches_per_message",
     "involuntary_switches_per_message",
+    "page_faults_per_message",
     "system_calls_per_message",
+    "system_call_bytes_per_message",
+    "instructions_per_message",
     "peak_rss_bytes",
     "bytes_each",
     "bytes_on_wire_per_message",
@@ -93,6 +96,7 @@ json_t *lab_fields_of(const struct lab_measures *m, json_t *flags, json_t *notes
     }
     set_number(fields, "voluntary_switches_per_message", m->voluntary / messages);
     set_number(fields, "involuntary_switches_per_message", m->involuntary / messages);
+    set_number(fields, "page_faults_per_message", m->page_faults / messages);
     set_number(fields, "bytes_on_wire_per_message", m->wire_bytes);
     set_count(fields, "size_bytes", m->size_bytes);
     if (m->peak_rss_bytes >= 0) {

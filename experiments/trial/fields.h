@@ -20,6 +20,7 @@ struct lab_measures {
     double system_share;                   /* 0 … 1 of cpu_ns */
     double voluntary;                      /* switches in the timed section */
     double involuntary;
+    double page_faults;
     double peak_rss_bytes;
     double bytes_each; /* memory that each Conc or link made in the timed section takes; below 0 for none */
     double wire_bytes; /* per message, there and back; encoded arguments and results without headers */

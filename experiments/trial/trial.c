@@ -134,9 +134,16 @@ static void add_stages(json_t *fields, const struct corps_value *stages) {
 /* What only some workloads tell. */
 static void add_extra(json_t *fields, const struct corps_value *result) {
     static const char *const keys[] = {"total", "files", "laps", "late"};
-    static const char *const numbers[] = {
-        "system_calls_per_message", "least_share",    "capacity_per_s", "offered_per_s", "encode_ns", "decode_ns",
-        "first_encode_ns",          "first_decode_ns"};
+    static const char *const numbers[] = {"system_calls_per_message",
+                                          "system_call_bytes_per_message",
+                                          "instructions_per_message",
+                                          "least_share",
+                                          "capacity_per_s",
+                                          "offered_per_s",
+                                          "encode_ns",
+                                          "decode_ns",
+                                          "first_encode_ns",
+                                          "first_decode_ns"};
     const struct corps_value *path = corps_value_get(result, "path");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct corps_value *value = corps_value_get(result, keys[i]);
@@ -193,6 +200,7 @@ json_t *lab_trial_fields(const struct lab_cell *cell, const struct corps_value *
             .system_share = system_share(result),
             .voluntary = number(result, "voluntary"),
             .involuntary = number(result, "involuntary"),
+            .page_faults = number(result, "page_faults"),
             .peak_rss_bytes = number(result, "peak_rss_bytes"),
             .bytes_each = number(result, "bytes_each"),
             .wire_bytes = wire_bytes(cell, result),

@@ -17,6 +17,7 @@
 #define WORKLOADS_COMMON_H
 
 #include "measure/histogram.h"
+#include "measure/steps.h"
 #include "measure/system_calls.h"
 #include "measure/usage.h"
 #include "payload/payloads.h"
@@ -26,6 +27,7 @@
 enum {
     LAB_FULL_CHECK_EVERY = 64, /* the content of every so many messages is compared; numbers always */
     LAB_COUNTED_MESSAGES = 256,
+    LAB_STEPPED_MESSAGES = 16,
     LAB_PIDS_MAX = 1024,
     LAB_TEXT_BYTES = 256,
 };
@@ -97,6 +99,13 @@ const struct corps_value *lab_plain(const struct corps_value *value, struct corp
 
 /* ---- driver.c ---- */
 
+/* Of a message, and of both ends; -1: not known. */
+struct lab_counted {
+    double system_calls;
+    double instructions;
+    double bytes; /* that system calls moved */
+};
+
 struct lab_driver {
     struct corps_context *context; /* of the method that runs; set anew in each */
     struct lab_params params;
@@ -109,10 +118,12 @@ struct lab_driver {
     struct lab_usage before;
     struct lab_usage used;
     bool usage_known;
-    struct lab_calls *calls; /* the counter, while it runs */
-    uint64_t calls_from;     /* number of its first message */
+    struct lab_calls *calls; /* the counter, while it runs: this one, or with counts=1 the other */
+    struct lab_steps *steps;
+    struct lab_step_counts steps_alone; /* of the counting itself */
+    uint64_t calls_from;                /* number of its first message */
     uint64_t calls_begin_ns;
-    double system_calls_per_message; /* -1: not known */
+    struct lab_counted counted;
 };
 
 /* Reads the parameters and, when `with_message`, builds the message. After an error (the request has failed: return
@@ -136,7 +147,8 @@ void lab_driver_end(struct lab_driver *driver);
 
 /* System calls are counted apart, so that counting costs the timed section nothing: after it, `begin` counts those of
  * all Envs, the workload sends LAB_COUNTED_MESSAGES further messages or fewer (`enough`: also after 20 ms), and `end`
- * takes the count. Where the kernel does not let us count, there is none. */
+ * takes the count. With counts=1 instructions are counted, too, over LAB_STEPPED_MESSAGES; where these take
+ * over 40 s, or the system does not let us count, there is no count. */
 void lab_driver_calls_begin(struct lab_driver *driver);
 bool lab_driver_calls_enough(const struct lab_driver *driver);
 void lab_driver_calls_end(struct lab_driver *driver);

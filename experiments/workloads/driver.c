@@ -34,7 +34,7 @@ enum corps_err lab_fail_future(struct corps_context *context, enum corps_err err
 enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *context, const struct corps_value *args,
                                bool with_message) {
     memset(driver, 0, sizeof *driver);
-    driver->system_calls_per_message = -1;
+    driver->counted = (struct lab_counted){-1, -1, -1};
     driver->context = context;
     enum corps_err err = lab_params_read(args, &driver->params);
     if (err != CORPS_OK) {
@@ -103,23 +103,41 @@ void lab_driver_end(struct lab_driver *driver) {
 }
 
 void lab_driver_calls_begin(struct lab_driver *driver) {
+    const struct lab_params *params = &driver->params;
     driver->calls_from = driver->next;
+    if (params->cell.counts) {
+        struct lab_steps *nothing = lab_steps_begin(params->pids, params->pid_count);
+        driver->steps =
+            lab_steps_end(nothing, &driver->steps_alone) ? lab_steps_begin(params->pids, params->pid_count) : NULL;
+    } else {
+        driver->calls = lab_calls_begin(params->pids, params->pid_count);
+    }
     driver->calls_begin_ns = lab_now_ns();
-    driver->calls = lab_calls_begin(driver->params.pids, driver->params.pid_count);
 }
 
 bool lab_driver_calls_enough(const struct lab_driver *driver) {
-    const uint64_t patience_ns = 20000000;
-    return driver->calls == NULL || driver->next - driver->calls_from >= LAB_COUNTED_MESSAGES ||
-           (driver->next > driver->calls_from && lab_now_ns() - driver->calls_begin_ns > patience_ns);
+    const uint64_t patience_ns = 20000000, stepped_patience_ns = 40 * UINT64_C(1000000000);
+    uint64_t sent = driver->next - driver->calls_from;
+    bool stepped = driver->steps != NULL;
+    return (driver->calls == NULL && !stepped) || sent >= (stepped ? LAB_STEPPED_MESSAGES : LAB_COUNTED_MESSAGES) ||
+           (sent > 0 && lab_now_ns() - driver->calls_begin_ns > (stepped ? stepped_patience_ns : patience_ns));
 }
 
 void lab_driver_calls_end(struct lab_driver *driver) {
     uint64_t count = 0;
-    if (lab_calls_end(driver->calls, &count) && driver->next > driver->calls_from) {
-        driver->system_calls_per_message = (double)count / (double)(driver->next - driver->calls_from);
+    struct lab_step_counts all;
+    const struct lab_step_counts *alone = &driver->steps_alone;
+    double sent = (double)(driver->next - driver->calls_from);
+    if (lab_calls_end(driver->calls, &count) && sent > 0) {
+        driver->counted.system_calls = (double)count / sent;
+    }
+    if (lab_steps_end(driver->steps, &all) && sent >= LAB_STEPPED_MESSAGES) { /* fewer would not be the same again */
+        driver->counted.instructions = ((double)all.instructions - (double)alone->instructions) / sent;
+        driver->counted.system_calls = ((double)all.system_calls - (double)alone->system_calls) / sent;
+        driver->counted.bytes = ((double)all.bytes - (double)alone->bytes) / sent;
     }
     driver->calls = NULL;
+    driver->steps = NULL;
 }
 
 uint64_t lab_resident_bytes(void) {
@@ -171,7 +189,18 @@ static void put_usage(struct result *result, const struct lab_usage *used) {
     put(result, "system_ticks", corps_int((int64_t)used->system_ticks));
     put(result, "voluntary", corps_int((int64_t)used->voluntary));
     put(result, "involuntary", corps_int((int64_t)used->involuntary));
+    put(result, "page_faults", corps_int((int64_t)used->page_faults));
     put(result, "peak_rss_bytes", corps_int((int64_t)used->peak_rss_bytes));
+}
+
+static void put_counted(struct result *result, const struct lab_counted *counted) {
+    if (counted->system_calls >= 0) {
+        put(result, "system_calls_per_message", corps_float(counted->system_calls));
+    }
+    if (counted->instructions >= 0) {
+        put(result, "instructions_per_message", corps_float(counted->instructions));
+        put(result, "system_call_bytes_per_message", corps_float(counted->bytes));
+    }
 }
 
 enum corps_err lab_driver_result(struct lab_driver *driver, const char *const *notes, const struct corps_entry *extra,
@@ -194,9 +223,7 @@ enum corps_err lab_driver_result(struct lab_driver *driver, const char *const *n
     if (driver->usage_known) {
         put_usage(result, &driver->used);
     }
-    if (driver->system_calls_per_message >= 0) {
-        put(result, "system_calls_per_message", corps_float(driver->system_calls_per_message));
-    }
+    put_counted(result, &driver->counted);
     put(result, "slowed", corps_bool(driver->params.slowdown > 0));
     size_t note_count = 0;
     while (notes[note_count] != NULL && note_count < NOTES_MAX) {
