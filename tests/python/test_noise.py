@@ -14,6 +14,7 @@ import cells as grouping  # noqa: E402
 import load  # noqa: E402
 import noise  # noqa: E402
 import stats  # noqa: E402
+import thresholds  # noqa: E402
 import words  # noqa: E402
 from simulated import run_line, trial  # noqa: E402
 
@@ -60,6 +61,26 @@ class Flags(unittest.TestCase):
         share = {flagged: moved[flagged] / counted[flagged] for flagged in moved}
         self.assertLessEqual(share[False], 0.05, (moved, counted))  # who moved in both sessions alike cannot be known
         self.assertGreaterEqual(share[True], 0.3, (moved, counted))
+
+    def test_a_threshold_chosen_on_one_machine_holds_on_another(self):
+        """Two simulated machines, two sessions each: what is chosen on one does on the other nearly as well as the other's own choice."""
+        random = np.random.default_rng(4)
+
+        def machine(cells=300):
+            pairs = []
+            for scatter in np.exp(random.normal(np.log(0.1), 0.9, cells)):  # of a cell's blocks: most are steady, some are not
+                first, second = (noise.to_one(np.exp(random.normal(0, scatter, BLOCKS))) for _ in range(SESSIONS))
+                pairs.append((noise.half_width(first), abs(np.log(second.estimate / first.estimate))))
+            return pairs
+
+        ours, theirs = machine(), machine()
+        for chosen_on, tried_on in ((ours, theirs), (theirs, ours)):
+            wide = thresholds.chosen(chosen_on)
+            flagged, hits, others, missed = thresholds.rates(tried_on, wide)
+            self.assertGreater(hits / flagged, 3 * missed / others)
+            self.assertGreaterEqual(thresholds.index(tried_on, wide), thresholds.index(tried_on, thresholds.chosen(tried_on)) - 0.1)
+        shuffled = list(zip([width for width, _ in ours], random.permutation([distance for _, distance in ours])))
+        self.assertLess(thresholds.index(shuffled, noise.WIDE), 0.3)  # where the width says nothing, nothing is found
 
     def test_what_all_cells_suffer_is_no_flag_but_told_once(self):
         random = np.random.default_rng(2)
