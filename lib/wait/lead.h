@@ -76,7 +76,7 @@ struct corps__reactor {
     _Atomic uint32_t polls;
     _Atomic bool check; /* ops->tend has something to do */
     int wake_fd;
-    enum corps_wake wake;
+    _Atomic enum corps_wake wake;                           /* set by whoever creates a Corps, while others lead */
     struct corps_endpoint *endpoints[CORPS__ENDPOINTS_MAX]; /* changed with the lead */
     unsigned endpoint_count;
 

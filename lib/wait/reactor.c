@@ -185,7 +185,8 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         atomic_store(&reactor->check, false);
         reactor->ops->tend();
     }
-    if (reactor->wake == CORPS_WAKE_BLOCK || (waiter == NULL && reactor->ops->disturbs())) {
+    enum corps_wake wake = atomic_load_explicit(&reactor->wake, memory_order_relaxed);
+    if (wake == CORPS_WAKE_BLOCK || (waiter == NULL && reactor->ops->disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
         if (!called_away(reactor, waiter)) {
@@ -197,7 +198,7 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     if (poll_all() || called_away(reactor, waiter)) {
         return;
     }
-    if (reactor->wake == CORPS_WAKE_SPIN) {
+    if (wake == CORPS_WAKE_SPIN) {
         /* A pause takes up to 140 cycles on current processors: one in so many rounds is enough to be polite. */
         if (++reactor->rounds % ROUNDS_PER_PAUSE == 0) {
             corps__relax();
@@ -220,7 +221,7 @@ void corps__poll_once(void) {
 
 void corps__reactor_look(bool (*done)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
-    bool adaptive = reactor->wake == CORPS_WAKE_ADAPTIVE;
+    bool adaptive = atomic_load_explicit(&reactor->wake, memory_order_relaxed) == CORPS_WAKE_ADAPTIVE;
     if (adaptive && !corps__spin_pays(&reactor->spin)) {
         return;
     }
@@ -335,7 +336,7 @@ void corps__reactor_stop(void) {
 }
 
 void corps__reactor_wake_set(enum corps_wake wake) {
-    corps__reactor->wake = wake;
+    atomic_store_explicit(&corps__reactor->wake, wake, memory_order_relaxed);
 }
 
 /* ---- after a fork ---- */
