@@ -149,6 +149,81 @@ void loans_large(void **state) {
     pair_close(&pair);
 }
 
+/* Several large segments from one on, as the core lays them out: all of them in place. Where the last one lies in a
+ * loan it stays there, as long as the others are no burden. */
+static void send_several(struct pair *pair, size_t each, struct corps_block *last, uint64_t seed, bool all_in_place) {
+    enum { LARGE = 3, SMALL = 100 };
+    size_t bytes = HEAD_BYTES + (LARGE - 1) * each + SMALL + 28 + each; /* the 28 align the last one */
+    uint8_t *whole = malloc(bytes);
+    check(whole != NULL);
+    fill(whole, bytes, seed);
+    struct iovec segments[] = {{.iov_base = whole, .iov_len = HEAD_BYTES},
+                               {.iov_base = whole + HEAD_BYTES, .iov_len = each},
+                               {.iov_base = whole + HEAD_BYTES + each, .iov_len = each},
+                               {.iov_base = whole + HEAD_BYTES + 2 * each, .iov_len = SMALL},
+                               {.iov_base = whole + HEAD_BYTES + 2 * each + SMALL, .iov_len = 28},
+                               {.iov_base = whole + bytes - each, .iov_len = each}};
+    if (last != NULL) {
+        memcpy(last->data, whole + bytes - each, each);
+        segments[5].iov_base = last->data;
+    }
+    struct corps_parcel parcel = {.segments = segments, .segment_count = 6, .bytes = bytes, .tail_from = 1};
+    check(transport->send(pair->out, &parcel, 0) == CORPS_OK);
+    struct corps_event event;
+    side_wait(pair->to, &event);
+    check(event_is(&event, bytes, seed));
+    const struct corps_block *tail = corps_frame_tail(event.data, event.block);
+    check(tail != NULL && tail->bytes == (all_in_place ? bytes - HEAD_BYTES : each));
+    check((uintptr_t)tail->data % 64 == 0);
+    transport->release(pair->to->endpoint, &event);
+    corps_block_unref(event.block);
+    free(whole);
+}
+
+void loans_of_several(void **state) {
+    (void)state;
+    SKIP_WITHOUT;
+    struct pair pair;
+    pair_open(&pair, NULL);
+    static const size_t sizes[] = {PAGE, 65536, 3 << 20, 9 << 20, 110 << 20}; /* the last: 330 MiB in one frame */
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        send_several(&pair, sizes[i], NULL, i, true);
+        struct corps_block *lent = transport->loan(pair.out, sizes[i]);
+        check(lent != NULL);
+        send_several(&pair, sizes[i], lent, i, sizes[i] > 65536);
+        corps_block_unref(lent);
+    }
+    pair_close(&pair);
+}
+
+/* Large payloads find their place elsewhere where what is meant for their size is kept by a receiver. */
+void loans_beside_kept(void **state) {
+    (void)state;
+    SKIP_WITHOUT;
+    struct pair pair;
+    struct corps_endpoint_options options = default_options("a");
+    options.buffer_bytes = 65536; /* the smallest: twice a million for payloads */
+    pair_open(&pair, &options);
+    enum { KEPT = 40, BYTES = 1 << 18 };
+    struct corps_event events[KEPT];
+    for (unsigned k = 0; k < KEPT; k++) {
+        struct frame frame;
+        write_frame(&frame, pair.out, BYTES, k);
+        check(send_frame(&frame, pair.out) == CORPS_OK);
+        corps_block_unref(frame.block);
+        take_frame(pair.to, &events[k], BYTES, k);
+        check(corps_frame_tail(events[k].data, events[k].block) != NULL);
+    }
+    struct corps_block *lent = transport->loan(pair.out, BYTES);
+    check(lent != NULL);
+    corps_block_unref(lent);
+    for (unsigned k = 0; k < KEPT; k++) {
+        check(event_is(&events[k], HEAD_BYTES + BYTES, k));
+        corps_block_unref(events[k].block);
+    }
+    pair_close(&pair);
+}
+
 /* A receiver that keeps what it gets, and a sender that keeps what it is lent: everything still arrives. */
 void loans_run_out(void **state) {
     (void)state;
