@@ -3,14 +3,17 @@
 This module is `_corps_auto_classes`.
 """
 import abc
+import gc
 import types
 import typing
 import weakref
 
+from _corps_auto_annotations import MADE, of_class
 from _corps_auto_definitions import forget
 from _corps_auto_identity import made_here, once
 
 MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_OF_TYPE = frozenset(('__class__', '__name__', '__dict__', '__weakref__', '__bases__', '__base__', '__mro__'))  # as entries of a class: its own
 GIVEN = frozenset(('__dict__', '__weakref__', '_abc_impl', '__module__', '__qualname__', '__slots__', '__classcell__',
                    '__slotnames__'))  # what copyreg remembers there
 
@@ -75,6 +78,16 @@ def make_class(meta, name, bases, namespace, number):
     return _new_of(meta)(meta, name, bases, namespace)
 
 
+def _set(cls, attributes):
+    for name, value in attributes.items():
+        if name in _OF_TYPE:  # set as any other it would be the class's own, or refused
+            gc.get_referents(vars(cls))[0][name] = value
+        else:
+            type.__setattr__(cls, name, value)
+    if not _OF_TYPE.isdisjoint(attributes):
+        type.__setattr__(cls, '__module__', vars(cls)['__module__'])  # so that nobody remembers what was there
+
+
 _filled = weakref.WeakSet()
 
 
@@ -85,8 +98,7 @@ def fill_class(cls, state):
         forget(cls)
     _filled.add(cls)
     _, attributes, registered = state
-    for name, value in attributes.items():
-        type.__setattr__(cls, name, value)
+    _set(cls, attributes)
     for other in registered or ():
         cls.register(other)
 
@@ -111,14 +123,18 @@ _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
 def _set_methods(cls, methods):
     if cls not in made_here:
-        for name, value in methods.items():
-            type.__setattr__(cls, name, value)
+        _set(cls, methods)
 
 
 def attributes_of(cls):
     """What of a class's __dict__ its structure does not make by itself."""
-    return {name: value for name, value in vars(cls).items() if name not in GIVEN
-            and not (isinstance(value, types.MemberDescriptorType) and value.__objclass__ is cls)}
+    names = dict(vars(cls))  # at once: what it is asked, and other threads, may add to it
+    found = {name: value for name, value in names.items() if (name not in GIVEN or name in _OF_TYPE and type(value) is not types.GetSetDescriptorType)
+             and name not in MADE and not (type(value) is types.MemberDescriptorType and value.__objclass__ is cls)}
+    annotations = of_class(cls, names)
+    if annotations:
+        found['__annotations__'] = annotations
+    return found
 
 
 def registered_with(cls):

@@ -4,7 +4,7 @@ This module is `_corps_auto_ctypes`.
 """
 import sys
 
-from _corps_auto_classes import GIVEN
+from _corps_auto_classes import attributes_of
 from _corps_auto_identity import made_here, module_of, number_of, once, represented
 from _corps_owned import Refused
 
@@ -86,8 +86,8 @@ def reduce_ctypes_type(state, cls):
     namespace = {'__module__': module_of(state, cls), '__qualname__': cls.__qualname__}
     namespace.update((name, vars(cls)[name]) for name in ('__slots__', *_STRUCTURE) if name in vars(cls))
     field = _field_type()
-    attributes = {name: value for name, value in vars(cls).items()
-                  if name not in GIVEN and name not in namespace and name not in _MADE and not isinstance(value, field)}
+    attributes = {name: value for name, value in attributes_of(cls).items()
+                  if name not in namespace and name not in _MADE and not isinstance(value, field)}
     return (_make, (type(cls), cls.__name__, cls.__bases__, namespace, number_of(state, cls)),
             (vars(cls).get('_fields_'), attributes), None, None, _fill)
 

@@ -64,7 +64,7 @@ def reduce_enum(state, cls, number):
     attributes = {name: value for name, value in attributes_of(cls).items() if name not in made and name not in names
                   and not isinstance(value, (types.DynamicClassAttribute, getattr(enum, 'property', types.DynamicClassAttribute)))
                   or name == '_missing_'}
-    attributes = {name: value for name, value in attributes.items() if name in vars(cls) and not (
+    attributes = {name: value for name, value in attributes.items() if (name in vars(cls) or name == '__annotations__') and not (
         name in vars(enum.Flag) and vars(cls)[name] is vars(enum.Flag)[name])}
     early = {'__module__': module_of(state, cls), '__qualname__': cls.__qualname__}
     early.update({name: attributes.pop(name) for name in ('__new__', '__init__', '_missing_', '_ignore_') if name in attributes})

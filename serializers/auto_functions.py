@@ -10,6 +10,7 @@ import sys
 import types
 import weakref
 
+from _corps_auto_annotations import of_function
 from _corps_auto_identity import by_name, made_here, module_of
 from _corps_auto_names import importable, in_registered, known_importable, remember
 
@@ -34,7 +35,7 @@ def global_names(code):
 
 def _annotated_names(function):
     """The types and modules that annotations name which are texts: for typing.get_type_hints."""
-    texts = [text for text in (getattr(function, '__annotations__', None) or {}).values() if type(text) is str]
+    texts = [text for text in (of_function(function) or {}).values() if type(text) is str]
     names = {name for text in texts for name in re.findall(r'[^\W\d]\w*', text)}
     return sorted(name for name in names if isinstance(function.__globals__.get(name), (type, types.ModuleType)))
 
@@ -144,7 +145,7 @@ def reduce_function(state, function):
             if getattr(function, name, None) not in (None, ())}
     if '__module__' in rest:
         rest['__module__'] = module_of(state, function)
-    annotations = getattr(function, '__annotations__', None)
+    annotations = of_function(function)
     if annotations:
         rest['__annotations__'] = annotations
     return (_function, (code, scope, function.__name__, function.__closure__),
@@ -193,7 +194,7 @@ def reduce_module(state, module):
     if sys.modules.get(name) is module and name != '__main__' and not in_registered(name):
         return importlib.import_module, (name,)
     state.scopes.setdefault(id(vars(module)), (_ScopeOfModule(module), set(vars(module))))
-    attributes = {key: value for key, value in vars(module).items() if key not in ('__builtins__', '__loader__', '__spec__')}
+    attributes = {key: value for key, value in dict(vars(module)).items() if key not in ('__builtins__', '__loader__', '__spec__')}
     return types.ModuleType, (name,), attributes, None, None, _fill_module
 
 

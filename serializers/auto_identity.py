@@ -66,7 +66,7 @@ def _free(number):
 
 def _parts_of(cls):
     """Holds nothing: a class would hold itself for ever."""
-    return [(name, id(value)) for name, value in vars(cls).items() if not name.startswith('__')]
+    return [(name, id(value)) for name, value in dict(vars(cls)).items() if not name.startswith('__')]
 
 
 def represented(state, thing):

@@ -72,7 +72,7 @@ _HIDDEN = {}  # types that have no importable name: what gives them
 def hidden():
     if not _HIDDEN:
         for module in ('types', '_collections_abc', 'builtins', '_thread', 'queue', 'weakref', 're', 'functools', 'typing'):
-            for name, value in vars(importlib.import_module(module)).items():
+            for name, value in dict(vars(importlib.import_module(module))).items():
                 if isinstance(value, type) and not name.startswith('__'):
                     _HIDDEN.setdefault(value, (module, name))
     return _HIDDEN

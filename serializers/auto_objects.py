@@ -223,7 +223,7 @@ def _alias(name, value, parameters):
 def reduce_sentinel(state, found):
     """What dataclasses compares by identity."""
     module = sys.modules[type(found).__module__]
-    name = next(name for name, value in vars(module).items() if value is found)
+    name = next(name for name, value in dict(vars(module)).items() if value is found)
     return getattr, (module, name)
 
 

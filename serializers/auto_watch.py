@@ -8,6 +8,7 @@ import types
 import weakref
 from operator import is_
 
+from _corps_auto_annotations import of_function
 from _corps_auto_classes import GIVEN, MADE_IN_PYTHON, registered_with
 from _corps_auto_definitions import key_of, own
 from _corps_auto_functions import global_names
@@ -55,12 +56,14 @@ class _Watch:
             for part in thing:
                 self.look(part)
         elif type(thing) in (list, set):
-            self.containers.append((thing, tuple(thing)))
-            for part in thing:
+            parts = tuple(thing)
+            self.containers.append((thing, parts))
+            for part in parts:
                 self.look(part)
         elif type(thing) is dict:
-            self.dicts.append((thing, tuple(thing), tuple(thing.values())))
-            for part in itertools.chain(thing, thing.values()):
+            keys, values = tuple(thing), tuple(thing.values())
+            self.dicts.append((thing, keys, values))
+            for part in (*keys, *values):
                 self.look(part)
         elif type(thing) in (staticmethod, classmethod):
             self.look(thing.__func__)
@@ -76,12 +79,12 @@ class _Watch:
     def look_class(self, cls):
         if not cls.__flags__ & MADE_IN_PYTHON or isinstance(cls, enum.EnumMeta) or registered_with(cls):
             raise _Unsteady
-        names = vars(cls)
+        names, copy = vars(cls), dict(vars(cls))
         self.own.add(id(names))
-        self.dicts.append((names, tuple(names), tuple(names.values())))
-        self.own.update(id(part) for name, value in names.items() for part in _own_parts(cls, name, value))
+        self.dicts.append((names, tuple(copy), tuple(copy.values())))
+        self.own.update(id(part) for name, value in copy.items() for part in _own_parts(cls, name, value))
         self.look(type(cls))
-        for part in itertools.chain(cls.__bases__, (value for name, value in names.items() if name not in GIVEN)):
+        for part in itertools.chain(cls.__bases__, (value for name, value in copy.items() if name not in GIVEN)):
             self.look(part)
 
     def look_function(self, function):
@@ -92,8 +95,10 @@ class _Watch:
         contents = tuple(_contents(cell) for cell in cells)
         self.functions.append((function, function.__code__, function.__defaults__, function.__kwdefaults__, scope, names, values,
                                cells, contents))
-        self.own.update(map(id, (function.__kwdefaults__, function.__annotations__, function.__dict__)))
-        for part in itertools.chain((function.__defaults__, function.__kwdefaults__, function.__annotations__), values, contents):
+        annotations = of_function(function)
+        self.own.update(map(id, (function.__kwdefaults__, annotations, function.__dict__)))
+        looked_into = (content for name, content in zip(function.__code__.co_freevars, contents) if name != '__classdict__')
+        for part in itertools.chain((function.__defaults__, function.__kwdefaults__, annotations), values, looked_into):
             self.look(part)
         if function.__dict__:
             self.look(function.__dict__)

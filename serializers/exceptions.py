@@ -40,7 +40,7 @@ def _fields(exception):
     for base in type(exception).__mro__:
         if base.__flags__ & _IN_PYTHON or base in (BaseException, object):
             continue
-        for name, kind in vars(base).items():
+        for name, kind in dict(vars(base)).items():
             if type(kind) in (types.MemberDescriptorType, types.GetSetDescriptorType) and not name.startswith('__') \
                     and name not in _NOT_SENT:
                 value = getattr(exception, name, None)

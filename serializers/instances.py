@@ -216,7 +216,7 @@ def _reduce_hashed(state, thing):
     """Its plain attributes at once: what it is hashed by, when something in its state holds it as a key."""
     cls = type(thing)
     early = {}
-    for name, value in thing.__dict__.items():
+    for name, value in dict(thing.__dict__).items():
         if type(value) in _PLAIN:
             early[name] = value
     if len(early) == len(thing.__dict__) or isinstance(_found(cls, '__setstate__'), types.FunctionType) \

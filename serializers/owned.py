@@ -131,6 +131,12 @@ def _code_names(function):
     return code.co_names if isinstance(code, types.CodeType) else ()
 
 
+def _constants(annotate):
+    """The names that a class of Python 3.14 annotates, among others: what makes its annotations is not asked."""
+    code = getattr(annotate, '__code__', None)
+    return [one for one in code.co_consts if type(one) is str] if code is not None else ()
+
+
 def _slots(cls):
     slots = vars(cls).get('__slots__', ())
     return (slots,) if isinstance(slots, str) else slots if isinstance(slots, (tuple, list, dict)) else ()
@@ -139,9 +145,9 @@ def _slots(cls):
 def _may_hold_number(cls):
     """Can its instances have an attribute that is the number of a descriptor? Told from the names in its code."""
     for base in cls.__mro__[:-1]:
-        own = vars(base)
-        annotations = own.get('__annotations__')
-        names = [*own, *_slots(base), *(annotations if isinstance(annotations, dict) else ())]
+        own = dict(vars(base))
+        annotations = own.get('__annotations__', own.get('__annotations_cache__'))
+        names = [*own, *_slots(base), *(annotations if isinstance(annotations, dict) else _constants(own.get('__annotate_func__')))]
         for value in own.values():
             names.extend(_code_names(value))
         if any(map(_is_telling, names)):

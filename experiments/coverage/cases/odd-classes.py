@@ -496,3 +496,38 @@ def check(group):
         return 'behaviour: another part'
     rest = group.split(ValueError)[1]
     return group.__notes__ == ['a note'] and len(rest.exceptions) == 1 or 'state: no note'
+
+# case: class that grows while it is looked at
+class Looking:
+    @property
+    def __class__(self):
+        setattr(Grows, 'seen_%d' % len(vars(Grows)), True)
+        return Looking
+
+class Grows:
+    first, second = Looking(), Looking()
+
+    def get(self):
+        return 7
+
+def make():
+    return Grows
+
+def check(cls):
+    return cls().get() == 7 or 'behaviour: no method'
+
+# case: annotations that name what is defined later | since: 3.14
+class Early:
+    x: Later
+    y: int
+
+    def method(self, other: Later) -> 'Early':
+        return other
+
+def make():
+    return Early
+
+def check(cls):
+    if cls.__annotations__ != {'x': 'Later', 'y': 'int'}:
+        return 'state: %r' % (cls.__annotations__,)
+    return cls.method.__annotations__ == {'other': 'Later', 'return': 'Early'} or 'state: of a method'
