@@ -30,7 +30,7 @@ from _corps_auto_files import FILES, reduce_file, refuse_other_file
 from _corps_auto_functions import reduce_cell, reduce_function, reduce_method, reduce_module
 from _corps_auto_memory import is_array, reduce_array, sharing
 from _corps_auto_names import is_found, is_known, known_importable, register_by_value  # noqa: F401 (for hosts)
-from _corps_auto_objects import OBJECTS, is_random, reduce_random, reduce_sentinel, reduce_thread
+from _corps_auto_objects import DERIVED, OBJECTS, is_random, reduce_random, reduce_sentinel, reduce_thread
 from _corps_auto_order import Ordered, lies_as_built_in
 from _corps_auto_types import reduce_type
 from _corps_auto_watch import let_go
@@ -119,7 +119,7 @@ HANDLERS = {
     contextvars.ContextVar: reduce_variable,
     contextvars.Context: reduce_context,
 }
-_BY_BASE = ((BaseException, _reduce_exception), (threading.Thread, reduce_thread),
+_BY_BASE = ((BaseException, _reduce_exception), (threading.Thread, reduce_thread), *DERIVED,
             *((kind, refuse_other_file) for kind in (*FILES, io.BufferedRWPair)))
 _handlers = dict(HANDLERS)  # of every type that was seen; None: pickle manages
 

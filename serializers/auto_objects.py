@@ -4,6 +4,7 @@ This module is `_corps_auto_objects`.
 """
 import _thread
 import collections
+import copyreg
 import functools
 import gc
 import struct
@@ -43,12 +44,45 @@ def _key_of(function, thing):
     return functools.cmp_to_key(function)(thing)
 
 
+_COPIED = frozenset(('__module__', '__name__', '__qualname__', '__doc__', '__annotations__', '__annotate__'))  # from the function
+
+
+def attributes_of_wrapper(wrapper):
+    """What a staticmethod or classmethod has got beside its function."""
+    return {name: value for name, value in dict(getattr(wrapper, '__dict__', ())).items() if name not in _COPIED}
+
+
 def reduce_wrapped(state, wrapper):
-    return type(wrapper), (wrapper.__func__,)
+    return type(wrapper), (wrapper.__func__,), attributes_of_wrapper(wrapper) or None
 
 
 def reduce_property(state, found):
     return property, (found.fget, found.fset, found.fdel, found.__doc__)
+
+
+def _derived(native, arguments_of):
+    """How instances of classes derived from a wrapper of functions are reduced that do not say it themselves: without the
+    program's own __init__, which has run."""
+    def reduce_derived(state, thing):
+        cls = type(thing)
+        if cls.__reduce__ is not object.__reduce__ or cls.__reduce_ex__ is not object.__reduce_ex__:
+            return NotImplemented
+        slots = {name: getattr(thing, name) for name in copyreg._slotnames(cls) or () if hasattr(thing, name)}
+        found = {name: value for name, value in dict(getattr(thing, '__dict__', ())).items() if name not in ('__annotations__', '__annotate__')}
+        if '__setstate__' in dir(cls) and hasattr(thing, '__getstate__'):
+            return _make_derived, (native, cls, arguments_of(thing)), thing.__getstate__()
+        return _make_derived, (native, cls, arguments_of(thing)), (found or None, slots) if slots else found or None
+    return reduce_derived
+
+
+def _make_derived(native, cls, arguments):
+    made = native.__new__(cls, *arguments)
+    native.__init__(made, *arguments)
+    return made
+
+
+DERIVED = ((property, _derived(property, lambda found: (found.fget, found.fset, found.fdel, found.__doc__))),
+           *((kind, _derived(kind, lambda wrapper: (wrapper.__func__,))) for kind in (staticmethod, classmethod)))
 
 
 def reduce_cached(state, function):

@@ -13,6 +13,7 @@ from _corps_auto_classes import GIVEN, MADE_IN_PYTHON, registered_with
 from _corps_auto_definitions import key_of, own
 from _corps_auto_functions import global_names
 from _corps_auto_names import hidden, importable, known_importable
+from _corps_auto_objects import attributes_of_wrapper
 
 WATCHED_MAX = 1000  # parts of a definition; larger ones travel anew each time
 _MISSING = object()
@@ -66,6 +67,8 @@ class _Watch:
             for part in (*keys, *values):
                 self.look(part)
         elif type(thing) in (staticmethod, classmethod):
+            if attributes_of_wrapper(thing):
+                raise _Unsteady
             self.look(thing.__func__)
         elif type(thing) is property:
             for part in (thing.fget, thing.fset, thing.fdel):

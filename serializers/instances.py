@@ -71,6 +71,9 @@ def handler_of(cls):
 
 
 def _otherwise(cls):
+    if issubclass(cls, collections.Counter) and cls is not collections.Counter and cls not in copyreg.dispatch_table \
+            and _found(cls, '__reduce__') is vars(collections.Counter)['__reduce__'] and not _in_python(cls, '__reduce_ex__'):
+        return _reduce  # Counter's own knows nothing of attributes and constructors of its subclasses
     if not cls.__flags__ & _IN_PYTHON or issubclass(cls, type) or cls in copyreg.dispatch_table \
             or _in_python(cls, '__reduce__', '__reduce_ex__'):
         return None
