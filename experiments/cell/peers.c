@@ -1,6 +1,7 @@
 #include "cell/peers.h"
 
 #include "cli/cli.h"
+#include "cli/places.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,10 +10,6 @@
 #include <unistd.h>
 
 /* Which peers there are, where they lie, and what they can do. */
-
-#ifndef LAB_PEERS_DIR
-#define LAB_PEERS_DIR "experiments/peers"
-#endif
 
 enum { MIB = 1 << 20 };
 
@@ -96,7 +93,7 @@ bool lab_peer_path(const struct lab_peer *peer, char path[PATH_MAX], char interp
     bool python = is_python(peer);
     if (python) {
         snprintf(interpreter, PATH_MAX, "%s", lab_python());
-        snprintf(where, sizeof where, "%s", LAB_PEERS_DIR);
+        lab_place("peers", where);
     } else {
         interpreter[0] = '\0';
         if (!folder(where)) {

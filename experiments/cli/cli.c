@@ -98,7 +98,11 @@ bool lab_cli_number(const struct lab_command *command, const char *option, const
 
 const char *lab_python(void) {
     const char *chosen = getenv("CORPS_PYTHON");
-    return chosen != NULL && chosen[0] != '\0' ? chosen : CORPS_PYTHON_EXECUTABLE;
+    if (chosen != NULL && chosen[0] != '\0') {
+        return chosen;
+    }
+    bool gone = CORPS_PYTHON_EXECUTABLE[0] == '/' && access(CORPS_PYTHON_EXECUTABLE, X_OK) != 0;
+    return gone ? "python3" : CORPS_PYTHON_EXECUTABLE;
 }
 
 static int64_t now_ms(void) {

@@ -54,8 +54,13 @@ int lab_command_cell(const struct lab_command *command, int argc, char **argv);
 int lab_command_run(const struct lab_command *command, int argc, char **argv);
 int lab_command_python(const struct lab_command *command, int argc, char **argv);
 
-/* The interpreter for Python programs: CORPS_PYTHON in the environment, else the one this program was built with. */
+/* The interpreter for Python programs: CORPS_PYTHON in the environment, else the one this program was built with, else,
+ * where that is gone, python3. */
 const char *lab_python(void);
+
+/* Programs in Python find this program by CORPS_LAB in their environment: compare measures with it, the report asks it
+ * for what it knows of transports. */
+void lab_tell_program(void);
 
 /* Runs a program (looked for in the path) with standard error thrown away and returns the first `bytes` - 1 of what it
  * printed, without trailing newlines. False when it cannot be run or does not end with status 0 within `seconds`. */

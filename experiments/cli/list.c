@@ -1,11 +1,13 @@
 #include "cell/cell.h"
 #include "cell/near.h"
 #include "cli/cli.h"
+#include "cli/places.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,6 @@
 #include "plan/matrix.h"
 
 /* `corps-lab list`: what there is to choose from. */
-
-#ifndef LAB_SOURCE_DIR
-#define LAB_SOURCE_DIR "."
-#endif
 
 static void row(const char *name, const char *summary) {
     printf("  %-18s %s\n", name, summary);
@@ -134,12 +132,13 @@ static int is_yaml(const struct dirent *entry) {
 
 static void list_matrices(void) {
     struct dirent **entries;
-    int count = scandir(LAB_SOURCE_DIR "/experiments/matrices", &entries, is_yaml, alphasort);
+    char folder[PATH_MAX];
+    int count = scandir(lab_place("matrices", folder), &entries, is_yaml, alphasort);
     for (int i = 0; i < count; i++) {
-        char path[4096];
+        char path[PATH_MAX + 256];
         char error[LAB_MATRIX_ERROR_BYTES];
         struct lab_matrix matrix;
-        snprintf(path, sizeof path, LAB_SOURCE_DIR "/experiments/matrices/%s", entries[i]->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
         bool ok = lab_matrix_load(&matrix, path, error);
         row(entries[i]->d_name, ok ? matrix.about : error);
         lab_matrix_finish(&matrix);
@@ -148,7 +147,7 @@ static void list_matrices(void) {
     if (count >= 0) {
         free(entries);
     } else {
-        row("(none)", "the folder experiments/matrices is not where this program was built");
+        printf("  (none)             cannot read %s: %s\n", folder, strerror(errno));
     }
 }
 
@@ -165,7 +164,7 @@ static const struct section {
     {"payloads", "payloads (payload=)", list_payloads},
     {"wake", "wake policies (wake=)", list_wake},
     {"placements", "placements (placement=)", list_placement},
-    {"matrices", "matrices (corps-lab run experiments/matrices/NAME)", list_matrices},
+    {"matrices", "matrices (corps-lab run NAME)", list_matrices},
     {"keys", "keys of a cell, with defaults", list_keys},
 };
 

@@ -1,11 +1,13 @@
 #include "cell/cell.h"
 #include "cell/peers.h"
 #include "cli/cli.h"
+#include "cli/places.h"
 #include "raw/raw.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,6 +112,20 @@ static void traits(void) {
     }
 }
 
+/* The matrices that come with the program, by the names that `run` takes. */
+static void matrices(void) {
+    char folder[PATH_MAX];
+    DIR *entries = opendir(lab_place("matrices", folder));
+    for (const struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        if (strlen(entry->d_name) > 5 && strcmp(entry->d_name + strlen(entry->d_name) - 5, ".yaml") == 0) {
+            puts(entry->d_name);
+        }
+    }
+    if (entries != NULL) {
+        closedir(entries);
+    }
+}
+
 int lab_list_plain(const struct lab_command *command, const char *what, const char *key) {
     bool wants_key = what != NULL && strcmp(what, "values") == 0;
     bool ok = what != NULL && wants_key == (key != NULL);
@@ -119,6 +135,8 @@ int lab_list_plain(const struct lab_command *command, const char *what, const ch
         commands();
     } else if (ok && strcmp(what, "keys") == 0) {
         keys();
+    } else if (ok && strcmp(what, "matrices") == 0) {
+        matrices();
     } else if (ok && strcmp(what, "traits") == 0) {
         traits();
     } else if (ok && strcmp(what, "topics") == 0) {
@@ -127,5 +145,6 @@ int lab_list_plain(const struct lab_command *command, const char *what, const ch
         ok = false;
     }
     return ok ? LAB_EXIT_OK
-              : lab_usage(command, "--plain prints one of: commands topics keys traits, or the values of a key");
+              : lab_usage(command,
+                          "--plain prints one of: commands topics keys traits matrices, or the values of a key");
 }

@@ -1,14 +1,15 @@
 #include "cell/near.h"
-#include "cli/cli.h"
+#include "cli/export.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char run_help[] =
-    "Every cell of the matrix runs in fresh processes, in blocks of shuffled order, with raw controls beside them.\n"
-    "Impossible cells are left out with a reason. Each trial is a line of JSON in the results file, whose path is\n"
-    "printed at the end.\n\n"
+    "Runs every cell of the matrix in fresh processes, in blocks of shuffled order, beside bare controls. Cells that\n"
+    "cannot be run are left out, with the reason. Each trial becomes a line of JSON in the results file, whose path "
+    "is\n"
+    "printed at the end. MATRIX is a file, or one of corps-lab list matrices.\n\n"
     "  --blocks N           how often each cell runs (the matrix's blocks, else 20)\n"
     "  --quick              5 blocks\n"
     "  --until P%           add blocks, 10 at least and --blocks (60) at most, for cells that are not yet known to P "
@@ -22,11 +23,14 @@ static const char run_help[] =
     "  --stages             echo cells stamp where the time of a call goes\n"
     "  --program PROGRAM    another corps-lab that runs the trials\n"
     "  --against PROGRAM    a corps-lab that runs each cell too, in the same blocks, as arm b; see compare\n"
-    "  --dry-run            print the plan and what is left out, and run nothing\n\n"
+    "  --dry-run            print the plan and what is left out, and run nothing\n" LAB_EXPORT_HELP "\n"
     "Exit status: 0 success; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 
 static const char cell_help[] =
-    "Prints the trial as one line of JSON, as in a results file. Keys and values: corps-lab list.\n"
+    "Prints a summary on a terminal, and otherwise the trial as one line of JSON, as in a results file. Keys and "
+    "values:\n"
+    "corps-lab list.\n\n"
+    "  --json               the line of JSON on a terminal, too\n" LAB_EXPORT_HELP "\n"
     "Example: corps-lab cell workload=echo transport=shm serializer=msgpack payload=bytes:4096 placement=cross\n\n"
     "Exit status: 0 success; 1 the trial failed (what is known of it is printed all the same); 2 wrong usage.\n";
 
@@ -36,10 +40,10 @@ static const char doctor_help[] = "  --clean              remove what dead Corps
 static const struct lab_command commands[] = {
     {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
      "Shows what there is to choose from",
-     "  --plain              bare words, one a line: commands, topics, keys, traits, or values KEY\n",
+     "  --plain              bare words, one a line: commands, topics, keys, traits, matrices, or values KEY\n",
      lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
-    {"cell", "[KEY=VALUE]…", "Runs one trial and prints it", cell_help, lab_command_cell},
+    {"cell", "[KEY=VALUE]… [OPTION]…", "Runs one trial and prints what it measured", cell_help, lab_command_cell},
     {"run", "MATRIX [OPTION]…", "Runs a matrix of trials", run_help, lab_command_run},
     {"report", "FILE… [OPTION]…", "Writes tables to the terminal and one HTML page from results", NULL,
      lab_command_python},

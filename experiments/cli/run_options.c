@@ -24,6 +24,7 @@ static const struct option long_options[] = {
     {"program", required_argument, NULL, PROGRAM},
     {"against", required_argument, NULL, AGAINST},
     {"until", required_argument, NULL, UNTIL},
+    LAB_EXPORT_OPTIONS,
     LAB_CLI_HELP_OPTION,
     {0},
 };
@@ -110,9 +111,11 @@ static bool read_option(const struct lab_command *command, int option, struct la
         return read_program(command, "--program", &options->program);
     case AGAINST:
         return read_program(command, "--against", &options->against);
-    default:
+    case DRY_RUN:
         options->dry_run = true;
         return true;
+    default:
+        return lab_export_option(option, optarg, &options->exports);
     }
 }
 
@@ -130,19 +133,24 @@ bool lab_run_options_read(const struct lab_command *command, int argc, char **ar
         }
     }
     if (argc - optind != 1) {
-        *status = argc == optind ? lab_usage(command, "name a matrix, for example experiments/matrices/quick.yaml")
-                                 : lab_usage(command, "one matrix at a time; '%s' is one too many", argv[optind + 1]);
+        *status = argc == optind
+                      ? lab_usage(command, "name a matrix, for example quick.yaml; corps-lab list matrices shows them")
+                      : lab_usage(command, "one matrix at a time; '%s' is one too many", argv[optind + 1]);
         return false;
     }
     if (options->resume != NULL && options->out != NULL) {
-        *status = lab_usage(command, "--resume goes on with its own file; leave --out away");
+        *status = lab_usage(command, "--resume goes on with its own file; leave --out out");
         return false;
     }
     if (options->until > 0 && (options->quick || options->shard > 0)) {
-        *status = lab_usage(command, "--until decides by itself how many blocks there are; leave %s away",
+        *status = lab_usage(command, "--until decides by itself how many blocks there are; leave %s out",
                             options->quick ? "--quick" : "--shard");
         return false;
     }
     options->matrix_path = argv[optind];
+    if (!lab_export_check(command, &options->exports)) {
+        *status = LAB_EXIT_USAGE;
+        return false;
+    }
     return true;
 }

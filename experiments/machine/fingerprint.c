@@ -2,6 +2,7 @@
 
 #include "cell/cell.h"
 #include "cli/cli.h"
+#include "cli/places.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
@@ -15,9 +16,6 @@
 #include <uv.h>
 #include <yaml.h>
 
-#ifndef LAB_SOURCE_DIR
-#define LAB_SOURCE_DIR "."
-#endif
 #ifndef LAB_BUILD_FLAGS
 #define LAB_BUILD_FLAGS "unknown"
 #endif
@@ -57,13 +55,17 @@ static json_t *build_json(void) {
                      LAB_BUILD_FLAGS, "optimized", (int)optimized, "sanitizer", sanitizer());
 }
 
-/* Of the sources that this program was built from, as they are now; null where git or the sources are not there. */
+/* Of the sources that this program was built from, as they are now; null where git or the sources are not there, and of
+ * an installed program. */
 static json_t *git_json(void) {
-    static char git[] = "git", in[] = "-C", folder[] = LAB_SOURCE_DIR, parse[] = "rev-parse", head[] = "HEAD",
-                show[] = "status", brief[] = "--porcelain", untracked[] = "--untracked-files=no";
+    static char git[] = "git", in[] = "-C", parse[] = "rev-parse", head[] = "HEAD", show[] = "status",
+                brief[] = "--porcelain", untracked[] = "--untracked-files=no";
     char revision[64];
     char changes[64];
-    if (!lab_capture((char *const[]){git, in, folder, parse, head, NULL}, 10, revision, sizeof revision) ||
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", lab_source_folder() != NULL ? lab_source_folder() : "");
+    if (folder[0] == '\0' ||
+        !lab_capture((char *const[]){git, in, folder, parse, head, NULL}, 10, revision, sizeof revision) ||
         !lab_capture((char *const[]){git, in, folder, show, brief, untracked, NULL}, 10, changes, sizeof changes)) {
         return json_pack("{s:n, s:n}", "revision", "dirty");
     }

@@ -1,4 +1,4 @@
-"""corps-lab report FILE… [--html OUT] [--no-text] [--workload W] [--answer NAME]: tables in the terminal and a self-contained page for each study."""
+"""corps-lab report FILE… [OPTION]…: tables and answers on the terminal, a self-contained page for each study, and exports."""
 import functools
 import os
 import re
@@ -7,6 +7,7 @@ import sys
 import answers
 import cells as grouping
 import coverage_page
+import export
 import load
 import program
 import studies
@@ -23,7 +24,10 @@ def main():
     parser.add_argument("--workload", metavar="W", help="only this workload's table")
     parser.add_argument("--answer", metavar="NAME", choices=answers.NAMES, help="only the answer to this question, and no page: "
                         + ", ".join(answers.NAMES))
+    export.add_options(parser)
     args = parser.parse_args()
+    export.check(parser, args)
+    args.no_text = args.no_text or export.to_stdout(args)
     try:
         covering = [path for path in args.files if coverage_page.is_coverage(path)]
         coverage = coverage_page.read(covering) if covering else []
@@ -34,12 +38,20 @@ def main():
         return 1
     if coverage and not args.no_text:
         print(coverage_page.table.text(coverage))
+    if results is None and export.wanted(args):
+        print("corps-lab report: only results of corps-lab run can be exported; these are of corps-lab coverage", file=sys.stderr)
+        return 1
     if results is None:
         return write_page(args, args.html or page_name(args.files[0]), lambda page: page.coverage_alone(coverage))
     load.warn(results)
     found = [(study, grouping.group(study)) for study in studies.split(results)]
+    try:
+        export.export(args, found)
+    except load.BadResults as error:
+        print(f"corps-lab report: {error}", file=sys.stderr)
+        return 1
     if args.answer:
-        return print_answer(found, args.answer)
+        return 0 if args.no_text else print_answer(found, args.answer)
     if not args.no_text:
         sys.stdout.write("\n".join(text.report(study, cells, args.workload) for study, cells in found))
     return max(write_page(args, study_out(args, found, study), functools.partial(made_page, study, cells, coverage if study is found[0][0] else ()))
@@ -88,7 +100,7 @@ def write_page(args, out, made):
     except OSError as error:
         print(f"corps-lab report: cannot write {out}: {error.strerror}", file=sys.stderr)
         return 1
-    print(f"page written to {out}")
+    print(f"page written to {out}", file=sys.stderr if export.to_stdout(args) else sys.stdout)
     return 0
 
 

@@ -1,6 +1,7 @@
 #include "run/run.h"
 
 #include "cell/cell.h"
+#include "cli/places.h"
 #include "machine/fingerprint.h"
 #include "run/measured.h"
 #include "run/process.h"
@@ -8,6 +9,7 @@
 #include "run/until.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,6 +286,14 @@ static enum ending run_all(struct loop *loop) {
 
 /* ---- the command ---- */
 
+static bool export(const struct lab_run *run) {
+    if (lab_export_wanted(&run->options.exports) && !run->journal.regular) {
+        lab_say("cannot export: %s is no regular file and cannot be read again", run->journal.path);
+        return false;
+    }
+    return !lab_export_wanted(&run->options.exports) || lab_export_write(&run->options.exports, run->journal.path);
+}
+
 static int finish_text(const struct loop *loop, enum ending ending) {
     const struct lab_run *run = loop->run;
     const struct lab_progress *progress = &loop->progress;
@@ -318,10 +328,17 @@ static int finish_text(const struct loop *loop, enum ending ending) {
         }
         fprintf(stderr, " --resume %s\n", path);
     }
-    if (ending == FINISHED) {
-        printf("%s\n", path);
+    if (ending != FINISHED) {
+        return LAB_EXIT_FAILURE;
     }
-    return ending == FINISHED && failed == 0 ? LAB_EXIT_OK : LAB_EXIT_FAILURE;
+    /* What is exported there stands alone on standard output. */
+    fprintf(lab_export_to_stdout(&run->options.exports) ? stderr : stdout, "%s\n", path);
+    fflush(stdout);
+    bool exported = export(run);
+    if (run->journal.regular) {
+        fprintf(stderr, "next: corps-lab report %s\n", path);
+    }
+    return failed == 0 && exported ? LAB_EXIT_OK : LAB_EXIT_FAILURE;
 }
 
 static int execute(struct lab_run *run) {
@@ -357,12 +374,16 @@ static bool make_plan(struct lab_run *run, char error[LAB_MATRIX_ERROR_BYTES]) {
 int lab_command_run(const struct lab_command *command, int argc, char **argv) {
     struct lab_run run = {.journal = {.fd = -1}};
     char error[LAB_MATRIX_ERROR_BYTES];
+    char near[LAB_NEAR_TEXT_BYTES];
     int status = LAB_EXIT_USAGE;
     if (!lab_run_options_read(command, argc, argv, &run.options, &status)) {
         return status;
     }
+    char place[PATH_MAX];
+    run.options.matrix_path = lab_matrix_place(run.options.matrix_path, place);
     if (!lab_matrix_load(&run.matrix, run.options.matrix_path, error) || !make_plan(&run, error)) {
-        lab_say("%s", error);
+        lab_say("%s%s", error,
+                access(run.options.matrix_path, F_OK) == 0 ? "" : lab_matrix_near(run.options.matrix_path, near));
     } else {
         status = execute(&run);
     }

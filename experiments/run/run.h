@@ -2,7 +2,7 @@
 #ifndef RUN_H
 #define RUN_H
 
-#include "cli/cli.h"
+#include "cli/export.h"
 #include "plan/plan.h"
 #include "run/journal.h"
 
@@ -26,6 +26,7 @@ struct lab_run_options {
     double until;        /* half-width that is enough, 0.05 for 5 %; 0: all blocks for all cells */
     const char *program; /* runs the trials; NULL: this program */
     const char *against; /* runs the trials of arm b, beside those of `program` */
+    struct lab_exports exports;
     bool quick;
     bool dry_run;
     bool stages;

@@ -1,6 +1,7 @@
 #include "run/until.h"
 
 #include "cli/cli.h"
+#include "cli/places.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -30,7 +31,7 @@ static bool mark(const struct lab_run *run, const char *line, bool *settled) {
 bool lab_until_look(const struct lab_run *run, bool *settled, char error[LAB_ERROR_BYTES]) {
     char python[PATH_MAX], script[PATH_MAX], path[sizeof run->journal.path];
     snprintf(python, sizeof python, "%s", lab_python());
-    snprintf(script, sizeof script, "%s/until.py", LAB_REPORT_DIR);
+    lab_place("report/until.py", script);
     snprintf(path, sizeof path, "%s", run->journal.path);
     size_t bytes = lab_plan_trials(&run->plan) * (LAB_NAME_BYTES + 16) + 1;
     char *answer = malloc(bytes);

@@ -2,6 +2,7 @@
 
 #include "cell/cell.h"
 #include "cli/cli.h"
+#include "cli/places.h"
 #include "payload/payloads.h"
 #include "raw/raw.h"
 #include "trial/fields.h"
@@ -17,52 +18,37 @@
 
 /* A trial whose Concs are Python's: a Python program performs it and prints what its driver measured. */
 
-#ifndef LAB_PYTHON_DIR
-#define LAB_PYTHON_DIR "experiments/python"
-#endif
-#ifndef LAB_CONCS
-#define LAB_CONCS "build/experiments/python/lab_concs.so"
-#endif
-
 enum { PAIRS_MAX = LAB_CELL_KEY_COUNT + 1, PAIR_BYTES = LAB_CELL_VALUE_BYTES + 64 };
 
 struct python {
     char python[PATH_MAX];
     char script[PATH_MAX];
-    char library[PATH_MAX];
+    char library[PATH_MAX + 16];
     char intra[24];
     char pairs[PAIRS_MAX][PAIR_BYTES];
     char *argv[PAIRS_MAX + 5];
 };
 
-/* The package that was built beside this program, before any other; otherwise the installed one is used. */
+/* The package that was built or installed with this program, before any other. */
 static void use_built_package(void) {
     char path[PATH_MAX];
-    char probe[PATH_MAX + 32];
     char both[3 * PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     const char *before = getenv("PYTHONPATH");
-    if (length <= 0) {
-        return;
-    }
-    path[length] = '\0';
-    *strrchr(path, '/') = '\0';
-    snprintf(probe, sizeof probe, "%.4000s/lib/python/corps/__init__.py", path);
-    if (access(probe, R_OK) != 0) {
+    if (!lab_package_folder(path)) {
         return;
     }
     bool more = before != NULL && before[0] != '\0';
-    snprintf(both, sizeof both, "%s/lib/python%s%s", path, more ? ":" : "", more ? before : "");
+    snprintf(both, sizeof both, "%s%s%s", path, more ? ":" : "", more ? before : "");
     setenv("PYTHONPATH", both, 1);
 }
 
 static void make_arguments(const struct lab_cell *cell, struct python *program) {
     const struct lab_cell_field *field;
+    char library[PATH_MAX];
     size_t count = 0;
     snprintf(program->python, sizeof program->python, "%s", lab_python());
-    snprintf(program->script, sizeof program->script, "%s/%s", LAB_PYTHON_DIR,
-             lab_cell_is_raw(cell) ? "raw.py" : "lab_cell.py");
-    snprintf(program->library, sizeof program->library, "library=%s", LAB_CONCS);
+    lab_place(lab_cell_is_raw(cell) ? "python/raw.py" : "python/lab_cell.py", program->script);
+    snprintf(program->library, sizeof program->library, "library=%s", lab_concs_path(library));
     program->argv[count++] = program->python;
     program->argv[count++] = program->script;
     program->argv[count++] = program->library;

@@ -32,7 +32,7 @@ _corps_lab() {
         return
     fi
     case $previous in
-    --resume | --out | --html | --program | --against | --matrix | --to) _corps_lab_reply < <(_corps_lab_files); return ;;
+    --resume | --out | --html | --export-csv | --export-markdown | --export-json | --program | --against | --matrix | --to) _corps_lab_reply < <(_corps_lab_files); return ;;
     --transport | --serializer | --workload | --payload | --wake | --placement | --lang)
         _corps_lab_reply < <(_corps_lab_plain values "${previous#--}"); return ;;
     --wake-not) _corps_lab_reply < <(_corps_lab_plain values wake); return ;;
@@ -46,7 +46,7 @@ _corps_lab() {
     case $command in
     list) _corps_lab_reply < <(_corps_lab_plain topics) ;;
     cell) _corps_lab_reply < <(_corps_lab_plain keys); COMPREPLY=("${COMPREPLY[@]/%/=}"); compopt -o nospace 2>/dev/null ;;
-    run) _corps_lab_reply < <(compgen -G "experiments/matrices/*.yaml"; _corps_lab_files) ;;
+    run) _corps_lab_reply < <(_corps_lab_plain matrices; compgen -G "experiments/matrices/*.yaml"; _corps_lab_files) ;;
     *) _corps_lab_reply < <(_corps_lab_files) ;;
     esac
 }

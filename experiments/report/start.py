@@ -1,0 +1,38 @@
+"""Starts a command of corps-lab that is written in Python: start.py COMMAND ARGUMENT…
+
+A package that is missing is said in one line here, before anything of the command has run; so is Ctrl-C while it loads.
+"""
+import os
+import runpy
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NEEDED = {"numpy": "numpy", "scipy": "scipy", "xstatic": "XStatic-D3"}  # what is imported → what it is called in the index
+
+
+def script_of(command):
+    path = os.path.join(HERE, command + ".py")
+    return path if os.path.exists(path) else os.path.join(os.path.dirname(HERE), command, command + ".py")  # a study of its own
+
+
+def main():
+    command = sys.argv[1]
+    sys.argv = [script_of(command), *sys.argv[2:]]
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in NEEDED:
+            raise
+        print(f"corps-lab {command}: {sys.executable} has no {NEEDED[package]}; run: {sys.executable} -m pip install {' '.join(NEEDED.values())} "
+              "(or scripts/setup), or name another interpreter in CORPS_PYTHON", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"corps-lab {command}: stopped by Ctrl-C", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
