@@ -187,7 +187,7 @@ static bool check_path(const char *key, const char *value, char error[LAB_ERROR_
     if (value[0] == '\0' || (stat(value, &st) == 0 && S_ISDIR(st.st_mode))) {
         return true;
     }
-    snprintf(error, LAB_ERROR_BYTES, "path '%.150s' is no directory; name one to search in", value);
+    snprintf(error, LAB_ERROR_BYTES, "path '%.150s' is not a directory; name one to search in", value);
     return false;
 }
 
@@ -201,7 +201,7 @@ static bool check_pattern(const char *key, const char *value, char error[LAB_ERR
     }
     char reason[100];
     regerror(failed, NULL, reason, sizeof reason);
-    snprintf(error, LAB_ERROR_BYTES, "pattern '%.100s' is no extended regular expression: %s", value, reason);
+    snprintf(error, LAB_ERROR_BYTES, "pattern '%.100s' is not an extended regular expression: %s", value, reason);
     return false;
 }
 

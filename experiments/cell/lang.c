@@ -43,7 +43,7 @@ const char *lab_cell_lang_rule(const struct lab_cell *cell, char why[LAB_ERROR_B
         return NULL;
     }
     if (is(cell->serializer, "none")) {
-        return "serializer none carries bytes alone, and what Python sends are objects; choose another serializer";
+        return "serializer none carries only bytes, and Python sends objects; choose another serializer";
     }
     if (lab_cell_does(cell, LAB_WORKLOAD_C_ALONE)) {
         snprintf(why, LAB_ERROR_BYTES, "workload %s looks at the core alone; choose lang=c", cell->workload);

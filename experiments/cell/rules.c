@@ -125,8 +125,8 @@ static const char *raw_work_rule(const struct lab_cell *cell, const struct raw_m
         return why;
     }
     if (!raw->alone && !lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !(raw->can_stream && one_way)) {
-        return raw->can_stream ? "raw controls do nothing but workload=echo and workload=oneway"
-                               : "this raw control does nothing but workload=echo";
+        return raw->can_stream ? "raw controls do only workload=echo and workload=oneway"
+                               : "this raw control does only workload=echo";
     }
     return NULL;
 }
@@ -153,7 +153,7 @@ static const char *raw_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTE
     }
     const char *rule = raw_work_rule(cell, raw, why);
     if (rule == NULL && strncmp(cell->payload, "bytes:", 6) != 0 && !is(cell->lang, "python")) {
-        rule = "raw controls carry payload bytes:N alone";
+        rule = "raw controls carry only payload=bytes:N";
     }
     rule = rule != NULL ? rule : raw_wake_rule(cell, raw, why);
     rule = rule != NULL ? rule : raw_size_rule(cell, why);
@@ -169,10 +169,10 @@ static const char *payload_rule(const struct lab_cell *cell) {
     bool python_payload = is(cell->payload, "ast") || strncmp(cell->payload, "py:", 3) == 0;
     bool plain = is(cell->serializer, "none") || is(cell->serializer, "msgpack");
     if (python_payload && plain) {
-        return "a payload of Python objects needs serializer pickle, dill or cloudpickle";
+        return "a payload of Python objects needs serializer auto, pickle, dill or cloudpickle";
     }
     if (is(cell->serializer, "none") && strncmp(cell->payload, "bytes:", 6) != 0) {
-        return "serializer none carries bytes alone; choose payload=bytes:N, or another serializer";
+        return "serializer none carries only bytes; choose payload=bytes:N, or another serializer";
     }
     return NULL;
 }

@@ -126,7 +126,8 @@ static void print_amount(const json_t *line, FILE *out) {
     const json_t *cell = json_object_get(line, "cell");
     char text[32];
     row(out, "payload");
-    fprintf(out, "%s, %s encoded\n", json_string_value(json_object_get(cell, "payload")), size_text(figure(cell, "size_bytes"), text));
+    fprintf(out, "%s, %s encoded\n", json_string_value(json_object_get(cell, "payload")),
+            size_text(figure(cell, "size_bytes"), text));
     row(out, "messages");
     fprintf(out, "%.0f in %s\n", figure(line, "messages"), time_text(figure(line, "seconds") * 1e9, text));
 }

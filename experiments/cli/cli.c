@@ -96,13 +96,23 @@ bool lab_cli_number(const struct lab_command *command, const char *option, const
     return false;
 }
 
+static bool python_is_gone(void) {
+    return CORPS_PYTHON_EXECUTABLE[0] == '/' && access(CORPS_PYTHON_EXECUTABLE, X_OK) != 0;
+}
+
+void lab_choose_python(void) {
+    const char *chosen = getenv("CORPS_PYTHON");
+    if ((chosen == NULL || chosen[0] == '\0') && python_is_gone()) {
+        setenv("CORPS_PYTHON", lab_python(), 1);
+    }
+}
+
 const char *lab_python(void) {
     const char *chosen = getenv("CORPS_PYTHON");
     if (chosen != NULL && chosen[0] != '\0') {
         return chosen;
     }
-    bool gone = CORPS_PYTHON_EXECUTABLE[0] == '/' && access(CORPS_PYTHON_EXECUTABLE, X_OK) != 0;
-    return gone ? "python3" : CORPS_PYTHON_EXECUTABLE;
+    return python_is_gone() ? "python3" : CORPS_PYTHON_EXECUTABLE;
 }
 
 static int64_t now_ms(void) {

@@ -58,6 +58,10 @@ int lab_command_python(const struct lab_command *command, int argc, char **argv)
  * where that is gone, python3. */
 const char *lab_python(void);
 
+/* Where the interpreter that this program was built with is gone, the library and trials are to use that of lab_python,
+ * too. */
+void lab_choose_python(void);
+
 /* Programs in Python find this program by CORPS_LAB in their environment: compare measures with it, the report asks it
  * for what it knows of transports. */
 void lab_tell_program(void);

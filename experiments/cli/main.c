@@ -10,19 +10,18 @@ static const char run_help[] =
     "cannot be run are left out, with the reason. Each trial becomes a line of JSON in the results file, whose path "
     "is\n"
     "printed at the end. MATRIX is a file, or one of corps-lab list matrices.\n\n"
-    "  --blocks N           how often each cell runs (the matrix's blocks, else 20)\n"
+    "  --blocks N           how often each cell runs (default: as the matrix says, else 20)\n"
     "  --quick              5 blocks\n"
-    "  --until P%           add blocks, 10 at least and --blocks (60) at most, for cells that are not yet known to P "
-    "%\n"
-    "  --seed N             of the order (drawn, and recorded)\n"
-    "  --out FILE           a new results file (results/TIME-MATRIX.jsonl)\n"
-    "  --resume FILE        go on with a results file that was stopped, or add blocks to it\n"
-    "  --only KEY=V[,V]     cells with these values alone; KEY is a key of a cell or family; may be repeated\n"
-    "  --shard I/N          every N-th block alone, from the I-th on; results files of all shards belong together\n"
-    "  --trial-timeout S    kill a trial after S seconds (60); it counts as failed\n"
-    "  --stages             echo cells stamp where the time of a call goes\n"
-    "  --program PROGRAM    another corps-lab that runs the trials\n"
-    "  --against PROGRAM    a corps-lab that runs each cell too, in the same blocks, as arm b; see compare\n"
+    "  --until P%           run until each cell is known to ±P %: at least 10 blocks, at most --blocks (60)\n"
+    "  --seed N             seed of the order (default: drawn at random, and recorded)\n"
+    "  --out FILE           a new results file (default: results/TIME-MATRIX.jsonl)\n"
+    "  --resume FILE        continue a run that was stopped, or add blocks to its file\n"
+    "  --only KEY=V[,V]     only cells with these values; KEY is a key of a cell, or family; may be repeated\n"
+    "  --shard I/N          only every N-th block, from the I-th on; corps-lab merge joins the files of all shards\n"
+    "  --trial-timeout S    kill a trial after S seconds (default: 60); it counts as failed\n"
+    "  --stages             echo cells record where the time of each call goes\n"
+    "  --program PROGRAM    run the trials with another corps-lab\n"
+    "  --against PROGRAM    run each cell with this corps-lab, too, in the same blocks, as arm b (corps-lab compare)\n"
     "  --dry-run            print the plan and what is left out, and run nothing\n" LAB_EXPORT_HELP "\n"
     "Exit status: 0 success; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 
@@ -34,27 +33,28 @@ static const char cell_help[] =
     "Example: corps-lab cell workload=echo transport=shm serializer=msgpack payload=bytes:4096 placement=cross\n\n"
     "Exit status: 0 success; 1 the trial failed (what is known of it is printed all the same); 2 wrong usage.\n";
 
-static const char doctor_help[] = "  --clean              remove what dead Corps have left behind\n\n"
+static const char doctor_help[] = "  --clean              remove what Corps that died have left behind\n\n"
                                   "Exit status: 0 nothing prevents a run; 1 something does; 2 wrong usage.\n";
 
 static const struct lab_command commands[] = {
     {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
-     "Shows what there is to choose from",
+     "Lists what there is to choose from",
      "  --plain              bare words, one a line: commands, topics, keys, traits, matrices, or values KEY\n",
      lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
     {"cell", "[KEY=VALUE]… [OPTION]…", "Runs one trial and prints what it measured", cell_help, lab_command_cell},
     {"run", "MATRIX [OPTION]…", "Runs a matrix of trials", run_help, lab_command_run},
-    {"report", "FILE… [OPTION]…", "Writes tables to the terminal and one HTML page from results", NULL,
+    {"report", "FILE… [OPTION]…", "Prints tables and answers from results, and writes one HTML page", NULL,
      lab_command_python},
     {"compare", "A [B] [OPTION]…", "Says what got faster or slower between two results files, arms or git revisions",
      NULL, lab_command_python},
-    {"recommend", "FILE… [OPTION]…", "Names the transport and serializer that suit a use", NULL, lab_command_python},
-    {"merge", "FILE… --out OUT", "Makes one results file of shards or sessions", NULL, lab_command_python},
-    {"coverage", "[OPTION]…", "Measures what each serializer can carry, into a fresh process and checked by behaviour",
+    {"recommend", "FILE… [OPTION]…", "Recommends a transport, serializer and wake policy from results", NULL,
+     lab_command_python},
+    {"merge", "FILE… --out OUT", "Merges shards or sessions into one results file", NULL, lab_command_python},
+    {"coverage", "[OPTION]…", "Measures what each serializer can carry into a fresh process, checked by behaviour",
      NULL, lab_command_python},
     {"validate", "FILE…", "Checks results files line by line and as a whole", NULL, lab_command_python},
-    {"publish", "FILE… [OPTION]…", "Puts results of one matrix into results/, with their page and the index", NULL,
+    {"publish", "FILE… [OPTION]…", "Adds the results of one matrix to results/, with their page and the index", NULL,
      lab_command_python},
 };
 
@@ -70,7 +70,8 @@ static int help(void) {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    printf("\n  --help     this text; corps-lab COMMAND --help tells more\n  --version\n");
+    printf("\n  --help     this text; corps-lab COMMAND --help tells more\n  --version\n\n"
+           "Start with: corps-lab doctor, then corps-lab run quick.yaml (about 5 minutes)\n");
     return LAB_EXIT_OK;
 }
 
@@ -106,6 +107,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    lab_choose_python();
     corps_start(lab_classes()); /* an Env of a trial is this program started again */
     int status = run(argc, argv);
     /* What printf could not write shows only here: a full disk must not pass for success. */

@@ -19,9 +19,9 @@
 #endif
 
 struct places {
-    bool built;              /* the program lies in its build folder */
-    char folder[PATH_MAX];   /* in which the program lies */
-    char prefix[PATH_MAX];   /* of the installation */
+    bool built;            /* the program lies in its build folder */
+    char folder[PATH_MAX]; /* in which the program lies */
+    char prefix[PATH_MAX]; /* of the installation */
     char data[PATH_MAX + 32];
 };
 
@@ -99,7 +99,8 @@ const char *lab_matrix_place(const char *given, char out[PATH_MAX]) {
     }
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         char name[PATH_MAX];
-        if (snprintf(name, sizeof name, "matrices/%s%s", given, endings[i]) < PATH_MAX && is_there(lab_place(name, out))) {
+        if (snprintf(name, sizeof name, "matrices/%s%s", given, endings[i]) < PATH_MAX &&
+            is_there(lab_place(name, out))) {
             return out;
         }
     }

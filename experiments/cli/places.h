@@ -13,8 +13,8 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* The path of a file or folder of the laboratory, for example "report/report.py". Gives `out`; whether anything is there
- * is for the caller to find out. */
+/* The path of a file or folder of the laboratory, for example "report/report.py". Gives `out`; whether anything is
+ * there is for the caller to find out. */
 const char *lab_place(const char *name, char out[PATH_MAX]);
 
 /* The source tree, or NULL where the program was installed: what was built is no longer what stands there. */

@@ -68,9 +68,10 @@ static void check_grep(struct lab_doctor *doctor) {
     static char grep[] = "grep", option[] = "--version";
     char version[64];
     if (lab_capture((char *const[]){grep, option, NULL}, 10, version, sizeof version)) {
-        lab_doctor_say(doctor, LAB_OK, "grep", "is there to check workload search");
+        lab_doctor_say(doctor, LAB_OK, "grep", "found; workload search is checked against it");
     } else {
-        lab_doctor_say(doctor, LAB_FAIL, "grep", "cannot be run: workload search is checked against it; install grep");
+        lab_doctor_say(doctor, LAB_FAIL, "grep",
+                       "cannot be run, and workload search is checked against it; install grep");
     }
 }
 
@@ -85,9 +86,9 @@ static void check_space(struct lab_doctor *doctor) {
     double megabytes = (double)st.f_bavail * (double)st.f_frsize / 1e6;
     if (megabytes < 100) {
         lab_doctor_say(doctor, LAB_WARN, "disk",
-                       "%.0f MB are free here: a run needs up to 100; make room, or use --out", megabytes);
+                       "only %.0f MB are free here, and a run needs up to 100; make room, or use --out", megabytes);
     } else {
-        lab_doctor_say(doctor, LAB_OK, "disk", "%.0f MB are free here", megabytes);
+        lab_doctor_say(doctor, LAB_OK, "disk", "%.0f MB free here", megabytes);
     }
 }
 

@@ -25,7 +25,7 @@ void lab_doctor_processors(struct lab_doctor *doctor) {
     long allowed = allowed_processors();
     if (allowed < 2) {
         lab_doctor_say(doctor, LAB_WARN, "processors",
-                       "one may be used: placement=cross and wake=spin are left out; allow two (taskset, cpuset)");
+                       "only one may be used: placement=cross and wake=spin are left out; allow two (taskset, cpuset)");
     } else if (allowed < online) {
         lab_doctor_say(doctor, LAB_WARN, "processors",
                        "%ld of %ld may be used (taskset or cpuset); results hold for those", allowed, online);
@@ -41,9 +41,10 @@ void lab_doctor_governor(struct lab_doctor *doctor) {
     } else if (strcmp(governor, "performance") == 0) {
         lab_doctor_say(doctor, LAB_OK, "frequency", "governor performance");
     } else {
-        lab_doctor_say(doctor, LAB_WARN, "frequency",
-                       "governor %s changes speed in mid-run; as root: cpupower frequency-set -g performance",
-                       governor);
+        lab_doctor_say(
+            doctor, LAB_WARN, "frequency",
+            "governor %s changes the clock speed during a run; as root: cpupower frequency-set -g performance",
+            governor);
     }
 }
 
@@ -55,8 +56,8 @@ void lab_doctor_virtual(struct lab_doctor *doctor) {
     }
     bool polls = lab_read_first_line("/sys/module/haltpoll/parameters/guest_halt_poll_ns", ns, sizeof ns);
     lab_doctor_say(doctor, LAB_WARN, "virtual",
-                   "a virtual machine: waking a sleeping processor is slow and noisy; rank by blocks, and do not carry "
-                   "the ranking to other machines (guest_halt_poll_ns %s)",
+                   "a virtual machine: waking a sleeping processor is slow and noisy; do not carry a ranking over to "
+                   "other machines (guest_halt_poll_ns %s)",
                    polls ? ns : "unknown");
 }
 
@@ -79,7 +80,8 @@ void lab_doctor_load(struct lab_doctor *doctor) {
     if (getloadavg(&load, 1) != 1) {
         lab_doctor_say(doctor, LAB_OK, "load", "unknown");
     } else if (load > 0.3 * (double)allowed) {
-        lab_doctor_say(doctor, LAB_WARN, "load", "%.2f on %ld processors: other work disturbs; wait, or stop it", load,
+        lab_doctor_say(doctor, LAB_WARN, "load",
+                       "%.2f on %ld processors: other work disturbs measurements; wait for it, or stop it", load,
                        allowed);
     } else {
         lab_doctor_say(doctor, LAB_OK, "load", "%.2f", load);
@@ -105,7 +107,7 @@ void lab_doctor_mqueue(struct lab_doctor *doctor) {
     mq_close(queue);
     lab_read_first_line("/proc/sys/fs/mqueue/msg_max", msg_max, sizeof msg_max);
     lab_read_first_line("/proc/sys/fs/mqueue/msgsize_max", msgsize_max, sizeof msgsize_max);
-    lab_doctor_say(doctor, LAB_OK, "message queues", "up to %s messages of %s bytes a queue", msg_max, msgsize_max);
+    lab_doctor_say(doctor, LAB_OK, "message queues", "up to %s messages of %s bytes per queue", msg_max, msgsize_max);
 }
 
 void lab_doctor_pipe(struct lab_doctor *doctor) {
@@ -151,7 +153,7 @@ void lab_doctor_tcp(struct lab_doctor *doctor) {
                        "cannot listen on 127.0.0.1: %s; bring the loopback interface up, or leave transport tcp out",
                        strerror(errno));
     } else {
-        lab_doctor_say(doctor, LAB_OK, "loopback", "127.0.0.1 can be listened on");
+        lab_doctor_say(doctor, LAB_OK, "loopback", "can listen on 127.0.0.1");
     }
     if (fd >= 0) {
         close(fd);
@@ -161,9 +163,9 @@ void lab_doctor_tcp(struct lab_doctor *doctor) {
 void lab_doctor_files(struct lab_doctor *doctor) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 256) {
-        lab_doctor_say(doctor, LAB_WARN, "open files", "%" PRIu64 " a process is few; raise 'ulimit -n' to 1024",
+        lab_doctor_say(doctor, LAB_WARN, "open files", "%" PRIu64 " per process are too few; raise 'ulimit -n' to 1024",
                        (uint64_t)limit.rlim_cur);
     } else {
-        lab_doctor_say(doctor, LAB_OK, "open files", "enough a process");
+        lab_doctor_say(doctor, LAB_OK, "open files", "enough per process");
     }
 }

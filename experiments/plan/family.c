@@ -58,8 +58,8 @@ static bool read_axis(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *
         char error[LAB_ERROR_BYTES];
         struct lab_cell scratch = draft->base;
         if (lab_cell_set(&scratch, name, "", error) || strncmp(error, "there is no key", 15) != 0) {
-            return lab_reader_fail(reader, key, "%s is no axis: it belongs under 'trial', or is the laboratory's own",
-                                   name);
+            return lab_reader_fail(reader, key,
+                                   "%s is not an axis: it belongs under 'trial', or is the laboratory's own", name);
         }
         return lab_reader_fail(reader, key, "%s", error);
     }

@@ -45,7 +45,7 @@ static bool read_figure(struct lab_reader *reader, yaml_node_t *value, const cha
         }
     }
     return lab_reader_fail(reader, value,
-                           "'%.40s' is no figure that can have a limit; choose one of: p50_ns p99_ns messages_per_s "
+                           "'%.40s' is not a figure that can have a limit; choose one of: p50_ns p99_ns messages_per_s "
                            "bytes_per_s cpu_ns_per_message bytes_each seconds",
                            text);
 }

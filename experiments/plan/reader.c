@@ -58,7 +58,7 @@ static bool refuse(struct lab_reader *reader, const yaml_parser_t *parser) {
     if (parser->error == YAML_READER_ERROR) {
         mark = mark_of(parser->input.string.start, parser->problem_offset);
     }
-    return fail_at(reader, &mark, parser->problem != NULL ? parser->problem : "this is no YAML");
+    return fail_at(reader, &mark, parser->problem != NULL ? parser->problem : "this is not YAML");
 }
 
 /* How deep the event leads: +1 into a list or map, -1 out of it. */
@@ -92,11 +92,11 @@ static bool check_bounds(struct lab_reader *reader, yaml_parser_t *parser) {
         if (depth > DEPTH_MAX || anchors > ANCHORS_MAX || documents > 1) {
             return fail_at(reader, &at,
                            documents > 1       ? "a matrix is one document; remove the second"
-                           : depth > DEPTH_MAX ? "nested deeper than any matrix is"
-                                               : "more anchors and aliases than any matrix has");
+                           : depth > DEPTH_MAX ? "nested deeper than a matrix may be"
+                                               : "more anchors and aliases than a matrix may have");
         }
     }
-    return documents == 1 || lab_reader_fail(reader, NULL, "it is empty");
+    return documents == 1 || lab_reader_fail(reader, NULL, "the file is empty");
 }
 
 static bool make_document(struct lab_reader *reader, yaml_parser_t *parser) {
@@ -127,7 +127,8 @@ static unsigned char *read_file(struct lab_reader *reader, size_t *bytes) {
         if (ferror(file) != 0) {
             lab_reader_fail(reader, NULL, "cannot read the matrix: %s", strerror(errno));
         } else if (*bytes > LAB_MATRIX_FILE_BYTES) {
-            lab_reader_fail(reader, NULL, "it is larger than %d bytes; a matrix is shorter", LAB_MATRIX_FILE_BYTES);
+            lab_reader_fail(reader, NULL, "it is larger than %d bytes, the most that a matrix may have",
+                            LAB_MATRIX_FILE_BYTES);
         } else {
             fclose(file);
             return text;

@@ -122,6 +122,6 @@ void lab_plan_print(const struct lab_plan *plan, unsigned blocks, FILE *out) {
         fprintf(out, "left out (%s): %s: %s\n", plan->drops[i].family, text, plan->drops[i].why);
     }
     size_t trials = lab_plan_trials(plan);
-    fprintf(out, "%zu trials a block, %u blocks, %zu trials in all; %zu impossible cells left out; %zu repeated\n",
-            trials, blocks, trials * blocks, plan->drop_count, plan->repeat_count);
+    fprintf(out, "%zu trials a block, %u block%s, %zu trials in all; %zu impossible cells left out; %zu repeated\n",
+            trials, blocks, blocks == 1 ? "" : "s", trials * blocks, plan->drop_count, plan->repeat_count);
 }

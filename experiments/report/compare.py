@@ -144,7 +144,7 @@ def sides(paths):
 
 def blocks(text):
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of blocks; at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of blocks; give 1 or more")
     return int(text)
 
 

@@ -84,11 +84,11 @@ def lines_of(path):
         return [(number, line.decode("utf-8", "replace" if 1 < number == last else "strict"), number < last)
                 for number, line in enumerate(lines, 1) if line]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadResults(f"{path} is no whole gzip file: {error}") from error
+        raise BadResults(f"{path} is not a whole gzip file: {error}") from error
     except OSError as error:
         raise BadResults(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadResults(f"{path} is no results file: it is not text") from error
+        raise BadResults(f"{path} is not a results file: it is not text") from error
 
 
 def digest(text):
@@ -137,7 +137,7 @@ def load(paths, faults=None):
                     raise
                 results.warnings.append(f"{path}:{number}: the last line is cut short and was left out")
     if not results.trials and not faults:
-        raise BadResults(f"{', '.join(paths)}: there is no trial to report; let corps-lab run measure some")
+        raise BadResults(f"{', '.join(paths)}: there is no trial in it to report; corps-lab run measures some")
     return results
 
 

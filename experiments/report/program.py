@@ -91,6 +91,8 @@ def _status_of(main):
 def run(name, main):
     """Runs main() → exit status, and exits with it. A reader that went away, Ctrl-C and output that cannot be written
     (a full disk) end the command with status 1, 130 and 1, all but the first with one line of explanation."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that has no µ or ÷ shows something else in their place
     try:
         status = _status_of(main)
         sys.stdout.flush()

@@ -30,13 +30,13 @@ MORE_RUNS = "corps-lab run python.yaml --out python.jsonl"
 def size_bytes(text):
     match = re.fullmatch(r"([0-9.]+)\s*([a-zA-Z]*)", text)
     if not match or match[2].lower() not in UNITS:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; for example 4096, 4KiB, 1MiB")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size; for example 4096, 4KiB, 1MiB")
     return float(match[1]) * UNITS[match[2].lower()]
 
 
 def in_flight(text):
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of requests; at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of requests; give 1 or more")
     return int(text)
 
 

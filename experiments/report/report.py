@@ -21,9 +21,10 @@ def main():
     parser.add_argument("--html", metavar="OUT", help="the page (default: the first file's name with .html)")
     parser.add_argument("--no-html", action="store_true", help="no page")
     parser.add_argument("--no-text", action="store_true", help="no tables")
-    parser.add_argument("--workload", metavar="W", help="only this workload's table")
+    parser.add_argument("--workload", metavar="W", type=program.value_of("workload"), help="only the table of this workload")
     parser.add_argument("--answer", metavar="NAME", choices=answers.NAMES, help="only the answer to this question, and no page: "
                         + ", ".join(answers.NAMES))
+    parser.add_argument("--paper", metavar="FILE.pdf", help="the run on paper: method, answers, charts, every cell and the machine as one PDF (needs Chromium), and no page")
     export.add_options(parser)
     args = parser.parse_args()
     export.check(parser, args)
@@ -50,6 +51,8 @@ def main():
     except load.BadResults as error:
         print(f"corps-lab report: {error}", file=sys.stderr)
         return 1
+    if args.paper:
+        return write_paper(args, found, files)
     if args.answer:
         return 0 if args.no_text else print_answer(found, args.answer)
     if not args.no_text:
@@ -79,6 +82,25 @@ def study_out(args, found, study):
         number = [s for s, _ in found].index(study) + 1
         return f"{stem}-{number}-{re.sub(r'[^A-Za-z0-9._-]', '_', study.runs[0]['matrix'])}{ending}"
     return page_name(next(iter(study.files.values())))
+
+
+def write_paper(args, found, files):
+    """The tables, and the PDF in place of the page."""
+    (study, cells), *others = found
+    try:
+        import paper
+        if others:
+            raise load.BadResults(f"--paper prints one study, and these are {len(found)}: {'; '.join(s.name for s, _ in found)}; name the files of one")
+        if not study.runs:
+            raise load.BadResults("--paper needs the line that describes the run, and these files have none")
+        paper.write(args.paper, study, cells, files)
+    except (ImportError, load.BadResults) as error:
+        print(f"corps-lab report: {f'no paper: {error.name} is not installed; run scripts/setup' if isinstance(error, ImportError) else error}", file=sys.stderr)
+        return 1
+    if not args.no_text:
+        sys.stdout.write(text.report(study, cells, args.workload))
+    print(f"paper written to {args.paper}", file=sys.stderr if export.to_stdout(args) else sys.stdout)
+    return 0
 
 
 def page_name(path):

@@ -47,7 +47,7 @@ def trial_fault(trial):
         return f"it failed and yet has {figures[0]}" if figures else None if trial.get("error") else "it failed without a reason"
     for name in FIGURES:
         if not number(trial.get(name)) or trial[name] <= 0:
-            return f"{name} is no positive number"
+            return f"{name} is not a positive number"
     if not near(trial["messages_per_s"], trial["messages"] / trial["seconds"]):
         return "messages_per_s is not messages / seconds"
     known = [trial[f] for f in ("p50_ns", "p99_ns", "p999_ns", "p9999_ns") if trial.get(f) is not None]

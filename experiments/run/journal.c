@@ -109,7 +109,7 @@ static bool take_line(struct reading *reading, const char *text, size_t bytes, s
     if (ok) {
         ok = reading->each(line, number, reading->arg, error);
     } else {
-        snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s:%zu: this is no line of results; remove it or start a new run",
+        snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s:%zu: this is not a line of results; remove it, or start a new run",
                  reading->path, number);
     }
     json_decref(line);

@@ -30,7 +30,7 @@ static bool take_shard(struct lab_run *run, const json_t *line, char error[LAB_J
         return refuse(error, run, 1, "its shard is damaged; start a new run");
     }
     if (run->options.shard > 0 && (run->options.shard != shard || run->options.shard_count != shard_count)) {
-        return refuse(error, run, 1, "it holds another shard; leave --shard away");
+        return refuse(error, run, 1, "it holds another shard; leave --shard out");
     }
     run->options.shard = shard;
     run->options.shard_count = shard_count;
@@ -46,7 +46,7 @@ static bool take_first_line(struct lab_run *run, const json_t *line, char error[
     json_int_t blocks = json_integer_value(json_object_get(line, "blocks"));
     const json_t *seed = json_object_get(line, "seed");
     if (!same_text(line, "kind", "run") || id == NULL || !json_is_integer(seed) || blocks < 1) {
-        return refuse(error, run, 1, "the first line is no run's; start a new run");
+        return refuse(error, run, 1, "the first line does not describe a run; start a new run");
     }
     if (!same_text(line, "plan", plan)) {
         return refuse(error, run, 1,
@@ -57,7 +57,7 @@ static bool take_first_line(struct lab_run *run, const json_t *line, char error[
     }
     run->seed = (uint64_t)json_integer_value(seed);
     if (run->options.seeded && run->options.seed != run->seed) {
-        return refuse(error, run, 1, "it has another seed; leave --seed away");
+        return refuse(error, run, 1, "it has another seed; leave --seed out");
     }
     run->blocks = run->options.blocks > 0 ? run->options.blocks : (unsigned)blocks;
     snprintf(run->id, sizeof run->id, "%s", id);
@@ -66,7 +66,7 @@ static bool take_first_line(struct lab_run *run, const json_t *line, char error[
     }
     run->until = json_number_value(json_object_get(line, "until"));
     if (run->options.until > 0 && run->options.until != run->until) {
-        return refuse(error, run, 1, "it was begun with another --until; leave it away");
+        return refuse(error, run, 1, "it was begun with another --until; leave it out");
     }
     run->done = calloc((size_t)run->blocks * lab_plan_trials(&run->plan), sizeof *run->done);
     return run->done != NULL || refuse(error, run, 1, "out of memory");
@@ -99,7 +99,7 @@ static bool take_trial(struct lab_run *run, const json_t *line, size_t number, c
     json_int_t block = json_integer_value(json_object_get(line, "block"));
     if (!same_text(line, "kind", "trial") || !same_text(line, "run", run->id) || family_name == NULL || block < 0) {
         return refuse(error, run, number,
-                      "this is no trial of the run in the first line; remove it or start a new run");
+                      "this trial does not belong to the run in the first line; remove it, or start a new run");
     }
     if (!lab_cell_from_json(&cell, json_object_get(line, "cell"), why)) {
         return refuse(error, run, number, why);

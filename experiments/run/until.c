@@ -33,6 +33,7 @@ bool lab_until_look(const struct lab_run *run, bool *settled, char error[LAB_ERR
     snprintf(python, sizeof python, "%s", lab_python());
     lab_place("report/until.py", script);
     snprintf(path, sizeof path, "%s", run->journal.path);
+    lab_tell_program();
     size_t bytes = lab_plan_trials(&run->plan) * (LAB_NAME_BYTES + 16) + 1;
     char *answer = malloc(bytes);
     bool ok =

@@ -5,11 +5,13 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 import unittest
 
 import lab
 
+PRINTER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CELL = ("transport=unix", "placement=same", "wake=block", "min_ms=5", "max_ms=10000", "min_count=20")
 TWO = "{transport: [unix, pipe], placement: same, wake: block, serializer: none}"
 
@@ -112,6 +114,36 @@ class Exports(lab.LabTest):
         self.assertEqual(2, status, "said before anything is measured")
         self.one_line(err)
         self.assertFalse(os.path.exists(self.path("never.jsonl")))
+
+
+class Paper(lab.LabTest):
+    def setUp(self):
+        super().setUp()
+        self.results = self.path("r.jsonl")
+        self.assertEqual(0, self.lab("run", self.matrix(TWO, more="controls: false\n"), "--blocks", "1", "--out", self.results)[0])
+
+    def test_one_pdf(self):
+        if PRINTER is None:
+            self.skipTest("there is no Chromium to print with (set CHROMIUM, or install chromium)")
+        status, out, err = self.lab("report", self.results, "--paper", self.path("r.pdf"))
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(f"paper written to {self.path('r.pdf')}", out.splitlines()[-1])
+        with open(self.path("r.pdf"), "rb") as file:
+            content = file.read()
+        self.assertTrue(content.startswith(b"%PDF-"))
+        self.assertIn(b"%%EOF", content[-32:])
+        self.assertGreater(len(content), 20000)
+        self.assertFalse(os.path.exists(self.path("r.html")), "the paper stands in place of the page")
+
+    def test_without_a_printer(self):
+        for chromium, words in (("/nowhere/chromium", "cannot start"), ("/bin/true", "printed nothing")):
+            self.environment["CHROMIUM"] = chromium
+            status, _, err = self.lab("report", self.results, "--no-text", "--paper", self.path("r.pdf"))
+            self.assertEqual(1, status, err)
+            self.one_line(err)
+            self.assertIn(words, err)
+            self.assertIn("CHROMIUM", err)
+            self.assertFalse(os.path.exists(self.path("r.pdf")))
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ class Until(lab.LabTest):
 
     def test_usage(self):
         matrix = self.matrix(TWO)
-        for arguments, words in ((["--until", "0"], "--until must be percent"), (["--until", "5", "--quick"], "leave --quick away"),
-                                 (["--until", "5%", "--shard", "1/2"], "leave --shard away")):
+        for arguments, words in ((["--until", "0"], "--until must be percent"), (["--until", "5", "--quick"], "leave --quick out"),
+                                 (["--until", "5%", "--shard", "1/2"], "leave --shard out")):
             with self.subTest(arguments=arguments):
                 status, _, err = self.lab("run", matrix, *arguments)
                 self.assertEqual(2, status)

@@ -62,13 +62,13 @@ class Validate(Files):
         def broken(**changes):
             return [run_line(), {**trial(0, 0, 2000), **changes}]
         for lines, words in [
-            (broken(seconds=0), "seconds is no positive number"), (broken(messages_per_s=1.0), "messages / seconds"),
+            (broken(seconds=0), "seconds is not a positive number"), (broken(messages_per_s=1.0), "messages / seconds"),
             (broken(p99_ns=10), "in order"), (broken(p999_ns=10), "in order"), (broken(p999_ns=9000, p9999_ns=7000), "in order"),
             (broken(max_ns=5999 - 1000), "in order"), (broken(block="0"), "field block"),
             (broken(ok=False), "failed and yet"), (broken(histogram=[]), "histogram is empty"),
             (broken(histogram=[[5000, 1], [2000, 2]]), "not in order"), (broken(histogram=[[2000]]), "field histogram"),
             (broken(histogram=[[9000, 10]]), "median"), (broken(flags=None), "field flags"),
-            (broken(messages_per_s=float("nan")), "no positive number"),
+            (broken(messages_per_s=float("nan")), "not a positive number"),
             ([run_line(plan=7), trial(0, 0, 1000)], "field plan"), ([trial(0, 0, 1000)], "no line of kind run"),
             ([run_line(), trial(0, 0, 1000, run="other")], "no first line"),
             ([run_line()] + blocks_of(CELLS)[:-1], "block 19 does not hold"),
@@ -336,7 +336,7 @@ class Recommend(Files):
         self.assertIn("tuples arrive as lists", text)
 
     def test_wrong_usage(self):
-        self.assertIn("is no size", self.ask("--size", "much", status=2))
+        self.assertIn("is not a size", self.ask("--size", "much", status=2))
         self.assertIn("records:10", self.ask("--payload", "ast", status=1))
 
 
