@@ -7,7 +7,7 @@ import runpy
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NEEDED = {"numpy": "numpy", "scipy": "scipy", "xstatic": "XStatic-D3"}  # what is imported → what it is called in the index
+NEEDED = {"numpy": "numpy", "xstatic": "XStatic-D3"}  # what is imported → what it is called in the index
 
 
 def script_of(command):
