@@ -66,6 +66,9 @@ void lab_choose_python(void);
  * for what it knows of transports. */
 void lab_tell_program(void);
 
+/* Before an interpreter takes the place of this process: Ctrl-C waits until report/start.py can answer it. */
+void lab_hold_signals(void);
+
 /* Runs a program (looked for in the path) with standard error thrown away and returns the first `bytes` - 1 of what it
  * printed, without trailing newlines. False when it cannot be run or does not end with status 0 within `seconds`. */
 bool lab_capture(char *const argv[], unsigned seconds, char *out, size_t bytes);

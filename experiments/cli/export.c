@@ -105,6 +105,7 @@ static void start(const struct lab_exports *exports, const char *lines_path) {
     }
     argv[count] = NULL;
     lab_tell_program();
+    lab_hold_signals();
     execvp(python, (char *const *)argv);
     lab_say("cannot start %s: %s; name an interpreter in CORPS_PYTHON", python, strerror(errno));
     _exit(LAB_EXIT_FAILURE);

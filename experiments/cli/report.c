@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,13 @@ void lab_tell_program(void) {
     if (readlink("/proc/self/exe", self, sizeof self - 1) > 0) {
         setenv("CORPS_LAB", self, 1);
     }
+}
+
+void lab_hold_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int lab_command_python(const struct lab_command *command, int argc, char **argv) {
@@ -40,6 +48,7 @@ int lab_command_python(const struct lab_command *command, int argc, char **argv)
     memcpy(arguments + 3, argv + 1, (size_t)argc * sizeof *arguments); /* with the NULL at the end */
     lab_tell_program();
     fflush(stdout);
+    lab_hold_signals();
     execvp(python, arguments);
     lab_say("cannot start %s: %s; name an interpreter in CORPS_PYTHON", python, strerror(errno));
     free(arguments);

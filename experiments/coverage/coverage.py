@@ -234,8 +234,8 @@ def main():
         print('corps-lab coverage: %s' % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('corps-lab coverage: stopped; what was measured is kept', file=sys.stderr)
-        return 1
+        print('corps-lab coverage: stopped by Ctrl-C; what was measured is kept', file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,9 +1,11 @@
 """Starts a command of corps-lab that is written in Python: start.py COMMAND ARGUMENT…
 
-A package that is missing is said in one line here, before anything of the command has run; so is Ctrl-C while it loads.
+A package that is missing is said in one line here, before anything of the command has run; so is Ctrl-C, which corps-lab holds back until here: an
+interpreter that is stopped while it starts shows a traceback.
 """
 import os
 import runpy
+import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +22,7 @@ def main():
     sys.argv = [script_of(command), *sys.argv[2:]]
     sys.path[0] = os.path.dirname(sys.argv[0])
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         runpy.run_path(sys.argv[0], run_name="__main__")
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
