@@ -25,6 +25,8 @@ class Files(lab.LabTest):
         return {"folder": "directory", "empty.jsonl": "no trial", "garbage.jsonl": "not JSON", "other.jsonl": "neither a run nor a trial",
                 "binary.jsonl": "not text", "cut.jsonl.gz": "gzip", "nowhere.jsonl": "No such file"}
 
+    OTHERWISE = {("merge", "empty.jsonl"): "no run", ("compare", "nowhere.jsonl"): "neither a results file nor a git revision"}
+
     def test_every_command(self):
         for name, words in self.files().items():
             path = self.path(name)
@@ -32,12 +34,10 @@ class Files(lab.LabTest):
             for status, arguments in ((1, ["report", path]), (1, ["recommend", path]), (2, ["compare", path, path]), (1, ["validate", path]),
                                       (1, ["merge", path, "--out", "m.jsonl"]), (1, ["publish", path, "--to", "p"])):
                 with self.subTest(command=arguments[0], file=name):
-                    if arguments[0] == "merge" and name == "empty.jsonl":
-                        words = "no run"
                     found, out, err = self.lab(*arguments)
                     self.assertEqual((status, ""), (found, out), err)
                     self.one_line(err)
-                    self.assertIn(words, err)
+                    self.assertIn(self.OTHERWISE.get((arguments[0], name), words), err)
                     self.assertEqual(before, sorted(os.listdir(self.folder)))
 
 
@@ -47,12 +47,12 @@ class Readers(lab.LabTest):
         self.results = self.path("r.jsonl")
         self.assertEqual(0, self.lab("run", self.matrix(TWO, more="controls: false\n"), "--blocks", "1", "--out", self.results)[0])
 
-    def start(self, *arguments, **variables):
+    def begin(self, *arguments, **variables):
         return subprocess.Popen([lab.program(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
                                 env={**self.environment, **variables}, start_new_session=True)
 
     def test_a_reader_that_leaves(self):
-        process = self.start("report", self.results, "--no-html")
+        process = self.begin("report", self.results, "--no-html")
         process.stdout.close()
         err = process.stderr.read().decode()
         process.stderr.close()
@@ -61,16 +61,16 @@ class Readers(lab.LabTest):
     def test_terminals_without_our_letters(self):
         status, out, err = self.lab("report", self.results, "--no-html")
         self.assertEqual((0, ""), (status, err))
-        process = self.start("report", self.results, "--no-html", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", NO_COLOR="1", COLUMNS="40")
-        plain, err = process.communicate(timeout=lab.LIMIT_S)
-        self.assertEqual((0, b""), (process.returncode, err))
+        process = self.begin("report", self.results, "--no-html", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", NO_COLOR="1", COLUMNS="40")
+        plain, complaint = process.communicate(timeout=lab.LIMIT_S)
+        self.assertEqual((0, b""), (process.returncode, complaint))
         self.assertEqual([len(line) for line in out.splitlines()], [len(line) for line in plain.decode("ascii").splitlines()])
         self.assertNotIn("\x1b", out)
 
     def test_ctrl_c_at_any_moment(self):
         with tempfile.TemporaryDirectory() as kept:
             for wait_s in (0, 0.02, 0.05, 0.1, 0.2, 0.4):
-                process = self.start("report", self.results, "--no-html", TMPDIR=kept)
+                process = self.begin("report", self.results, "--no-html", TMPDIR=kept)
                 time.sleep(wait_s)  # whatever it does by then
                 try:
                     os.killpg(process.pid, signal.SIGINT)

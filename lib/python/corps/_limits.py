@@ -20,9 +20,14 @@ def _umask():
     return None  # before Linux 4.7
 
 
+def _processors():
+    """None where the core puts each Env on a processor of its choice, from among those that this process may use."""
+    return None if os.environ.get('CORPS_PLACEMENT') in ('same', 'cross') else sorted(os.sched_getaffinity(0))
+
+
 def own():
     """Of this process, as plain values."""
-    return {'umask': _umask(), 'processors': sorted(os.sched_getaffinity(0)), 'niceness': os.getpriority(os.PRIO_PROCESS, 0),
+    return {'umask': _umask(), 'processors': _processors(), 'niceness': os.getpriority(os.PRIO_PROCESS, 0),
             **{name: list(resource.getrlimit(getattr(resource, name))) for name in _NAMES}}
 
 
