@@ -290,11 +290,31 @@ bool lab_cell_set(struct lab_cell *cell, const char *key, const char *value, cha
     return true;
 }
 
+/* The key of which a word is a value, where somebody wrote it alone; NULL of none. */
+static const char *key_of_word(const char *word) {
+    static const char *const keys[] = {"transport", "serializer", "workload", "payload", "wake", "placement", "lang"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct lab_cell scratch;
+        char unused[LAB_ERROR_BYTES];
+        lab_cell_init(&scratch);
+        if (lab_cell_set(&scratch, keys[i], word, unused)) {
+            return keys[i];
+        }
+    }
+    return NULL;
+}
+
 bool lab_cell_set_pair(struct lab_cell *cell, const char *pair, char error[LAB_ERROR_BYTES]) {
     char key[64];
     size_t key_bytes = strcspn(pair, "=");
     if (pair[key_bytes] != '=' || key_bytes == 0 || key_bytes >= sizeof key) {
-        snprintf(error, LAB_ERROR_BYTES, "'%.100s' is not key=value; for example transport=shm", pair);
+        const char *meant = pair[0] != '\0' ? key_of_word(pair) : NULL;
+        if (meant != NULL) {
+            snprintf(error, LAB_ERROR_BYTES, "'%.100s' is not key=value (did you mean '%s=%.100s'?)", pair, meant,
+                     pair);
+        } else {
+            snprintf(error, LAB_ERROR_BYTES, "'%.100s' is not key=value; for example transport=shm", pair);
+        }
         return false;
     }
     memcpy(key, pair, key_bytes);

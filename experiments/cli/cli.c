@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cell/cell.h"
 #include "cell/near.h"
 #include "payload/payloads.h"
 
@@ -58,6 +59,13 @@ static int refuse_option(const struct lab_command *command, const char *word, co
         }
         begins = begins || strncmp(right, name, strlen(name)) == 0;
         lab_near_try(&near, right);
+    }
+    const char *pairs = strcmp(command->name, "cell") == 0 ? "" : strcmp(command->name, "run") == 0 ? "--only " : NULL;
+    const struct lab_cell_field *field;
+    for (unsigned i = 0; pairs != NULL && (field = lab_cell_field_at(i)) != NULL; i++) {
+        if (strcmp(field->name, name + 2) == 0) {
+            return lab_usage(command, "there is no option %s; write %s%s=VALUE", name, pairs, field->name);
+        }
     }
     return lab_usage(command, begins ? "option %s may mean several%s" : "there is no option %s%s", name,
                      lab_near_text(&near, text));

@@ -6,10 +6,11 @@
 #include <string.h>
 
 static const char run_help[] =
-    "Runs every cell of the matrix in fresh processes, in blocks of shuffled order, beside bare controls. Cells that\n"
-    "cannot be run are left out, with the reason. Each trial becomes a line of JSON in the results file, whose path "
-    "is\n"
-    "printed at the end. MATRIX is a file, or one of corps-lab list matrices.\n\n"
+    "MATRIX is a file, or one of corps-lab list matrices. Every cell of it runs in fresh processes, in blocks of "
+    "shuffled\n"
+    "order, beside bare controls. Cells that cannot be run are left out, with the reason. Each trial becomes a line "
+    "of\n"
+    "JSON in the results file, whose path is printed at the end.\n\n"
     "  --blocks N           how often each cell runs (default: as the matrix says, else 20)\n"
     "  --quick              5 blocks\n"
     "  --until P%           run until each cell is known to ±P %: at least 10 blocks, at most --blocks (60)\n"
@@ -26,20 +27,19 @@ static const char run_help[] =
     "Exit status: 0 success; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 
 static const char cell_help[] =
-    "Prints a summary on a terminal, and otherwise the trial as one line of JSON, as in a results file. Keys and "
-    "values:\n"
-    "corps-lab list.\n\n"
+    "On a terminal it prints a summary, otherwise the trial as one line of JSON, as in a results file. Keys and their\n"
+    "values: corps-lab list.\n\n"
     "  --json               the line of JSON on a terminal, too\n" LAB_EXPORT_HELP "\n"
     "Example: corps-lab cell workload=echo transport=shm serializer=msgpack payload=bytes:4096 placement=cross\n\n"
     "Exit status: 0 success; 1 the trial failed (what is known of it is printed all the same); 2 wrong usage.\n";
 
-static const char doctor_help[] = "  --clean              remove what Corps that died have left behind\n\n"
+static const char doctor_help[] = "\n  --clean              remove what Corps that died have left behind\n\n"
                                   "Exit status: 0 nothing prevents a run; 1 something does; 2 wrong usage.\n";
 
 static const struct lab_command commands[] = {
-    {"list", "[transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
+    {"list", "[--plain] [transports|raw|peers|serializers|workloads|payloads|wake|placements|matrices|keys]",
      "Lists what there is to choose from",
-     "  --plain              bare words, one a line: commands, topics, keys, traits, matrices, or values KEY\n",
+     "\n  --plain              bare words, one a line: commands, topics, keys, traits, matrices, or values KEY\n",
      lab_command_list},
     {"doctor", "[--clean]", "Checks what could prevent or spoil a run", doctor_help, lab_command_doctor},
     {"cell", "[KEY=VALUE]… [OPTION]…", "Runs one trial and prints what it measured", cell_help, lab_command_cell},
@@ -75,8 +75,22 @@ static int help(void) {
     return LAB_EXIT_OK;
 }
 
+static const struct lab_command *find(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
 static int run(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
+    static char help_option[] = "--help";
+    if (strcmp(name, "help") == 0 && argc == 3 && find(argv[2]) != NULL) { /* help COMMAND */
+        char *asked[] = {argv[2], help_option, NULL};
+        return find(argv[2])->run(find(argv[2]), 2, asked);
+    }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         return help();
     }
@@ -84,10 +98,9 @@ static int run(int argc, char **argv) {
         printf("corps-lab %s\n", CORPS_VERSION);
         return LAB_EXIT_OK;
     }
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return commands[i].run(&commands[i], argc - 1, argv + 1);
-        }
+    const struct lab_command *command = find(name);
+    if (command != NULL) {
+        return command->run(command, argc - 1, argv + 1);
     }
     fprintf(stderr, "corps-lab: ");
     if (argc < 2) {

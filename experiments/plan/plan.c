@@ -221,7 +221,7 @@ bool lab_plan_make(struct lab_plan *plan, const struct lab_matrix *matrix, const
         char drops[300];
         lab_plan_drops_text(plan, drops, sizeof drops);
         snprintf(error, LAB_MATRIX_ERROR_BYTES, "no cell of the matrix %s is left to run%s%s", matrix->name,
-                 drops[0] != '\0' ? ": " : "; loosen --only", drops);
+                 drops[0] != '\0' ? ": " : "; every --only must fit (--only KEY=A,B: either value)", drops);
         ok = false;
     }
     return ok;

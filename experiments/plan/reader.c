@@ -144,6 +144,11 @@ static unsigned char *read_file(struct lab_reader *reader, size_t *bytes) {
 yaml_node_t *lab_reader_open(struct lab_reader *reader) {
     size_t bytes = 0;
     unsigned char *text = read_file(reader, &bytes);
+    if (text != NULL && strncmp((const char *)text, "{\"kind\":", 8) == 0) {
+        free(text);
+        lab_reader_fail(reader, NULL, "this is a results file, which corps-lab report reads; name a matrix");
+        return NULL;
+    }
     bool ok = text != NULL && with_parser(reader, text, bytes, check_bounds) &&
               with_parser(reader, text, bytes, make_document);
     free(text); /* the document has copies */

@@ -153,10 +153,10 @@ def main():
         prog="corps-lab compare", description="Compares two results files, the two arms of one, or two git revisions: p50, B ÷ A.",
         epilog="Exit status: 0 no difference, 1 a difference, 2 wrong usage or nothing that can be compared, 3 inconclusive: measure more blocks.")
     parser.add_argument("a", metavar="A", help="results file, or a git revision")
-    parser.add_argument("b", metavar="B", nargs="?", help="another; left out: the second arm of A")
-    parser.add_argument("--matrix", default="experiments/matrices/compare.yaml", help="what to measure of two revisions")
+    parser.add_argument("b", metavar="B", nargs="?", help="another; without it, the second arm of A")
+    parser.add_argument("--matrix", default="compare.yaml", help="what to measure of two revisions (default: compare.yaml, which comes with the program)")
     parser.add_argument("--blocks", type=blocks, help="how many blocks (default: the matrix's)")
-    parser.add_argument("--only", action="append", default=[], metavar="K=V", help="only cells that fit")
+    parser.add_argument("--only", action="append", default=[], metavar="K=V", help="only cells with this value; may be repeated")
     parser.add_argument("--out", help="where the results of two revisions go (default: results/…)")
     args = parser.parse_args()
     paths = [args.a] + ([args.b] if args.b else [])

@@ -19,7 +19,7 @@ import studies
 import words
 
 TO_CONFIGURE = (("transport", "CORPS_TRANSPORT"), ("serializer", "CORPS_SERIALIZER"), ("wake", "CORPS_WAKE"))
-UNITS = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "mib": 1 << 20, "m": 1 << 20, "gib": 1 << 30, "g": 1 << 30}
+UNITS = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "kb": 1e3, "mib": 1 << 20, "m": 1 << 20, "mb": 1e6, "gib": 1 << 30, "g": 1 << 30, "gb": 1e9}
 
 
 SAME_IN_MSGPACK = ("bytes", "ints")  # kinds of payload that arrive in Python as they were sent, with nothing left to say
@@ -205,7 +205,13 @@ def why_not(args, demand, cells):
     if demand.changing:
         return (f"only msgpack was measured for this in Python, and it may change what Python sends: {LOST_IN_MSGPACK}; if your values are plain, add "
                 f"--serializer msgpack, or else measure the others ({MORE_RUNS}), and name that file")
-    payloads = sorted({c.axes["payload"] for c in spoken if c.axes["workload"] == demand.workload()})
+    for axis, wanted in (("workload", demand.workload()), ("placement", args.placement), ("wake", args.wake), ("transport", args.transport),
+                         ("serializer", args.serializer)):
+        measured = sorted({c.axes[axis] for c in spoken})
+        if wanted not in (None, "any", *measured):
+            return f"nothing was measured with {axis} {wanted}; choose by --{axis} among what was: {' '.join(measured)}"
+        spoken = [c for c in spoken if wanted in (None, "any", c.axes[axis])]
+    payloads = sorted({c.axes["payload"] for c in spoken})
     return (f"no measured cell fits; for {demand.workload()} with lang {args.lang} these payloads were measured: {', '.join(payloads) or 'none'}"
             + (f"; measure more with {MORE_RUNS}, and name that file" if args.lang != "c" else ""))
 

@@ -21,6 +21,7 @@ class Near(lab.LabTest):
         (["cell", "wake=adaptve"], "adaptive"), (["cell", "lang=pyton"], "python"),
         (["run", QUICK, "--only", "transprot=shm"], "transport"), (["run", QUICK, "--only", "transport=unx"], "unix"),
         (["run", QUICK, "--only", "family=transport"], "transports"),
+        (["cell", "shm"], "transport=shm"), (["cell", "adaptive"], "wake=adaptive"), (["run", "quik.yaml"], "quick.yaml"),
         (["report", "--htlm", "x"], "--html"), (["report", "x", "--answer", "transprt"], "transport"), (["compare", "--blcks", "3"], "--blocks"),
         (["recommend", "x", "--lang", "pyton"], "python"), (["recommend", "x", "--wake-not", "spn"], "spin"),
         (["recommend", "x", "--by", "cpus"], "cpu"), (["recommend", "x", "--payload", "recrod"], "record"),
@@ -35,6 +36,18 @@ class Near(lab.LabTest):
                 self.assertEqual((2, ""), (status, out), err)
                 self.one_line(err)
                 self.assertIn(f"(did you mean '{meant}'?)", err)
+
+    def test_what_to_write_instead(self):
+        results = self.write("r.jsonl", '{"kind":"run"}\n')
+        for arguments, words in ((["cell", "--transport=shm"], "write transport=VALUE"), (["run", QUICK, "--transport", "shm"], "write --only transport=VALUE"),
+                                 (["run", results], "corps-lab report reads"),
+                                 (["run", QUICK, "--only", "transport=shm", "--only", "transport=unix", "--dry-run"], "--only KEY=A,B")):
+            with self.subTest(arguments=arguments):
+                status, out, err = self.lab(*arguments)
+                self.assertEqual((2, ""), (status, out), err)
+                self.one_line(err)
+                self.assertIn(words, err)
+        self.assertEqual(self.lab("run", "--help"), self.lab("help", "run"))
 
     def test_no_guess(self):
         for arguments in (["fly"], ["cell", "transport=carrier-pigeon"], ["cell", "colour=red"], ["recommend", "x", "--by", "luck"], ["report", "--xyzzy"],
