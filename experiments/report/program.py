@@ -1,6 +1,7 @@
 """How a command in Python reads its arguments and ends: wrong ones in one line, and no traceback for what is not a fault of its own."""
 import argparse
 import difflib
+import io
 import os
 import re
 import subprocess
@@ -92,7 +93,8 @@ def run(name, main):
     """Runs main() → exit status, and exits with it. A reader that went away, Ctrl-C and output that cannot be written
     (a full disk) end the command with status 1, 130 and 1, all but the first with one line of explanation."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal that has no µ or ÷ shows something else in their place
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no µ or ÷ shows something else in their place
+            stream.reconfigure(errors="replace")
     try:
         status = _status_of(main)
         sys.stdout.flush()
