@@ -209,6 +209,15 @@ class Page(unittest.TestCase):
                     xs = [float(x) for x in re.findall(r"[ML]([0-9.e-]+),", path)]
                     self.assertEqual(xs, sorted(set(xs)), path)
 
+    def test_a_line_is_called_by_what_differs(self):
+        self.open()
+        names = "[...document.querySelectorAll('#chart-explore .legend span, #chart-explore svg text.name')].map(e => e.textContent)"
+        self.assertEqual({"shm", "unix", "tcp"}, set(self.ask(names)))
+        colours = {chart: self.ask(f"Object.fromEntries([...document.querySelectorAll('#chart-{chart} .legend span')].map(e => "
+                                   "[e.textContent.split(' ').find(w => ['shm', 'unix', 'tcp'].includes(w)), e.querySelector('svg').style.color]))")
+                   for chart in ("explore", "percentiles")}
+        self.assertEqual(colours["explore"], colours["percentiles"])
+
     def test_no_line_is_dropped(self):
         rows = self.explored(serializer="any", wake="any")
         drawn = self.ask("[document.querySelectorAll('#chart-explore .series').length, document.querySelectorAll('#chart-explore .series .point').length, "

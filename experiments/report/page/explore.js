@@ -104,7 +104,8 @@ function seriesOf(cells, byLoad) {
     const parts = told.map(n => axis(c, n)).concat(byLoad ? (varies("payload") ? [c.axes.payload] : []) : kinds ? [kind(c)] : []);
     for (const {name: n, usual} of REST) {
       const known = n === "envs" && !c.joins; // of one Env, as all cells of such a transport
-      if (!known && !(byLoad && n === "load") && String(c.axes[n]) !== usual) parts.push(n + " " + c.axes[n]);
+      const unset = c.axes[n] === 0; // as keys are that the workload does not have
+      if (!known && !unset && !(byLoad && n === "load") && String(c.axes[n]) !== usual) parts.push(n + " " + c.axes[n]);
     }
     const name = parts.join(" ") || c.axes.transport;
     if (!found.has(name)) found.set(name, {name, members: []});

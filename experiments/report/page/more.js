@@ -102,10 +102,11 @@ function drawPercentiles() {
   const measured = cells.filter(c => c.quantiles), payload = state.payload === ANY ? prefer(values(measured, "payload"), "bytes:64") : state.payload;
   const known = measured.filter(c => c.axes.payload === payload), found = known.slice(0, LINES);
   if (!show("chart-percentiles", found.length > 0)) return;
+  const apart = new Set(found.map(c => c.axes.transport)).size === found.length; // then each has its own colour, as everywhere
   const at = DATA.quantiles.map((q, i) => [q, i]).filter(([q]) => q >= 0.1 && q < 1), name = q => "p" + +(100 * q).toPrecision(6);
   Lab.chart($("chart-percentiles"), {label: "Percentiles of latency", x: {type: "log", title: "percentile", ticks: [0.5, 0.9, 0.99, 0.999, 0.9999].map(q => 1 / (1 - q)),
     format: v => name(1 - 1 / v)}, y: {type: "log", title: "latency", format: time},
-    series: found.map((c, i) => ({name: c.text, colour: `var(--c${1 + i % 9})`, symbol: SYMBOLS[i % SYMBOLS.length],
+    series: found.map((c, i) => ({name: c.text, colour: apart ? colour(c.axes.transport, i) : `var(--c${1 + i % 9})`, symbol: SYMBOLS[i % SYMBOLS.length],
       points: at.map(([q, k]) => [1 / (1 - q), c.quantiles[k], null, null, `${c.text}, ${name(q)}: ${time(c.quantiles[k])}`])}))});
   $("caption-percentiles").textContent = `Payload ${payload}; all trials of a cell together. ` + (known.length > LINES ?
     `Drawn are ${LINES} of ${known.length} cells, not: ${known.slice(LINES).map(c => c.text).join("; ")}. Choose fewer above.` : "");
