@@ -71,9 +71,8 @@ def handler_of(cls):
 
 
 def _otherwise(cls):
-    if issubclass(cls, collections.Counter) and cls is not collections.Counter and cls not in copyreg.dispatch_table \
-            and _found(cls, '__reduce__') is vars(collections.Counter)['__reduce__'] and not _in_python(cls, '__reduce_ex__'):
-        return _reduce  # Counter's own knows nothing of attributes and constructors of its subclasses
+    if _is_said_by_library(cls):
+        return _reduce_by_library
     if not cls.__flags__ & _IN_PYTHON or issubclass(cls, type) or cls in copyreg.dispatch_table \
             or _in_python(cls, '__reduce__', '__reduce_ex__'):
         return None
@@ -228,7 +227,45 @@ def _reduce_hashed(state, thing):
     return _make_with, (cls, early), _state_of(cls, thing), None, None, _fill_in_order
 
 
+_OF_LIBRARY = frozenset(('collections', 'datetime', 'decimal', 'fractions', 'ipaddress', 'pathlib'))
+"""Modules whose classes say how they are pickled as if none were derived from them: without attributes, by the constructor."""
+
+
+def _who_says(cls):
+    return next(base for base in cls.__mro__ if '__reduce__' in vars(base) or '__reduce_ex__' in vars(base))
+
+
+def _is_of_library(cls):
+    return isinstance(cls.__module__, str) and cls.__module__.partition('.')[0] in _OF_LIBRARY
+
+
+def _is_said_by_library(cls):
+    return cls.__flags__ & _IN_PYTHON and not issubclass(cls, type) and not _is_of_library(cls) and cls not in copyreg.dispatch_table \
+        and _is_of_library(_who_says(cls)) and (_native(cls) not in _ADD or issubclass(cls, collections.Counter))
+
+
+def _reduce_by_library(state, thing):
+    cls = type(thing)
+    base, reduced = _who_says(cls), thing.__reduce_ex__(4)
+    if not isinstance(reduced, tuple) or len(reduced) != 2:
+        return reduced
+    if reduced[0] is cls and any(_found(cls, name) is not _found(base, name) for name in ('__new__', '__init__')):
+        reduced = _make_by, (base, cls, reduced[1])
+    attributes = object.__getattribute__(thing, '__dict__') if cls.__dictoffset__ else {}
+    theirs = copyreg._slotnames(base)
+    slots = {name: getattr(thing, name) for name in copyreg._slotnames(cls) if name not in theirs and hasattr(thing, name)}
+    return (*reduced, (attributes, slots), None, None, _fill_in_order) if attributes or slots else reduced
+
+
 # ---- reading ----
+
+def _make_by(base, cls, args):
+    made = base.__new__(cls, *args)
+    if base.__init__ is not object.__init__:
+        base.__init__(made, *args)
+    return made
+
+
 
 def _make(cls, *args):
     native = _native(cls)
@@ -247,8 +284,9 @@ def _make_with(cls, early):
 def _fill_in_order(thing, state):
     """Of a thing that has some of it already: attributes keep their order."""
     attributes, slots = state if isinstance(state, tuple) else (state, {})
-    thing.__dict__.clear()
-    thing.__dict__.update(attributes)
+    if attributes:
+        thing.__dict__.clear()
+        thing.__dict__.update(attributes)
     for name, value in slots.items():
         object.__setattr__(thing, name, value)
 

@@ -395,3 +395,51 @@ def check(x):
         return 'state: of keys'
     return (alias(2).first, pair.second, alias.__origin__ is type(pair)) == (2, None, True) or 'identity: other classes'
 
+
+# case: numbers, dates and paths of the library with attributes and constructors of their own
+import datetime
+import decimal
+import fractions
+import ipaddress
+import pathlib
+
+class Money(decimal.Decimal):
+    def __new__(cls, value, currency):
+        made = super().__new__(cls, value)
+        made.currency = currency
+        return made
+
+class Share(fractions.Fraction):
+    __slots__ = ('owner',)
+
+    def __new__(cls, *, of, owner):
+        made = super().__new__(cls, 1, of)
+        made.owner = owner
+        return made
+
+class Day(datetime.date):
+    pass
+
+class Moment(datetime.datetime):
+    def __new__(cls, *, year):
+        return super().__new__(cls, year, 1, 1)
+
+class Place(pathlib.PurePosixPath):
+    pass
+
+class Host(ipaddress.IPv4Address):
+    pass
+
+def make():
+    things = [Money('1.5', 'EUR'), Share(of=3, owner=['me']), Day(2026, 1, 2), Moment(year=2020), Place('a/b'), Host('10.0.0.1')]
+    for thing in things[2:]:
+        thing.note = [type(thing).__name__]
+    return things
+
+def check(x):
+    money, share, day, moment, place, host = x
+    if [str(one) for one in x] != ['1.5', '1/3', '2026-01-02', '2020-01-01 00:00:00', 'a/b', '10.0.0.1']:
+        return 'value: %s' % [str(one) for one in x]
+    if [one.note for one in x[2:]] != [['Day'], ['Moment'], ['Place'], ['Host']]:
+        return 'state: no notes'
+    return (money.currency, share.owner) == ('EUR', ['me']) or 'state: lost'
