@@ -168,8 +168,8 @@ class Command(unittest.TestCase):
         self.assertNotIn("auto", measured)
 
     def test_bad_input(self):
-        for arguments, words in ((["--only", "group=nothing"], "leaves no case"), (["--only", "size=3"], "--only wants"),
-                                 (["--serializer", "telegraph"], "invalid choice"), (["--jobs", "0"], "at least 1")):
+        for arguments, words in ((["--only", "group=nothing"], "there is no group 'nothing'"), (["--only", "group=numpy", "--only", "home=ghost", "--only", "case=lambda"], "leaves no case"), (["--only", "size=3"], "--only wants"),
+                                 (["--serializer", "telegraph"], "--serializer cannot be 'telegraph'"), (["--jobs", "0"], "at least 1")):
             _, err = self.run_it(*arguments, status=2)
             self.assertIn(words, err)
         _, err = self.run_it("--only", "group=numpy", "--python", "/nowhere/python", status=1)
@@ -191,7 +191,7 @@ class Command(unittest.TestCase):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
-        self.assertEqual(1, process.returncode, err)
+        self.assertEqual(130, process.returncode, err)
         self.assertIn("kept", err.strip().splitlines()[-1])
         self.assertNotIn("Traceback", err)
         with open(self.path("out"), encoding="utf-8") as file:
