@@ -69,6 +69,17 @@ def tails_table(cells):
     return rows
 
 
+def counts_table(cells):
+    """What was counted step by step (counts=1), beside the time."""
+    found = [c for c in grouping.find(cells) if c.estimate("instructions_per_message") is not None]
+    rows = [f"    {'cell':<52}{'instructions':>13}{'calls':>7}{'bytes':>9}{'faults':>8}{'p50':>9}"] if found else []
+    for c in sorted(found, key=lambda c: (c.axes["serializer"], c.axes["size_bytes"], c.estimate("instructions_per_message"))):
+        calls, moved, faults = (c.estimate(f) or 0 for f in ("system_calls_per_message", "system_call_bytes_per_message", "page_faults_per_message"))
+        rows.append(f"    {c.text[:51]:<52}{c.estimate('instructions_per_message'):>13.0f}{calls:>7.1f}{moved:>9.0f}{faults:>8.2f}"
+                    f"{words.time_text(c.estimate('p50_ns')):>9}")
+    return rows
+
+
 def controls_table(cells):
     rows = [f"    {'control':<15}{'payload':<14}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
     raw = sorted((c for c in grouping.find(cells) if c.is_raw),
@@ -142,6 +153,10 @@ def report(results, cells, workload=None):
     if special:
         out.append(heading("Cells with a load, a gap, a batch or stages, and whole programs"))
         out += special
+    counted = counts_table(cells) if workload is None else []
+    if counted:
+        out.append(heading("Counted exactly, of a message and of both ends: instructions, system calls and their bytes; page faults"))
+        out += counted
     tails = tails_table(cells) if workload is None else []
     if tails:
         out.append(heading("Tails, of a cell's latencies all together (where ten or more are beyond)"))

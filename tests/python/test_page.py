@@ -18,6 +18,7 @@ import browser  # noqa: E402
 import cells as grouping  # noqa: E402
 import load  # noqa: E402
 import page as pages  # noqa: E402
+import text  # noqa: E402
 from simulated import blocks_of, run_line, trial  # noqa: E402
 
 STAGES = ("encode", "send", "transit", "dispatch", "decode", "method", "reply_encode", "reply_send", "reply_transit", "resume",
@@ -217,6 +218,16 @@ class Page(unittest.TestCase):
                                    "[e.textContent.split(' ').find(w => ['shm', 'unix', 'tcp'].includes(w)), e.querySelector('svg').style.color]))")
                    for chart in ("explore", "percentiles")}
         self.assertEqual(colours["explore"], colours["percentiles"])
+
+    def test_a_run_of_special_cells_alone_is_drawn(self):
+        lines = [run_line()] + blocks_of([(2000, {"counts": 1}), (9000, {"transport": "unix", "counts": 1})], blocks=3)
+        for line in lines[1:]:
+            line.update(instructions_per_message=12345.5, system_calls_per_message=6.25, system_call_bytes_per_message=505.0)
+        self.open(self.made("counts", lines), figure="instructions_per_message")
+        self.assertEqual([12350.0] * 2, [row["value"] for row in self.ask("[...document.querySelectorAll('#explored tbody tr')].map(r => ({value: +r.cells[2].dataset.v}))")])
+        told = text.counts_table(grouping.group(load.load([os.path.join(self.folder.name, "counts.jsonl")])))
+        self.assertEqual(3, len(told))
+        self.assertRegex(told[1], r"counts +1234[56] +6\.[23] +505 ")
 
     def test_no_line_is_dropped(self):
         rows = self.explored(serializer="any", wake="any")

@@ -38,7 +38,7 @@ function defaults() {
   const cells = CELLS.filter(c => !c.raw && c.axes.workload === workload);
   return {workload, transport: ANY, serializer: prefer(values(cells, "serializer"), "none", "msgpack"), payload: ANY,
           placement: prefer(values(cells, "placement"), "cross", "unpinned"), wake: prefer(values(cells, "wake"), "adaptive", "block"),
-          lang: prefer(values(cells, "lang"), "c"), figure: "p50_ns", logx: "1", logy: "1", raw: "0", special: "0", q: ""};
+          lang: prefer(values(cells, "lang"), "c"), figure: "p50_ns", logx: "1", logy: "1", raw: "0", special: cells.some(c => c.plain) ? "0" : "1", q: ""};
 }
 let state;
 function readState() {
