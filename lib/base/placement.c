@@ -5,6 +5,7 @@
 
 static cpu_set_t allowed;
 static bool allowed_known;
+static bool pinned; /* by corps__placement_env */
 static bool spread; /* one Env, placed across: its threads are, since there is no second Env */
 
 _Static_assert(sizeof(cpu_set_t) == CORPS__ALLOWED_BYTES, "the mask of processors in a boot record");
@@ -56,6 +57,7 @@ enum corps_err corps__placement_env(enum corps_placement placement, unsigned env
     if (!allowed_known) {
         return corps_error_system("cannot read the allowed processors");
     }
+    pinned = true;
     if (placement == CORPS_PLACEMENT_SAME) {
         return pin_to(nth_processor(0));
     }
@@ -64,6 +66,10 @@ enum corps_err corps__placement_env(enum corps_placement placement, unsigned env
     }
     spread = env_count == 1;
     return pin_to(nth_processor(env));
+}
+
+bool corps__placement_is_pinned(void) {
+    return pinned;
 }
 
 bool corps__placement_is_single(void) {

@@ -14,6 +14,9 @@ void corps__placement_allow(const uint8_t *bytes, size_t count);
  * processor), SYSTEM. */
 enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, unsigned env_count) CORPS_CHECKED;
 
+/* Did that pin it? Then its processors are the Corps', and nobody else's to choose. */
+bool corps__placement_is_pinned(void);
+
 /* Pins pool thread `index` where an Env that is alone is placed across processors. */
 void corps__placement_thread(unsigned index);
 

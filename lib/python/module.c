@@ -2,6 +2,8 @@
  * the table lists. */
 #include "core.h"
 
+#include "base/placement.h"
+
 #include <corps/transport.h>
 
 #include <dlfcn.h>
@@ -371,6 +373,12 @@ static PyObject *end_corps(PyObject *module, PyObject *capsule) {
 }
 
 /* own() → (Corps, Env, number of Envs), or None in a program */
+static PyObject *is_pinned(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(corps__placement_is_pinned());
+}
+
 static PyObject *own(PyObject *module, PyObject *none) {
     (void)module;
     (void)none;
@@ -489,6 +497,7 @@ static PyMethodDef functions[] = {
     {"before_fork", corps__py_before_fork, METH_NOARGS, NULL},
     {"forked", corps__py_forked, METH_NOARGS, NULL},
     {"own", own, METH_NOARGS, NULL},
+    {"is_pinned", is_pinned, METH_NOARGS, NULL},
     {"about", corps__py_about, METH_NOARGS, NULL},
     {"runs_code", runs_code, METH_O, NULL},
     {"transport", transport, METH_O, NULL},

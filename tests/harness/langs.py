@@ -68,6 +68,15 @@ class Langs(lab.LabTest):
             with self.subTest(serializer=serializer):
                 self.good("lang=python", f"serializer={serializer}", "payload=record")
 
+    def test_placement(self):
+        """Envs of Python stay where the cell has put them."""
+        for placement in ("same", "cross"):
+            if placement == "cross" and len(os.sched_getaffinity(0)) < 2:
+                print("skipped: placement=cross needs two processors", flush=True)
+                continue
+            with self.subTest(placement=placement):
+                self.good("lang=python", "serializer=pickle", f"placement={placement}")
+
     def test_both_languages_make_the_same_contents(self):
         """The sink of a stream compares with what it has made itself."""
         for payload, lang in (("bytes:100", "c-python"), ("ints:100", "python-c"), ("record", "c-python"), ("records:3", "python-c"),

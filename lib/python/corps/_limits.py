@@ -8,6 +8,8 @@ import os
 import resource
 import warnings
 
+from . import _core
+
 _NAMES = sorted(name for name in dir(resource) if name.startswith('RLIMIT_'))
 
 
@@ -51,7 +53,7 @@ def apply(wanted):
     """In an Env. What it may not set, as only root may give back what was given up, is said, and stays."""
     here = own()
     for name, value in wanted.items():
-        if value is None or here.get(name, value) == value:
+        if value is None or here.get(name, value) == value or (name == 'processors' and _core.is_pinned()):
             continue
         try:
             if name in _SETTERS:
