@@ -2,6 +2,7 @@
 #include "actor/future.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
+#include "base/sized.h"
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
@@ -28,6 +29,9 @@ struct call {
     bool reply;
     int64_t called_ns, encoded_ns; /* where calls are traced */
 };
+
+#define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
+#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT))
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
@@ -82,9 +86,37 @@ static enum corps_err corps_of(const struct corps_name *to, struct corps **corps
     return err;
 }
 
+/* Options that are not of our layout, or hold what we do not know. */
+static __attribute__((cold, noinline)) enum corps_err take_options(const struct corps_call_options **options,
+                                                                   struct corps_call_options *own) {
+    static const struct corps__sized kind = CORPS__SIZED(corps_call_options, CALL_OPTIONS_BYTES);
+    *options = corps__sized_take(&kind, *options, own);
+    if (*options == NULL) {
+        return CORPS_ERR_INVALID;
+    }
+    return ((*options)->flags & ~CALL_FLAGS) == 0
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_INVALID, "the flags of a call are %#x; those that exist are %#x",
+                                 (*options)->flags, CALL_FLAGS);
+}
+
+/* Of another layout, or with something that we may not know? */
+static inline bool has_unusual(const struct corps_call_options *options) {
+    const uint64_t *reserved = options->reserved;
+    return (options->size | reserved[0] | reserved[1] | reserved[2] | reserved[3] | (options->flags & ~CALL_FLAGS)) !=
+           0;
+}
+
 static enum corps_err prepare_call(struct call *call, const struct corps_name *to, const char *method,
                                    const struct corps_value *args, const struct corps_call_options *options,
                                    struct corps__symbol *own_method) {
+    struct corps_call_options own;
+    if (options != NULL && has_unusual(options)) {
+        enum corps_err err = take_options(&options, &own);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
     call->to = to;
     call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;

@@ -49,27 +49,6 @@ static enum corps_err table_add(struct corps__conc *conc) {
                         : corps_error_set(CORPS_ERR_LIMIT, "an Env can have %u Concs", PAGE * PAGES);
 }
 
-void corps__classes_set(const struct corps_class *const *classes) {
-    corps__actors->classes = classes;
-}
-
-bool corps__classes_are_known(void) {
-    return corps__actors->classes != NULL;
-}
-
-const struct corps_class *corps__class_find(const char *name, size_t bytes) {
-    const struct corps_class *any = NULL;
-    for (const struct corps_class *const *class = corps__actors->classes; class != NULL && *class != NULL; class ++) {
-        if (strlen((*class)->name) == bytes && memcmp((*class)->name, name, bytes) == 0) {
-            return *class;
-        }
-        if (strcmp((*class)->name, CORPS_ANY_CLASS) == 0) {
-            any = *class;
-        }
-    }
-    return any;
-}
-
 /* ---- making ---- */
 
 static size_t align_up(size_t bytes, size_t to) {

@@ -73,11 +73,6 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
 struct corps__conc *corps__conc_find(uint32_t id);
 uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */
 
-/* The classes of this program, NULL at the end; the one of this name, or the one for any, or NULL. */
-void corps__classes_set(const struct corps_class *const *classes);
-bool corps__classes_are_known(void);
-const struct corps_class *corps__class_find(const char *name, size_t bytes);
-
 /* Puts mail into the mailbox and makes the Conc runnable. Takes it. Any thread. */
 void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how);
 

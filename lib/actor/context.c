@@ -86,7 +86,7 @@ enum corps_err corps_fail(struct corps_context *context, const char *type, const
 
 /* `info` as the failure of a Worker. */
 static struct corps_error_info remote_failure(const struct corps_error_info *info, const struct corps__conc *conc) {
-    struct corps_error_info own = *info;
+    struct corps_error_info own = corps__error_info_take(info);
     own.code = CORPS_ERR_REMOTE;
     own.detail_trusted = corps__may_run_code(corps__own()); /* a caller in this Env sees it as it is */
     snprintf(own.origin, sizeof own.origin, "L%u:M%u.%u", corps__own_env(), corps__own_env(), conc->id);

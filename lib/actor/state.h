@@ -25,6 +25,8 @@ struct corps__burst {
 struct corps__actors {
     struct corps__thread_pool pool;
     const struct corps_class *const *classes;
+    struct corps__classes_copy *classes_copy; /* the latest, where they had to be copied */
+    char classes_error[256];                  /* why there are none, "" */
 
     /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
     struct {

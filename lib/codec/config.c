@@ -1,11 +1,14 @@
 #include "codec/config.h"
 
+#include "base/sized.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
 #define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
+#define OPTIONS_BYTES 256u             /* of struct corps_options in 0.1 */
 
 static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
 static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
@@ -92,9 +95,13 @@ static enum corps_err copy_text(const char *what, const char *text, char *out, s
     return CORPS_OK;
 }
 
-enum corps_err corps__settings_decide(const struct corps_options *given, struct corps__settings *out) {
+const struct corps_options *corps__options_take(const struct corps_options *given, struct corps_options *own) {
+    static const struct corps__sized kind = CORPS__SIZED(corps_options, OPTIONS_BYTES);
     static const struct corps_options none;
-    const struct corps_options *o = given != NULL ? given : &none;
+    return given != NULL ? corps__sized_take(&kind, given, own) : &none;
+}
+
+enum corps_err corps__settings_decide(const struct corps_options *o, struct corps__settings *out) {
     memset(out, 0, sizeof *out);
     enum corps_err err = decide_count(o, out);
     int wake = 0;

@@ -31,7 +31,12 @@ struct corps__settings {
     int64_t boot_timeout_ns;
 };
 
-/* Errors: INVALID, UNKNOWN, UNSUPPORTED, with the option's name and what is possible. Starts the serializer. */
+/* What the caller gave, as this version's layout: `given` itself, `own`, or what is all default for NULL. NULL:
+ * INVALID, with what is wrong. */
+const struct corps_options *corps__options_take(const struct corps_options *given, struct corps_options *own);
+
+/* Of options that were taken. Errors: INVALID, UNKNOWN, UNSUPPORTED, with the option's name and what is possible.
+ * Starts the serializer. */
 enum corps_err corps__settings_decide(const struct corps_options *options, struct corps__settings *out) CORPS_CHECKED;
 
 /* As one value for the boot record, in `box`, and back. */

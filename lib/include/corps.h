@@ -1,4 +1,5 @@
-/* Corps: services made of Workers on many cores. The public interface for C.
+/** @file
+ * Corps: services made of Workers on many cores. The public interface for C.
  *
  * A Corps is a group of Envs (processes). A Conc is an object with methods that lives in one Env and handles one
  * request at a time, in the order each sender sent them. A Name is a Conc's address: call through it, pass it on,
@@ -31,6 +32,11 @@
  * posix_spawn are not concerned.
  *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
+ *
+ * Structs that callers fill end with `size` and `reserved`. Clear what you do not set: a designated initialiser does.
+ * `size` is 0, or the struct's sizeof; `reserved` is where fields of later versions will be, and must be zero: what
+ * this version does not know is refused (INVALID), never ignored. So programs of any 0.x run with a later 0.x
+ * (docs/abi.md).
  */
 #ifndef CORPS_H
 #define CORPS_H
@@ -49,18 +55,18 @@ extern "C" {
 
 #define CORPS_VERSION "0.1.0"
 
-struct corps;        /* a Corps, as this process sees it */
-struct corps_name;   /* a Worker's address; reference-counted, immutable */
-struct corps_future; /* one call's answer */
+struct corps;        /**< a Corps, as this process sees it */
+struct corps_name;   /**< a Worker's address; reference-counted, immutable */
+struct corps_future; /**< one call's answer */
 struct corps_error_info;
-struct corps_context; /* what a method is told about the request that it runs for */
-struct corps_request; /* a request whose reply was put off */
+struct corps_context; /**< what a method is told about the request that it runs for */
+struct corps_request; /**< a request whose reply was put off */
 
-#define CORPS_FOREVER INT64_MAX /* a timeout that never comes */
+#define CORPS_FOREVER INT64_MAX /**< a timeout that never comes */
 
 /* ---- Classes ---- */
 
-/* A method. `self` is the Conc's own memory (class->bytes). `args` is the caller's argument value (often an ARRAY),
+/** A method. `self` is the Conc's own memory (class->bytes). `args` is the caller's argument value (often an ARRAY),
  * lent until the reply has been encoded. `*result` starts as NIL; what it points to must stay valid until the method's
  * reply is encoded, which happens on this thread right after return: args, the Conc's own memory,
  * corps_context_alloc'd memory and static memory all do.
@@ -75,58 +81,64 @@ struct corps_method {
 };
 
 struct corps_class {
-    const char *name;                                           /* unique in the program */
-    size_t bytes;                                               /* size of one Conc's own memory, zeroed before init */
-    corps_method_fn init;                                       /* may be NULL; result is ignored */
-    const struct corps_method *methods;                         /* ends with a NULL name */
-    void (*cleanup)(struct corps_context *context, void *self); /* may be NULL; runs once, at exit, if init succeeded */
-    corps_method_fn any; /* may be NULL: runs what `methods` does not name; corps_context_method tells what it was */
-    /* May be NULL: around everything that the core does for some requests of one Conc, from decoding to freeing, on the
-     * thread that does it. For an interpreter's lock; a wait in between gives that up by corps_wait_hooks_set. */
+    const char *name;                   /**< unique in the program */
+    size_t bytes;                       /**< size of one Conc's own memory, zeroed before init */
+    corps_method_fn init;               /**< may be NULL; result is ignored */
+    const struct corps_method *methods; /**< ends with a NULL name */
+    /** May be NULL; runs once, at exit, if init succeeded. */
+    void (*cleanup)(struct corps_context *context, void *self);
+    corps_method_fn any; /**< may be NULL: runs what `methods` does not name; corps_context_method tells what it was */
+    /** May be NULL: around everything that the core does for some requests of one Conc, from decoding to freeing, on
+     * the thread that does it. For an interpreter's lock; a wait in between gives that up by corps_wait_hooks_set. */
     void (*enter)(void);
     void (*leave)(void);
+    size_t size; /**< 0, or sizeof(struct corps_class) */
+    uint64_t reserved[7];
 };
 
-/* A class of this name serves every class name that no other class of the program has (corps_context_class tells which
+/** A class of this name serves every class name that no other class of the program has (corps_context_class tells which
  * was asked for): for languages whose classes are made at run time. */
 #define CORPS_ANY_CLASS "*"
 
 /* ---- Start ---- */
 
-/* First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
+/** First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
  * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. */
 CORPS_API void corps_start(const struct corps_class *const *classes);
 
 /* ---- Processes of another kind (for embedding into another language) ---- */
 
-/* An Env's process that was started. */
+/** An Env's process that was started. */
 struct corps_launched {
     int pid;
-    int status_fd; /* -1: the process is this process's child. Otherwise its parent writes the 4-byte wait status
+    int status_fd; /**< -1: the process is this process's child. Otherwise its parent writes the 4-byte wait status
                       there once it has ended; the core closes it */
+    size_t size;   /**< set by Corps: what is there to be filled */
+    uint64_t reserved[2];
 };
 
-/* Starts a process that will call corps_serve with (its copy of) `control_fd`, which stays the caller's. Runs on the
- * thread that creates or boots, and must not wait for Corps. Errors: SYSTEM, NO_MEMORY. */
+/** Starts a process that will call corps_serve with (its copy of) `control_fd`, which stays the caller's, and sets the
+ * fields of `launched` (status_fd is -1 before). Runs on the thread that creates or boots, and must not wait for Corps.
+ * Errors: SYSTEM, NO_MEMORY. */
 typedef enum corps_err (*corps_launch_fn)(void *arg, const char *tag, unsigned env, int control_fd,
                                           struct corps_launched *launched);
 
-/* How this process starts Envs from now on, instead of starting its program again. NULL: as before. */
+/** How this process starts Envs from now on, instead of starting its program again. NULL: as before. */
 CORPS_API void corps_launcher_set(corps_launch_fn launch, void *arg);
 
-/* Around every wait of a thread of this process inside Corps (not around short locks): `before` gives up what others
+/** Around every wait of a thread of this process inside Corps (not around short locks): `before` gives up what others
  * may need, such as an interpreter's lock, and returns what `after` needs to take it back; both leave the thread's
  * Corps error as it is. Call it before anything else. */
 CORPS_API void corps_wait_hooks_set(void *(*before)(void), void (*after)(void *given_up));
 
-/* Called in an Env's process before it can be called itself, with what corps_options.boot_data held (lent). It may call
- * Workers of other Corps, not create any. An error ends the Env and is the error of corps_create. */
+/** Called in an Env's process before it can be called itself, with what corps_options.boot_data held (lent). It may
+ * call Workers of other Corps, not create any. An error ends the Env and is the error of corps_create. */
 typedef enum corps_err (*corps_boot_fn)(const void *data, size_t bytes);
 
-/* For a corps_boot_fn: says what failed, in full. Returns REMOTE. */
+/** For a corps_boot_fn: says what failed, in full. Returns REMOTE. */
 CORPS_API enum corps_err corps_boot_fail(const struct corps_error_info *info);
 
-/* Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for
+/** Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for
  * corps_start. SIGINT and SIGPIPE do nothing from now on, by a handler, so that programs which a method starts have the
  * default. Once a process. */
 CORPS_API int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot);
@@ -134,55 +146,57 @@ CORPS_API int corps_serve(int control_fd, const struct corps_class *const *class
 /* ---- Configuration ---- */
 
 enum corps_wake {
-    CORPS_WAKE_DEFAULT = 0, /* CORPS_WAKE in the environment, else adaptive */
-    CORPS_WAKE_BLOCK,       /* a waiting thread sleeps in the kernel */
-    CORPS_WAKE_SPIN,        /* a waiting thread polls without end: lowest latency, a whole processor */
-    CORPS_WAKE_ADAPTIVE,    /* spins as long as recent waits taught that it pays (at most 200 µs), then sleeps */
+    CORPS_WAKE_DEFAULT = 0, /**< CORPS_WAKE in the environment, else adaptive */
+    CORPS_WAKE_BLOCK,       /**< a waiting thread sleeps in the kernel */
+    CORPS_WAKE_SPIN,        /**< a waiting thread polls without end: lowest latency, a whole processor */
+    CORPS_WAKE_ADAPTIVE,    /**< spins as long as recent waits taught that it pays (at most 200 µs), then sleeps */
 };
 
 enum corps_placement {
-    CORPS_PLACEMENT_DEFAULT = 0, /* CORPS_PLACEMENT in the environment, else unpinned */
-    CORPS_PLACEMENT_UNPINNED,    /* the kernel decides */
-    CORPS_PLACEMENT_SAME,        /* every Env on the first allowed processor */
-    CORPS_PLACEMENT_CROSS,       /* Env i on allowed processor i mod n */
+    CORPS_PLACEMENT_DEFAULT = 0, /**< CORPS_PLACEMENT in the environment, else unpinned */
+    CORPS_PLACEMENT_UNPINNED,    /**< the kernel decides */
+    CORPS_PLACEMENT_SAME,        /**< every Env on the first allowed processor */
+    CORPS_PLACEMENT_CROSS,       /**< Env i on allowed processor i mod n */
 };
 
 enum corps_keep {
-    CORPS_KEEP_NONE = 0, /* plain trees become values */
-    CORPS_KEEP_ITEMS,    /* the items of the outermost list or tuple stay objects, unless they are scalars */
-    CORPS_KEEP_WHOLE,    /* what was decoded stays one object */
+    CORPS_KEEP_NONE = 0, /**< plain trees become values */
+    CORPS_KEEP_ITEMS,    /**< the items of the outermost list or tuple stay objects, unless they are scalars */
+    CORPS_KEEP_WHOLE,    /**< what was decoded stays one object */
 };
 
-/* Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
+/** Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
  * CORPS_PLACEMENT, CORPS_ENVS) stand between a zero field and the built-in default. Strings are copied. */
 struct corps_options {
-    const char *tag;             /* shown in texts; default "corps" */
-    unsigned env_count;          /* 1 … 1024; default 1 */
-    const char *transport;       /* between Envs; default "shm". "queue": one Env, everything by reference */
-    const char *serializer;      /* default "msgpack" */
-    enum corps_wake wake;        /* of the Envs; default ADAPTIVE */
-    enum corps_wake client_wake; /* of the creating program's waits; default: as `wake`, but never SPIN */
+    const char *tag;             /**< shown in texts; default "corps" */
+    unsigned env_count;          /**< 1 … 1024; default 1 */
+    const char *transport;       /**< between Envs; default "shm". "queue": one Env, everything by reference */
+    const char *serializer;      /**< default "msgpack" */
+    enum corps_wake wake;        /**< of the Envs; default ADAPTIVE */
+    enum corps_wake client_wake; /**< of the creating program's waits; default: as `wake`, but never SPIN */
     enum corps_placement placement;
-    unsigned thread_count;     /* threads that run Concs, per Env; default 2 */
-    unsigned thread_count_max; /* threads may grow to this when methods block; default 256 */
-    unsigned mailbox_count;    /* unanswered requests per (sending Env, Conc); default 1024, at most a million */
-    size_t mailbox_bytes;      /* bytes of them; default 64 MiB, at most 8 TiB; one message of any size always fits */
-    size_t buffer_bytes;       /* transport buffering per link and direction; 0 = the transport's default */
-    size_t queue_count;        /* mqueue: slots asked of the kernel; 0 = what the kernel allows. Others ignore it */
-    const char *bind;          /* tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
+    unsigned thread_count;     /**< threads that run Concs, per Env; default 2 */
+    unsigned thread_count_max; /**< threads may grow to this when methods block; default 256 */
+    unsigned mailbox_count;    /**< unanswered requests per (sending Env, Conc); default 1024, at most a million */
+    size_t mailbox_bytes;      /**< bytes of them; default 64 MiB, at most 8 TiB; one message of any size always fits */
+    size_t buffer_bytes;       /**< transport buffering per link and direction; 0 = the transport's default */
+    size_t queue_count;        /**< mqueue: slots asked of the kernel; 0 = what the kernel allows. Others ignore it */
+    const char *bind;          /**< tcp: address to listen on; default 127.0.0.1. A port may be added: "127.0.0.1:7000";
                                   Env i then listens on port + i. INVALID with transports that listen on none */
-    const char *module;        /* path of a shared object whose `corps_classes` are served by corps-env, instead of
+    const char *module;        /**< path of a shared object whose `corps_classes` are served by corps-env, instead of
                                   starting this program again */
-    int keep_objects;          /* what Python serializers leave as objects: see enum corps_keep */
-    const void *boot_data;     /* bytes for every Env's corps_boot_fn; copied */
+    int keep_objects;          /**< what Python serializers leave as objects: see enum corps_keep */
+    const void *boot_data;     /**< bytes for every Env's corps_boot_fn; copied */
     size_t boot_data_bytes;
-    int detached;            /* nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
-    int64_t boot_timeout_ns; /* default 30 s */
+    int detached;            /**< nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
+    int64_t boot_timeout_ns; /**< default 30 s */
+    size_t size;             /**< 0, or sizeof(struct corps_options) */
+    uint64_t reserved[14];
 };
 
 /* ---- Corps ---- */
 
-/* Creates a Corps and waits until every Env serves and the front Conc's init has run. `front` names the class of
+/** Creates a Corps and waits until every Env serves and the front Conc's init has run. `front` names the class of
  * the Corps' own Conc, which lives in Env 0; NULL for none. `args` are for its init (NULL = NIL). `options` may be
  * NULL. Errors: INVALID (says which option and what is possible), UNKNOWN, UNSUPPORTED (for example transport queue
  * with several Envs), SYSTEM, LIMIT, TIMEOUT, REMOTE (init failed), WORKER_LOST (an Env died while booting). After an
@@ -190,50 +204,56 @@ struct corps_options {
 CORPS_API enum corps_err corps_create(const char *front, const struct corps_value *args,
                                       const struct corps_options *options, struct corps **corps) CORPS_CHECKED;
 
-/* What failed remotely in the calling thread's last corps_create or corps_create_concs that gave REMOTE: type, text,
+/** What failed remotely in the calling thread's last corps_create or corps_create_concs that gave REMOTE: type, text,
  * traceback, detail. Lent until its next one. */
 CORPS_API const struct corps_error_info *corps_create_failure(void);
 
-/* The Corps that this process is an Env of, NULL in a program. Lent for ever. */
+/** The Corps that this process is an Env of, NULL in a program. Lent for ever. */
 CORPS_API struct corps *corps_own(void);
-CORPS_API unsigned corps_own_env(void); /* the number of this Env in it */
+CORPS_API unsigned corps_own_env(void); /**< the number of this Env in it */
 
-CORPS_API uint64_t corps_id(const struct corps *corps); /* unique on the host, and as good as unique beyond */
+CORPS_API uint64_t corps_id(const struct corps *corps); /**< unique on the host, and as good as unique beyond */
 
-/* The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
+/** The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
 CORPS_API struct corps_name *corps_front(const struct corps *corps);
 
 CORPS_API unsigned corps_env_count(const struct corps *corps);
-CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /* 0 when unknown or ended */
+CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /**< 0 when unknown or ended */
 
-/* Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that at
- * most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names
+/** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
+ * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names
  * answer EXITED, and each that was called by keeps a few kilobytes until it is dropped. Accepts NULL. Not from a
  * method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
-/* Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then after
- * the running request of its front Conc has been answered; from Env 0 alone), or one that this process created. Errors:
- * INVALID. */
+/** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then
+ * after the running request of its front Conc has been answered; from Env 0 alone), or one that this process created.
+ * Errors: INVALID. */
 CORPS_API enum corps_err corps_end(struct corps *corps) CORPS_CHECKED;
 
-/* Has a Corps that this process created ended? corps_exit then only gives back what it held. */
+/** Has a Corps that this process created ended? corps_exit then only gives back what it held. */
 CORPS_API bool corps_has_ended(const struct corps *corps);
 
-/* Waits until it has. Errors: TIMEOUT, INVALID (not created by this process). */
+/** Waits until it has. Errors: TIMEOUT, INVALID (not created by this process). */
 CORPS_API enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) CORPS_CHECKED;
 
-/* Where create_concs puts Concs. */
+/** Where create_concs puts Concs. */
 enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
 struct corps_location {
     enum corps_location_type type;
-    unsigned env; /* ENV_ID: which */
+    unsigned env; /**< ENV_ID: which */
+    size_t size;  /**< 0, or sizeof(struct corps_location), which never changes: it is passed by value */
+    uint64_t reserved[2];
 };
-#define CORPS_ENV_ID(e) ((struct corps_location){CORPS_LOCATION_ENV_ID, (e)})
-#define CORPS_PER_ENV ((struct corps_location){CORPS_LOCATION_PER_ENV, 0})
-#define CORPS_AUTO ((struct corps_location){CORPS_LOCATION_AUTO, 0})
+static inline struct corps_location corps_location_make(enum corps_location_type type, unsigned env) {
+    struct corps_location location = {type, env, 0, {0, 0}};
+    return location;
+}
+#define CORPS_ENV_ID(e) corps_location_make(CORPS_LOCATION_ENV_ID, (e))
+#define CORPS_PER_ENV corps_location_make(CORPS_LOCATION_PER_ENV, 0)
+#define CORPS_AUTO corps_location_make(CORPS_LOCATION_AUTO, 0)
 
-/* Creates Concs and waits until every init has run. (Where the Corps' serializer carries bytes only, arguments of init
+/** Creates Concs and waits until every init has run. (Where the Corps' serializer carries bytes only, arguments of init
  * that are no bytes travel as msgpack.) ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
  * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Writes
  * count (PER_ENV: count × env_count) Names; gives one reference each. On error none is given, and those that were
@@ -244,48 +264,51 @@ CORPS_API enum corps_err corps_create_concs(struct corps *corps, const char *cla
 
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
-CORPS_API void corps_name_unref(struct corps_name *name); /* accepts NULL */
+CORPS_API void corps_name_unref(struct corps_name *name); /**< accepts NULL */
 CORPS_API bool corps_name_equal(const struct corps_name *a, const struct corps_name *b);
 CORPS_API unsigned corps_name_env(const struct corps_name *name);
 CORPS_API const char *corps_name_class(const struct corps_name *name);
-/* The address as numbers: of the Corps, the Env in it, the Conc in that. */
+/** The address as numbers: of the Corps, the Env in it, the Conc in that. */
 CORPS_API void corps_name_address(const struct corps_name *name, uint64_t *corps_id, unsigned *env, unsigned *conc);
-CORPS_API bool corps_name_is_here(const struct corps_name *name); /* is the Worker in this Env? */
-/* "L<env>:M<env>.<conc> Class <class>"; returns the length that the whole text has, as snprintf. */
+CORPS_API bool corps_name_is_here(const struct corps_name *name); /**< is the Worker in this Env? */
+/** "L<env>:M<env>.<conc> Class <class>"; returns the length that the whole text has, as snprintf. */
 CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_t out_bytes);
 
 /* ---- Calls ---- */
 
 enum {
-    CORPS_CALL_TRY = 1u << 0,     /* do not wait for room: FULL at once */
-    CORPS_CALL_NO_WAIT = 1u << 1, /* nor for a connection: FULL whenever the call would have to wait for anything */
+    CORPS_CALL_TRY = 1u << 0,     /**< do not wait for room: FULL at once */
+    CORPS_CALL_NO_WAIT = 1u << 1, /**< nor for a connection: FULL whenever the call would have to wait for anything */
 };
 
 struct corps_call_options {
-    int64_t timeout_ns; /* deadline from now: travels along, drops the request if it comes too late; 0 = none */
+    int64_t timeout_ns; /**< deadline from now: travels along, drops the request if it comes too late; 0 = none */
     unsigned flags;
-    const char *serializer; /* for this call and its reply, instead of the Corps' own: one that runs no code (none,
+    const char *serializer; /**< for this call and its reply, instead of the Corps' own: one that runs no code (none,
                                msgpack), or the Corps' own, else DENIED; NULL = the Corps' */
+    size_t size;            /**< 0, or sizeof(struct corps_call_options) */
+    uint64_t reserved[4];
 };
 
-/* Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
+/** Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
  * NULL = NIL. Gives the Future. Errors are of the sending alone: REFUSED (an argument cannot be serialized: which),
  * TOO_LARGE (over 2 GiB, or over 999 large buffers: nothing is sent; a result that is too large fails the Future like
- * this), FULL, TIMEOUT, EXITED, WORKER_LOST. What happens later is the Future's. */
+ * this), FULL, TIMEOUT, EXITED, WORKER_LOST, INVALID (an option or flag that does not exist). What happens later is the
+ * Future's. */
 CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options,
                                     struct corps_future **future) CORPS_CHECKED;
 
-/* The same without a reply: at most once, in order with this sender's other calls; costs no message back. */
+/** The same without a reply: at most once, in order with this sender's other calls; costs no message back. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options) CORPS_CHECKED;
 
-/* Sends on what earlier corps_sends of this process may have batched. A wait, a method's end and a timer do so too. */
+/** Sends on what earlier corps_sends of this process may have batched. A wait, a method's end and a timer do so too. */
 CORPS_API void corps_flush(void);
 
 /* ---- Large payloads, written in place ---- */
 
-/* Memory for a payload of `bytes` bytes to a Worker: the transport's own where it lends any (shm: shared memory, which
+/** Memory for a payload of `bytes` bytes to a Worker: the transport's own where it lends any (shm: shared memory, which
  * the receiver reads in place), otherwise ordinary memory. A program is written once for both:
  *
  *     struct corps_block *block = corps_loan(name, bytes);
@@ -308,17 +331,19 @@ CORPS_API struct corps_block *corps_loan(const struct corps_name *to, size_t byt
 
 struct corps_error_info {
     enum corps_err code;
-    const char *type;      /* the remote error's type, "" when there is none */
-    const char *text;      /* one line */
-    const char *traceback; /* remote traceback, "" when there is none */
-    const void *detail;    /* what the method attached for callers of its own language */
+    const char *type;      /**< the remote error's type, "" when there is none */
+    const char *text;      /**< one line */
+    const char *traceback; /**< remote traceback, "" when there is none */
+    const void *detail;    /**< what the method attached for callers of its own language */
     size_t detail_bytes;
-    char origin[64];     /* the Worker that failed, "L0:M0.2" */
-    bool detail_trusted; /* `detail` may be loaded by what runs code: the serializers of the Worker's Corps and of this
-                            process do so anyway. Set by Corps, not by who fails */
+    char origin[64];     /**< the Worker that failed, "L0:M0.2" */
+    bool detail_trusted; /**< `detail` may be loaded by what runs code: the serializers of the Worker's Corps and of
+                            this process do so anyway. Set by Corps, not by who fails */
+    size_t size;         /**< when you fill it: 0, or sizeof(struct corps_error_info) */
+    uint64_t reserved[4];
 };
 
-/* Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is
+/** Waits until the reply is here or `timeout_ns` (from now; 0 = only look) has passed. OK: `*result` (may be NULL) is
  * lent until the Future is destroyed. May be called again and again, by any threads. Errors: TIMEOUT (of this wait or
  * of the call), REMOTE, WORKER_LOST, CANCELLED, EXITED, CORRUPT, DEADLOCK (this method's own Worker would have to
  * answer first; seen at once, or after a second when others are between). Inside a method, a wait of 10 s or more for a
@@ -327,81 +352,81 @@ struct corps_error_info {
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
 
-CORPS_API bool corps_future_ready(const struct corps_future *future); /* never waits */
+CORPS_API bool corps_future_ready(const struct corps_future *future); /**< never waits */
 
-/* What went wrong, after wait gave an error; code OK otherwise. Lent until the Future is destroyed. */
+/** What went wrong, after wait gave an error; code OK otherwise. Lent until the Future is destroyed. */
 CORPS_API const struct corps_error_info *corps_future_error(const struct corps_future *future);
 
-/* The result's box, to keep it beyond the Future: gives a reference; NULL when there is no result. */
+/** The result's box, to keep it beyond the Future: gives a reference; NULL when there is no result. */
 CORPS_API struct corps_box *corps_future_box(struct corps_future *future);
 
-/* Waits until all are ready. Errors: TIMEOUT alone (each Future holds its own outcome). */
+/** Waits until all are ready. Errors: TIMEOUT alone (each Future holds its own outcome). */
 CORPS_API enum corps_err corps_wait_all(struct corps_future *const *futures, size_t count, int64_t timeout_ns);
 
-/* Waits until one that is not NULL is ready, and writes its index: the first in order of the array. Set it to NULL (or
+/** Waits until one that is not NULL is ready, and writes its index: the first in order of the array. Set it to NULL (or
  * destroy it) before the next call. Errors: TIMEOUT, INVALID (all are NULL). */
 CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count, int64_t timeout_ns,
                                          size_t *index);
 
-/* Calls `notify(arg)` once, as soon as the Future is ready (at once if it is): on the thread that completes it, which
+/** Calls `notify(arg)` once, as soon as the Future is ready (at once if it is): on the thread that completes it, which
  * may be polling for the whole process, so it must neither wait nor call Corps but for corps_future_fulfil. One per
  * Future. */
 CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg);
 
-/* A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out of
- * memory. */
+/** A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out
+ * of memory. */
 CORPS_API struct corps_future *corps_future_create(void);
-/* One more reference; corps_future_destroy drops one. */
+/** One more reference; corps_future_destroy drops one. */
 CORPS_API struct corps_future *corps_future_ref(struct corps_future *future);
 CORPS_API void corps_future_fulfil(struct corps_future *future);
 
-/* Ends interest in the answer and frees the Future. A reply that comes later is dropped. Accepts NULL. */
+/** Ends interest in the answer and frees the Future. A reply that comes later is dropped. Accepts NULL. */
 CORPS_API void corps_future_destroy(struct corps_future *future);
 
 /* ---- Inside methods ---- */
-CORPS_API struct corps *corps_context_corps(struct corps_context *context);     /* lent; create_concs with it */
-CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /* the Conc's own Name; lent */
+CORPS_API struct corps *corps_context_corps(struct corps_context *context);     /**< lent; create_concs with it */
+CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /**< the Conc's own Name; lent */
 CORPS_API unsigned corps_context_env(struct corps_context *context);
-/* "" in init and cleanup; lent until the method returns. */
+/** "" in init and cleanup; lent until the method returns. */
 CORPS_API const char *corps_context_method(struct corps_context *context);
-CORPS_API const char *corps_context_class(struct corps_context *context); /* as it was asked for; lent for ever */
-CORPS_API bool corps_context_is_local(struct corps_context *context);     /* was the request made in this Env? */
-CORPS_API bool corps_context_has_reply(struct corps_context *context);    /* does anybody wait for the outcome? */
-/* Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
+CORPS_API const char *corps_context_class(struct corps_context *context); /**< as it was asked for; lent for ever */
+CORPS_API bool corps_context_is_local(struct corps_context *context);     /**< was the request made in this Env? */
+CORPS_API bool corps_context_has_reply(struct corps_context *context);    /**< does anybody wait for the outcome? */
+/** Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
-/* Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
+/** Memory until the reply is encoded, aligned to 16. NULL when out of memory. */
 CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes);
-/* The same for a large result: where the transport lends memory, the caller sees the result in it (see corps_loan). Not
- * for a reply that is put off. */
+/** The same for a large result: where the transport lends memory, the caller sees the result in it (see corps_loan).
+ * Not for a reply that is put off. */
 CORPS_API void *corps_context_loan(struct corps_context *context, size_t bytes);
-/* The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
+/** The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
 CORPS_API struct corps_box *corps_context_box(struct corps_context *context);
-/* Fails the request: the caller's Future gives REMOTE with this type and text. Returns CORPS_ERR_REMOTE. */
+/** Fails the request: the caller's Future gives REMOTE with this type and text. Returns CORPS_ERR_REMOTE. */
 CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...)
     CORPS_PRINTF(3, 4);
 
-/* The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
+/** The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
 
-/* A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. In an init,
+/** A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. In an init,
  * whose caller then starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; the init is run again
  * on that thread, before anything else. Where the thread cannot be started: corps_home_leave, and an error. NULL: no
  * memory. The home belongs to the Conc. */
 struct corps_home;
 CORPS_API struct corps_home *corps_context_home(struct corps_context *context);
 
-/* Runs the Conc, until its home was left. */
+/** Runs the Conc, until its home was left. */
 CORPS_API void corps_home_serve(struct corps_home *home);
 
-/* The Conc has ended: the thread may return, and what still comes is run by any thread. Any thread, once. */
+/** The Conc has ended: the thread may return, and what still comes is run by any thread. Any thread, once. */
 CORPS_API void corps_home_leave(struct corps_home *home);
 
-/* Puts the reply off: the method then returns CORPS_ERR_PENDING, and one of the functions below answers later, once. On
- * the method's thread. Gives the request. NULL when out of memory, or when it was put off already: then the method
+/** Puts the reply off: the method then returns CORPS_ERR_PENDING, and one of the functions below answers later, once.
+ * On the method's thread. Gives the request. NULL when out of memory, or when it was put off already: then the method
  * returns an error. */
 CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
 
-/* Answer a request that was put off, and take it; what they send they borrow until return. Any thread. They wait for a
+/** Answer a request that was put off, and take it; what they send they borrow until return. Any thread. They wait for a
  * moment at most, while a large reply is on its way. Always OK: what cannot be sent (REFUSED, TOO_LARGE) becomes the
  * error that the caller gets. */
 CORPS_API enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result);

@@ -135,7 +135,7 @@ void corps_launcher_set(corps_launch_fn launch, void *arg) {
 }
 
 static enum corps_err spawn_process(const struct corps *corps, unsigned env, int fd, struct corps_launched *launched) {
-    *launched = (struct corps_launched){.status_fd = -1};
+    *launched = (struct corps_launched){.status_fd = -1, .size = sizeof *launched};
     if (launcher != NULL && corps->settings.module[0] == '\0') {
         return launcher(launcher_arg, corps->settings.tag, env, fd, launched);
     }

@@ -1,5 +1,6 @@
 #include "actor/conc.h"
 #include "actor/message.h"
+#include "base/sized.h"
 #include "link/known.h"
 #include "process/args.h"
 #include "value/failure.h"
@@ -52,7 +53,12 @@ static enum corps_err order_concs(const struct corps *corps, struct order *order
 /* How many Concs each Env gets. Writes env_count counts. */
 static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
                                        unsigned *counts, unsigned *first) {
+    static const struct corps__sized kind = CORPS__SIZED(corps_location, sizeof(struct corps_location));
+    struct corps_location unused;
     unsigned envs = corps->settings.env_count;
+    if (corps__sized_take(&kind, &location, &unused) == NULL) {
+        return CORPS_ERR_INVALID;
+    }
     if (count == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the number of Concs must be at least 1");
     }

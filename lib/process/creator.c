@@ -1,5 +1,6 @@
 #include "process/creator.h"
 
+#include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
@@ -202,18 +203,19 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
 }
 
 static enum corps_err may_create(const char *front) {
-    if (!corps__classes_are_known()) {
-        return corps_error_set(CORPS_ERR_INVALID, "call corps_start first thing in main, before corps_create");
+    enum corps_err err = corps__classes_check();
+    if (err != CORPS_OK || front == NULL || corps__class_find(front, strlen(front)) != NULL) {
+        return err;
     }
-    return front == NULL || corps__class_find(front, strlen(front)) != NULL
-               ? CORPS_OK
-               : corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
+    return corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
 }
 
-enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *options,
+enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *given,
                             struct corps **out) {
     struct corps__settings settings;
-    enum corps_err err = corps__settings_decide(options, &settings);
+    struct corps_options own;
+    const struct corps_options *options = corps__options_take(given, &own);
+    enum corps_err err = options != NULL ? corps__settings_decide(options, &settings) : CORPS_ERR_INVALID;
     if (err == CORPS_OK && settings.module[0] == '\0') {
         err = may_create(front);
     }
@@ -236,7 +238,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     corps->creator = creator;
     randombytes_buf(&corps->id, sizeof corps->id);
     randombytes_buf(corps->secret, sizeof corps->secret);
-    if (options != NULL && options->boot_data_bytes > 0) {
+    if (options->boot_data_bytes > 0) {
         corps->boot_data = corps_bin(options->boot_data, options->boot_data_bytes);
     }
     if (!corps__is_env()) {

@@ -1,4 +1,5 @@
 #include "process/env.h"
+#include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "actor/monitor.h"
@@ -333,6 +334,9 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     err = corps__placement_env(corps__life.corps->settings.placement, env, corps__life.corps->settings.env_count);
     if (err == CORPS_OK) {
         err = corps__runtime_start(true, corps__life.corps->id, env);
+    }
+    if (err == CORPS_OK) {
+        err = corps__classes_check();
     }
     if (err == CORPS_OK && on_boot != NULL) { /* may call Workers of other Corps already */
         err = on_boot(corps__life.corps->boot_data.bin, corps__life.corps->boot_data.count);

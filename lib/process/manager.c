@@ -1,5 +1,6 @@
 #include "process/manager.h"
 
+#include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"

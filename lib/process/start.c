@@ -1,4 +1,4 @@
-#include "actor/conc.h"
+#include "actor/class.h"
 #include "codec/registry.h"
 #include "link/known.h"
 #include "process/boot.h"

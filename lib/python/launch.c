@@ -63,7 +63,8 @@ static enum corps_err launch(void *arg, const char *tag, unsigned env, int contr
         close(ends[0]);
         return err;
     }
-    *launched = (struct corps_launched){.pid = pid, .status_fd = ends[0]};
+    launched->pid = pid;
+    launched->status_fd = ends[0];
     return CORPS_OK;
 }
 

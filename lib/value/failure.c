@@ -1,8 +1,12 @@
 #include "value/failure.h"
 
+#include "base/sized.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ERROR_INFO_BYTES 160u /* of struct corps_error_info in 0.1 */
 
 static char *put_text(char **at, const void *data, size_t bytes) {
     char *text = *at;
@@ -41,6 +45,18 @@ static struct corps__failure *create_failure(enum corps_err code, const struct p
 
 static struct part part_of(const char *text) {
     return text != NULL ? (struct part){text, strlen(text)} : (struct part){0};
+}
+
+struct corps_error_info corps__error_info_take(const struct corps_error_info *given) {
+    static const struct corps__sized kind = CORPS__SIZED(corps_error_info, ERROR_INFO_BYTES);
+    struct corps_error_info own;
+    const struct corps_error_info *taken = corps__sized_take(&kind, given, &own);
+    if (taken == NULL) {
+        return (struct corps_error_info){.type = "INVALID", .text = corps_error_detail()};
+    }
+    own = *taken;
+    own.size = 0;
+    return own;
 }
 
 struct corps__failure *corps__failure_create(const struct corps_error_info *info) {
@@ -99,8 +115,9 @@ const struct corps_error_info *corps_create_failure(void) {
 }
 
 enum corps_err corps_boot_fail(const struct corps_error_info *info) {
-    struct corps_error_info own = *info;
+    struct corps_error_info own = corps__error_info_take(info);
     own.code = CORPS_ERR_REMOTE;
     corps__create_failure_set(corps__failure_create(&own));
-    return corps_error_set(CORPS_ERR_REMOTE, "%s: %s", info->type, info->text);
+    return corps_error_set(CORPS_ERR_REMOTE, "%s: %s", own.type != NULL ? own.type : "",
+                           own.text != NULL ? own.text : "");
 }

@@ -9,6 +9,10 @@ struct corps__failure {
     char texts[];
 };
 
+/* What a caller filled in, as this version's layout. What it does not know is itself the failure: INVALID, saying so in
+ * this thread's detail, which is lent. */
+struct corps_error_info corps__error_info_take(const struct corps_error_info *given);
+
 /* A copy of `info`. NULL when out of memory. */
 struct corps__failure *corps__failure_create(const struct corps_error_info *info);
 

@@ -6,7 +6,7 @@ import os
 import shutil
 
 KEPT = ['lib', 'serializers', 'transports', 'meson.build', 'meson_options.txt', 'pyproject.toml', 'scripts/packaging/sdist.py',
-        'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs', 'tests/python/package', 'tests/compat', 'tests/release']
+        'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs', 'tests/python/package', 'tests/compat', 'tests/release', 'examples']
 LEFT_OUT = ['docs/report.png']  # a picture of the laboratory's
 
 

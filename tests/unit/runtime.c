@@ -1,6 +1,7 @@
 /* Two runtimes in one process, which take turns: each has its own Env, Concs, threads' queues and loop, and sees
  * nothing of the other's. */
 #include "actor/runtime.h"
+#include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "actor/run.h"

@@ -1,4 +1,5 @@
-/* A block: a reference-counted piece of memory that holds one received message or one large buffer.
+/** @file
+ * A block: a reference-counted piece of memory that holds one received message or one large buffer.
  *
  * Whoever holds a reference may read the memory; only its maker writes it, before it is shared. A transport
  * that cannot lend its own memory for long (see corps/transport.h) gives a block; decoded values and Python
@@ -19,23 +20,23 @@ extern "C" {
 #endif
 
 struct corps_block {
-    uint32_t refs;                           /* use corps_block_ref/unref, never directly */
-    void (*free)(struct corps_block *block); /* gives the memory back, the block itself included */
+    uint32_t refs;                           /**< use corps_block_ref/unref, never directly */
+    void (*free)(struct corps_block *block); /**< gives the memory back, the block itself included */
     uint8_t *data;
     size_t bytes;
 };
 
-/* A block of `bytes` uninitialised bytes in one allocation, with one reference; 64-byte aligned data.
+/** A block of `bytes` uninitialised bytes in one allocation, with one reference; 64-byte aligned data.
  * NULL when out of memory. Gives the reference to the caller. */
 CORPS_API struct corps_block *corps_block_create(size_t bytes);
 
-/* Initialises a block that somebody else allocated; one reference. */
+/** Initialises a block that somebody else allocated; one reference. */
 CORPS_API void corps_block_init(struct corps_block *block, uint8_t *data, size_t bytes,
                                 void (*free_block)(struct corps_block *block));
 
 CORPS_API struct corps_block *corps_block_ref(struct corps_block *block);
 
-/* Accepts NULL. */
+/** Accepts NULL. */
 CORPS_API void corps_block_unref(struct corps_block *block);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* Errors of Corps.
+/** @file
+ * Errors of Corps.
  *
  * Every function that can fail returns an `enum corps_err`. The codes FULL, EMPTY, AGAIN, PARTIAL, PENDING,
  * CLOSED, TIMEOUT and CANCELLED are outcomes rather than faults. A fault also leaves one line of detail for
@@ -24,7 +25,7 @@ extern "C" {
 #define CORPS_API
 #endif
 
-/* X(code, text): the one list of codes. Numbers are part of the ABI and of the wire: append only. */
+/** X(code, text): the one list of codes. Numbers are part of the ABI and of the wire: append only. */
 #define CORPS_ERRORS(X)                                                                                                \
     X(OK, "success")                                                                                                   \
     X(EMPTY, "nothing is there yet")                                                                                   \
@@ -63,20 +64,20 @@ enum corps_err {
 
 #define CORPS_OK CORPS_ERR_OK
 
-/* The code as text, for example "TIMEOUT"; "?" for a number that is no code. Never NULL. */
+/** The code as text, for example "TIMEOUT"; "?" for a number that is no code. Never NULL. */
 CORPS_API const char *corps_error_name(enum corps_err code);
 
-/* What the code means in general, for example "the deadline has passed". Never NULL. */
+/** What the code means in general, for example "the deadline has passed". Never NULL. */
 CORPS_API const char *corps_error_text(enum corps_err code);
 
-/* The calling thread's last detail line, "" when there was none. Lent until the next fault on this thread. */
+/** The calling thread's last detail line, "" when there was none. Lent until the next fault on this thread. */
 CORPS_API const char *corps_error_detail(void);
 
-/* Sets the calling thread's detail (cut at 511 bytes) and returns `code`, so that a fault reads
+/** Sets the calling thread's detail (cut at 511 bytes) and returns `code`, so that a fault reads
  * `return corps_error_set(CORPS_ERR_INVALID, "size is %zu, must be …", size);`. */
 CORPS_API enum corps_err corps_error_set(enum corps_err code, const char *format, ...) CORPS_PRINTF(2, 3);
 
-/* The same for a failed system call: appends ": strerror(errno)" and returns CORPS_ERR_SYSTEM. */
+/** The same for a failed system call: appends ": strerror(errno)" and returns CORPS_ERR_SYSTEM. */
 CORPS_API enum corps_err corps_error_system(const char *format, ...) CORPS_PRINTF(1, 2);
 
 #ifdef __cplusplus
