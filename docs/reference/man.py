@@ -43,7 +43,7 @@ def pages(path):
         text = file.read()
     header = re.search(r'lib/include/(.*)$|([^/]+)$', os.path.abspath(path))
     header = header[1] or header[2]
-    found, section = [], ''
+    found, section = [], re.search(r'/\*\* @file\n \* (.*?)[.:]', text)[1]  # what the header is about, until there is a better word
     for block in blocks(text):
         title = re.search(r'/\* ---- (.*?) ---- \*/', block)
         section = title[1] if title else section

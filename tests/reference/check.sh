@@ -10,6 +10,7 @@ mkdir "$scratch/man"
 python3 "$source/docs/reference/man.py" 0 "$scratch/man" "${headers[@]}" >"$scratch/names"
 missing=$(comm -3 <(sed 's/\.3$//' "$scratch/names" | sort) <(sed -n '/CORPS_PRIVATE/,$d; s/^ *\(corps_[a-z_0-9]*\);$/\1/p' "$source/lib/corps.map" | sort))
 [ -z "$missing" ] || { printf 'pages and functions differ:\n%s\n' "$missing" >&2; exit 1; }
+if grep -l ' \\- *$' "$scratch"/man/*.3; then echo "these say nothing of what they are" >&2; exit 1; fi
 if command -v mandoc >/dev/null; then
     mandoc -Tlint -W warning "$scratch"/man/*.3
 else

@@ -40,6 +40,12 @@ free_of_shared() { if ldd "$1" | grep -q libcorps; then echo "$1 needs the share
     $cc -std=gnu17 -fsanitize=address,undefined -fno-sanitize-recover "$here/consumer.c" -o "$scratch/c-sanitized" $(flags --cflags --libs corps)
     g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$here/consumer.cpp" -o "$scratch/cpp" $(flags --cflags --libs corps)
 }
+# shellcheck disable=SC2046
+{
+    $cc -std=gnu17 -Wall -Wextra -Werror -shared -fPIC -DMODULE "$here/module.c" -o "$scratch/adder.so" $(flags --cflags --libs corps)
+    $cc -std=gnu17 -Wall -Wextra -Werror "$here/module.c" -o "$scratch/module" $(flags --cflags --libs corps)
+}
+expect "a module" "42 by a module" "${shared[@]}" PATH="$prefix/bin:$PATH" "$scratch/module" "$scratch/adder.so"
 expect "C by pkg-config" "$sum" "${shared[@]}" "$scratch/c"
 free_of_shared "$scratch/c-static"
 expect "C, static, by pkg-config" "$sum" "$scratch/c-static"
