@@ -35,6 +35,9 @@ static void note_fault(struct corps__peer *peer, enum corps_err err) {
 
 enum corps_err corps__peer_flush(struct corps__peer *peer) {
     enum corps_err err = corps__posts_flush(peer);
+    if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+        corps__kick(); /* as in send_locked */
+    }
     note_fault(peer, err);
     return err;
 }
