@@ -1,13 +1,42 @@
 #include "pool.h"
 
-#include <errno.h>
+#include <corps/transport.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* of Linux 5.14; headers are older */
-#endif
+/* ---- the mapping ---- */
+
+struct corps__mapping *corps__mapping_create(void *memory, size_t bytes) {
+    struct corps__mapping *mapping = malloc(sizeof *mapping);
+    if (mapping == NULL) {
+        munmap(memory, bytes);
+        return NULL;
+    }
+    mapping->generation = corps_fork_generation();
+    mapping->memory = memory;
+    mapping->bytes = bytes;
+    atomic_init(&mapping->refs, 1);
+    return mapping;
+}
+
+struct corps__mapping *corps__mapping_ref(struct corps__mapping *mapping) {
+    atomic_fetch_add_explicit(&mapping->refs, 1, memory_order_relaxed);
+    return mapping;
+}
+
+void corps__mapping_unref(struct corps__mapping *mapping) {
+    if (mapping != NULL && atomic_fetch_sub_explicit(&mapping->refs, 1, memory_order_acq_rel) == 1) {
+        munmap(mapping->memory, mapping->bytes);
+        free(mapping);
+    }
+}
+
+/* Not so in the child of a fork. */
+static bool is_ours(const struct corps__mapping *mapping) {
+    return mapping->generation == corps_fork_generation();
+}
 
 /* ---- the sender's books ---- */
 
@@ -33,7 +62,7 @@ struct corps__pool {
     struct corps__mapping *mapping;
     struct corps__pool_shared *shared;
     uint8_t *data;
-    uint32_t page_count, kept_count;        /* kept: the first ones */
+    uint32_t page_count;
     uint32_t block_of[CORPS__POOL_TICKETS]; /* the first page */
     uint64_t out[CORPS__POOL_WORDS];        /* tickets, a bit each */
     uint64_t *used;                         /* pages, a bit each … */
@@ -43,7 +72,7 @@ struct corps__pool {
     struct loan *spare; /* of those that were dropped */
 };
 
-struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes, size_t kept_bytes) {
+struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes) {
     struct corps__pool *pool = calloc(1, sizeof *pool);
     size_t page_count = bytes / CORPS__POOL_PAGE;
     size_t words = (page_count + 63) / 64;
@@ -61,7 +90,6 @@ struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *mem
     pool->shared = memory;
     pool->data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES;
     pool->page_count = (uint32_t)page_count;
-    pool->kept_count = (uint32_t)(kept_bytes / CORPS__POOL_PAGE);
     pool->used = used;
     pool->starts = used + words;
     pool->pages = pages;
@@ -85,12 +113,12 @@ void corps__pool_unref(struct corps__pool *pool) {
 
 /* ---- blocks, under the lock ---- */
 
-/* The lowest run of `wanted` free pages among the first `end` ones; `end` when there is none. */
-static uint32_t find_run(const struct corps__pool *pool, uint32_t wanted, uint32_t end) {
+/* The lowest run of `wanted` free pages; page_count when there is none. */
+static uint32_t find_run(const struct corps__pool *pool, uint32_t wanted) {
     uint32_t run = 0;
-    for (uint32_t page = 0; page < end && run < wanted;) {
+    for (uint32_t page = 0; page < pool->page_count && run < wanted;) {
         uint64_t word = pool->used[page / 64];
-        bool whole = page % 64 == 0 && (word == 0 || word == UINT64_MAX) && end - page >= 64;
+        bool whole = page % 64 == 0 && (word == 0 || word == UINT64_MAX) && pool->page_count - page >= 64;
         uint32_t step = whole ? 64 : 1;
         run = (word >> page % 64 & 1) != 0 ? 0 : run + step;
         page += step;
@@ -98,7 +126,7 @@ static uint32_t find_run(const struct corps__pool *pool, uint32_t wanted, uint32
             return page - run;
         }
     }
-    return end;
+    return pool->page_count;
 }
 
 static void mark(struct corps__pool *pool, uint32_t first, uint32_t count, bool taken) {
@@ -144,20 +172,19 @@ static void collect(struct corps__pool *pool) {
     }
 }
 
-/* A new block with one hold, among the first `end` pages. */
-static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t end, uint32_t *first) {
-    uint32_t behind = end - pool->kept_count, most = behind > pool->kept_count / 2 ? behind : pool->kept_count / 2;
-    if (bytes > (size_t)most * CORPS__POOL_PAGE) {
-        return false; /* one that large would leave too little of what is kept for others */
+/* A new block with one hold. */
+static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t *first) {
+    if (bytes > (size_t)pool->page_count * CORPS__POOL_PAGE / 2) {
+        return false; /* one that large would leave too little for others */
     }
     uint32_t count = (uint32_t)((bytes + CORPS__POOL_PAGE - 1) / CORPS__POOL_PAGE);
     pool->taken_bytes += bytes;
-    uint32_t at = pool->taken_bytes < COLLECT_BYTES ? find_run(pool, count, end) : end;
-    if (at == end) {
+    uint32_t at = pool->taken_bytes < COLLECT_BYTES ? find_run(pool, count) : pool->page_count;
+    if (at == pool->page_count) {
         collect(pool);
-        at = find_run(pool, count, end);
+        at = find_run(pool, count);
     }
-    if (count == 0 || at == end) {
+    if (count == 0 || at == pool->page_count) {
         return false;
     }
     mark(pool, at, count, true);
@@ -180,7 +207,7 @@ static uint32_t free_ticket(const struct corps__pool *pool) {
 static void free_loan(struct corps_block *block) {
     struct loan *loan = (struct loan *)block;
     struct corps__pool *pool = loan->pool;
-    if (!corps__mapping_is_ours(pool->mapping)) {
+    if (!is_ours(pool->mapping)) {
         return; /* whoever held the lock may not be in this process */
     }
     pthread_mutex_lock(&pool->lock);
@@ -195,7 +222,7 @@ struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes) {
     uint32_t first;
     pthread_mutex_lock(&pool->lock);
     struct loan *loan = pool->spare != NULL ? pool->spare : calloc(1, sizeof *loan);
-    bool taken = loan != NULL && take_pages(pool, bytes, pool->kept_count, &first);
+    bool taken = loan != NULL && take_pages(pool, bytes, &first);
     if (loan != NULL) { /* a new one that is not needed is spare */
         pool->spare = taken ? loan->next : loan;
     }
@@ -227,32 +254,16 @@ static bool find_block(const struct corps__pool *pool, const void *data, size_t 
     return offset + bytes <= ((size_t)*first + pool->pages[*first].count) * CORPS__POOL_PAGE;
 }
 
-/* Without memory for what is new of a block, writing it would end the process: asked beforehand. A kernel that cannot
- * be asked (before 5.14) gives it when it is written, as it gives what is kept. */
-static bool have_memory(const struct corps__pool *pool, uint32_t first, size_t bytes) {
-    size_t from = (size_t)(first > pool->kept_count ? first : pool->kept_count) * CORPS__POOL_PAGE;
-    size_t to = (size_t)first * CORPS__POOL_PAGE + bytes;
-    return to <= from || madvise(pool->data + from, to - from, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
-}
-
-static void give_up(struct corps__pool *pool, uint32_t first, uint32_t ticket) {
-    pthread_mutex_lock(&pool->lock);
-    pool->out[ticket / 64] &= ~(UINT64_C(1) << ticket % 64);
-    drop_hold(pool, first);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, unsigned count, size_t bytes,
-                           struct corps__extent *extent) {
+bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent) {
     uint32_t first = 0;
     pthread_mutex_lock(&pool->lock);
-    bool in_place = count == 1 && find_block(pool, parts->iov_base, bytes, &first);
+    bool in_place = find_block(pool, data, bytes, &first);
     uint32_t ticket = free_ticket(pool);
     if (ticket == CORPS__POOL_TICKETS) {
         collect(pool);
         ticket = free_ticket(pool);
     }
-    bool found = ticket < CORPS__POOL_TICKETS && (in_place || take_pages(pool, bytes, pool->page_count, &first));
+    bool found = ticket < CORPS__POOL_TICKETS && (in_place || take_pages(pool, bytes, &first));
     if (found) {
         pool->pages[first].holds += in_place;
         pool->block_of[ticket] = first;
@@ -262,17 +273,52 @@ bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, 
     if (!found) {
         return false;
     }
-    uint8_t *at = in_place ? (uint8_t *)parts->iov_base : pool->data + (size_t)first * CORPS__POOL_PAGE;
+    uint8_t *at = in_place ? (uint8_t *)(uintptr_t)data : pool->data + (size_t)first * CORPS__POOL_PAGE;
     if (!in_place) {
-        if (!have_memory(pool, first, bytes)) {
-            give_up(pool, first, ticket);
-            return false;
-        }
-        uint8_t *to = at;
-        for (unsigned i = 0; i < count; to += parts[i++].iov_len) {
-            memcpy(to, parts[i].iov_base, parts[i].iov_len);
-        }
+        memcpy(at, data, bytes);
     }
     *extent = (struct corps__extent){.offset = (uint64_t)(at - pool->data), .bytes = bytes, .ticket = ticket};
     return true;
+}
+
+/* ---- receiving ---- */
+
+struct view {
+    struct corps_block block;
+    struct corps__mapping *mapping;
+    struct corps__pool_shared *shared;
+    uint64_t ticket;
+    uint8_t head[]; /* from the next multiple of LINE on */
+};
+enum { LINE = 64 };
+
+static void free_view(struct corps_block *block) {
+    struct view *view = (struct view *)block;
+    if (is_ours(view->mapping)) {
+        /* Release: our reads come first. Pairs with the acquire in collect. */
+        atomic_fetch_or_explicit(&view->shared->returned[view->ticket / 64], UINT64_C(1) << view->ticket % 64,
+                                 memory_order_release);
+    }
+    corps__mapping_unref(view->mapping);
+    free(view);
+}
+
+bool corps__extent_fits(const struct corps__extent *extent, size_t pool_bytes) {
+    return extent->ticket < CORPS__POOL_TICKETS && extent->offset <= pool_bytes &&
+           extent->bytes <= pool_bytes - extent->offset;
+}
+
+struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__extent *extent,
+                                     size_t head_bytes, uint8_t **head) {
+    struct view *view = malloc(sizeof *view + LINE + head_bytes);
+    if (view == NULL) {
+        return NULL;
+    }
+    uint8_t *data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES + extent->offset;
+    corps_block_init(&view->block, data, (size_t)extent->bytes, free_view);
+    view->mapping = corps__mapping_ref(mapping);
+    view->shared = memory;
+    view->ticket = extent->ticket;
+    *head = (uint8_t *)(((uintptr_t)view->head + LINE - 1) / LINE * LINE);
+    return &view->block;
 }

@@ -12,10 +12,6 @@
  * again first, and what was never needed is never touched. A block's holds are its messages on the way and its loan; it
  * is free when none is left. When nothing is free the sender sends another way: nothing waits for a pool.
  *
- * A pool's first bytes are *kept*: their memory stays with it once it was used. What lies behind them is for payloads
- * that find no place there, each in a block of its own: its receiver gives that memory back to the system before it
- * gives back the ticket. So what either side can make the other hold for longer than a payload is the kept part.
- *
  * Lifetime: the mapping lives as long as the link, every view of the receiver, and every loan of the sender do.
  *
  * Threads: the sender's functions lock; a view may be dropped on any thread.
@@ -30,7 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 enum {
     CORPS__POOL_HEAD_BYTES = 4096,
@@ -55,22 +50,20 @@ struct corps__mapping {
 /* Takes the mapped memory, also on error (then it is unmapped). NULL when out of memory. */
 struct corps__mapping *corps__mapping_create(void *memory, size_t bytes);
 struct corps__mapping *corps__mapping_ref(struct corps__mapping *mapping);
-void corps__mapping_unref(struct corps__mapping *mapping);         /* accepts NULL */
-bool corps__mapping_is_ours(const struct corps__mapping *mapping); /* not so in the child of a fork */
+void corps__mapping_unref(struct corps__mapping *mapping); /* accepts NULL */
 
 /* ---- sender ---- */
 
 struct corps__pool;
 
-/* The sender's view of `memory` (CORPS__POOL_HEAD_BYTES + bytes) in `mapping`, of whose data the first `kept_bytes` are
- * kept. NULL when out of memory. */
-struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes, size_t kept_bytes);
+/* The sender's view of `memory` (CORPS__POOL_HEAD_BYTES + bytes) in `mapping`. NULL when out of memory. */
+struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes);
 void corps__pool_unref(struct corps__pool *pool); /* the link's reference; loans have their own. Accepts NULL */
 
 /* Does this lie in the pool's data? Any thread. */
 bool corps__pool_contains(const struct corps__pool *pool, const void *data);
 
-/* Lends memory for a payload, as a block, of what is kept; NULL when there is none of this size now. Any thread. */
+/* Lends memory for a payload, as a block; NULL when there is none of this size now. Any thread. */
 struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes);
 
 /* Where a message lies in a pool. */
@@ -80,26 +73,17 @@ struct corps__extent {
     uint64_t ticket;
 };
 
-/* An extent for a payload of `bytes` bytes in `count` parts, with a ticket: where a single part lies already, if that
- * is within a block of this pool; otherwise in a new block, copied, one part after the other. False when there is none.
- */
-bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, unsigned count, size_t bytes,
-                           struct corps__extent *extent);
-
-/* … of one part. */
-static inline bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes,
-                                   struct corps__extent *extent) {
-    const struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
-    return corps__pool_put_parts(pool, &part, 1, bytes, extent);
-}
+/* An extent for `bytes` bytes at `data`, with a ticket: where they lie already, if that is within a block of this pool;
+ * otherwise in a new block, copied. False when there is none. */
+bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent);
 
 /* ---- receiver ---- */
 
 /* A block whose data are the payload at `extent`, with room in front for `head_bytes` bytes that belong to the caller
- * (`*head`, aligned to 64). Dropping the block gives back what of it lies behind the pool's first `kept_bytes`, and the
- * ticket. NULL: out of memory. `extent` must be the caller's own memory, and be one that corps__extent_fits. */
-struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, size_t kept_bytes,
-                                     const struct corps__extent *extent, size_t head_bytes, uint8_t **head);
+ * (`*head`, aligned to 64). Dropping the block gives the ticket back. NULL: out of memory. `extent` must be the
+ * caller's own memory, and be one that corps__extent_fits. */
+struct corps_block *corps__pool_view(struct corps__mapping *mapping, void *memory, const struct corps__extent *extent,
+                                     size_t head_bytes, uint8_t **head);
 bool corps__extent_fits(const struct corps__extent *extent, size_t pool_bytes);
 
 #endif

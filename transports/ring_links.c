@@ -11,11 +11,9 @@
 
 /* What links over rings are made of, how their peers find each other, and their end. */
 
-enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, POOL_PER_RING = 32, LARGE_PER_RING = 256, ADDRESSES_PER_FILE = 8 };
+enum { DEFAULT_BYTES = 1 << 20, BYTES_MIN = 1 << 16, POOL_PER_RING = 32 };
 #define BYTES_MAX ((uint64_t)1 << 30)
 #define POOL_BYTES_MAX ((uint64_t)256 << 20)
-#define LARGE_KEPT_MIN ((uint64_t)256 << 20)
-#define LARGE_KEPT_MAX ((uint64_t)2 << 30)
 
 static struct corps__ring_endpoint *ring_endpoint_of(const struct corps__ring_link *link) {
     return (struct corps__ring_endpoint *)link->base.base.endpoint;
@@ -59,49 +57,18 @@ static size_t memory_bytes_of(uint64_t ring_bytes) {
 }
 
 /* Behind that, where a file may be so long: two pools for what is too large, which nothing maps before it needs one. */
-static uint64_t large_kept_of(uint64_t ring_bytes) {
-    uint64_t wanted = ring_bytes * LARGE_PER_RING;
-    return wanted < LARGE_KEPT_MIN ? LARGE_KEPT_MIN : wanted < LARGE_KEPT_MAX ? wanted : LARGE_KEPT_MAX;
+static uint64_t file_bytes_of(uint64_t ring_bytes, bool with_large) {
+    uint64_t each = with_large ? CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES : 0;
+    return memory_bytes_of(ring_bytes) + 2 * each;
 }
 
-enum large { LARGE_NONE, LARGE_KEPT_ALONE, LARGE_WHOLE, LARGE_KINDS };
-
-static uint64_t large_bytes_of(uint64_t ring_bytes, enum large large) {
-    return large == LARGE_NONE ? 0 : large_kept_of(ring_bytes) + (large == LARGE_WHOLE ? CORPS_FRAME_BYTES_MAX : 0);
-}
-
-static uint64_t file_bytes_of(uint64_t ring_bytes, enum large large) {
-    uint64_t each = large_bytes_of(ring_bytes, large);
-    return memory_bytes_of(ring_bytes) + 2 * (each > 0 ? CORPS__POOL_HEAD_BYTES + each : 0);
-}
-
-/* What a file of this length holds; LARGE_KINDS: it has not the length of any. */
-static enum large large_in(uint64_t file_bytes, uint64_t ring_bytes) {
-    enum large large = LARGE_NONE;
-    while (large < LARGE_KINDS && file_bytes_of(ring_bytes, large) != file_bytes) {
-        large++;
-    }
-    return large;
-}
-
-static bool may_have(int resource, uint64_t bytes) {
+static bool may_be_long(uint64_t bytes) {
     struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur >= bytes;
-}
-
-/* Of files as of addresses, of which both pools of both sides take some, and others too. */
-static enum large large_allowed(uint64_t ring_bytes) {
-    enum large large = LARGE_WHOLE;
-    while (large > LARGE_NONE &&
-           !(may_have(RLIMIT_FSIZE, file_bytes_of(ring_bytes, large)) &&
-             (large < LARGE_WHOLE || may_have(RLIMIT_AS, ADDRESSES_PER_FILE * file_bytes_of(ring_bytes, large))))) {
-        large--;
-    }
-    return large;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
 }
 
 struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out) {
-    size_t each = CORPS__POOL_HEAD_BYTES + link->large_bytes;
+    size_t each = CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES;
     size_t before = CORPS__POOL_PAGE + (link->is_connector == out ? 0 : each);
     /* Of nothing that is shared, this makes a second mapping that begins there: no descriptor need be kept for it. */
     char *last = (char *)link->memory->memory + link->memory->bytes - CORPS__POOL_PAGE;
@@ -118,7 +85,8 @@ static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
     if (made < 0) {
         return corps_error_system("cannot make shared memory");
     }
-    uint64_t bytes = file_bytes_of(ring_bytes, large_allowed(ring_bytes));
+    uint64_t bytes = file_bytes_of(ring_bytes, true);
+    bytes = may_be_long(bytes) ? bytes : file_bytes_of(ring_bytes, false);
     if (ftruncate(made, (off_t)bytes) != 0 ||
         fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", (size_t)bytes);
@@ -143,9 +111,7 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
     link->memory = mapping;
     link->is_connector = connector;
     struct stat st;
-    enum large large = fstat(fd, &st) == 0 ? large_in((uint64_t)st.st_size, ring_bytes) : LARGE_KINDS;
-    link->large_bytes = (size_t)(large < LARGE_KINDS ? large_bytes_of(ring_bytes, large) : 0);
-    link->large_kept_bytes = (size_t)large_kept_of(ring_bytes);
+    link->has_large = fstat(fd, &st) == 0 && st.st_size == (off_t)file_bytes_of(ring_bytes, true);
     char *in = memory + (connector ? bytes / 2 : 0), *out = memory + (connector ? 0 : bytes / 2);
     link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
     link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
@@ -158,9 +124,10 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
 static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
-    bool good = ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 &&
-                seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
-                large_in((uint64_t)st.st_size, ring_bytes) < LARGE_KINDS;
+    bool good =
+        ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 && seals >= 0 &&
+        (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+        (st.st_size == (off_t)file_bytes_of(ring_bytes, false) || st.st_size == (off_t)file_bytes_of(ring_bytes, true));
     return good ? CORPS_OK
                 : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
 }

@@ -6,14 +6,13 @@
  * those who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against
  * shrinking, so that a peer cannot make us fault.
  *
- * Beside each ring there is a pool (pool.h): when a frame ends in large segments, the ring carries the rest of the
- * frame and the extent in which those lie, one after the other. So a payload is copied once, or not at all when its
- * last segment was written into a loan. Its receiver sees it in place until it drops the event's block; nobody waits
- * for that.
+ * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
+ * frame and the extent in which that segment lies. So a payload is copied once, or not at all when it was written into
+ * a loan. Its receiver sees it in place until it drops the event's block; nobody waits for that.
  *
  * What is too large for a pool, which lends half of itself at most, lies in a second one, mapped by those who use it
- * when they first do. What is kept of it stays with the link, as the memory of the first does, since new pages for each
- * payload cost ten times what the copy costs. What is larger than that, or finds it taken, gets new pages behind it.
+ * when they first do. Its memory stays with the link, as that of the first does: new pages for each payload cost
+ * several times what a second copy through the ring costs, which is how still larger ones go.
  *
  * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
  * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
@@ -36,8 +35,7 @@ struct corps__ring_link {
     size_t pool_bytes;        /* of the data of each */
     struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
     bool is_connector;
-    size_t large_bytes; /* of the data of the pools for what is too large for the others; 0: there are none */
-    size_t large_kept_bytes;
+    bool has_large;                   /* is there a pool for what is too large for the others? */
     struct corps__mapping *large_in;  /* that pool: mapped on first use by the polling thread … */
     struct corps__mapping *large_out; /* … and under the core's lock of the link */
     struct corps__pool *large_pool;
@@ -112,7 +110,8 @@ void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t
  */
 struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out);
 
-#define CORPS__RING_IN_LARGE ((uint64_t)1 << 63) /* with an extent's ticket: it is in that pool */
+#define CORPS__RING_LARGE_BYTES ((uint64_t)256 << 20) /* of its data */
+#define CORPS__RING_IN_LARGE ((uint64_t)1 << 63)      /* with an extent's ticket: it is in that pool */
 
 /* Rings the peer's doorbell. Any thread. */
 void corps__ring_link_ring_doorbell(const struct corps__ring_link *link);

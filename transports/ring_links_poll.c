@@ -39,15 +39,14 @@ static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *
     bool large = (extent.ticket & CORPS__RING_IN_LARGE) != 0;
     extent.ticket &= ~CORPS__RING_IN_LARGE;
     if (large && link->large_in == NULL) {
-        link->large_in = link->large_bytes > 0 ? corps__ring_link_map_large(link, false) : NULL;
+        link->large_in = link->has_large ? corps__ring_link_map_large(link, false) : NULL;
         if (link->large_in == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "a peer's frame lies in memory that cannot be mapped here");
         }
     }
     struct corps__mapping *mapping = large ? link->large_in : link->memory;
     void *pool = large ? mapping->memory : link->pool_in;
-    size_t pool_bytes = large ? link->large_bytes : link->pool_bytes;
-    if (!corps__extent_fits(&extent, pool_bytes)) {
+    if (!corps__extent_fits(&extent, large ? CORPS__RING_LARGE_BYTES : link->pool_bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
     }
     size_t head_bytes = bytes - sizeof extent;
@@ -56,8 +55,7 @@ static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *
         return err;
     }
     uint8_t *head;
-    struct corps_block *block =
-        corps__pool_view(mapping, pool, large ? link->large_kept_bytes : pool_bytes, &extent, head_bytes, &head);
+    struct corps_block *block = corps__pool_view(mapping, pool, &extent, head_bytes, &head);
     if (block == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a frame's head of %zu bytes", head_bytes);
     }

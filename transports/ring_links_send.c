@@ -87,76 +87,39 @@ static enum corps_err send_large(struct corps__ring_link *link, const struct cor
 
 static struct corps__pool *pool_of(struct corps__ring_link *link) {
     if (link->pool == NULL) {
-        link->pool = corps__pool_create(link->memory, link->pool_out, link->pool_bytes, link->pool_bytes);
+        link->pool = corps__pool_create(link->memory, link->pool_out, link->pool_bytes);
     }
     return link->pool;
 }
 
 static struct corps__pool *large_pool_of(struct corps__ring_link *link) {
-    if (link->large_pool == NULL && link->large_bytes > 0 && !link->large_failed) {
+    if (link->large_pool == NULL && link->has_large && !link->large_failed) {
         link->large_out = corps__ring_link_map_large(link, true);
         link->large_failed = link->large_out == NULL; /* it is not tried again */
         if (link->large_out != NULL) {
             void *memory = link->large_out->memory;
-            link->large_pool = corps__pool_create(link->large_out, memory, link->large_bytes, link->large_kept_bytes);
+            link->large_pool = corps__pool_create(link->large_out, memory, CORPS__RING_LARGE_BYTES);
         }
     }
     return link->large_pool;
 }
 
-/* Where a payload is tried: first the pool it lies in, or that can take so much. NULL: there is none. */
+/* The pool for a payload: the one it lies in, or one that can take so much. NULL: there is none. */
 static struct corps__pool *pool_for(struct corps__ring_link *link, const void *data, size_t bytes) {
     bool lies_in_large = link->large_pool != NULL && corps__pool_contains(link->large_pool, data);
     return lies_in_large || bytes > link->pool_bytes / 2 ? large_pool_of(link) : pool_of(link);
 }
 
-/* … and then, when that one is full, for what is no smaller than a ring: the other. */
-static struct corps__pool *next_pool_for(struct corps__ring_link *link, const struct corps__pool *full, size_t bytes) {
-    return full == link->pool && bytes >= link->out.bytes ? large_pool_of(link) : NULL;
-}
-
-/* The segment from which on a frame may lie in a pool. */
-static unsigned tail_of(const struct corps_parcel *parcel) {
-    return parcel->tail_from != 0 ? parcel->tail_from : parcel->segment_count - 1;
-}
-
 static bool may_be_pooled(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
     return parcel->bytes >= CORPS__RING_POOLED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
-           parcel->segments[tail_of(parcel)].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
+           parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
 }
 
-/* The segments that go into a pool, or lie there already. */
-struct tail {
-    const struct iovec *parts;
-    unsigned count;
-    size_t bytes;
-};
-
-static bool lies_in_pool(const struct corps__ring_link *link, const struct iovec *segment) {
-    return (link->pool != NULL && corps__pool_contains(link->pool, segment->iov_base)) ||
-           (link->large_pool != NULL && corps__pool_contains(link->large_pool, segment->iov_base));
-}
-
-/* The last one alone, if it was written into a loan and a record can carry the others. */
-static struct tail choose_tail(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
-    unsigned last = parcel->segment_count - 1, from = tail_of(parcel);
-    const struct iovec *segments = parcel->segments;
-    size_t others_max = corps__ring_record_max(&link->out) - sizeof(struct corps__extent);
-    if (from < last && parcel->bytes - segments[last].iov_len <= others_max && lies_in_pool(link, &segments[last])) {
-        from = last;
-    }
-    struct tail tail = {.parts = &segments[from], .count = parcel->segment_count - from};
-    for (unsigned i = 0; i < tail.count; i++) {
-        tail.bytes += tail.parts[i].iov_len;
-    }
-    return tail;
-}
-
-/* A frame whose tail goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
+/* A frame whose last segment goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
 static enum corps_err send_pooled(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
-    struct tail tail = choose_tail(link, parcel);
+    const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
     struct corps__extent extent;
-    size_t head_bytes = parcel->bytes - tail.bytes, record_bytes = sizeof extent + head_bytes;
+    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof extent + head_bytes;
     if (record_bytes > corps__ring_record_max(&link->out)) {
         return CORPS_ERR_UNSUPPORTED;
     }
@@ -165,11 +128,8 @@ static enum corps_err send_pooled(struct corps__ring_link *link, const struct co
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps__pool *pool = pool_for(link, tail.parts->iov_base, tail.bytes);
-    while (pool != NULL && !corps__pool_put_parts(pool, tail.parts, tail.count, tail.bytes, &extent)) {
-        pool = next_pool_for(link, pool, tail.bytes);
-    }
-    if (pool == NULL) {
+    struct corps__pool *pool = pool_for(link, last->iov_base, last->iov_len);
+    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &extent)) {
         return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
     }
     extent.ticket |= pool == link->large_pool ? CORPS__RING_IN_LARGE : 0;
@@ -215,10 +175,6 @@ struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes
     if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_POOLED_BYTES_MIN) {
         return NULL;
     }
-    struct corps_block *block = NULL;
     struct corps__pool *pool = pool_for(link, NULL, bytes);
-    while (pool != NULL && (block = corps__pool_loan(pool, bytes)) == NULL) {
-        pool = next_pool_for(link, pool, bytes);
-    }
-    return block;
+    return pool != NULL ? corps__pool_loan(pool, bytes) : NULL;
 }

@@ -153,25 +153,20 @@ enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const st
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;
     size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
     size_t all = bytes + (tail != NULL ? tail->bytes : 0);
-    bool tail_begun = false;
     for (unsigned i = 0; i < h->segment_count; i++) {
         uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : only_length(at, all - at);
         size_t padding = corps__wire_padding(at, length < SIZE_MAX ? (size_t)length : SIZE_MAX);
         at += padding < all - at ? padding : all - at;
-        bool is_last = i + 1u == h->segment_count, ends_head = at == bytes;
-        bool in_tail = tail != NULL && length <= all - at &&
-                       (at + (size_t)length > bytes || (is_last && ends_head && !tail_begun));
-        bool may_begin_it = ends_head && (i > 0 || is_last); /* a stream lies before its buffers */
-        if (length > all - at || (in_tail && !tail_begun && !may_begin_it)) {
+        bool in_tail = tail != NULL && i + 1u == h->segment_count;
+        if (length > all - at || (in_tail ? at != bytes : tail != NULL && (at > bytes || length > bytes - at))) {
             return corps_error_set(CORPS_ERR_PROTOCOL, "segment %u announces %llu bytes, but only %zu follow", i,
-                                   (unsigned long long)length, in_tail ? bytes - (at < bytes ? at : bytes) : all - at);
+                                   (unsigned long long)length, all - at);
         }
-        tail_begun = tail_begun || in_tail;
-        segments[i] = (struct iovec){.iov_base = in_tail ? tail->data + (at - bytes) : (void *)(uintptr_t)(frame + at),
+        segments[i] = (struct iovec){.iov_base = in_tail ? tail->data : (void *)(uintptr_t)(frame + at),
                                      .iov_len = (size_t)length};
         at += (size_t)length;
     }
-    if (at != all || (tail != NULL && !tail_begun)) {
+    if (at != all) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last segment of a message", all - at);
     }
     return CORPS_OK;

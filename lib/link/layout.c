@@ -40,20 +40,16 @@ void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer
         corps__wire_write(&header, layout->naming ? out->method->name : NULL, out->segments, layout->prefix);
     layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = prefix_bytes};
     size_t bytes = prefix_bytes;
-    unsigned parts = 1, tail_from = 0;
+    unsigned parts = 1;
     for (unsigned i = 0; i < header.segment_count; i++) {
         size_t padding = corps__wire_padding(bytes, out->segments[i].iov_len);
         if (padding > 0) {
             layout->iov[parts++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
         }
-        if (i > 0 && tail_from == 0 && out->segments[i].iov_len >= CORPS__ALIGNED_FROM) {
-            tail_from = parts; /* buffers, which nobody looks into: from here on they lie as in the frame */
-        }
         layout->iov[parts++] = out->segments[i];
         bytes += padding + out->segments[i].iov_len;
     }
-    layout->parcel =
-        (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes, .tail_from = tail_from};
+    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
 }
 
 void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {

@@ -46,7 +46,7 @@ static void *setup(void) {
     }
     memset(pools, 0, sizeof *pools);
     pools->mapping = corps__mapping_create(memory, bytes);
-    pools->pool = pools->mapping != NULL ? corps__pool_create(pools->mapping, memory, POOL_BYTES, POOL_BYTES) : NULL;
+    pools->pool = pools->mapping != NULL ? corps__pool_create(pools->mapping, memory, POOL_BYTES) : NULL;
     pools->from = touched(PAYLOAD);
     pools->to = touched(PAYLOAD);
     pools->bare = touched((size_t)PLACES * PAYLOAD);
@@ -59,7 +59,7 @@ static void *setup(void) {
 
 static struct corps_block *view(struct pools *pools, const struct corps__extent *extent) {
     uint8_t *head;
-    struct corps_block *block = corps__pool_view(pools->mapping, pools->mapping->memory, POOL_BYTES, extent, 64, &head);
+    struct corps_block *block = corps__pool_view(pools->mapping, pools->mapping->memory, extent, 64, &head);
     if (block == NULL) {
         abort(); /* out of memory */
     }

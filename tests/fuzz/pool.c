@@ -6,7 +6,7 @@
 
 #include <sys/mman.h>
 
-enum { BYTES = 64 * CORPS__POOL_PAGE, KEPT = 40 * CORPS__POOL_PAGE, HELD = 8 };
+enum { BYTES = 64 * CORPS__POOL_PAGE, HELD = 8 };
 
 static struct corps__mapping *mapping;
 static uint8_t text[BYTES / 2];
@@ -49,7 +49,7 @@ static void lend(struct holds *holds, struct script *script) {
     }
     struct corps_block *loan = corps__pool_loan(holds->pool, bytes);
     if (loan != NULL) {
-        must(loan->data >= pool_data() && loan->data + loan->bytes <= pool_data() + KEPT);
+        must(loan->data >= pool_data() && loan->data + loan->bytes <= pool_data() + BYTES);
         must_be_apart(holds, loan->data, loan->bytes);
         memset(loan->data, 1, loan->bytes);
         holds->loans[at] = loan;
@@ -59,7 +59,7 @@ static void lend(struct holds *holds, struct script *script) {
 static void view(struct holds *holds, unsigned at, const struct corps__extent *extent) {
     uint8_t *head;
     corps_block_unref(holds->views[at]);
-    holds->views[at] = corps__pool_view(mapping, mapping->memory, KEPT, extent, 16, &head);
+    holds->views[at] = corps__pool_view(mapping, mapping->memory, extent, 16, &head);
     must(holds->views[at] != NULL);
     memset(head, 2, 16);
     const struct corps_block *block = holds->views[at];
@@ -131,7 +131,7 @@ static void step(struct holds *holds, struct script *script) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     struct script script = {.at = data, .left = bytes};
-    struct holds holds = {.pool = corps__pool_create(mapping, mapping->memory, BYTES, KEPT)};
+    struct holds holds = {.pool = corps__pool_create(mapping, mapping->memory, BYTES)};
     must(holds.pool != NULL);
     memset(mapping->memory, 0, sizeof(struct corps__pool_shared));
     for (unsigned steps = 0; script.left > 0 && steps < 200; steps++) {

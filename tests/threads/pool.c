@@ -9,15 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    POOL_BYTES = 1 << 19,
-    KEPT_BYTES = POOL_BYTES / 2,
-    MESSAGES = 5000,
-    SENDERS = 2,
-    RECEIVERS = 2,
-    WAY = 32,
-    BYTES_MAX = 5 * CORPS__POOL_PAGE
-};
+enum { POOL_BYTES = 1 << 19, MESSAGES = 5000, SENDERS = 2, RECEIVERS = 2, WAY = 32, BYTES_MAX = 5 * CORPS__POOL_PAGE };
 
 static struct corps__mapping *mapping;
 static struct corps__pool *pool;
@@ -131,7 +123,7 @@ static void *receive_all(void *unused) {
     while (receive(&message)) {
         uint8_t *head;
         check(corps__extent_fits(&message.extent, POOL_BYTES), "an extent lies outside");
-        struct corps_block *view = corps__pool_view(mapping, mapping->memory, KEPT_BYTES, &message.extent, 16, &head);
+        struct corps_block *view = corps__pool_view(mapping, mapping->memory, &message.extent, 16, &head);
         check(view != NULL, "no memory");
         for (int look = 0; look < 2; look++) {
             check(view->data[0] == message.mark && memcmp(view->data, view->data + 1, view->bytes - 1) == 0,
@@ -151,7 +143,7 @@ static void *side(void *number) {
 }
 
 static void expect_all_free(void) {
-    struct corps_block *halves[2] = {corps__pool_loan(pool, KEPT_BYTES / 2), corps__pool_loan(pool, KEPT_BYTES / 2)};
+    struct corps_block *halves[2] = {corps__pool_loan(pool, POOL_BYTES / 2), corps__pool_loan(pool, POOL_BYTES / 2)};
     check(halves[0] != NULL && halves[1] != NULL, "pages are lost");
     struct corps__extent extent;
     for (unsigned i = 0; i < CORPS__POOL_TICKETS; i++) {
@@ -166,7 +158,7 @@ int main(void) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     check(memory != MAP_FAILED, "no memory");
     mapping = corps__mapping_create(memory, bytes);
-    pool = mapping != NULL ? corps__pool_create(mapping, memory, POOL_BYTES, KEPT_BYTES) : NULL;
+    pool = mapping != NULL ? corps__pool_create(mapping, memory, POOL_BYTES) : NULL;
     check(pool != NULL, "no memory");
     unsigned numbers[SENDERS + RECEIVERS] = {0, 1, 2, 3};
     on_threads(SENDERS + RECEIVERS, side, numbers, sizeof *numbers);

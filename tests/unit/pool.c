@@ -21,7 +21,7 @@ static int setup(void **state) {
     size_t bytes = CORPS__POOL_HEAD_BYTES + BYTES;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     fixture->mapping = corps__mapping_create(memory, bytes);
-    fixture->pool = corps__pool_create(fixture->mapping, memory, BYTES, BYTES);
+    fixture->pool = corps__pool_create(fixture->mapping, memory, BYTES);
     *state = fixture;
     return fixture->pool != NULL ? 0 : -1;
 }
@@ -38,7 +38,7 @@ static int teardown(void **state) {
 static struct corps_block *view(struct fixture *fixture, const struct corps__extent *extent) {
     uint8_t *head;
     assert_true(corps__extent_fits(extent, BYTES));
-    struct corps_block *block = corps__pool_view(fixture->mapping, fixture->mapping->memory, BYTES, extent, 100, &head);
+    struct corps_block *block = corps__pool_view(fixture->mapping, fixture->mapping->memory, extent, 100, &head);
     assert_non_null(block);
     memset(head, 1, 100);
     return block;
@@ -259,90 +259,6 @@ static void views_and_loans_live_on(void **state) {
     }
 }
 
-/* ---- what is not kept ---- */
-
-enum { KEPT = BYTES / 4 };
-
-static int setup_kept(void **state) {
-    struct fixture *fixture = NULL;
-    if (setup((void **)&fixture) != 0) {
-        return -1;
-    }
-    corps__pool_unref(fixture->pool);
-    fixture->pool = corps__pool_create(fixture->mapping, fixture->mapping->memory, BYTES, KEPT);
-    *state = fixture;
-    return fixture->pool != NULL ? 0 : -1;
-}
-
-static bool is_all(const uint8_t *data, size_t bytes, uint8_t value) {
-    return bytes == 0 || (data[0] == value && memcmp(data, data + 1, bytes - 1) == 0);
-}
-
-/* A payload that does not fit into what is kept lies across its border, or behind; what lies behind is given back. */
-static void passing_memory_is_given_back(void **state) {
-    struct fixture *fixture = *state;
-    static uint8_t data[BYTES - KEPT];
-    memset(data, 7, sizeof data);
-    static const size_t sizes[] = {BYTES - KEPT, KEPT + 1, KEPT, KEPT / 2 + PAGE};
-    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct corps_block *loan = i % 2 == 0 ? NULL : corps__pool_loan(fixture->pool, KEPT / 2);
-        struct corps__extent extent;
-        assert_true(corps__pool_put(fixture->pool, data, sizes[i], &extent));
-        assert_int_equal(extent.offset, loan == NULL ? 0 : KEPT / 2);
-        struct corps_block *block =
-            corps__pool_view(fixture->mapping, fixture->mapping->memory, KEPT, &extent, 0, &(uint8_t *){NULL});
-        assert_non_null(block);
-        const uint8_t *at = block->data;
-        assert_true(is_all(at, sizes[i], 7));
-        size_t kept = KEPT - extent.offset < sizes[i] ? KEPT - extent.offset : sizes[i];
-        corps_block_unref(block);
-        assert_true(is_all(at, kept, 7)); /* as it was */
-        assert_true(is_all(at + kept, sizes[i] - kept, 0));
-        corps_block_unref(loan);
-    }
-    struct corps__extent extent;
-    assert_false(corps__pool_put(fixture->pool, data, sizeof data + 1, &extent));
-}
-
-/* … and nothing is lent of it, since whoever has a loan may send it again. */
-static void loans_are_of_what_is_kept(void **state) {
-    struct fixture *fixture = *state;
-    assert_null(corps__pool_loan(fixture->pool, KEPT / 2 + 1));
-    struct corps_block *loans[3] = {NULL};
-    for (unsigned i = 0; i < 2; i++) {
-        loans[i] = corps__pool_loan(fixture->pool, KEPT / 2);
-        assert_non_null(loans[i]);
-        assert_true(offset_of(fixture, loans[i]->data) + KEPT / 2 <= KEPT);
-    }
-    assert_null(corps__pool_loan(fixture->pool, 1));
-    struct corps__extent extent;
-    assert_true(corps__pool_put(fixture->pool, "x", 1, &extent)); /* a payload has its place behind */
-    assert_int_equal(extent.offset, KEPT);
-    corps_block_unref(loans[0]);
-    corps_block_unref(loans[1]);
-}
-
-static void parts_lie_in_a_row(void **state) {
-    struct fixture *fixture = *state;
-    struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
-    memset(loan->data, 3, PAGE);
-    static uint8_t data[PAGE];
-    memset(data, 9, sizeof data);
-    const struct iovec parts[] = {{.iov_base = data, .iov_len = PAGE - 1},
-                                  {.iov_base = NULL, .iov_len = 0},
-                                  {.iov_base = loan->data, .iov_len = PAGE}, /* several are copied, wherever they lie */
-                                  {.iov_base = data, .iov_len = 1}};
-    struct corps__extent extent;
-    assert_true(corps__pool_put_parts(fixture->pool, parts, 4, 2 * PAGE, &extent));
-    assert_int_equal(extent.bytes, 2 * PAGE);
-    struct corps_block *block = view(fixture, &extent);
-    assert_true(block->data >= loan->data + PAGE || block->data + 2 * PAGE <= loan->data);
-    assert_true(is_all(block->data, PAGE - 1, 9) && is_all(block->data + PAGE - 1, PAGE, 3));
-    assert_int_equal(block->data[2 * PAGE - 1], 9);
-    corps_block_unref(block);
-    corps_block_unref(loan);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_and_gives_back, setup, teardown),
@@ -354,9 +270,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(blocks_lie_in_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(borders_of_a_block, setup, teardown),
         cmocka_unit_test(views_and_loans_live_on),
-        cmocka_unit_test_setup_teardown(passing_memory_is_given_back, setup_kept, teardown),
-        cmocka_unit_test_setup_teardown(loans_are_of_what_is_kept, setup_kept, teardown),
-        cmocka_unit_test_setup_teardown(parts_lie_in_a_row, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
