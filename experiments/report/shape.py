@@ -38,10 +38,17 @@ def may_be(kind):
     return lambda value: value is None or kind(value)
 
 
-def is_bucket(value):
-    """Written out: a file has millions."""
-    return type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is int and \
-        0 <= value[0] < LARGEST and 0 <= value[1] < LARGEST
+def is_histogram(value):
+    """A list of [value, count]. Written out: a file has millions of them."""
+    if type(value) is not list:
+        return False
+    for bucket in value:
+        if type(bucket) is not list or len(bucket) != 2:
+            return False
+        low, count = bucket
+        if type(low) is not int or type(count) is not int or not (0 <= low < LARGEST and 0 <= count < LARGEST):
+            return False
+    return True
 
 
 def is_cell(value):
@@ -67,7 +74,7 @@ RUN_OPTIONAL = {"until": may_be(is_number), "blocks": is_whole, "block_trials": 
                 "plan": is_text}
 TRIAL = {"run": is_text, "block": is_whole, "cell": is_cell, "ok": lambda value: isinstance(value, bool),
          "error": may_be(is_text)}
-TRIAL_OPTIONAL = {"family": is_text, "order": is_whole, "flags": is_list_of(is_text), "histogram": may_be(is_list_of(is_bucket)),
+TRIAL_OPTIONAL = {"family": is_text, "order": is_whole, "flags": is_list_of(is_text), "histogram": may_be(is_histogram),
                   "stages_ns": may_be(lambda value: is_object(value) and all(is_number(v) for v in value.values())),
                   **dict.fromkeys(FIGURES, may_be(is_number))}
 

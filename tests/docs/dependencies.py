@@ -11,6 +11,7 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__))
 FOLDERS = ('experiments', 'serializers')
 IMPORTED_AS = {'xstatic-d3': 'xstatic'}
 OPTIONAL = {
+    'annotationlib': 'of the standard library from Python 3.14 on',
     'cbor2': 'a row of corps-lab coverage, where somebody has installed it',
     'ormsgpack': 'the same',
     'ray': 'a peer, which scripts/peers installs',

@@ -11,8 +11,9 @@ import lab
 
 FIGURES = ["messages", "seconds", "p50_ns", "p99_ns", "max_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message",
            "histogram", "stages_ns"]
-AXES = ["workload", "transport", "serializer", "payload", "size_bytes", "wake", "placement", "lang", "window", "envs",
-        "concs", "gap_us", "loan", "load", "batch", "scale", "stages", "arm", "path", "pattern", "seed"]
+KEYS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "experiments", "cell", "keys.json")
+with open(KEYS, encoding="utf-8") as file:  # size_bytes is the payload's
+    AXES = [name for key in json.load(file) if key.get("axis") for name in [key["name"]] + ["size_bytes"] * (key["name"] == "payload")]
 LONG = "{warmup_count: 1, min_count: 1, min_ms: 20000, max_ms: 20000}"
 TWO = "{transport: [raw:pipe, raw:unix], placement: same}"
 

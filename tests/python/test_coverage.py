@@ -28,6 +28,8 @@ NOT_IN_ONE_PROCESS = {
     ("instances", "a class attribute that is an instance with a setstate"): "it has not run",
     ("odd", "slots inherited with a state of its own"): "they have not run",
     ("odd", "object with the __reduce_ex__ of a base"): "it has not run",
+    ("odd", "reduce with items and keys"): "it has not run",
+    ("odd", "state that is false"): "they have not run",
     ("stream", "mutable attribute sent twice"): "both messages are the same object",
     ("system", "end of a pipe"): "whatever arrives owns what is not its own",
     ("system", "temporary directory"): "whatever arrives owns what is not its own",
@@ -108,7 +110,7 @@ class Command(unittest.TestCase):
     def test_outcomes(self):
         """What is known of pickle, and what auto is for; twice the same."""
         for name in ("a", "b"):
-            self.run_it("--only", "group=functions,graph", "--serializer", "pickle5", "--serializer", "auto", "--out", self.path(name))
+            self.run_it("--only", "group=functions", "--serializer", "pickle5", "--serializer", "auto", "--out", self.path(name))
         found = self.outcomes(self.path("a"))
         self.assertEqual(found, self.outcomes(self.path("b")))
         for home in ("mod", "main", "exec", "local", "ghost"):
@@ -124,7 +126,8 @@ class Command(unittest.TestCase):
             print("skipped: dill and cloudpickle are not installed", flush=True)
             return
         arguments = [word for name in ["auto", *others] for word in ("--serializer", name)]
-        self.run_it("--only", "group=methods,stream,system,typing", *arguments, "--out", self.path("out"))
+        groups = os.environ.get("GROUPS_OF_CASES", "methods,system")  # scripts/long: all of them
+        self.run_it("--only", f"group={groups}", *arguments, "--out", self.path("out"))
         found = self.outcomes(self.path("out"))
         # A capsule is a pointer into the other process, and a process is another one's child: that they "arrive" is the danger.
         lost = [cell[:3] for cell, outcome in found.items() if outcome == "ok" and found[cell[:3] + ("auto",)] != "ok"

@@ -111,8 +111,8 @@ class Published(unittest.TestCase):
         """The library's defaults, as its header documents them, against the newest published run."""
         with open(os.path.join(SOURCE, "lib", "include", "corps.h"), encoding="utf-8") as file:
             header = file.read()
-        transport = re.search(r'const char \*transport; +/\* between Envs; default "(\w+)"', header)[1]
-        serializer = re.search(r'const char \*serializer; +/\* default "(\w+)"', header)[1]
+        transport = re.search(r'const char \*transport; +/\*\*< between Envs; default "(\w+)"', header)[1]
+        serializer = re.search(r'const char \*serializer; +/\*\*< default "(\w+)"', header)[1]
         wake = re.search(r"enum corps_wake wake;[^\n]*default (\w+)", header)[1].lower()
         newest = {m: [p for p in self.files if p.endswith(f"-{m}.jsonl.gz")][-1] for m in ("transports", "serializers")}
         for matrix, args, word in (("transports", ("--size", "64", "--wake", wake), transport),

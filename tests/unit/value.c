@@ -40,8 +40,10 @@ static bool same_content(struct corps_object *a, struct corps_object *b) {
     return ((struct counted *)a)->content == ((struct counted *)b)->content;
 }
 
-static const struct corps_object_ops ops = {"counted", retain, release, to_value, same_content};
-static const struct corps_object_ops other_ops = {"other", retain, release, to_value, same_content};
+static const struct corps_object_ops ops = {
+    .kind = "counted", .retain = retain, .release = release, .to_value = to_value, .equal = same_content};
+static const struct corps_object_ops other_ops = {
+    .kind = "other", .retain = retain, .release = release, .to_value = to_value, .equal = same_content};
 
 static struct corps_name *name_of(uint8_t conc) {
     uint8_t bytes[] = "\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0Worker";

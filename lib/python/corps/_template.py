@@ -89,7 +89,7 @@ def serve(request_fd):
             if interrupts is _env.no_interrupt:  # a forked child is a program otherwise, that asyncio.run would make interruptible
                 signal.signal(signal.SIGINT, interrupts)
             signal.set_wakeup_fd(-1)
-            for number in signal.SIGCHLD, *ends:
+            for number in (signal.SIGCHLD, *ends):
                 signal.signal(number, signal.SIG_DFL)
             for fd in [wake_read, wake_write, status_fd, *children.values()]:
                 os.close(fd)
