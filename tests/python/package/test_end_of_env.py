@@ -53,8 +53,8 @@ class Worker(Conc):
             self.note('cancelled')
 
     async def generator(self):
-        async for item in self.items():
-            return item
+        self.left = self.items()  # as long as somebody has it nothing but the end of its loop closes it
+        return await self.left.__anext__()
 
     async def items(self):
         try:
