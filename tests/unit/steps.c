@@ -95,8 +95,8 @@ static void test_exact(void **state) {
     struct lab_step_counts more = count(&worker, 4, 200), most = count(&worker, 4, 300);
     assert_int_equal(few.instructions, again.instructions);
     assert_int_equal(most.instructions - more.instructions, more.instructions - few.instructions);
-    assert_true(more.instructions - few.instructions >= 4 * 100 * 2); /* a loop is two instructions at least */
-    assert_true(more.instructions - few.instructions <= 4 * 100 * 10);
+    assert_true(more.instructions - few.instructions >= 4 * 100 * 2);   /* a loop is two instructions at least */
+    assert_true(more.instructions - few.instructions <= 4 * 100 * 100); /* and few, also with what a sanitizer adds */
     assert_int_equal(4 * 2, few.system_calls);
     assert_int_equal(4 * 2 * sizeof(uint32_t), few.bytes);
     struct lab_step_counts copied = count(&worker, 4, 0);
