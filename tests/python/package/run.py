@@ -141,12 +141,14 @@ def main():
         args.python = os.path.abspath(args.python)
     compat.make_room()
     programs = find_programs(args.programs or [HERE])
-    failures = 0
+    failures = []
     with ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool:
         for failed, report in pool.map(lambda program: run_program(args, program), programs):
-            failures += failed
+            failures += [report] if failed else []
             print(report, flush=True)
-    print('{} of {} programs failed'.format(failures, len(programs)))
+    for report in failures:  # once more: the last lines of a long output are what is read
+        print(report)
+    print('{} of {} programs failed'.format(len(failures), len(programs)))
     return 1 if failures else 0
 
 
