@@ -1,5 +1,6 @@
 /* Peers: programs of other makers' libraries that do the work of a cell in their own way, so that their figures can
- * stand beside ours. experiments/peers/README.md tells what each does; scripts/peers installs and builds them.
+ * stand beside ours. experiments/peers/README.md tells what each does; scripts/peers installs and builds them. Nothing
+ * else in the laboratory is called a peer: the other process of a trial is a responder (raw controls) or an Env.
  *
  * A peer is a program in the folder $CORPS_PEERS, else in the folder `peers` beside corps-lab, or a Python program of
  * experiments/peers. `PROGRAM --version` prints {"version": …} or {"error": …}. `PROGRAM key=value …` (the keys of a

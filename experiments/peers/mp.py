@@ -126,11 +126,11 @@ def run(cell):
     channel = Pipe() if cell['transport'] == 'peer:mp-pipe' else Queues()
     params = params_of(dict(cell, serializer='pickle'), [], [])
     meter = Meter(params, Message(params))
-    peer = CONTEXT.Process(target=other, args=(cell, channel, meter.message), daemon=True)
-    peer.start()
+    responder = CONTEXT.Process(target=other, args=(cell, channel, meter.message), daemon=True)
+    responder.start()
     channel.begin()
     raw.place(cell['placement'], 0)
-    params['pids'] = [os.getpid(), peer.pid]
+    params['pids'] = [os.getpid(), responder.pid]
     if cell['workload'] == 'echo':
         raw.measure(meter, channel.send, channel.receive)
         notes = ['seconds is the sum of the round trips; checks between are left out']
@@ -139,7 +139,7 @@ def run(cell):
         notes = ['latency is the sender\'s time for one send, averaged over up to 64',
                  'seconds runs until the other process has handled the last']
     channel.send(None)
-    peer.join(PATIENCE_S)
+    responder.join(PATIENCE_S)
     return meter.result(*notes)
 
 

@@ -139,7 +139,8 @@ echo_here(T) ->
     Server = spawn_link(fun echo/0),
     measure(T, fun(Trial) -> trip(Trial, Server) end, 1, []).
 
-%% A second node, whose life is tied to this one's. Both talk over loopback TCP; peer_epmd takes the place of epmd.
+%% A second node, whose life is tied to this one's. Both talk over loopback TCP; peer_epmd takes the place of
+%% epmd. The module `peer`, which starts nodes, is Erlang's own.
 echo_there(T, Cell) ->
     erlang:set_cookie(list_to_atom(integer_to_list(rand:uniform(1 bsl 60)))),
     Cpu = lists:last(string:tokens(maps:get("cpus", Cell), ",")),

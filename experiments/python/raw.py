@@ -72,26 +72,26 @@ def in_processes(cell, meter):
     """Over multiprocessing.Pipe; its Connection pickles."""
     context = multiprocessing.get_context('fork')
     ours, theirs = context.Pipe()
-    peer = context.Process(target=answer_in_process, args=(theirs, ours, cell['placement']), daemon=True)
-    peer.start()
+    responder = context.Process(target=answer_in_process, args=(theirs, ours, cell['placement']), daemon=True)
+    responder.start()
     theirs.close()
     place(cell['placement'], 0)
-    meter.params['pids'] = [os.getpid(), peer.pid]
+    meter.params['pids'] = [os.getpid(), responder.pid]
     measure(meter, ours.send, ours.recv)
     ours.send(None)
-    peer.join(PATIENCE_S)
+    responder.join(PATIENCE_S)
 
 
 def in_threads(cell, meter):
     """Over queue.Queue; objects pass as they are."""
     there, back = queue.Queue(), queue.Queue()
-    peer = threading.Thread(target=answer, args=(there.get, back.put, cell['placement']), daemon=True)
-    peer.start()
+    responder = threading.Thread(target=answer, args=(there.get, back.put, cell['placement']), daemon=True)
+    responder.start()
     place(cell['placement'], 0)
     meter.params['pids'] = [os.getpid()]
     measure(meter, there.put, back.get)
     there.put(None)
-    peer.join(PATIENCE_S)
+    responder.join(PATIENCE_S)
 
 
 def run(cell):

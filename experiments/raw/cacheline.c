@@ -14,8 +14,8 @@ static bool store_message(struct raw_channel *channel, const uint8_t *message) {
     uint64_t number;
     memcpy(&number, message, sizeof number);
     memcpy(slot->rest, message + sizeof number, channel->bytes - sizeof number);
-    /* Pairs with the acquire below: whoever sees the number sees the rest. The slot is free, since the peer answers
-     * only what it has read. */
+    /* Pairs with the acquire below: whoever sees the number sees the rest. The slot is free, since the other side
+     * answers only what it has read. */
     atomic_store_explicit(&slot->number, number, memory_order_release);
     return true;
 }

@@ -68,7 +68,7 @@ bool raw_stream_receive(struct raw_channel *channel, uint8_t *message) {
         if (n > 0) {
             received += (size_t)n;
         } else if (n == 0) {
-            snprintf(channel->error, sizeof channel->error, "the peer has closed its end");
+            snprintf(channel->error, sizeof channel->error, "the other side has closed its end");
             return false;
         } else if (!interrupted()) {
             return raw_fail(channel, "read");

@@ -68,10 +68,11 @@ struct raw_mechanism {
      * False with a line in `error`; what was opened so far is closed by the caller. */
     bool (*open)(struct raw_channel *channel);
 
-    /* Sends one message from this side. Blocks until it is on its way. False when the peer is gone or at a fault. */
+    /* Sends one message from this side. Blocks until it is on its way. False when the other side is gone or at a fault.
+     */
     bool (*send)(struct raw_channel *channel, const uint8_t *message);
 
-    /* Waits for one message. False when the peer is gone, at a fault, or when raw_must_stop says so. */
+    /* Waits for one message. False when the other side is gone, at a fault, or when raw_must_stop says so. */
     bool (*receive)(struct raw_channel *channel, uint8_t *message);
 };
 
@@ -84,8 +85,9 @@ const struct raw_mechanism *raw_find(const char *name);
 /* What a Python program without the core would use, between processes or between threads. */
 const struct raw_mechanism *raw_of_python(bool threads);
 
-/* Is the waiting process to give up: its peer has died, or its time is over? Cheap enough for a spinning loop, since it
- * reads a flag that a timer's signal sets; that signal also ends a sleeping system call with EINTR. Sets the error. */
+/* Is the waiting process to give up: the other side has died, or its time is over? Cheap enough for a spinning loop,
+ * since it reads a flag that a timer's signal sets; that signal also ends a sleeping system call with EINTR. Sets the
+ * error. */
 bool raw_must_stop(struct raw_channel *channel);
 
 /* Sets the error from errno and returns false. */

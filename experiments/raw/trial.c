@@ -1,7 +1,7 @@
 #include "measure/histogram.h"
 #include "measure/noise.h"
-#include "raw/peer.h"
 #include "raw/raw.h"
+#include "raw/responder.h"
 #include "trial/fields.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct trial {
     const struct lab_cell *cell;
     const struct raw_mechanism *mechanism;
     struct raw_channel channel;
-    struct raw_peer peer;
+    struct raw_responder responder;
     struct lab_histogram *histogram;
     uint64_t next;     /* number of the next message */
     uint64_t messages; /* timed */
@@ -159,22 +159,22 @@ static bool measure(struct trial *trial, struct raw_snapshot snapshots[2]) {
 }
 
 static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], const struct lab_noise *noise) {
-    const struct raw_snapshot *theirs = trial->peer.page->snapshots;
+    const struct raw_snapshot *theirs = trial->responder.page->snapshots;
     struct raw_snapshot used = raw_snapshot_between(&own[0], &own[1]);
-    struct raw_snapshot peer_used = raw_snapshot_between(&theirs[0], &theirs[1]);
-    double split_ns = used.user_ns + used.system_ns + peer_used.user_ns + peer_used.system_ns;
+    struct raw_snapshot responder_used = raw_snapshot_between(&theirs[0], &theirs[1]);
+    double split_ns = used.user_ns + used.system_ns + responder_used.user_ns + responder_used.system_ns;
     struct lab_measures measures = {
         .messages = trial->messages,
         .seconds = (double)trial->total_ns / 1e9,
         .histogram = trial->histogram,
         .latencies = (double)lab_histogram_records(trial->histogram),
         .size_bytes = trial->channel.bytes,
-        .cpu_ns = used.cpu_ns + peer_used.cpu_ns,
-        .system_share = split_ns > 0 ? (used.system_ns + peer_used.system_ns) / split_ns : -1,
-        .voluntary = used.voluntary + peer_used.voluntary,
-        .involuntary = used.involuntary + peer_used.involuntary,
-        .page_faults = used.page_faults + peer_used.page_faults,
-        .peak_rss_bytes = used.peak_rss_bytes + peer_used.peak_rss_bytes,
+        .cpu_ns = used.cpu_ns + responder_used.cpu_ns,
+        .system_share = split_ns > 0 ? (used.system_ns + responder_used.system_ns) / split_ns : -1,
+        .voluntary = used.voluntary + responder_used.voluntary,
+        .involuntary = used.involuntary + responder_used.involuntary,
+        .page_faults = used.page_faults + responder_used.page_faults,
+        .peak_rss_bytes = used.peak_rss_bytes + responder_used.peak_rss_bytes,
         .wire_bytes = (trial->one_way ? 1 : 2) * (double)trial->channel.bytes,
     };
     json_t *flags = json_array();
@@ -212,16 +212,16 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     fill(trial->out, trial->channel.bytes, cell->seed);
     struct lab_noise noise;
     lab_noise_begin(&noise);
-    if (raw_peer_start(&trial->peer, trial->mechanism, &trial->channel, cell->placement, cell->max_ms)) {
+    if (raw_responder_start(&trial->responder, trial->mechanism, &trial->channel, cell->placement, cell->max_ms)) {
         struct raw_snapshot snapshots[2];
         bool done = measure(trial, snapshots);
-        done = raw_peer_end(&trial->peer, &trial->channel, done) && done;
+        done = raw_responder_end(&trial->responder, &trial->channel, done) && done;
         fields = done ? fields_of(trial, snapshots, &noise) : NULL;
     }
     if (fields == NULL) {
         fields = lab_fields_failed("%s: %s", cell->transport, trial->channel.error);
     }
-    raw_peer_finish(&trial->peer, &trial->channel);
+    raw_responder_finish(&trial->responder, &trial->channel);
 free_trial:
     lab_histogram_destroy(histogram);
     free(trial);

@@ -363,7 +363,7 @@ class Deaths(lab.LabTest):
         def find(table):
             found = [pid for pid, command in table.items() if self.is_trial(command)]
             return max(found) if len(found) >= 2 else None
-        self.hurt(find, "raw:pipe", "raw:pipe: .*(peer|signal 9)")
+        self.hurt(find, "raw:pipe", "raw:pipe: .*(responder|other side|signal 9)")
 
     def test_time_limit(self):
         matrix = self.matrix("{transport: shm, wake: block, placement: same}", trial=LONG, more="controls: false\n")

@@ -370,7 +370,7 @@ class Killed(Base):
         process.kill()
         self.assertTrue(eventually(lambda: not any(alive(child) for child in children)))
 
-    def test_raw_peers(self):
+    def test_raw_controls(self):
         if TRANSPORT != "shm":
             return  # once is enough
         for name in ("futex", "pipe", "mqueue"):

@@ -1,4 +1,4 @@
-#include "raw/peer.h"
+#include "raw/responder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,42 +69,43 @@ bool raw_must_stop(struct raw_channel *channel) {
         /* Its last message may have come since the caller looked: the caller looks again before the next ring. */
         bool before = seen_ended;
         seen_ended = true;
-        snprintf(channel->error, sizeof channel->error, "%s", before ? "the peer has ended" : "");
+        snprintf(channel->error, sizeof channel->error, "%s", before ? "the responder has ended" : "");
         return before;
     }
     if (now.tv_sec > watch_end.tv_sec) {
-        snprintf(channel->error, sizeof channel->error, "the peer does not answer");
+        snprintf(channel->error, sizeof channel->error, "the responder does not answer");
         return true;
     }
     return false;
 }
 
 /* The timer rings again and again, so that a ring between a check and a system call's sleep is made good. */
-static bool watch(struct raw_peer *peer, struct raw_channel *channel, unsigned max_ms) {
+static bool watch(struct raw_responder *responder, struct raw_channel *channel, unsigned max_ms) {
     struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART: a sleeping system call must end */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct itimerval timer = {.it_interval.tv_usec = 250000, .it_value.tv_usec = 250000};
     rang = 0;
     seen_ended = false;
-    watched_pid = peer->pid;
+    watched_pid = responder->pid;
     clock_gettime(CLOCK_MONOTONIC, &watch_end);
     watch_end.tv_sec += 10 + 2 * (time_t)(max_ms / 1000);
-    if (sigaction(SIGPIPE, &ignore, &peer->old_pipe) != 0 || sigaction(SIGALRM, &action, &peer->old_action) != 0) {
+    if (sigaction(SIGPIPE, &ignore, &responder->old_pipe) != 0 ||
+        sigaction(SIGALRM, &action, &responder->old_action) != 0) {
         return raw_fail(channel, "sigaction");
     }
-    if (setitimer(ITIMER_REAL, &timer, &peer->old_timer) != 0) {
+    if (setitimer(ITIMER_REAL, &timer, &responder->old_timer) != 0) {
         return raw_fail(channel, "setitimer");
     }
-    peer->watched = true;
+    responder->watched = true;
     return true;
 }
 
-static void unwatch(struct raw_peer *peer) {
-    if (peer->watched) {
-        setitimer(ITIMER_REAL, &peer->old_timer, NULL);
-        sigaction(SIGALRM, &peer->old_action, NULL);
-        sigaction(SIGPIPE, &peer->old_pipe, NULL);
-        peer->watched = false;
+static void unwatch(struct raw_responder *responder) {
+    if (responder->watched) {
+        setitimer(ITIMER_REAL, &responder->old_timer, NULL);
+        sigaction(SIGALRM, &responder->old_action, NULL);
+        sigaction(SIGPIPE, &responder->old_pipe, NULL);
+        responder->watched = false;
     }
 }
 
@@ -135,7 +136,7 @@ static bool place(struct raw_channel *channel, const cpu_set_t *allowed, const c
     return sched_setaffinity(0, sizeof one, &one) == 0 || raw_fail(channel, "sched_setaffinity");
 }
 
-/* ---- the peer ---- */
+/* ---- the responder ---- */
 
 static void answer(const struct raw_mechanism *mechanism, struct raw_channel *channel, struct raw_page *page) {
     static uint8_t message[RAW_BYTES_MAX];
@@ -171,8 +172,8 @@ static void close_side(struct raw_channel *channel, int side) {
 }
 
 /* In the child: never returns to the caller's code. */
-static void serve(const struct raw_peer *peer, const struct raw_mechanism *mechanism, struct raw_channel *channel,
-                  const char *placement, pid_t parent) {
+static void serve(const struct raw_responder *responder, const struct raw_mechanism *mechanism,
+                  struct raw_channel *channel, const char *placement, pid_t parent) {
     channel->side = 1;
     /* A parent that died before this call gave no signal: look. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
@@ -182,21 +183,21 @@ static void serve(const struct raw_peer *peer, const struct raw_mechanism *mecha
     if (!mechanism->shared_ends) {
         close_side(channel, 0);
     }
-    if (place(channel, &peer->allowed, placement, 1)) {
-        answer(mechanism, channel, peer->page);
+    if (place(channel, &responder->allowed, placement, 1)) {
+        answer(mechanism, channel, responder->page);
     } else {
-        memcpy(peer->page->error, channel->error, sizeof peer->page->error);
+        memcpy(responder->page->error, channel->error, sizeof responder->page->error);
     }
-    _exit(peer->page->error[0] == '\0' ? 0 : 1);
+    _exit(responder->page->error[0] == '\0' ? 0 : 1);
 }
 
-static bool prepare(struct raw_peer *peer, struct raw_channel *channel, const char *placement) {
-    *peer = (struct raw_peer){.pid = 0};
+static bool prepare(struct raw_responder *responder, struct raw_channel *channel, const char *placement) {
+    *responder = (struct raw_responder){.pid = 0};
     channel->read_fd[0] = channel->read_fd[1] = channel->write_fd[0] = channel->write_fd[1] = -1;
-    if (sched_getaffinity(0, sizeof peer->allowed, &peer->allowed) != 0) {
+    if (sched_getaffinity(0, sizeof responder->allowed, &responder->allowed) != 0) {
         return raw_fail(channel, "sched_getaffinity");
     }
-    if (strcmp(placement, "cross") == 0 && CPU_COUNT(&peer->allowed) < 2) {
+    if (strcmp(placement, "cross") == 0 && CPU_COUNT(&responder->allowed) < 2) {
         snprintf(channel->error, sizeof channel->error, "placement=cross needs two processors; one is allowed");
         return false;
     }
@@ -204,8 +205,8 @@ static bool prepare(struct raw_peer *peer, struct raw_channel *channel, const ch
     if (page == MAP_FAILED) {
         return raw_fail(channel, "mmap");
     }
-    peer->page = page;
-    channel->shared = &peer->page->shared;
+    responder->page = page;
+    channel->shared = &responder->page->shared;
     /* Numbers begin at 0, which is what the memory holds: "nothing came yet" must differ. */
     atomic_store(&channel->shared->slots[0].number, UINT64_MAX - 2);
     atomic_store(&channel->shared->slots[1].number, UINT64_MAX - 2);
@@ -213,54 +214,54 @@ static bool prepare(struct raw_peer *peer, struct raw_channel *channel, const ch
     return true;
 }
 
-bool raw_peer_start(struct raw_peer *peer, const struct raw_mechanism *mechanism, struct raw_channel *channel,
-                    const char *placement, unsigned max_ms) {
-    if (!prepare(peer, channel, placement) || !mechanism->open(channel)) {
+bool raw_responder_start(struct raw_responder *responder, const struct raw_mechanism *mechanism,
+                         struct raw_channel *channel, const char *placement, unsigned max_ms) {
+    if (!prepare(responder, channel, placement) || !mechanism->open(channel)) {
         return false;
     }
     if (mechanism->alone) {
-        peer->placed = true;
-        return place(channel, &peer->allowed, placement, 0);
+        responder->placed = true;
+        return place(channel, &responder->allowed, placement, 0);
     }
     pid_t parent = getpid();
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        serve(peer, mechanism, channel, placement, parent);
+        serve(responder, mechanism, channel, placement, parent);
     }
     if (pid < 0) {
         return raw_fail(channel, "fork");
     }
-    peer->pid = pid;
+    responder->pid = pid;
     if (!mechanism->shared_ends) {
         close_side(channel, 1);
     }
-    peer->placed = true;
-    return place(channel, &peer->allowed, placement, 0) && watch(peer, channel, max_ms);
+    responder->placed = true;
+    return place(channel, &responder->allowed, placement, 0) && watch(responder, channel, max_ms);
 }
 
-/* Reaps the peer; it was told to stop, or is killed first. */
-static int reap(struct raw_peer *peer, struct raw_channel *channel, bool done) {
+/* Reaps the responder; it was told to stop, or is killed first. */
+static int reap(struct raw_responder *responder, struct raw_channel *channel, bool done) {
     int status = 0;
     if (!done) {
-        kill(peer->pid, SIGKILL);
+        kill(responder->pid, SIGKILL);
     }
-    while (waitpid(peer->pid, &status, 0) < 0 && errno == EINTR) {
+    while (waitpid(responder->pid, &status, 0) < 0 && errno == EINTR) {
         if (raw_must_stop(channel)) {
-            kill(peer->pid, SIGKILL);
+            kill(responder->pid, SIGKILL);
         }
     }
-    peer->pid = 0;
+    responder->pid = 0;
     return status;
 }
 
 enum { ENDING_MS = 200 };
 
 /* Has it ended by itself? Its end of a channel closes a moment before the kernel says that it has ended. */
-static bool has_ended(const struct raw_peer *peer, int patience_ms) {
+static bool has_ended(const struct raw_responder *responder, int patience_ms) {
     for (int ms = 0;; ms++) {
         siginfo_t info = {0};
-        if (waitid(P_PID, (id_t)peer->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0 ||
+        if (waitid(P_PID, (id_t)responder->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0 ||
             ms >= patience_ms) {
             return info.si_pid != 0;
         }
@@ -268,36 +269,36 @@ static bool has_ended(const struct raw_peer *peer, int patience_ms) {
     }
 }
 
-bool raw_peer_end(struct raw_peer *peer, struct raw_channel *channel, bool done) {
-    if (peer->pid == 0) {
+bool raw_responder_end(struct raw_responder *responder, struct raw_channel *channel, bool done) {
+    if (responder->pid == 0) {
         return done;
     }
-    bool had_ended = has_ended(peer, done ? 0 : ENDING_MS);
-    int status = reap(peer, channel, done);
+    bool had_ended = has_ended(responder, done ? 0 : ENDING_MS);
+    int status = reap(responder, channel, done);
     if (WIFSIGNALED(status) && (done || had_ended)) {
-        snprintf(channel->error, sizeof channel->error, "the peer was killed by signal %d (%s)", WTERMSIG(status),
+        snprintf(channel->error, sizeof channel->error, "the responder was killed by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
         return false;
     }
-    if (peer->page->error[0] != '\0') {
-        memcpy(channel->error, peer->page->error, sizeof channel->error);
+    if (responder->page->error[0] != '\0') {
+        memcpy(channel->error, responder->page->error, sizeof channel->error);
         return false;
     }
     return true;
 }
 
-void raw_peer_finish(struct raw_peer *peer, struct raw_channel *channel) {
-    if (peer->pid != 0) {
-        reap(peer, channel, false);
+void raw_responder_finish(struct raw_responder *responder, struct raw_channel *channel) {
+    if (responder->pid != 0) {
+        reap(responder, channel, false);
     }
-    unwatch(peer);
-    if (peer->placed) {
-        sched_setaffinity(0, sizeof peer->allowed, &peer->allowed);
+    unwatch(responder);
+    if (responder->placed) {
+        sched_setaffinity(0, sizeof responder->allowed, &responder->allowed);
     }
     close_side(channel, 0);
     close_side(channel, 1);
-    if (peer->page != NULL) {
-        munmap(peer->page, sizeof *peer->page);
+    if (responder->page != NULL) {
+        munmap(responder->page, sizeof *responder->page);
         channel->shared = NULL;
     }
 }

@@ -1,6 +1,7 @@
-/* The watchdog of a bare control: a peer that has ended is told only after its last message was looked for once more.
+/* The watchdog of a bare control: a responder that has ended is told only after its last message was looked for once
+ * more.
  */
-#include "raw/peer.h"
+#include "raw/responder.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ static bool send_nothing(struct raw_channel *channel, const uint8_t *message) {
 
 static int gate[2];
 
-/* The peer waits for the gate to close, and then ends. */
+/* The responder waits for the gate to close, and then ends. */
 static bool receive_nothing(struct raw_channel *channel, uint8_t *message) {
     (void)channel;
     close(gate[1]);
@@ -41,28 +42,28 @@ static bool receive_nothing(struct raw_channel *channel, uint8_t *message) {
 static const struct raw_mechanism ending = {
     .name = "raw:ending", .open = open_nothing, .send = send_nothing, .receive = receive_nothing};
 
-static void an_ended_peer_is_told_at_the_second_ring(void **state) {
+static void an_ended_responder_is_told_at_the_second_ring(void **state) {
     (void)state;
-    static struct raw_peer peer;
+    static struct raw_responder responder;
     static struct raw_channel channel;
     siginfo_t info;
     assert_int_equal(pipe(gate), 0);
-    assert_true(raw_peer_start(&peer, &ending, &channel, "unpinned", 1000));
+    assert_true(raw_responder_start(&responder, &ending, &channel, "unpinned", 1000));
     assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = 0}, NULL), 0);
-    assert_false(raw_must_stop(&channel)); /* it may have rung, but the peer lives */
+    assert_false(raw_must_stop(&channel)); /* it may have rung, but the responder lives */
     close(gate[1]);
-    while (waitid(P_PID, (id_t)peer.pid, &info, WEXITED | WNOWAIT) != 0) {
+    while (waitid(P_PID, (id_t)responder.pid, &info, WEXITED | WNOWAIT) != 0) {
     }
     raise(SIGALRM);
     assert_false(raw_must_stop(&channel));
     raise(SIGALRM);
     assert_true(raw_must_stop(&channel));
-    assert_string_equal(channel.error, "the peer has ended");
-    raw_peer_finish(&peer, &channel);
+    assert_string_equal(channel.error, "the responder has ended");
+    raw_responder_finish(&responder, &channel);
     close(gate[0]);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_ended_peer_is_told_at_the_second_ring)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_ended_responder_is_told_at_the_second_ring)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
-/* The other process of a raw control: started, watched, ended. And the watchdog that keeps the measuring process from
- * waiting for ever.
+/* The responder: the other process of a raw control, which answers every message. It is started, watched and ended
+ * here. And the watchdog that keeps the measuring process from waiting for ever.
  *
  * Lifecycle: start → measure → end → finish; finish also after a start that failed. One at a time in a process: the
  * watchdog uses the process's interval timer and SIGALRM, and puts both back.
  */
-#ifndef RAW_PEER_H
-#define RAW_PEER_H
+#ifndef RAW_RESPONDER_H
+#define RAW_RESPONDER_H
 
 #include "raw/raw.h"
 
@@ -16,8 +16,8 @@
 #define RAW_ONE_WAY (UINT64_C(1) << 62)
 
 /* Numbers that no timed message has. */
-#define RAW_MARK (UINT64_MAX - 1) /* the timed section begins: the peer takes its first snapshot */
-#define RAW_STOP UINT64_MAX       /* it is over: the peer takes its second snapshot, answers and ends */
+#define RAW_MARK (UINT64_MAX - 1) /* the timed section begins: the responder takes its first snapshot */
+#define RAW_STOP UINT64_MAX       /* it is over: the responder takes its second snapshot, answers and ends */
 
 /* What one process has used so far, or between two moments. */
 struct raw_snapshot {
@@ -36,11 +36,11 @@ struct raw_snapshot raw_snapshot_between(const struct raw_snapshot *before, cons
 /* Memory that both processes share. */
 struct raw_page {
     struct raw_shared shared;
-    struct raw_snapshot snapshots[2]; /* the peer's */
-    char error[RAW_ERROR_BYTES];      /* the peer's, "" when it had none */
+    struct raw_snapshot snapshots[2]; /* the responder's */
+    char error[RAW_ERROR_BYTES];      /* the responder's, "" when it had none */
 };
 
-struct raw_peer {
+struct raw_responder {
     pid_t pid; /* 0 when there is none */
     struct raw_page *page;
     cpu_set_t allowed; /* the caller's processors before placement */
@@ -51,14 +51,15 @@ struct raw_peer {
     struct sigaction old_pipe;
 };
 
-/* Opens the channel, starts the peer and the watchdog, places both processes. False with a line in channel->error. */
-bool raw_peer_start(struct raw_peer *peer, const struct raw_mechanism *mechanism, struct raw_channel *channel,
-                    const char *placement, unsigned max_ms);
+/* Opens the channel, starts the responder and the watchdog, places both processes. False with a line in channel->error.
+ */
+bool raw_responder_start(struct raw_responder *responder, const struct raw_mechanism *mechanism,
+                         struct raw_channel *channel, const char *placement, unsigned max_ms);
 
-/* Waits for the peer's end after RAW_STOP (`done`), or kills it. False, with channel->error, when it failed. */
-bool raw_peer_end(struct raw_peer *peer, struct raw_channel *channel, bool done);
+/* Waits for the responder's end after RAW_STOP (`done`), or kills it. False, with channel->error, when it failed. */
+bool raw_responder_end(struct raw_responder *responder, struct raw_channel *channel, bool done);
 
 /* Kills what is left and gives everything back. */
-void raw_peer_finish(struct raw_peer *peer, struct raw_channel *channel);
+void raw_responder_finish(struct raw_responder *responder, struct raw_channel *channel);
 
 #endif
