@@ -7,8 +7,8 @@
 
 #ifdef __x86_64__
 
-#include <ctype.h>
-#include <dirent.h>
+#include "measure/threads.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -353,23 +353,13 @@ static _Noreturn void step(struct lab_steps *steps, int fd) {
 
 /* ---- in the process that asks ---- */
 
-static bool list_threads(struct lab_steps *steps, pid_t pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    bool all = tasks != NULL;
-    for (struct dirent *entry; all && (entry = readdir(tasks)) != NULL;) {
-        if (isdigit((unsigned char)entry->d_name[0])) {
-            all = steps->count < THREADS_MAX;
-            if (all) {
-                steps->threads[steps->count++] = (struct stepped){.id = (pid_t)atoi(entry->d_name)};
-            }
-        }
+static bool add_thread(void *arg, pid_t thread) {
+    struct lab_steps *steps = arg;
+    if (steps->count == THREADS_MAX) {
+        return false;
     }
-    if (tasks != NULL) {
-        closedir(tasks);
-    }
-    return all;
+    steps->threads[steps->count++] = (struct stepped){.id = thread};
+    return true;
 }
 
 static bool read_all(int fd, void *out, size_t bytes) {
@@ -395,7 +385,7 @@ struct lab_steps *lab_steps_begin(const pid_t *pids, size_t count) {
     struct lab_steps *steps = count > 0 ? calloc(1, sizeof *steps) : NULL;
     bool all = steps != NULL;
     for (size_t i = 0; all && i < count; i++) {
-        all = list_threads(steps, pids[i]);
+        all = lab_threads_walk(pids[i], add_thread, steps);
     }
     if (!all || pipe2(ends, O_CLOEXEC) != 0) {
         free(steps);

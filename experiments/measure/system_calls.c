@@ -1,7 +1,6 @@
 #include "measure/system_calls.h"
+#include "measure/threads.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 enum { THREADS_MAX = 256 };
 
 struct lab_calls {
+    uint64_t tracepoint;
     int fds[THREADS_MAX];
     size_t count;
 };
@@ -31,31 +31,20 @@ static uint64_t tracepoint(void) {
     return number;
 }
 
-static bool add_thread(struct lab_calls *calls, pid_t thread, uint64_t number) {
-    struct perf_event_attr attributes = {
-        .type = PERF_TYPE_TRACEPOINT, .size = sizeof attributes, .config = number, .inherit = 1, .disabled = 1};
-    int fd = (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd < 0) {
-        return false;
+static bool add_thread(void *arg, pid_t thread) {
+    struct lab_calls *calls = arg;
+    struct perf_event_attr attributes = {.type = PERF_TYPE_TRACEPOINT,
+                                         .size = sizeof attributes,
+                                         .config = calls->tracepoint,
+                                         .inherit = 1,
+                                         .disabled = 1};
+    int fd = calls->count < THREADS_MAX
+                 ? (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC)
+                 : -1;
+    if (fd >= 0) {
+        calls->fds[calls->count++] = fd;
     }
-    calls->fds[calls->count++] = fd;
-    return true;
-}
-
-static bool add_process(struct lab_calls *calls, pid_t pid, uint64_t number) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    bool all = tasks != NULL;
-    for (struct dirent *entry; all && (entry = readdir(tasks)) != NULL;) {
-        if (isdigit((unsigned char)entry->d_name[0])) {
-            all = calls->count < THREADS_MAX && add_thread(calls, (pid_t)atoi(entry->d_name), number);
-        }
-    }
-    if (tasks != NULL) {
-        closedir(tasks);
-    }
-    return all;
+    return fd >= 0;
 }
 
 static void finish(struct lab_calls *calls) {
@@ -69,8 +58,11 @@ struct lab_calls *lab_calls_begin(const pid_t *pids, size_t count) {
     uint64_t number = tracepoint();
     struct lab_calls *calls = number != 0 && count > 0 ? calloc(1, sizeof *calls) : NULL;
     bool all = calls != NULL;
+    if (all) {
+        calls->tracepoint = number;
+    }
     for (size_t i = 0; all && i < count; i++) {
-        all = add_process(calls, pids[i], number);
+        all = lab_threads_walk(pids[i], add_thread, calls);
     }
     for (size_t i = 0; all && i < calls->count; i++) {
         all = ioctl(calls->fds[i], PERF_EVENT_IOC_ENABLE, 0) == 0;

@@ -1,7 +1,6 @@
 #include "measure/usage.h"
+#include "measure/threads.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -59,26 +58,21 @@ static bool read_ticks(pid_t pid, struct lab_usage *usage) {
     return true;
 }
 
-/* The status of a process counts the switches of its first thread alone, hence the walk. */
-static void read_switches(pid_t pid, struct lab_usage *usage) {
-    char path[300];
+struct of_process {
+    pid_t pid;
+    struct lab_usage *usage;
+};
+
+static bool add_switches(void *arg, pid_t thread) {
+    const struct of_process *of = arg;
+    char path[64];
     char text[4096];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    if (tasks == NULL) {
-        return;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", (int)of->pid, (int)thread);
+    if (read_text(path, text, sizeof text)) { /* else: it has ended */
+        of->usage->voluntary += field(text, "voluntary_ctxt_switches");
+        of->usage->involuntary += field(text, "nonvoluntary_ctxt_switches");
     }
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        if (!isdigit((unsigned char)entry->d_name[0])) {
-            continue;
-        }
-        snprintf(path, sizeof path, "/proc/%d/task/%.32s/status", (int)pid, entry->d_name);
-        if (read_text(path, text, sizeof text)) {
-            usage->voluntary += field(text, "voluntary_ctxt_switches");
-            usage->involuntary += field(text, "nonvoluntary_ctxt_switches");
-        }
-    }
-    closedir(tasks);
+    return true;
 }
 
 bool lab_usage_read(pid_t pid, struct lab_usage *usage) {
@@ -93,7 +87,8 @@ bool lab_usage_read(pid_t pid, struct lab_usage *usage) {
         memset(usage, 0, sizeof *usage);
         return false;
     }
-    read_switches(pid, usage);
+    /* The status of a process counts the switches of its first thread alone, hence the walk. */
+    (void)lab_threads_walk(pid, add_switches, &(struct of_process){.pid = pid, .usage = usage});
     usage->peak_rss_bytes = field(text, "VmHWM") * 1024;
     usage->cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
     return true;
