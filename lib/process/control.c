@@ -355,6 +355,17 @@ static int ending_of(const struct corps__child *child, int *wait_status) {
     return info.si_pid != 0 ? 1 : 0;
 }
 
+/* As the shell names it. */
+static void name_signal(int number, char name[24]) {
+    if (sigabbrev_np(number) != NULL) {
+        snprintf(name, 24, "SIG%s", sigabbrev_np(number));
+    } else if (number > SIGRTMIN && number <= SIGRTMAX) {
+        snprintf(name, 24, "SIGRTMIN+%d", number - SIGRTMIN);
+    } else {
+        snprintf(name, 24, "%s", number == SIGRTMIN ? "SIGRTMIN" : "SIG?"); /* ?: the C library's own */
+    }
+}
+
 static void on_child(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
@@ -371,9 +382,9 @@ static void on_child(uv_poll_t *poll, int status, int events) {
     } else if (WIFEXITED(wait_status)) {
         snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, WEXITSTATUS(wait_status));
     } else {
-        int number = WTERMSIG(wait_status);
-        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (SIG%s)", child->pid, number,
-                 sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
+        char name[24];
+        name_signal(WTERMSIG(wait_status), name);
+        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (%s)", child->pid, WTERMSIG(wait_status), name);
     }
     child->on_end(child->arg, text, known > 0 && WIFSIGNALED(wait_status));
 }

@@ -66,6 +66,8 @@ def main():
         assert wait_until(lambda: not is_alive(pid))
         assert first.hello().Ret == third.hello().Ret == 'hello' and service.create_there(2).Ret == 1
         expect(Exception, lambda: service.create_there(1).result(60))
+        os.kill(third.pid().Ret, signal.SIGRTMIN + 3)
+        assert wait_until(lambda: 'SIGRTMIN+3' in str(expect(WorkerLost, lambda: third.held(gate).result(60))))
     print('OK')
 
 
