@@ -183,12 +183,17 @@ static bool is_small(const struct corps__peer *peer, const struct corps__outgoin
            corps__is_named(peer, out->method);
 }
 
+/* Under tx: has the link taken nothing since it was full? */
+static bool is_full(const struct corps__peer *peer) {
+    return !atomic_load_explicit(&peer->writable, memory_order_relaxed);
+}
+
 /* Under tx: has the batch frame no room for this, or has it waited long enough? */
 static bool is_due(struct corps__peer *peer, size_t bytes) {
     if (peer->batch_frame->bytes + bytes > BATCH_FRAME_BYTES) {
         return true;
     }
-    return peer->batch_entry_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer);
+    return peer->batch_entry_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer) && !is_full(peer);
 }
 
 /* Under tx, which it lets go while it waits: adds a request to the batch frame, after having sent one that is due. */
@@ -255,12 +260,16 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     }
     pthread_mutex_lock(&peer->tx);
     send_definitions(peer, out);
-    bool stream = may_hold && (peer->batch_frame != NULL || follows_closely(peer));
-    if (stream && is_small(peer, out)) {
+    bool stream = may_hold && (peer->batch_frame != NULL || follows_closely(peer) || is_full(peer));
+    bool may_gather = may_hold && is_small(peer, out);
+    if (!stream || !may_gather) {
+        err = send_locked(peer, out, stream ? CORPS_SEND_MORE : 0, try_only || may_gather, deadline_ns);
+    }
+    /* Where there is no room, the small ones gather in one frame: else each would keep a thread waiting, and each frame
+     * that goes would wake all of these, to find the link full again. */
+    if (may_gather && (stream || err == CORPS_ERR_FULL)) {
         err = add_to_batch(peer, out, try_only, deadline_ns);
         stream = false;
-    } else {
-        err = send_locked(peer, out, stream ? CORPS_SEND_MORE : 0, try_only, deadline_ns);
     }
     bool held = peer->batch_frame != NULL || (stream && err == CORPS_OK);
     bool news = held != atomic_load_explicit(&peer->held, memory_order_relaxed);
@@ -434,8 +443,11 @@ static bool flush_peer(struct corps__peer *peer) {
     if (peer->owned) {
         return false;
     }
-    seal_batch(peer);
     enum corps_err err = corps__peer_flush(peer);
+    if (err == CORPS_OK && peer->batch_frame != NULL) { /* else the batch can take more until there is room */
+        seal_batch(peer);
+        err = corps__peer_flush(peer);
+    }
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, false);
         err = peer->link->transport->send(peer->link, &nothing, 0);

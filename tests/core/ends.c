@@ -51,8 +51,36 @@ static enum corps_err answerer_count(struct corps_context *context, void *self, 
     return CORPS_OK;
 }
 
-static const struct corps_method answerer_methods[] = {
-    {"answer", answerer_answer}, {"wait_for", method_wait_for}, {"count", answerer_count}, {NULL, NULL}};
+static _Atomic int64_t heard_count;
+
+static enum corps_err answerer_hear(struct corps_context *context, void *self, const struct corps_value *args,
+                                    struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)args;
+    *result = corps_int(atomic_fetch_add(&heard_count, 1));
+    return CORPS_OK;
+}
+
+/* [Name, count]: tells it something so many times, far enough apart to be no stream, and would not wait for room. How
+ * many were taken. */
+static enum corps_err answerer_tell(struct corps_context *context, void *self, const struct corps_value *args,
+                                    struct corps_value *result) {
+    (void)context;
+    (void)self;
+    const struct corps_call_options try_it = {.flags = CORPS_CALL_TRY};
+    int64_t taken = 0;
+    for (int64_t i = 0; i < corps_value_item(args, 1)->integer; i++) {
+        taken += corps_send(corps_value_item(args, 0)->name, "hear", NULL, &try_it) == CORPS_OK;
+        sleep_ms(1);
+    }
+    *result = corps_int(taken);
+    return CORPS_OK;
+}
+
+static const struct corps_method answerer_methods[] = {{"answer", answerer_answer}, {"wait_for", method_wait_for},
+                                                       {"count", answerer_count},   {"hear", answerer_hear},
+                                                       {"tell", answerer_tell},     {NULL, NULL}};
 static const struct corps_class answerer_class = {.name = "Answerer", .methods = answerer_methods};
 
 /* ---- Caller: asks much and takes its time ---- */
@@ -117,6 +145,7 @@ struct scene {
     struct corps_name *sink;     /* another one there, which gets requests without reply */
     struct corps_name *beside;   /* a third one */
     struct corps_name *caller;   /* in Env 1, which is stopped */
+    struct corps_name *listener; /* there, too */
     int stopped;                 /* the process */
 };
 
@@ -131,6 +160,11 @@ static void until_stuck(const struct scene *scene) {
     }
 }
 
+static int64_t tell(const struct scene *scene, int64_t count) {
+    struct corps_value args[2] = {corps_value_of_name(scene->listener), corps_int(count)};
+    return ask_int(scene->beside, "tell", corps_array(args, 2));
+}
+
 /* Every answer is asked for, none is read; then there is also room to give back, for requests without reply. */
 static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
     scene->corps = make_with((struct corps_options){.env_count = 2,
@@ -141,6 +175,8 @@ static void scene_open(struct scene *scene, int64_t count, int64_t bytes) {
     scene->sink = worker_in(scene->corps, "Answerer", 0);
     scene->beside = worker_in(scene->corps, "Answerer", 0);
     scene->caller = worker_in(scene->corps, "Caller", 1);
+    scene->listener = worker_in(scene->corps, "Answerer", 1);
+    assert_int_equal(tell(scene, 1), 1); /* from then on the method has a number */
     scene->stopped = corps_env_pid(scene->corps, 1);
     struct gate gate;
     struct gate of_sink;
@@ -162,6 +198,7 @@ static void scene_close(struct scene *scene, enum corps_err expected) {
     corps_name_unref(scene->sink);
     corps_name_unref(scene->beside);
     corps_name_unref(scene->caller);
+    corps_name_unref(scene->listener);
     assert_int_equal(corps_exit(scene->corps, LONG_NS), expected);
 }
 
@@ -218,6 +255,22 @@ static void test_stops_with_a_full_queue(void **state) {
 static void test_stops_amid_large_answers(void **state) {
     (void)state;
     stops_and_goes_on(LARGE_ANSWERS, LARGE_BYTES);
+}
+
+/* Small requests without reply gather in one frame while there is no room for a single one: they hold up no thread. */
+static void test_small_ones_gather(void **state) {
+    (void)state;
+    enum { TOLD = 50 };
+    struct scene scene;
+    scene_open(&scene, ANSWERS, ANSWER_BYTES);
+    assert_int_equal(tell(&scene, TOLD), TOLD);
+    assert_int_equal(kill(scene.stopped, SIGCONT), 0);
+    assert_int_equal(ask_int(scene.caller, "collect", corps_int(ANSWER_BYTES)), ANSWERS);
+    assert_int_equal(tell(&scene, 1), 1);
+    for (int64_t asked = 0; ask_int(scene.listener, "hear", corps_nil()) < TOLD + 2 + asked; asked++) {
+        sleep_ms(1);
+    }
+    scene_close(&scene, CORPS_OK);
 }
 
 static void test_dies_with_a_full_queue(void **state) {
@@ -287,6 +340,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_stops_with_a_full_queue),     cmocka_unit_test(test_stops_amid_large_answers),
         cmocka_unit_test(test_dies_with_a_full_queue),      cmocka_unit_test(test_dies_amid_large_answers),
         cmocka_unit_test(test_credit_beside_large_answers), cmocka_unit_test(test_death_is_told),
+        cmocka_unit_test(test_small_ones_gather),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }
