@@ -120,19 +120,25 @@ class Command(unittest.TestCase):
         self.assertEqual("ok", found["functions", "plain function", "mod", "pickle5"])
         self.assertEqual("refused at load", found["functions", "plain function", "ghost", "pickle5"])
 
-    def test_auto_carries_what_others_carry_together(self):
+    def carries_what_others_carry(self, groups):
         others = [name for name in ("cloudpickle-value", "dill", "dill-recurse") if carriers.version(name) is not None]
         if len(others) < 3:
             print("skipped: dill and cloudpickle are not installed", flush=True)
             return
         arguments = [word for name in ["auto", *others] for word in ("--serializer", name)]
-        groups = os.environ.get("GROUPS_OF_CASES", "methods,system")  # scripts/long: all of them
         self.run_it("--only", f"group={groups}", *arguments, "--out", self.path("out"))
         found = self.outcomes(self.path("out"))
         # A capsule is a pointer into the other process, and a process is another one's child: that they "arrive" is the danger.
         lost = [cell[:3] for cell, outcome in found.items() if outcome == "ok" and found[cell[:3] + ("auto",)] != "ok"
                 and cell[1] not in ("capsule", "process")]
         self.assertEqual([], lost)
+
+    def test_auto_carries_what_others_carry_together(self):
+        self.carries_what_others_carry("methods,system")
+
+    def long_auto_carries_what_others_carry_together(self):
+        """No test by its name: scripts/long asks for it."""
+        self.carries_what_others_carry("methods,stream,system,typing")
 
     def test_the_same_bytes_in_every_process(self):
         """The long form: experiments/coverage/same.py --processes 100."""
