@@ -286,23 +286,25 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
 
 /* ---- what must not wait ---- */
 
-/* Under tx: keeps a copy of the frame; first, where a part of it is under way. */
+/* Under tx: keeps a copy of the frame; first, where a part of it is under way. `tried`: the transport had no room for
+ * it, and its grant is settled. Otherwise it stands behind others: either of those has found no room, or their owner
+ * goes on, and the leader has been told then. */
 static void keep_frame(struct corps__peer *peer, const struct corps__layout *layout, const struct corps__outgoing *out,
-                       bool settled, bool first) {
+                       bool tried, bool first) {
     struct corps__post *post = corps__post_copy(&layout->parcel);
     if (post == NULL) { /* whoever waits for this must not wait for ever */
         corps__peer_break(peer, CORPS_ERR_NO_MEMORY, "there was no memory to keep a frame until the peer reads");
         return;
     }
-    post->grant = settled ? NULL : out->grant;
+    post->grant = tried ? NULL : out->grant;
     post->charge_count = out->charge_count;
     post->charge_bytes = out->charge_bytes;
     corps__post_keep(peer, post, first);
-    if (first) {
-        (void)!corps__peer_flush(
-            peer); /* the transport takes note of the copy before the memory of the first one goes */
+    if (first) { /* the transport takes note of the copy before the memory of the first one goes */
+        (void)!corps__peer_flush(peer);
+    } else if (tried) {
+        corps__kick(); /* as in send_locked */
     }
-    corps__kick(); /* as in send_locked */
 }
 
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out) {
@@ -451,6 +453,9 @@ static bool flush_peer(struct corps__peer *peer) {
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, false);
         err = peer->link->transport->send(peer->link, &nothing, 0);
+        if (err == CORPS_ERR_FULL || err == CORPS_ERR_PARTIAL) {
+            corps__kick(); /* as in send_locked */
+        }
         note_fault(peer, err);
     }
     if (err == CORPS_OK) {
@@ -474,7 +479,6 @@ void corps_flush(void) {
         bool done = !ready || flush_peer(peer);
         pthread_mutex_unlock(&peer->tx);
         if (!done) {
-            corps__kick(); /* as in send_locked */
             corps__held_add();
         }
     }
