@@ -153,7 +153,7 @@ class Future(_core.Future, _base.Future):
 
     def add_done_callback(self, fn, *, context=None):
         """Calls fn(self) when the outcome is here: at once; on the event loop that runs where this is called; or
-        on a thread of its own for all callbacks. What it raises goes to standard error."""
+        on a thread of its own for all callbacks. What it raises goes to standard error, by hooks that docs/python.md names."""
         _start_callbacks()
         loop = _running_loop()
         called = fn if loop is None else _OnLoop(loop, fn, context or contextvars.copy_context())

@@ -1,5 +1,8 @@
-"""add_done_callback: in a script and in a Conc, once, at once for a ready Future; a callback that raises; many."""
+"""add_done_callback: in a script and in a Conc, once, at once for a ready Future; a callback that raises, and who is told; many."""
 
+import asyncio
+import logging
+import sys
 import threading
 import time
 
@@ -58,9 +61,38 @@ def check_raising(sleeper):
     future.add_done_callback(lambda ready: seen.append(ready.exception()))
     assert wait_until(lambda: seen) and isinstance(seen[0], KeyError)
     future = sleeper.later(0.05, 1)
-    future.add_done_callback(lambda ready: 1 / 0)           # told on stderr, and the next one is called
+    told = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda args: told.append((args.exc_type, threading.current_thread().name))
+    future.add_done_callback(lambda ready: 1 / 0)           # the next one is called all the same
     future.add_done_callback(seen.append)
     assert wait_until(lambda: len(seen) == 2)
+    sys.unraisablehook = before
+    assert told == [(ZeroDivisionError, 'corps-callbacks')], told
+
+    told = logging.Handler()
+    records = []
+    told.emit = records.append
+    logger = logging.getLogger('concurrent.futures')
+    logger.addHandler(told)
+    future.add_done_callback(lambda ready: 1 / 0)           # ready: called here, and raises nothing here
+    logger.removeHandler(told)
+    assert [record.exc_info[0] for record in records] == [ZeroDivisionError], records
+    assert asyncio.run(told_on_a_loop(sleeper)) == [ZeroDivisionError, ZeroDivisionError]
+
+
+async def told_on_a_loop(sleeper):
+    told, done = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(type(context['exception'])))
+    for seconds in (0, 0.05):
+        future = sleeper.later(seconds, 1)
+        if seconds == 0:
+            future.result()                                 # ready: called by the loop nevertheless, and not here
+        future.add_done_callback(lambda ready: 1 / 0)
+        assert len(told) == (seconds > 0), told
+        future.add_done_callback(lambda ready: done.set())
+        await done.wait()
+        done.clear()
+    return told
 
 
 def check_nested(sleeper):
