@@ -13,6 +13,7 @@ import stat
 import sys
 
 import cells as grouping
+import counts
 import load
 import program
 import studies
@@ -23,7 +24,7 @@ FORMS = ("csv", "markdown", "json")
 AXES = tuple(name for key in keys.AXES for name in ((key["name"], "size_bytes") if key["name"] == "payload" else (key["name"],)))
 ESTIMATES = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message")
 COLUMNS = ("matrix", "machine", *AXES, "blocks", "trials", "failed", "p50_ns", "p50_low_ns", "p50_high_ns", "p99_ns", "max_ns", "messages_per_s",
-           "bytes_per_s", "cpu_ns_per_message", "control", "to_control", "to_control_low", "to_control_high", "flags")
+           "bytes_per_s", "cpu_ns_per_message", *counts.FIGURES, "control", "to_control", "to_control_low", "to_control_high", "flags")
 
 
 def digits(value):
@@ -44,6 +45,7 @@ def row_of(cell, study):
     row.update((axis, cell.axes.get(axis, load.NEWER.get(axis, ""))) for axis in AXES)
     row.update(blocks=len(cell.blocks("messages_per_s")), trials=len(cell.trials) + len(cell.failures), failed=len(cell.failures))
     row.update((name, digits(cell.estimate(name))) for name in ESTIMATES)
+    row.update((name, digits(counts.figure(cell, name))) for name in counts.FIGURES)
     p50, control = cell.interval("p50_ns"), cell.to_control
     row.update((f"p50_{end}_ns", digits(getattr(p50, end)) if p50 and p50.has_interval else None) for end in ("low", "high"))
     row.update(max_ns=digits(cell.spread("max_ns")[1]), control=cell.control or "", to_control=digits(control.estimate) if control else None)
@@ -91,6 +93,8 @@ def interval(low, high, divisor=1):
 MARKDOWN = (("p50 [µs]", lambda r: figure(r["p50_ns"], 1000)), ("95 % [µs]", lambda r: interval(r["p50_low_ns"], r["p50_high_ns"], 1000)),
             ("p99 [µs]", lambda r: figure(r["p99_ns"], 1000)), ("messages/s", lambda r: figure(r["messages_per_s"])),
             ("CPU/message [µs]", lambda r: figure(r["cpu_ns_per_message"], 1000)),
+            *((title, lambda r, name=name, form=form: form.format(r[name]) if r[counts.COUNTED] is not None and r[name] is not None else "")
+              for name, (title, form) in counts.FIGURES.items()),
             ("÷ control", lambda r: f"{r['to_control']:.2f}" if r["to_control"] is not None else ""),
             ("failed", lambda r: f"{r['failed']} of {r['trials']}" if r["failed"] else ""))
 

@@ -10,6 +10,7 @@ import re
 import string
 
 import answers
+import counts
 import coverage_page
 import limits as limiting
 import packing
@@ -110,6 +111,32 @@ def table(cells):
             f"<thead><tr>{head}</tr></thead><tbody>" + "\n".join(cell_row(c, stops.get(c)) for c in order) + "</tbody></table></div>")
 
 
+# ---- exact counts ----
+
+def counts_section(cells):
+    """Nothing where none were made."""
+    found, missing = counts.found(cells), counts.uncounted(cells)
+    if not found and not missing:
+        return ""
+    several = any(counts.apart(c) is not None for c in found)
+    titles = ("cell", *(title for title, _ in counts.FIGURES.values()), *(("blocks differ by",) if several else ()), "p50")
+    least = {}
+    for c in found:
+        least.setdefault((c.axes["payload"], c.axes["serializer"]), c)
+    rows = ""
+    for c in found:
+        texts = [counts.shown(c, name) for name in counts.FIGURES] + ([counts.apart_text(c)] if several else []) + [words.time_text(c.estimate("p50_ns"))]
+        if c in least.values():
+            texts[0] = f"<strong>{texts[0]}</strong>"
+        rows += (f'<tr><td class="text" data-title="cell">{html.escape(c.text)}</td>'
+                 + "".join(f'<td data-title="{title}">{text}</td>' for title, text in zip(titles[1:], texts)) + "</tr>")
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    table = f'<div class="scroll"><table id="counts" class="cards"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>' if found else ""
+    left = f'<p class="dim">Not counted, since it is not allowed there or the machine was too crowded: {html.escape("; ".join(c.text for c in missing))}.</p>' if missing else ""
+    return ('<section><h2 id="exact">Counted exactly</h2><p class="dim">A message, of all processes together, stepped through instruction by instruction: what no other program '
+            f"on the machine changes. Bold: the fewest instructions for the same payload and serializer.</p>{table}{left}</section>")
+
+
 # ---- the rest ----
 
 def answers_html(cells):
@@ -183,7 +210,7 @@ def head_text(results):
     blocks = len({(t["run"], t["block"]) for t in results.trials})
     sessions = f" in {len(results.runs)} sessions" if len(results.runs) > 1 else ""
     return " · ".join((f"{run['matrix']}, {finger.get('time', '')[:10]}".strip(", "), f"{processor.get('processors', '?')} × {processor.get('model', 'unknown processor')}",
-                       f"Linux {finger.get('kernel', {}).get('release', '?')}", f"{blocks} blocks{sessions}, {len(results.trials)} trials, {len(results.failed)} failed"))
+                       f"Linux {finger.get('kernel', {}).get('release', '?')}", f"{words.blocks_text(blocks)}{sessions}, {len(results.trials)} trials, {len(results.failed)} failed"))
 
 
 def page(results, cells, title="Corps Lab report", beside=(), coverage=()):
@@ -197,7 +224,7 @@ def page(results, cells, title="Corps Lab report", beside=(), coverage=()):
     return string.Template(part("page.html")).substitute(
         title=html.escape(title), style=part("style.css"), script=script(SCRIPTS), head=html.escape(head_text(results)) + (' · <a href="index.html">the machine</a>' if beside else ""),
         glance=glance(*first), notes=f'<p class="note">{html.escape(" ".join(caution))}</p>' if caution else "",
-        limits=limits_section(results, cells), answers=answers_html(cells), table=table(cells), cell_count=sum(c.axes.get("arm") != "aa" for c in cells.values()), failures=failures(cells),
+        limits=limits_section(results, cells), counts=counts_section(cells), answers=answers_html(cells), table=table(cells), cell_count=sum(c.axes.get("arm") != "aa" for c in cells.values()), failures=failures(cells),
         coverage=coverage_page.section(coverage, embedded) if coverage else "", noise=noise_html(cells),
         runs="<br>".join(html.escape(line) for line in text.header(results)), machine=machine,
         packed=packing.library() + packing.element("data", packing.compact(data)), download=download, raw=raw)

@@ -3,6 +3,7 @@ import textwrap
 
 import answers
 import cells as grouping
+import counts
 import limits as limiting
 import verdict
 import words
@@ -71,13 +72,12 @@ def tails_table(cells):
 
 def counts_table(cells):
     """What was counted step by step (counts=1), beside the time."""
-    found = [c for c in grouping.find(cells) if c.estimate("instructions_per_message") is not None]
-    rows = [f"    {'cell':<52}{'instructions':>13}{'calls':>7}{'bytes':>9}{'faults':>8}{'p50':>9}"] if found else []
-    for c in sorted(found, key=lambda c: (c.axes["serializer"], c.axes["size_bytes"], c.estimate("instructions_per_message"))):
-        calls, moved, faults = (c.estimate(f) or 0 for f in ("system_calls_per_message", "system_call_bytes_per_message", "page_faults_per_message"))
-        rows.append(f"    {c.text[:51]:<52}{c.estimate('instructions_per_message'):>13.0f}{calls:>7.1f}{moved:>9.0f}{faults:>8.2f}"
-                    f"{words.time_text(c.estimate('p50_ns')):>9}")
-    return rows
+    found = counts.found(cells)
+    rows = [f"    {'cell':<48}{'instructions':>13}{'apart':>7}{'calls':>7}{'bytes':>8}{'faults':>8}{'p50':>9}"] if found else []
+    for c in found:
+        instructions, *others = (counts.shown(c, name).replace(",", "") for name in counts.FIGURES)
+        rows.append(f"    {c.text[:47]:<48}{instructions:>13}{counts.apart_text(c):>7}{others[0]:>7}{others[1]:>8}{others[2]:>8}{words.time_text(c.estimate('p50_ns')):>9}")
+    return rows + [f"    {c.text[:47]:<48}not counted: not allowed, or the machine too crowded" for c in counts.uncounted(cells)]
 
 
 def controls_table(cells):
@@ -120,7 +120,7 @@ def header(results):
                      f"{cpu.get('processors', '?')} × {cpu.get('model', 'unknown processor')}, "
                      f"Linux {finger.get('kernel', {}).get('release', '?')}")
     blocks = len({(t["run"], t["block"]) for t in results.trials})
-    lines.append(f"{len(results.trials)} trials in {blocks} blocks, {len(results.failed)} failed")
+    lines.append(f"{len(results.trials)} trials in {words.blocks_text(blocks)}, {len(results.failed)} failed")
     return lines
 
 
@@ -155,7 +155,7 @@ def report(results, cells, workload=None):
         out += special
     counted = counts_table(cells) if workload is None else []
     if counted:
-        out.append(heading("Counted exactly, of a message and of both ends: instructions, system calls and their bytes; page faults"))
+        out.append(heading("Counted exactly: a message, of all processes (apart: by how much the instructions of blocks differ)"))
         out += counted
     tails = tails_table(cells) if workload is None else []
     if tails:

@@ -36,6 +36,10 @@ def size_text(n):
     return f"{n:.3g} B"
 
 
+def blocks_text(count):
+    return f"{count} block{'' if count == 1 else 's'}"
+
+
 def otherwise(cell, *named):
     """Every axis but those named: cells that are compared agree in it."""
     return tuple(f"{axis}={value}" for axis, value in sorted(cell.axes.items()) if axis not in named)

@@ -220,14 +220,38 @@ class Page(unittest.TestCase):
         self.assertEqual(colours["explore"], colours["percentiles"])
 
     def test_a_run_of_special_cells_alone_is_drawn(self):
-        lines = [run_line()] + blocks_of([(2000, {"counts": 1}), (9000, {"transport": "unix", "counts": 1})], blocks=3)
+        lines = [run_line()] + blocks_of([(2000, {"counts": 1}), (9000, {"transport": "unix", "counts": 1}), (9000, {"transport": "tcp", "counts": 1})], blocks=3)
         for line in lines[1:]:
-            line.update(instructions_per_message=12345.5, system_calls_per_message=6.25, system_call_bytes_per_message=505.0)
+            if line["cell"]["transport"] != "tcp":  # which could not be counted
+                line.update(instructions_per_message=12345.5 + 120 * (line["block"] % 2), system_calls_per_message=6.25, system_call_bytes_per_message=505.0, page_faults_per_message=0.0)
         self.open(self.made("counts", lines), figure="instructions_per_message")
-        self.assertEqual([12350.0] * 2, [row["value"] for row in self.ask("[...document.querySelectorAll('#explored tbody tr')].map(r => ({value: +r.cells[2].dataset.v}))")])
-        told = text.counts_table(grouping.group(load.load([os.path.join(self.folder.name, "counts.jsonl")])))
-        self.assertEqual(3, len(told))
-        self.assertRegex(told[1], r"counts +1234[56] +6\.[23] +505 ")
+        values = self.ask("[...document.querySelectorAll('#explored tbody tr')].map(r => +r.cells[2].dataset.v).filter(v => v)")
+        self.assertEqual(2, len(values), values)
+        self.assertTrue(all(12340 < value < 12470 for value in values), values)
+        drawn = self.ask("document.querySelector('#chart-explore svg').textContent")
+        self.assertIn("unix", drawn)
+        self.assertNotIn("counts 1", drawn)  # which is the same for all
+        study = load.load([os.path.join(self.folder.name, "counts.jsonl")])
+        told = text.counts_table(grouping.group(study))
+        self.assertEqual(4, len(told))
+        self.assertRegex(told[1], r"counts +12[34]\d\d +1\.0 % +6\.[23] +505 +0\.00 ")
+        self.assertRegex(told[3], r"tcp .* not counted")
+
+    def test_exact_counts_have_a_table(self):
+        self.open()
+        self.assertEqual(0, self.ask("document.querySelectorAll('#exact, #counts').length"))
+        lines = [run_line()] + blocks_of([(9000 if name == "unix" else 2000, {"transport": name, "counts": 1}) for name in ("unix", "shm", "tcp")], blocks=3)
+        for line in lines[1:]:
+            fewest = line["cell"]["transport"] == "shm"
+            if line["cell"]["transport"] != "tcp":
+                line.update(instructions_per_message=8000.0 if fewest else 9100.0, system_calls_per_message=6.5, system_call_bytes_per_message=50505.0, page_faults_per_message=0.0)
+        self.open(self.made("exact", lines))
+        self.assertEqual([("echo shm none bytes:64 adaptive cross counts", "8,000", "6.5", "50,505", "0.00", "0.0 %"),
+                          ("echo unix none bytes:64 adaptive cross counts", "9,100", "6.5", "50,505", "0.00", "0.0 %")],
+                         [tuple(row.values())[:6] for row in self.table("#counts")])
+        self.assertEqual(["8,000"], self.ask("[...document.querySelectorAll('#counts strong')].map(e => e.textContent)"))
+        self.assertIn("Not counted", self.ask("document.querySelector('#exact').parentElement.textContent"))
+        self.assertIn("echo tcp", self.ask("document.querySelector('#exact').parentElement.textContent"))
 
     def test_no_line_is_dropped(self):
         rows = self.explored(serializer="any", wake="any")

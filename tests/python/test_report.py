@@ -17,6 +17,7 @@ sys.path.insert(0, FOLDER)
 import answers  # noqa: E402
 import cells as grouping  # noqa: E402
 import crossover  # noqa: E402
+import export  # noqa: E402
 import limits as limiting  # noqa: E402
 import load  # noqa: E402
 import packing  # noqa: E402
@@ -88,6 +89,24 @@ class Tails(unittest.TestCase):
         self.assertEqual(2, len(rows), rows)
         self.assertIn("7 µs", rows[1])
         self.assertEqual([], text.tails_table(grouping.group(load.Results())))
+
+
+class Counts(unittest.TestCase):
+    """What counts=1 counts, in the exports; test_page.py has the page's table and the text's."""
+
+    def test_exports(self):
+        results = load.Results()
+        results.runs = [run_line()]
+        counted = {"instructions_per_message": 9000.5, "system_calls_per_message": 7.0, "system_call_bytes_per_message": 481.0, "page_faults_per_message": 0.0}
+        results.trials = [dict(trial(0, 0, 1000, counts=1), **counted), trial(0, 1, 1000, transport="unix", counts=1)]
+        found = [(results, grouping.group(results))]
+        rows = export.rows_of(found)
+        self.assertEqual([counted, dict.fromkeys(counted)], [{name: row[name] for name in counted} for row in rows])
+        lines = export.as_markdown(rows, found).splitlines()
+        self.assertIn("instructions | system calls | bytes through them | page faults |", lines[0])
+        self.assertIn("| 9,000 | 7.0 | 481 | 0.00 |", lines[2])
+        self.assertTrue(lines[3].endswith("|  |  |  |  |"), lines[3])
+        self.assertIn("2 trials in 1 block, 0 failed", text.header(results))
 
 
 class Crossing(unittest.TestCase):

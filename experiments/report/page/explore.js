@@ -100,12 +100,13 @@ function seriesOf(cells, byLoad) {
   const varies = name => new Set(cells.map(c => name === "kind" ? kind(c) : axis(c, name))).size > 1;
   const told = AXES.slice(1).filter(n => n !== "payload" && varies(n));
   const kinds = varies("kind"), found = new Map();
+  const alike = new Set(REST.map(key => key.name).filter(n => new Set(cells.map(c => c.axes[n])).size === 1));
   for (const c of cells) {
     const parts = told.map(n => axis(c, n)).concat(byLoad ? (varies("payload") ? [c.axes.payload] : []) : kinds ? [kind(c)] : []);
     for (const {name: n, usual} of REST) {
       const known = n === "envs" && !c.joins; // of one Env, as all cells of such a transport
       const unset = c.axes[n] === 0; // as keys are that the workload does not have
-      if (!known && !unset && !(byLoad && n === "load") && String(c.axes[n]) !== usual) parts.push(n + " " + c.axes[n]);
+      if (!alike.has(n) && !known && !unset && !(byLoad && n === "load") && String(c.axes[n]) !== usual) parts.push(n + " " + c.axes[n]);
     }
     const name = parts.join(" ") || c.axes.transport;
     if (!found.has(name)) found.set(name, {name, members: []});
