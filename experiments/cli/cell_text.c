@@ -112,13 +112,37 @@ static void print_stages(const json_t *line, FILE *out) {
     }
 }
 
-/* Texts, one a line. */
-static void print_list(const json_t *line, const char *key, const char *name, FILE *out) {
+static void print_notes(const json_t *line, FILE *out) {
     size_t index;
     json_t *text;
-    json_array_foreach(json_object_get(line, key), index, text) {
-        row(out, index == 0 ? name : "");
+    json_array_foreach(json_object_get(line, "notes"), index, text) {
+        row(out, index == 0 ? "note" : "");
         fprintf(out, "%s\n", json_string_value(text));
+    }
+}
+
+/* What a flag says, for people; one that is not known stands as it is. */
+static const char *flag_text(const char *flag) {
+    static const char *const texts[][2] = {
+        {"sentinel", "sentinel: other work took a processor away just before"},
+        {"short", "short: fewer messages than were asked for"},
+        {"unverified", "unverified: nothing came back that could be checked"},
+        {"slowed", "slowed: slowed down on purpose"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(texts[i][0], flag) == 0) {
+            return texts[i][1];
+        }
+    }
+    return flag;
+}
+
+static void print_flags(const json_t *line, FILE *out) {
+    size_t index;
+    json_t *flag;
+    json_array_foreach(json_object_get(line, "flags"), index, flag) {
+        row(out, index == 0 ? "flag" : "");
+        fprintf(out, "%s\n", flag_text(json_string_value(flag)));
     }
 }
 
@@ -143,8 +167,8 @@ void lab_cell_print(const struct lab_cell *cell, const json_t *line, FILE *out) 
     print_amount(line, out);
     print_costs(line, out);
     print_stages(line, out);
-    print_list(line, "notes", "note", out);
-    print_list(line, "flags", "flag", out);
+    print_notes(line, out);
+    print_flags(line, out);
     print_latency(line, out);
     print_rate(line, out);
     fprintf(out, "\n%s: ", cell->transport);

@@ -50,6 +50,11 @@ class Summary(lab.LabTest):
         status, shown = on_terminal(self.environment, self.folder, "cell", "--json", *CELL)
         self.assertTrue(json.loads(shown)["ok"])
 
+    def test_flags_say_what_they_mean(self):
+        status, shown = on_terminal(self.environment, self.folder, "cell", "workload=oneway", "transport=null", *CELL[1:])
+        self.assertEqual(0, status, shown)
+        self.assertIn("unverified: nothing came back that could be checked\n", shown)
+
     def test_a_failed_trial(self):
         damaged = self.write("damaged.json", "[1, 2,")
         status, shown = on_terminal(self.environment, self.folder, "cell", f"payload=file:{damaged}")
