@@ -61,11 +61,13 @@ def lang(cell):
     return cell.get("lang") or "c"
 
 
-def cell_text(cell):
-    """A cell in a few words."""
+def cell_text(cell, without=()):
+    """A cell in a few words, without these keys."""
     words = []
     for key in keys.TOLD:
         value = cell.get(key["name"])
+        if key["name"] in without:
+            continue
         if "head" in key:
             words.append(value)
         elif value and (value > key.get("untold", 0) if key["type"] == "count" else value != key.get("untold")):

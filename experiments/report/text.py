@@ -5,10 +5,12 @@ import answers
 import cells as grouping
 import counts
 import limits as limiting
+import load
 import verdict
 import words
 
 WIDTH = 100
+HEADED = ("workload", "transport", "serializer", "payload", "wake", "placement", "lang")  # what the table of latencies tells in columns and headings
 
 
 def heading(title):
@@ -42,10 +44,11 @@ def latency_table(cells, workload="echo"):
             rows.append(f"    {'transport':<15}{'serializer':<12}{'payload':<16}{'p50':>9}{'p99':>9}{'÷ control':>10}"
                         f" {'95 %':<11}{'rate':>10}{'CPU/msg':>9}")
         estimate, interval = ratio_text(c)
+        apart = load.cell_text(c.axes, HEADED)
         rows.append(f"    {c.axes['transport']:<15}{c.axes['serializer']:<12}{c.axes['payload'][:15]:<16}"
                     f"{words.time_text(c.estimate('p50_ns')):>9}{words.time_text(c.estimate('p99_ns')):>9}"
                     f"{estimate:>10} {interval:<11}{words.rate_text(c.estimate('messages_per_s')):>10}"
-                    f"{words.time_text(c.estimate('cpu_ns_per_message')):>9}{' !' if c.flags else ''}")
+                    f"{words.time_text(c.estimate('cpu_ns_per_message')):>9}{' !' if c.flags else ''}{apart and '  ' + apart}")
     return rows
 
 

@@ -219,6 +219,12 @@ class Page(unittest.TestCase):
                    for chart in ("explore", "percentiles")}
         self.assertEqual(colours["explore"], colours["percentiles"])
 
+    def test_numbers_in_names_are_in_their_order(self):
+        lines = [run_line()] + blocks_of([(1000 * concs, {"transport": name, "workload": "fanin", "concs": concs}) for name in ("unix", "shm") for concs in (32, 2)], blocks=2)
+        self.open(self.made("numbers", lines))
+        drawn = self.ask("document.querySelector('#chart-explore svg').textContent")
+        self.assertRegex(drawn, "shm concs 2shm concs 32unix concs 2unix concs 32")
+
     def test_a_run_of_special_cells_alone_is_drawn(self):
         lines = [run_line()] + blocks_of([(2000, {"counts": 1}), (9000, {"transport": "unix", "counts": 1}), (9000, {"transport": "tcp", "counts": 1})], blocks=3)
         for line in lines[1:]:

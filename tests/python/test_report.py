@@ -109,6 +109,15 @@ class Counts(unittest.TestCase):
         self.assertIn("2 trials in 1 block, 0 failed", text.header(results))
 
 
+class Rows(unittest.TestCase):
+    def test_cells_that_differ_in_another_key_are_told_apart(self):
+        results = load.Results()
+        results.runs = [run_line()]
+        results.trials = [trial(0, n, 1000 + n, workload="fanin", concs=concs) for n, concs in enumerate((1, 2, 32))]
+        rows = text.latency_table(grouping.group(results), "fanin")[2:]
+        self.assertEqual([[], ["concs 2"], ["concs 32"]], [re.findall(r"concs \d+$", row) for row in rows])
+
+
 class Crossing(unittest.TestCase):
     """Where Python calls Python, bytes by auto stand for what is not serialized."""
 

@@ -112,7 +112,8 @@ function seriesOf(cells, byLoad) {
     if (!found.has(name)) found.set(name, {name, members: []});
     found.get(name).members.push(c);
   }
-  return {series: [...found.values()], told, kinds};
+  const numbered = (a, b) => a.name.localeCompare(b.name, "en", {numeric: true});
+  return {series: [...found.values()].sort(numbered), told, kinds};
 }
 /* Charts of at most LINES_MAX lines, which share their axes: split by the one key that suffices with the fewest charts, else by several. */
 const look = (s, name) => name === "kind" ? kind(s.members[0]) : axis(s.members[0], name);
