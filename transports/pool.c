@@ -254,10 +254,19 @@ static bool find_block(const struct corps__pool *pool, const void *data, size_t 
     return offset + bytes <= ((size_t)*first + pool->pages[*first].count) * CORPS__POOL_PAGE;
 }
 
-bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent) {
+static void copy_parts(uint8_t *to, const struct iovec *parts, unsigned count) {
+    for (unsigned i = 0; i < count; to += parts[i++].iov_len) {
+        if (parts[i].iov_len > 0) { /* an empty one may have no address */
+            memcpy(to, parts[i].iov_base, parts[i].iov_len);
+        }
+    }
+}
+
+bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, unsigned count, size_t bytes,
+                           struct corps__extent *extent) {
     uint32_t first = 0;
     pthread_mutex_lock(&pool->lock);
-    bool in_place = find_block(pool, data, bytes, &first);
+    bool in_place = count == 1 && find_block(pool, parts->iov_base, bytes, &first);
     uint32_t ticket = free_ticket(pool);
     if (ticket == CORPS__POOL_TICKETS) {
         collect(pool);
@@ -273,9 +282,9 @@ bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, s
     if (!found) {
         return false;
     }
-    uint8_t *at = in_place ? (uint8_t *)(uintptr_t)data : pool->data + (size_t)first * CORPS__POOL_PAGE;
+    uint8_t *at = in_place ? (uint8_t *)parts->iov_base : pool->data + (size_t)first * CORPS__POOL_PAGE;
     if (!in_place) {
-        memcpy(at, data, bytes);
+        copy_parts(at, parts, count);
     }
     *extent = (struct corps__extent){.offset = (uint64_t)(at - pool->data), .bytes = bytes, .ticket = ticket};
     return true;

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 enum {
     CORPS__POOL_HEAD_BYTES = 4096,
@@ -73,9 +74,18 @@ struct corps__extent {
     uint64_t ticket;
 };
 
-/* An extent for `bytes` bytes at `data`, with a ticket: where they lie already, if that is within a block of this pool;
- * otherwise in a new block, copied. False when there is none. */
-bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes, struct corps__extent *extent);
+/* An extent for a payload of `bytes` bytes in `count` parts, with a ticket: where a single part lies already, if that
+ * is within a block of this pool; otherwise in a new block, copied, one part right after the other. False when there is
+ * none. */
+bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, unsigned count, size_t bytes,
+                           struct corps__extent *extent);
+
+/* … of one part. */
+static inline bool corps__pool_put(struct corps__pool *pool, const void *data, size_t bytes,
+                                   struct corps__extent *extent) {
+    const struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+    return corps__pool_put_parts(pool, &part, 1, bytes, extent);
+}
 
 /* ---- receiver ---- */
 

@@ -6,13 +6,16 @@
  * those who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against
  * shrinking, so that a peer cannot make us fault.
  *
- * Beside each ring there is a pool (pool.h): when a frame's last segment is large, the ring carries the rest of the
- * frame and the extent in which that segment lies. So a payload is copied once, or not at all when it was written into
- * a loan. Its receiver sees it in place until it drops the event's block; nobody waits for that.
+ * Beside each ring there is a pool (pool.h): when a frame has large segments, the ring carries what comes before the
+ * first of them and the extent in which the others lie from there on, one after the other as in the frame. So payloads
+ * are copied once, or not at all when the last segment was written into a loan and the ring can carry the others. Their
+ * receiver sees them in place until it drops the event's block; nobody waits for that.
  *
  * What is too large for a pool, which lends half of itself at most, lies in a second one, mapped by those who use it
  * when they first do. Its memory stays with the link, as that of the first does: new pages for each payload cost
- * several times what a second copy through the ring costs, which is how still larger ones go.
+ * several times what a second copy through the ring costs, which is how still larger ones go. Nor does a pool that is
+ * full give over to the other: what a peer that reads nothing makes its sender hold is bounded by what is meant for
+ * that size.
  *
  * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
  * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
@@ -24,7 +27,7 @@
 #include "pool.h"
 #include "ring.h"
 
-/* Last segments of so many bytes go into the pool: what serializers set apart. */
+/* Segments from one of so many bytes on go into the pool: what serializers set apart. */
 enum { CORPS__RING_POOLED_BYTES_MIN = 4096 };
 
 struct corps__ring_link {

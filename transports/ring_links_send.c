@@ -110,16 +110,27 @@ static struct corps__pool *pool_for(struct corps__ring_link *link, const void *d
     return lies_in_large || bytes > link->pool_bytes / 2 ? large_pool_of(link) : pool_of(link);
 }
 
-static bool may_be_pooled(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
-    return parcel->bytes >= CORPS__RING_POOLED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
-           parcel->segments[parcel->segment_count - 1].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
+/* The segment from which on a frame may lie in a pool. */
+static unsigned tail_of(const struct corps_parcel *parcel) {
+    return parcel->tail_from != 0 ? parcel->tail_from : parcel->segment_count - 1;
 }
 
-/* A frame whose last segment goes into the pool, or lies there already. UNSUPPORTED: it has to go another way. */
-static enum corps_err send_pooled(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
-    const struct iovec *last = &parcel->segments[parcel->segment_count - 1];
+static bool may_be_pooled(const struct corps__ring_link *link, const struct corps_parcel *parcel) {
+    return parcel->bytes >= CORPS__RING_POOLED_BYTES_MIN && parcel->segment_count > 1 && !link->under_way &&
+           parcel->segments[tail_of(parcel)].iov_len >= CORPS__RING_POOLED_BYTES_MIN;
+}
+
+/* A frame whose segments from `from` on go into a pool, or lie there already. UNSUPPORTED: not so. */
+static enum corps_err send_tail(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned from,
+                                unsigned flags) {
+    const struct iovec *parts = &parcel->segments[from];
+    unsigned count = parcel->segment_count - from;
+    size_t tail_bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        tail_bytes += parts[i].iov_len;
+    }
     struct corps__extent extent;
-    size_t head_bytes = parcel->bytes - last->iov_len, record_bytes = sizeof extent + head_bytes;
+    size_t head_bytes = parcel->bytes - tail_bytes, record_bytes = sizeof extent + head_bytes;
     if (record_bytes > corps__ring_record_max(&link->out)) {
         return CORPS_ERR_UNSUPPORTED;
     }
@@ -128,8 +139,8 @@ static enum corps_err send_pooled(struct corps__ring_link *link, const struct co
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps__pool *pool = pool_for(link, last->iov_base, last->iov_len);
-    if (pool == NULL || !corps__pool_put(pool, last->iov_base, last->iov_len, &extent)) {
+    struct corps__pool *pool = pool_for(link, count == 1 ? parts->iov_base : NULL, tail_bytes);
+    if (pool == NULL || !corps__pool_put_parts(pool, parts, count, tail_bytes, &extent)) {
         return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
     }
     extent.ticket |= pool == link->large_pool ? CORPS__RING_IN_LARGE : 0;
@@ -138,6 +149,29 @@ static enum corps_err send_pooled(struct corps__ring_link *link, const struct co
     corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_POOLED);
     corps__ring_link_wake(link, flags, parcel->bytes);
     return CORPS_OK;
+}
+
+static bool lies_in_pool(const struct corps__ring_link *link, const struct iovec *segment) {
+    return (link->pool != NULL && corps__pool_contains(link->pool, segment->iov_base)) ||
+           (link->large_pool != NULL && corps__pool_contains(link->large_pool, segment->iov_base));
+}
+
+/* A frame with several large segments: all of them, or else the last one alone, which comes first where it was written
+ * into a loan. */
+static enum corps_err send_several(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
+    unsigned last = parcel->segment_count - 1;
+    if (parcel->segments[last].iov_len < CORPS__RING_POOLED_BYTES_MIN) {
+        return send_tail(link, parcel, parcel->tail_from, flags);
+    }
+    bool is_lent = lies_in_pool(link, &parcel->segments[last]);
+    enum corps_err err = send_tail(link, parcel, is_lent ? last : parcel->tail_from, flags);
+    return err == CORPS_ERR_UNSUPPORTED ? send_tail(link, parcel, is_lent ? parcel->tail_from : last, flags) : err;
+}
+
+/* A frame whose large segments go into a pool, or lie there already. UNSUPPORTED: it has to go another way. */
+static enum corps_err send_pooled(struct corps__ring_link *link, const struct corps_parcel *parcel, unsigned flags) {
+    unsigned from = tail_of(parcel);
+    return from + 1 < parcel->segment_count ? send_several(link, parcel, flags) : send_tail(link, parcel, from, flags);
 }
 
 enum corps_err corps__ring_links_send(struct corps_link *base, const struct corps_parcel *parcel, unsigned flags) {

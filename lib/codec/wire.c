@@ -153,20 +153,30 @@ enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const st
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;
     size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
     size_t all = bytes + (tail != NULL ? tail->bytes : 0);
+    bool tail_begun = tail == NULL;
     for (unsigned i = 0; i < h->segment_count; i++) {
         uint64_t length = h->segment_count > 1 ? get64(frame + table + 8u * (size_t)i) : only_length(at, all - at);
         size_t padding = corps__wire_padding(at, length < SIZE_MAX ? (size_t)length : SIZE_MAX);
         at += padding < all - at ? padding : all - at;
-        bool in_tail = tail != NULL && i + 1u == h->segment_count;
-        if (length > all - at || (in_tail ? at != bytes : tail != NULL && (at > bytes || length > bytes - at))) {
-            return corps_error_set(CORPS_ERR_PROTOCOL, "segment %u announces %llu bytes, but only %zu follow", i,
-                                   (unsigned long long)length, all - at);
+        size_t left = all - at;
+        bool fits = length <= left, in_tail = false;
+        if (tail != NULL && fits) {
+            bool is_last = i + 1u == h->segment_count;
+            in_tail = at + (size_t)length > bytes || (is_last && at == bytes);
+            bool may_begin = at == bytes && (i > 0 || is_last); /* a stream lies before its buffers */
+            fits = !in_tail || tail_begun || may_begin;
+            left = fits ? left : at < bytes ? bytes - at : 0;
+            tail_begun = tail_begun || in_tail;
         }
-        segments[i] = (struct iovec){.iov_base = in_tail ? tail->data : (void *)(uintptr_t)(frame + at),
-                                     .iov_len = (size_t)length};
+        if (!fits) {
+            return corps_error_set(CORPS_ERR_PROTOCOL, "segment %u announces %llu bytes, but only %zu follow", i,
+                                   (unsigned long long)length, left);
+        }
+        const uint8_t *place = in_tail ? tail->data + (at - bytes) : frame + at;
+        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)place, .iov_len = (size_t)length};
         at += (size_t)length;
     }
-    if (at != all) {
+    if (at != all || !tail_begun) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last segment of a message", all - at);
     }
     return CORPS_OK;

@@ -105,7 +105,8 @@ enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps
 size_t corps__wire_charge(const uint8_t *frame, size_t bytes, const struct corps__header *header);
 
 /* Fills `segments` (header.segment_count of them) with the places of a checked frame's payload. `tail` (NULL: none) is
- * where the frame goes on after `bytes`: the whole of its last segment. Errors: PROTOCOL. */
+ * where the frame goes on after `bytes`, from the beginning of a segment on; the first of several never lies there.
+ * Errors: PROTOCOL. */
 enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
                                     const struct corps__header *header, struct iovec *segments) CORPS_CHECKED;
 

@@ -27,6 +27,15 @@ bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol 
 
 static const uint8_t zeros[CORPS__ALIGNMENT];
 
+/* The first large part from `from` on: after the header and a stream come its buffers, which nobody looks into. 0:
+ * there is none. */
+static unsigned first_large(const struct corps__layout *layout, unsigned from, unsigned parts) {
+    while (from < parts && layout->iov[from].iov_len < CORPS__ALIGNED_FROM) {
+        from++;
+    }
+    return from < parts ? from : 0;
+}
+
 /* Under tx: whether the method's name must go along depends on what the link has carried. */
 void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
     struct corps__header header = out->header;
@@ -50,6 +59,10 @@ void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer
         bytes += padding + out->segments[i].iov_len;
     }
     layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
+    if (header.segment_count > 1) {
+        bool is_padded = corps__wire_padding(prefix_bytes, out->segments[0].iov_len) > 0;
+        layout->parcel.tail_from = first_large(layout, is_padded ? 3 : 2, parts);
+    }
 }
 
 void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {

@@ -84,6 +84,8 @@ static const struct CMUnitTest cases[] = {
     CASE(send_from_a_thread),
     CASE(loans),
     CASE(loans_large),
+    CASE(loans_of_several),
+    CASE(loans_of_several_run_out),
     CASE(loans_run_out),
     CASE(loan_of_a_closed_link),
     CASE(stress),

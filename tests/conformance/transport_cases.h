@@ -51,6 +51,8 @@ void send_from_a_thread(void **state);
 /* transport_loans.c */
 void loans(void **state);
 void loans_large(void **state);
+void loans_of_several(void **state);
+void loans_of_several_run_out(void **state);
 void loans_run_out(void **state);
 void loan_of_a_closed_link(void **state);
 

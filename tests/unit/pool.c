@@ -259,6 +259,34 @@ static void views_and_loans_live_on(void **state) {
     }
 }
 
+static bool is_all(const uint8_t *data, size_t bytes, uint8_t value) {
+    return data[0] == value && memcmp(data, data + 1, bytes - 1) == 0;
+}
+
+static void parts_lie_in_a_row(void **state) {
+    struct fixture *fixture = *state;
+    struct corps_block *loan = corps__pool_loan(fixture->pool, PAGE);
+    memset(loan->data, 3, PAGE);
+    static uint8_t data[PAGE];
+    memset(data, 9, sizeof data);
+    const struct iovec parts[] = {{.iov_base = data, .iov_len = PAGE - 1},
+                                  {.iov_base = NULL, .iov_len = 0},
+                                  {.iov_base = loan->data, .iov_len = PAGE}, /* several are copied, wherever they lie */
+                                  {.iov_base = data, .iov_len = 2}};
+    struct corps__extent extent;
+    assert_true(corps__pool_put_parts(fixture->pool, parts, 4, 2 * PAGE + 1, &extent));
+    assert_int_equal(extent.bytes, 2 * PAGE + 1);
+    struct corps_block *block = view(fixture, &extent);
+    assert_ptr_equal(block->data, loan->data + PAGE);
+    assert_true(is_all(block->data, PAGE - 1, 9) && is_all(block->data + PAGE - 1, PAGE, 3));
+    assert_true(is_all(block->data + 2 * PAGE - 1, 2, 9));
+    struct corps_block *after = corps__pool_loan(fixture->pool, 1); /* the last byte has a page of its own */
+    assert_ptr_equal(after->data, block->data + 3 * PAGE);
+    corps_block_unref(after);
+    corps_block_unref(block);
+    corps_block_unref(loan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_and_gives_back, setup, teardown),
@@ -270,6 +298,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(blocks_lie_in_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(borders_of_a_block, setup, teardown),
         cmocka_unit_test(views_and_loans_live_on),
+        cmocka_unit_test_setup_teardown(parts_lie_in_a_row, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

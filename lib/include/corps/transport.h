@@ -97,7 +97,13 @@ struct corps_node {
 struct corps_parcel {
     const struct iovec *segments;
     unsigned segment_count; /**< at most CORPS_SEGMENTS_MAX */
-    size_t bytes;           /**< the sum of the segments' lengths */
+
+    /** The segment from which on the frame may lie together where its receiver sees it in place (corps_frame_tail),
+     * even if its sender can still write there; it begins at a multiple of 64 of the frame. 0: only the last one may.
+     */
+    unsigned tail_from;
+
+    size_t bytes; /**< the sum of the segments' lengths */
     struct corps_node *object;
 };
 
@@ -135,8 +141,8 @@ struct corps_event {
     struct corps_node *object; /**< MESSAGE by reference: gives the object to the core */
 };
 
-/** The last part of a frame, which follows `data`: a large segment where the transport keeps it, maybe in memory that
- * the sender can still write. NULL when `data` is the whole frame. */
+/** The last part of a frame, which follows `data`: one or more segments where the transport keeps them, maybe in memory
+ * that the sender can still write. NULL when `data` is the whole frame. */
 static inline const struct corps_block *corps_frame_tail(const uint8_t *data, const struct corps_block *block) {
     return block != NULL && (uintptr_t)data - (uintptr_t)block->data >= block->bytes ? block : NULL;
 }
