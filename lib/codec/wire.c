@@ -148,8 +148,11 @@ size_t corps__wire_charge(const uint8_t *frame, size_t bytes, const struct corps
     return CORPS__HEADER_BYTES + payload - (zeros < payload ? zeros : payload);
 }
 
-enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
-                                    const struct corps__header *h, struct iovec *segments) {
+/* Compiled twice: what has no tail, as small frames, pays for none. */
+static inline __attribute__((always_inline)) enum corps_err find_segments(const uint8_t *frame, size_t bytes,
+                                                                          const struct corps_block *tail,
+                                                                          const struct corps__header *h,
+                                                                          struct iovec *segments) {
     size_t table = CORPS__HEADER_BYTES + h->name_bytes;
     size_t at = table + (h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0);
     size_t all = bytes + (tail != NULL ? tail->bytes : 0);
@@ -180,4 +183,16 @@ enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const st
         return corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last segment of a message", all - at);
     }
     return CORPS_OK;
+}
+
+__attribute__((noinline)) static enum corps_err find_with_tail(const uint8_t *frame, size_t bytes,
+                                                               const struct corps_block *tail,
+                                                               const struct corps__header *h, struct iovec *segments) {
+    return find_segments(frame, bytes, tail, h, segments);
+}
+
+enum corps_err corps__wire_segments(const uint8_t *frame, size_t bytes, const struct corps_block *tail,
+                                    const struct corps__header *h, struct iovec *segments) {
+    return tail != NULL ? find_with_tail(frame, bytes, tail, h, segments)
+                        : find_segments(frame, bytes, NULL, h, segments);
 }
