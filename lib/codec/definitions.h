@@ -1,4 +1,5 @@
-/* Definitions: what many messages need, such as the code of a function, sent once a link and named by their content.
+/* Definitions: what many messages need, such as the code of a function, sent once over each link and named by their
+ * content.
  *
  * A process has one table of those that it has sent and those that came. Entries stay for ever, where they are: a
  * message may be decoded long after its definition came. The table is bounded (the limits below); what finds no room

@@ -22,8 +22,8 @@
  * Threads: every function may be called from any thread, unless it says otherwise. There is no I/O thread: the threads
  * that wait do the process's messaging, one of them at a time.
  *
- * Fork: the child is a program that has not created any Corps, whatever its parent is. By Names of its parent's it can
- * call, over links of its own, and it can create Corps. Calls that were under way answer in the parent, and fail with
+ * Fork: the child is a program that has not created any Corps, whatever its parent is. It can create Corps, and call by
+ * the Names that its parent had, over links of its own. Calls that were under way answer in the parent, and fail with
  * CLOSED in the child. Corps that the parent created are not the child's to end (corps_exit and corps_end: INVALID),
  * and end with the parent while the child lives. Other threads of the parent may be inside any function at that moment.
  * In a child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit,
@@ -140,7 +140,7 @@ CORPS_API enum corps_err corps_boot_fail(const struct corps_error_info *info);
 
 /** Serves as an Env on `control_fd` (takes it) until it ends; gives the process's exit status. `classes` as for
  * corps_start. SIGINT and SIGPIPE do nothing from now on, by a handler, so that programs which a method starts have the
- * default. Once a process. */
+ * default. Once per process. */
 CORPS_API int corps_serve(int control_fd, const struct corps_class *const *classes, corps_boot_fn on_boot);
 
 /* ---- Configuration ---- */
@@ -221,13 +221,13 @@ CORPS_API unsigned corps_env_count(const struct corps *corps);
 CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /**< 0 when unknown or ended */
 
 /** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
- * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; its Names
- * answer EXITED, and each that was called by keeps a few kilobytes until it is dropped. Accepts NULL. Not from a
- * method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail says how). */
+ * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; calls
+ * by its Names fail with EXITED, and each Name that was ever called holds a few kilobytes until it is dropped. Accepts
+ * NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
-/** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be the caller's own (then
- * after the running request of its front Conc has been answered; from Env 0 alone), or one that this process created.
+/** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be one that this process
+ * created, or, in its Env 0, the process's own: that ends once the running request of its front Conc has been answered.
  * Errors: INVALID. */
 CORPS_API enum corps_err corps_end(struct corps *corps) CORPS_CHECKED;
 
@@ -237,7 +237,7 @@ CORPS_API bool corps_has_ended(const struct corps *corps);
 /** Waits until it has. Errors: TIMEOUT, INVALID (not created by this process). */
 CORPS_API enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) CORPS_CHECKED;
 
-/** Where create_concs puts Concs. */
+/** Where corps_create_concs puts Concs. */
 enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
 struct corps_location {
     enum corps_location_type type;
@@ -299,11 +299,12 @@ CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *met
                                     const struct corps_call_options *options,
                                     struct corps_future **future) CORPS_CHECKED;
 
-/** The same without a reply: at most once, in order with this sender's other calls; costs no message back. */
+/** The same without a reply: at most once, in order with this sender's other calls. Nothing is told of its outcome. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options) CORPS_CHECKED;
 
-/** Sends on what earlier corps_sends of this process may have batched. A wait, a method's end and a timer do so too. */
+/** Sends what this process still holds back of earlier requests without reply (corps_send), to put several into one
+ * frame. A wait, a method's end and a timer do so too. */
 CORPS_API void corps_flush(void);
 
 /* ---- Large payloads, written in place ---- */
@@ -408,14 +409,14 @@ CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *t
 /** The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
 
-/** A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. In an init,
- * whose caller then starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; the init is run again
- * on that thread, before anything else. Where the thread cannot be started: corps_home_leave, and an error. NULL: no
- * memory. The home belongs to the Conc. */
+/** A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. An init calls
+ * this, starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; then it is run again on that
+ * thread, before anything else. Where the thread cannot be started, it calls corps_home_leave and returns an error.
+ * NULL: no memory. The home belongs to the Conc. */
 struct corps_home;
 CORPS_API struct corps_home *corps_context_home(struct corps_context *context);
 
-/** Runs the Conc, until its home was left. */
+/** Runs the Conc on the calling thread; returns after corps_home_leave. */
 CORPS_API void corps_home_serve(struct corps_home *home);
 
 /** The Conc has ended: the thread may return, and what still comes is run by any thread. Any thread, once. */

@@ -1,9 +1,9 @@
 /** @file
  * A block: a reference-counted piece of memory that holds one received message or one large buffer.
  *
- * Whoever holds a reference may read the memory; only its maker writes it, before it is shared. A transport
- * that cannot lend its own memory for long (see corps/transport.h) gives a block; decoded values and Python
- * buffers keep the block alive for as long as they point into it.
+ * Whoever holds a reference may read the memory; only who made the block, or got it to fill (corps_loan), writes
+ * there, before it is shared. A transport gives a frame in a block where the core may keep it (corps/transport.h);
+ * decoded values and Python buffers keep the block alive for as long as they point into it.
  *
  * Threads: ref and unref from any thread; `free` runs on the thread that drops the last reference.
  */
@@ -34,9 +34,10 @@ CORPS_API struct corps_block *corps_block_create(size_t bytes);
 CORPS_API void corps_block_init(struct corps_block *block, uint8_t *data, size_t bytes,
                                 void (*free_block)(struct corps_block *block));
 
+/** Adds a reference and gives it: the same block. */
 CORPS_API struct corps_block *corps_block_ref(struct corps_block *block);
 
-/** Accepts NULL. */
+/** Drops a reference; the last one frees the block. Accepts NULL. */
 CORPS_API void corps_block_unref(struct corps_block *block);
 
 #ifdef __cplusplus

@@ -77,7 +77,7 @@ CORPS_API const char *corps_error_detail(void);
  * `return corps_error_set(CORPS_ERR_INVALID, "size is %zu, must be …", size);`. */
 CORPS_API enum corps_err corps_error_set(enum corps_err code, const char *format, ...) CORPS_PRINTF(2, 3);
 
-/** The same for a failed system call: appends ": strerror(errno)" and returns CORPS_ERR_SYSTEM. */
+/** The same for a failed system call: appends ": " and strerror(errno), and returns CORPS_ERR_SYSTEM. */
 CORPS_API enum corps_err corps_error_system(const char *format, ...) CORPS_PRINTF(1, 2);
 
 #ifdef __cplusplus

@@ -5,8 +5,8 @@
  * further segments are large buffers that travel out of band, so that they are not copied into the stream. An
  * *encoding* collects the segments; whoever made it sends them and finishes it. Decoding fills a box.
  *
- * Threads: `start` and `stop` are called once a process, by one thread; encode and decode from any thread, at the
- * same time. Python's serializers take the interpreter lock themselves.
+ * Threads: `start` is called once per process, by one thread; encode and decode from any thread, at the same time.
+ * Python's serializers take the interpreter lock themselves.
  *
  * Bytes that are decoded come from a peer: everything is checked before it is believed. Damaged input gives
  * CORRUPT with the place where it was noticed, never a crash; memory use stays in proportion to the input.
@@ -71,7 +71,7 @@ CORPS_API enum corps_err corps_encoding_append(struct corps_encoding *encoding, 
 CORPS_API enum corps_err corps_encoding_buffer(struct corps_encoding *encoding, const void *data,
                                                size_t bytes) CORPS_CHECKED;
 
-/** Definitions: what many messages need (code, classes), named by its content, sent once a link.
+/** Definitions: what many messages need (code, classes), named by its content, sent once over each link.
  *
  * Notes that the message being encoded needs the definition `data`, whose name is `key`: a hash of it, so that nobody
  * else means something else by it. The message then holds the key alone. False: the message must hold it itself
@@ -97,8 +97,8 @@ struct corps_serializer {
     uint8_t wire_id;     /**< in the message header; never changes, never reused */
     uint32_t capabilities;
 
-    /** Optional. Called once a process before first use; may load libraries and be slow. Errors: UNKNOWN (a module
-     * is missing: says which and how to install it), SYSTEM. */
+    /** Optional. Called once per process, before the first use; may load libraries and be slow. Errors: UNKNOWN (a
+     * module is missing: says which and how to install it), SYSTEM. */
     enum corps_err (*start)(void);
 
     /** Optional. The version in use, for example "dill 0.4.1, Python 3.11.2"; lent for ever. Valid after start. */

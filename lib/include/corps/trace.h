@@ -39,7 +39,7 @@ enum corps_stage {
 };
 
 struct corps_stamp {
-    uint64_t id;     /**< of the call, given by the caller's process; unique within it and a link */
+    uint64_t id;     /**< of the call; unique among those of the caller's process */
     uint64_t ns;     /**< CLOCK_MONOTONIC */
     uint32_t stage;  /**< enum corps_stage */
     uint32_t caller; /**< Env of the caller */

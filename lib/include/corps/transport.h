@@ -49,7 +49,7 @@ struct corps_transport;
     X(COMPARISON, 5, "comparison", "is there to be compared with; programs have better choices")                       \
     X(DEFAULT, 6, "default", "what a Corps uses between Envs when nobody chose")                                       \
     X(MAILBOX, 7, "mailbox", "what carries messages inside an Env when nobody chose; BY_REFERENCE")                    \
-    X(SYSTEM, 8, "system", "creates, calls and ends where the chosen transport cannot: between processes")
+    X(SYSTEM, 8, "system", "creates, calls and ends a Corps where the chosen transport cannot: between processes")
 
 enum {
 #define CORPS_TRANSPORT_ENUM(name, bit, word, text) CORPS_TRANSPORT_##name = 1u << (bit),
@@ -134,7 +134,7 @@ struct corps_event {
 
     /** MESSAGE: when not NULL, gives one reference to the core, which may keep it beyond release and drops it on any
      * thread. `data` should be aligned to 64 then: large parts of frames are at such multiples, and what lies elsewhere
-     * may be copied once more. Where `data` lies outside of the block's own data, these are the frame's last part: see
+     * may be copied once more. Where `data` lies outside of the block, the block holds the frame's last part: see
      * corps_frame_tail. */
     struct corps_block *block;
 
@@ -184,11 +184,12 @@ struct corps_transport {
      *   OK       the frame is taken whole; the caller may reuse its memory.
      *   FULL     nothing was taken; WRITABLE will follow, or CLOSED.
      *   PARTIAL  a part was taken; WRITABLE will follow, or CLOSED; the caller must come back with the *same* parcel
-     *            (same memory, same contents) until OK, or with a copy of the same bytes in one segment, and then with
-     *            that; it keeps the memory until it does. Nobody may send anything else on this link in between.
-     *   CLOSED   the link is gone; nothing will be delivered any more. Always, from the moment on at which the
-     *            transport knows of the end: the CLOSED event follows once what can still be read was read, whatever
-     *            other links do meanwhile, and needs nothing from senders.
+     *            (same memory, same contents) until OK; or with a copy of the same bytes in one segment, and from
+     *            then on with that copy. It keeps the memory of what it came with last. Nobody may send anything else
+     *            on this link in between.
+     *   CLOSED   the link is gone; nothing will be delivered any more. So says every send from the moment on at which
+     *            the transport knows of the end. The CLOSED event follows once what can still be read was read; it
+     *            waits for no other link and needs nothing from senders.
      *   TOO_LARGE, SYSTEM, NO_MEMORY: faults; the link is then closed by the core.
      * Called by: any thread, serialised per link. Does not block. Ownership: borrows segments until OK or an
      * error; takes parcel.object when OK. */

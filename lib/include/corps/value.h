@@ -170,7 +170,7 @@ CORPS_API const struct corps_value *corps_value_get(const struct corps_value *ma
 /** Deep equality; boxes are opened, NaN equals NaN, int and float differ, objects by their `equal`. */
 CORPS_API bool corps_value_equal(const struct corps_value *a, const struct corps_value *b);
 
-/** FNV-1a of the whole content (kinds, lengths, bytes); 0 never. Objects count by kind only. */
+/** FNV-1a of the whole content (kinds, lengths, bytes), never 0. Objects count by kind only. */
 CORPS_API uint64_t corps_value_hash(const struct corps_value *value);
 
 /* ---- Boxes ---- */
@@ -198,7 +198,7 @@ CORPS_API enum corps_err corps_box_keep_name(struct corps_box *box, struct corps
 CORPS_API enum corps_err corps_box_copy(struct corps_box *box, const struct corps_value *value,
                                         struct corps_value *copy) CORPS_CHECKED;
 
-/** A new box that holds a deep copy of `value` as its root. */
+/** A new box that holds a deep copy of `value` as its root; gives the reference. Errors: NO_MEMORY, TOO_LARGE. */
 CORPS_API enum corps_err corps_box_of(const struct corps_value *value, struct corps_box **box) CORPS_CHECKED;
 
 #ifdef __cplusplus
