@@ -357,8 +357,8 @@ static int execute(struct lab_run *run) {
     if (run->plan.drop_count > 0) {
         fprintf(stderr, "left out %zu impossible cells: %s (all of them: --dry-run)\n", run->plan.drop_count, drops);
     }
-    fprintf(stderr, "%s: %zu trials in %u blocks, seed %llu, to %s\n", run->matrix.name, lab_run_total(run),
-            run->blocks, (unsigned long long)run->seed, run->journal.path);
+    fprintf(stderr, "%s: %zu trials in %u block%s, seed %llu, to %s\n", run->matrix.name, lab_run_total(run),
+            run->blocks, run->blocks == 1 ? "" : "s", (unsigned long long)run->seed, run->journal.path);
     enum ending ending = run_all(&loop);
     return finish_text(&loop, ending);
 }

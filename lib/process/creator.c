@@ -314,6 +314,7 @@ static enum corps_err kill_env_0(void *arg) {
 static enum corps_err say_exit(void *arg) {
     struct corps *corps = arg;
     if (corps->control != NULL) {
+        corps_flush(); /* what this program has sent is on its way before the word is */
         struct corps_value word = corps_str("exit");
         struct corps_value record = corps_array(&word, 1);
         (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */

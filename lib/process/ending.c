@@ -119,6 +119,7 @@ static void next_cleanup(struct corps__group *group, void *arg) {
 /* Everything but the Corps' own Conc, which has been cleaned up. */
 static enum corps_err clean_up_rest(void *arg) {
     (void)arg;
+    corps_flush(); /* what our Concs have sent is on its way before the word is */
     struct corps_value word = corps_str("cleanup");
     corps__tell_children(&word, 1);
     uint32_t count = corps__conc_count();

@@ -262,9 +262,11 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         corps__record_text(record, 2, text, sizeof text);
         corps__env_lost(corps__life.corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
     } else if (corps__record_is(record, "cleanup")) {
+        corps__reactor_catch_up(); /* what other Envs had sent until then is handled first */
         corps__clean_up();
     } else if (corps__record_is(record, "exit")) {
         if (corps__is_env_0()) {
+            corps__reactor_catch_up(); /* likewise what the program had */
             corps__clean_up();
         } else {
             corps__life_stop();

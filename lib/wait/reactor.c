@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum {
+    CATCH_UP_TURNS = 64,          /* who sends without end does not keep an Env from its end */
     EVENTS_A_TURN = 256,          /* of one endpoint before the next has its turn */
     EVENT_BYTES_A_TURN = 1 << 17, /* likewise: large messages are handled while they are in the cache */
     RARE_WORK_EVERY = 1024,       /* polls between looks at the libuv loop while there is no sleep */
@@ -29,13 +30,8 @@ static void rare_work(struct corps__reactor *reactor) {
 
 /* Looks once at every endpoint; takes what has come until there is no more, or until stop(arg) (may be NULL). True when
  * there was something. */
-static bool poll_until(bool (*stop)(void *arg), void *arg) {
+static bool take_until(bool (*stop)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
-    uint32_t polls = atomic_load_explicit(&reactor->polls, memory_order_relaxed) + 1;
-    atomic_store_explicit(&reactor->polls, polls, memory_order_relaxed);
-    if (polls % RARE_WORK_EVERY == 0) {
-        rare_work(reactor);
-    }
     bool any = false;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
@@ -59,6 +55,17 @@ static bool poll_until(bool (*stop)(void *arg), void *arg) {
         }
     }
     return any;
+}
+
+/* The same, and what is to be done now and then. */
+static bool poll_until(bool (*stop)(void *arg), void *arg) {
+    struct corps__reactor *reactor = corps__reactor;
+    uint32_t polls = atomic_load_explicit(&reactor->polls, memory_order_relaxed) + 1;
+    atomic_store_explicit(&reactor->polls, polls, memory_order_relaxed);
+    if (polls % RARE_WORK_EVERY == 0) {
+        rare_work(reactor);
+    }
+    return take_until(stop, arg);
 }
 
 static bool poll_all(void) {
@@ -205,6 +212,11 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         }
     } else if (!spin_for_budget(waiter, deadline_ns)) {
         sleep_once(waiter, deadline_ns);
+    }
+}
+
+void corps__reactor_catch_up(void) {
+    for (int turn = 0; turn < CATCH_UP_TURNS && take_until(NULL, NULL); turn++) {
     }
 }
 

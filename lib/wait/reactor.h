@@ -27,6 +27,10 @@ void corps__reactor_detach(const struct corps_endpoint *endpoint);
  * for an idle leader, who waits for nothing of its own. */
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns);
 
+/* From a callback of the loop: takes everything that has come by now, as far as it is not very much. So what came
+ * before the callback's cause is before it. */
+void corps__reactor_catch_up(void);
+
 /* Looks once, without waiting, if nobody leads: so that a program that only asks whether something is ready gets on. */
 void corps__poll_once(void);
 
