@@ -1,0 +1,36 @@
+/* Mistakes that are planted for the simulator, which must find each of them (tests/sim).
+ *
+ * In the library CORPS__PLANTED is false, and nothing of a mistake is compiled. A build of the tests defines
+ * CORPS_PLANT, and chooses the mistake when it runs.
+ */
+#ifndef CORPS_BASE_PLANT_H
+#define CORPS_BASE_PLANT_H
+
+#include <stdbool.h>
+
+/* X(name, which simulation finds it, what is wrong) */
+#define CORPS__PLANTS(X)                                                                                               \
+    X(COUNTED_TWICE, "care", "a failure is counted twice")                                                             \
+    X(LATE_DEATH, "care", "an old incarnation's end is taken for the present one's")                                   \
+    X(ONE_TOO_FEW, "care", "gives up at the intensity, not over it")                                                   \
+    X(EARLIEST_FIRST, "care", "a group is stopped from its beginning")                                                 \
+    X(STARTS_WHILE_STOPPING, "care", "what waits for its start is started although all is to stop")                    \
+    X(LAST_ERROR_FIRST, "care", "the history begins with the last failure")                                            \
+    X(ENDS_IN_ORDER_FAIL, "care", "an end in order is taken for a failure")                                            \
+    X(WAITS_TOO_LONG, "care", "the wait before a restart has no limit")
+
+enum corps__plant {
+    CORPS__PLANT_NONE,
+#define CORPS__PLANT_ENUM(name, simulation, text) CORPS__PLANT_##name,
+    CORPS__PLANTS(CORPS__PLANT_ENUM)
+#undef CORPS__PLANT_ENUM
+};
+
+#ifdef CORPS_PLANT
+extern enum corps__plant corps__sim_plant;
+#define CORPS__PLANTED(name) (corps__sim_plant == CORPS__PLANT_##name)
+#else
+#define CORPS__PLANTED(name) false
+#endif
+
+#endif
