@@ -17,7 +17,14 @@
     X(STARTS_WHILE_STOPPING, "care", "what waits for its start is started although all is to stop")                    \
     X(LAST_ERROR_FIRST, "care", "the history begins with the last failure")                                            \
     X(ENDS_IN_ORDER_FAIL, "care", "an end in order is taken for a failure")                                            \
-    X(WAITS_TOO_LONG, "care", "the wait before a restart has no limit")
+    X(WAITS_TOO_LONG, "care", "the wait before a restart has no limit")                                                \
+    X(NO_MARGIN, "retry", "a result is dropped at its deadline")                                                       \
+    X(DROPS_RUNNING, "retry", "what still runs is dropped as if it were answered")                                     \
+    X(EVICTS, "retry", "a full cache drops a result for another")                                                      \
+    X(NO_IDENTITY, "retry", "results are kept by the call's number alone")                                             \
+    X(ANSWERS_OLD_LINK, "retry", "the answer goes to the link that asked first")                                       \
+    X(ADMITS_STALE, "retry", "what an earlier link still held is run")                                                 \
+    X(SENDS_NEWEST_FIRST, "retry", "on a new link the newest call goes first")
 
 enum corps__plant {
     CORPS__PLANT_NONE,
