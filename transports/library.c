@@ -1,7 +1,11 @@
 #include "library.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
+
+enum { END_S = 5 }; /* longer than what is queued lingers, with what a busy machine adds */
 
 enum corps_err corps__library_load(const char *file, const char *package, const char *const *names, void *functions) {
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -29,4 +33,18 @@ enum corps_err corps__library_check_fork(unsigned *owner, const char *title) {
                                            "this process was forked by one that used %s, which does not survive that; "
                                            "start it by other means, or use another transport",
                                            title);
+}
+
+void corps__library_end(void *(*end)(void *what), void *what) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, end, what) != 0) {
+        (void)end(what);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += END_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+        pthread_detach(thread);
+    }
 }

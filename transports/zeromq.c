@@ -50,7 +50,6 @@ static const char *const function_names[] = {
 
 enum {
     LINGER_MS = 1000,               /* what the last endpoint's close waits at most, for peers that do not read */
-    TERM_S = 5,                     /* what the end of the context may take: the linger, and what a busy machine adds */
     NEVER_RECONNECT_MS = 500000000, /* −1 would drop what has arrived with the connection */
 };
 
@@ -101,24 +100,12 @@ static void *end_context(void *context) {
 }
 
 /* zmq_ctx_term waits for ever now and then, also when every socket lingers for a bounded time (libzmq's issues 2586 and
- * 3252; here about once in a thousand ends, with 4.3.4). So it is waited for, but not for longer than it has reason to
- * take; what is left then, a context and its threads, stays until the process ends. */
+ * 3252; here about once in a thousand ends, with 4.3.4): a context and its threads may stay. */
 static void stop_zmq(void) {
     pthread_mutex_lock(&process.lock);
     if (--process.users == 0) {
-        void *context = process.context;
+        corps__library_end(end_context, process.context);
         process.context = NULL;
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, end_context, context) != 0) {
-            (void)end_context(context);
-        } else {
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec += TERM_S;
-            if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
-                pthread_detach(thread);
-            }
-        }
     }
     pthread_mutex_unlock(&process.lock);
 }
