@@ -14,10 +14,10 @@ enum corps_err corps__library_load(const char *file, const char *package, const 
 /* Such libraries do not survive a fork: UNSUPPORTED in the child of a process that has used it. `owner` begins as 0. */
 enum corps_err corps__library_check_fork(unsigned *owner, const char *title);
 
-/* Runs end(what), the library's function that closes or ends something and that waits for ever now and then, in a thread
- * of its own, and waits for it, but not for longer than such a call has reason to take (5 s). `what` is end's: where it
- * does not return, that stays until the process ends, with the thread. Any thread; the library's own locks aside, none
- * that `end` takes may be held. */
+/* Runs end(what), the library's function that closes or ends something and that waits for ever now and then, in a
+ * thread of its own, and waits for it, but not for longer than such a call has reason to take (5 s). `what` is end's:
+ * where it does not return, that stays until the process ends, with the thread. Any thread; the library's own locks
+ * aside, none that `end` takes may be held. */
 void corps__library_end(void *(*end)(void *what), void *what);
 
 #endif

@@ -290,6 +290,16 @@ static enum corps_err route_for(const struct call *call, struct corps__route **r
     return CORPS_OK;
 }
 
+/* Before the call counts as under way: what becomes of an earlier link is not its concern. */
+static enum corps_err connect_first(const struct call *call, struct corps__peer *peer) {
+    if (atomic_load_explicit(&peer->state, memory_order_relaxed) == CORPS__PEER_READY) {
+        return CORPS_OK;
+    }
+    return call->no_wait && !corps__peer_is_ready(peer)
+               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
+               : corps__peer_ensure_ready(peer, call->try_only, call->deadline_ns);
+}
+
 static enum corps_err send_request(const struct call *call, struct corps__route *route, struct corps_future *future,
                                    const struct corps_encoding *encoding, bool nil) {
     /* The stream is segment 0, the out-of-band buffers follow. */
@@ -319,8 +329,8 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     out.charge_count = 0;
     out.charge_bytes = 0;
     struct corps__peer *peer = route->peer;
-    enum corps_err err = CORPS_OK;
-    if (!peer->discards) {
+    enum corps_err err = connect_first(call, peer);
+    if (err == CORPS_OK && !peer->discards) {
         err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
     }
     if (err != CORPS_OK) {
@@ -334,10 +344,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
             corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
         }
     }
-    err = call->no_wait && !corps__peer_is_ready(peer)
-              ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-              : corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only,
-                                 call->deadline_ns);
+    err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->deadline_ns);
     if (future != NULL) {
         corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }

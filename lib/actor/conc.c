@@ -21,18 +21,36 @@ struct corps__conc *corps__conc_find(uint32_t id) {
         return NULL;
     }
     struct corps__conc *_Atomic *page = atomic_load(&corps__actors->concs.pages[id / PAGE]);
-    return atomic_load(&page[id % PAGE]);
+    return page != NULL ? atomic_load(&page[id % PAGE]) : NULL; /* NULL: numbers of an earlier process */
 }
 
 uint32_t corps__conc_count(void) {
     return atomic_load(&corps__actors->concs.count);
 }
 
-static enum corps_err table_add(struct corps__conc *conc) {
+#define NEXT_ID UINT32_MAX
+
+void corps__conc_numbers_begin(uint32_t first, void (*on_bound)(uint32_t bound)) {
     struct corps__actors *actors = corps__actors;
     pthread_mutex_lock(&actors->concs.lock);
-    uint32_t id = atomic_load(&actors->concs.count);
+    if (first > 0) {
+        atomic_store_explicit(&actors->concs.count, first, memory_order_release);
+    }
+    actors->concs.bound = first + PAGE;
+    actors->concs.on_bound = on_bound;
+    pthread_mutex_unlock(&actors->concs.lock);
+}
+
+/* `wanted`: the number, or NEXT_ID. */
+static enum corps_err table_add(struct corps__conc *conc, uint32_t wanted) {
+    struct corps__actors *actors = corps__actors;
+    pthread_mutex_lock(&actors->concs.lock);
+    uint32_t id = wanted != NEXT_ID ? wanted : atomic_load(&actors->concs.count);
     bool fits = id / PAGE < PAGES;
+    if (fits && actors->concs.on_bound != NULL && id >= actors->concs.bound) {
+        actors->concs.bound = (id / PAGE + 1) * PAGE;
+        actors->concs.on_bound(actors->concs.bound);
+    }
     struct corps__conc *_Atomic *page = fits ? atomic_load(&actors->concs.pages[id / PAGE]) : NULL;
     if (page == NULL && fits) {
         page = calloc(PAGE, sizeof *page);
@@ -41,7 +59,9 @@ static enum corps_err table_add(struct corps__conc *conc) {
     if (page != NULL) {
         conc->id = id;
         atomic_store(&page[id % PAGE], conc);
-        atomic_store_explicit(&actors->concs.count, id + 1, memory_order_release);
+        if (wanted == NEXT_ID) {
+            atomic_store_explicit(&actors->concs.count, id + 1, memory_order_release);
+        }
     }
     pthread_mutex_unlock(&actors->concs.lock);
     return page != NULL ? CORPS_OK
@@ -127,18 +147,25 @@ static enum corps_err allocate_conc(const struct corps_class *class, struct corp
 }
 
 /* Lists a Conc under its class's name. Errors: NO_MEMORY, LIMIT (there are too many). */
-static enum corps_err enlist_conc(struct corps__conc *conc, const char *class_name, size_t class_bytes) {
+static enum corps_err enlist_conc(struct corps__conc *conc, uint32_t wanted, const char *class_name,
+                                  size_t class_bytes) {
     bool is_any = strcmp(conc->class->name, CORPS_ANY_CLASS) == 0;
     conc->class_name = is_any ? strndup(class_name, class_bytes) : conc->class->name;
     if (conc->class_name == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
                                class_name);
     }
-    return table_add(conc);
+    return table_add(conc, wanted);
 }
 
 enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
                                   struct corps_box *box, struct corps__group *group, struct corps__conc **made) {
+    return corps__conc_create_again(NEXT_ID, class, class_name, class_bytes, box, group, made);
+}
+
+enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *class, const char *class_name,
+                                        size_t class_bytes, struct corps_box *box, struct corps__group *group,
+                                        struct corps__conc **made) {
     enum corps_err err = corps__symbol_check(class_name, class_bytes);
     if (err != CORPS_OK) {
         return err;
@@ -154,7 +181,7 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
     err = allocate_conc(class, &conc);
     if (err == CORPS_OK) {
         conc->alive = !has_init;
-        err = enlist_conc(conc, class_name, class_bytes);
+        err = enlist_conc(conc, id, class_name, class_bytes);
     }
     if (err != CORPS_OK) {
         if (message != NULL) {
@@ -274,6 +301,9 @@ void corps__concs_free(void) {
     struct corps__actors *actors = corps__actors;
     for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id++) {
         struct corps__conc *conc = corps__conc_find(id);
+        if (conc == NULL) {
+            continue; /* a number of an earlier process */
+        }
         conc->mailbox->transport->close(conc->mailbox);
         free(corps__home_of(conc));
         corps_name_unref(atomic_load(&conc->name));
@@ -281,7 +311,7 @@ void corps__concs_free(void) {
             free((void *)(uintptr_t)conc->class_name);
         }
     }
-    for (uint32_t i = 0; i < PAGES && atomic_load(&actors->concs.pages[i]) != NULL; i++) {
+    for (uint32_t i = 0; i < PAGES; i++) {
         free((void *)atomic_load(&actors->concs.pages[i]));
     }
     while (actors->concs.pieces != NULL) {

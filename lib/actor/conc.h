@@ -69,6 +69,16 @@ enum corps_err corps__conc_create(const struct corps_class *class, const char *c
                                   struct corps_box *box, struct corps__group *group,
                                   struct corps__conc **conc) CORPS_CHECKED;
 
+/* The same for a Conc that there was before, under the number that it had: one below those that are given now. */
+enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *class, const char *class_name,
+                                        size_t class_bytes, struct corps_box *box, struct corps__group *group,
+                                        struct corps__conc **conc) CORPS_CHECKED;
+
+/* Numbers are given from `first` on (a multiple of CORPS__CONC_PAGE; lower ones were given by an earlier process, and
+ * are never used for another Conc). Before one of a new page is given, `on_bound` is told the end of that page; it may
+ * be called by any thread and must not create Concs. Once, while there is one Conc. */
+void corps__conc_numbers_begin(uint32_t first, void (*on_bound)(uint32_t bound));
+
 /* The Conc with this number, NULL when there is none. */
 struct corps__conc *corps__conc_find(uint32_t id);
 uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */

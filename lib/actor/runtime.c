@@ -7,6 +7,7 @@
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/run.h"
+#include "link/foreign.h"
 #include "link/known.h"
 
 #include <sodium.h>
@@ -67,6 +68,7 @@ static const struct corps__link_ops link_ops = {
     .on_read = corps__deferred_resume,
     .on_retired = end_burst,
     .on_held = corps__thread_pool_expect_tick,
+    .refresh = corps__foreign_refresh,
 };
 
 /* ---- start ---- */

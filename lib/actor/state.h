@@ -33,6 +33,8 @@ struct corps__actors {
         pthread_mutex_t lock;
         struct corps__conc *_Atomic *_Atomic pages[CORPS__CONC_PAGES];
         _Atomic uint32_t count;
+        uint32_t bound;                   /* numbers from here on are told of before one is given … */
+        void (*on_bound)(uint32_t bound); /* … by this, if anybody is to know */
         struct corps__conc_piece *pieces; /* their memory, the latest first … */
         char *at, *end;                   /* … and what is left of that */
     } concs;

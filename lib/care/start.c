@@ -1,4 +1,5 @@
 #include "actor/class.h"
+#include "care/owner.h"
 #include "codec/registry.h"
 #include "link/known.h"
 #include "process/boot.h"
@@ -14,6 +15,7 @@
 static void know_classes(const struct corps_class *const *classes) {
     static const struct corps_class *const none[] = {NULL};
     corps__classes_set(classes != NULL ? classes : none);
+    corps__owner_set();
 }
 
 void corps_start(const struct corps_class *const *classes) {

@@ -29,6 +29,11 @@ struct corps__settings {
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;
+    enum corps_restart restart;
+    unsigned intensity;
+    int64_t period_ns;
+    int64_t backoff_ns;
+    int64_t backoff_max_ns;
 };
 
 /* What the caller gave, as this version's layout: `given` itself, `own`, or what is all default for NULL. NULL:

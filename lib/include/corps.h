@@ -167,6 +167,13 @@ enum corps_keep {
 
 /** Zero means default for every field; environment variables (CORPS_TRANSPORT, CORPS_SERIALIZER, CORPS_WAKE,
  * CORPS_PLACEMENT, CORPS_ENVS) stand between a zero field and the built-in default. Strings are copied. */
+/** Which ends of an Env are followed by a start of it (in OTP's words: temporary, transient, permanent). */
+enum corps_restart {
+    CORPS_RESTART_NEVER,
+    CORPS_RESTART_ON_FAILURE, /**< not where it exited with status 0 */
+    CORPS_RESTART_ALWAYS,
+};
+
 struct corps_options {
     const char *tag;             /**< shown in texts; default "corps" */
     unsigned env_count;          /**< 1 … 1024; default 1 */
@@ -191,7 +198,15 @@ struct corps_options {
     int detached;            /**< nonzero: the Corps outlives the process that created it; it ends by corps_end alone */
     int64_t boot_timeout_ns; /**< default 30 s */
     size_t size;             /**< 0, or sizeof(struct corps_options) */
-    uint64_t reserved[14];
+    /** What follows when an Env ends before its Corps does; default NEVER. Env 0, which sees to it, is not started
+     * again: its end is the Corps'. Concs that were made from other Envs are made again, with the same numbers, so that
+     * Names stay valid: their inits run with the same arguments. See docs/supervision.md. */
+    enum corps_restart restart;
+    unsigned intensity;     /**< so many restarts of its Envs within `period_ns` are borne; default 5, at most 100 */
+    int64_t period_ns;      /**< default 10 s */
+    int64_t backoff_ns;     /**< before the second restart in a row, doubled for each further one; default 100 ms */
+    int64_t backoff_max_ns; /**< default 10 s */
+    uint64_t reserved[10];
 };
 
 /* ---- Corps ---- */

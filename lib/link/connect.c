@@ -68,14 +68,58 @@ static bool is_lost(void *arg) {
     return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited);
 }
 
+static bool is_restarting(const struct corps__peer *peer) {
+    return atomic_load(&peer->env_info->restarting);
+}
+
+static bool has_news(void *arg) {
+    return is_lost(arg) || is_restarting(arg);
+}
+
+static bool is_up_or_lost(void *arg) {
+    return is_lost(arg) || !is_restarting(arg);
+}
+
+static enum corps_err refresh_job(void *arg) {
+    struct corps__peer *peer = arg;
+    return corps__link_floor->ops->refresh(peer->corps);
+}
+
+enum { LOOK_NS = 10 * 1000 * 1000 };
+
+/* Waits for news of the Env; where nobody sends any, looks for it. Errors: TIMEOUT, and of reading. */
+static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), int64_t deadline_ns) {
+    if (!corps__is_foreign(peer->corps)) {
+        return corps__waitlist_wait(&peer->waiters, holds, peer, deadline_ns, NULL);
+    }
+    enum corps_err err = CORPS_ERR_TIMEOUT;
+    while (err == CORPS_ERR_TIMEOUT) {
+        err = corps__with_lead(refresh_job, peer);
+        int64_t soon = corps__deadline_ns(LOOK_NS);
+        bool last = deadline_ns <= soon;
+        err =
+            err == CORPS_OK ? corps__waitlist_wait(&peer->waiters, holds, peer, last ? deadline_ns : soon, NULL) : err;
+        if (last) {
+            break;
+        }
+    }
+    return err;
+}
+
 static enum corps_err connect_job(void *arg) {
     struct corps__peer *peer = arg;
     int state = atomic_load(&peer->state);
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
     }
-    if (is_lost(peer)) {
+    if (has_news(peer)) {
         return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
+    }
+    if (peer->link_count > 0 && corps__is_foreign(peer->corps)) {
+        enum corps_err known = corps__link_floor->ops->refresh(peer->corps); /* it may be another process by now */
+        if (known != CORPS_OK || has_news(peer)) {
+            return known;
+        }
     }
     const struct corps__settings *settings = &peer->corps->settings;
     const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
@@ -140,21 +184,28 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     char detail[256];
     snprintf(detail, sizeof detail, "%s", corps_error_detail());
     int64_t grace = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
-    enum corps_err err =
-        corps__waitlist_wait(&peer->waiters, is_lost, peer, deadline_ns < grace ? deadline_ns : grace, NULL);
+    enum corps_err err = await(peer, has_news, deadline_ns < grace ? deadline_ns : grace);
+    if (is_restarting(peer)) {
+        return corps_error_set(CORPS_ERR_AGAIN, "%s", detail);
+    }
     return err == CORPS_OK || corps__peer_has_exited(peer) ? why_lost(peer)
                                                            : corps_error_set(CORPS_ERR_WORKER_LOST, "%s", detail);
 }
 
-enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) {
-    int state = atomic_load(&peer->state);
-    if (state == CORPS__PEER_READY) {
-        return CORPS_OK;
+/* Another process takes the Env's place: waits for it. */
+static enum corps_err await_restart(struct corps__peer *peer, bool try_only, int64_t deadline_ns) {
+    if (try_only) {
+        return corps_error_set(CORPS_ERR_FULL, "Env %u is being started again", peer->env);
     }
-    if (peer->corps == NULL || atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited)) {
-        return why_lost(peer);
-    }
-    if (state != CORPS__PEER_CONNECTING) {
+    enum corps_err err = await(peer, is_up_or_lost, deadline_ns);
+    return err == CORPS_ERR_TIMEOUT
+               ? corps_error_set(err, "Env %u was not started again within the call's time", peer->env)
+               : err;
+}
+
+/* Connects, unless another thread does, and waits for that. AGAIN: the Env is being started again. */
+static enum corps_err connect_peer(struct corps__peer *peer, int64_t deadline_ns) {
+    if (atomic_load(&peer->state) != CORPS__PEER_CONNECTING) {
         enum corps_err err = corps__with_lead(connect_job, peer);
         if (err != CORPS_OK) {
             return err == CORPS_ERR_CLOSED ? corps__peer_await_news(peer, deadline_ns) : err;
@@ -162,8 +213,20 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadli
     }
     enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
     if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
-        err = why_lost(peer);
+        err = is_restarting(peer) ? CORPS_ERR_AGAIN : why_lost(peer);
         err = err == CORPS_ERR_WORKER_LOST ? corps__peer_await_news(peer, deadline_ns) : err;
+    }
+    return err;
+}
+
+enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, bool try_only, int64_t deadline_ns) {
+    enum corps_err err = CORPS_OK;
+    while (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
+        if (peer->corps == NULL || is_lost(peer)) {
+            return why_lost(peer);
+        }
+        err = is_restarting(peer) ? CORPS_ERR_AGAIN : connect_peer(peer, deadline_ns);
+        err = err == CORPS_ERR_AGAIN ? await_restart(peer, try_only, deadline_ns) : err;
     }
     return err;
 }

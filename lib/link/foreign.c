@@ -4,7 +4,7 @@
 #include "base/hooks.h"
 #include "codec/config.h"
 #include "codec/record.h"
-#include "link/known.h"
+#include "link/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,7 @@ static enum corps_err write_file(const char *directory, const uint8_t *data, siz
     char path[CORPS__DIR_BYTES + 16];
     snprintf(draft, sizeof draft, "%s/%s.new", directory, CORPS__KNOWN_FILE);
     snprintf(path, sizeof path, "%s/%s", directory, CORPS__KNOWN_FILE);
+    (void)unlink(draft); /* of a writing that failed */
     int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return corps_error_system("cannot make %s", draft);
@@ -134,12 +135,11 @@ static enum corps_err decode_known(const struct corps_value *root, uint64_t corp
     return CORPS_OK;
 }
 
-static enum corps_err load_known(uint64_t corps_id, struct corps **corps) {
-    char directory[CORPS__DIR_BYTES];
+/* What the file holds. Gives a reference. */
+static enum corps_err read_known(uint64_t corps_id, const char *directory, struct corps_box **out) {
     uint8_t *data = NULL;
     size_t bytes = 0;
-    enum corps_err err = directory_of(corps_id, directory);
-    err = err == CORPS_OK ? read_file(corps_id, directory, &data, &bytes) : err;
+    enum corps_err err = read_file(corps_id, directory, &data, &bytes);
     if (err != CORPS_OK) {
         return err;
     }
@@ -147,11 +147,34 @@ static enum corps_err load_known(uint64_t corps_id, struct corps **corps) {
     struct iovec segment = {.iov_base = data, .iov_len = bytes};
     err = box != NULL ? msgpack_serializer()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
                       : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read about a Corps");
+    free(data);
+    if (err != CORPS_OK) {
+        corps_box_unref(box);
+        return err;
+    }
+    *out = box;
+    return CORPS_OK;
+}
+
+static enum corps_err load_known(uint64_t corps_id, struct corps **corps) {
+    char directory[CORPS__DIR_BYTES];
+    struct corps_box *box = NULL;
+    enum corps_err err = directory_of(corps_id, directory);
+    err = err == CORPS_OK ? read_known(corps_id, directory, &box) : err;
     if (err == CORPS_OK) {
         err = decode_known(corps_box_root(box), corps_id, directory, corps);
+        corps_box_unref(box);
     }
-    corps_box_unref(box);
-    free(data);
+    return err;
+}
+
+enum corps_err corps__foreign_refresh(struct corps *corps) {
+    struct corps_box *box = NULL;
+    enum corps_err err = read_known(corps->id, corps->directory, &box);
+    if (err == CORPS_OK) {
+        err = corps__table_decode(corps_value_item(corps_box_root(box), TABLE_AT), corps);
+        corps_box_unref(box);
+    }
     return err;
 }
 

@@ -1,6 +1,5 @@
 #include "link/known.h"
 
-#include "codec/record.h"
 #include "link/peer.h"
 #include "wait/wait.h"
 
@@ -81,10 +80,14 @@ void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg) 
     pthread_mutex_unlock(&corps__link_floor->lock);
 }
 
+bool corps__is_foreign(const struct corps *corps) {
+    return corps != corps__own() && corps->creator == NULL;
+}
+
 bool corps__corps_has_ended(const struct corps *corps) {
     char path[sizeof corps->directory + sizeof CORPS__KNOWN_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", corps->directory, CORPS__KNOWN_FILE);
-    return corps != corps__own() && corps->creator == NULL && access(path, F_OK) != 0;
+    return corps__is_foreign(corps) && access(path, F_OK) != 0;
 }
 
 /* ---- holding ---- */
@@ -132,40 +135,6 @@ void corps__corps_reap(void) {
         free_corps(first);
         first = next;
     }
-}
-
-/* ---- the table of Envs ---- */
-
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
-    unsigned count = corps->settings.env_count;
-    struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
-    for (unsigned i = 0; rows != NULL && i < count; i++) {
-        const struct corps__env *env = &corps->envs[i];
-        struct corps_value items[3] = {corps_str(env->address), corps_str(env->data_address),
-                                       corps_int(atomic_load(&env->pid))};
-        struct corps_value row = corps_array(items, 3);
-        enum corps_err err = corps_box_copy(box, &row, &rows[i]);
-        if (err != CORPS_OK) {
-            return err;
-        }
-    }
-    *value = corps_array(rows, count);
-    return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
-}
-
-enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
-    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
-    }
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct corps_value *row = corps_value_item(table, i);
-        corps__record_text(row, 0, corps->envs[i].address, CORPS_ADDRESS_BYTES);
-        corps__record_text(row, 1, corps->envs[i].data_address, CORPS_ADDRESS_BYTES);
-        if (!atomic_load(&corps->envs[i].lost)) {
-            atomic_store(&corps->envs[i].pid, (int)corps__record_int(row, 2, 0));
-        }
-    }
-    return CORPS_OK;
 }
 
 /* ---- who this process is ---- */

@@ -21,13 +21,18 @@ struct corps__control;
 struct corps__failure;
 struct creator;
 
-/* One Env of a Corps, as this process knows it. */
+/* One Env of a Corps, as this process knows it. It is there; or its process has ended and it is *restarting*: calls
+ * wait for it; or it is lost, and nothing comes of it any more. Changed with the lead. */
+enum corps__env_state { CORPS__ENV_UP, CORPS__ENV_RESTARTING, CORPS__ENV_LOST };
+
 struct corps__env {
     char address[CORPS_ADDRESS_BYTES];      /* of the system transport */
     char data_address[CORPS_ADDRESS_BYTES]; /* of the data transport, when that is another one */
     _Atomic int pid;
     _Atomic bool lost;
-    char lost_text[128];                   /* written before `lost` is set */
+    _Atomic bool restarting;               /* not lost */
+    uint32_t incarnation;                  /* which of its processes this tells of; the first is 1 */
+    char lost_text[512];                   /* how it ended: read once `lost` is set, by the leader before that too */
     struct corps__peer *_Atomic peer;      /* where calls go */
     struct corps__peer *_Atomic data_peer; /* where measured sends go when the data transport discards */
 };
@@ -72,13 +77,11 @@ struct corps *corps__corps_find(uint64_t corps_id);
 /* Calls each(corps, arg) for those on the list, under a lock: it must not wait, list or unlist. */
 void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg);
 
+/* Is it neither this process's own nor made by it? Of such a Corps nobody sends news: its file is read again. */
+bool corps__is_foreign(const struct corps *corps);
+
 /* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
 bool corps__corps_has_ended(const struct corps *corps);
-
-/* The table of its Envs as a value in `box`, and back into corps->envs. Errors: NO_MEMORY; PROTOCOL. */
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
-                                   struct corps_value *value) CORPS_CHECKED;
-enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
 
 /* Frees what nobody holds. With the lead. */
 void corps__corps_reap(void);

@@ -121,6 +121,26 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     }
 }
 
+/* Does `each` to the peers for calls to an Env: there are two at the most. */
+static void each_peer(struct corps__env *info, void (*each)(struct corps__peer *peer, const char *text),
+                      const char *text) {
+    struct corps__peer *peers[2] = {atomic_load(&info->peer), atomic_load(&info->data_peer)};
+    for (int i = 0; i < 2; i++) {
+        if (peers[i] != NULL) {
+            each(peers[i], text);
+        }
+    }
+}
+
+/* What was under way to the Env's process is over; nobody need wait for news of it any more. */
+static void lose_process(struct corps__peer *peer, const char *text) {
+    detach_peer(peer);
+    if (peer->grace_started) {
+        uv_timer_stop(&peer->grace);
+    }
+    corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, text);
+}
+
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
     if (env >= corps->settings.env_count || atomic_load(&corps->envs[env].lost)) {
         return;
@@ -128,14 +148,35 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
     struct corps__env *info = &corps->envs[env];
     snprintf(info->lost_text, sizeof info->lost_text, "%s", text);
     atomic_store(&info->lost, true);
+    atomic_store(&info->restarting, false);
     atomic_store(&info->pid, 0);
-    struct corps__peer *peers[2] = {atomic_load(&info->peer), atomic_load(&info->data_peer)};
-    for (int i = 0; i < 2; i++) {
-        if (peers[i] != NULL) {
-            detach_peer(peers[i]);
-            corps__peer_fail(peers[i], CORPS_ERR_WORKER_LOST, text);
-        }
+    each_peer(info, lose_process, text);
+}
+
+void corps__env_restarts(struct corps *corps, uint32_t env, const char *text) {
+    struct corps__env *info = &corps->envs[env];
+    if (atomic_load(&info->lost) || atomic_exchange(&info->restarting, true)) {
+        return; /* who waits for it goes on waiting */
     }
+    snprintf(info->lost_text, sizeof info->lost_text, "%s", text);
+    atomic_store(&info->pid, 0);
+    each_peer(info, lose_process, text);
+}
+
+static void tell_waiters(struct corps__peer *peer, const char *text) {
+    (void)text;
+    corps__waitlist_notify(&peer->waiters);
+}
+
+void corps__env_is_up(struct corps *corps, uint32_t env, uint32_t incarnation) {
+    struct corps__env *info = &corps->envs[env];
+    bool replaces = info->incarnation != 0;
+    info->incarnation = incarnation;
+    if (!atomic_load(&info->restarting) && replaces) {
+        each_peer(info, lose_process, "its process was replaced"); /* the news of its end was not heard */
+    }
+    atomic_store(&info->restarting, false);
+    each_peer(info, tell_waiters, NULL);
 }
 
 void corps__peers_close(const struct corps *corps) {

@@ -148,15 +148,16 @@ void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char 
 
 /* ---- connecting (connect.c) ---- */
 
-/* Connects if need be, and waits for it. Errors: as corps__peer_send. */
-enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
+/* Connects if need be, and waits for it, also for an Env that is being started again; that not with `try_only` (FULL).
+ * Errors: as corps__peer_send. */
+enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, bool try_only, int64_t deadline_ns) CORPS_CHECKED;
 
 /* The error of a peer that is not READY. Under tx. */
 enum corps_err corps__peer_lost(const struct corps__peer *peer);
 
 /* Nobody listens there, or the link has just closed: how the Env ended its parent reports, usually within a
  * millisecond, so that is waited for, as when a link closes with calls under way. Not with the lead. Errors:
- * WORKER_LOST (with what the detail said before, when no news came), EXITED. */
+ * WORKER_LOST (with what the detail said before, when no news came), EXITED; AGAIN (it is being started again). */
 enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
 
 /* Has its Corps ended? Of others one hears that only by what they leave. */
@@ -224,6 +225,11 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
 
 /* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
+
+/* Its process has ended and another is to take its place: what was under way to it fails with this text, and calls from
+ * now on wait for corps__env_is_up, by which time its new addresses stand in its row (or for corps__env_lost). */
+void corps__env_restarts(struct corps *corps, uint32_t env, const char *text);
+void corps__env_is_up(struct corps *corps, uint32_t env, uint32_t incarnation);
 
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */

@@ -254,7 +254,7 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
 
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool may_hold,
                                 bool try_only, int64_t deadline_ns) {
-    enum corps_err err = corps__peer_ensure_ready(peer, deadline_ns);
+    enum corps_err err = corps__peer_ensure_ready(peer, try_only, deadline_ns);
     if (err != CORPS_OK) {
         return err;
     }
@@ -281,7 +281,9 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
         corps__held_add();
     }
     bool tells_why = err != CORPS_ERR_WORKER_LOST || peer->corps == NULL || atomic_load(&peer->env_info->lost);
-    return tells_why || try_only ? err : corps__peer_await_news(peer, deadline_ns);
+    err = tells_why || try_only ? err : corps__peer_await_news(peer, deadline_ns);
+    return err == CORPS_ERR_AGAIN ? corps_error_set(CORPS_ERR_WORKER_LOST, "the link to Env %u closed", peer->env)
+                                  : err;
 }
 
 /* ---- what must not wait ---- */

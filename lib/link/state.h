@@ -16,6 +16,8 @@ struct corps__link_ops {
     void (*on_read)(struct corps__peer *peer);
     /* The peer will be freed once every request is over that came from it. */
     void (*on_retired)(struct corps__peer *peer);
+    /* Reads again what is known of the Envs of a Corps of others (foreign.h). */
+    enum corps_err (*refresh)(struct corps *corps);
     /* Something is held back that corps_flush should send within a millisecond. Any thread. */
     void (*on_held)(void);
 };

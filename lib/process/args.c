@@ -52,10 +52,15 @@ enum corps_err corps__init_args_lend(const struct corps_value *args, struct corp
     return corps_box_copy(box, args, &items[1]);
 }
 
+bool corps__init_args_are_lent(const struct corps_value *array, size_t first) {
+    const struct corps_value *item = corps_value_item(array, first);
+    return item != NULL && item->kind == CORPS_STR && item->count == strlen(BY_REFERENCE);
+}
+
 enum corps_err corps__init_args_decode(const struct corps_value *array, size_t first, struct corps_box **box) {
     *box = NULL;
     const struct corps_value *wire_id = corps_value_item(array, first);
-    if (wire_id != NULL && wire_id->kind == CORPS_STR && wire_id->count == strlen(BY_REFERENCE)) {
+    if (corps__init_args_are_lent(array, first)) {
         return corps_box_of(corps_value_item(array, first + 1), box);
     }
     if (wire_id == NULL || wire_id->kind != CORPS_INT) {

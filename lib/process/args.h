@@ -16,6 +16,9 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
 enum corps_err corps__init_args_lend(const struct corps_value *args, struct corps_box *box,
                                      struct corps_value *value) CORPS_CHECKED;
 
+/* Are those from item `first` on by reference? */
+bool corps__init_args_are_lent(const struct corps_value *array, size_t first);
+
 /* From items `first` … of `array`; a NULL box when there are none. Gives a reference. In an Env. Errors: of the
  * serializer, PROTOCOL, NO_MEMORY. */
 enum corps_err corps__init_args_decode(const struct corps_value *array, size_t first,

@@ -291,6 +291,12 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     }
 }
 
+void corps__control_drain(struct corps__control *control) {
+    if (!control->ended) {
+        on_readable(&control->poll, 0, UV_READABLE);
+    }
+}
+
 enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *arg, struct corps__control **control) {
     struct corps__control *made = calloc(1, sizeof *made);
     if (made == NULL) {
@@ -386,7 +392,9 @@ static void on_child(uv_poll_t *poll, int status, int events) {
         name_signal(WTERMSIG(wait_status), name);
         snprintf(text, sizeof text, "(pid %d) was killed by signal %d (%s)", child->pid, WTERMSIG(wait_status), name);
     }
-    child->on_end(child->arg, text, known > 0 && WIFSIGNALED(wait_status));
+    bool in_order = known > 0 && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+    bool by_signal = known > 0 && WIFSIGNALED(wait_status);
+    child->on_end(child->arg, text, in_order ? CORPS__END_IN_ORDER : by_signal ? CORPS__END_SIGNAL : CORPS__END_FAILED);
 }
 
 static void close_status(int status_fd) {

@@ -1,8 +1,11 @@
 /* The control channel: a socket pair between a process and an Env that it started.
  *
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
- *   to the child    ["boot", …]  ["start", table]  ["lost", env, text]  ["cleanup"]  ["exit"]  ["orphan"]
- *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["cleaned"]  ["exiting"]
+ *   to the child    ["boot", …]  ["start", table, …]  ["lost", env, text]  ["row", env, row]  ["cleanup"]  ["exit"]
+ *                   ["orphan"]
+ *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["row", env, row]  ["cleaned"]
+ *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers]  ["ended", numbers]
+ *                   ["numbers", bound]
  * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …]
  * before. Whoever sees the end of a channel ends, or sees the other process end. Nothing else ever has these
  * descriptors, so they need no proof.
@@ -25,6 +28,9 @@ enum corps_err corps__control_open(int fd, corps__control_fn on_record, void *ar
                                    struct corps__control **control) CORPS_CHECKED;
 void corps__control_close(struct corps__control *control); /* accepts NULL; with the lead */
 
+/* Takes what a process that has ended had still written. With the lead. */
+void corps__control_drain(struct corps__control *control);
+
 /* Writes a record; blocks while the socket is full, 5 s at the most. Any thread. Errors: TOO_LARGE, CLOSED, TIMEOUT,
  * SYSTEM, NO_MEMORY (nothing was written; not for records up to a few hundred bytes). send ends the channel on any. */
 enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
@@ -35,7 +41,8 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 
 /* A watched child: its pidfd becomes readable when it ends. With the lead. */
 struct corps__child;
-typedef void (*corps__child_fn)(void *arg, const char *how_text, bool by_signal);
+enum corps__end { CORPS__END_IN_ORDER /* status 0 */, CORPS__END_FAILED, CORPS__END_SIGNAL };
+typedef void (*corps__child_fn)(void *arg, const char *how_text, enum corps__end end);
 /* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
 enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
                                   struct corps__child **child) CORPS_CHECKED;

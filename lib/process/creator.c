@@ -9,9 +9,11 @@
 #include "codec/record.h"
 #include "link/known.h"
 #include "link/peer.h"
+#include "link/rows.h"
 #include "link/trust.h"
 #include "process/args.h"
 #include "process/boot.h"
+#include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
@@ -69,6 +71,18 @@ static void boot_fails(struct corps *corps, enum corps_err err, const char *text
     boot_ends(corps, err, corps__failure_create(&info));
 }
 
+/* Another process is the Env by now: that one is to be killed, if one must be. Not once the end has begun. */
+static void watch_again(struct creator *creator, unsigned env) {
+    int pid = corps_env_pid(creator->corps, env);
+    if (!atomic_load(&creator->corps->exited) && creator->pidfds != NULL && pid > 0) {
+        int former = creator->pidfds[env];
+        creator->pidfds[env] = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (former >= 0) {
+            close(former);
+        }
+    }
+}
+
 static void on_record(void *arg, const struct corps_value *record) {
     struct creator *creator = arg;
     struct corps *corps = creator->corps;
@@ -89,23 +103,26 @@ static void on_record(void *arg, const struct corps_value *record) {
         struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
         boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
     } else if (corps__record_is(record, "lost")) {
-        char text[128];
+        char text[512];
         corps__record_text(record, 2, text, sizeof text);
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         corps__env_lost(corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    } else if (corps__record_is(record, "row")) {
+        corps__take_row(corps, record);
+        watch_again(creator, (unsigned)corps__record_int(record, 1, 0));
     } else if (corps__record_is(record, "exiting")) {
         atomic_store(&corps->exited, true);
     }
 }
 
-static void on_env_0_end(void *arg, const char *how, bool by_signal) {
+static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     struct creator *creator = arg;
     struct corps *corps = creator->corps;
     char text[128];
     snprintf(text, sizeof text, "Env 0 %s", how);
     boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
     /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
-    if (!atomic_load(&corps->exited) || by_signal) {
+    if (!atomic_load(&corps->exited) || end == CORPS__END_SIGNAL) {
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         for (unsigned i = 0; i < corps->settings.env_count; i++) {
             corps__env_lost(corps, i, text); /* the others end with their manager */
@@ -150,13 +167,15 @@ static enum corps_err start_env_0(void *arg) {
     return err;
 }
 
-static void open_pidfds(struct creator *creator) {
+static enum corps_err open_pidfds(void *arg) {
+    struct creator *creator = arg;
     struct corps *corps = creator->corps;
     creator->pidfds = malloc(corps->settings.env_count * sizeof *creator->pidfds);
     for (unsigned i = 0; creator->pidfds != NULL && i < corps->settings.env_count; i++) {
         int pid = atomic_load(&corps->envs[i].pid);
         creator->pidfds[i] = i > 0 && pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     }
+    return CORPS_OK;
 }
 
 /* Of the front's arguments: they are part of a boot record, beside little else. */
@@ -198,8 +217,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
         corps->boot_failure = NULL;
         return err;
     }
-    open_pidfds(creator);
-    return CORPS_OK;
+    return corps__with_lead(open_pidfds, creator); /* an Env may just be started again */
 }
 
 static enum corps_err may_create(const char *front) {

@@ -11,11 +11,14 @@
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
+#include "link/rows.h"
 #include "process/args.h"
 #include "process/boot.h"
+#include "process/children.h"
 #include "process/ending.h"
 #include "process/life.h"
 #include "process/manager.h"
+#include "process/remake.h"
 #include "process/signals.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -48,6 +51,10 @@ static void boot_failed(enum corps_err code, const char *text) {
 /* ---- serving ---- */
 
 static void begin_serving(void) {
+    if (corps__care() != NULL && corps__care()->begin(&corps__life.corps->settings) != CORPS_OK) {
+        boot_failed(CORPS_ERR_NO_MEMORY, corps_error_detail());
+        return;
+    }
     corps__life.stage = CORPS__SERVING;
     struct corps_box *box = corps_box_create();
     struct corps_value table = corps_nil();
@@ -128,104 +135,19 @@ static void all_are_up(void) {
 
 /* ---- Env 0 and its children ---- */
 
-static bool child_ready(const struct corps__life_child *child) {
-    return child->ready;
-}
-
-static bool child_started(const struct corps__life_child *child) {
-    return child->started;
-}
-
-static void start_children(void) {
+static void children_are_ready(void) {
     corps__life.stage = CORPS__STARTING;
-    struct corps_box *box = corps_box_create();
-    struct corps_value items[2] = {corps_str("start"), corps_nil()};
-    if (box == NULL || corps__table_encode(corps__life.corps, box, &items[1]) != CORPS_OK) {
+    if (corps__children_introduce() != CORPS_OK) {
         boot_failed(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
-    } else {
-        corps__tell_children(items, 2);
-    }
-    corps_box_unref(box);
-}
-
-static void on_child_record(void *arg, const struct corps_value *record) {
-    struct corps__life_child *child = arg;
-    struct corps__env *env = &corps__life.corps->envs[child->env];
-    if (record == NULL) {
-        return; /* its end follows */
-    }
-    if (corps__record_is(record, "ready") && corps__life.stage == CORPS__BOOTING) {
-        corps__record_text(record, 1, env->address, sizeof env->address);
-        corps__record_text(record, 2, env->data_address, sizeof env->data_address);
-        child->ready = true;
-        if (corps__all_children(child_ready)) {
-            start_children();
-        }
-    } else if (corps__record_is(record, "started") && corps__life.stage == CORPS__STARTING) {
-        child->started = true;
-        if (corps__all_children(child_started)) {
-            all_are_up();
-        }
-    } else if (corps__record_is(record, "failed") && corps__life.stage < CORPS__SERVING) {
-        struct corps__failure *failure = corps__failure_of_items(record, 1, false);
-        char text[480];
-        snprintf(text, sizeof text, "Env %u: %s", child->env, failure != NULL ? failure->info.text : "no memory");
-        struct corps_error_info info =
-            failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY};
-        info.text = info.code == CORPS_ERR_REMOTE ? info.text : text; /* a Worker's own error stays as it is */
-        boot_failed_with(&info);
-        free(failure);
-    } else if (corps__record_is(record, "cleaned")) {
-        child->cleaned = true;
-        corps__end_when_cleaned();
     }
 }
 
-static void on_child_end(void *arg, const char *how, bool by_signal) {
-    (void)by_signal;
-    struct corps__life_child *child = arg;
-    child->ended = true;
-    char text[128];
-    snprintf(text, sizeof text, "Env %u %s", child->env, how);
-    if (corps__life.stage < CORPS__SERVING) {
-        boot_failed(CORPS_ERR_WORKER_LOST, text);
-        return;
-    }
-    if (corps__life.stage == CORPS__SERVING || !child->cleaned) {
-        corps__env_lost(corps__life.corps, child->env, text);
-        struct corps_value items[3] = {corps_str("lost"), corps_int(child->env), corps_str(text)};
-        corps__tell_children(items, 3);
-        corps__tell_parent(items, 3);
-    }
-    if (corps__life.stage == CORPS__CLEANING) {
-        corps__end_when_cleaned();
-    }
-}
-
-static enum corps_err spawn_children(void) {
-    unsigned count = corps__life.corps->settings.env_count;
-    corps__life.children = calloc(count, sizeof *corps__life.children);
-    enum corps_err err =
-        corps__life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
-    for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
-        struct corps__life_child *child = &corps__life.children[i];
-        child->env = i;
-        struct corps_launched launched;
-        int fd = -1;
-        err = corps__env_spawn(corps__life.corps, i, NULL, NULL, &launched, &fd);
-        if (err == CORPS_OK) {
-            atomic_store(&corps__life.corps->envs[i].pid, launched.pid);
-            err = corps__child_watch(launched.pid, launched.status_fd, on_child_end, child, &child->process);
-        }
-        if (err == CORPS_OK) {
-            err = corps__control_open(fd, on_child_record, child, &child->control);
-        }
-        if (err != CORPS_OK && fd >= 0) {
-            close(fd); /* the child sees that, and ends */
-        }
-    }
-    return err;
-}
+static const struct corps__children_ops children_ops = {
+    .all_ready = children_are_ready,
+    .all_started = all_are_up,
+    .failed = boot_failed_with,
+    .cleaned = corps__end_when_cleaned,
+};
 
 /* ---- records of the parent ---- */
 
@@ -239,6 +161,39 @@ static void become_orphan(void) {
     corps__end_when_cleaned();
 }
 
+/* So that no number is given twice: told before one of the page is given. Any thread. */
+static void tell_numbers(uint32_t bound) {
+    struct corps_value items[2] = {corps_str("numbers"), corps_int(bound)};
+    corps__tell_parent(items, 2);
+}
+
+static void all_are_made(const struct corps_error_info *failure) {
+    if (failure != NULL) {
+        boot_failed_with(failure);
+        return;
+    }
+    struct corps_value started = corps_str("started");
+    corps__tell_parent(&started, 1);
+}
+
+/* ["start", table, first number, what to make again] */
+static void start_serving(const struct corps_value *record) {
+    if (corps__table_decode(corps_value_item(record, 1), corps__life.corps) != CORPS_OK) {
+        boot_failed(CORPS_ERR_PROTOCOL, corps_error_detail());
+        return;
+    }
+    corps__life.stage = CORPS__SERVING;
+    int64_t first = corps__record_int(record, 2, -1);
+    if (first < 0) {
+        all_are_made(NULL);
+        return;
+    }
+    corps__conc_numbers_begin((uint32_t)first, tell_numbers);
+    if (corps__remake(corps_value_item(record, 3), all_are_made) != CORPS_OK) {
+        boot_failed(CORPS_ERR_NO_MEMORY, corps_error_detail());
+    }
+}
+
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
     if (record == NULL && corps__is_env_0() && corps__life.corps->settings.detached &&
@@ -250,17 +205,13 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "orphan")) {
         become_orphan();
     } else if (corps__record_is(record, "start")) {
-        if (corps__table_decode(corps_value_item(record, 1), corps__life.corps) == CORPS_OK) {
-            corps__life.stage = CORPS__SERVING;
-            struct corps_value started = corps_str("started");
-            corps__tell_parent(&started, 1);
-        } else {
-            boot_failed(CORPS_ERR_PROTOCOL, corps_error_detail());
-        }
+        start_serving(record);
     } else if (corps__record_is(record, "lost")) {
-        char text[128];
+        char text[512];
         corps__record_text(record, 2, text, sizeof text);
         corps__env_lost(corps__life.corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
+    } else if (corps__record_is(record, "row")) {
+        corps__take_row(corps__life.corps, record);
     } else if (corps__record_is(record, "cleanup")) {
         corps__reactor_catch_up(); /* what other Envs had sent until then is handled first */
         corps__clean_up();
@@ -300,7 +251,8 @@ static enum corps_err boot_job(void *arg) {
         err = corps__conc_create(&corps__manager_class, name, strlen(name), NULL, NULL, &manager);
     }
     if (err == CORPS_OK && corps__is_env_0()) {
-        err = spawn_children();
+        own->incarnation = 1;
+        err = corps__children_start(&children_ops);
         if (err == CORPS_OK && settings->env_count == 1) {
             all_are_up();
         }
@@ -372,11 +324,7 @@ static enum corps_err shut_job(void *arg) {
     (void)arg;
     corps__peers_close(NULL);
     corps__ports_close(NULL);
-    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
-        corps__control_close(
-            corps__life.children[i].control); /* an Env that has not ended sees this as its parent's death */
-        corps__child_close(corps__life.children[i].process);
-    }
+    corps__children_close();
     uv_run(corps__loop(), UV_RUN_NOWAIT);
     return CORPS_OK;
 }

@@ -8,12 +8,36 @@
 
 enum corps__stage { CORPS__BOOTING, CORPS__STARTING, CORPS__SERVING, CORPS__CLEANING, CORPS__ENDING };
 
+struct corps__settings;
+
+/* What the floor above decides about the Envs that Env 0 has started (care/owner.h). With the lead. */
+struct corps__care_ops {
+    /* All of them run. Errors: NO_MEMORY. */
+    enum corps_err (*begin)(const struct corps__settings *settings);
+    /* One that was started again serves. */
+    void (*started)(unsigned env);
+    /* The process of one has ended; sees to what follows from that, and to who is told. */
+    void (*ended)(unsigned env, bool in_order, const char *how);
+    /* The Corps ends: nothing is started any more. */
+    void (*halt)(void);
+};
+
+/* A Conc that is to be made again with its Env: those of one order, as the manager was given it. */
+struct corps__made {
+    struct corps_box *box; /* [order, numbers] */
+    struct corps__made *next;
+};
+
 /* An Env that Env 0 has started. */
 struct corps__life_child {
     unsigned env;
+    uint32_t incarnation;
     struct corps__control *control;
     struct corps__child *process;
-    bool ready, started, cleaned, ended;
+    bool ready, started, cleaned, ended; /* this incarnation */
+    char failure[480];                   /* what it said before it ended, "" */
+    struct corps__made *made, **last_made;
+    uint32_t first, bound; /* this incarnation's own Concs have numbers from … up to below … */
 };
 
 struct corps__life {
@@ -37,6 +61,18 @@ bool corps__is_env_0(void);
 /* A record to the parent; to all Envs that Env 0 has started. One that has gone is noticed by its end of file. */
 void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
+
+/* ["row", env, row]: what has become of an Env of this Corps. With the lead. */
+void corps__take_row(struct corps *corps, const struct corps_value *record);
+
+/* What the floor above does for Env 0; before the Env's main begins. */
+void corps__care_set(const struct corps__care_ops *ops);
+
+/* Of the Env 0 of a Corps whose Envs may be started again; else NULL. */
+const struct corps__care_ops *corps__care(void);
+
+/* May the Envs of the own Corps but Env 0 be started again? */
+bool corps__is_cared_for(void);
 
 /* Is it true of all Envs that this one has started? */
 bool corps__all_children(bool (*test)(const struct corps__life_child *child));

@@ -4,6 +4,7 @@
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
+#include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -19,6 +20,7 @@
 struct creation {
     struct corps__group group; /* first */
     struct corps_request *request;
+    struct corps_box *order; /* to be told to Env 0, which may have to have it done again; NULL: not */
     uint32_t count;
     struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
@@ -44,9 +46,21 @@ static void concs_created(struct corps__group *group, void *arg) {
         free(failure);
     } else {
         struct corps_value ids = corps_array(creation->ids, creation->count);
+        if (creation->order != NULL) { /* before anybody can have a Name of theirs */
+            struct corps_value items[3] = {corps_str("made"), *corps_box_root(creation->order), ids};
+            corps__tell_parent(items, 3);
+        }
         (void)!corps_request_reply(creation->request, &ids);
     }
+    corps_box_unref(creation->order);
     free(creation);
+}
+
+/* An order that came from another Env is kept for the case that this one is started again. What a Worker of this Env
+ * has made ends with its maker, which makes it anew. */
+static enum corps_err keep_order(struct creation *creation, const struct corps_value *args) {
+    bool is_kept = !corps__is_env_0() && corps__is_cared_for() && !corps__init_args_are_lent(args, 2);
+    return is_kept ? corps_box_of(args, &creation->order) : CORPS_OK;
 }
 
 static enum corps_err manager_create(struct corps_context *context, void *self, const struct corps_value *args,
@@ -72,8 +86,10 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
         corps_box_unref(box);
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
     }
-    creation->request = corps_request_hold(context);
+    err = keep_order(creation, args);
+    creation->request = err == CORPS_OK ? corps_request_hold(context) : NULL;
     if (creation->request == NULL) {
+        corps_box_unref(creation->order);
         free(creation);
         corps_box_unref(box);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
@@ -107,6 +123,10 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
         if (id->kind == CORPS_INT && id->integer > CORPS__MANAGER && id->integer < UINT32_MAX) {
             end_conc((uint32_t)id->integer);
         }
+    }
+    if (!corps__is_env_0() && corps__is_cared_for()) {
+        struct corps_value items[2] = {corps_str("ended"), *args};
+        corps__tell_parent(items, 2);
     }
     return CORPS_OK;
 }

@@ -196,7 +196,13 @@ static struct corps *corps_of(PyObject *capsule) {
 /* X(key, field): numbers of struct corps_options. */
 #define COUNTS(X)                                                                                                      \
     X(env_count)                                                                                                       \
-    X(thread_count) X(thread_count_max) X(mailbox_count) X(mailbox_bytes) X(buffer_bytes) X(detached) X(boot_timeout_ns)
+    X(thread_count)                                                                                                    \
+    X(thread_count_max)                                                                                                \
+    X(mailbox_count)                                                                                                   \
+    X(mailbox_bytes)                                                                                                   \
+    X(buffer_bytes)                                                                                                    \
+    X(detached)                                                                                                        \
+    X(boot_timeout_ns) X(restart) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
 
 static int number_of(PyObject *options, const char *key, long long *out) {
     PyObject *item = corps__py_item(options, key);

@@ -80,7 +80,7 @@ static void test_options(void **state) {
     corps = NULL;
     newer.later[1] = 1;
     assert_invalid(corps_create(NULL, NULL, &newer.known, &corps), "struct corps_options has a field set");
-    struct corps_options options = {.reserved = {[13] = 1}};
+    struct corps_options options = {.reserved = {[9] = 1}};
     assert_invalid(corps_create(NULL, NULL, &options, &corps), "struct corps_options has a field set");
     options = (struct corps_options){.size = 12};
     assert_invalid(corps_create(NULL, NULL, &options, &corps), "the size of struct corps_options is 12");

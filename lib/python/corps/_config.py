@@ -40,6 +40,11 @@ DEFAULTS = {
     'Threads': None,  # that run Workers, per Env; None: 2. More are added when methods block
     'Max_Threads': None,  # None: 1024
     'Boot_Timeout': None,  # seconds; None: 60
+    'Restart': None,  # of Envs that end before their Corps: never, on_failure, always; None: never
+    'Restart_Intensity': None,  # so many within Restart_Period are borne; None: 5
+    'Restart_Period': None,  # seconds; None: 10
+    'Restart_Backoff': None,  # seconds before the second one in a row, doubled for each further one; None: 0.1
+    'Restart_Max_Backoff': None,  # seconds; None: 10
 }
 
 values = dict(DEFAULTS)

@@ -34,6 +34,28 @@ def _text(options, key, variable, otherwise):
     return options[key] or os.environ.get(variable) or otherwise
 
 
+RESTARTS = 'never', 'on_failure', 'always'  # as enum corps_restart counts them
+
+
+def _restart_options(config):
+    """Those of them that are about Envs that are started again."""
+    chosen = config['Restart'] or 'never'
+    if chosen not in RESTARTS:
+        raise ValueError(f"there is no Restart {chosen!r}; choose one of {', '.join(RESTARTS)}")
+    options = {'restart': RESTARTS.index(chosen)}
+    if config['Restart_Intensity'] is not None:
+        options['intensity'] = operator.index(config['Restart_Intensity'])
+        if options['intensity'] < 1:
+            raise ValueError(f"a Restart_Intensity of {options['intensity']} starts nothing again: leave Restart out instead")
+    for key, name in (('period_ns', 'Restart_Period'), ('backoff_ns', 'Restart_Backoff'),
+                      ('backoff_max_ns', 'Restart_Max_Backoff')):
+        if config[name] is not None:
+            options[key] = int(config[name] * 1e9)
+            if options[key] <= 0:
+                raise ValueError(f'{name} must be a positive number of seconds, not {config[name]!r}')
+    return options
+
+
 def _options(config, detached):
     """What the core is told, from a config."""
     try:
@@ -53,6 +75,7 @@ def _options(config, detached):
                       ('buffer_bytes', 'Buffer_Bytes')):
         if config[name]:
             options[key] = config[name]
+    options.update(_restart_options(config))
     return options
 
 

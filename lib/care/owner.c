@@ -1,0 +1,157 @@
+#include "care/owner.h"
+
+#include "base/clock.h"
+#include "care/supervise.h"
+#include "codec/config.h"
+#include "process/children.h"
+#include "process/life.h"
+#include "wait/wait.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The units are the Envs from 1 on. */
+static struct {
+    struct corps__supervisor supervisor;
+    struct corps__unit *units;
+    struct corps__care_failure *failures;
+    uv_timer_t timer;
+    bool timer_is_open;
+} owner;
+
+enum { HISTORY_BYTES = 448 };
+
+static struct corps__policy policy_of(const struct corps__settings *settings) {
+    return (struct corps__policy){.restart = settings->restart == CORPS_RESTART_ALWAYS ? CORPS__RESTART_ALWAYS
+                                                                                       : CORPS__RESTART_ON_FAILURE,
+                                  .strategy = CORPS__ONE_FOR_ONE,
+                                  .intensity = settings->intensity,
+                                  .period_ns = settings->period_ns,
+                                  .backoff_ns = settings->backoff_ns,
+                                  .backoff_max_ns = settings->backoff_max_ns,
+                                  .start_ns = settings->boot_timeout_ns,
+                                  .shutdown_ns = INT64_MAX};
+}
+
+static bool is_failure(const struct corps__unit *unit) {
+    return unit->lost;
+}
+
+static void tell_gone(uint32_t unit, const char *how) {
+    char history[HISTORY_BYTES];
+    char text[HISTORY_BYTES + 64];
+    bool gave_up = is_failure(&owner.units[unit]);
+    if (gave_up) {
+        (void)corps__supervise_history(&owner.supervisor, history, sizeof history);
+        snprintf(text, sizeof text, "Env %u is not started again, after %s", unit + 1, history);
+    }
+    corps__child_is_lost(unit + 1, gave_up ? text : how, gave_up);
+}
+
+/* Does what is decided, until there is nothing more to do for now. `how`: what happened last. */
+static void act(const char *how);
+
+static void on_timer(uv_timer_t *timer) {
+    (void)timer;
+    act("it was not up in time");
+}
+
+static void set_timer(void) {
+    int64_t due_ns = corps__supervise_due(&owner.supervisor);
+    if (due_ns == INT64_MAX) {
+        uv_timer_stop(&owner.timer);
+        return;
+    }
+    int64_t left_ns = due_ns - corps__now_ns();
+    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
+    uv_timer_start(&owner.timer, on_timer, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
+    corps__loop_changed();
+}
+
+static void start(uint32_t unit, uint32_t incarnation) {
+    if (corps__child_start_again(unit + 1, incarnation) != CORPS_OK) {
+        corps__supervise_ended(&owner.supervisor, unit, incarnation, false, corps_error_detail(), corps__now_ns());
+    }
+}
+
+static void act(const char *how) {
+    struct corps__care_action action;
+    while (corps__supervise(&owner.supervisor, corps__now_ns(), &action)) {
+        switch (action.what) {
+        case CORPS__CARE_START:
+            start(action.unit, action.incarnation);
+            break;
+        case CORPS__CARE_KILL:
+            corps__child_end_now(action.unit + 1);
+            break;
+        case CORPS__CARE_GONE:
+            tell_gone(action.unit, how);
+            break;
+        case CORPS__CARE_STOP: /* no Env is stopped because another has ended */
+        case CORPS__CARE_STOPPED:
+        case CORPS__CARE_GIVE_UP: /* nobody is above; GONE says it */
+            break;
+        }
+    }
+    set_timer();
+}
+
+static enum corps_err begin(const struct corps__settings *settings) {
+    uint32_t count = settings->env_count - 1;
+    owner.units = calloc(count, sizeof *owner.units);
+    owner.failures = calloc(settings->intensity + 1, sizeof *owner.failures);
+    if (owner.units == NULL || owner.failures == NULL) {
+        free(owner.units);
+        free(owner.failures);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to look after %u Envs", count);
+    }
+    struct corps__policy policy = policy_of(settings);
+    corps__supervisor_init(&owner.supervisor, &policy, owner.units, count, owner.failures, corps__now_ns());
+    corps__supervisor_adopt(&owner.supervisor, corps__now_ns());
+    uv_timer_init(corps__loop(), &owner.timer);
+    owner.timer_is_open = true;
+    return CORPS_OK;
+}
+
+static void env_started(unsigned env) {
+    corps__supervise_started(&owner.supervisor, env - 1, owner.units[env - 1].incarnation, corps__now_ns());
+    act("");
+}
+
+static void env_ended(unsigned env, bool in_order, const char *how) {
+    struct corps__unit *unit = &owner.units[env - 1];
+    corps__supervise_ended(&owner.supervisor, env - 1, unit->incarnation, in_order, how, corps__now_ns());
+    if (unit->state != CORPS__UNIT_GONE) { /* before it is started: what was under way to it ends at once */
+        char text[256];
+        snprintf(text, sizeof text, "%s; it is started again", how);
+        corps__child_restarts(env, text);
+    }
+    act(how);
+}
+
+static void halt(void) {
+    if (owner.units == NULL || owner.supervisor.halted) {
+        return;
+    }
+    corps__supervise_halt(&owner.supervisor);
+    uv_close((uv_handle_t *)&owner.timer, NULL);
+    corps__loop_changed();
+    for (uint32_t i = 0; i < owner.supervisor.count; i++) {
+        if (owner.units[i].state == CORPS__UNIT_DOWN || owner.units[i].state == CORPS__UNIT_STARTING) {
+            char text[64];
+            snprintf(text, sizeof text, "Env %u had ended, and now the Corps ends", i + 1);
+            corps__child_is_lost(i + 1, text, false); /* nobody waits for it any more */
+        }
+    }
+}
+
+static const struct corps__care_ops ops = {
+    .begin = begin,
+    .started = env_started,
+    .ended = env_ended,
+    .halt = halt,
+};
+
+void corps__owner_set(void) {
+    corps__care_set(&ops);
+}

@@ -1,0 +1,73 @@
+#include "link/rows.h"
+
+#include "codec/record.h"
+#include "link/peer.h"
+
+enum corps_err corps__row_encode(const struct corps *corps, unsigned env, struct corps_box *box,
+                                 struct corps_value *value) {
+    const struct corps__env *info = &corps->envs[env];
+    enum corps__env_state state = atomic_load(&info->lost)         ? CORPS__ENV_LOST
+                                  : atomic_load(&info->restarting) ? CORPS__ENV_RESTARTING
+                                                                   : CORPS__ENV_UP;
+    struct corps_value items[] = {corps_int(state),
+                                  corps_int(info->incarnation),
+                                  corps_str(info->address),
+                                  corps_str(info->data_address),
+                                  corps_int(atomic_load(&info->pid)),
+                                  corps_str(state == CORPS__ENV_UP ? "" : info->lost_text)};
+    struct corps_value row = corps_array(items, sizeof items / sizeof items[0]);
+    return corps_box_copy(box, &row, value);
+}
+
+static void take_addresses(struct corps__env *env, const struct corps_value *row) {
+    corps__record_text(row, 2, env->address, sizeof env->address);
+    corps__record_text(row, 3, env->data_address, sizeof env->data_address);
+    atomic_store(&env->pid, (int)corps__record_int(row, 4, 0));
+}
+
+enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) {
+    int64_t state = corps__record_int(row, 0, -1);
+    if (env >= corps->settings.env_count || state < CORPS__ENV_UP || state > CORPS__ENV_LOST) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "what is said of Env %u is not of this Corps", env);
+    }
+    struct corps__env *info = &corps->envs[env];
+    uint32_t incarnation = (uint32_t)corps__record_int(row, 1, 0);
+    if (atomic_load(&info->lost) || incarnation < info->incarnation) {
+        return CORPS_OK; /* older than what is known */
+    }
+    char text[sizeof info->lost_text];
+    corps__record_text(row, 5, text, sizeof text);
+    if (state == CORPS__ENV_LOST) {
+        corps__env_lost(corps, env, text);
+    } else if (state == CORPS__ENV_RESTARTING) {
+        corps__env_restarts(corps, env, text);
+    } else if (incarnation > info->incarnation) {
+        take_addresses(info, row);
+        corps__env_is_up(corps, env, incarnation);
+    }
+    return CORPS_OK;
+}
+
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+    unsigned count = corps->settings.env_count;
+    struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
+    for (unsigned i = 0; rows != NULL && i < count; i++) {
+        enum corps_err err = corps__row_encode(corps, i, box, &rows[i]);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    *value = corps_array(rows, count);
+    return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+}
+
+enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
+    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
+    }
+    enum corps_err err = CORPS_OK;
+    for (unsigned i = 0; err == CORPS_OK && i < table->count; i++) {
+        err = corps__row_take(corps, i, corps_value_item(table, i));
+    }
+    return err;
+}

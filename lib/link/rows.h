@@ -1,0 +1,19 @@
+/* What processes tell each other of the Envs of a Corps: a row each, in a table. */
+#ifndef CORPS_ROWS_H
+#define CORPS_ROWS_H
+
+#include "link/known.h"
+
+/* One of its Envs as a value in `box`, and what somebody has said of one, into the table: links and calls to what has
+ * ended end too. With the lead. Errors: NO_MEMORY; PROTOCOL. */
+enum corps_err corps__row_encode(const struct corps *corps, unsigned env, struct corps_box *box,
+                                 struct corps_value *value) CORPS_CHECKED;
+enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) CORPS_CHECKED;
+
+/* The table of its Envs as a value in `box`, and back into corps->envs. With the lead, or before others know of the
+ * Corps. Errors: NO_MEMORY; PROTOCOL. */
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
+                                   struct corps_value *value) CORPS_CHECKED;
+enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
+
+#endif

@@ -1,0 +1,315 @@
+#include "process/children.h"
+
+#include "actor/state.h"
+#include "codec/record.h"
+#include "link/foreign.h"
+#include "link/peer.h"
+#include "link/rows.h"
+#include "process/boot.h"
+#include "value/failure.h"
+#include "wait/wait.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct corps__children_ops *ops;
+
+static struct corps__life_child *child_of(unsigned env) {
+    return &corps__life.children[env];
+}
+
+/* ---- telling ---- */
+
+/* What everybody is to know of an Env; strangers read it in the file. */
+static void tell_row(unsigned env) {
+    struct corps_box *box = corps_box_create();
+    struct corps_value items[3] = {corps_str("row"), corps_int(env), corps_nil()};
+    enum corps_err err = box != NULL ? corps__row_encode(corps__life.corps, env, box, &items[2]) : CORPS_ERR_NO_MEMORY;
+    if (err == CORPS_OK) {
+        corps__tell_children(items, 3);
+        corps__tell_parent(items, 3);
+        err = corps__foreign_publish(corps__life.corps);
+    }
+    if (err != CORPS_OK) {
+        fprintf(stderr, "corps: not everybody hears what has become of Env %u: %s\n", env,
+                box != NULL ? corps_error_detail() : "no memory");
+    }
+    corps_box_unref(box);
+}
+
+void corps__child_restarts(unsigned env, const char *text) {
+    corps__env_restarts(corps__life.corps, env, text);
+    tell_row(env);
+}
+
+void corps__child_is_lost(unsigned env, const char *text, bool failed) {
+    corps__env_lost(corps__life.corps, env, text);
+    if (!failed) {
+        tell_row(env);
+        return;
+    }
+    struct corps_value items[3] = {corps_str("lost"), corps_int(env), corps_str(text)};
+    corps__tell_children(items, 3);
+    corps__tell_parent(items, 3);
+    if (corps__care() != NULL && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+        fprintf(stderr, "corps: strangers do not hear that Env %u is lost: %s\n", env, corps_error_detail());
+    }
+}
+
+/* ---- what is kept to make Concs again ---- */
+
+static void keep_made(struct corps__life_child *child, const struct corps_value *record) {
+    const struct corps_value *order = corps_value_item(record, 1);
+    const struct corps_value *numbers = corps_value_item(record, 2);
+    if (order == NULL || numbers == NULL) {
+        return;
+    }
+    struct corps__made *made = calloc(1, sizeof *made);
+    struct corps_value items[2] = {*order, *numbers};
+    struct corps_value both = corps_array(items, 2);
+    if (made == NULL || corps_box_of(&both, &made->box) != CORPS_OK) {
+        fprintf(stderr, "corps: no memory to make Concs of Env %u again if it must be started again\n", child->env);
+        free(made);
+        return;
+    }
+    *child->last_made = made;
+    child->last_made = &made->next;
+}
+
+static bool holds_number(const struct corps_value *numbers, int64_t number) {
+    for (size_t i = 0; i < numbers->count; i++) {
+        if (corps_value_item(numbers, i)->integer == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of an order are ended together. */
+static void drop_made(struct corps__life_child *child, int64_t number) {
+    for (struct corps__made **at = &child->made; *at != NULL; at = &(*at)->next) {
+        struct corps__made *made = *at;
+        if (holds_number(corps_value_item(corps_box_root(made->box), 1), number)) {
+            *at = made->next;
+            child->last_made = child->last_made == &made->next ? at : child->last_made;
+            corps_box_unref(made->box);
+            free(made);
+            return;
+        }
+    }
+}
+
+/* ---- records ---- */
+
+static bool child_ready(const struct corps__life_child *child) {
+    return child->ready;
+}
+
+static bool child_started(const struct corps__life_child *child) {
+    return child->started;
+}
+
+/* ["start", table, first number, what to make again]; the latter two where Envs may be started again. */
+static enum corps_err introduce(struct corps__life_child *child) {
+    struct corps_box *box = corps_box_create();
+    size_t count = 0;
+    for (const struct corps__made *made = child->made; made != NULL; made = made->next) {
+        count++;
+    }
+    struct corps_value items[4] = {corps_str("start"), corps_nil(), corps_nil(), corps_nil()};
+    struct corps_value *list = box != NULL ? corps_box_alloc(box, (count + 1) * sizeof *list) : NULL;
+    enum corps_err err = list != NULL ? corps__table_encode(corps__life.corps, box, &items[1])
+                                      : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+    if (err == CORPS_OK) {
+        size_t at = 0;
+        for (const struct corps__made *made = child->made; made != NULL; made = made->next) {
+            list[at++] = *corps_box_root(made->box);
+        }
+        if (corps__care() != NULL) {
+            items[2] = corps_int(child->first);
+            items[3] = corps_array(list, count);
+        }
+        struct corps_value record = corps_array(items, 4);
+        err = corps__control_send(child->control, &record);
+    }
+    corps_box_unref(box);
+    return err;
+}
+
+enum corps_err corps__children_introduce(void) {
+    for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
+        if (!child_of(i)->ended && introduce(child_of(i)) == CORPS_ERR_NO_MEMORY) {
+            return CORPS_ERR_NO_MEMORY; /* what else is wrong shows by its end */
+        }
+    }
+    return CORPS_OK;
+}
+
+static void take_ready(struct corps__life_child *child, const struct corps_value *record) {
+    struct corps__env *env = &corps__life.corps->envs[child->env];
+    corps__record_text(record, 1, env->address, sizeof env->address);
+    corps__record_text(record, 2, env->data_address, sizeof env->data_address);
+    child->ready = true;
+    if (child->incarnation > 1) {
+        (void)!introduce(child); /* what is wrong shows by its end */
+        return;
+    }
+    env->incarnation = 1;
+    if (corps__all_children(child_ready)) {
+        ops->all_ready();
+    }
+}
+
+static void take_started(struct corps__life_child *child) {
+    child->started = true;
+    if (child->incarnation > 1) {
+        corps__env_is_up(corps__life.corps, child->env, child->incarnation);
+        tell_row(child->env);
+        corps__care()->started(child->env);
+    } else if (corps__all_children(child_started)) {
+        ops->all_started();
+    }
+}
+
+static void take_failure(struct corps__life_child *child, const struct corps_value *record) {
+    struct corps__failure *failure = corps__failure_of_items(record, 1, false);
+    struct corps_error_info info =
+        failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY, .text = "no memory"};
+    const char *type = info.type != NULL ? info.type : "";
+    snprintf(child->failure, sizeof child->failure, "Env %u: %s%s%s", child->env, type, type[0] != '\0' ? ": " : "",
+             info.text);
+    if (corps__life.stage < CORPS__SERVING) {
+        char text[480];
+        snprintf(text, sizeof text, "Env %u: %s", child->env, info.text);
+        info.text = info.code == CORPS_ERR_REMOTE ? info.text : text; /* a Worker's own error stays as it is */
+        ops->failed(&info);
+    }
+    free(failure);
+}
+
+static void on_record(void *arg, const struct corps_value *record) {
+    struct corps__life_child *child = arg;
+    if (record == NULL) {
+        return; /* its end follows */
+    }
+    bool again = child->incarnation > 1 && corps__life.stage == CORPS__SERVING;
+    if (corps__record_is(record, "ready") && (again || corps__life.stage == CORPS__BOOTING)) {
+        take_ready(child, record);
+    } else if (corps__record_is(record, "started") && (again || corps__life.stage == CORPS__STARTING)) {
+        take_started(child);
+    } else if (corps__record_is(record, "failed")) {
+        take_failure(child, record);
+    } else if (corps__record_is(record, "cleaned")) {
+        child->cleaned = true;
+        ops->cleaned();
+    } else if (corps__record_is(record, "made")) {
+        keep_made(child, record);
+    } else if (corps__record_is(record, "ended")) {
+        const struct corps_value *numbers = corps_value_item(record, 1);
+        for (size_t i = 0; numbers != NULL && i < numbers->count; i++) {
+            drop_made(child, corps_value_item(numbers, i)->integer);
+        }
+    } else if (corps__record_is(record, "numbers")) {
+        child->bound = (uint32_t)corps__record_int(record, 1, child->bound);
+    }
+}
+
+static void on_end(void *arg, const char *how, enum corps__end end) {
+    struct corps__life_child *child = arg;
+    if (child->control != NULL) {
+        corps__control_drain(child->control);
+    }
+    bool had_served = child->started;
+    child->ended = true;
+    char text[128];
+    snprintf(text, sizeof text, "Env %u %s", child->env, how);
+    if (corps__life.stage < CORPS__SERVING) {
+        const struct corps_error_info info = {.code = CORPS_ERR_WORKER_LOST, .text = text};
+        ops->failed(&info);
+    } else if (corps__life.stage == CORPS__SERVING && corps__care() != NULL) {
+        bool has_said = child->failure[0] != '\0' && !had_served;
+        corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
+    } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
+        corps__child_is_lost(child->env, text, true);
+    }
+    if (corps__life.stage == CORPS__CLEANING) {
+        ops->cleaned();
+    }
+}
+
+/* ---- processes ---- */
+
+static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
+    child->incarnation = incarnation;
+    child->ready = child->started = child->cleaned = child->ended = false;
+    child->failure[0] = '\0';
+    struct corps_launched launched;
+    int fd = -1;
+    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, NULL, NULL, &launched, &fd);
+    if (err == CORPS_OK) {
+        atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
+        err = corps__child_watch(launched.pid, launched.status_fd, on_end, child, &child->process);
+    }
+    if (err == CORPS_OK) {
+        err = corps__control_open(fd, on_record, child, &child->control);
+    }
+    if (err != CORPS_OK && fd >= 0) {
+        close(fd); /* the child sees that, and ends */
+    }
+    return err;
+}
+
+enum corps_err corps__children_start(const struct corps__children_ops *given) {
+    ops = given;
+    unsigned count = corps__life.corps->settings.env_count;
+    corps__life.children = calloc(count, sizeof *corps__life.children);
+    enum corps_err err =
+        corps__life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
+    for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
+        struct corps__life_child *child = child_of(i);
+        child->env = i;
+        child->last_made = &child->made;
+        child->bound = CORPS__CONC_PAGE;
+        err = start_process(child, 1);
+    }
+    return err;
+}
+
+static void close_child(struct corps__life_child *child) {
+    corps__control_close(child->control);
+    corps__child_close(child->process);
+    child->control = NULL;
+    child->process = NULL;
+}
+
+enum corps_err corps__child_start_again(unsigned env, uint32_t incarnation) {
+    struct corps__life_child *child = child_of(env);
+    close_child(child);
+    child->first = child->bound; /* what an earlier process has given is never used for another Conc */
+    child->bound = child->first + CORPS__CONC_PAGE;
+    enum corps_err err = start_process(child, incarnation);
+    if (err != CORPS_OK) {
+        corps__child_end_now(env);
+        close_child(child);
+        child->ended = true;
+    }
+    return err;
+}
+
+void corps__child_end_now(unsigned env) {
+    corps__child_kill(child_of(env)->process);
+}
+
+void corps__children_close(void) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
+        close_child(child_of(i)); /* an Env that has not ended sees this as its parent's death */
+        while (child_of(i)->made != NULL) {
+            struct corps__made *made = child_of(i)->made;
+            child_of(i)->made = made->next;
+            corps_box_unref(made->box);
+            free(made);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/* The Envs that Env 0 has started: their processes, what they say, and what is kept to start one again. */
+#ifndef CORPS_CHILDREN_H
+#define CORPS_CHILDREN_H
+
+#include "process/life.h"
+
+/* What env.c does when something has come of the children. With the lead. */
+struct corps__children_ops {
+    void (*all_ready)(void);                                      /* booting: each has opened its endpoint */
+    void (*all_started)(void);                                    /* … and knows the others */
+    void (*failed)(const struct corps_error_info *info);          /* … or one cannot */
+    void (*cleaned)(void);                                        /* one has cleaned up, or ended, while the Corps ends */
+};
+
+/* Starts the process of every Env but 0. Errors: of starting processes. */
+enum corps_err corps__children_start(const struct corps__children_ops *ops) CORPS_CHECKED;
+
+/* Tells all of them the table of Envs, so that they may serve. */
+enum corps_err corps__children_introduce(void) CORPS_CHECKED;
+
+/* Starts another process for an Env whose last one has ended. Errors: of starting processes. */
+enum corps_err corps__child_start_again(unsigned env, uint32_t incarnation) CORPS_CHECKED;
+void corps__child_end_now(unsigned env);
+
+/* Tells everybody, this process included, what has become of an Env: calls to it wait; fail from now on. `failed`: its
+ * creator's corps_exit is to say so. */
+void corps__child_restarts(unsigned env, const char *text);
+void corps__child_is_lost(unsigned env, const char *text, bool failed);
+
+/* Gives up what was kept; at the end. */
+void corps__children_close(void);
+
+#endif

@@ -1,0 +1,104 @@
+#include "process/remake.h"
+
+#include "actor/class.h"
+#include "actor/conc.h"
+#include "actor/group.h"
+#include "process/args.h"
+#include "value/failure.h"
+#include "wait/wait.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct remake {
+    struct corps__group group; /* first; of the present order */
+    struct corps_box *box;     /* the orders */
+    size_t at;
+    void (*done)(const struct corps_error_info *failure);
+};
+
+static void end_remake(struct remake *remake, const struct corps_error_info *failure) {
+    remake->done(failure);
+    corps_box_unref(remake->box);
+    free(remake);
+}
+
+static void make_next(struct remake *remake);
+
+static enum corps_err order_is_done(void *arg) {
+    struct remake *remake = arg;
+    if (atomic_load(&remake->group.failed) == 0) {
+        remake->at++;
+        make_next(remake);
+        return CORPS_OK;
+    }
+    struct corps__failure *failure = atomic_load(&remake->group.failure);
+    const struct corps_error_info untold = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory to say what failed"};
+    end_remake(remake, failure != NULL ? &failure->info : &untold);
+    free(failure);
+    return CORPS_OK;
+}
+
+static void group_done(struct corps__group *group, void *arg) {
+    (void)group;
+    (void)!corps__with_lead(order_is_done, arg);
+}
+
+/* Their inits run as their first messages; the last one that ends goes on. */
+static enum corps_err make_order(struct remake *remake, const struct corps_value *order,
+                                 const struct corps_value *numbers) {
+    const struct corps_value *name = corps_value_item(order, 0);
+    const struct corps_class *class =
+        name != NULL && name->kind == CORPS_STR ? corps__class_find(name->str, name->count) : NULL;
+    if (class == NULL || numbers == NULL || numbers->kind != CORPS_ARRAY) {
+        return corps_error_set(CORPS_ERR_UNKNOWN, "a Conc's class is not there any more");
+    }
+    struct corps_box *box;
+    enum corps_err err = corps__init_args_decode(order, 2, &box);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    unsigned count = (unsigned)numbers->count;
+    remake->group =
+        (struct corps__group){.left = count + 1, .done = group_done, .arg = remake}; /* one more for this loop */
+    for (unsigned i = 0; i < count; i++) {
+        struct corps__conc *conc;
+        err = corps__conc_create_again((uint32_t)corps_value_item(numbers, i)->integer, class, name->str, name->count,
+                                       box, &remake->group, &conc);
+        if (err != CORPS_OK) {
+            const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
+            corps__group_fail(&remake->group, &info);
+            atomic_fetch_sub(&remake->group.left, count - i);
+            break;
+        }
+    }
+    corps_box_unref(box);
+    corps__group_finish(&remake->group);
+    return CORPS_OK;
+}
+
+static void make_next(struct remake *remake) {
+    const struct corps_value *made = corps_value_item(corps_box_root(remake->box), remake->at);
+    if (made == NULL) {
+        end_remake(remake, NULL);
+        return;
+    }
+    enum corps_err err = make_order(remake, corps_value_item(made, 0), corps_value_item(made, 1));
+    if (err != CORPS_OK) {
+        const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+        end_remake(remake, &info);
+    }
+}
+
+enum corps_err corps__remake(const struct corps_value *orders, void (*done)(const struct corps_error_info *failure)) {
+    struct remake *remake = calloc(1, sizeof *remake);
+    enum corps_err err =
+        remake != NULL ? corps_box_of(orders, &remake->box) : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory");
+    if (err != CORPS_OK) {
+        free(remake);
+        return err;
+    }
+    remake->done = done;
+    make_next(remake);
+    return CORPS_OK;
+}
