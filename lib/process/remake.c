@@ -23,30 +23,37 @@ static void end_remake(struct remake *remake, const struct corps_error_info *fai
     free(remake);
 }
 
-static void make_next(struct remake *remake);
+static void make_on(struct remake *remake);
 
-static enum corps_err order_is_done(void *arg) {
-    struct remake *remake = arg;
+/* The inits of the present order are over. False: one has failed, and that was the end. */
+static bool order_is_done(struct remake *remake) {
     if (atomic_load(&remake->group.failed) == 0) {
         remake->at++;
-        make_next(remake);
-        return CORPS_OK;
+        return true;
     }
     struct corps__failure *failure = atomic_load(&remake->group.failure);
     const struct corps_error_info untold = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory to say what failed"};
     end_remake(remake, failure != NULL ? &failure->info : &untold);
     free(failure);
+    return false;
+}
+
+static enum corps_err go_on(void *arg) {
+    if (order_is_done(arg)) {
+        make_on(arg);
+    }
     return CORPS_OK;
 }
 
+/* On a thread that has run an init. */
 static void group_done(struct corps__group *group, void *arg) {
     (void)group;
-    (void)!corps__with_lead(order_is_done, arg);
+    (void)!corps__with_lead(go_on, arg);
 }
 
-/* Their inits run as their first messages; the last one that ends goes on. */
+/* Their inits run as their first messages; the last one that ends goes on, unless this loop does (`over`). */
 static enum corps_err make_order(struct remake *remake, const struct corps_value *order,
-                                 const struct corps_value *numbers) {
+                                 const struct corps_value *numbers, bool *over) {
     const struct corps_value *name = corps_value_item(order, 0);
     const struct corps_class *class =
         name != NULL && name->kind == CORPS_STR ? corps__class_find(name->str, name->count) : NULL;
@@ -73,20 +80,26 @@ static enum corps_err make_order(struct remake *remake, const struct corps_value
         }
     }
     corps_box_unref(box);
-    corps__group_finish(&remake->group);
+    *over = atomic_fetch_sub(&remake->group.left, 1) == 1;
     return CORPS_OK;
 }
 
-static void make_next(struct remake *remake) {
-    const struct corps_value *made = corps_value_item(corps_box_root(remake->box), remake->at);
-    if (made == NULL) {
-        end_remake(remake, NULL);
-        return;
-    }
-    enum corps_err err = make_order(remake, corps_value_item(made, 0), corps_value_item(made, 1));
-    if (err != CORPS_OK) {
-        const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
-        end_remake(remake, &info);
+/* Until an order's inits are still under way, or all is made. */
+static void make_on(struct remake *remake) {
+    bool over = true;
+    while (over) {
+        const struct corps_value *made = corps_value_item(corps_box_root(remake->box), remake->at);
+        if (made == NULL) {
+            end_remake(remake, NULL);
+            return;
+        }
+        enum corps_err err = make_order(remake, corps_value_item(made, 0), corps_value_item(made, 1), &over);
+        if (err != CORPS_OK) {
+            const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+            end_remake(remake, &info);
+            return;
+        }
+        over = over && order_is_done(remake);
     }
 }
 
@@ -99,6 +112,6 @@ enum corps_err corps__remake(const struct corps_value *orders, void (*done)(cons
         return err;
     }
     remake->done = done;
-    make_next(remake);
+    make_on(remake);
     return CORPS_OK;
 }
