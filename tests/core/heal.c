@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -299,6 +300,7 @@ static void test_strangers(void **state) {
     assert_int_equal(pipe(to_parent), 0);
     pid_t child = fork();
     if (child == 0) { /* to a child of a fork, its parent's Corps are others' */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* no stray where the test fails */
         char word;
         bool good = true;
         for (int i = 0; good && i < 4; i++) {
