@@ -6,10 +6,10 @@
 
 /* What env.c does when something has come of the children. With the lead. */
 struct corps__children_ops {
-    void (*all_ready)(void);                                      /* booting: each has opened its endpoint */
-    void (*all_started)(void);                                    /* … and knows the others */
-    void (*failed)(const struct corps_error_info *info);          /* … or one cannot */
-    void (*cleaned)(void);                                        /* one has cleaned up, or ended, while the Corps ends */
+    void (*all_ready)(void);                             /* booting: each has opened its endpoint */
+    void (*all_started)(void);                           /* … and knows the others */
+    void (*failed)(const struct corps_error_info *info); /* … or one cannot */
+    void (*cleaned)(void);                               /* one has cleaned up, or ended, while the Corps ends */
 };
 
 /* Starts the process of every Env but 0. Errors: of starting processes. */

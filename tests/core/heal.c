@@ -70,10 +70,13 @@ static enum corps_err store_have_add(struct corps_context *context, void *self, 
 }
 
 static const struct corps_method store_methods[] = {
-    {"add", store_add},           {"leave", store_leave},       {"make_own", store_make_own},
+    {"add", store_add},           {"leave", store_leave},        {"make_own", store_make_own},
     {"have_add", store_have_add}, {"wait_for", method_wait_for}, {NULL, NULL}};
-static const struct corps_class store_class = {
-    .name = "Store", .bytes = sizeof(struct store), .init = store_init, .cleanup = store_cleanup, .methods = store_methods};
+static const struct corps_class store_class = {.name = "Store",
+                                               .bytes = sizeof(struct store),
+                                               .init = store_init,
+                                               .cleanup = store_cleanup,
+                                               .methods = store_methods};
 
 static const struct corps_class *const classes[] = {&store_class, NULL};
 
@@ -299,7 +302,7 @@ static void test_strangers(void **state) {
     assert_int_equal(pipe(to_child), 0);
     assert_int_equal(pipe(to_parent), 0);
     pid_t child = fork();
-    if (child == 0) { /* to a child of a fork, its parent's Corps are others' */
+    if (child == 0) {                     /* to a child of a fork, its parent's Corps are others' */
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* no stray where the test fails */
         char word;
         bool good = true;
