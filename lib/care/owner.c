@@ -16,7 +16,6 @@ static struct {
     struct corps__unit *units;
     struct corps__care_failure *failures;
     uv_timer_t timer;
-    bool timer_is_open;
 } owner;
 
 enum { HISTORY_BYTES = 448 };
@@ -33,14 +32,10 @@ static struct corps__policy policy_of(const struct corps__settings *settings) {
                                   .shutdown_ns = INT64_MAX};
 }
 
-static bool is_failure(const struct corps__unit *unit) {
-    return unit->lost;
-}
-
 static void tell_gone(uint32_t unit, const char *how) {
     char history[HISTORY_BYTES];
     char text[HISTORY_BYTES + 64];
-    bool gave_up = is_failure(&owner.units[unit]);
+    bool gave_up = owner.units[unit].lost;
     if (gave_up) {
         (void)corps__supervise_history(&owner.supervisor, history, sizeof history);
         snprintf(text, sizeof text, "Env %u is not started again, after %s", unit + 1, history);
@@ -103,13 +98,14 @@ static enum corps_err begin(const struct corps__settings *settings) {
     if (owner.units == NULL || owner.failures == NULL) {
         free(owner.units);
         free(owner.failures);
+        owner.units = NULL;
+        owner.failures = NULL;
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to look after %u Envs", count);
     }
     struct corps__policy policy = policy_of(settings);
     corps__supervisor_init(&owner.supervisor, &policy, owner.units, count, owner.failures, corps__now_ns());
     corps__supervisor_adopt(&owner.supervisor, corps__now_ns());
     uv_timer_init(corps__loop(), &owner.timer);
-    owner.timer_is_open = true;
     return CORPS_OK;
 }
 

@@ -357,7 +357,8 @@ class Deaths(lab.LabTest):
         self.hurt(self.env("1"))
 
     def test_second_env_killed_over_mqueue(self):
-        self.hurt(self.env("1"), "mqueue")
+        with lab.room("mqueue"):
+            self.hurt(self.env("1"), "mqueue")
 
     def test_raw_control_killed(self):
         def find(table):

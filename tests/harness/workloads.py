@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-import lab  # noqa: F401: makes room for message queues
+import lab
 
 LAB = os.environ.get("CORPS_LAB", "")
 TRANSPORT = "unix"
@@ -287,7 +287,7 @@ class Raw(Base):
     def test_every_control(self):
         if TRANSPORT != "shm":
             return  # once is enough
-        for name in ("futex", "pipe", "unix", "tcp", "mqueue"):
+        for name in lab.in_turn(("futex", "pipe", "unix", "tcp", "mqueue")):
             for payload in ("bytes:8", "bytes:64", "bytes:4096"):
                 with self.subTest(control=name, payload=payload):
                     fields = self.good(f"transport=raw:{name}", "serializer=none", "wake=block", "placement=same",
@@ -300,7 +300,7 @@ class Raw(Base):
             return  # once is enough
         if len(os.sched_getaffinity(0)) < 2:
             self.skipTest("spinning needs two processors, and one is allowed here")
-        for name in ("cacheline", "pipe", "unix", "tcp", "mqueue"):
+        for name in lab.in_turn(("cacheline", "pipe", "unix", "tcp", "mqueue")):
             with self.subTest(control=name):
                 self.good(f"transport=raw:{name}", "serializer=none", "wake=spin", "placement=cross")
 
@@ -373,7 +373,7 @@ class Killed(Base):
     def test_raw_controls(self):
         if TRANSPORT != "shm":
             return  # once is enough
-        for name in ("futex", "pipe", "mqueue"):
+        for name in lab.in_turn(("futex", "pipe", "mqueue")):
             settings = (f"transport=raw:{name}", "serializer=none", "wake=block", "placement=same")
             with self.subTest(control=name):
                 process, children = self.start(1, *settings)

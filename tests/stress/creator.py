@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from left import adopt_orphans, await_room, children_of, left_behind, stacks
+from left import adopt_orphans, children_of, in_turn, left_behind, stacks
 
 ENDS_S = 120.0  # within this a creator whose Env was killed ends by itself
 
@@ -90,8 +90,7 @@ def main():
     adopt_orphans()
     kills = Kills(options)
     try:
-        for transport in options.transport or ['shm']:
-            room = await_room(transport)  # noqa: F841  (kept as long as it is needed)
+        for transport in in_turn(options.transport or ['shm']):
             seconds = kills.duration(transport)
             for number in range(options.cycles):
                 kills.one(transport, number, seconds)

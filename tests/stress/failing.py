@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from left import adopt_orphans, await_room, children_of, left_behind, stacks
+from left import adopt_orphans, children_of, in_turn, left_behind, stacks
 
 KINDS = ['memory', 'descriptor', 'thread', 'process', 'file', 'segment', 'queue']
 PLACES = ['program', '0', '1']
@@ -131,8 +131,7 @@ def main():
     adopt_orphans()
     lives = Lives(options)
     try:
-        for transport in options.transport or ['shm']:
-            room = await_room(transport)  # noqa: F841  (kept as long as it is needed)
+        for transport in in_turn(options.transport or ['shm']):
             for kind in options.kind or KINDS:
                 for place in options.place or PLACES:
                     lives.series(transport, kind, place)

@@ -1,29 +1,18 @@
 """What processes leave behind, and where they hang: shared by the programs of this folder."""
 
 import ctypes
-import fcntl
 import os
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from room import in_turn  # noqa: E402, F401
 
 LEFT_S = 60.0
 PR_SET_CHILD_SUBREAPER = 36
-
-
-def await_room(transport):
-    """As room_await of tests/core/room.h: more room for message queues, or none of other tests beside ours."""
-    if transport != 'mqueue':
-        return None
-    try:
-        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        return None
-    except ValueError:
-        lock = open(f'/tmp/corps-test-mqueue-{os.geteuid()}', 'w')
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return lock
 
 
 def adopt_orphans():

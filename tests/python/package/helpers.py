@@ -8,6 +8,9 @@ import textwrap
 import time
 from contextlib import contextmanager
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir))
+from room import in_turn, room  # noqa: E402, F401
+
 # What must happen is waited for so long: on a busy machine a process may not run for seconds.
 PATIENCE = 60.0
 

@@ -8,6 +8,7 @@ import importlib.util
 import numpy as np
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
+from helpers import room
 
 TRANSPORTS = ('shm', 'unix', 'tcp', 'pipe', 'mqueue', 'cma')
 OTHERS = ('zmq-ipc', 'nng-ipc')  # of other libraries, where they are built
@@ -107,14 +108,15 @@ def main():
         cells.append(('tcp', 'cloudpickle'))
     wrong, missing = [], []
     for transport, serializer in cells:
-        try:
-            service = create_Corps(Service, Transport=transport, Serializer=serializer, ConfigDicts=[{'NumEnvs': 2}])
-        except ValueError as error:
-            assert transport in OTHERS, error
-            missing.append('{}: {}'.format(transport, str(error)[:80]))
-            continue
-        with service:
-            wrong += ['{} {}: {}'.format(transport, serializer, text) for text in check(service)]
+        with room(transport):
+            try:
+                service = create_Corps(Service, Transport=transport, Serializer=serializer, ConfigDicts=[{'NumEnvs': 2}])
+            except ValueError as error:
+                assert transport in OTHERS, error
+                missing.append('{}: {}'.format(transport, str(error)[:80]))
+                continue
+            with service:
+                wrong += ['{} {}: {}'.format(transport, serializer, text) for text in check(service)]
     assert not wrong, '\n'.join(wrong)
     if missing:
         print('note: not built: ' + '; '.join(missing))

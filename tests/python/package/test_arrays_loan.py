@@ -6,7 +6,7 @@ import gc
 import numpy as np
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps, loan
-from helpers import expect
+from helpers import expect, room
 
 BYTES = 1 << 20
 
@@ -87,7 +87,7 @@ def check_loans(worker):
 
 def main():
     for transport, shared in (('shm', True), ('unix', False), ('tcp', False), ('pipe', False), ('mqueue', False)):
-        with create_Corps(Service, NumEnvs=2, Transport=transport) as service:
+        with room(transport), create_Corps(Service, NumEnvs=2, Transport=transport) as service:
             worker = service.name().Ret
             array = np.frombuffer(loan(worker, 80), dtype='f8')         # no call has gone before: ordinary memory
             assert worker.keep(array).Ret[2] == 80

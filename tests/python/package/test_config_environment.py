@@ -3,6 +3,7 @@
 import os
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
+from helpers import in_turn
 
 
 class Worker(Conc):
@@ -41,7 +42,7 @@ def main():
     check(tuple, ConfigDicts=[{'Serializer': 'auto'}])
     check(list, ConfigDicts=[{'Serializer': 'auto'}], Serializer='msgpack')
     del os.environ['CORPS_SERIALIZER']
-    for transport in ('shm', 'unix', 'tcp', 'pipe', 'mqueue'):
+    for transport in in_turn(('shm', 'unix', 'tcp', 'pipe', 'mqueue')):
         os.environ['CORPS_TRANSPORT'] = transport
         for wake in ('block', 'spin', 'adaptive'):
             os.environ['CORPS_WAKE'] = wake

@@ -9,7 +9,7 @@ import warnings
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
 
-from helpers import exit_code, run_python, script
+from helpers import exit_code, in_turn, run_python, script
 
 TRANSPORTS = 'shm', 'unix', 'tcp', 'pipe', 'mqueue'
 
@@ -152,7 +152,7 @@ if __name__ == '__main__':
 
 def main():
     warnings.simplefilter('ignore', DeprecationWarning)
-    for transport in TRANSPORTS:
+    for transport in in_turn(TRANSPORTS):
         check(transport)
     check_more()
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([os.path.dirname(os.path.abspath(__file__))] + sys.path))

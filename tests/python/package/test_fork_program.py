@@ -14,7 +14,7 @@ import warnings
 from corps import Corps, WorkerLost, create_Corps, wait_all
 
 from gate import gates
-from helpers import exit_code, expect, run_python, script, wait_until
+from helpers import exit_code, expect, in_turn, run_python, script, wait_until
 
 TRANSPORTS = 'shm', 'unix', 'tcp', 'pipe', 'mqueue'
 service = None
@@ -212,7 +212,7 @@ if __name__ == '__main__':
 
 def main():
     warnings.simplefilter('ignore', DeprecationWarning)  # Python 3.12: processes with threads should not fork
-    for transport in TRANSPORTS:
+    for transport in in_turn(TRANSPORTS):
         check_plain(transport)
     check_multiprocessing()
     check_others()

@@ -1,6 +1,7 @@
 """Arguments and results of 20 MiB over every transport, several at once; memory is given back."""
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
+from helpers import in_turn
 from test_load_cycles import memory
 
 SIZE = 20 * 2 ** 20
@@ -31,7 +32,7 @@ class Service(Corps):
 
 def main():
     big = bytes(range(256)) * (SIZE // 256)
-    for transport in ('shm', 'unix', 'tcp', 'pipe', 'mqueue'):
+    for transport in in_turn(('shm', 'unix', 'tcp', 'pipe', 'mqueue')):
         with create_Corps(Service, Transport=transport, ConfigDicts=[{'NumEnvs': 2}]) as service:
             for worker in service.names().Ret:
                 assert worker.size(big).Ret == SIZE, transport

@@ -3,7 +3,7 @@
 import importlib.util
 
 from corps import Conc, Corps, LocType, create_Concs, create_Corps
-from helpers import expect
+from helpers import expect, in_turn
 
 TRANSPORTS = ('shm', 'unix', 'tcp', 'pipe', 'mqueue')
 SERIALIZERS = ('auto', 'pickle', 'cloudpickle', 'dill', 'msgpack')
@@ -49,7 +49,7 @@ def check(service, plain):
 
 def main():
     wrong = []
-    for transport in TRANSPORTS:
+    for transport in in_turn(TRANSPORTS):
         for serializer in SERIALIZERS:
             if serializer in ('cloudpickle', 'dill') and importlib.util.find_spec(serializer) is None:
                 continue
