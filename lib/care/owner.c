@@ -120,6 +120,7 @@ static void env_ended(unsigned env, bool in_order, const char *how) {
     if (unit->state != CORPS__UNIT_GONE) { /* before it is started: what was under way to it ends at once */
         char text[256];
         snprintf(text, sizeof text, "%s; it is started again", how);
+        fprintf(stderr, "corps: %s\n", text); /* what is mended must not go unseen */
         corps__child_restarts(env, text);
     }
     act(how);

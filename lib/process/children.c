@@ -63,39 +63,49 @@ void corps__child_is_lost(unsigned env, const char *text, bool failed) {
 static void keep_made(struct corps__life_child *child, const struct corps_value *record) {
     const struct corps_value *order = corps_value_item(record, 1);
     const struct corps_value *numbers = corps_value_item(record, 2);
-    if (order == NULL || numbers == NULL) {
+    if (order == NULL || numbers == NULL || numbers->kind != CORPS_ARRAY) {
         return;
     }
-    struct corps__made *made = calloc(1, sizeof *made);
-    struct corps_value items[2] = {*order, *numbers};
-    struct corps_value both = corps_array(items, 2);
-    if (made == NULL || corps_box_of(&both, &made->box) != CORPS_OK) {
+    struct corps__made *made = calloc(1, sizeof *made + numbers->count * sizeof made->numbers[0]);
+    if (made == NULL || corps_box_of(order, &made->order) != CORPS_OK) {
         fprintf(stderr, "corps: no memory to make Concs of Env %u again if it must be started again\n", child->env);
         free(made);
         return;
+    }
+    made->count = numbers->count;
+    for (size_t i = 0; i < made->count; i++) {
+        made->numbers[i] = corps_int(corps_value_item(numbers, i)->integer);
     }
     *child->last_made = made;
     child->last_made = &made->next;
 }
 
-static bool holds_number(const struct corps_value *numbers, int64_t number) {
-    for (size_t i = 0; i < numbers->count; i++) {
-        if (corps_value_item(numbers, i)->integer == number) {
+static void free_made(struct corps__made *made) {
+    corps_box_unref(made->order);
+    free(made);
+}
+
+static bool take_number(struct corps__made *made, int64_t number) {
+    for (size_t i = 0; i < made->count; i++) {
+        if (made->numbers[i].integer == number) {
+            made->count--;
+            memmove(&made->numbers[i], &made->numbers[i + 1], (made->count - i) * sizeof made->numbers[0]);
             return true;
         }
     }
     return false;
 }
 
-/* Those of an order are ended together. */
+/* It has ended in order, and does not come back. */
 static void drop_made(struct corps__life_child *child, int64_t number) {
     for (struct corps__made **at = &child->made; *at != NULL; at = &(*at)->next) {
         struct corps__made *made = *at;
-        if (holds_number(corps_value_item(corps_box_root(made->box), 1), number)) {
-            *at = made->next;
-            child->last_made = child->last_made == &made->next ? at : child->last_made;
-            corps_box_unref(made->box);
-            free(made);
+        if (take_number(made, number)) {
+            if (made->count == 0) {
+                *at = made->next;
+                child->last_made = child->last_made == &made->next ? at : child->last_made;
+                free_made(made);
+            }
             return;
         }
     }
@@ -119,13 +129,17 @@ static enum corps_err introduce(struct corps__life_child *child) {
         count++;
     }
     struct corps_value items[4] = {corps_str("start"), corps_nil(), corps_nil(), corps_nil()};
-    struct corps_value *list = box != NULL ? corps_box_alloc(box, (count + 1) * sizeof *list) : NULL;
+    /* Of each order an array of two. */
+    struct corps_value *list = box != NULL ? corps_box_alloc(box, (3 * count + 1) * sizeof *list) : NULL;
     enum corps_err err = list != NULL ? corps__table_encode(corps__life.corps, box, &items[1])
                                       : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
     if (err == CORPS_OK) {
         size_t at = 0;
         for (const struct corps__made *made = child->made; made != NULL; made = made->next) {
-            list[at++] = *corps_box_root(made->box);
+            struct corps_value *both = list + count + 2 * at;
+            both[0] = *corps_box_root(made->order);
+            both[1] = corps_array(made->numbers, made->count);
+            list[at++] = corps_array(both, 2);
         }
         if (corps__care() != NULL) {
             items[2] = corps_int(child->first);
@@ -206,7 +220,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         ops->cleaned();
     } else if (corps__record_is(record, "made")) {
         keep_made(child, record);
-    } else if (corps__record_is(record, "ended")) {
+    } else if (corps__record_is(record, "ended") && corps__life.stage <= CORPS__SERVING) {
         const struct corps_value *numbers = corps_value_item(record, 1);
         for (size_t i = 0; numbers != NULL && i < numbers->count; i++) {
             drop_made(child, corps_value_item(numbers, i)->integer);
@@ -308,8 +322,7 @@ void corps__children_close(void) {
         while (child_of(i)->made != NULL) {
             struct corps__made *made = child_of(i)->made;
             child_of(i)->made = made->next;
-            corps_box_unref(made->box);
-            free(made);
+            free_made(made);
         }
     }
 }

@@ -22,10 +22,12 @@ struct corps__care_ops {
     void (*halt)(void);
 };
 
-/* A Conc that is to be made again with its Env: those of one order, as the manager was given it. */
+/* Concs that are to be made again with their Env: what is left of those of one order. */
 struct corps__made {
-    struct corps_box *box; /* [order, numbers] */
+    struct corps_box *order; /* as the manager was given it */
     struct corps__made *next;
+    size_t count;
+    struct corps_value numbers[];
 };
 
 /* An Env that Env 0 has started. */

@@ -113,6 +113,22 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
     return CORPS_ERR_PENDING;
 }
 
+/* They are not made again with this Env. */
+static void tell_ended(const struct corps_value *numbers) {
+    if (!corps__is_env_0() && corps__is_cared_for()) {
+        struct corps_value items[2] = {corps_str("ended"), *numbers};
+        corps__tell_parent(items, 2);
+    }
+}
+
+void corps__conc_has_ended(const struct corps_name *name) {
+    if (corps_name_is_here(name)) {
+        struct corps_value number = corps_int(name->conc);
+        struct corps_value numbers = corps_array(&number, 1);
+        tell_ended(&numbers);
+    }
+}
+
 static enum corps_err manager_end(struct corps_context *context, void *self, const struct corps_value *args,
                                   struct corps_value *result) {
     (void)context;
@@ -124,10 +140,7 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
             end_conc((uint32_t)id->integer);
         }
     }
-    if (!corps__is_env_0() && corps__is_cared_for()) {
-        struct corps_value items[2] = {corps_str("ended"), *args};
-        corps__tell_parent(items, 2);
-    }
+    tell_ended(args);
     return CORPS_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include "process/manager.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@ struct handle {
     PyObject_HEAD struct worker *worker; /* lives as long as the process */
     struct corps_context *context;       /* of its init, NULL afterwards */
     PyObject *address;
+    struct corps_name *name;
 };
 
 /* A request whose reply was put off. */
@@ -106,11 +109,13 @@ static PyObject *handle_create(struct corps_context *context, struct worker *wor
     made->worker = worker;
     made->context = context;
     made->address = address;
+    made->name = corps_name_ref(name);
     return (PyObject *)made;
 }
 
 static void handle_free(PyObject *self) {
     Py_XDECREF(((struct handle *)self)->address);
+    corps_name_unref(((struct handle *)self)->name);
     PyObject_Free(self);
 }
 
@@ -128,12 +133,16 @@ static void leave_home(struct worker *worker) {
 
 static PyObject *handle_end(PyObject *self, PyObject *none) {
     (void)none;
-    struct worker *worker = ((struct handle *)self)->worker;
+    const struct handle *handle = (struct handle *)self;
+    struct worker *worker = handle->worker;
     PyObject *object;
     CORPS_ALONE_BEGIN
     object = worker->object;
     worker->object = NULL;
     CORPS_ALONE_END
+    if (object != NULL) {
+        corps__conc_has_ended(handle->name);
+    }
     Py_XDECREF(object);
     leave_home(worker);
     Py_RETURN_NONE;

@@ -23,8 +23,15 @@ def expected(text):
 
 
 def run(command, folder, environment):
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
-    return done.returncode, done.stdout
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def unsaid(err, page):
+    """The lines of standard error that the page does not have, whichever process they tell of."""
+    with open(page, encoding='utf-8') as file:
+        text = re.sub(r'\(pid \d+\)', '(pid)', ' '.join(file.read().split()))
+    return [line for line in err.splitlines() if re.sub(r'\(pid \d+\)', '(pid)', line) not in text]
 
 
 def check(page, python, build, compiler, runtime):
@@ -38,17 +45,17 @@ def check(page, python, build, compiler, runtime):
                 with open(os.path.join(folder, block.name), 'w', encoding='utf-8') as file:
                     file.write(block.text)
             if block.language == 'sh' and '-shared' in block.text:  # what a program after it loads
-                status, out = run(['bash', '-euc', block.text.replace('cc ', compiler + ' ', 1)], folder, environment)
+                status, out, err = run(['bash', '-euc', block.text.replace('cc ', compiler + ' ', 1)], folder, environment)
                 if status:
-                    faults.append(f'{page}: {block.text}{out}')
+                    faults.append(f'{page}: {block.text}{out}{err}')
             if block.language == 'python' and GUARD in block.text:
                 program = block.name or f'program{number}.py'
                 with open(os.path.join(folder, program), 'w', encoding='utf-8') as file:
                     file.write(block.text)
                 ran += 1
-                status, out = run([python, program], folder, environment)
-                if status or not expected(block.text) or out != expected(block.text):
-                    faults.append(f'{page}: status {status}, printed\n{out}shown\n{expected(block.text)}of\n{block.text}')
+                status, out, err = run([python, program], folder, environment)
+                if status or not expected(block.text) or out != expected(block.text) or unsaid(err, page):
+                    faults.append(f'{page}: status {status}, printed\n{out}and on standard error\n{err}shown\n{expected(block.text)}of\n{block.text}')
     return ran, faults
 
 

@@ -55,6 +55,9 @@ class Service(Corps):
     def names(self):
         return self.stores
 
+    def make_many(self, count):
+        return create_Concs(Store, 5, LocType=LocType.EnvId, LocVal=1, Num=count)
+
     def make(self, cls, *args):
         return create_Concs(cls, *args, LocType=LocType.EnvId, LocVal=1)[0]
 
@@ -101,6 +104,20 @@ def check_names_stay():
             late = service.make(Store, 1).result(60)
             assert late.add(1).result(60) == 2
             expect(type(error), lambda: own.add(1).result(60))              # and nobody else has its Name
+
+
+def check_exited():
+    """A Worker that has ended of its own accord does not come back, and its siblings do."""
+    with create_Corps(Service, NumEnvs=2, Restart='on_failure') as service:
+        one, two, three = [service.make(Store, number).result(60) for number in (1, 2, 3)]
+        many = service.make_many(3).result(60)
+        for name in (two, many[1]):
+            name.exit().result(60)
+        pid = kill(one)
+        assert restarted(one, pid) != pid
+        assert [name.what().result(60)[0] for name in (one, three, many[0], many[2])] == [1, 3, 5, 5]
+        for name in (two, many[1]):
+            expect(WorkerLost, lambda name=name: name.what().result(60))
 
 
 def check_ends():
@@ -150,6 +167,7 @@ def main():
     import tempfile
     check_wrong()
     check_names_stay()
+    check_exited()
     check_ends()
     with tempfile.TemporaryDirectory() as directory:
         check_gives_up(os.path.join(directory, 'made'))
