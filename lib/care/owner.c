@@ -20,18 +20,6 @@ static struct {
 
 enum { HISTORY_BYTES = 448 };
 
-static struct corps__policy policy_of(const struct corps__settings *settings) {
-    return (struct corps__policy){.restart = settings->restart == CORPS_RESTART_ALWAYS ? CORPS__RESTART_ALWAYS
-                                                                                       : CORPS__RESTART_ON_FAILURE,
-                                  .strategy = CORPS__ONE_FOR_ONE,
-                                  .intensity = settings->intensity,
-                                  .period_ns = settings->period_ns,
-                                  .backoff_ns = settings->backoff_ns,
-                                  .backoff_max_ns = settings->backoff_max_ns,
-                                  .start_ns = settings->boot_timeout_ns,
-                                  .shutdown_ns = INT64_MAX};
-}
-
 static void tell_gone(uint32_t unit, const char *how) {
     char history[HISTORY_BYTES];
     char text[HISTORY_BYTES + 64];
@@ -94,7 +82,7 @@ static void act(const char *how) {
 static enum corps_err begin(const struct corps__settings *settings) {
     uint32_t count = settings->env_count - 1;
     owner.units = calloc(count, sizeof *owner.units);
-    owner.failures = calloc(settings->intensity + 1, sizeof *owner.failures);
+    owner.failures = calloc(settings->policy.intensity + 1, sizeof *owner.failures);
     if (owner.units == NULL || owner.failures == NULL) {
         free(owner.units);
         free(owner.failures);
@@ -102,7 +90,9 @@ static enum corps_err begin(const struct corps__settings *settings) {
         owner.failures = NULL;
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to look after %u Envs", count);
     }
-    struct corps__policy policy = policy_of(settings);
+    struct corps__policy policy = settings->policy;
+    policy.start_ns = settings->boot_timeout_ns;
+    policy.shutdown_ns = INT64_MAX; /* no Env is stopped because another has ended */
     corps__supervisor_init(&owner.supervisor, &policy, owner.units, count, owner.failures, corps__now_ns());
     corps__supervisor_adopt(&owner.supervisor, corps__now_ns());
     uv_timer_init(corps__loop(), &owner.timer);

@@ -5,46 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- policies ---- */
-
-static enum corps_err check_times(const struct corps__policy *policy) {
-    if (policy->period_ns <= 0) {
-        return corps_error_set(CORPS_ERR_INVALID, "the period of a restart policy is %lld ns; it must be positive",
-                               (long long)policy->period_ns);
-    }
-    if (policy->backoff_ns < 0 || policy->backoff_max_ns < policy->backoff_ns) {
-        return corps_error_set(CORPS_ERR_INVALID,
-                               "the backoff of a restart policy is %lld ns, its limit %lld ns; the first must be 0 or "
-                               "more, and at most the second",
-                               (long long)policy->backoff_ns, (long long)policy->backoff_max_ns);
-    }
-    if (policy->start_ns <= 0 || policy->shutdown_ns < 0) {
-        return corps_error_set(CORPS_ERR_INVALID,
-                               "a restart policy gives %lld ns to start and %lld ns to shut down; the first must be "
-                               "positive, the second 0 or more",
-                               (long long)policy->start_ns, (long long)policy->shutdown_ns);
-    }
-    return CORPS_OK;
-}
-
-enum corps_err corps__policy_check(const struct corps__policy *policy) {
-    if ((unsigned)policy->restart > CORPS__RESTART_ALWAYS) {
-        return corps_error_set(CORPS_ERR_INVALID, "there is no restart policy %d", (int)policy->restart);
-    }
-    if ((unsigned)policy->strategy > CORPS__REST_FOR_ONE) {
-        return corps_error_set(CORPS_ERR_INVALID, "there is no restart strategy %d", (int)policy->strategy);
-    }
-    if (policy->intensity > CORPS__INTENSITY_MAX) {
-        return corps_error_set(CORPS_ERR_INVALID, "the intensity of a restart policy is %u; at most %d is possible",
-                               policy->intensity, CORPS__INTENSITY_MAX);
-    }
-    if (policy->intensity == 0 && policy->restart != CORPS__RESTART_NEVER) {
-        return corps_error_set(CORPS_ERR_INVALID, "a restart policy with intensity 0 never restarts anything: set an "
-                                                  "intensity of 1 or more, or restart never");
-    }
-    return check_times(policy);
-}
-
 /* ---- beginning ---- */
 
 /* So that what is far off stays far off. */
@@ -184,11 +144,11 @@ void corps__supervise_started(struct corps__supervisor *supervisor, uint32_t num
 /* Does the policy want an end of this kind to be followed by a start? One that was asked for is followed by what the
  * group does. */
 static bool is_to_come_back(const struct corps__supervisor *supervisor, const struct corps__unit *unit, bool in_order) {
-    if (unit->lost || supervisor->policy.restart == CORPS__RESTART_NEVER) {
+    if (unit->lost || supervisor->policy.restart == CORPS_RESTART_NEVER) {
         return false;
     }
     bool failed = !in_order || unit->state == CORPS__UNIT_STARTING;
-    return failed || unit->state == CORPS__UNIT_STOPPING || supervisor->policy.restart == CORPS__RESTART_ALWAYS ||
+    return failed || unit->state == CORPS__UNIT_STOPPING || supervisor->policy.restart == CORPS_RESTART_ALWAYS ||
            CORPS__PLANTED(ENDS_IN_ORDER_FAIL);
 }
 

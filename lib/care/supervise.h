@@ -28,36 +28,13 @@
 #ifndef CORPS_CARE_SUPERVISE_H
 #define CORPS_CARE_SUPERVISE_H
 
-#include <corps/error.h>
+#include "codec/policy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum corps__restart {
-    CORPS__RESTART_NEVER,
-    CORPS__RESTART_ON_FAILURE, /* not after an end in order */
-    CORPS__RESTART_ALWAYS,
-};
-
-enum corps__strategy {
-    CORPS__ONE_FOR_ONE,  /* the unit alone */
-    CORPS__ONE_FOR_ALL,  /* every unit */
-    CORPS__REST_FOR_ONE, /* the unit, and those after it */
-};
-
-struct corps__policy {
-    enum corps__restart restart;
-    enum corps__strategy strategy;
-    uint32_t intensity; /* so many restarts … */
-    int64_t period_ns;  /* … within this time are borne */
-    int64_t backoff_ns; /* before the second restart in a row; 0: never any wait */
-    int64_t backoff_max_ns;
-    int64_t start_ns;    /* a start that takes longer has failed, and is killed; INT64_MAX: any time */
-    int64_t shutdown_ns; /* between STOP and KILL; INT64_MAX: it is never killed */
-};
-
-enum { CORPS__INTENSITY_MAX = 100, CORPS__HOW_BYTES = 160 };
+enum { CORPS__HOW_BYTES = 160 };
 
 /* A failure that counts. */
 struct corps__care_failure {
@@ -117,9 +94,6 @@ struct corps__care_action {
     enum corps__care_do what;
     uint32_t unit, incarnation;
 };
-
-/* Does it make sense? Errors: INVALID; the detail says what does not, and what would. */
-enum corps_err corps__policy_check(const struct corps__policy *policy) CORPS_CHECKED;
 
 /* `units` (of `count`) and `failures` (of policy->intensity + 1) are borrowed as long as the supervisor is used. The
  * policy was checked. Everything is to be started, in order, from `now_ns` on. */

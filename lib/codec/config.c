@@ -8,9 +8,7 @@
 
 #define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
 #define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
-#define INTENSITY_MAX 100u
-#define SECOND_NS INT64_C(1000000000)
-#define OPTIONS_BYTES 256u /* of struct corps_options in 0.1 */
+#define OPTIONS_BYTES 256u             /* of struct corps_options in 0.1 */
 
 static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
 static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
@@ -103,33 +101,14 @@ const struct corps_options *corps__options_take(const struct corps_options *give
     return given != NULL ? corps__sized_take(&kind, given, own) : &none;
 }
 
-/* What care/supervise.h takes. */
-static enum corps_err decide_restart(const struct corps_options *o, struct corps__settings *out) {
-    out->restart = o->restart;
-    out->intensity = o->intensity != 0 ? o->intensity : 5;
-    out->period_ns = o->period_ns != 0 ? o->period_ns : 10 * SECOND_NS;
-    out->backoff_ns = o->backoff_ns != 0 ? o->backoff_ns : SECOND_NS / 10;
-    out->backoff_max_ns = o->backoff_max_ns != 0 ? o->backoff_max_ns : 10 * SECOND_NS;
-    if ((unsigned)o->restart > CORPS_RESTART_ALWAYS) {
-        return corps_error_set(CORPS_ERR_INVALID, "there is no restart policy %d", (int)o->restart);
-    }
-    bool sets_more = o->intensity != 0 || o->period_ns != 0 || o->backoff_ns != 0 || o->backoff_max_ns != 0;
-    if (o->restart == CORPS_RESTART_NEVER && sets_more) {
-        return corps_error_set(CORPS_ERR_INVALID, "intensity, period and backoff are for Envs that are started again: "
-                                                  "set restart too, or leave them out");
-    }
-    if (out->intensity > INTENSITY_MAX || out->period_ns < 0) {
-        return corps_error_set(
-            CORPS_ERR_INVALID,
-            "the restart intensity is %u within %lld ns; 1 to %u are possible, within a positive time", out->intensity,
-            (long long)out->period_ns, INTENSITY_MAX);
-    }
-    return out->backoff_ns < 0 || out->backoff_max_ns < out->backoff_ns
-               ? corps_error_set(CORPS_ERR_INVALID,
-                                 "the restart backoff is %lld ns and its limit %lld ns; it must be positive, and at "
-                                 "most its limit",
-                                 (long long)out->backoff_ns, (long long)out->backoff_max_ns)
-               : CORPS_OK;
+static enum corps_err decide_policy(const struct corps_options *o, struct corps__policy *out) {
+    *out = (struct corps__policy){.restart = o->restart,
+                                  .strategy = CORPS__ONE_FOR_ONE,
+                                  .intensity = o->intensity,
+                                  .period_ns = o->period_ns,
+                                  .backoff_ns = o->backoff_ns,
+                                  .backoff_max_ns = o->backoff_max_ns};
+    return corps__policy_decide(out);
 }
 
 enum corps_err corps__settings_decide(const struct corps_options *o, struct corps__settings *out) {
@@ -160,7 +139,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
         err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
     }
     if (err == CORPS_OK) {
-        err = decide_restart(o, out);
+        err = decide_policy(o, &out->policy);
     }
     out->wake = (enum corps_wake)wake;
     out->placement = (enum corps_placement)placement;
@@ -207,7 +186,9 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(buffer_bytes)                                                                                                    \
     X(queue_count)                                                                                                     \
     X(keep_objects)                                                                                                    \
-    X(detached) X(boot_timeout_ns) X(restart) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
+    X(detached)                                                                                                        \
+    X(boot_timeout_ns) X(policy.restart) X(policy.intensity) X(policy.period_ns) X(policy.backoff_ns)                  \
+        X(policy.backoff_max_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

@@ -2,7 +2,8 @@
 #ifndef CORPS_CONFIG_H
 #define CORPS_CONFIG_H
 
-#include <corps.h>
+#include "codec/policy.h"
+
 #include <corps/serializer.h>
 #include <corps/transport.h>
 
@@ -29,11 +30,7 @@ struct corps__settings {
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;
-    enum corps_restart restart;
-    unsigned intensity;
-    int64_t period_ns;
-    int64_t backoff_ns;
-    int64_t backoff_max_ns;
+    struct corps__policy policy; /* of the Envs but 0; without its times to start and to shut down */
 };
 
 /* What the caller gave, as this version's layout: `given` itself, `own`, or what is all default for NULL. NULL:

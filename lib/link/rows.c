@@ -3,20 +3,17 @@
 #include "codec/record.h"
 #include "link/peer.h"
 
-enum corps_err corps__row_encode(const struct corps *corps, unsigned env, struct corps_box *box,
-                                 struct corps_value *value) {
+void corps__row_items(const struct corps *corps, unsigned env, struct corps_value items[CORPS__ROW_ITEMS]) {
     const struct corps__env *info = &corps->envs[env];
     enum corps__env_state state = atomic_load(&info->lost)         ? CORPS__ENV_LOST
                                   : atomic_load(&info->restarting) ? CORPS__ENV_RESTARTING
                                                                    : CORPS__ENV_UP;
-    struct corps_value items[] = {corps_int(state),
-                                  corps_int(info->incarnation),
-                                  corps_str(info->address),
-                                  corps_str(info->data_address),
-                                  corps_int(atomic_load(&info->pid)),
-                                  corps_str(state == CORPS__ENV_UP ? "" : info->lost_text)};
-    struct corps_value row = corps_array(items, sizeof items / sizeof items[0]);
-    return corps_box_copy(box, &row, value);
+    items[0] = corps_int(state);
+    items[1] = corps_int(info->incarnation);
+    items[2] = corps_str(info->address);
+    items[3] = corps_str(info->data_address);
+    items[4] = corps_int(atomic_load(&info->pid));
+    items[5] = corps_str(state == CORPS__ENV_UP ? "" : info->lost_text);
 }
 
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
@@ -52,7 +49,10 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
     unsigned count = corps->settings.env_count;
     struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
     for (unsigned i = 0; rows != NULL && i < count; i++) {
-        enum corps_err err = corps__row_encode(corps, i, box, &rows[i]);
+        struct corps_value items[CORPS__ROW_ITEMS];
+        corps__row_items(corps, i, items);
+        struct corps_value row = corps_array(items, CORPS__ROW_ITEMS);
+        enum corps_err err = corps_box_copy(box, &row, &rows[i]);
         if (err != CORPS_OK) {
             return err;
         }

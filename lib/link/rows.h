@@ -4,10 +4,12 @@
 
 #include "link/known.h"
 
-/* One of its Envs as a value in `box`, and what somebody has said of one, into the table: links and calls to what has
- * ended end too. With the lead. Errors: NO_MEMORY; PROTOCOL. */
-enum corps_err corps__row_encode(const struct corps *corps, unsigned env, struct corps_box *box,
-                                 struct corps_value *value) CORPS_CHECKED;
+/* One of its Envs as the items of an array; borrowed, as long as nothing changes. */
+enum { CORPS__ROW_ITEMS = 6 };
+void corps__row_items(const struct corps *corps, unsigned env, struct corps_value items[CORPS__ROW_ITEMS]);
+
+/* What somebody has said of one, into the table: links and calls to what has ended end too. With the lead. Errors:
+ * PROTOCOL. */
 enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) CORPS_CHECKED;
 
 /* The table of its Envs as a value in `box`, and back into corps->envs. With the lead, or before others know of the

@@ -22,40 +22,28 @@ static struct corps__life_child *child_of(unsigned env) {
 
 /* ---- telling ---- */
 
-/* What everybody is to know of an Env; strangers read it in the file. */
-static void tell_row(unsigned env) {
-    struct corps_box *box = corps_box_create();
-    struct corps_value items[3] = {corps_str("row"), corps_int(env), corps_nil()};
-    enum corps_err err = box != NULL ? corps__row_encode(corps__life.corps, env, box, &items[2]) : CORPS_ERR_NO_MEMORY;
-    if (err == CORPS_OK) {
-        corps__tell_children(items, 3);
-        corps__tell_parent(items, 3);
-        err = corps__foreign_publish(corps__life.corps);
+/* ["row", env, row, its creator's corps_exit is to say so]: needs no memory, or somebody might wait for ever. Strangers
+ * read it in the file. */
+static void tell_row(unsigned env, bool failed) {
+    struct corps_value row[CORPS__ROW_ITEMS];
+    corps__row_items(corps__life.corps, env, row);
+    struct corps_value items[4] = {corps_str("row"), corps_int(env), corps_array(row, CORPS__ROW_ITEMS),
+                                   corps_int(failed)};
+    corps__tell_children(items, 4);
+    corps__tell_parent(items, 4);
+    if (corps__care() != NULL && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+        fprintf(stderr, "corps: strangers do not hear what has become of Env %u: %s\n", env, corps_error_detail());
     }
-    if (err != CORPS_OK) {
-        fprintf(stderr, "corps: not everybody hears what has become of Env %u: %s\n", env,
-                box != NULL ? corps_error_detail() : "no memory");
-    }
-    corps_box_unref(box);
 }
 
 void corps__child_restarts(unsigned env, const char *text) {
     corps__env_restarts(corps__life.corps, env, text);
-    tell_row(env);
+    tell_row(env, false);
 }
 
 void corps__child_is_lost(unsigned env, const char *text, bool failed) {
     corps__env_lost(corps__life.corps, env, text);
-    if (!failed) {
-        tell_row(env);
-        return;
-    }
-    struct corps_value items[3] = {corps_str("lost"), corps_int(env), corps_str(text)};
-    corps__tell_children(items, 3);
-    corps__tell_parent(items, 3);
-    if (corps__care() != NULL && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
-        fprintf(stderr, "corps: strangers do not hear that Env %u is lost: %s\n", env, corps_error_detail());
-    }
+    tell_row(env, failed);
 }
 
 /* ---- what is kept to make Concs again ---- */
@@ -180,7 +168,7 @@ static void take_started(struct corps__life_child *child) {
     child->started = true;
     if (child->incarnation > 1) {
         corps__env_is_up(corps__life.corps, child->env, child->incarnation);
-        tell_row(child->env);
+        tell_row(child->env, false);
         corps__care()->started(child->env);
     } else if (corps__all_children(child_started)) {
         ops->all_started();
@@ -260,19 +248,27 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
     child->ready = child->started = child->cleaned = child->ended = false;
     child->failure[0] = '\0';
     struct corps_launched launched;
-    int fd = -1;
+    int fd;
     enum corps_err err = corps__env_spawn(corps__life.corps, child->env, NULL, NULL, &launched, &fd);
-    if (err == CORPS_OK) {
-        atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
-        err = corps__child_watch(launched.pid, launched.status_fd, on_end, child, &child->process);
+    if (err != CORPS_OK) {
+        return err;
     }
-    if (err == CORPS_OK) {
-        err = corps__control_open(fd, on_record, child, &child->control);
+    err = corps__control_open(fd, on_record, child, &child->control);
+    if (err != CORPS_OK) {
+        close(fd);
+        corps__env_unspawn(&launched);
+        return err;
     }
-    if (err != CORPS_OK && fd >= 0) {
-        close(fd); /* the child sees that, and ends */
+    err = corps__child_watch(launched.pid, launched.status_fd, on_end, child, &child->process);
+    if (err != CORPS_OK) {
+        launched.status_fd = -1; /* child_watch took it */
+        corps__env_unspawn(&launched);
+        corps__control_close(child->control);
+        child->control = NULL;
+        return err;
     }
-    return err;
+    atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
+    return CORPS_OK;
 }
 
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
@@ -304,11 +300,7 @@ enum corps_err corps__child_start_again(unsigned env, uint32_t incarnation) {
     child->first = child->bound; /* what an earlier process has given is never used for another Conc */
     child->bound = child->first + CORPS__CONC_PAGE;
     enum corps_err err = start_process(child, incarnation);
-    if (err != CORPS_OK) {
-        corps__child_end_now(env);
-        close_child(child);
-        child->ended = true;
-    }
+    child->ended = err != CORPS_OK;
     return err;
 }
 

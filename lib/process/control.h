@@ -1,9 +1,9 @@
 /* The control channel: a socket pair between a process and an Env that it started.
  *
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
- *   to the child    ["boot", …]  ["start", table, …]  ["lost", env, text]  ["row", env, row]  ["cleanup"]  ["exit"]
+ *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
  *                   ["orphan"]
- *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["lost", env, text]  ["row", env, row]  ["cleaned"]
+ *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
  *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers]  ["ended", numbers]
  *                   ["numbers", bound]
  * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …]

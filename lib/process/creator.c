@@ -102,14 +102,12 @@ static void on_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "failed")) {
         struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
         boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
-    } else if (corps__record_is(record, "lost")) {
-        char text[512];
-        corps__record_text(record, 2, text, sizeof text);
-        corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
-        corps__env_lost(corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
     } else if (corps__record_is(record, "row")) {
-        corps__take_row(corps, record);
-        watch_again(creator, (unsigned)corps__record_int(record, 1, 0));
+        unsigned env = corps__take_row(corps, record);
+        watch_again(creator, env);
+        if (corps__record_int(record, 3, 0) != 0 && corps->lost_text == NULL) {
+            corps->lost_text = strdup(corps->envs[env].lost_text);
+        }
     } else if (corps__record_is(record, "exiting")) {
         atomic_store(&corps->exited, true);
     }

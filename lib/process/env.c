@@ -206,10 +206,6 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         become_orphan();
     } else if (corps__record_is(record, "start")) {
         start_serving(record);
-    } else if (corps__record_is(record, "lost")) {
-        char text[512];
-        corps__record_text(record, 2, text, sizeof text);
-        corps__env_lost(corps__life.corps, (uint32_t)corps__record_int(record, 1, UINT32_MAX), text);
     } else if (corps__record_is(record, "row")) {
         corps__take_row(corps__life.corps, record);
     } else if (corps__record_is(record, "cleanup")) {

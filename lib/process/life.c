@@ -16,18 +16,20 @@ void corps__care_set(const struct corps__care_ops *ops) {
 
 bool corps__is_cared_for(void) {
     const struct corps__settings *settings = &corps__life.corps->settings;
-    return care != NULL && settings->restart != CORPS_RESTART_NEVER && settings->env_count > 1;
+    return care != NULL && settings->policy.restart != CORPS_RESTART_NEVER && settings->env_count > 1;
 }
 
 const struct corps__care_ops *corps__care(void) {
     return corps__is_env_0() && corps__is_cared_for() ? care : NULL;
 }
 
-void corps__take_row(struct corps *corps, const struct corps_value *record) {
-    int64_t env = corps__record_int(record, 1, UINT32_MAX);
-    if (corps__row_take(corps, (unsigned)env, corps_value_item(record, 2)) != CORPS_OK) {
+unsigned corps__take_row(struct corps *corps, const struct corps_value *record) {
+    unsigned env = (unsigned)corps__record_int(record, 1, UINT32_MAX);
+    if (corps__row_take(corps, env, corps_value_item(record, 2)) != CORPS_OK) {
         fprintf(stderr, "corps: %s\n", corps_error_detail());
+        return 0;
     }
+    return env;
 }
 
 bool corps__is_env_0(void) {

@@ -64,8 +64,9 @@ bool corps__is_env_0(void);
 void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
 
-/* ["row", env, row]: what has become of an Env of this Corps. With the lead. */
-void corps__take_row(struct corps *corps, const struct corps_value *record);
+/* ["row", env, row, …]: what has become of an Env of this Corps; gives its number (0 where nothing is said of any).
+ * With the lead. */
+unsigned corps__take_row(struct corps *corps, const struct corps_value *record);
 
 /* What the floor above does for Env 0; before the Env's main begins. */
 void corps__care_set(const struct corps__care_ops *ops);

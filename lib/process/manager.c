@@ -1,10 +1,10 @@
 #include "process/manager.h"
 
-#include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
 #include "process/life.h"
+#include "process/order.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -67,48 +67,24 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
                                      struct corps_value *result) {
     (void)self;
     (void)result;
-    const struct corps_value *class_name = corps_value_item(args, 0);
-    const struct corps_value *count = corps_value_item(args, 1);
-    if (class_name == NULL || count == NULL || class_name->kind != CORPS_STR || count->kind != CORPS_INT ||
-        count->integer < 1 || count->integer > UINT32_MAX / 2) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "create takes [class, count, serializer, bytes …]");
+    struct corps__order order;
+    enum corps_err err = corps__order_read(args, &order);
+    if (err != CORPS_OK) {
+        return err;
     }
-    const struct corps_class *class = corps__class_find(class_name->str, class_name->count);
-    if (class == NULL) {
-        return corps_fail(context, "UNKNOWN", "there is no class '%.*s' in this program; corps_start was given others",
-                          (int)class_name->count, class_name->str);
+    struct creation *creation = calloc(1, sizeof *creation + order.count * sizeof creation->ids[0]);
+    if (creation != NULL && keep_order(creation, args) == CORPS_OK) {
+        creation->request = corps_request_hold(context);
     }
-    struct corps_box *box;
-    enum corps_err err = corps__init_args_decode(args, 2, &box);
-    uint32_t wanted = (uint32_t)count->integer;
-    struct creation *creation = err == CORPS_OK ? calloc(1, sizeof *creation + wanted * sizeof creation->ids[0]) : NULL;
-    if (creation == NULL) {
-        corps_box_unref(box);
-        return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
-    }
-    err = keep_order(creation, args);
-    creation->request = err == CORPS_OK ? corps_request_hold(context) : NULL;
-    if (creation->request == NULL) {
-        corps_box_unref(creation->order);
+    if (creation == NULL || creation->request == NULL) {
+        corps_box_unref(creation != NULL ? creation->order : NULL);
         free(creation);
-        corps_box_unref(box);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", wanted);
+        corps__order_finish(&order);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", order.count);
     }
-    creation->group.left = wanted + 1; /* one more for this loop */
-    creation->group.done = concs_created;
-    creation->group.arg = creation;
-    for (uint32_t i = 0; i < wanted; i++) {
-        struct corps__conc *conc;
-        err = corps__conc_create(class, class_name->str, class_name->count, box, &creation->group, &conc);
-        if (err != CORPS_OK) {
-            const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
-            corps__group_fail(&creation->group, &info);
-            atomic_fetch_sub(&creation->group.left, wanted - i);
-            break;
-        }
-        creation->ids[creation->count++] = corps_int(conc->id);
-    }
-    corps_box_unref(box);
+    creation->group = (struct corps__group){.left = 1, .done = concs_created, .arg = creation}; /* for this function */
+    creation->count = corps__order_run(&order, creation->ids, &creation->group);
+    corps__order_finish(&order);
     corps__group_finish(&creation->group);
     return CORPS_ERR_PENDING;
 }

@@ -1,13 +1,9 @@
 #include "process/remake.h"
 
-#include "actor/class.h"
-#include "actor/conc.h"
-#include "actor/group.h"
-#include "process/args.h"
+#include "process/order.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 struct remake {
@@ -51,37 +47,18 @@ static void group_done(struct corps__group *group, void *arg) {
     (void)!corps__with_lead(go_on, arg);
 }
 
-/* Their inits run as their first messages; the last one that ends goes on, unless this loop does (`over`). */
-static enum corps_err make_order(struct remake *remake, const struct corps_value *order,
-                                 const struct corps_value *numbers, bool *over) {
-    const struct corps_value *name = corps_value_item(order, 0);
-    const struct corps_class *class =
-        name != NULL && name->kind == CORPS_STR ? corps__class_find(name->str, name->count) : NULL;
-    if (class == NULL || numbers == NULL || numbers->kind != CORPS_ARRAY) {
-        return corps_error_set(CORPS_ERR_UNKNOWN, "a Conc's class is not there any more");
+/* The last of its inits to end goes on, unless this loop does (`over`). */
+static enum corps_err make_order(struct remake *remake, const struct corps_value *made, bool *over) {
+    const struct corps_value *numbers = corps_value_item(made, 1);
+    struct corps__order order;
+    enum corps_err err = corps__order_read(corps_value_item(made, 0), &order);
+    if (err == CORPS_OK) {
+        remake->group = (struct corps__group){.left = 1, .done = group_done, .arg = remake}; /* for this loop */
+        corps__order_run_again(&order, numbers->items, (uint32_t)numbers->count, &remake->group);
+        *over = atomic_fetch_sub(&remake->group.left, 1) == 1;
+        corps__order_finish(&order);
     }
-    struct corps_box *box;
-    enum corps_err err = corps__init_args_decode(order, 2, &box);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    unsigned count = (unsigned)numbers->count;
-    remake->group =
-        (struct corps__group){.left = count + 1, .done = group_done, .arg = remake}; /* one more for this loop */
-    for (unsigned i = 0; i < count; i++) {
-        struct corps__conc *conc;
-        err = corps__conc_create_again((uint32_t)corps_value_item(numbers, i)->integer, class, name->str, name->count,
-                                       box, &remake->group, &conc);
-        if (err != CORPS_OK) {
-            const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
-            corps__group_fail(&remake->group, &info);
-            atomic_fetch_sub(&remake->group.left, count - i);
-            break;
-        }
-    }
-    corps_box_unref(box);
-    *over = atomic_fetch_sub(&remake->group.left, 1) == 1;
-    return CORPS_OK;
+    return err;
 }
 
 /* Until an order's inits are still under way, or all is made. */
@@ -93,7 +70,7 @@ static void make_on(struct remake *remake) {
             end_remake(remake, NULL);
             return;
         }
-        enum corps_err err = make_order(remake, corps_value_item(made, 0), corps_value_item(made, 1), &over);
+        enum corps_err err = make_order(remake, made, &over);
         if (err != CORPS_OK) {
             const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
             end_remake(remake, &info);

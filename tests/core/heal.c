@@ -354,7 +354,7 @@ static void test_policies_that_make_no_sense(void **state) {
     (void)state;
     refused((struct corps_options){.restart = (enum corps_restart)7}, "restart policy 7");
     refused((struct corps_options){.intensity = 3}, "set restart too");
-    refused((struct corps_options){.restart = CORPS_RESTART_ALWAYS, .intensity = 101}, "1 to 100");
+    refused((struct corps_options){.restart = CORPS_RESTART_ALWAYS, .intensity = 101}, "at most 100");
     refused((struct corps_options){.restart = CORPS_RESTART_ALWAYS, .period_ns = -1}, "positive");
     refused((struct corps_options){.restart = CORPS_RESTART_ALWAYS, .backoff_ns = INT64_C(60000000000)}, "limit");
 }

@@ -110,7 +110,7 @@ static void do_stop(struct world *world, uint32_t number, uint32_t unit, uint32_
 
 static void do_give_up(struct world *world, uint32_t number) {
     struct level *level = &world->levels[number];
-    if (number > 0 && world->levels[0].policy.restart != CORPS__RESTART_NEVER) {
+    if (number > 0 && world->levels[0].policy.restart != CORPS_RESTART_NEVER) {
         (void)corps__supervise_history(&level->supervisor, level->history, sizeof level->history);
         corps__supervise_stop(&level->supervisor);
         shadow_stop(&level->shadow);
@@ -278,7 +278,7 @@ static void happen(struct world *world, const struct sim_event *event) {
 
 static struct corps__policy any_policy(struct sim *sim, bool is_program) {
     struct corps__policy policy = {
-        .restart = (enum corps__restart)sim_below(sim, 3),
+        .restart = (enum corps_restart)sim_below(sim, 3),
         .strategy = (enum corps__strategy)sim_below(sim, 3),
         .intensity = 1 + sim_below(sim, INTENSITY_MAX),
         .period_ns = sim_between(sim, SIM_S, 10 * SIM_S),

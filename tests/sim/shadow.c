@@ -89,11 +89,11 @@ void shadow_ended(struct shadow *shadow, uint32_t number, uint32_t incarnation, 
     bool in_group = shadow->group_stops && number >= shadow->group;
     bool good_end = in_order && (unit->runs || unit->asked);
     unit->alive = false;
-    if (shadow->stopped || shadow->halted || shadow->policy.restart == CORPS__RESTART_NEVER) {
+    if (shadow->stopped || shadow->halted || shadow->policy.restart == CORPS_RESTART_NEVER) {
         unit->ends_here = true;
     } else if (unit->ends_here || unit->asked) {
         /* decided before */
-    } else if (good_end && shadow->policy.restart == CORPS__RESTART_ON_FAILURE) {
+    } else if (good_end && shadow->policy.restart == CORPS_RESTART_ON_FAILURE) {
         unit->ends_here = true;
     } else if (!in_group) {
         expect_restart(shadow, number, unit->killed ? "did not start in time" : how);

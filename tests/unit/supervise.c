@@ -12,7 +12,7 @@
 #define MS INT64_C(1000000)
 #define S INT64_C(1000000000)
 
-static const struct corps__policy usual = {.restart = CORPS__RESTART_ALWAYS,
+static const struct corps__policy usual = {.restart = CORPS_RESTART_ALWAYS,
                                            .intensity = 2,
                                            .period_ns = 10 * S,
                                            .backoff_ns = 100 * MS,
@@ -115,13 +115,13 @@ static void test_rest_for_one(void **state) {
 static void test_ends_in_order(void **state) {
     (void)state;
     struct corps__policy policy = usual;
-    policy.restart = CORPS__RESTART_ON_FAILURE;
+    policy.restart = CORPS_RESTART_ON_FAILURE;
     begin(&policy);
     corps__supervise_ended(&supervisor, 2, 1, true, "status 0", S);
     assert_string_equal(does(S), "gone 2");
     dies(0, S);
     assert_string_equal(does(S), "start 0");
-    policy.restart = CORPS__RESTART_NEVER;
+    policy.restart = CORPS_RESTART_NEVER;
     begin(&policy);
     dies(0, S);
     assert_string_equal(does(S), "gone 0");
@@ -207,7 +207,7 @@ static void test_history_is_cut(void **state) {
 
 static void test_policies_without_sense(void **state) {
     (void)state;
-    REFUSES(restart, (enum corps__restart)3, "restart policy 3");
+    REFUSES(restart, (enum corps_restart)3, "restart policy 3");
     REFUSES(strategy, (enum corps__strategy)7, "strategy 7");
     REFUSES(intensity, 0, "intensity 0");
     REFUSES(intensity, CORPS__INTENSITY_MAX + 1, "at most 100");

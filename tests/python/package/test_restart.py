@@ -99,11 +99,10 @@ def check_names_stay():
             assert made.what().result(60) == (3, {})
             assert zero.ask(one).result(60) == 11 and two.ask(made).result(60) == 4
             assert one.add(0).result(60) == 11
-            error = expect(Exception, lambda: own.add(1).result(60))        # its maker has died with it
-            assert not isinstance(error, AssertionError), error
+            expect(WorkerLost, lambda: own.add(1).result(60))               # its maker has died with it
             late = service.make(Store, 1).result(60)
             assert late.add(1).result(60) == 2
-            expect(type(error), lambda: own.add(1).result(60))              # and nobody else has its Name
+            expect(WorkerLost, lambda: own.add(1).result(60))               # and nobody else has its Name
 
 
 def check_exited():
