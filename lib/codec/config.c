@@ -187,8 +187,8 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(queue_count)                                                                                                     \
     X(keep_objects)                                                                                                    \
     X(detached)                                                                                                        \
-    X(boot_timeout_ns) X(policy.restart) X(policy.intensity) X(policy.period_ns) X(policy.backoff_ns)                  \
-        X(policy.backoff_max_ns)
+    X(boot_timeout_ns)                                                                                                 \
+    X(policy.restart) X(policy.intensity) X(policy.period_ns) X(policy.backoff_ns) X(policy.backoff_max_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

@@ -34,10 +34,9 @@ static uint32_t run(const struct corps__order *order, const struct corps_value *
     atomic_fetch_add(&group->left, count);
     for (uint32_t i = 0; i < count; i++) {
         struct corps__conc *conc;
-        enum corps_err err = again != NULL
-                                 ? corps__conc_create_again((uint32_t)again[i].integer, order->class, name, bytes,
-                                                            order->box, group, &conc)
-                                 : corps__conc_create(order->class, name, bytes, order->box, group, &conc);
+        enum corps_err err = again != NULL ? corps__conc_create_again((uint32_t)again[i].integer, order->class, name,
+                                                                      bytes, order->box, group, &conc)
+                                           : corps__conc_create(order->class, name, bytes, order->box, group, &conc);
         if (err != CORPS_OK) {
             const struct corps_error_info info = {.type = corps_error_name(err), .text = corps_error_detail()};
             corps__group_fail(group, &info);

@@ -1,5 +1,5 @@
-/* An order to make Concs, as a manager is given it: [class, count, init's arguments …] (args.h). It is carried out when it
- * comes, and once more in an Env that takes another's place. In an Env. */
+/* An order to make Concs, as a manager is given it: [class, count, init's arguments …] (args.h). It is carried out when
+ * it comes, and once more in an Env that takes another's place. In an Env. */
 #ifndef CORPS_ORDER_H
 #define CORPS_ORDER_H
 
