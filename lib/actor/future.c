@@ -251,6 +251,9 @@ void corps__future_fail(struct corps_future *future, enum corps_err code, const 
         const struct corps_error_info info = {.code = code, .text = text};
         corps__future_failed(future, code, corps__failure_create(&info));
     }
+    while (!corps__future_is_ready(future)) {
+        (void)sched_yield(); /* who came first is putting down the outcome: without it, a call would seem to be over */
+    }
 }
 
 /* ---- calls under way ---- */

@@ -83,7 +83,7 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_even
                                   const struct corps__header *header);
 void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure);
 
-/* Claims, and fails with a text, unless it is decided already. */
+/* Claims, and fails with a text, unless it is decided already. It is ready then, whoever has decided. */
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
 
 /* Lists one thread's interest, which is notified when the Future is ready, and takes it off. */
