@@ -21,14 +21,35 @@ static void answer_hello(struct corps__peer *peer) {
     pthread_mutex_unlock(&peer->tx);
 }
 
-/* Is it the Env that we have connected to? */
-static enum corps_err check_identity(const struct corps__peer *peer, const struct corps__greeting *greeting) {
-    return greeting->corps_id == peer->corps->id && greeting->env == peer->env
+/* Is it the Env that we have connected to, and the process that was wanted? AGAIN: another one; look at the table. */
+static enum corps_err check_called(const struct corps__peer *peer, const struct corps__greeting *greeting) {
+    if (greeting->corps_id != peer->corps->id || greeting->env != peer->env) {
+        return corps_error_set(
+            CORPS_ERR_PROTOCOL, "whoever listens at the address of Env %u of Corps %016llx is Env %u of %016llx",
+            peer->env, (unsigned long long)peer->corps->id, greeting->env, (unsigned long long)greeting->corps_id);
+    }
+    uint64_t wanted = atomic_load(&peer->incarnation);
+    return greeting->incarnation == 0 || wanted == 0 || greeting->incarnation == wanted
                ? CORPS_OK
-               : corps_error_set(CORPS_ERR_PROTOCOL,
-                                 "whoever listens at the address of Env %u of Corps %016llx is Env %u of %016llx",
-                                 peer->env, (unsigned long long)peer->corps->id, greeting->env,
-                                 (unsigned long long)greeting->corps_id);
+               : corps_error_set(CORPS_ERR_AGAIN, "Env %u is incarnation %llu by now, and %llu was called", peer->env,
+                                 (unsigned long long)greeting->incarnation, (unsigned long long)wanted);
+}
+
+/* Am I the process that is called, and is the caller none that has been replaced? One that we have not heard of yet may
+ * be before the news of it. AGAIN: it is to look at the table. */
+static enum corps_err check_caller(const struct corps__greeting *greeting) {
+    const struct corps *own = corps__own();
+    uint64_t is = corps__own_incarnation();
+    if (greeting->wanted != 0 && is != 0 && greeting->wanted != is) {
+        return corps_error_set(CORPS_ERR_AGAIN, "incarnation %llu of this Env was called, and this is %llu",
+                               (unsigned long long)greeting->wanted, (unsigned long long)is);
+    }
+    bool of_ours = own != NULL && greeting->corps_id == own->id && greeting->env < own->settings.env_count;
+    return !of_ours || greeting->incarnation == 0 ||
+                   greeting->incarnation >= atomic_load(&own->envs[greeting->env].incarnation)
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_AGAIN, "incarnation %llu of Env %u has been replaced",
+                                 (unsigned long long)greeting->incarnation, greeting->env);
 }
 
 static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *event,
@@ -45,15 +66,21 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
     if (called_us && (err == CORPS_OK || err == CORPS_ERR_VERSION)) {
         answer_hello(peer); /* who speaks other versions learns ours from it */
     }
-    err = err == CORPS_OK && !called_us ? check_identity(peer, &greeting) : err;
     if (err == CORPS_OK) {
-        peer->hello_seen = true;
-        peer->peer_corps_id = greeting.corps_id;
-        if (called_us) { /* else it is known, and other threads read it */
-            peer->env = greeting.env;
-        }
+        err = called_us ? check_caller(&greeting) : check_called(peer, &greeting);
     }
-    return err;
+    if (err != CORPS_OK) {
+        return err;
+    }
+    peer->hello_seen = true;
+    peer->peer_corps_id = greeting.corps_id;
+    if (called_us) { /* else it is known, and other threads read it */
+        peer->env = greeting.env;
+        atomic_store(&peer->incarnation, greeting.incarnation);
+    } else {
+        corps__peer_greeted(peer);
+    }
+    return CORPS_OK;
 }
 
 static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event,

@@ -72,8 +72,17 @@ static bool is_restarting(const struct corps__peer *peer) {
     return atomic_load(&peer->env_info->restarting);
 }
 
+static bool is_down(const struct corps__peer *peer) {
+    return atomic_load(&peer->env_info->lost) || atomic_load(&peer->corps->exited) || is_restarting(peer);
+}
+
+/* Is there another process by now than that which we have tried to reach? */
+static bool is_replaced(const struct corps__peer *peer) {
+    return atomic_load(&peer->env_info->incarnation) != atomic_load(&peer->incarnation);
+}
+
 static bool has_news(void *arg) {
-    return is_lost(arg) || is_restarting(arg);
+    return is_down(arg) || is_replaced(arg);
 }
 
 static bool is_up_or_lost(void *arg) {
@@ -109,18 +118,19 @@ static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), 
 static enum corps_err connect_job(void *arg) {
     struct corps__peer *peer = arg;
     int state = atomic_load(&peer->state);
-    if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_READY) {
+    if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
     }
-    if (has_news(peer)) {
+    if (is_down(peer)) {
         return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
     }
     if (peer->link_count > 0 && corps__is_foreign(peer->corps)) {
         enum corps_err known = corps__link_floor->ops->refresh(peer->corps); /* it may be another process by now */
-        if (known != CORPS_OK || has_news(peer)) {
+        if (known != CORPS_OK || is_down(peer)) {
             return known;
         }
     }
+    atomic_store(&peer->incarnation, atomic_load(&peer->env_info->incarnation));
     const struct corps__settings *settings = &peer->corps->settings;
     const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
     enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
@@ -145,7 +155,8 @@ static enum corps_err connect_job(void *arg) {
 
 static bool is_settled(void *arg) {
     struct corps__peer *peer = arg;
-    return atomic_load(&peer->state) != CORPS__PEER_CONNECTING;
+    int state = atomic_load(&peer->state);
+    return state != CORPS__PEER_CONNECTING && state != CORPS__PEER_GREETING;
 }
 
 bool corps__peer_has_exited(const struct corps__peer *peer) {
@@ -185,7 +196,7 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     snprintf(detail, sizeof detail, "%s", corps_error_detail());
     int64_t grace = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
     enum corps_err err = await(peer, has_news, deadline_ns < grace ? deadline_ns : grace);
-    if (is_restarting(peer)) {
+    if (is_restarting(peer) || (is_replaced(peer) && !is_lost(peer))) {
         return corps_error_set(CORPS_ERR_AGAIN, "%s", detail);
     }
     return err == CORPS_OK || corps__peer_has_exited(peer) ? why_lost(peer)
@@ -213,8 +224,9 @@ static enum corps_err connect_peer(struct corps__peer *peer, int64_t deadline_ns
     }
     enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
     if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
-        err = is_restarting(peer) ? CORPS_ERR_AGAIN : why_lost(peer);
-        err = err == CORPS_ERR_WORKER_LOST ? corps__peer_await_news(peer, deadline_ns) : err;
+        err = why_lost(peer); /* AGAIN: it was another process than the one that was meant */
+        bool may_be_news = err == CORPS_ERR_WORKER_LOST || err == CORPS_ERR_AGAIN;
+        err = may_be_news ? corps__peer_await_news(peer, deadline_ns) : err;
     }
     return err;
 }

@@ -9,6 +9,8 @@ enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int p
         {corps_str("features"), corps_int(0)},
         {corps_str("corps"), corps_int((int64_t)greeting->corps_id)},
         {corps_str("env"), corps_int(greeting->env)},
+        {corps_str("incarnation"), corps_int((int64_t)greeting->incarnation)},
+        {corps_str("wanted"), corps_int((int64_t)greeting->wanted)},
         {corps_str("pid"), corps_int(pid)},
     };
     const struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);
@@ -35,6 +37,15 @@ static enum corps_err check_versions(const struct corps_value *versions) {
     return CORPS_OK;
 }
 
+/* What need not be there is 0 where it is not. */
+static enum corps_err read_incarnation(const struct corps_value *value, uint64_t *out) {
+    if (value != NULL && !is_number(value, 0, INT64_MAX)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO names an incarnation that is no number");
+    }
+    *out = value != NULL ? (uint64_t)value->integer : 0;
+    return CORPS_OK;
+}
+
 enum corps_err corps__hello_read(const struct corps_value *map, struct corps__greeting *greeting) {
     if (map->kind != CORPS_MAP) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO is no map");
@@ -48,6 +59,11 @@ enum corps_err corps__hello_read(const struct corps_value *map, struct corps__gr
     if (!is_number(corps_id, INT64_MIN, INT64_MAX) || !is_number(env, 0, UINT32_MAX)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say who it is");
     }
-    *greeting = (struct corps__greeting){(uint64_t)corps_id->integer, (uint32_t)env->integer};
-    return CORPS_OK;
+    struct corps__greeting read = {.corps_id = (uint64_t)corps_id->integer, .env = (uint32_t)env->integer};
+    err = read_incarnation(corps_value_get(map, "incarnation"), &read.incarnation);
+    err = err == CORPS_OK ? read_incarnation(corps_value_get(map, "wanted"), &read.wanted) : err;
+    if (err == CORPS_OK) {
+        *greeting = read;
+    }
+    return err;
 }

@@ -5,8 +5,12 @@
  *              what the link speaks from then on.
  *   features   bits of what this program can do besides; what both have may be used. None is defined yet.
  *   corps, env who I am: the Corps' id, and the number of the Env (CORPS__GUEST_ENV in a program)
- *   pid        for whoever looks at a trace
- * Its frame is as in wire version 4 for ever, whichever versions it names: everybody can read it.
+ *   incarnation, wanted
+ *              which of the Env's processes I am, and which of yours I take you for, as the table of Envs says
+ * (known.h). 0, or not there: none, as of a program, or not known. Whoever is not the one that is wanted, or hears from
+ * one that has been replaced, closes the link; the caller looks at the table again and connects anew. A link is one
+ * process to one process, so this is said nowhere else. pid        for whoever looks at a trace Its frame is as in wire
+ * version 4 for ever, whichever versions it names: everybody can read it.
  */
 #ifndef CORPS_HELLO_H
 #define CORPS_HELLO_H
@@ -18,6 +22,7 @@
 struct corps__greeting {
     uint64_t corps_id;
     uint32_t env;
+    uint64_t incarnation, wanted;
 };
 
 /* What this process says, as a stream of msgpack. Errors: NO_MEMORY. */

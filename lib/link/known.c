@@ -151,6 +151,10 @@ bool corps_name_is_here(const struct corps_name *name) {
     return corps__own() != NULL && name->corps_id == corps__own()->id && name->env == corps__own_env();
 }
 
+uint64_t corps__own_incarnation(void) {
+    return corps__own() != NULL ? atomic_load(&corps__own()->envs[corps__own_env()].incarnation) : 0;
+}
+
 void corps__known_forked(void) {
     pthread_mutex_init(&corps__link_floor->lock, NULL);
 }

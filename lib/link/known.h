@@ -31,7 +31,7 @@ struct corps__env {
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
-    uint32_t incarnation;                  /* which of its processes this tells of; the first is 1 */
+    _Atomic uint64_t incarnation;          /* which of its processes this tells of; the first is 1, 0: none yet */
     char lost_text[512];                   /* how it ended: read once `lost` is set, by the leader before that too */
     struct corps__peer *_Atomic peer;      /* where calls go */
     struct corps__peer *_Atomic data_peer; /* where measured sends go when the data transport discards */
@@ -82,6 +82,9 @@ bool corps__is_foreign(const struct corps *corps);
 
 /* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
 bool corps__corps_has_ended(const struct corps *corps);
+
+/* Which of the own Env's processes this is; 0 in a program. With the lead. */
+uint64_t corps__own_incarnation(void);
 
 /* Frees what nobody holds. With the lead. */
 void corps__corps_reap(void);

@@ -12,7 +12,10 @@
 /* ---- events ---- */
 
 void corps__peer_greet_locked(struct corps__peer *peer) {
-    const struct corps__greeting greeting = {.corps_id = corps__own_id(), .env = corps__own_env()};
+    const struct corps__greeting greeting = {.corps_id = corps__own_id(),
+                                             .env = corps__own_env(),
+                                             .incarnation = corps__own_incarnation(),
+                                             .wanted = atomic_load(&peer->incarnation)};
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     if (corps__hello_encode(&greeting, getpid(), &encoding) != CORPS_OK) {
@@ -29,9 +32,15 @@ void corps__peer_connected(struct corps__peer *peer) {
     pthread_mutex_lock(&peer->tx); /* whoever sees READY sends after this frame */
     peer->hello_seen = false;
     atomic_store(&peer->writable, true);
-    atomic_store(&peer->state, CORPS__PEER_READY);
+    atomic_store(&peer->state, peer->discards ? CORPS__PEER_READY : CORPS__PEER_GREETING);
     corps__peer_greet_locked(peer);
     pthread_mutex_unlock(&peer->tx);
+    corps__waitlist_notify(&peer->waiters);
+}
+
+void corps__peer_greeted(struct corps__peer *peer) {
+    int greeting = CORPS__PEER_GREETING; /* not a link that has gone meanwhile */
+    (void)atomic_compare_exchange_strong(&peer->state, &greeting, CORPS__PEER_READY);
     corps__waitlist_notify(&peer->waiters);
 }
 
@@ -105,6 +114,8 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
         corps__peer_fail(peer, CORPS_ERR_EXITED, "the Corps has exited");
     } else if (atomic_load(&peer->env_info->lost)) {
         corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, peer->env_info->lost_text);
+    } else if (reason == CORPS_ERR_AGAIN) {
+        corps__waitlist_notify(&peer->waiters); /* it was another process: nothing was under way to it */
     } else if (reason != CORPS_ERR_CLOSED) {
         corps__peer_fail(peer, reason, detail);
     } else {
@@ -168,10 +179,30 @@ static void tell_waiters(struct corps__peer *peer, const char *text) {
     corps__waitlist_notify(&peer->waiters);
 }
 
-void corps__env_is_up(struct corps *corps, uint32_t env, uint32_t incarnation) {
+/* Calls of a process that has been replaced are taken no more, should it still live. */
+static void close_former(const struct corps *corps, uint32_t env, uint64_t incarnation) {
+    struct corps__peer *peer = corps__peers_walk();
+    corps__peers_walked(); /* as in corps__peers_close */
+    while (peer != NULL) {
+        struct corps__peer *next = peer->next;
+        uint64_t its = atomic_load(&peer->incarnation);
+        if (peer->corps == NULL && peer->hello_seen && peer->peer_corps_id == corps->id && peer->env == env &&
+            its != 0 && its < incarnation && !atomic_load(&peer->retired)) {
+            detach_peer(peer);
+            corps__peer_retire(peer);
+        }
+        peer = next;
+    }
+    corps__peers_sweep();
+}
+
+void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
     struct corps__env *info = &corps->envs[env];
-    bool replaces = info->incarnation != 0;
-    info->incarnation = incarnation;
+    bool replaces = atomic_load(&info->incarnation) != 0;
+    atomic_store(&info->incarnation, incarnation);
+    if (replaces) {
+        close_former(corps, env, incarnation);
+    }
     if (!atomic_load(&info->restarting) && replaces) {
         each_peer(info, lose_process, "its process was replaced"); /* the news of its end was not heard */
     }

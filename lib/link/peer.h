@@ -1,7 +1,9 @@
 /* Peers: the other ends of links, and ordered, bounded sending to them.
  *
  * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. States:
- * NEW → CONNECTING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
+ * NEW → CONNECTING → GREETING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
+ * One that we connect is READY once it has said HELLO and is the process that the table of Envs tells of: so no call is
+ * ever under way to another. An accepted one is READY at once.
  *
  * Life: peers are freed by the leader alone. One that this process connects belongs to its Corps and goes with it
  * (known.h). An accepted one is freed when its link has gone and every request that came on it is over: requests that
@@ -35,7 +37,7 @@
 #include "link/state.h"
 #include "wait/wait.h"
 
-enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
+enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_GREETING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
 
 struct corps__post; /* a frame that waits for room */
 
@@ -59,10 +61,11 @@ struct corps__peer {
     struct corps *corps; /* NULL: a guest, or an Env of another Corps, that connected to us */
     struct corps__env *env_info;
     uint32_t env;
-    uint64_t peer_corps_id; /* as it said in HELLO */
-    bool hello_seen;        /* on the present link */
-    bool discards;          /* the transport delivers nothing */
-    uint64_t number;        /* no other peer of this process ever has it */
+    uint64_t peer_corps_id;       /* as it said in HELLO */
+    _Atomic uint64_t incarnation; /* … of an accepted one; else of the process that was last connected to */
+    bool hello_seen;              /* on the present link */
+    bool discards;                /* the transport delivers nothing */
+    uint64_t number;              /* no other peer of this process ever has it */
     _Atomic int state;
     struct corps__port *port;
 
@@ -215,6 +218,9 @@ void corps__peer_credit(struct corps__peer *peer, uint32_t conc, struct corps__g
 void corps__held_add(void);
 bool corps__held_any(void);
 
+/* With the lead: one that we have connected has said HELLO, and is the one that was meant. */
+void corps__peer_greeted(struct corps__peer *peer);
+
 /* Under tx: says HELLO. */
 void corps__peer_greet_locked(struct corps__peer *peer);
 
@@ -229,7 +235,7 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 /* Its process has ended and another is to take its place: what was under way to it fails with this text, and calls from
  * now on wait for corps__env_is_up, by which time its new addresses stand in its row (or for corps__env_lost). */
 void corps__env_restarts(struct corps *corps, uint32_t env, const char *text);
-void corps__env_is_up(struct corps *corps, uint32_t env, uint32_t incarnation);
+void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation);
 
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */

@@ -9,7 +9,7 @@ void corps__row_items(const struct corps *corps, unsigned env, struct corps_valu
                                   : atomic_load(&info->restarting) ? CORPS__ENV_RESTARTING
                                                                    : CORPS__ENV_UP;
     items[0] = corps_int(state);
-    items[1] = corps_int(info->incarnation);
+    items[1] = corps_int((int64_t)atomic_load(&info->incarnation));
     items[2] = corps_str(info->address);
     items[3] = corps_str(info->data_address);
     items[4] = corps_int(atomic_load(&info->pid));
@@ -28,8 +28,8 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         return corps_error_set(CORPS_ERR_PROTOCOL, "what is said of Env %u is not of this Corps", env);
     }
     struct corps__env *info = &corps->envs[env];
-    uint32_t incarnation = (uint32_t)corps__record_int(row, 1, 0);
-    if (atomic_load(&info->lost) || incarnation < info->incarnation) {
+    uint64_t incarnation = (uint64_t)corps__record_int(row, 1, 0);
+    if (atomic_load(&info->lost) || incarnation < atomic_load(&info->incarnation)) {
         return CORPS_OK; /* older than what is known */
     }
     char text[sizeof info->lost_text];
@@ -38,7 +38,7 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         corps__env_lost(corps, env, text);
     } else if (state == CORPS__ENV_RESTARTING) {
         corps__env_restarts(corps, env, text);
-    } else if (incarnation > info->incarnation) {
+    } else if (incarnation > atomic_load(&info->incarnation)) {
         take_addresses(info, row);
         corps__env_is_up(corps, env, incarnation);
     }

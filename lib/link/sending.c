@@ -49,7 +49,8 @@ static bool owned_by_other(const struct corps__peer *peer) {
 /* Under tx. Tries to send what was kept, and then (`layout` may be NULL) this; FULL and PARTIAL as the transport says,
  * FULL also while somebody else's frame is under way. */
 static enum corps_err try_send(struct corps__peer *peer, const struct corps__layout *layout, unsigned flags) {
-    if (atomic_load(&peer->state) != CORPS__PEER_READY || peer->link == NULL) {
+    int state = atomic_load(&peer->state);
+    if ((state != CORPS__PEER_READY && state != CORPS__PEER_GREETING) || peer->link == NULL) {
         return CORPS_ERR_CLOSED;
     }
     if (owned_by_other(peer)) {

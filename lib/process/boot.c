@@ -20,10 +20,10 @@
 
 extern char **environ;
 
-/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data] ----
- */
+/* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data,
+ * incarnation] ---- */
 
-static enum corps_err send_boot(const struct corps *corps, unsigned env, const char *front,
+static enum corps_err send_boot(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
                                 const struct corps_value *front_args, int fd) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
@@ -44,6 +44,7 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const c
         front_args != NULL ? *front_args : corps_nil(),
         corps_bin(processors, sizeof processors),
         corps->boot_data,
+        corps_int((int64_t)incarnation),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -71,6 +72,12 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     }
     corps->id = (uint64_t)corps__record_int(record, 1, 0);
     *env = (uint32_t)corps__record_int(record, 2, 0);
+    if (*env >= settings.env_count) {
+        corps__corps_unref(corps);
+        return corps_error_set(CORPS_ERR_PROTOCOL, "the boot record is of Env %u, and the Corps has %u", *env,
+                               settings.env_count);
+    }
+    atomic_store(&corps->envs[*env].incarnation, (uint64_t)corps__record_int(record, 10, 0));
     corps__record_text(record, 4, corps->directory, sizeof corps->directory);
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
     const struct corps_value *boot_data = corps_value_item(record, 9);
@@ -183,7 +190,7 @@ void corps__env_unspawn(const struct corps_launched *launched) {
     }
 }
 
-enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
                                 const struct corps_value *front_args, struct corps_launched *launched,
                                 int *control_fd) {
     int pair[2];
@@ -199,7 +206,7 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const c
     enum corps_err err = spawn_process(corps, env, pair[1], launched);
     close(pair[1]);
     if (err == CORPS_OK) {
-        err = send_boot(corps, env, front, front_args, pair[0]);
+        err = send_boot(corps, env, incarnation, front, front_args, pair[0]);
         if (err != CORPS_OK) {
             corps__env_unspawn(launched);
         }

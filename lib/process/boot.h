@@ -24,10 +24,10 @@
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
-/* Starts the process of Env `env`, and sends its boot record. `front` and `front_args` (an array as create takes it
- * behind class and count) only for Env 0, else NULL. Gives the process and the parent's end of the control channel.
- * Errors: SYSTEM, NO_MEMORY, and of sending. */
-enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const char *front,
+/* Starts the process of Env `env`, its incarnation of this number, and sends its boot record. `front` and `front_args`
+ * (an array as create takes it behind class and count) only for Env 0, else NULL. Gives the process and the parent's
+ * end of the control channel. Errors: SYSTEM, NO_MEMORY, and of sending. */
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
                                 const struct corps_value *front_args, struct corps_launched *launched,
                                 int *control_fd) CORPS_CHECKED;
 

@@ -158,7 +158,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
         (void)!introduce(child); /* what is wrong shows by its end */
         return;
     }
-    env->incarnation = 1;
+    atomic_store(&env->incarnation, 1);
     if (corps__all_children(child_ready)) {
         ops->all_ready();
     }
@@ -249,7 +249,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
     child->failure[0] = '\0';
     struct corps_launched launched;
     int fd;
-    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, NULL, NULL, &launched, &fd);
+    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, incarnation, NULL, NULL, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }

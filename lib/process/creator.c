@@ -145,7 +145,7 @@ static enum corps_err start_env_0(void *arg) {
     struct corps *corps = creation->creator->corps;
     struct corps_launched launched;
     int fd = -1;
-    enum corps_err err = corps__env_spawn(corps, 0, creation->front, creation->front_args, &launched, &fd);
+    enum corps_err err = corps__env_spawn(corps, 0, 1, creation->front, creation->front_args, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }

@@ -247,7 +247,6 @@ static enum corps_err boot_job(void *arg) {
         err = corps__conc_create(&corps__manager_class, name, strlen(name), NULL, NULL, &manager);
     }
     if (err == CORPS_OK && corps__is_env_0()) {
-        own->incarnation = 1;
         err = corps__children_start(&children_ops);
         if (err == CORPS_OK && settings->env_count == 1) {
             all_are_up();

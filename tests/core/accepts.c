@@ -210,7 +210,7 @@ static void call_answered(uint8_t kind, uint8_t serializer, struct iovec segment
     struct answerer answerer = {.header = {.kind = kind, .serializer = serializer, .segment_count = 1},
                                 .segment = segment};
     struct corps *corps = make(&answerer.stranger);
-    answerer.stranger.greeting = (struct corps__greeting){corps->id, 1};
+    answerer.stranger.greeting = (struct corps__greeting){.corps_id = corps->id, .env = 1};
     snprintf(corps->envs[1].address, sizeof corps->envs[1].address, "%s", answerer.stranger.address);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, answer, &answerer), 0);

@@ -78,9 +78,11 @@ bool stranger_look(struct stranger *stranger) {
     }
     stranger->transport->release(stranger->endpoint, &event);
     corps_block_unref(event.block);
-    if (event.kind == CORPS_EVENT_CLOSED) {
+    if (event.kind == CORPS_EVENT_CLOSED && event.link == stranger->link) {
         stranger_leave(stranger);
         came = true;
+    } else if (event.kind == CORPS_EVENT_CLOSED) { /* of an earlier one; another was accepted meanwhile */
+        stranger->transport->disconnect(event.link);
     }
     return came;
 }

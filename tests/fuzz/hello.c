@@ -24,6 +24,7 @@ static void say_again(const struct corps__greeting *greeting) {
     struct corps_box *box = decode(encoding.stream, encoding.stream_bytes);
     must(box != NULL && corps__hello_read(corps_box_root(box), &again) == CORPS_OK);
     must(again.corps_id == greeting->corps_id && again.env == greeting->env);
+    must(again.incarnation == greeting->incarnation && again.wanted == greeting->wanted);
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }

@@ -12,7 +12,8 @@
 
 static void test_round_trip(void **state) {
     (void)state;
-    const struct corps__greeting said = {.corps_id = 0xfedcba9876543210, .env = UINT32_MAX};
+    const struct corps__greeting said = {
+        .corps_id = 0xfedcba9876543210, .env = UINT32_MAX, .incarnation = INT64_MAX, .wanted = INT64_MAX - 1};
     struct corps_encoding encoding;
     const struct corps_serializer *msgpack;
     corps_encoding_init(&encoding);
@@ -25,6 +26,7 @@ static void test_round_trip(void **state) {
     struct corps__greeting heard = {0};
     assert_int_equal(corps__hello_read(corps_box_root(box), &heard), CORPS_OK);
     assert_true(heard.corps_id == said.corps_id && heard.env == said.env);
+    assert_true(heard.incarnation == said.incarnation && heard.wanted == said.wanted);
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }
@@ -58,11 +60,27 @@ static void test_versions(void **state) {
 static void test_unknown_keys(void **state) {
     (void)state;
     struct corps_value nested[] = {corps_nil(), corps_bool(true)};
-    const struct corps_entry more[] = {{corps_str("incarnation"), corps_int(7)},
-                                       {corps_int(3), corps_array(nested, 2)},
-                                       {corps_nil(), corps_str("x")}};
+    const struct corps_entry more[] = {
+        {corps_str("later"), corps_int(7)}, {corps_int(3), corps_array(nested, 2)}, {corps_nil(), corps_str("x")}};
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         assert_int_equal(read_it(4, 4, &more[i]), CORPS_OK);
+    }
+}
+
+/* They may be missing; what is there is a number. */
+static void test_incarnations(void **state) {
+    (void)state;
+    static const char *const keys[] = {"incarnation", "wanted"};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct corps_entry zero = {corps_str(keys[i]), corps_int(0)};
+        const struct corps_entry most = {corps_str(keys[i]), corps_int(INT64_MAX)};
+        assert_int_equal(read_it(4, 4, &zero), CORPS_OK);
+        assert_int_equal(read_it(4, 4, &most), CORPS_OK);
+        const struct corps_value bad[] = {corps_nil(), corps_str("1"), corps_int(-1), corps_float(1), corps_bool(true)};
+        for (unsigned k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+            const struct corps_entry wrong = {corps_str(keys[i]), bad[k]};
+            assert_int_equal(read_it(4, 4, &wrong), CORPS_ERR_PROTOCOL);
+        }
     }
 }
 
@@ -95,10 +113,8 @@ static void test_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions), cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_incarnations), cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("hello", tests, NULL, NULL);
 }

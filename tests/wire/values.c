@@ -121,14 +121,16 @@ static void add_lengths(void) {
 /* What HELLO says, as lib/link/hello.c writes it. */
 static void add_hello(void) {
     static struct corps_value versions[2];
-    static struct corps_entry entries[5];
+    static struct corps_entry entries[7];
     versions[0] = versions[1] = corps_int(CORPS__WIRE_VERSION);
     entries[0] = (struct corps_entry){corps_str("versions"), corps_array(versions, 2)};
     entries[1] = (struct corps_entry){corps_str("features"), corps_int(0)};
     entries[2] = (struct corps_entry){corps_str("corps"), corps_int(-0x0102030405060708)};
     entries[3] = (struct corps_entry){corps_str("env"), corps_int(UINT32_MAX)};
-    entries[4] = (struct corps_entry){corps_str("pid"), corps_int(0x010203)};
-    add(corps_map(entries, 5), "map:hello");
+    entries[4] = (struct corps_entry){corps_str("incarnation"), corps_int(0x0102)};
+    entries[5] = (struct corps_entry){corps_str("wanted"), corps_int(0x0102030405)};
+    entries[6] = (struct corps_entry){corps_str("pid"), corps_int(0x010203)};
+    add(corps_map(entries, 7), "map:hello");
 }
 
 static void add_nested(void) {
