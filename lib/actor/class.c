@@ -26,13 +26,28 @@ static size_t count_classes(const struct corps_class *const *classes) {
     return count;
 }
 
+static bool hooks_make_sense(const struct corps_class *class) {
+    if ((class->checkpoint == NULL) != (class->restore == NULL)) {
+        corps_error_set(CORPS_ERR_INVALID, "class %s has a %s and no %s: each is of no use without the other",
+                        class->name, class->restore == NULL ? "checkpoint" : "restore",
+                        class->restore == NULL ? "restore" : "checkpoint");
+        return false;
+    }
+    if (class->checkpoint_every_ns < 0 || (class->checkpoint_every_ns != 0 && class->checkpoint == NULL)) {
+        corps_error_set(CORPS_ERR_INVALID, "class %s: checkpoint_every_ns is 0 or more, beside a checkpoint",
+                        class->name);
+        return false;
+    }
+    return true;
+}
+
 /* Reads every class as ours into `copy`, which may be NULL: are they all ours as they are? False: INVALID. */
 static bool take_classes(const struct corps_class *const *classes, struct corps__classes_copy *copy, bool *ours) {
     struct corps_class unused;
     *ours = true;
     for (size_t i = 0; classes[i] != NULL; i++) {
         const struct corps_class *taken = corps__sized_take(&kind, classes[i], copy != NULL ? &copy->own[i] : &unused);
-        if (taken == NULL) {
+        if (taken == NULL || !hooks_make_sense(taken)) {
             return false;
         }
         *ours = *ours && taken == classes[i];

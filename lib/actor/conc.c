@@ -1,5 +1,6 @@
 #include "actor/conc.h"
 
+#include "actor/checkpoint.h"
 #include "actor/group.h"
 #include "actor/home.h"
 #include "base/symbol.h"
@@ -172,7 +173,7 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
     }
     /* Without an init there is nothing to run: the Conc lives at once, unless that would end the group within this
      * call, where its maker does not expect it. */
-    bool has_init = class->init != NULL || group == NULL || atomic_load(&group->left) == 1;
+    bool has_init = class->init != NULL || class->restore != NULL || group == NULL || atomic_load(&group->left) == 1;
     struct corps__message *message = has_init ? corps__message_create() : NULL;
     if (has_init && message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the init of another Conc of class %s", class->name);
@@ -306,6 +307,7 @@ void corps__concs_free(void) {
         }
         conc->mailbox->transport->close(conc->mailbox);
         free(corps__home_of(conc));
+        corps__keep_free(conc->keep);
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

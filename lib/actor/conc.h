@@ -15,6 +15,7 @@
 #define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
 
 struct corps__group;
+struct corps__keep;
 struct corps_home;
 
 struct corps__conc {
@@ -25,13 +26,14 @@ struct corps__conc {
     const struct corps_class *class;
     const char *class_name;            /* as it was asked for; lives as long as the Conc */
     _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
+    unsigned deferred_count;           /* requests that were put aside, see defer.h; the running thread's */
     uint64_t sender;                   /* the number of the peer whose request without reply came last … */
     struct corps__route *sender_route; /* … and its route; the running thread's */
-    unsigned deferred_count;           /* requests that were put aside, see defer.h; the running thread's */
     struct corps_name *_Atomic name;
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;
     void *self;
+    struct corps__keep *keep; /* NULL: its state is not kept, see checkpoint.h; set before its init runs */
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */

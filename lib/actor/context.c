@@ -1,5 +1,6 @@
 #include "actor/batch.h"
 #include "actor/conc.h"
+#include "actor/late.h"
 #include "actor/reply.h"
 #include "link/trust.h"
 #include "value/failure.h"
@@ -145,7 +146,8 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
 
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
-    corps__reply(request->message, request->conc, request->box, result != NULL ? result : &nil);
+    (request->conc->keep == NULL ? corps__reply : corps__reply_late)(request->message, request->conc, request->box,
+                                                                     result != NULL ? result : &nil);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;
@@ -158,7 +160,7 @@ enum corps_err corps_request_fail(struct corps_request *request, const char *typ
 
 enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
     const struct corps_error_info own = remote_failure(info, request->conc);
-    corps__reply_failed(request->message, request->conc, &own);
+    (request->conc->keep == NULL ? corps__reply_failed : corps__fail_late)(request->message, request->conc, &own);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;

@@ -75,6 +75,28 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
 }
 
+enum corps_err corps__result_encode(const struct corps__message *message, const struct corps_value *result,
+                                    struct corps_encoding *encoding, uint8_t *serializer) {
+    const struct corps_serializer *found = NULL;
+    /* In the caller's serializer. A call with nil arguments still names it in its header. */
+    enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &found);
+    encoding->defines = true;
+    if (err == CORPS_OK) {
+        err = found->encode(result, encoding);
+    }
+    if (err == CORPS_OK) {
+        err = corps__encoding_check(encoding, found->name, CORPS__PAYLOAD_BYTES_MAX);
+        *serializer = found->wire_id;
+    }
+    return err;
+}
+
+void corps__reply_encoded(struct corps__message *message, const struct corps__conc *conc, uint8_t serializer,
+                          const struct corps_encoding *encoding) {
+    send_frame(message, conc, CORPS__REPLY, serializer, encoding);
+    corps__message_free(message);
+}
+
 static void reply_remote(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_value *result) {
     if (corps_value_open(result)->kind == CORPS_NIL) {
@@ -82,21 +104,12 @@ static void reply_remote(struct corps__message *message, const struct corps__con
         corps__message_free(message);
         return;
     }
-    const struct corps_serializer *serializer = NULL;
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    /* In the caller's serializer. A call with nil arguments still names it in its header. */
-    enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &serializer);
-    encoding.defines = true;
+    uint8_t serializer;
+    enum corps_err err = corps__result_encode(message, result, &encoding, &serializer);
     if (err == CORPS_OK) {
-        err = serializer->encode(result, &encoding);
-    }
-    if (err == CORPS_OK) {
-        err = corps__encoding_check(&encoding, serializer->name, CORPS__PAYLOAD_BYTES_MAX);
-    }
-    if (err == CORPS_OK) {
-        send_frame(message, conc, CORPS__REPLY, serializer->wire_id, &encoding);
-        corps__message_free(message);
+        corps__reply_encoded(message, conc, serializer, &encoding);
     } else {
         char text[400];
         snprintf(text, sizeof text, "the result cannot be sent: %s", corps_error_detail());

@@ -1,6 +1,7 @@
 #include "actor/run.h"
 
 #include "actor/burst.h"
+#include "actor/checkpoint.h"
 #include "actor/credit.h"
 #include "actor/defer.h"
 #include "actor/group.h"
@@ -82,6 +83,18 @@ static void end_if_forked(const struct corps_context *context, enum corps_err er
     }
 }
 
+void corps__context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
+    context_enter(context, conc, message);
+}
+
+void corps__context_leave(struct corps_context *context) {
+    context_leave(context);
+}
+
+void corps__context_forked(const struct corps_context *context, enum corps_err err) {
+    end_if_forked(context, err);
+}
+
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
     struct corps__message *message = context->message;
     if (err == CORPS_ERR_PENDING && context->held) {
@@ -152,6 +165,9 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
         }
+        if (conc->keep != NULL && !context.held) {
+            corps__checkpoint_ran(conc);
+        }
         answer_request(&context, err, &result);
     }
     context_leave(&context);
@@ -162,15 +178,18 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     context_enter(&context, conc, message);
     static const struct corps_value nil;
     struct corps__group *group = message->group;
-    enum corps_err err = group != NULL && group->argument != NULL && message->box == NULL
-                             ? group->argument(&message->box)
-                             : CORPS_OK; /* may run user code */
+    struct corps__kept kept;
+    enum corps_err err = corps__restore_begin(conc, &kept); /* may run user code, and so may the next */
+    if (err == CORPS_OK && group != NULL && group->argument != NULL && message->box == NULL) {
+        err = group->argument(&message->box);
+    }
     const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
     struct corps_value result = corps_nil();
     if (err == CORPS_OK && conc->class->init != NULL) {
         err = conc->class->init(&context, conc->self, args, &result);
     }
     end_if_forked(&context, err);
+    err = corps__restore_end(&context, &kept, err);
     if (err == CORPS_ERR_PENDING && corps__home_takes_init(conc, message)) {
         context_leave(&context);
         return;
@@ -220,6 +239,7 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
         break;
     case CORPS__MAIL_BATCH: /* are no messages */
     case CORPS__MAIL_RESUME:
+    case CORPS__MAIL_CHECKPOINT:
         break;
     }
     if (credited) {
@@ -334,6 +354,9 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
             run_entry(&run, entry);
             settle_run(&run.settling, after);
         }
+        if (conc->keep != NULL) {
+            corps__checkpoint_ran(conc);
+        }
         settle_run(&run.settling, 1);
     }
     context_leave(&run.context);
@@ -347,6 +370,10 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
 static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
     if (mail->kind == CORPS__MAIL_BATCH) {
         return run_batch(conc, (struct corps__batch *)mail);
+    }
+    if (mail->kind == CORPS__MAIL_CHECKPOINT) {
+        corps__checkpoint_mail(conc, mail);
+        return 1;
     }
     bool is_init = mail->kind == CORPS__MAIL_INIT;
     run_message(conc, (struct corps__message *)mail);

@@ -9,6 +9,7 @@ struct corps__batch;
 struct corps__conc;
 struct corps__conc_piece;
 struct corps__grant;
+struct corps__keep_ops;
 struct corps__long_wait;
 struct corps__peer;
 
@@ -39,6 +40,7 @@ struct corps__actors {
         char *at, *end;                   /* … and what is left of that */
     } concs;
     struct corps__waitlist room; /* for room in mailboxes */
+    const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
 
     struct {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */

@@ -1,4 +1,5 @@
 #include "actor/class.h"
+#include "care/keep.h"
 #include "care/owner.h"
 #include "codec/registry.h"
 #include "link/known.h"
@@ -16,6 +17,7 @@ static void know_classes(const struct corps_class *const *classes) {
     static const struct corps_class *const none[] = {NULL};
     corps__classes_set(classes != NULL ? classes : none);
     corps__owner_set();
+    corps__keep_set();
 }
 
 void corps_start(const struct corps_class *const *classes) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
 #define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
@@ -95,6 +96,22 @@ static enum corps_err copy_text(const char *what, const char *text, char *out, s
     return CORPS_OK;
 }
 
+/* Absolute, so that it is the same for every Env whenever it starts. */
+static enum corps_err decide_keep_directory(const char *path, char *out) {
+    if (path == NULL || path[0] == '\0') {
+        return CORPS_OK;
+    }
+    char here[CORPS__KEEP_DIRECTORY_BYTES] = "";
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL) {
+        return corps_error_system("the option keep_directory is '%s', and the working directory is not known", path);
+    }
+    int length = snprintf(out, CORPS__KEEP_DIRECTORY_BYTES, "%s%s%s", here, here[0] != '\0' ? "/" : "", path);
+    return length > 0 && (size_t)length < CORPS__KEEP_DIRECTORY_BYTES
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_INVALID, "the option keep_directory has more than %u bytes, made absolute",
+                                 CORPS__KEEP_DIRECTORY_BYTES - 1);
+}
+
 const struct corps_options *corps__options_take(const struct corps_options *given, struct corps_options *own) {
     static const struct corps__sized kind = CORPS__SIZED(corps_options, OPTIONS_BYTES);
     static const struct corps_options none;
@@ -137,6 +154,9 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     }
     if (err == CORPS_OK) {
         err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
+    }
+    if (err == CORPS_OK) {
+        err = decide_keep_directory(o->keep_directory, out->keep_directory);
     }
     if (err == CORPS_OK) {
         err = decide_policy(o, &out->policy);
@@ -195,6 +215,7 @@ enum corps_err corps__settings_encode(const struct corps__settings *s, struct co
     struct corps_entry entries[] = {{corps_str("tag"), corps_str(s->tag)},
                                     {corps_str("bind"), corps_str(s->bind)},
                                     {corps_str("module"), corps_str(s->module)},
+                                    {corps_str("keep_directory"), corps_str(s->keep_directory)},
                                     {corps_str("transport"), corps_str(s->transport->name)},
                                     {corps_str("serializer"), corps_str(s->serializer->name)},
 #define NUMBER_ENTRY(field) {corps_str(#field), corps_int((int64_t)s->field)},
@@ -231,6 +252,9 @@ enum corps_err corps__settings_decode(const struct corps_value *map, struct corp
     enum corps_err err = get_text(map, "tag", out->tag, sizeof out->tag);
     err = err != CORPS_OK ? err : get_text(map, "bind", out->bind, sizeof out->bind);
     err = err != CORPS_OK ? err : get_text(map, "module", out->module, sizeof out->module);
+    err = err != CORPS_OK
+              ? err
+              : get_text(map, "keep_directory", out->keep_directory, sizeof out->keep_directory);
     err = err != CORPS_OK ? err : get_text(map, "transport", transport, sizeof transport);
     err = err != CORPS_OK ? err : get_text(map, "serializer", serializer, sizeof serializer);
     int64_t number = 0;

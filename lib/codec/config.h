@@ -8,6 +8,7 @@
 #include <corps/transport.h>
 
 #define CORPS__ENVS_MAX 1024u
+#define CORPS__KEEP_DIRECTORY_BYTES 512u
 
 /* Every option, with its value decided. */
 struct corps__settings {
@@ -27,6 +28,7 @@ struct corps__settings {
     size_t queue_count;
     char bind[128];
     char module[256];
+    char keep_directory[CORPS__KEEP_DIRECTORY_BYTES]; /* "" or absolute */
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;

@@ -93,7 +93,19 @@ struct corps_class {
     void (*enter)(void);
     void (*leave)(void);
     size_t size; /**< 0, or sizeof(struct corps_class) */
-    uint64_t reserved[7];
+    /** State that survives (docs/supervision.md): both may be NULL, neither alone. `checkpoint` gives what the Conc knows
+     * as its `*result`, by the rules of a method's result; its `args` are NIL. `restore` gets that as its `args`, after
+     * init has run again in the place of a Conc that was lost; its result is ignored, and an error of it is one of the
+     * init. Both run on the thread that runs the Conc, between two requests, and must not put a reply off. `checkpoint`
+     * must leave alone what the last method's result points to. An error of it, or a state that is too large, fails that
+     * checkpoint alone: it is counted, and the first one is told on standard error. */
+    corps_method_fn checkpoint;
+    corps_method_fn restore;
+    /** 0: the state is kept at each request, after the method and before its reply leaves (requests without reply that
+     * came together count as one). Else at most once in this time, and no change waits longer for it, idle or not.
+     * CORPS_FOREVER: by corps_context_checkpoint alone. */
+    int64_t checkpoint_every_ns;
+    uint64_t reserved[4];
 };
 
 /** A class of this name serves every class name that no other class of the program has (corps_context_class tells which
@@ -206,7 +218,10 @@ struct corps_options {
     int64_t period_ns;      /**< default 10 s */
     int64_t backoff_ns;     /**< before the second restart in a row, doubled for each further one; default 100 ms */
     int64_t backoff_max_ns; /**< default 10 s */
-    uint64_t reserved[10];
+    /** Where checkpoints are kept (docs/supervision.md): a directory of this user's that nobody else may write to; made
+     * if it is not there. NULL: by Env 0, in memory, at most 1 MiB for a Conc. */
+    const char *keep_directory;
+    uint64_t reserved[9];
 };
 
 /* ---- Corps ---- */
@@ -423,6 +438,18 @@ CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *t
 
 /** The same with a remote traceback, and bytes for callers of the method's own language. Everything is copied. */
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
+
+/** Has the Conc's state kept now, by its class's `checkpoint`; returns when it is. Where nothing would be made again
+ * (see corps_options.restart) none is kept, and this is OK. Not in the checkpoint itself. Errors: INVALID (the class has
+ * none), TOO_LARGE, SYSTEM (the directory), and what `checkpoint` gave; the detail says what. The last state that was
+ * kept stays then. */
+CORPS_API enum corps_err corps_context_checkpoint(struct corps_context *context);
+
+/** In an init: the class's checkpoint_every_ns for this Conc alone. Errors: INVALID (it is negative). */
+CORPS_API enum corps_err corps_context_checkpoint_every(struct corps_context *context, int64_t every_ns) CORPS_CHECKED;
+
+/** How many checkpoints of the Conc were kept in this process, and how many failed. */
+CORPS_API void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed);
 
 /** A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. An init calls
  * this, starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; then it is run again on that

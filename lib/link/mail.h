@@ -10,6 +10,7 @@ enum corps__mail_kind {
     CORPS__MAIL_CLEANUP, /* run cleanup, then the Conc has ended */
     CORPS__MAIL_BATCH,   /* several requests: a struct corps__batch */
     CORPS__MAIL_RESUME,  /* run what was put aside: a route's `resume` */
+    CORPS__MAIL_CHECKPOINT, /* keep the Conc's state if that is due: a struct corps__late */
 };
 
 /* What a mailbox links: the beginning of a message, of a batch, or of neither. */

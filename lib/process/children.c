@@ -140,6 +140,26 @@ static enum corps_err introduce(struct corps__life_child *child) {
     return err;
 }
 
+/* ["kept", number, state] of each Conc that is made again, before it is. */
+static enum corps_err tell_kept(const struct corps__life_child *child) {
+    for (const struct corps__made *made = child->made; made != NULL; made = made->next) {
+        for (size_t i = 0; i < made->count; i++) {
+            const struct corps_value *state = corps__keeper()->find(child->env, made->numbers[i].integer);
+            if (state == NULL) {
+                continue;
+            }
+            struct corps_value items[3] = {corps_str("kept"), made->numbers[i], *state};
+            struct corps_value record = corps_array(items, 3);
+            enum corps_err err = corps__control_send(child->control, &record);
+            if (err != CORPS_OK) {
+                return err;
+            }
+        }
+    }
+    corps__keeper()->found_all(child->env);
+    return CORPS_OK;
+}
+
 enum corps_err corps__children_introduce(void) {
     for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
         if (!child_of(i)->ended && introduce(child_of(i)) == CORPS_ERR_NO_MEMORY) {
@@ -155,7 +175,9 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
     corps__record_text(record, 2, env->data_address, sizeof env->data_address);
     child->ready = true;
     if (child->incarnation > 1) {
-        (void)!introduce(child); /* what is wrong shows by its end */
+        if (tell_kept(child) == CORPS_OK) { /* what is wrong shows by its end */
+            (void)!introduce(child);
+        }
         return;
     }
     atomic_store(&env->incarnation, 1);
@@ -212,7 +234,10 @@ static void on_record(void *arg, const struct corps_value *record) {
         const struct corps_value *numbers = corps_value_item(record, 1);
         for (size_t i = 0; numbers != NULL && i < numbers->count; i++) {
             drop_made(child, corps_value_item(numbers, i)->integer);
+            corps__keeper()->drop(child->env, corps_value_item(numbers, i)->integer);
         }
+    } else if (corps__record_is(record, "keep")) {
+        corps__keeper()->take(child->env, record);
     } else if (corps__record_is(record, "numbers")) {
         child->bound = (uint32_t)corps__record_int(record, 1, child->bound);
     }

@@ -204,6 +204,8 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         become_orphan();
     } else if (corps__record_is(record, "orphan")) {
         become_orphan();
+    } else if (corps__record_is(record, "kept")) {
+        corps__keeper()->take(corps__own_env(), record);
     } else if (corps__record_is(record, "start")) {
         start_serving(record);
     } else if (corps__record_is(record, "row")) {
@@ -295,6 +297,9 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK) {
         corps__runtime_own(corps__life.corps);
+        err = corps__keeper()->begin(corps__life.corps);
+    }
+    if (err == CORPS_OK) {
         err = corps__thread_pool_start(corps__life.corps->settings.thread_count,
                                        corps__life.corps->settings.thread_count_max, corps__conc_run);
     }
@@ -357,6 +362,9 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         corps__thread_pool_serve();
     }
     (void)!corps__with_lead(shut_job, NULL);
+    if (corps__is_env_0()) {
+        corps__keeper()->end();
+    }
     leave_directory(fd);
     fflush(NULL);
     return corps__life.status;

@@ -9,9 +9,18 @@
 struct corps__life corps__life;
 
 static const struct corps__care_ops *care;
+static const struct corps__keeper_ops *keeper;
 
 void corps__care_set(const struct corps__care_ops *ops) {
     care = ops;
+}
+
+void corps__keeper_set(const struct corps__keeper_ops *ops) {
+    keeper = ops;
+}
+
+const struct corps__keeper_ops *corps__keeper(void) {
+    return keeper;
 }
 
 bool corps__is_cared_for(void) {

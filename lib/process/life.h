@@ -22,6 +22,22 @@ struct corps__care_ops {
     void (*halt)(void);
 };
 
+/* What the floor above does with what Workers know (care/keep.h). */
+struct corps__keeper_ops {
+    /* In every Env, before it has Concs. Errors: DENIED, SYSTEM (the directory), NO_MEMORY. */
+    enum corps_err (*begin)(const struct corps *corps);
+    /* ["keep" or "kept", number, state]: of a Conc of this Env. With the lead, as what follows. */
+    void (*take)(unsigned env, const struct corps_value *record);
+    /* What there is of a Conc, NULL: nothing; lent until the next call. Then: whatever else there is of that Env's is
+     * of Concs that are not made again. */
+    const struct corps_value *(*find)(unsigned env, int64_t number);
+    void (*found_all)(unsigned env);
+    /* The Conc has ended in order. */
+    void (*drop)(unsigned env, int64_t number);
+    /* At the end of Env 0: the Corps has ended in order. */
+    void (*end)(void);
+};
+
 /* Concs that are to be made again with their Env: what is left of those of one order. */
 struct corps__made {
     struct corps_box *order; /* as the manager was given it */
@@ -70,6 +86,10 @@ unsigned corps__take_row(struct corps *corps, const struct corps_value *record);
 
 /* What the floor above does for Env 0; before the Env's main begins. */
 void corps__care_set(const struct corps__care_ops *ops);
+
+/* Likewise, in every Env; there is always one. */
+void corps__keeper_set(const struct corps__keeper_ops *ops);
+const struct corps__keeper_ops *corps__keeper(void);
 
 /* Of the Env 0 of a Corps whose Envs may be started again; else NULL. */
 const struct corps__care_ops *corps__care(void);

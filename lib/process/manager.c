@@ -1,5 +1,6 @@
 #include "process/manager.h"
 
+#include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
@@ -99,6 +100,7 @@ static void tell_ended(const struct corps_value *numbers) {
 
 void corps__conc_has_ended(const struct corps_name *name) {
     if (corps_name_is_here(name)) {
+        corps__checkpoint_end(name->conc);
         struct corps_value number = corps_int(name->conc);
         struct corps_value numbers = corps_array(&number, 1);
         tell_ended(&numbers);
@@ -113,6 +115,7 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     for (size_t i = args->kind == CORPS_ARRAY ? args->count : 0; i > 0; i--) {
         const struct corps_value *id = corps_value_item(args, i - 1);
         if (id->kind == CORPS_INT && id->integer > CORPS__MANAGER && id->integer < UINT32_MAX) {
+            corps__checkpoint_end((uint32_t)id->integer);
             end_conc((uint32_t)id->integer);
         }
     }

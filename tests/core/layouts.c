@@ -80,7 +80,8 @@ static void test_options(void **state) {
     corps = NULL;
     newer.later[1] = 1;
     assert_invalid(corps_create(NULL, NULL, &newer.known, &corps), "struct corps_options has a field set");
-    struct corps_options options = {.reserved = {[9] = 1}};
+    struct corps_options options = {0};
+    options.reserved[sizeof options.reserved / sizeof options.reserved[0] - 1] = 1;
     assert_invalid(corps_create(NULL, NULL, &options, &corps), "struct corps_options has a field set");
     options = (struct corps_options){.size = 12};
     assert_invalid(corps_create(NULL, NULL, &options, &corps), "the size of struct corps_options is 12");

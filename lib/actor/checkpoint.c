@@ -1,0 +1,295 @@
+#include "actor/checkpoint.h"
+
+#include "actor/due.h"
+#include "actor/future.h"
+#include "actor/run.h"
+#include "base/clock.h"
+#include "link/known.h"
+#include "value/failure.h"
+#include "value/name.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct corps__keep {
+    struct corps__late due_mail; /* first: what the timer puts into the mailbox */
+    _Atomic bool mailed;         /* it is there */
+    _Atomic bool armed;          /* the timer runs, or is about to */
+    struct corps__conc *conc;
+    struct corps__due due; /* of the thread that runs the Conc, as are the next two */
+    bool taking;
+    bool told;
+    _Atomic uint64_t kept, failed;
+    pthread_mutex_t lock; /* between keeping a state and the Conc's end, which another thread may see first */
+    _Atomic bool ended;
+    bool has_timer; /* with the lead, as the timer */
+    uv_timer_t timer;
+};
+
+static const struct corps_value nil;
+
+void corps__checkpoints_begin(const struct corps__keep_ops *ops) {
+    corps__actors->keep = ops;
+}
+
+/* ---- taking one ---- */
+
+static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
+    const struct corps__conc *conc = keep->conc;
+    pthread_mutex_lock(&keep->lock);
+    enum corps_err err =
+        keep->ended ? CORPS_OK : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
+    pthread_mutex_unlock(&keep->lock);
+    return err;
+}
+
+/* The class's `checkpoint`, and its outcome as this thread's error. */
+static enum corps_err run_hook(struct corps__keep *keep) {
+    struct corps__conc *conc = keep->conc;
+    struct corps__message message; /* stands for a request */
+    memset(&message, 0, offsetof(struct corps__message, small));
+    message.lent = true;
+    message.mail.kind = CORPS__MAIL_CHECKPOINT;
+    message.header.flags = CORPS__NO_REPLY;
+    struct corps_context context;
+    corps__context_enter(&context, conc, &message);
+    struct corps_value state = corps_nil();
+    enum corps_err err = conc->class->checkpoint(&context, conc->self, &nil, &state);
+    corps__context_forked(&context, err);
+    if (err == CORPS_OK) {
+        err = keep_state(keep, &state);
+    } else if (context.failure != NULL) {
+        const struct corps_error_info *info = &context.failure->info;
+        err = corps_error_set(CORPS_ERR_REMOTE, "%s: %s", info->type, info->text);
+    }
+    corps__context_leave(&context);
+    return err;
+}
+
+static enum corps_err take(struct corps__keep *keep) {
+    keep->taking = true;
+    enum corps_err err = run_hook(keep);
+    keep->taking = false;
+    corps__due_tried(&keep->due, corps__now_ns());
+    if (err == CORPS_OK) {
+        atomic_fetch_add(&keep->kept, 1);
+        return CORPS_OK;
+    }
+    atomic_fetch_add(&keep->failed, 1);
+    if (!keep->told) { /* what fails each time does not fill the standard error */
+        keep->told = true;
+        fprintf(stderr,
+                "corps: a checkpoint of Worker L%u:M%u.%u (class %s) failed, and its last one stays; further ones are "
+                "counted: %s: %s\n",
+                corps__own_env(), corps__own_env(), keep->conc->id, keep->conc->class_name, corps_error_name(err),
+                corps_error_detail());
+    }
+    return err;
+}
+
+/* ---- time ---- */
+
+static void on_timer(uv_timer_t *timer) {
+    struct corps__keep *keep = timer->data;
+    atomic_store(&keep->armed, false);
+    if (!atomic_exchange(&keep->mailed, true)) {
+        corps__conc_post(keep->conc, &keep->due_mail.mail, CORPS__PUSH_OTHER);
+    }
+}
+
+/* What is looked at here was set by the thread that waits for this, or has a running timer already. */
+static enum corps_err start_timer(void *arg) {
+    struct corps__keep *keep = arg;
+    if (!keep->has_timer) {
+        keep->has_timer = true;
+        uv_timer_init(corps__loop(), &keep->timer);
+        keep->timer.data = keep;
+    }
+    int64_t left_ns = corps__due_at(&keep->due) - corps__now_ns();
+    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
+    uv_timer_start(&keep->timer, on_timer, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
+    return CORPS_OK;
+}
+
+static void look_again_later(struct corps__keep *keep) {
+    if (corps__due_at(&keep->due) != INT64_MAX && !atomic_exchange(&keep->armed, true)) {
+        (void)!corps__with_lead(start_timer, keep);
+    }
+}
+
+static void time_has_passed(struct corps__keep *keep) {
+    atomic_store(&keep->mailed, false);
+    if (!keep->conc->alive || atomic_load(&keep->ended)) {
+        return;
+    }
+    if (corps__due_now(&keep->due, corps__now_ns())) {
+        (void)take(keep); /* it says what fails */
+    } else {
+        look_again_later(keep);
+    }
+}
+
+/* ---- when ---- */
+
+void corps__checkpoint_ran(struct corps__conc *conc) {
+    struct corps__keep *keep = conc->keep;
+    if (!conc->alive || keep->taking || atomic_load(&keep->ended)) {
+        return;
+    }
+    if (corps__due_ran(&keep->due, corps__now_ns())) {
+        char detail[512]; /* of the method's own error, which is to be answered */
+        snprintf(detail, sizeof detail, "%s", corps_error_detail());
+        (void)take(keep); /* likewise */
+        (void)!corps_error_set(CORPS_OK, "%s", detail);
+    } else {
+        look_again_later(keep);
+    }
+}
+
+static enum corps_err demand(struct corps__conc *conc) {
+    struct corps__keep *keep = conc->keep;
+    if (conc->class->checkpoint == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
+    }
+    if (keep == NULL) {
+        return CORPS_OK; /* nothing is made again */
+    }
+    return keep->taking ? corps_error_set(CORPS_ERR_INVALID, "a checkpoint cannot ask for another one") : take(keep);
+}
+
+enum corps_err corps_context_checkpoint(struct corps_context *context) {
+    return demand(context->conc);
+}
+
+void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) {
+    struct corps__late *late = (struct corps__late *)mail;
+    if (conc->keep != NULL && late == &conc->keep->due_mail) {
+        time_has_passed(conc->keep);
+    } else if (late->demanded) {
+        late->answer(late, conc->alive ? demand(conc)
+                                       : corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended",
+                                                         conc->class_name));
+    } else {
+        corps__checkpoint_ran(conc);
+        late->answer(late, CORPS_OK);
+    }
+}
+
+void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late) {
+    late->mail.kind = CORPS__MAIL_CHECKPOINT;
+    corps__conc_post(conc, &late->mail, CORPS__PUSH_OTHER);
+}
+
+/* ---- on demand, from elsewhere ---- */
+
+struct asked {
+    struct corps__late late; /* first */
+    struct corps_future *future;
+};
+
+static void answer_asked(struct corps__late *late, enum corps_err err) {
+    struct asked *asked = (struct asked *)late;
+    if (err == CORPS_OK) {
+        corps_future_fulfil(asked->future);
+    } else {
+        corps__future_fail(asked->future, err, corps_error_detail());
+    }
+    corps_future_destroy(asked->future);
+    free(asked);
+}
+
+enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future) {
+    *future = NULL;
+    struct corps__conc *conc = corps_name_is_here(name) ? corps__conc_find(name->conc) : NULL;
+    if (conc == NULL) {
+        return corps_error_set(CORPS_ERR_NO_WORKER, "there is no Worker with this number in this Env");
+    }
+    if (corps__conc_is_mine(conc)) {
+        return demand(conc);
+    }
+    struct asked *asked = calloc(1, sizeof *asked);
+    struct corps_future *made = asked != NULL ? corps_future_create() : NULL;
+    if (made == NULL) {
+        free(asked);
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to ask for a checkpoint");
+    }
+    *asked = (struct asked){.late = {.demanded = true, .answer = answer_asked}, .future = corps_future_ref(made)};
+    corps__checkpoint_before(conc, &asked->late);
+    *future = made;
+    return CORPS_OK;
+}
+
+/* ---- settings and counts ---- */
+
+enum corps_err corps_context_checkpoint_every(struct corps_context *context, int64_t every_ns) {
+    if (every_ns < 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "checkpoints every %lld ns cannot be: 0 is at each request",
+                               (long long)every_ns);
+    }
+    if (context->conc->keep != NULL) {
+        context->conc->keep->due.every_ns = every_ns;
+    }
+    return CORPS_OK;
+}
+
+void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed) {
+    struct corps__keep *keep = context->conc->keep;
+    *kept = keep != NULL ? atomic_load(&keep->kept) : 0;
+    *failed = keep != NULL ? atomic_load(&keep->failed) : 0;
+}
+
+/* ---- around an init, and at the end ---- */
+
+static enum corps_err make_keep(struct corps__conc *conc) {
+    struct corps__keep *keep = calloc(1, sizeof *keep);
+    if (keep == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", conc->class_name);
+    }
+    keep->due_mail.mail.kind = CORPS__MAIL_CHECKPOINT;
+    keep->conc = conc;
+    keep->due.every_ns = conc->class->checkpoint_every_ns;
+    pthread_mutex_init(&keep->lock, NULL);
+    conc->keep = keep;
+    return CORPS_OK;
+}
+
+enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept *kept) {
+    *kept = (struct corps__kept){.found = false};
+    if (corps__actors->keep == NULL || conc->class->checkpoint == NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = conc->keep == NULL ? make_keep(conc) : CORPS_OK; /* an init may be run again in a home */
+    return err == CORPS_OK ? corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box) : err;
+}
+
+enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept, enum corps_err err) {
+    if (err == CORPS_OK && kept->found) {
+        struct corps__conc *conc = context->conc;
+        const struct corps_value *state = kept->box != NULL ? corps_value_open(corps_box_root(kept->box)) : &nil;
+        struct corps_value result = corps_nil();
+        err = conc->class->restore(context, conc->self, state, &result);
+        corps__context_forked(context, err);
+        if (err == CORPS_ERR_PENDING) {
+            err = corps_error_set(CORPS_ERR_INVALID, "the restore of class %s puts its answer off", conc->class_name);
+        }
+    }
+    corps_box_unref(kept->box);
+    return err;
+}
+
+void corps__checkpoint_end(uint32_t number) {
+    struct corps__conc *conc = corps__actors->keep != NULL ? corps__conc_find(number) : NULL;
+    struct corps__keep *keep = conc != NULL ? conc->keep : NULL;
+    if (keep != NULL) {
+        pthread_mutex_lock(&keep->lock);
+        atomic_store(&keep->ended, true);
+        corps__actors->keep->drop(number);
+        pthread_mutex_unlock(&keep->lock);
+    }
+}
+
+void corps__keep_free(struct corps__keep *keep) {
+    free(keep);
+}

@@ -1,0 +1,66 @@
+/* Checkpoints: what a Worker knows, taken by its class's `checkpoint` and given to a later one by `restore`.
+ *
+ * This floor says when (due.h), and runs the hooks, on the thread that runs the Conc; where states are kept is said by
+ * the floor above (struct corps__keep_ops). A Conc has a `keep` where its class has the hooks and states are kept at
+ * all: else that is NULL, and nothing here costs it more than the look. With a checkpoint at each request a reply leaves
+ * after the state was kept; one that was put off comes to the Conc as mail for that.
+ */
+#ifndef CORPS_ACTOR_CHECKPOINT_H
+#define CORPS_ACTOR_CHECKPOINT_H
+
+#include "actor/conc.h"
+
+/* What the floor above does with states. Any thread; they may wait. `conc` and `class_name` say whose it is. */
+struct corps__keep_ops {
+    /* From now on it is the Conc's. Borrows. Errors: of the serializer, TOO_LARGE, SYSTEM, NO_MEMORY; then it is what
+     * it was. */
+    enum corps_err (*keep)(uint32_t conc, const char *class_name, const struct corps_value *state);
+    /* That of an earlier one of this number. Writes `found`; the box is NULL for nil, else one reference. Errors: it is
+     * there, and cannot be read. */
+    enum corps_err (*find)(uint32_t conc, const char *class_name, bool *found, struct corps_box **state);
+    /* It has ended in order. */
+    void (*drop)(uint32_t conc);
+};
+
+/* From now on states are kept so. Before there is any Conc. */
+void corps__checkpoints_begin(const struct corps__keep_ops *ops);
+
+/* What a Conc's init found. */
+struct corps__kept {
+    bool found;
+    struct corps_box *box;
+};
+
+/* Around an init, on its thread: before it, whether there is a state; after it, gives that to the Conc, and takes it in
+ * any case (`err`: what init gave). */
+enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept *kept) CORPS_CHECKED;
+enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept,
+                                  enum corps_err err) CORPS_CHECKED;
+
+/* A request was run, of a Conc with a `keep`: keeps its state if that is due. Before the reply leaves. */
+void corps__checkpoint_ran(struct corps__conc *conc);
+
+/* A MAIL_CHECKPOINT. */
+void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail);
+
+/* What waits for the Conc's thread: `answer` is called there with OK, once the state was kept if that is due; or, where
+ * it is `demanded`, with what became of the checkpoint. */
+struct corps__late {
+    struct corps__mail mail; /* first */
+    bool demanded;
+    void (*answer)(struct corps__late *late, enum corps_err err);
+};
+void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late);
+
+/* A checkpoint of a Conc of this Env on demand, from any thread but one that runs it: gives a Future, which is NIL once
+ * the state is kept. On that thread a call of corps_context_checkpoint: then `*future` is NULL. Errors: NO_WORKER,
+ * NO_MEMORY; and of corps_context_checkpoint. */
+CORPS_API enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future);
+
+/* The Conc of this number has ended in order: what was kept of it is no more needed. Any thread. */
+void corps__checkpoint_end(uint32_t conc);
+
+/* With the end of the runtime. */
+void corps__keep_free(struct corps__keep *keep);
+
+#endif

@@ -1,0 +1,14 @@
+/* Answers to requests that were put off, of a Conc whose state is kept: they leave after that. */
+#ifndef CORPS_ACTOR_LATE_H
+#define CORPS_ACTOR_LATE_H
+
+#include "actor/conc.h"
+
+/* As corps__reply and corps__reply_failed, once the Conc's state was kept if that is due. What goes to another Env is
+ * encoded now, so that it is what it is now. Takes the message, borrows the rest. Any thread. */
+void corps__reply_late(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,
+                       const struct corps_value *result);
+void corps__fail_late(struct corps__message *message, const struct corps__conc *conc,
+                      const struct corps_error_info *info);
+
+#endif

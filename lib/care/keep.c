@@ -1,0 +1,177 @@
+#include "care/keep.h"
+
+#include "actor/checkpoint.h"
+#include "base/hooks.h"
+#include "care/folder.h"
+#include "care/shelf.h"
+#include "codec/record.h"
+#include "process/args.h"
+#include "process/life.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct {
+    const struct corps *corps;
+    pthread_mutex_t lock; /* of the shelves */
+    struct corps__shelf *shelves;
+    unsigned count; /* Env 0: one for each Env; else one, of this Env */
+    struct corps__folder folder;
+} keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder.fd = -1};
+
+/* NULL: there is none. */
+static struct corps__shelf *shelf_of(unsigned env) {
+    unsigned at = corps__is_env_0() ? env : 0;
+    return at < keeper.count ? &keeper.shelves[at] : NULL;
+}
+
+static bool in_directory(void) {
+    return keeper.folder.fd >= 0;
+}
+
+/* ---- for the Concs of this Env ---- */
+
+static enum corps_err encode(const struct corps_value *state, size_t bytes_max, struct corps_box *box,
+                             struct corps_value *out) {
+    enum corps_err err = corps__init_args_encode(&keeper.corps->settings, "the state of a Worker", state, bytes_max, box, out);
+    if (err == CORPS_OK && out->kind == CORPS_NIL) {
+        *out = corps_array(NULL, 0); /* a state that is nil is one */
+    }
+    return err;
+}
+
+/* To this Env's shelf, which counts, and to Env 0's. */
+static enum corps_err keep_at_owner(uint32_t conc, struct corps_box *box, const struct corps_value *state) {
+    pthread_mutex_lock(&keeper.lock);
+    enum corps_err err = corps__shelf_put(shelf_of(corps__own_env()), conc, box, CORPS__KEEP_ENV_BYTES_MAX);
+    pthread_mutex_unlock(&keeper.lock);
+    if (err == CORPS_OK) {
+        struct corps_value items[3] = {corps_str("keep"), corps_int(conc), *state};
+        corps__tell_parent(items, 3);
+    }
+    return err;
+}
+
+static enum corps_err keep(uint32_t conc, const char *class_name, const struct corps_value *state) {
+    struct corps_box *box = corps_box_create();
+    if (box == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a checkpoint");
+    }
+    struct corps_value encoded;
+    enum corps_err err =
+        encode(state, in_directory() ? CORPS__FOLDER_BYTES_MAX : CORPS__KEEP_BYTES_MAX, box, &encoded);
+    if (err == CORPS_OK) {
+        corps_box_set_root(box, encoded);
+        void *given_up = in_directory() ? corps__give_up() : NULL; /* a disk takes its time */
+        err = in_directory() ? corps__folder_keep(&keeper.folder, corps__own_env(), conc, class_name, &encoded)
+                             : keep_at_owner(conc, box, &encoded);
+        corps__take_back(given_up);
+    }
+    corps_box_unref(box);
+    return err;
+}
+
+static struct corps_box *shelf_find(uint32_t conc) {
+    pthread_mutex_lock(&keeper.lock);
+    struct corps_box *box = corps__shelf_find(shelf_of(corps__own_env()), conc);
+    box = box != NULL ? corps_box_ref(box) : NULL;
+    pthread_mutex_unlock(&keeper.lock);
+    return box;
+}
+
+static enum corps_err find(uint32_t conc, const char *class_name, bool *found, struct corps_box **state) {
+    struct corps_box *box = in_directory()
+                                ? corps__folder_find(&keeper.folder, corps__own_env(), conc, class_name)
+                                : shelf_find(conc);
+    if (box == NULL) {
+        return CORPS_OK;
+    }
+    enum corps_err err = corps__init_args_decode(corps_box_root(box), 0, state);
+    *found = err == CORPS_OK;
+    corps_box_unref(box);
+    return err;
+}
+
+static void drop_shelved(unsigned env, int64_t number) {
+    pthread_mutex_lock(&keeper.lock);
+    if (shelf_of(env) != NULL && number >= 0) {
+        corps__shelf_drop(shelf_of(env), (uint64_t)number);
+    }
+    pthread_mutex_unlock(&keeper.lock);
+}
+
+static void drop(uint32_t conc) {
+    if (in_directory()) {
+        corps__folder_drop(&keeper.folder, corps__own_env(), conc);
+    } else {
+        drop_shelved(corps__own_env(), conc);
+    }
+}
+
+static const struct corps__keep_ops keep_ops = {.keep = keep, .find = find, .drop = drop};
+
+/* ---- for the processes ---- */
+
+static enum corps_err begin(const struct corps *corps) {
+    const struct corps__settings *settings = &corps->settings;
+    keeper.corps = corps;
+    bool is_owner = corps__is_env_0();
+    enum corps_err err = CORPS_OK;
+    if (settings->keep_directory[0] != '\0') {
+        err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner);
+    } else if (corps__is_cared_for()) {
+        keeper.count = is_owner ? settings->env_count : 1;
+        keeper.shelves = calloc(keeper.count, sizeof *keeper.shelves);
+        err = keeper.shelves != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints");
+    }
+    if (err == CORPS_OK && (in_directory() || (keeper.count > 0 && !is_owner))) {
+        corps__checkpoints_begin(&keep_ops);
+    }
+    return err;
+}
+
+static void take(unsigned env, const struct corps_value *record) {
+    const struct corps_value *state = corps_value_item(record, 2);
+    int64_t number = corps__record_int(record, 1, -1);
+    struct corps__shelf *shelf = shelf_of(env);
+    struct corps_box *box = NULL;
+    if (shelf == NULL || state == NULL || number < 0) {
+        return;
+    }
+    enum corps_err err = corps_box_of(state, &box);
+    pthread_mutex_lock(&keeper.lock);
+    if (err == CORPS_OK) { /* its Env has counted */
+        err = corps__shelf_put(shelf, (uint64_t)number, box, SIZE_MAX);
+    }
+    pthread_mutex_unlock(&keeper.lock);
+    corps_box_unref(box);
+    if (err != CORPS_OK) { /* an older one must not be taken for the last */
+        drop_shelved(env, number);
+        fprintf(stderr, "corps: what Worker L%u:M%u.%lld knows is not kept: %s\n", env, env, (long long)number,
+                corps_error_detail());
+    }
+}
+
+static const struct corps_value *find_for(unsigned env, int64_t number) {
+    struct corps__shelf *shelf = shelf_of(env);
+    struct corps_box *box = shelf != NULL ? corps__shelf_find(shelf, (uint64_t)number) : NULL;
+    return box != NULL ? corps_box_root(box) : NULL;
+}
+
+static void found_all(unsigned env) {
+    if (shelf_of(env) != NULL) {
+        corps__shelf_drop_unfound(shelf_of(env));
+    }
+}
+
+static void end(void) {
+    corps__folder_remove(&keeper.folder);
+}
+
+static const struct corps__keeper_ops ops = {
+    .begin = begin, .take = take, .find = find_for, .found_all = found_all, .drop = drop_shelved, .end = end};
+
+void corps__keep_set(void) {
+    corps__keeper_set(&ops);
+}

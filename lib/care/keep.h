@@ -1,0 +1,20 @@
+/* What Workers know, kept: checkpoints, at the owner or in a directory.
+ *
+ * At the owner: an Env tells its Env 0 of each state as a record of the control channel. What was written into that is
+ * read also if the Env dies the next moment, so nobody waits for an answer. When the Env is started again, Env 0 hands
+ * the states of its Concs to it before it has them made again. At most CORPS__KEEP_BYTES_MAX for a Conc and
+ * CORPS__KEEP_ENV_BYTES_MAX for the Concs of one Env. Env 0's own Concs are not kept: its end is the Corps'.
+ *
+ * In a directory: <directory>/<id of the Corps>/<env>.<conc>, a file written whole (base/whole.h) that can be told from
+ * anything else (codec/kept.h). Env 0 locks the folder of its Corps, and removes it at the end; it also removes folders
+ * of Corps that were killed altogether. So a state is used within one life of a Corps alone.
+ */
+#ifndef CORPS_CARE_KEEP_H
+#define CORPS_CARE_KEEP_H
+
+enum { CORPS__KEEP_BYTES_MAX = 1 << 20, CORPS__KEEP_ENV_BYTES_MAX = 256 << 20 };
+
+/* Has the floors below ask this one. Before an Env's main begins. */
+void corps__keep_set(void);
+
+#endif
