@@ -1,12 +1,10 @@
 #include "actor/checkpoint.h"
 
 #include "actor/due.h"
-#include "actor/future.h"
 #include "actor/run.h"
 #include "base/clock.h"
 #include "link/known.h"
 #include "value/failure.h"
-#include "value/name.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -39,8 +37,9 @@ void corps__checkpoints_begin(const struct corps__keep_ops *ops) {
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
     const struct corps__conc *conc = keep->conc;
     pthread_mutex_lock(&keep->lock);
-    enum corps_err err =
-        keep->ended ? CORPS_OK : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
+    enum corps_err err = keep->ended
+                             ? CORPS_OK
+                             : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
     pthread_mutex_unlock(&keep->lock);
     return err;
 }
@@ -148,7 +147,7 @@ void corps__checkpoint_ran(struct corps__conc *conc) {
     }
 }
 
-static enum corps_err demand(struct corps__conc *conc) {
+enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
     struct corps__keep *keep = conc->keep;
     if (conc->class->checkpoint == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
@@ -160,7 +159,7 @@ static enum corps_err demand(struct corps__conc *conc) {
 }
 
 enum corps_err corps_context_checkpoint(struct corps_context *context) {
-    return demand(context->conc);
+    return corps__checkpoint_demand(context->conc);
 }
 
 void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) {
@@ -168,7 +167,7 @@ void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) 
     if (conc->keep != NULL && late == &conc->keep->due_mail) {
         time_has_passed(conc->keep);
     } else if (late->demanded) {
-        late->answer(late, conc->alive ? demand(conc)
+        late->answer(late, conc->alive ? corps__checkpoint_demand(conc)
                                        : corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended",
                                                          conc->class_name));
     } else {
@@ -180,45 +179,6 @@ void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) 
 void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late) {
     late->mail.kind = CORPS__MAIL_CHECKPOINT;
     corps__conc_post(conc, &late->mail, CORPS__PUSH_OTHER);
-}
-
-/* ---- on demand, from elsewhere ---- */
-
-struct asked {
-    struct corps__late late; /* first */
-    struct corps_future *future;
-};
-
-static void answer_asked(struct corps__late *late, enum corps_err err) {
-    struct asked *asked = (struct asked *)late;
-    if (err == CORPS_OK) {
-        corps_future_fulfil(asked->future);
-    } else {
-        corps__future_fail(asked->future, err, corps_error_detail());
-    }
-    corps_future_destroy(asked->future);
-    free(asked);
-}
-
-enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future) {
-    *future = NULL;
-    struct corps__conc *conc = corps_name_is_here(name) ? corps__conc_find(name->conc) : NULL;
-    if (conc == NULL) {
-        return corps_error_set(CORPS_ERR_NO_WORKER, "there is no Worker with this number in this Env");
-    }
-    if (corps__conc_is_mine(conc)) {
-        return demand(conc);
-    }
-    struct asked *asked = calloc(1, sizeof *asked);
-    struct corps_future *made = asked != NULL ? corps_future_create() : NULL;
-    if (made == NULL) {
-        free(asked);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to ask for a checkpoint");
-    }
-    *asked = (struct asked){.late = {.demanded = true, .answer = answer_asked}, .future = corps_future_ref(made)};
-    corps__checkpoint_before(conc, &asked->late);
-    *future = made;
-    return CORPS_OK;
 }
 
 /* ---- settings and counts ---- */
@@ -288,8 +248,4 @@ void corps__checkpoint_end(uint32_t number) {
         corps__actors->keep->drop(number);
         pthread_mutex_unlock(&keep->lock);
     }
-}
-
-void corps__keep_free(struct corps__keep *keep) {
-    free(keep);
 }

@@ -2,8 +2,8 @@
  *
  * This floor says when (due.h), and runs the hooks, on the thread that runs the Conc; where states are kept is said by
  * the floor above (struct corps__keep_ops). A Conc has a `keep` where its class has the hooks and states are kept at
- * all: else that is NULL, and nothing here costs it more than the look. With a checkpoint at each request a reply leaves
- * after the state was kept; one that was put off comes to the Conc as mail for that.
+ * all: else that is NULL, and nothing here costs it more than the look. With a checkpoint at each request a reply
+ * leaves after the state was kept; one that was put off comes to the Conc as mail for that.
  */
 #ifndef CORPS_ACTOR_CHECKPOINT_H
 #define CORPS_ACTOR_CHECKPOINT_H
@@ -52,15 +52,10 @@ struct corps__late {
 };
 void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late);
 
-/* A checkpoint of a Conc of this Env on demand, from any thread but one that runs it: gives a Future, which is NIL once
- * the state is kept. On that thread a call of corps_context_checkpoint: then `*future` is NULL. Errors: NO_WORKER,
- * NO_MEMORY; and of corps_context_checkpoint. */
-CORPS_API enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future);
+/* What corps_context_checkpoint does. On the thread that runs the Conc. */
+enum corps_err corps__checkpoint_demand(struct corps__conc *conc);
 
 /* The Conc of this number has ended in order: what was kept of it is no more needed. Any thread. */
 void corps__checkpoint_end(uint32_t conc);
-
-/* With the end of the runtime. */
-void corps__keep_free(struct corps__keep *keep);
 
 #endif

@@ -1,6 +1,5 @@
 #include "actor/conc.h"
 
-#include "actor/checkpoint.h"
 #include "actor/group.h"
 #include "actor/home.h"
 #include "base/symbol.h"
@@ -307,7 +306,7 @@ void corps__concs_free(void) {
         }
         conc->mailbox->transport->close(conc->mailbox);
         free(corps__home_of(conc));
-        corps__keep_free(conc->keep);
+        free(conc->keep);
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

@@ -1,8 +1,8 @@
 /* When is a Worker's state to be kept? The deciding part: events and times in, decisions out. No clock, no allocation.
  *
- * A state that may have changed is kept at once, or, where there is a time between two, as soon as that has passed since
- * the last one: so there is at most one checkpoint in `every_ns`, and no change waits for longer than that. An attempt
- * that fails counts as one: the next change is the next occasion. One thread at a time.
+ * A state that may have changed is kept at once, or, where there is a time between two, as soon as that has passed
+ * since the last one: so there is at most one checkpoint in `every_ns`, and no change waits for longer than that. An
+ * attempt that fails counts as one: the next change is the next occasion. One thread at a time.
  */
 #ifndef CORPS_ACTOR_DUE_H
 #define CORPS_ACTOR_DUE_H
@@ -20,8 +20,7 @@ struct corps__due {
 /* A request was run: is the state to be kept now? */
 static inline bool corps__due_ran(struct corps__due *due, int64_t now_ns) {
     due->changed = true;
-    return due->every_ns == 0 ||
-           (due->every_ns != INT64_MAX && (!due->any || now_ns - due->last_ns >= due->every_ns));
+    return due->every_ns == 0 || (due->every_ns != INT64_MAX && (!due->any || now_ns - due->last_ns >= due->every_ns));
 }
 
 /* Time has passed: is it now? */

@@ -39,7 +39,7 @@ struct corps__actors {
         struct corps__conc_piece *pieces; /* their memory, the latest first … */
         char *at, *end;                   /* … and what is left of that */
     } concs;
-    struct corps__waitlist room; /* for room in mailboxes */
+    struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
 
     struct {

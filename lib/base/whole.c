@@ -98,12 +98,12 @@ enum corps_err corps__whole_read(int directory, const char *name, size_t bytes_m
         return errno == ENOENT ? CORPS_OK : corps_error_system("cannot open the file %s", name);
     }
     struct stat st;
-    enum corps_err err = fstat(fd, &st) == 0 ? check_file(&st, name, bytes_max)
-                                             : corps_error_system("cannot look at the file %s", name);
+    enum corps_err err =
+        fstat(fd, &st) == 0 ? check_file(&st, name, bytes_max) : corps_error_system("cannot look at the file %s", name);
     uint8_t *content = err == CORPS_OK ? malloc((size_t)st.st_size + 1) : NULL;
     if (err == CORPS_OK) {
         err = content != NULL ? read_all(fd, name, content, (size_t)st.st_size)
-                           : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the file %s", name);
+                              : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the file %s", name);
     }
     close(fd);
     if (err != CORPS_OK) {

@@ -40,8 +40,7 @@ static void remove_if_dead(int directory, const char *path, const char *name) {
 static void remove_dead(int directory, const char *path, const char *own) {
     DIR *dir = opendir(path);
     for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
-        bool is_folder =
-            strlen(entry->d_name) == ID_LETTERS && strspn(entry->d_name, "0123456789abcdef") == ID_LETTERS;
+        bool is_folder = strlen(entry->d_name) == ID_LETTERS && strspn(entry->d_name, "0123456789abcdef") == ID_LETTERS;
         if (is_folder && strcmp(entry->d_name, own) != 0) {
             remove_if_dead(directory, path, entry->d_name);
         }
@@ -107,8 +106,9 @@ static void name_of(unsigned env, uint32_t conc, char name[CORPS__WHOLE_NAME_BYT
 /* ["checkpoint", id of the Corps, env, conc, class, state] */
 enum corps_err corps__folder_keep(const struct corps__folder *folder, unsigned env, uint32_t conc,
                                   const char *class_name, const struct corps_value *state) {
-    struct corps_value items[] = {corps_str("checkpoint"), corps_int((int64_t)folder->corps_id), corps_int(env),
-                                  corps_int(conc),         corps_str(class_name),               *state};
+    struct corps_value items[] = {corps_str("checkpoint"), corps_int((int64_t)folder->corps_id),
+                                  corps_int(env),          corps_int(conc),
+                                  corps_str(class_name),   *state};
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     uint8_t *data;
     size_t bytes;

@@ -32,13 +32,16 @@ static bool in_directory(void) {
 
 /* ---- for the Concs of this Env ---- */
 
-static enum corps_err encode(const struct corps_value *state, size_t bytes_max, struct corps_box *box,
-                             struct corps_value *out) {
-    enum corps_err err = corps__init_args_encode(&keeper.corps->settings, "the state of a Worker", state, bytes_max, box, out);
+static enum corps_err encode(const struct corps_value *state, struct corps_box *box, struct corps_value *out) {
+    size_t bytes_max = in_directory() ? CORPS__FOLDER_BYTES_MAX : CORPS__KEEP_BYTES_MAX;
+    enum corps_err err = corps__init_args_encode(&keeper.corps->settings, state, bytes_max, box, out);
     if (err == CORPS_OK && out->kind == CORPS_NIL) {
         *out = corps_array(NULL, 0); /* a state that is nil is one */
     }
-    return err;
+    return err != CORPS_ERR_TOO_LARGE
+               ? err
+               : corps_error_set(CORPS_ERR_TOO_LARGE, "the state has more than %zu bytes%s", bytes_max,
+                                 in_directory() ? "" : "; in a directory (keep_directory) it may have more");
 }
 
 /* To this Env's shelf, which counts, and to Env 0's. */
@@ -59,8 +62,7 @@ static enum corps_err keep(uint32_t conc, const char *class_name, const struct c
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a checkpoint");
     }
     struct corps_value encoded;
-    enum corps_err err =
-        encode(state, in_directory() ? CORPS__FOLDER_BYTES_MAX : CORPS__KEEP_BYTES_MAX, box, &encoded);
+    enum corps_err err = encode(state, box, &encoded);
     if (err == CORPS_OK) {
         corps_box_set_root(box, encoded);
         void *given_up = in_directory() ? corps__give_up() : NULL; /* a disk takes its time */
@@ -81,9 +83,8 @@ static struct corps_box *shelf_find(uint32_t conc) {
 }
 
 static enum corps_err find(uint32_t conc, const char *class_name, bool *found, struct corps_box **state) {
-    struct corps_box *box = in_directory()
-                                ? corps__folder_find(&keeper.folder, corps__own_env(), conc, class_name)
-                                : shelf_find(conc);
+    struct corps_box *box =
+        in_directory() ? corps__folder_find(&keeper.folder, corps__own_env(), conc, class_name) : shelf_find(conc);
     if (box == NULL) {
         return CORPS_OK;
     }

@@ -118,14 +118,16 @@ const struct corps_options *corps__options_take(const struct corps_options *give
     return given != NULL ? corps__sized_take(&kind, given, own) : &none;
 }
 
-static enum corps_err decide_policy(const struct corps_options *o, struct corps__policy *out) {
-    *out = (struct corps__policy){.restart = o->restart,
-                                  .strategy = CORPS__ONE_FOR_ONE,
-                                  .intensity = o->intensity,
-                                  .period_ns = o->period_ns,
-                                  .backoff_ns = o->backoff_ns,
-                                  .backoff_max_ns = o->backoff_max_ns};
-    return corps__policy_decide(out);
+/* What comes back after an end, and with what. */
+static enum corps_err decide_care(const struct corps_options *o, struct corps__settings *out) {
+    out->policy = (struct corps__policy){.restart = o->restart,
+                                         .strategy = CORPS__ONE_FOR_ONE,
+                                         .intensity = o->intensity,
+                                         .period_ns = o->period_ns,
+                                         .backoff_ns = o->backoff_ns,
+                                         .backoff_max_ns = o->backoff_max_ns};
+    enum corps_err err = corps__policy_decide(&out->policy);
+    return err == CORPS_OK ? decide_keep_directory(o->keep_directory, out->keep_directory) : err;
 }
 
 enum corps_err corps__settings_decide(const struct corps_options *o, struct corps__settings *out) {
@@ -156,10 +158,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
         err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
     }
     if (err == CORPS_OK) {
-        err = decide_keep_directory(o->keep_directory, out->keep_directory);
-    }
-    if (err == CORPS_OK) {
-        err = decide_policy(o, &out->policy);
+        err = decide_care(o, out);
     }
     out->wake = (enum corps_wake)wake;
     out->placement = (enum corps_placement)placement;
@@ -252,9 +251,7 @@ enum corps_err corps__settings_decode(const struct corps_value *map, struct corp
     enum corps_err err = get_text(map, "tag", out->tag, sizeof out->tag);
     err = err != CORPS_OK ? err : get_text(map, "bind", out->bind, sizeof out->bind);
     err = err != CORPS_OK ? err : get_text(map, "module", out->module, sizeof out->module);
-    err = err != CORPS_OK
-              ? err
-              : get_text(map, "keep_directory", out->keep_directory, sizeof out->keep_directory);
+    err = err != CORPS_OK ? err : get_text(map, "keep_directory", out->keep_directory, sizeof out->keep_directory);
     err = err != CORPS_OK ? err : get_text(map, "transport", transport, sizeof transport);
     err = err != CORPS_OK ? err : get_text(map, "serializer", serializer, sizeof serializer);
     int64_t number = 0;

@@ -116,9 +116,8 @@ enum corps_err corps__kept_decode(const uint8_t *data, size_t bytes, struct corp
     }
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
     uint32_t count = get32(data + 16);
-    err = count > 0 && count <= CORPS__PAYLOAD_SEGMENTS_MAX
-              ? find_segments(data, bytes - SUM_BYTES, segments, count)
-              : corrupt("it has no parts, or too many");
+    err = count > 0 && count <= CORPS__PAYLOAD_SEGMENTS_MAX ? find_segments(data, bytes - SUM_BYTES, segments, count)
+                                                            : corrupt("it has no parts, or too many");
     const struct corps_serializer *msgpack = NULL;
     if (err == CORPS_OK) {
         err = corps_serializer_find("msgpack", &msgpack);

@@ -93,12 +93,12 @@ struct corps_class {
     void (*enter)(void);
     void (*leave)(void);
     size_t size; /**< 0, or sizeof(struct corps_class) */
-    /** State that survives (docs/supervision.md): both may be NULL, neither alone. `checkpoint` gives what the Conc knows
-     * as its `*result`, by the rules of a method's result; its `args` are NIL. `restore` gets that as its `args`, after
-     * init has run again in the place of a Conc that was lost; its result is ignored, and an error of it is one of the
-     * init. Both run on the thread that runs the Conc, between two requests, and must not put a reply off. `checkpoint`
-     * must leave alone what the last method's result points to. An error of it, or a state that is too large, fails that
-     * checkpoint alone: it is counted, and the first one is told on standard error. */
+    /** State that survives (docs/supervision.md): both may be NULL, neither alone. `checkpoint` gives what the Conc
+     * knows as its `*result`, by the rules of a method's result; its `args` are NIL. `restore` gets that as its `args`,
+     * after init has run again in the place of a Conc that was lost; its result is ignored, and an error of it is one
+     * of the init. Both run on the thread that runs the Conc, between two requests, and must not put a reply off.
+     * `checkpoint` must leave alone what the last method's result points to. An error of it, or a state that is too
+     * large, fails that checkpoint alone: it is counted, and the first one is told on standard error. */
     corps_method_fn checkpoint;
     corps_method_fn restore;
     /** 0: the state is kept at each request, after the method and before its reply leaves (requests without reply that
@@ -440,9 +440,9 @@ CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *t
 CORPS_API enum corps_err corps_fail_with(struct corps_context *context, const struct corps_error_info *info);
 
 /** Has the Conc's state kept now, by its class's `checkpoint`; returns when it is. Where nothing would be made again
- * (see corps_options.restart) none is kept, and this is OK. Not in the checkpoint itself. Errors: INVALID (the class has
- * none), TOO_LARGE, SYSTEM (the directory), and what `checkpoint` gave; the detail says what. The last state that was
- * kept stays then. */
+ * (see corps_options.restart) none is kept, and this is OK. Not in the checkpoint itself. Errors: INVALID (the class
+ * has none), TOO_LARGE, SYSTEM (the directory), and what `checkpoint` gave; the detail says what. The last state that
+ * was kept stays then. */
 CORPS_API enum corps_err corps_context_checkpoint(struct corps_context *context);
 
 /** In an init: the class's checkpoint_every_ns for this Conc alone. Errors: INVALID (it is negative). */

@@ -6,10 +6,10 @@
 
 enum corps__mail_kind {
     CORPS__MAIL_REQUEST,
-    CORPS__MAIL_INIT,    /* run init; `box` holds its argument */
-    CORPS__MAIL_CLEANUP, /* run cleanup, then the Conc has ended */
-    CORPS__MAIL_BATCH,   /* several requests: a struct corps__batch */
-    CORPS__MAIL_RESUME,  /* run what was put aside: a route's `resume` */
+    CORPS__MAIL_INIT,       /* run init; `box` holds its argument */
+    CORPS__MAIL_CLEANUP,    /* run cleanup, then the Conc has ended */
+    CORPS__MAIL_BATCH,      /* several requests: a struct corps__batch */
+    CORPS__MAIL_RESUME,     /* run what was put aside: a route's `resume` */
     CORPS__MAIL_CHECKPOINT, /* keep the Conc's state if that is due: a struct corps__late */
 };
 

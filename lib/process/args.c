@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-enum corps_err corps__init_args_encode(const struct corps__settings *settings, const char *what,
-                                       const struct corps_value *args, size_t bytes_max, struct corps_box *box, struct corps_value *value) {
+enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
+                                       size_t bytes_max, struct corps_box *box, struct corps_value *value) {
     *value = corps_nil();
     if (args == NULL || corps_value_open(args)->kind == CORPS_NIL) {
         return CORPS_OK;
@@ -22,7 +22,7 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
         err = serializer->encode(args, &encoding);
     }
     if (err == CORPS_OK) { /* before it is copied */
-        err = corps__encoding_check(&encoding, what, bytes_max);
+        err = corps__encoding_check(&encoding, "the arguments of init", bytes_max);
     }
     size_t count = 2 + encoding.buffer_count;
     struct corps_value *items = err == CORPS_OK ? corps_box_alloc(box, count * sizeof *items) : NULL;

@@ -7,9 +7,9 @@
 
 #include "codec/config.h"
 
-/* Into `box`; NIL when there are none. `what` they are begins the text of TOO_LARGE. Errors: of the serializer, TOO_LARGE (over `bytes_max`), NO_MEMORY. */
-enum corps_err corps__init_args_encode(const struct corps__settings *settings, const char *what,
-                                       const struct corps_value *args, size_t bytes_max, struct corps_box *box,
+/* Into `box`; NIL when there are none. Errors: of the serializer, TOO_LARGE (over `bytes_max`), NO_MEMORY. */
+enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
+                                       size_t bytes_max, struct corps_box *box,
                                        struct corps_value *value) CORPS_CHECKED;
 
 /* The same for an init in this very Env: by reference. */

@@ -193,7 +193,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
         total += counts[env];
     }
     if (err == CORPS_OK && total > here) {
-        err = corps__init_args_encode(&corps->settings, "the arguments of init", args, CORPS__PAYLOAD_BYTES_MAX, box, &init_args);
+        err = corps__init_args_encode(&corps->settings, args, CORPS__PAYLOAD_BYTES_MAX, box, &init_args);
     }
     if (err == CORPS_OK && here > 0 && args != NULL) {
         err = corps__init_args_lend(args, box, &local_args);

@@ -189,7 +189,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
     struct corps_box *box = corps_box_create();
     struct corps_value front_args;
     enum corps_err err = box != NULL
-                             ? corps__init_args_encode(&corps->settings, "the arguments of init", args, FRONT_BYTES_MAX, box, &front_args)
+                             ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
                              : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     struct creation creation = {creator, front, &front_args};
     if (err == CORPS_OK) {

@@ -1,0 +1,12 @@
+/* Checkpoints on demand from other threads than the Conc's: for languages whose methods run on an event loop. */
+#ifndef CORPS_ACTOR_ASKED_H
+#define CORPS_ACTOR_ASKED_H
+
+#include <corps.h>
+
+/* A checkpoint of a Conc of this Env on demand, from any thread but one that runs it: gives a Future, which is NIL once
+ * the state is kept. On that thread a call of corps_context_checkpoint: then `*future` is NULL. Errors: NO_WORKER,
+ * NO_MEMORY; and of corps_context_checkpoint. */
+CORPS_API enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future);
+
+#endif
