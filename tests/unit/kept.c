@@ -1,8 +1,9 @@
-/* What is kept in files: whole ones are read back, and nothing else is taken for one. And when a state is to be kept. */
+/* What is kept in files: whole ones are read back, and nothing else is taken for one. And when a state is to be kept.
+ */
 
+#include "codec/kept.h"
 #include "actor/due.h"
 #include "care/shelf.h"
-#include "codec/kept.h"
 
 #include <corps/serializer.h>
 
