@@ -23,6 +23,9 @@ bool corps_future_ready(const struct corps_future *future) {
     if (!corps__future_is_ready(future)) {
         corps_flush();
         corps__poll_once();
+        if (future->deadline_ns != CORPS_FOREVER && future->deadline_ns <= corps__now_ns()) {
+            corps__future_end_late((struct corps_future *)(uintptr_t)future); /* no effect if it is ready */
+        }
     }
     return corps__future_is_ready(future);
 }
@@ -114,7 +117,7 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
                   : corps__deadlock_wait(future, &waiter, is_ready, calls_own ? future->deadline_ns : deadline);
         corps__interest_drop(future, &interest);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
-            corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
+            corps__future_end_late(future);
         } else if (err != CORPS_OK) {
             return err == CORPS_ERR_TIMEOUT ? corps_error_set(err, "no reply yet") : err;
         }
@@ -255,7 +258,7 @@ enum corps_err corps_wait_next(struct corps_future *const *futures, size_t count
         free(interests);
     }
     if (err == CORPS_ERR_TIMEOUT && calls_own) {
-        corps__future_fail(soonest, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
+        corps__future_end_late(soonest);
         err = CORPS_OK;
         (void)any_ready(&s);
     }

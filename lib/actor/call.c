@@ -31,7 +31,7 @@ struct call {
 };
 
 #define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
-#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT))
+#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT | CORPS_CALL_DETACHED))
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
@@ -107,6 +107,18 @@ static inline bool has_unusual(const struct corps_call_options *options) {
            0;
 }
 
+/* A call that a method makes for a request with a deadline ends with that at the latest. */
+static __attribute__((cold, noinline)) enum corps_err inherit_deadline(struct call *call) {
+    if (call->context->deadline_ns >= call->deadline_ns) {
+        return CORPS_OK;
+    }
+    call->deadline_ns = call->context->deadline_ns;
+    return call->deadline_ns > corps__now_ns()
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_TIMEOUT, "the deadline of the request, for which this call is made, has "
+                                                    "passed; CORPS_CALL_DETACHED is for calls that it does not bind");
+}
+
 static enum corps_err prepare_call(struct call *call, const struct corps_name *to, const char *method,
                                    const struct corps_value *args, const struct corps_call_options *options,
                                    struct corps__symbol *own_method) {
@@ -134,7 +146,12 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     if (atomic_load(&call->corps->exited)) {
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
-    enum corps_err err = symbol_of_method(call, method, own_method);
+    enum corps_err err = CORPS_OK;
+    if (call->reply && call->context != NULL && call->context->deadline_ns != 0 &&
+        (options == NULL || (options->flags & CORPS_CALL_DETACHED) == 0)) {
+        err = inherit_deadline(call);
+    }
+    err = err == CORPS_OK ? symbol_of_method(call, method, own_method) : err;
     if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
         err = chosen_serializer(call, options->serializer);
     } else if (err == CORPS_OK) {

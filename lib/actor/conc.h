@@ -43,6 +43,7 @@ struct corps_context {
     struct corps__burst burst; /* what the method has sent last */
     const char *sent_text;     /* a method's name, as it was given for the last request */
     const struct corps__symbol *sent_method;
+    int64_t deadline_ns; /* the request's, 0: none; the message may be another thread's once the reply was put off */
     struct corps__message *message;
     const struct corps_value *args; /* lies in `box`, in `batch`, or in the message */
     struct corps_box *box;
@@ -61,6 +62,9 @@ extern _Thread_local struct corps_context *corps__innermost;
 static inline struct corps_context *corps__context(void) {
     return corps__innermost;
 }
+
+/* The same for the Python module, which has no thread-local variable of the library's. */
+CORPS_API struct corps_context *corps__context_here(void);
 
 /* Is a method of this Conc on the calling thread's stack? */
 bool corps__conc_is_mine(const struct corps__conc *conc);

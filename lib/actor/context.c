@@ -2,6 +2,7 @@
 #include "actor/conc.h"
 #include "actor/late.h"
 #include "actor/reply.h"
+#include "base/clock.h"
 #include "link/trust.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -12,6 +13,10 @@
 #include <string.h>
 
 /* What a method may ask and do: corps_context_*, corps_fail, corps_request_*. */
+
+struct corps_context *corps__context_here(void) {
+    return corps__context();
+}
 
 struct corps *corps_context_corps(struct corps_context *context) {
     (void)context;
@@ -112,6 +117,11 @@ const char *corps_context_class(struct corps_context *context) {
 
 bool corps_context_has_reply(struct corps_context *context) {
     return (context->message->header.flags & CORPS__NO_REPLY) == 0;
+}
+
+int64_t corps_context_time_left_ns(struct corps_context *context) {
+    int64_t left = context->deadline_ns != 0 ? context->deadline_ns - corps__now_ns() : CORPS_FOREVER;
+    return left > 0 ? left : 0;
 }
 
 bool corps_context_is_local(struct corps_context *context) {

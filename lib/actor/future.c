@@ -118,6 +118,13 @@ bool corps__future_claim(struct corps_future *future) {
     return (atomic_fetch_or(&future->word, CORPS__CLAIMED) & CORPS__CLAIMED) == 0;
 }
 
+/* It has an alarm if there is somebody to notify: what a thread waits for it ends itself. */
+static void clear_alarm(struct corps_future *future) {
+    if (future->deadline_ns != CORPS_FOREVER && corps__alarm_clear(&corps__reactor->alarms, &future->alarm)) {
+        corps__future_unref(future); /* the promise's reference is still there */
+    }
+}
+
 static void notify_watchers(struct corps_future *future) {
     pthread_mutex_lock(shard_of(future));
     for (struct corps__interest *at = future->interests; at != NULL; at = at->next) {
@@ -128,6 +135,7 @@ static void notify_watchers(struct corps_future *future) {
     void *arg = future->notify_arg;
     pthread_mutex_unlock(shard_of(future));
     if (notify != NULL) {
+        clear_alarm(future);
         notify(arg); /* the caller's reference keeps the Future until here */
     }
 }
@@ -144,13 +152,29 @@ static bool watch_locked(struct corps_future *future) {
     return (atomic_fetch_or(&future->word, CORPS__WATCHED) & CORPS__READY) != 0;
 }
 
+static void on_alarm(struct corps__alarm *alarm) {
+    struct corps_future *future = (struct corps_future *)((char *)alarm - offsetof(struct corps_future, alarm));
+    corps__future_end_late(future);
+    corps__future_unref(future);
+}
+
+/* Before anybody can find out that there is somebody to notify. */
+static void set_alarm(struct corps_future *future) {
+    if (future->deadline_ns != CORPS_FOREVER &&
+        corps__alarm_set(&corps__reactor->alarms, &corps__future_ref(future)->alarm, future->deadline_ns, on_alarm)) {
+        corps__kick();
+    }
+}
+
 void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg) {
+    set_alarm(future);
     pthread_mutex_lock(shard_of(future));
     bool ready = watch_locked(future);
     future->notify = ready ? NULL : notify;
     future->notify_arg = arg;
     pthread_mutex_unlock(shard_of(future));
     if (ready) {
+        clear_alarm(future);
         notify(arg);
     }
 }
@@ -256,6 +280,10 @@ void corps__future_fail(struct corps_future *future, enum corps_err code, const 
     }
 }
 
+void corps__future_end_late(struct corps_future *future) {
+    corps__future_fail(future, CORPS_ERR_TIMEOUT, "the call's deadline passed before its reply came");
+}
+
 /* ---- calls under way ---- */
 
 void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
@@ -323,6 +351,7 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
 /* The answer comes to the parent, or was just being put here by a thread that is not in this process. */
 static void forget_call(struct corps_future *future) {
     uint64_t word = atomic_load(&future->word);
+    future->alarm = (struct corps__alarm){.link = NULL}; /* all of them are forgotten */
     if (atomic_load(&future->encoded) == 2) {
         atomic_store(&future->encoded, 1); /* the thread that decoded it is not here: once more */
     }

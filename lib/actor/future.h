@@ -46,6 +46,7 @@ struct corps_future {
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
     void (*notify)(void *arg);         /* see corps_future_on_ready */
     void *notify_arg;
+    struct corps__alarm alarm; /* for a call with a deadline and `notify`; holds a reference while it is set */
     enum corps_keep keep_objects;
     enum corps_err outcome; /* once ready; OK may still become a decoding error */
     _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
@@ -85,6 +86,9 @@ void corps__future_failed(struct corps_future *future, enum corps_err code, stru
 
 /* Claims, and fails with a text, unless it is decided already. It is ready then, whoever has decided. */
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text);
+
+/* The same, since its call's deadline has passed. */
+void corps__future_end_late(struct corps_future *future);
 
 /* Lists one thread's interest, which is notified when the Future is ready, and takes it off. */
 void corps__interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter);

@@ -32,6 +32,7 @@ static void context_enter(struct corps_context *context, struct corps__conc *con
     context->conc = conc;
     context->burst = (struct corps__burst){0};
     context->sent_text = NULL;
+    context->deadline_ns = (int64_t)message->header.deadline_ns;
     context->message = message;
     context->box = NULL;
     context->batch = NULL;
@@ -310,6 +311,7 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
         return;
     }
     struct corps_context *context = &run->context;
+    context->deadline_ns = (int64_t)entry->deadline_ns;
     enum corps_err err = CORPS_OK;
     const struct corps_value *args = entry_argument(run, entry, &err);
     struct corps_value result = corps_nil();

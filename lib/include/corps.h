@@ -307,12 +307,13 @@ CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_
 /* ---- Calls ---- */
 
 enum {
-    CORPS_CALL_TRY = 1u << 0,     /**< do not wait for room: FULL at once */
-    CORPS_CALL_NO_WAIT = 1u << 1, /**< nor for a connection: FULL whenever the call would have to wait for anything */
+    CORPS_CALL_TRY = 1u << 0,      /**< do not wait for room: FULL at once */
+    CORPS_CALL_NO_WAIT = 1u << 1,  /**< nor for a connection: FULL whenever the call would have to wait for anything */
+    CORPS_CALL_DETACHED = 1u << 3, /**< the deadline of the request that the calling method serves does not bind it */
 };
 
 struct corps_call_options {
-    int64_t timeout_ns; /**< deadline from now: travels along, drops the request if it comes too late; 0 = none */
+    int64_t timeout_ns; /**< deadline from now, see corps_call; 0 = none of its own */
     unsigned flags;
     const char *serializer; /**< for this call and its reply, instead of the Corps' own: one that runs no code (none,
                                msgpack), or the Corps' own, else DENIED; NULL = the Corps' */
@@ -324,12 +325,21 @@ struct corps_call_options {
  * NULL = NIL. Gives the Future. Errors are of the sending alone: REFUSED (an argument cannot be serialized: which),
  * TOO_LARGE (over 2 GiB, or over 999 large buffers: nothing is sent; a result that is too large fails the Future like
  * this), FULL, TIMEOUT, EXITED, WORKER_LOST, INVALID (an option or flag that does not exist). What happens later is the
- * Future's. */
+ * Future's.
+ *
+ * Deadlines: one that the call has travels along. When it passes, the Future fails with TIMEOUT: the thread that waits
+ * sees to that; corps_future_ready does; and where corps_future_on_ready was asked to notify, the process's timer. The
+ * request is dropped if its turn comes later. A call that a method makes while it serves a request with a deadline has
+ * that deadline, or its own if that is sooner, so that nobody works for a caller who has gone on; TIMEOUT at once when
+ * it has passed. This does not hold for corps_send, which nobody waits for; for corps_create_concs; for calls with
+ * CORPS_CALL_DETACHED, which have their own deadline or none (to undo something, say); and for other threads than the
+ * method's, which are told what is left (corps_context_time_left_ns). */
 CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options,
                                     struct corps_future **future) CORPS_CHECKED;
 
-/** The same without a reply: at most once, in order with this sender's other calls. Nothing is told of its outcome. */
+/** The same without a reply: at most once, in order with this sender's other calls. Nothing is told of its outcome. Its
+ * deadline is its own alone, never that of a request. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options) CORPS_CHECKED;
 
@@ -383,7 +393,8 @@ struct corps_error_info {
 CORPS_API enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns,
                                            const struct corps_value **result);
 
-CORPS_API bool corps_future_ready(const struct corps_future *future); /**< never waits */
+/** Is the reply here, or has the call's deadline passed? Never waits. */
+CORPS_API bool corps_future_ready(const struct corps_future *future);
 
 /** What went wrong, after wait gave an error; code OK otherwise. Lent until the Future is destroyed. */
 CORPS_API const struct corps_error_info *corps_future_error(const struct corps_future *future);
@@ -401,7 +412,8 @@ CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, si
 
 /** Calls `notify(arg)` once, as soon as the Future is ready (at once if it is): on the thread that completes it, which
  * may be polling for the whole process, so it must neither wait nor call Corps but for corps_future_fulfil. One per
- * Future. */
+ * Future. If the call has a deadline, it is ready then at the latest, without a thread that waits for it; some thread
+ * must poll, in an Env one always does. */
 CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg);
 
 /** A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out
@@ -423,6 +435,8 @@ CORPS_API const char *corps_context_method(struct corps_context *context);
 CORPS_API const char *corps_context_class(struct corps_context *context); /**< as it was asked for; lent for ever */
 CORPS_API bool corps_context_is_local(struct corps_context *context);     /**< was the request made in this Env? */
 CORPS_API bool corps_context_has_reply(struct corps_context *context);    /**< does anybody wait for the outcome? */
+/** Until the deadline of the request; 0 when it has passed, CORPS_FOREVER when it has none. On the method's thread. */
+CORPS_API int64_t corps_context_time_left_ns(struct corps_context *context);
 /** Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
 CORPS_API enum corps_err corps_context_keep(struct corps_context *context, struct corps_object *object) CORPS_CHECKED;
 /** Memory until the reply is encoded, aligned to 16. NULL when out of memory. */

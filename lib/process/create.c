@@ -23,7 +23,8 @@ struct order {
 static enum corps_err ask_manager(const struct corps *corps, struct order *order, const char *method,
                                   const struct corps_value *args) {
     static const char manager_class[] = "corps manager";
-    const struct corps_call_options options = {.serializer = "msgpack"};
+    /* What was made is ended again after an error: no deadline of a request may keep either from being done. */
+    const struct corps_call_options options = {.serializer = "msgpack", .flags = CORPS_CALL_DETACHED};
     enum corps_err err = CORPS_OK;
     if (order->manager == NULL) {
         err = corps__name_create(corps->id, order->env, CORPS__MANAGER, manager_class, sizeof manager_class - 1,

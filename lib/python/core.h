@@ -2,7 +2,8 @@
  *
  *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
- *   end.c      the end of the interpreter          about.c    what this build has
+ *   deadline.c until when calls may take           end.c      the end of the interpreter
+ *   about.c    what this build has
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -86,6 +87,16 @@ PyObject *corps__py_before_fork(PyObject *module, PyObject *none);
 
 /* future.c: drops Futures whose callbacks will not run any more. */
 void corps__py_callbacks_end(void);
+
+/* deadline.c */
+extern bool corps__py_deadlines; /* false: nothing but its request's deadline, which the core knows, binds any call */
+/* What binds a call that is made here. False with an exception, also when no time is left. */
+bool corps__py_limit(struct corps_call_options *options);
+/* What the variable is for a coroutine that runs for a request with so much time left: new reference. */
+PyObject *corps__py_limit_of(int64_t timeout_ns);
+PyObject *corps__py_deadline_within(PyObject *module, PyObject *seconds);
+PyObject *corps__py_time_left(PyObject *module, PyObject *none);
+PyObject *corps__py_deadlines_begin(void); /* the variable: new reference, NULL with an exception */
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);

@@ -510,6 +510,8 @@ static PyMethodDef functions[] = {
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"loan", corps__py_loan, METH_VARARGS, NULL},
+    {"deadline_within", corps__py_deadline_within, METH_O, NULL},
+    {"time_left", corps__py_time_left, METH_NOARGS, NULL},
     {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},
     {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
     {"copy_local_set", copy_local_set, METH_O, NULL},
@@ -542,6 +544,11 @@ static int execute(PyObject *module) {
         if (PyType_Ready(types[i]) != 0 || PyModule_AddObject(module, names[i], Py_NewRef((PyObject *)types[i])) != 0) {
             return -1;
         }
+    }
+    PyObject *variable = corps__py_deadlines_begin();
+    if (variable == NULL || PyModule_AddObject(module, "deadline_variable", variable) != 0) {
+        Py_XDECREF(variable);
+        return -1;
     }
     return PyModule_AddStringConstant(module, "version", CORPS_VERSION);
 }

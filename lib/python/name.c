@@ -35,7 +35,10 @@ bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, s
 
 /* To a Worker written in C: plain values, also inside the Env. */
 static PyObject *send_plain(struct name *to, const char *method, PyObject *payload, bool no_reply) {
-    static const struct corps_call_options options = {.serializer = "msgpack"};
+    struct corps_call_options options = {.serializer = "msgpack"};
+    if (corps__py_deadlines && !no_reply && !corps__py_limit(&options)) {
+        return NULL;
+    }
     struct corps_box *box = corps_box_create();
     struct corps_value value;
     if (box == NULL || !corps__py_arguments(payload, true, box, &value)) {
@@ -57,6 +60,14 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, bo
     if (to->plain) {
         return send_plain(to, method, payload, no_reply);
     }
+    struct corps_call_options limited = {.timeout_ns = 0};
+    const struct corps_call_options *options = NULL;
+    if (corps__py_deadlines && !no_reply) { /* nobody waits for one without reply */
+        if (!corps__py_limit(&limited)) {
+            return NULL;
+        }
+        options = &limited;
+    }
     PyObject *own = NULL;
     if (corps__hooks.copy_local && corps_name_is_here(to->name)) {
         own = corps__py_copy(payload);
@@ -72,7 +83,7 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, bo
     struct corps_value value = corps_value_of_object(object);
     struct corps_future *future = NULL;
     enum corps_err err =
-        no_reply ? corps_send(to->name, method, &value, NULL) : corps_call(to->name, method, &value, NULL, &future);
+        no_reply ? corps_send(to->name, method, &value, NULL) : corps_call(to->name, method, &value, options, &future);
     object->ops->release(object);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
 }

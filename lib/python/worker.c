@@ -24,7 +24,8 @@ struct handle {
 struct request {
     PyObject_HEAD struct corps_request *request; /* NULL once answered */
     bool local;
-    bool has_reply; /* does somebody wait for it? */
+    bool has_reply;  /* does somebody wait for it? */
+    PyObject *limit; /* its deadline, as the variable has it; or None */
 };
 
 /* ---- the interpreter's lock around requests ---- */
@@ -367,7 +368,8 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     }
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
-    made->request = corps_request_hold(context);
+    made->limit = corps__py_limit_of(corps_context_time_left_ns(context));
+    made->request = made->limit != NULL ? corps_request_hold(context) : NULL;
     if (made->request == NULL) { /* nobody could be answered: it does not begin */
         Py_DECREF(made);
         (void)PyErr_NoMemory();
@@ -481,7 +483,13 @@ static PyObject *request_has_reply(PyObject *self, void *closure) {
     return PyBool_FromLong(((struct request *)self)->has_reply);
 }
 
+static PyObject *request_limit(PyObject *self, void *closure) {
+    (void)closure;
+    return Py_NewRef(((struct request *)self)->limit);
+}
+
 static void request_free(PyObject *self) {
+    Py_XDECREF(((struct request *)self)->limit);
     struct corps_request *core = ((struct request *)self)->request;
     if (core != NULL) { /* nobody will answer any more: the caller must not wait for ever */
         (void)corps_request_fail(core, "RuntimeError", "the method ended without an answer");
@@ -494,6 +502,7 @@ static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answer
                                         {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef request_properties[] = {{"has_reply", request_has_reply, NULL, NULL, NULL},
+                                           {"limit", request_limit, NULL, NULL, NULL},
                                            {NULL, NULL, NULL, NULL, NULL}};
 
 PyTypeObject corps__request_type = {

@@ -63,6 +63,7 @@ static struct corps__reactor first = {
     .wake_fd = -1,
     .parked.lock = PTHREAD_MUTEX_INITIALIZER,
     .jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &first.jobs.first},
+    .alarms = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_ns = CORPS_FOREVER},
     .set.epoll_fd = -1,
 };
 struct corps__reactor *corps__reactor = &first;
@@ -75,6 +76,7 @@ static void init_lists(struct corps__reactor *reactor) {
     reactor->jobs.first = NULL;
     reactor->jobs.last = &reactor->jobs.first;
     atomic_store(&reactor->jobs.count, 0);
+    corps__alarms_init(&reactor->alarms);
 }
 
 void corps__reactor_init(struct corps__reactor *reactor) {

@@ -10,6 +10,7 @@
 #ifndef CORPS_LEAD_H
 #define CORPS_LEAD_H
 
+#include "wait/alarm.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
 
@@ -90,6 +91,7 @@ struct corps__reactor {
         struct corps__job *first, **last;
         _Atomic unsigned count;
     } jobs;
+    struct corps__alarms alarms;
 
     /* The leader's alone. */
     struct corps__spin spin;

@@ -26,6 +26,9 @@ static void rare_work(struct corps__reactor *reactor) {
     uv_run(&reactor->loop, UV_RUN_NOWAIT);
     reactor->loop_changed = true; /* callbacks may have changed handles */
     reactor->ops->tend_rarely();
+    if (corps__alarms_first_ns(&reactor->alarms) != CORPS_FOREVER) {
+        corps__alarms_ring(&reactor->alarms, corps__now_ns());
+    }
 }
 
 /* Looks once at every endpoint; takes what has come until there is no more, or until stop(arg) (may be NULL). True when
@@ -105,14 +108,16 @@ static size_t arm_all(struct corps__reactor *reactor) {
     return count;
 }
 
-/* When the loop's next timer is due. */
-static int64_t loop_deadline(struct corps__reactor *reactor) {
+/* When the loop's next timer, or the next alarm, is due. */
+static int64_t next_timer(struct corps__reactor *reactor) {
     int timeout = uv_backend_timeout(&reactor->loop);
     if (timeout > 0) {
         uv_update_time(&reactor->loop); /* the time left counts from the loop's own clock, which stands between runs */
         timeout = uv_backend_timeout(&reactor->loop);
     }
-    return timeout >= 0 ? corps__deadline_ns((int64_t)timeout * 1000000) : CORPS_FOREVER;
+    int64_t timer = timeout >= 0 ? corps__deadline_ns((int64_t)timeout * 1000000) : CORPS_FOREVER;
+    int64_t alarm = corps__alarms_first_ns(&reactor->alarms); /* one that is set later kicks */
+    return timer < alarm ? timer : alarm;
 }
 
 static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
@@ -126,7 +131,7 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     if (count == 0) {
         return;
     }
-    int64_t timers = loop_deadline(reactor);
+    int64_t timers = next_timer(reactor);
     int64_t wake_at = deadline_ns < timers ? deadline_ns : timers;
     /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, and with who
      * makes something runnable. */

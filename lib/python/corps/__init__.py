@@ -34,6 +34,7 @@ import sys as _sys
 from . import _core, _main
 from ._boot import load_classes
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
+from ._deadline import deadline, time_left
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Deadlock, NotSerializable, WorkerLost)
@@ -50,7 +51,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
-           'get_include', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'wait_all', 'wait_next']
+           'deadline', 'get_include', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'time_left', 'wait_all', 'wait_next']
 
 
 def get_include():

@@ -24,7 +24,7 @@ class WorkerLost(AsyncLocalMaxRetries):
 
 
 class CallTimeout(AsyncLocalMaxRetries, TimeoutError, *_other_timeouts):
-    """A deadline, in seconds, has passed: of result, exception or as_completed."""
+    """A deadline, in seconds, has passed: of the call (see deadline), of result, exception or as_completed."""
 
 
 class NotSerializable(AsyncLocalMaxRetries, TypeError):

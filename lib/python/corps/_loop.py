@@ -29,6 +29,8 @@ def _serve(loop):
 
 async def _answer(coroutine, request):
     import asyncio
+    if request.limit is not None:
+        _core.deadline_variable.set(request.limit)  # of this task, and of those that it begins
     try:
         result = await coroutine
     except BaseException as exception:

@@ -12,6 +12,7 @@ import sys
 import types
 
 from . import _core, _pickling
+from ._deadline import deadline
 from ._errors import WorkerLost
 from ._future import Future
 
@@ -175,7 +176,8 @@ class Name(_core.Name):
             _create.wait_end(self, _create.INTERRUPTED_SECONDS)
             return
         try:
-            _core.call(self, 'exit', (), None, False).Ret
+            with deadline(None):
+                _core.call(self, 'exit', (), None, False).Ret
         except WorkerLost:
             pass  # it has ended already
         _create.wait_end(self)
