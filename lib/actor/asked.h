@@ -9,4 +9,7 @@
  * NO_MEMORY; and of corps_context_checkpoint. */
 CORPS_API enum corps_err corps__checkpoint_ask(const struct corps_name *name, struct corps_future **future);
 
+/* How many were kept, and how many failed, of a Conc of this Env. Any thread. Errors: NO_WORKER. */
+CORPS_API enum corps_err corps__checkpoints_counted(const struct corps_name *name, uint64_t *kept, uint64_t *failed);
+
 #endif

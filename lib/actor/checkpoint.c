@@ -32,6 +32,25 @@ void corps__checkpoints_begin(const struct corps__keep_ops *ops) {
     corps__actors->keep = ops;
 }
 
+/* The Conc's, made now if it has none: at an init, or where its thread asks for a checkpoint. NULL: no memory. */
+static struct corps__keep *keep_of(struct corps__conc *conc) {
+    struct corps__keep *keep = atomic_load(&conc->keep);
+    if (keep != NULL) {
+        return keep;
+    }
+    keep = calloc(1, sizeof *keep);
+    if (keep == NULL) {
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", conc->class_name);
+        return NULL;
+    }
+    keep->due_mail.mail.kind = CORPS__MAIL_CHECKPOINT;
+    keep->conc = conc;
+    keep->due.every_ns = conc->class->checkpoint_every_ns;
+    pthread_mutex_init(&keep->lock, NULL);
+    atomic_store(&conc->keep, keep);
+    return keep;
+}
+
 /* ---- taking one ---- */
 
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
@@ -132,6 +151,11 @@ static void time_has_passed(struct corps__keep *keep) {
 
 /* ---- when ---- */
 
+bool corps__checkpoint_awaited(const struct corps__conc *conc) {
+    const struct corps__keep *keep = atomic_load(&conc->keep);
+    return keep != NULL && keep->due.every_ns != CORPS_FOREVER;
+}
+
 void corps__checkpoint_ran(struct corps__conc *conc) {
     struct corps__keep *keep = conc->keep;
     if (!conc->alive || keep->taking || atomic_load(&keep->ended)) {
@@ -148,12 +172,15 @@ void corps__checkpoint_ran(struct corps__conc *conc) {
 }
 
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
-    struct corps__keep *keep = conc->keep;
     if (conc->class->checkpoint == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
     }
-    if (keep == NULL) {
+    if (corps__actors->keep == NULL) {
         return CORPS_OK; /* nothing is made again */
+    }
+    struct corps__keep *keep = keep_of(conc);
+    if (keep == NULL) {
+        return CORPS_ERR_NO_MEMORY;
     }
     return keep->taking ? corps_error_set(CORPS_ERR_INVALID, "a checkpoint cannot ask for another one") : take(keep);
 }
@@ -188,40 +215,38 @@ enum corps_err corps_context_checkpoint_every(struct corps_context *context, int
         return corps_error_set(CORPS_ERR_INVALID, "checkpoints every %lld ns cannot be: 0 is at each request",
                                (long long)every_ns);
     }
-    if (context->conc->keep != NULL) {
-        context->conc->keep->due.every_ns = every_ns;
+    if (corps__actors->keep == NULL || context->conc->class->checkpoint == NULL) {
+        return CORPS_OK;
     }
+    struct corps__keep *keep = keep_of(context->conc);
+    if (keep == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    keep->due.every_ns = every_ns;
     return CORPS_OK;
 }
 
-void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed) {
-    struct corps__keep *keep = context->conc->keep;
+void corps__checkpoint_counts(const struct corps__conc *conc, uint64_t *kept, uint64_t *failed) {
+    struct corps__keep *keep = atomic_load(&conc->keep);
     *kept = keep != NULL ? atomic_load(&keep->kept) : 0;
     *failed = keep != NULL ? atomic_load(&keep->failed) : 0;
 }
 
-/* ---- around an init, and at the end ---- */
-
-static enum corps_err make_keep(struct corps__conc *conc) {
-    struct corps__keep *keep = calloc(1, sizeof *keep);
-    if (keep == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", conc->class_name);
-    }
-    keep->due_mail.mail.kind = CORPS__MAIL_CHECKPOINT;
-    keep->conc = conc;
-    keep->due.every_ns = conc->class->checkpoint_every_ns;
-    pthread_mutex_init(&keep->lock, NULL);
-    conc->keep = keep;
-    return CORPS_OK;
+void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed) {
+    corps__checkpoint_counts(context->conc, kept, failed);
 }
+
+/* ---- around an init, and at the end ---- */
 
 enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept *kept) {
     *kept = (struct corps__kept){.found = false};
     if (corps__actors->keep == NULL || conc->class->checkpoint == NULL) {
         return CORPS_OK;
     }
-    enum corps_err err = conc->keep == NULL ? make_keep(conc) : CORPS_OK; /* an init may be run again in a home */
-    return err == CORPS_OK ? corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box) : err;
+    if (conc->class->checkpoint_every_ns != CORPS_FOREVER && keep_of(conc) == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box);
 }
 
 enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept, enum corps_err err) {
@@ -241,11 +266,16 @@ enum corps_err corps__restore_end(struct corps_context *context, struct corps__k
 
 void corps__checkpoint_end(uint32_t number) {
     struct corps__conc *conc = corps__actors->keep != NULL ? corps__conc_find(number) : NULL;
-    struct corps__keep *keep = conc != NULL ? conc->keep : NULL;
-    if (keep != NULL) {
-        pthread_mutex_lock(&keep->lock);
-        atomic_store(&keep->ended, true);
-        corps__actors->keep->drop(number);
-        pthread_mutex_unlock(&keep->lock);
+    if (conc == NULL || conc->class->checkpoint == NULL) {
+        return;
     }
+    struct corps__keep *keep = atomic_load(&conc->keep);
+    if (keep == NULL) { /* an earlier one of its number may have kept something */
+        corps__actors->keep->drop(number);
+        return;
+    }
+    pthread_mutex_lock(&keep->lock);
+    atomic_store(&keep->ended, true);
+    corps__actors->keep->drop(number);
+    pthread_mutex_unlock(&keep->lock);
 }

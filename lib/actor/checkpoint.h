@@ -1,9 +1,9 @@
 /* Checkpoints: what a Worker knows, taken by its class's `checkpoint` and given to a later one by `restore`.
  *
  * This floor says when (due.h), and runs the hooks, on the thread that runs the Conc; where states are kept is said by
- * the floor above (struct corps__keep_ops). A Conc has a `keep` where its class has the hooks and states are kept at
- * all: else that is NULL, and nothing here costs it more than the look. With a checkpoint at each request a reply
- * leaves after the state was kept; one that was put off comes to the Conc as mail for that.
+ * the floor above (struct corps__keep_ops). A Conc has a `keep` where its state is kept by itself, or was on demand:
+ * else that is NULL, and nothing here costs it more than the look. With a checkpoint at each request a reply leaves
+ * after the state was kept; one that was put off comes to the Conc as mail for that.
  */
 #ifndef CORPS_ACTOR_CHECKPOINT_H
 #define CORPS_ACTOR_CHECKPOINT_H
@@ -37,6 +37,9 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept
 enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept,
                                   enum corps_err err) CORPS_CHECKED;
 
+/* Does a reply that was put off wait for the state to be kept? Any thread; for a Conc with a `keep`. */
+bool corps__checkpoint_awaited(const struct corps__conc *conc);
+
 /* A request was run, of a Conc with a `keep`: keeps its state if that is due. Before the reply leaves. */
 void corps__checkpoint_ran(struct corps__conc *conc);
 
@@ -51,6 +54,9 @@ struct corps__late {
     void (*answer)(struct corps__late *late, enum corps_err err);
 };
 void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late);
+
+/* Any thread. */
+void corps__checkpoint_counts(const struct corps__conc *conc, uint64_t *kept, uint64_t *failed);
 
 /* What corps_context_checkpoint does. On the thread that runs the Conc. */
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc);

@@ -306,7 +306,7 @@ void corps__concs_free(void) {
         }
         conc->mailbox->transport->close(conc->mailbox);
         free(corps__home_of(conc));
-        free(conc->keep);
+        free(atomic_load(&conc->keep));
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

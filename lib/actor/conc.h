@@ -33,8 +33,7 @@ struct corps__conc {
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;
     void *self;
-    struct corps__keep
-        *keep; /* NULL: its state is not kept, see checkpoint.h; set before its init runs. Its malloc's */
+    struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */

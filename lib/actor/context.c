@@ -156,8 +156,8 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
 
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
-    (request->conc->keep == NULL ? corps__reply : corps__reply_late)(request->message, request->conc, request->box,
-                                                                     result != NULL ? result : &nil);
+    (corps__replies_late(request->conc) ? corps__reply_late : corps__reply)(
+        request->message, request->conc, request->box, result != NULL ? result : &nil);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;
@@ -170,7 +170,8 @@ enum corps_err corps_request_fail(struct corps_request *request, const char *typ
 
 enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
     const struct corps_error_info own = remote_failure(info, request->conc);
-    (request->conc->keep == NULL ? corps__reply_failed : corps__fail_late)(request->message, request->conc, &own);
+    (corps__replies_late(request->conc) ? corps__fail_late : corps__reply_failed)(request->message, request->conc,
+                                                                                  &own);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;

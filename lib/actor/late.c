@@ -1,6 +1,5 @@
 #include "actor/late.h"
 
-#include "actor/checkpoint.h"
 #include "actor/reply.h"
 #include "link/known.h"
 #include "value/failure.h"

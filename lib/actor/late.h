@@ -2,7 +2,12 @@
 #ifndef CORPS_ACTOR_LATE_H
 #define CORPS_ACTOR_LATE_H
 
-#include "actor/conc.h"
+#include "actor/checkpoint.h"
+
+/* Is that so of this Conc? Costs the look at one pointer where its state is not kept. */
+static inline bool corps__replies_late(const struct corps__conc *conc) {
+    return atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && corps__checkpoint_awaited(conc);
+}
 
 /* As corps__reply and corps__reply_failed, once the Conc's state was kept if that is due. What goes to another Env is
  * encoded now, so that it is what it is now. Takes the message, borrows the rest. Any thread. */

@@ -166,7 +166,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
         }
-        if (conc->keep != NULL && !context.held) {
+        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && !context.held) {
             corps__checkpoint_ran(conc);
         }
         answer_request(&context, err, &result);
@@ -356,7 +356,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
             run_entry(&run, entry);
             settle_run(&run.settling, after);
         }
-        if (conc->keep != NULL) {
+        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL) {
             corps__checkpoint_ran(conc);
         }
         settle_run(&run.settling, 1);

@@ -3,7 +3,7 @@
  *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
  *   deadline.c until when calls may take           end.c      the end of the interpreter
- *   about.c    what this build has
+ *   about.c    what this build has                state.c    what Workers know, kept
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -21,7 +21,10 @@
     X(make)                                                                                                            \
     X(cleanup)                                                                                                         \
     X(failure)                                                                                                         \
-    X(error) X(remote) X(coroutine) X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt)
+    X(error)                                                                                                           \
+    X(remote)                                                                                                          \
+    X(coroutine)                                                                                                       \
+    X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt) X(checkpoint) X(give_state)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;
@@ -70,10 +73,23 @@ int64_t corps__py_slice(int64_t left_ns); /* how long to wait before signals are
 extern const struct corps_class corps__python_class;
 extern PyTypeObject corps__worker_type;
 extern PyTypeObject corps__request_type;
+PyObject *corps__py_worker_object(void *self); /* a Worker of `self`: new reference, NULL once it has ended */
+void corps__py_worker_lost(void *self);        /* … which is none, after all */
+void corps__py_end_if_forked(void);            /* after code of a class */
+enum corps_err corps__py_fail_context(struct corps_context *context); /* the method raised */
 PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it copies: new reference */
 
 /* Takes the pending exception and passes what the hook says of it to `use`, whose result it returns. */
 enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg);
+
+/* state.c: the class's checkpoint and restore; and what handles have of them. */
+enum corps_err corps__py_checkpoint(struct corps_context *context, void *self, const struct corps_value *args,
+                                    struct corps_value *result);
+enum corps_err corps__py_restore(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result);
+PyObject *corps__py_keep_every(struct corps_context *context, PyObject *every_ns);
+PyObject *corps__py_keep(const struct corps_name *name);
+PyObject *corps__py_kept(const struct corps_name *name);
 
 /* name.c: a Name's address as bytes; new reference, or NULL with an exception. */
 PyObject *corps__py_address(const struct corps_name *name);

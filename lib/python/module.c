@@ -239,6 +239,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
     options->transport = text_of(given, "transport");
     options->serializer = text_of(given, "serializer");
     options->bind = text_of(given, "bind");
+    options->keep_directory = text_of(given, "keep_directory");
     const char *wake = text_of(given, "wake");
     for (size_t i = 0; wake != NULL && i < sizeof wakes / sizeof wakes[0]; i++) {
         if (strcmp(wake, wakes[i].name) == 0) {

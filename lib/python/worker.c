@@ -93,6 +93,10 @@ static enum corps_err fail_context(void *arg, const struct corps_error_info *inf
     return corps_fail_with(arg, info);
 }
 
+enum corps_err corps__py_fail_context(struct corps_context *context) {
+    return corps__py_fail(fail_context, context);
+}
+
 static enum corps_err fail_request(void *arg, const struct corps_error_info *info) {
     return corps_request_fail_with(arg, info);
 }
@@ -170,6 +174,21 @@ static PyObject *handle_serve(PyObject *self, PyObject *none) {
     Py_RETURN_NONE;
 }
 
+/* In an init: the class's checkpoints are made so often. */
+static PyObject *handle_keep_every(PyObject *self, PyObject *every_ns) {
+    return corps__py_keep_every(((struct handle *)self)->context, every_ns);
+}
+
+static PyObject *handle_keep(PyObject *self, PyObject *none) {
+    (void)none;
+    return corps__py_keep(((struct handle *)self)->name);
+}
+
+static PyObject *handle_kept(PyObject *self, PyObject *none) {
+    (void)none;
+    return corps__py_kept(((struct handle *)self)->name);
+}
+
 static PyObject *handle_address(PyObject *self, void *closure) {
     (void)closure;
     return Py_NewRef(((struct handle *)self)->address);
@@ -180,10 +199,14 @@ static PyObject *handle_alive(PyObject *self, void *closure) {
     return PyBool_FromLong(((struct handle *)self)->worker->object != NULL);
 }
 
-static PyMethodDef handle_methods[] = {{"end", handle_end, METH_NOARGS, "Requests from now on find no Worker."},
-                                       {"move", handle_move, METH_NOARGS, "To a thread of its own; in its init."},
-                                       {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
-                                       {NULL, NULL, 0, NULL}};
+static PyMethodDef handle_methods[] = {
+    {"end", handle_end, METH_NOARGS, "Requests from now on find no Worker."},
+    {"move", handle_move, METH_NOARGS, "To a thread of its own; in its init."},
+    {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
+    {"keep_every", handle_keep_every, METH_O, "Checkpoints, in its init: ns between."},
+    {"keep", handle_keep, METH_NOARGS, "A checkpoint now: None, or a Future."},
+    {"kept", handle_kept, METH_NOARGS, "(checkpoints that were kept, that failed)"},
+    {NULL, NULL, 0, NULL}};
 static PyGetSetDef handle_properties[] = {{"address", handle_address, NULL, NULL, NULL},
                                           {"alive", handle_alive, NULL, NULL, NULL},
                                           {NULL, NULL, NULL, NULL, NULL}};
@@ -223,7 +246,7 @@ PyObject *corps__py_copy(PyObject *object) {
 
 /* The class's own code has run: if this is the child of a fork that it made, the child ends here. With its exception,
  * if it has raised one. */
-static void end_if_forked(void) {
+void corps__py_end_if_forked(void) {
     if (corps_own() != NULL) {
         return;
     }
@@ -248,7 +271,7 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     worker->object =
         payload != NULL ? PyObject_CallFunction(corps__hooks.make, "sOO", corps_context_class(context), handle, payload)
                         : NULL;
-    end_if_forked();
+    corps__py_end_if_forked();
     Py_XDECREF(payload);
     if (handle != NULL) {
         ((struct handle *)handle)->context = NULL; /* the Worker keeps the handle */
@@ -265,6 +288,21 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     return CORPS_OK;
 }
 
+PyObject *corps__py_worker_object(void *self) {
+    const struct worker *worker = self;
+    PyObject *object;
+    CORPS_ALONE_BEGIN
+    object = Py_XNewRef(worker->object);
+    CORPS_ALONE_END
+    return object;
+}
+
+void corps__py_worker_lost(void *self) {
+    struct worker *worker = self;
+    Py_CLEAR(worker->object);
+    leave_home(worker);
+}
+
 static void cleanup(struct corps_context *context, void *self) {
     (void)context;
     struct worker *worker = self;
@@ -273,7 +311,7 @@ static void cleanup(struct corps_context *context, void *self) {
         return;
     }
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.cleanup, object, NULL);
-    end_if_forked();
+    corps__py_end_if_forked();
     if (done == NULL) {
         PyErr_WriteUnraisable(object);
     }
@@ -402,11 +440,7 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
 
 static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,
                           struct corps_value *result) {
-    struct worker *worker = self;
-    PyObject *object;
-    CORPS_ALONE_BEGIN
-    object = Py_XNewRef(worker->object);
-    CORPS_ALONE_END
+    PyObject *object = corps__py_worker_object(self);
     if (object == NULL && !corps_context_has_reply(context) && strcmp(corps_context_method(context), "exit") == 0) {
         return CORPS_OK; /* ended twice, and nobody asks: no news for standard error */
     }
@@ -417,7 +451,7 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     PyObject *keywords;
     PyObject *positional = arguments(args, &keep, &keywords);
     PyObject *answer = positional != NULL ? run(object, corps_context_method(context), positional, keywords) : NULL;
-    end_if_forked();
+    corps__py_end_if_forked();
     Py_XDECREF(positional);
     Py_XDECREF(keep);
     enum corps_err err = CORPS_OK;
@@ -441,6 +475,9 @@ const struct corps_class corps__python_class = {
     .any = any,
     .enter = enter,
     .leave = leave,
+    .checkpoint = corps__py_checkpoint,
+    .restore = corps__py_restore,
+    .checkpoint_every_ns = CORPS_FOREVER, /* a Worker's init says otherwise where its own class does */
 };
 
 /* ---- replies that were put off ---- */

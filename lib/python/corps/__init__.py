@@ -40,6 +40,7 @@ from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalExcept
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Deadlock, NotSerializable, WorkerLost)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
+from ._state import checkpoint_counts, keep_checkpoint
 from ._worker import Conc, Corps
 
 __version__ = _core.version
@@ -50,8 +51,9 @@ TypedName = Name
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'create_Concs', 'create_Corps', 'create_Funcs',
-           'deadline', 'get_include', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port', 'time_left', 'wait_all', 'wait_next']
+           'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
+           'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'time_left', 'wait_all', 'wait_next']
 
 
 def get_include():

@@ -45,6 +45,7 @@ DEFAULTS = {
     'Restart_Period': None,  # seconds; None: 10
     'Restart_Backoff': None,  # seconds before the second one in a row, doubled for each further one; None: 0.1
     'Restart_Max_Backoff': None,  # seconds; None: 10
+    'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
 }
 
 values = dict(DEFAULTS)

@@ -76,6 +76,8 @@ def _options(config, detached):
         if config[name]:
             options[key] = config[name]
     options.update(_restart_options(config))
+    if config['Keep_Directory'] is not None:
+        config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
     return options
 
 

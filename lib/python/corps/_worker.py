@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Coroutine
 
-from . import _core, _env, _loop
+from . import _core, _env, _loop, _state
 from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
@@ -16,8 +16,13 @@ class Conc:
     It handles one request at a time, in the order each sender sent them. Its methods may call other Workers, wait for their
     Futures, and create Workers. `async def` methods run on the Env's event loop and may overlap where they await.
 
-    Two class attributes: `Thread = 'own'` gives each Worker of the class a thread of its own, which runs `__init__`, all methods
+    Class attributes: `Thread = 'own'` gives each Worker of the class a thread of its own, which runs `__init__`, all methods
     and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None.
+
+    A class with the methods `checkpoint(self)` and `restore(self, state)` (each may be `async def`) has Workers whose state survives
+    their Env: checkpoint returns what is to be kept, anything that the Corps' serializer carries; when the Env has died and was started again
+    (Restart), restore is given the last of it, after __init__. `Checkpoint` says when: 'request' (at each request, before its reply
+    leaves: the default), seconds (at most once in that time), 'demand' (by keep_checkpoint alone); None: these methods are something else.
     """
 
     Mgr = None
@@ -145,6 +150,9 @@ def _check(cls):
 def make(cls, worker, creator, args, kwargs, attributes):
     """A new Worker: known to itself before its __init__ runs."""
     _check(cls)
+    every = _state.every(cls)
+    if every is not None:
+        worker.keep_every(every)
     made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
     made.__dict__['_corps_worker'] = worker
     made.__dict__['ConcAddr'] = _address_of(worker, creator)
