@@ -48,7 +48,7 @@ def give_state(worker, state):
 
 
 def keep_checkpoint(worker):
-    """Has the `checkpoint` of a Worker of this Env (in its own methods: self) taken and kept now.
+    """Has the `checkpoint` of `worker`, an object of this Env (in its own methods: self), taken and kept now.
 
     In a method, returns when it is kept. In an `async def` method, and in a thread of the program's own, returns a Future: await it, or
     ask for its result. Where nothing would be made again (no Restart, no Keep_Directory) nothing is kept, and that is no error.
@@ -62,5 +62,5 @@ def keep_checkpoint(worker):
 
 
 def checkpoint_counts(worker):
-    """(kept, failed): how many checkpoints of a Worker of this Env were kept since its Env started, and how many failed."""
+    """(kept, failed): how many checkpoints of `worker`, an object of this Env, were kept since the Env started, and how many failed."""
     return worker._corps_worker.kept()
