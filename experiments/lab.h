@@ -97,6 +97,7 @@ enum lab_workload_trait {
         1 << 5, /* reads path and pattern; its messages are not the payload, and as many as there are files */
     LAB_WORKLOAD_C_ALONE = 1 << 6, /* looks at the core: Python cannot do it */
     LAB_WORKLOAD_ALIKE = 1 << 7,   /* all Concs do the same, so that no language calls the other */
+    LAB_WORKLOAD_HEALS = 1 << 8,   /* kills an Env, which comes back */
 };
 
 /* Does the cell's workload have this trait? */

@@ -19,7 +19,7 @@ enum { MIB = 1 << 20 };
 
 static const struct lab_peer peers[] = {
     {"peer:erlang", "erlang", "Erlang processes; envs=2: two nodes over loopback (adaptive: schedulers' own busy wait)",
-     ACTORS, "adaptive block", "c", 1, 2, MIB},
+     ACTORS " heal", "adaptive block", "c", 1, 2, MIB},
     {"peer:caf", "caf", "C++ Actor Framework; envs=2: remote actors over loopback TCP (block: work sharing)", ACTORS,
      "adaptive block", "c", 1, 2, 64},
     {"peer:ucx-posix", "ucx_peer.py", "ucx_perftest over POSIX shared memory", "echo oneway", "spin block", "c", 2, 2,

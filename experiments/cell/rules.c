@@ -120,6 +120,16 @@ static const char *raw_size_rule(const struct lab_cell *cell, char why[LAB_ERROR
 static const char *raw_work_rule(const struct lab_cell *cell, const struct raw_mechanism *raw,
                                  char why[LAB_ERROR_BYTES]) {
     bool one_way = lab_cell_does(cell, LAB_WORKLOAD_STREAM);
+    if (raw->starts != lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
+        snprintf(why, LAB_ERROR_BYTES,
+                 raw->starts ? "%s starts processes; choose workload=heal"
+                             : "%s carries messages, and heal kills processes; choose another workload, or %s",
+                 raw->name, raw_that_starts(raw->python)->name);
+        return why;
+    }
+    if (raw->starts) {
+        return NULL;
+    }
     if (raw->alone && !one_way) {
         snprintf(why, LAB_ERROR_BYTES, "%s copies one way; choose workload=oneway", raw->name);
         return why;

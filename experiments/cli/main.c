@@ -1,5 +1,6 @@
 #include "cell/near.h"
 #include "cli/export.h"
+#include "raw/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -120,6 +121,9 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    if (raw_process_is_started(argc, argv)) {
+        return raw_process_main(argv);
+    }
     lab_choose_python();
     corps_start(lab_classes()); /* an Env of a trial is this program started again */
     int status = run(argc, argv);

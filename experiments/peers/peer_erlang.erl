@@ -42,6 +42,7 @@ run(Cell) ->
                    {"fanout", 1} -> fanout(T);
                    {"ring", 1} -> ring(T);
                    {"spawn", 1} -> spawn_many(T);
+                   {"heal", 1} -> heal(T);
                    {"savina-" ++ Program, 1} ->
                        peer_savina:run(Program, Cell, T#trial.body) ++ [{peak_rss_bytes, proc("status", "VmHWM:") * 1024}]
                end,
@@ -289,3 +290,10 @@ answers(Left, Sum) ->
     receive {alive, Number} -> answers(Left - 1, Sum + Number)
     after 30000 -> fault("~w processes do not answer", [Left])
     end.
+
+%% ---- a port program that is killed ----
+
+heal(T) ->
+    Killer = peer_heal:start(),
+    Note = "a message is one kill; latency is from the order to kill, which a shell carries out, to the first answer of the next program",
+    [{notes, {texts, [Note]}} | measure(T, fun(Trial) -> {peer_heal:kill_once(Trial#trial.next, Killer), Trial} end, 1, [])].

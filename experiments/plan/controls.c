@@ -31,12 +31,15 @@ static bool has(const struct lab_family *family, const struct lab_cell *cell) {
 }
 
 /* Adds a raw control, unless it is there already or cannot be. `like` says how long the trial lasts. */
-static bool add_one(struct lab_family *family, const char *transport, const char *wake, const char *placement,
-                    const char *payload, const struct lab_cell *like) {
+static bool add_one(struct lab_family *family, const char *workload, const char *transport, const char *wake,
+                    const char *placement, const char *payload, const struct lab_cell *like) {
     struct lab_cell cell;
     char why[LAB_ERROR_BYTES];
-    const char *const pairs[][2] = {
-        {"transport", transport}, {"wake", wake}, {"placement", placement}, {"payload", payload}};
+    const char *const pairs[][2] = {{"workload", workload},
+                                    {"transport", transport},
+                                    {"wake", wake},
+                                    {"placement", placement},
+                                    {"payload", payload}};
     lab_cell_init(&cell);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (!lab_cell_set(&cell, pairs[i][0], pairs[i][1], why)) {
@@ -55,8 +58,8 @@ static bool add_one(struct lab_family *family, const char *transport, const char
 static bool add_raw(struct lab_family *family, const char *transport, const char *wake, const char *placement,
                     const struct lab_cell *like) {
     bool sized = lab_cell_does(like, LAB_WORKLOAD_PING_PONG) && strncmp(like->payload, "bytes:", 6) == 0;
-    return add_one(family, transport, wake, placement, "bytes:64", like) &&
-           (!sized || add_one(family, transport, wake, placement, like->payload, like));
+    return add_one(family, "echo", transport, wake, placement, "bytes:64", like) &&
+           (!sized || add_one(family, "echo", transport, wake, placement, like->payload, like));
 }
 
 /* The controls that tell what the machine does, whatever the family has. */
@@ -66,7 +69,7 @@ static bool add_baselines(struct lab_family *family, const struct lab_cell *like
     bool ok = true;
     for (unsigned i = 0; ok && (raw = raw_at(i)) != NULL; i++) {
         for (size_t k = 0; ok && raw->baseline && k < sizeof placements / sizeof placements[0]; k++) {
-            ok = add_one(family, raw->name, raw->can_block ? "block" : "spin", placements[k], "bytes:64", like);
+            ok = add_one(family, "echo", raw->name, raw->can_block ? "block" : "spin", placements[k], "bytes:64", like);
         }
     }
     return ok;
@@ -88,6 +91,12 @@ bool lab_family_add_controls(struct lab_family *family) {
     for (size_t i = 0; ok && i < own_count; i++) {
         struct lab_cell cell = family->cells[i]; /* the array may move */
         if (!lab_cell_is_ours(&cell)) {
+            continue;
+        }
+        if (lab_cell_does(&cell, LAB_WORKLOAD_HEALS)) {
+            bool python = strcmp(cell.lang, "c") != 0;
+            ok = add_one(family, cell.workload, raw_that_starts(python)->name, "block", cell.placement, "bytes:64",
+                         &cell);
             continue;
         }
         if (strcmp(cell.lang, "c") != 0) {

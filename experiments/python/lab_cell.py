@@ -10,6 +10,7 @@ import sys
 
 from corps import create_Corps, load_classes
 
+import lab_heal
 import lab_program
 import lab_servers
 from lab_program import params_of
@@ -20,10 +21,12 @@ DRIVERS = {'echo': ('lab_drivers', 'EchoDriver', 'LabEchoDriver'),
            'oneway': ('lab_drivers', 'OnewayDriver', 'LabOnewayDriver'),
            'fanout': ('lab_drivers', 'FanoutDriver', 'LabFanoutDriver'),
            'search': ('lab_drivers', 'SearchDriver', 'LabSearchDriver'),
+           'heal': ('lab_heal', 'HealDriver', 'LabHealDriver'),
            **dict.fromkeys(('fanin', 'mesh'), ('lab_contention', 'ContentionDriver', 'LabContentionDriver'))}
 SERVERS = {'echo': ('lab_servers', 'Echo', 'LabEcho'), 'pipeline': ('lab_servers', 'Echo', 'LabPipeline'),
            'oneway': ('lab_servers', 'Sink', 'LabSink'), 'fanout': ('lab_servers', 'Echo', 'LabFanout'),
            'search': ('lab_servers', 'Searcher', 'LabSearcher'), 'ring': ('lab_ring', 'Station', None),
+           'heal': ('lab_heal', 'Mortal', 'LabMortal'),
            **dict.fromkeys(('fanin', 'mesh'), ('lab_contention', 'Called', 'LabCalled'))}
 CALLER = ('lab_contention', 'Caller', 'LabCaller')  # of fanin and mesh
 
@@ -103,7 +106,10 @@ def run(cell):
         load_classes(cell['library'])
     config = {'NumEnvs': cell['envs'], 'Transport': cell['transport'], 'Serializer': cell['serializer'],
               'Wake': cell['wake'], 'Mailbox_Max_Requests': max(1024, cell['window'])}
-    with create_Corps(lab_servers.Lab, Tag='lab', ConfigDicts=[config]) as lab:
+    if cell['workload'] != 'heal':
+        with create_Corps(lab_servers.Lab, Tag='lab', ConfigDicts=[config]) as lab:
+            return measure(cell, lab)
+    with lab_heal.hushed(), create_Corps(lab_servers.Lab, Tag='lab', ConfigDicts=[{**config, **lab_heal.RESTART}]) as lab:
         return measure(cell, lab)
 
 

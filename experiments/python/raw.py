@@ -1,8 +1,8 @@
 """Controls in Python, without the core: what a ping-pong costs that a program would write with the standard library.
 
 raw:mp-pipe is multiprocessing.Pipe between two processes, raw:queue is queue.Queue between two threads. A message is
-a tuple of number and payload, as a Python Conc gets it. raw.py key=value … prints one JSON object, as lab_cell.py
-does.
+a tuple of number and payload, as a Python Conc gets it. raw:python starts interpreters, see lab_kills.py. raw.py
+key=value … prints one JSON object, as lab_cell.py does.
 """
 
 import multiprocessing
@@ -12,6 +12,7 @@ import sys
 import threading
 from time import monotonic_ns as now_ns
 
+import lab_kills
 import lab_program
 from lab_meter import PATIENCE_S, Message, Meter
 
@@ -96,6 +97,11 @@ def in_threads(cell, meter):
 
 def run(cell):
     params = lab_program.params_of(dict(cell, serializer='pickle'), [], [])
+    if cell['workload'] == 'heal':
+        meter = Meter(params)
+        lab_kills.bare(meter, lambda side: place(cell['placement'], side))
+        return meter.result('a message is one kill; latency is from SIGKILL until the next interpreter has written its first bytes into a pipe; '
+                            'seconds is their sum')
     meter = Meter(params, Message(params))
     if cell['by_reference'] == '1':
         in_threads(cell, meter)

@@ -12,6 +12,7 @@
 
 extern const struct raw_mechanism raw_mp_pipe;
 extern const struct raw_mechanism raw_queue;
+extern const struct raw_mechanism raw_python;
 
 static const struct raw_mechanism *const mechanisms[] = {
 #define RAW_MECHANISM(name) &raw_##name,
@@ -19,6 +20,7 @@ static const struct raw_mechanism *const mechanisms[] = {
 #undef RAW_MECHANISM
     &raw_mp_pipe,
     &raw_queue,
+    &raw_python,
 };
 
 const struct raw_mechanism *raw_at(unsigned index) {
@@ -34,6 +36,10 @@ const struct raw_mechanism *raw_find(const char *name) {
 
 const struct raw_mechanism *raw_of_python(bool threads) {
     return threads ? &raw_queue : &raw_mp_pipe;
+}
+
+const struct raw_mechanism *raw_that_starts(bool python) {
+    return python ? &raw_python : &raw_process;
 }
 
 bool raw_fail(struct raw_channel *channel, const char *what) {

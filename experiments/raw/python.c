@@ -15,3 +15,11 @@ const struct raw_mechanism raw_queue = {
     .threads = true,
     .python = true,
 };
+
+const struct raw_mechanism raw_python = {
+    .name = "raw:python",
+    .summary = "a Python interpreter is killed and another started, until its first bytes (workload=heal)",
+    .can_block = true,
+    .python = true,
+    .starts = true,
+};

@@ -61,6 +61,7 @@ struct raw_mechanism {
     bool baseline;       /* measured beside whatever cells there are: what the machine itself does */
     bool shared_ends;    /* both processes keep all descriptors */
     bool python;         /* experiments/python/raw.py performs it: no operations here */
+    bool starts;         /* kills and starts processes, and carries no messages: no operations here either */
     const char *limit;   /* a file with the largest message that the kernel allows; NULL: RAW_BYTES_MAX */
     const char *instead; /* what to choose for the wake policy that it cannot do; NULL when it does both */
 
@@ -84,6 +85,9 @@ const struct raw_mechanism *raw_find(const char *name);
 
 /* What a Python program without the core would use, between processes or between threads. */
 const struct raw_mechanism *raw_of_python(bool threads);
+
+/* What starts processes, of this program or of Python. */
+const struct raw_mechanism *raw_that_starts(bool python);
 
 /* Is the waiting process to give up: the other side has died, or its time is over? Cheap enough for a spinning loop,
  * since it reads a flag that a timer's signal sets; that signal also ends a sleeping system call with EINTR. Sets the

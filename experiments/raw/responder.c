@@ -125,7 +125,7 @@ static int processor_for(const cpu_set_t *allowed, const char *placement, int si
     return -1;
 }
 
-static bool place(struct raw_channel *channel, const cpu_set_t *allowed, const char *placement, int side) {
+bool raw_place(struct raw_channel *channel, const cpu_set_t *allowed, const char *placement, int side) {
     int cpu = processor_for(allowed, placement, side);
     cpu_set_t one;
     CPU_ZERO(&one);
@@ -183,7 +183,7 @@ static void serve(const struct raw_responder *responder, const struct raw_mechan
     if (!mechanism->shared_ends) {
         close_side(channel, 0);
     }
-    if (place(channel, &responder->allowed, placement, 1)) {
+    if (raw_place(channel, &responder->allowed, placement, 1)) {
         answer(mechanism, channel, responder->page);
     } else {
         memcpy(responder->page->error, channel->error, sizeof responder->page->error);
@@ -221,7 +221,7 @@ bool raw_responder_start(struct raw_responder *responder, const struct raw_mecha
     }
     if (mechanism->alone) {
         responder->placed = true;
-        return place(channel, &responder->allowed, placement, 0);
+        return raw_place(channel, &responder->allowed, placement, 0);
     }
     pid_t parent = getpid();
     fflush(NULL);
@@ -237,7 +237,7 @@ bool raw_responder_start(struct raw_responder *responder, const struct raw_mecha
         close_side(channel, 1);
     }
     responder->placed = true;
-    return place(channel, &responder->allowed, placement, 0) && watch(responder, channel, max_ms);
+    return raw_place(channel, &responder->allowed, placement, 0) && watch(responder, channel, max_ms);
 }
 
 /* Reaps the responder; it was told to stop, or is killed first. */

@@ -51,6 +51,9 @@ struct raw_responder {
     struct sigaction old_pipe;
 };
 
+/* Puts the calling thread where that side belongs. False with a line in channel->error. */
+bool raw_place(struct raw_channel *channel, const cpu_set_t *allowed, const char *placement, int side);
+
 /* Opens the channel, starts the responder and the watchdog, places both processes. False with a line in channel->error.
  */
 bool raw_responder_start(struct raw_responder *responder, const struct raw_mechanism *mechanism,

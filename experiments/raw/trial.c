@@ -1,5 +1,6 @@
 #include "measure/histogram.h"
 #include "measure/noise.h"
+#include "raw/process.h"
 #include "raw/raw.h"
 #include "raw/responder.h"
 #include "trial/fields.h"
@@ -195,6 +196,9 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     const char *impossible = lab_cell_impossible(cell, why);
     if (impossible != NULL) {
         return lab_fields_failed("%s", impossible);
+    }
+    if (raw_find(cell->transport)->starts) {
+        return raw_process_trial(cell);
     }
     struct trial *trial = calloc(1, sizeof *trial);
     struct lab_histogram *histogram = lab_histogram_create();

@@ -131,6 +131,7 @@ def group(results):
         else:
             cell.failures.append(trial)
     add_controls(cells)
+    add_starts(cells)
     for cell in cells.values():
         cell.flags = noise.flags(cell)
     return cells
@@ -159,6 +160,17 @@ def has_control(cell):
     """One request at a time, one after the other, as ping-pongs do it."""
     return cell.is_ours and bool(cell.trials) and cell.axes["workload"] == "echo" and cell.axes["payload"].startswith("bytes:") \
         and cell.axes.get("window", 1) == 1 and not cell.axes.get("gap_us") and not cell.axes.get("stages")
+
+
+def add_starts(cells):
+    """The raw control of every cell in which an Env is killed and started again: a bare start of a process, of the same language."""
+    raw = {(c.lang == "c", c.axes["placement"]): c for c in cells.values() if c.is_raw and c.trials and c.axes["workload"] == "heal"}
+    for cell in cells.values():
+        control = raw.get((cell.lang == "c", cell.axes["placement"]))
+        if cell.is_ours and cell.trials and cell.axes["workload"] == "heal" and control:
+            ours, theirs = stats.paired(cell.blocks("p50_ns"), control.blocks("p50_ns", {t.get("family") for t in cell.trials}))
+            if ours:
+                cell.control, cell.to_control = control.axes["transport"], stats.ratio(ours, theirs)
 
 
 def add_controls(cells):

@@ -146,9 +146,11 @@ def report(results, cells, workload=None):
         out.append(heading("The physical limit: bare ping-pongs without the core"))
         out += table
     out.append(heading("Cells (÷ control: p50 against the bare ping-pong of the same size, wake and placement)"))
-    if any(c.lang != "c" and c.control for c in cells.values()):
+    if any(c.lang != "c" and c.control and c.axes["workload"] == "echo" for c in cells.values()):
         out.append(paragraph("Where Python calls or is called, the control is Python's own: raw:mp-pipe, and raw:queue "
                              "within one Env; it always sleeps."))
+    if any(c.control and c.axes["workload"] == "heal" for c in cells.values()):
+        out.append(paragraph("Of heal the control is the bare start of a process: of the same program, or of a Python interpreter."))
     names = sorted({c.axes["workload"] for c in cells.values() if not c.is_raw})
     for name in names if workload is None else [workload]:
         out += latency_table(cells, name)

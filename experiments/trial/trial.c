@@ -4,6 +4,7 @@
 #include "cell/peers.h"
 #include "measure/histogram.h"
 #include "trial/fields.h"
+#include "trial/words.h"
 
 #include <corps/serializer.h>
 
@@ -11,7 +12,7 @@
 
 /* One trial: a Corps as the cell wants it, the workload on it, the figures. */
 
-enum { EXIT_PATIENCE_S = 10 };
+enum { EXIT_PATIENCE_S = 10, HEAL_INTENSITY = 100, HEAL_PERIOD_NS = 1000000 };
 
 static enum corps_wake wake_of(const char *text) {
     if (strcmp(text, "block") == 0) {
@@ -40,7 +41,7 @@ static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
     if (err != CORPS_OK) {
         return err;
     }
-    const struct corps_options options = {
+    struct corps_options options = {
         .tag = "lab",
         .env_count = cell->envs,
         .transport = cell->transport,
@@ -51,6 +52,12 @@ static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
         .mailbox_count = cell->window > 1024 ? cell->window : 1024,
         .keep_objects = keeps_objects(cell, serializer),
     };
+    if (lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
+        /* An Env that has run for a millisecond begins anew: neither intensity nor backoff is what is measured. */
+        options.restart = CORPS_RESTART_ON_FAILURE;
+        options.intensity = HEAL_INTENSITY;
+        options.period_ns = HEAL_PERIOD_NS;
+    }
     return corps_create(NULL, NULL, &options, corps);
 }
 
@@ -262,12 +269,19 @@ json_t *lab_trial(const struct lab_cell *cell) {
     }
     struct corps *corps = NULL;
     struct lab_noise noise;
+    struct lab_words words = {.file = -1, .own = -1};
     lab_noise_begin(&noise); /* before there are Envs, which may spin */
+    if (lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
+        lab_words_begin(&words);
+    }
     enum corps_err err = start(cell, &corps);
+    lab_words_created(&words);
     if (err != CORPS_OK) {
+        lab_words_end(&words);
         return failed(err, "the Corps could not be created");
     }
     json_t *fields = run_workload(workload, corps, cell, &noise);
     err = corps_exit(corps, (int64_t)EXIT_PATIENCE_S * 1000000000);
+    lab_words_end(&words);
     return err == CORPS_OK ? fields : with_bad_end(fields, err);
 }

@@ -35,8 +35,9 @@ enum corps_err lab_spread(struct corps *corps, const char *class_name, unsigned 
 }
 
 /* A call that an Env's end leaves without an answer would otherwise only end at its deadline. */
-static enum corps_err env_lost(struct corps *corps) {
-    for (unsigned env = 0; env < corps_env_count(corps); env++) {
+static enum corps_err env_lost(struct corps *corps, bool heals) {
+    unsigned count = heals ? 1 : corps_env_count(corps); /* those that heal must be down now and then */
+    for (unsigned env = 0; env < count; env++) {
         if (corps_env_pid(corps, env) == 0) {
             return corps_error_set(CORPS_ERR_WORKER_LOST, "Env %u has ended in the middle of the trial", env);
         }
@@ -53,7 +54,7 @@ static enum corps_err from_future(enum corps_err err, const struct corps_error_i
     return corps_error_set(err, "%s: %s", info->type, text);
 }
 
-static enum corps_err await(struct corps *corps, struct corps_future *future, uint64_t limit_ns) {
+static enum corps_err await(struct corps *corps, bool heals, struct corps_future *future, uint64_t limit_ns) {
     const int64_t look_ns = 250 * INT64_C(1000000);
     uint64_t end = lab_now_ns() + limit_ns;
     for (;;) {
@@ -65,7 +66,7 @@ static enum corps_err await(struct corps *corps, struct corps_future *future, ui
         if (corps_future_ready(future)) {
             return from_future(err, info);
         }
-        err = env_lost(corps);
+        err = env_lost(corps, heals);
         if (err != CORPS_OK) {
             return err;
         }
@@ -89,7 +90,8 @@ enum corps_err lab_tell(struct corps *corps, const struct lab_cell *cell, const 
         err = corps_call(to, method, corps_box_root(box), &options, &future);
     }
     if (err == CORPS_OK) {
-        err = await(corps, future, (uint64_t)LAB_PATIENCE_NS * 2 + (uint64_t)cell->max_ms * 2000000u);
+        bool heals = (lab_workload_find(cell->workload)->traits & LAB_WORKLOAD_HEALS) != 0;
+        err = await(corps, heals, future, (uint64_t)LAB_PATIENCE_NS * 2 + (uint64_t)cell->max_ms * 2000000u);
     }
     if (err == CORPS_OK && result != NULL) {
         *result = corps_future_box(future);

@@ -48,6 +48,18 @@ class Langs(lab.LabTest):
                         self.good(f"workload={workload}", f"lang={lang}", "serializer=msgpack",
                                   f"path={self.sources()}")
 
+    def test_heal(self):
+        """An Env of Python that is killed, and an interpreter."""
+        for settings in (("lang=python",), ("lang=c-python", "serializer=msgpack"), ("lang=python-c", "serializer=msgpack"), ("transport=raw:python",)):
+            with self.subTest(settings=settings):
+                status, out, err = self.lab("cell", "workload=heal", "warmup_count=1", "min_count=3", "min_ms=0", "max_ms=20000", *settings)
+                self.assertEqual((0, ""), (status, err))  # nothing of restarts
+                line = json.loads(out)
+                self.assertEqual((True, 3, 3), (line["ok"], line["messages"], line["latencies"]))
+                self.assertEqual(3, sum(count for _, count in line["histogram"]))
+                self.assertIsNone(line["cpu_ns_per_message"])  # whose it was has died
+                self.nothing_left()
+
     def test_many_callers(self):
         for workload, lang in (("mesh", "python"), ("fanin", "c-python")):
             with self.subTest(workload=workload, lang=lang):

@@ -18,7 +18,7 @@ SAVINA = [f"savina-{words}" for words in (
     "pingpong scale=1", "counting scale=1", "forkjoin scale=1", "ring scale=1", "chameneos scale=1 concs=5", "big scale=1 concs=4",
     "buffer scale=1 concs=6", "apsp scale=18 concs=9")]
 WORKLOADS = {
-    "peer:erlang": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000", *SAVINA],
+    "peer:erlang": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000", "heal", *SAVINA],
     "peer:caf": ["echo", "echo wake=block", "echo envs=2", "count", "fanout", "ring concs=100", "spawn concs=1000", *SAVINA],
     "peer:ucx-posix": ["echo placement=cross", "echo wake=block", "oneway placement=cross payload=bytes:65536"],
     "peer:ucx-sysv": ["echo placement=cross", "echo wake=block"],

@@ -152,7 +152,9 @@ class Workloads(Base):
                             ("workload=ring scale=5", "Savina"), ("workload=savina-big serializer=none", "serializer=msgpack"),
                             ("workload=savina-apsp concs=5", "square"), ("workload=savina-buffer concs=99", "2 to 98"),
                             ("workload=savina-pingpong lang=python", "lang=c"), ("workload=fanin transport=null", "oneway"),
-                            ("workload=openloop load=201", "200"), ("workload=openloop transport=queue", "second Env")):
+                            ("workload=openloop load=201", "200"), ("workload=openloop transport=queue", "second Env"),
+                            ("workload=heal transport=null", "oneway"), ("workload=heal transport=raw:pipe", "raw:process"),
+                            ("workload=heal transport=raw:mp-pipe", "raw:python"), ("transport=raw:process", "workload=heal")):
             with self.subTest(wrong=wrong):
                 refused = subprocess.run([LAB, "cell", *wrong.split()], capture_output=True, text=True, timeout=TIMEOUT_S)
                 self.assertEqual((2, ""), (refused.returncode, refused.stdout), refused.stderr)
@@ -240,6 +242,25 @@ class Workloads(Base):
         self.assertIsNotNone(fields["bytes_each"])
         fields = self.good("workload=idle", f"transport={TRANSPORT}")
         self.assertGreater(fields["seconds"], 0.9)
+
+    def test_heal(self):
+        """An Env that is killed comes back: the driver checks each answer, here that all kills were timed, and alone."""
+        few = ("workload=heal", "min_count=4", "min_ms=0", "warmup_count=1")
+        if TRANSPORT == "queue":
+            refused = subprocess.run([LAB, "cell", *few, "transport=queue"], capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual((2, ""), (refused.returncode, refused.stdout))
+            self.assertIn("envs=2", refused.stderr)
+            return
+        for settings in ((f"transport={TRANSPORT}",), (f"transport={TRANSPORT}", "envs=3", "serializer=none", "placement=same", "wake=block"),
+                         *([("transport=raw:process",), ("transport=raw:process", "placement=same")] if TRANSPORT == "shm" else [])):
+            with self.subTest(settings=settings):
+                done = subprocess.run([LAB, "cell", *few, *settings], capture_output=True, text=True, timeout=TIMEOUT_S)
+                self.assertEqual((0, ""), (done.returncode, done.stderr), done.stdout)  # nothing of restarts
+                fields = json.loads(done.stdout)
+                self.assertEqual((True, 4, 4), (fields["ok"], fields["messages"], fields["latencies"]))
+                self.assertEqual(4, sum(count for _, count in fields["histogram"]))
+                self.assertTrue(0 < fields["p50_ns"] <= fields["p99_ns"] <= fields["max_ns"])
+                self.assertIsNone(fields["cpu_ns_per_message"])  # whose it was has died
 
     def test_raw_streams(self):
         if TRANSPORT not in ("unix", "tcp"):

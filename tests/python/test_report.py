@@ -307,6 +307,23 @@ class Report(Files):
         other = [{**t, "family": "g"} if t["cell"]["transport"].startswith("raw:") else t for t in trials]
         self.assertEqual({None}, {c.to_control for c in grouping.group(load.load([self.write([run_line()] + other)])).values()})
 
+    def test_a_kill_is_compared_with_a_start(self):
+        lines = [run_line()]
+        for block in range(8):
+            for order, (p50, axes) in enumerate(((6000, {}), (30000, {"lang": "python"}), (9000, {"placement": "same"}),
+                                                 (2000, {"transport": "raw:process", "wake": "block"}),
+                                                 (20000, {"transport": "raw:python", "wake": "block", "lang": "python"}))):
+                lines.append({**trial(block, order, p50, workload="heal", **axes), "cpu_ns_per_message": None})
+            lines.append(trial(block, 9, 100, transport="raw:pipe", wake="block"))
+        path = self.write(lines)
+        cells = {(c.lang, c.axes["placement"]): c for c in grouping.find(grouping.group(load.load([path]))) if c.is_ours}
+        self.assertEqual(("raw:process", 3.0), (cells["c", "cross"].control, round(cells["c", "cross"].to_control.estimate, 2)))
+        self.assertEqual(("raw:python", 1.5), (cells["python", "cross"].control, round(cells["python", "cross"].to_control.estimate, 2)))
+        self.assertIsNone(cells["c", "same"].control)
+        done = self.program("report", path, "--html", os.path.join(self.folder.name, "page.html"))
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("bare start of a process", done.stdout)
+
     def test_languages_are_told_apart(self):
         lines = [run_line()]
         for block in range(8):
