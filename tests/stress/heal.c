@@ -15,7 +15,12 @@
  * at a later one. In one of eight the new process is killed, too, as soon as it is there. */
 
 enum { LATEST_US = 15000, AGAIN_US = 3000, TWICE_IN = 8, SETTLED = 10, BACKOFF_NS = 1000000, PERIOD_NS = 1000000 };
-enum { GROWTH_KIB = 8192, GROWTH_PER_CYCLE_KIB = 8, GROWTH_THREADS = 8, GROWTH_DESCRIPTORS = 8, GROWTH_FILES = 2 };
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { GROWTH_KIB = 1 << 20 }; /* a sanitizer keeps what is freed */
+#else
+enum { GROWTH_KIB = 8192 };
+#endif
+enum { GROWTH_PER_CYCLE_KIB = 8, GROWTH_THREADS = 8, GROWTH_DESCRIPTORS = 8, GROWTH_FILES = 2 };
 #define STUCK_S 240 /* so long after a cycle's beginning nobody may still wait */
 
 enum { WATCHED_PROGRAM = HEAL_ENVS, WATCHED_STRANGER, WATCHED }; /* after the Envs */
