@@ -1,5 +1,6 @@
 #include "actor/checkpoint.h"
 
+#include "actor/broken.h"
 #include "actor/due.h"
 #include "actor/run.h"
 #include "base/clock.h"
@@ -56,9 +57,9 @@ static struct corps__keep *keep_of(struct corps__conc *conc) {
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
     const struct corps__conc *conc = keep->conc;
     pthread_mutex_lock(&keep->lock);
-    enum corps_err err = keep->ended
-                             ? CORPS_OK
-                             : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
+    bool unneeded = keep->ended || atomic_load(&conc->down) == CORPS__BROKEN;
+    enum corps_err err =
+        unneeded ? CORPS_OK : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
     pthread_mutex_unlock(&keep->lock);
     return err;
 }

@@ -1,5 +1,6 @@
 #include "actor/conc.h"
 
+#include "actor/broken.h"
 #include "actor/group.h"
 #include "actor/home.h"
 #include "base/symbol.h"
@@ -305,7 +306,11 @@ void corps__concs_free(void) {
             continue; /* a number of an earlier process */
         }
         conc->mailbox->transport->close(conc->mailbox);
-        free(corps__home_of(conc));
+        for (struct corps_home *home = corps__home_of(conc); home != NULL;) {
+            struct corps_home *former = home->former;
+            free(home);
+            home = former;
+        }
         free(atomic_load(&conc->keep));
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
@@ -315,6 +320,7 @@ void corps__concs_free(void) {
     for (uint32_t i = 0; i < PAGES; i++) {
         free((void *)atomic_load(&actors->concs.pages[i]));
     }
+    corps__broken_free();
     while (actors->concs.pieces != NULL) {
         struct corps__conc_piece *next = actors->concs.pieces->next;
         free(actors->concs.pieces);
@@ -325,5 +331,6 @@ void corps__concs_free(void) {
 void corps__conc_forked(void) {
     corps__actors->room = CORPS__WAITLIST_INIT;
     pthread_mutex_init(&corps__actors->concs.lock, NULL);
+    pthread_mutex_init(&corps__actors->broken.lock, NULL);
     corps__innermost = NULL;
 }

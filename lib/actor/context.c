@@ -1,4 +1,5 @@
 #include "actor/batch.h"
+#include "actor/broken.h"
 #include "actor/conc.h"
 #include "actor/late.h"
 #include "actor/reply.h"
@@ -107,6 +108,26 @@ enum corps_err corps_fail_with(struct corps_context *context, const struct corps
                                     : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say what failed");
 }
 
+/* Stops it when its present request is over; from now on what comes for it waits. */
+static void crash(struct corps__conc *conc, uint8_t life, const struct corps_error_info *info) {
+    const struct corps_error_info own = corps__error_info_take(info);
+    char how[CORPS__SMALL_FRAME_BYTES];
+    snprintf(how, sizeof how, "%s: %s", own.type != NULL ? own.type : "", own.text != NULL ? own.text : "");
+    corps__conc_crash(conc, life, how);
+}
+
+enum corps_err corps_context_crash_with(struct corps_context *context, const struct corps_error_info *info) {
+    if (context->message->mail.kind == CORPS__MAIL_REQUEST) { /* an init that fails has made nothing that could break */
+        crash(context->conc, atomic_load(&context->conc->life), info);
+    }
+    return corps_fail_with(context, info);
+}
+
+enum corps_err corps_context_crash(struct corps_context *context, const char *text) {
+    const struct corps_error_info info = {.type = "Crash", .text = text};
+    return corps_context_crash_with(context, &info);
+}
+
 const char *corps_context_method(struct corps_context *context) {
     return context->message->method != NULL ? context->message->method->name : "";
 }
@@ -132,8 +153,9 @@ bool corps_context_is_local(struct corps_context *context) {
 
 struct corps_request {
     struct corps__message *message;
-    const struct corps__conc *conc;
+    struct corps__conc *conc;
     struct corps_box *box;
+    uint8_t life; /* of the Conc */
 };
 
 struct corps_request *corps_request_hold(struct corps_context *context) {
@@ -148,7 +170,7 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
         free(request);
         return NULL;
     }
-    *request = (struct corps_request){message, context->conc, box};
+    *request = (struct corps_request){message, context->conc, box, atomic_load(&context->conc->life)};
     context->message = message;
     context->held = true;
     return request;
@@ -175,4 +197,9 @@ enum corps_err corps_request_fail_with(struct corps_request *request, const stru
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;
+}
+
+enum corps_err corps_request_crash_with(struct corps_request *request, const struct corps_error_info *info) {
+    crash(request->conc, request->life, info); /* first: who hears of it finds it down */
+    return corps_request_fail_with(request, info);
 }

@@ -16,7 +16,7 @@ struct corps__group {
     void *arg;
     /* INIT: may be NULL; gives the argument on the thread that runs the init, since decoding may run anything. NULL:
      * nil. */
-    enum corps_err (*argument)(struct corps_box **box);
+    enum corps_err (*argument)(struct corps__group *group, struct corps_box **box);
 };
 
 /* Counts a failure, and keeps the first. */

@@ -16,7 +16,9 @@ struct corps_home {
     struct corps__conc *conc;
     struct corps__waiter waiter;
     struct corps__message *init; /* to be run first; of the thread that runs the Conc */
-    _Atomic bool left;           /* the Conc needs it no more */
+    _Atomic bool left;           /* the Conc needs it no more … */
+    bool gone;                   /* … and is anybody's; of the thread that runs the Conc */
+    struct corps_home *former;   /* of the Conc before it was made again: its thread may still look at it */
 };
 
 static inline struct corps_home *corps__home_of(const struct corps__conc *conc) {

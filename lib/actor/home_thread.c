@@ -9,7 +9,7 @@ struct corps_home *corps_context_home(struct corps_context *context) {
     struct corps__conc *conc = context->conc;
     struct corps_home *home = aligned_alloc(64, (sizeof *home + 63) / 64 * 64);
     if (home != NULL) {
-        *home = (struct corps_home){.conc = conc, .waiter = CORPS__WAITER_INIT};
+        *home = (struct corps_home){.conc = conc, .waiter = CORPS__WAITER_INIT, .former = corps__home_of(conc)};
         atomic_store(&conc->home, home); /* stays as long as the Conc does: others may look at it at any time */
     } else {
         (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a thread of a Conc's own");
@@ -44,6 +44,9 @@ void corps_home_serve(struct corps_home *home) {
             home->init = NULL;
             corps__conc_run(task, init != NULL ? &init->mail.node : NULL, NULL, NULL);
             corps_flush();
+            if (home->gone || corps__home_of(home->conc) != home) { /* which another thread may have begun to serve */
+                return;
+            }
         } else if (!atomic_load(&home->left)) {
             corps__park(&home->waiter, CORPS_FOREVER);
         } else if (hand_over(home)) {

@@ -1,5 +1,6 @@
 #include "actor/run.h"
 
+#include "actor/broken.h"
 #include "actor/burst.h"
 #include "actor/checkpoint.h"
 #include "actor/credit.h"
@@ -118,6 +119,12 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
         return NULL;
     }
+    if (method == NULL && conc->lost) {
+        char why[CORPS__BROKEN_TEXT_BYTES];
+        corps__conc_lost_text(conc, why);
+        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", why);
+        return NULL;
+    }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
@@ -174,7 +181,19 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     context_leave(&context);
 }
 
+static void run_parked(struct corps__conc *conc);
+
+/* What there was of it is no more. */
+static void forget_self(struct corps__conc *conc) {
+    conc->alive = false;
+    memset(conc->self, 0, conc->class->bytes);
+}
+
 static void run_init(struct corps__conc *conc, struct corps__message *message) {
+    bool again = atomic_load(&conc->down);
+    if (again && conc->alive) { /* it has ended by itself */
+        forget_self(conc);
+    }
     struct corps_context context;
     context_enter(&context, conc, message);
     static const struct corps_value nil;
@@ -182,7 +201,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     struct corps__kept kept;
     enum corps_err err = corps__restore_begin(conc, &kept); /* may run user code, and so may the next */
     if (err == CORPS_OK && group != NULL && group->argument != NULL && message->box == NULL) {
-        err = group->argument(&message->box);
+        err = group->argument(group, &message->box);
     }
     const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
     struct corps_value result = corps_nil();
@@ -203,10 +222,19 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     }
     context_leave(&context);
     corps__message_free(message);
+    if (again && err == CORPS_OK) {
+        atomic_fetch_add(&conc->life, 1);
+    } else if (again) {
+        forget_self(conc);
+    }
     corps__group_finish(group);
+    if (again && err == CORPS_OK) { /* first whoever has it made again knows that it is there */
+        corps__conc_is_up(conc);
+        run_parked(conc);
+    }
 }
 
-static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
+static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     if (conc->alive && conc->class->cleanup != NULL) {
         struct corps_context context;
         context_enter(&context, conc, message);
@@ -215,9 +243,40 @@ static void run_cleanup(struct corps__conc *conc, struct corps__message *message
         context_leave(&context);
     }
     conc->alive = false;
+}
+
+static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
+    clean_up(conc, message);
     struct corps__group *group = message->group;
     corps__message_free(message);
     corps__group_finish(group);
+}
+
+/* ---- stopping, to be made again (broken.h) ---- */
+
+static void run_stop(struct corps__conc *conc, struct corps__message *message, bool failed) {
+    char how[CORPS__SMALL_FRAME_BYTES];
+    memcpy(how, message->small, sizeof how);
+    bool meant = conc->alive && (!failed || message->header.id == atomic_load(&conc->life));
+    if (meant) {
+        clean_up(conc, message);
+        forget_self(conc);
+    }
+    corps__message_free(message);
+    if (meant) {
+        corps__actors->broken.stopped(conc->id, failed, how);
+    } else if (conc->alive) { /* meant its former life */
+        corps__conc_is_up(conc);
+        run_parked(conc);
+    }
+}
+
+static void run_give_up(struct corps__conc *conc, struct corps__message *message) {
+    corps__message_free(message);
+    conc->alive = false;
+    conc->lost = true;
+    corps__conc_is_up(conc);
+    run_parked(conc);
 }
 
 static void run_message(struct corps__conc *conc, struct corps__message *message) {
@@ -237,6 +296,13 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
         break;
     case CORPS__MAIL_CLEANUP:
         run_cleanup(conc, message);
+        break;
+    case CORPS__MAIL_CRASH:
+    case CORPS__MAIL_STOP:
+        run_stop(conc, message, message->mail.kind == CORPS__MAIL_CRASH);
+        break;
+    case CORPS__MAIL_GIVE_UP:
+        run_give_up(conc, message);
         break;
     case CORPS__MAIL_BATCH: /* are no messages */
     case CORPS__MAIL_RESUME:
@@ -370,6 +436,9 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
 
 /* Runs what a mail says; gives how many requests that were. */
 static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
+    if (atomic_load_explicit(&conc->down, memory_order_relaxed) && corps__conc_parks(conc, mail)) {
+        return 1;
+    }
     if (mail->kind == CORPS__MAIL_BATCH) {
         return run_batch(conc, (struct corps__batch *)mail);
     }
@@ -380,6 +449,13 @@ static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
     bool is_init = mail->kind == CORPS__MAIL_INIT;
     run_message(conc, (struct corps__message *)mail);
     return is_init && corps__home_awaits(conc) ? MAILS_A_TURN : 1; /* the rest is its home's */
+}
+
+static void run_parked(struct corps__conc *conc) {
+    struct corps__mail *mail;
+    while ((mail = corps__parked_next(conc)) != NULL) {
+        (void)run_mail(conc, mail);
+    }
 }
 
 /* After `mail` was put aside, or was a RESUME: runs what may be run of what was put aside. */

@@ -13,4 +13,5 @@ void corps__actors_init(struct corps__actors *actors) {
     pthread_mutex_init(&actors->concs.lock, NULL);
     actors->room = CORPS__WAITLIST_INIT;
     pthread_mutex_init(&actors->waits.lock, NULL);
+    pthread_mutex_init(&actors->broken.lock, NULL);
 }

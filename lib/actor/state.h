@@ -6,6 +6,7 @@
 #include "wait/wait.h"
 
 struct corps__batch;
+struct corps__broken;
 struct corps__conc;
 struct corps__conc_piece;
 struct corps__grant;
@@ -41,6 +42,12 @@ struct corps__actors {
     } concs;
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
+
+    struct {
+        pthread_mutex_t lock;
+        struct corps__broken *first;
+        void (*stopped)(uint32_t conc, bool failed, const char *how); /* NULL: nobody makes Concs again */
+    } broken;                                                         /* see broken.h */
 
     struct {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */

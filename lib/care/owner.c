@@ -1,11 +1,10 @@
 #include "care/owner.h"
 
-#include "base/clock.h"
+#include "care/due.h"
 #include "care/supervise.h"
 #include "codec/config.h"
 #include "process/children.h"
 #include "process/life.h"
-#include "wait/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,15 +39,7 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static void set_timer(void) {
-    int64_t due_ns = corps__supervise_due(&owner.supervisor);
-    if (due_ns == INT64_MAX) {
-        uv_timer_stop(&owner.timer);
-        return;
-    }
-    int64_t left_ns = due_ns - corps__now_ns();
-    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-    uv_timer_start(&owner.timer, on_timer, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
-    corps__loop_changed();
+    corps__due_set(&owner.timer, corps__supervise_due(&owner.supervisor), on_timer);
 }
 
 static void start(uint32_t unit, uint32_t incarnation) {
@@ -108,7 +99,7 @@ static void env_ended(unsigned env, bool in_order, const char *how) {
     struct corps__unit *unit = &owner.units[env - 1];
     corps__supervise_ended(&owner.supervisor, env - 1, unit->incarnation, in_order, how, corps__now_ns());
     if (unit->state != CORPS__UNIT_GONE) { /* before it is started: what was under way to it ends at once */
-        char text[256];
+        char text[HISTORY_BYTES + 64];
         snprintf(text, sizeof text, "%s; it is started again", how);
         fprintf(stderr, "corps: %s\n", text); /* what is mended must not go unseen */
         corps__child_restarts(env, text);

@@ -1,6 +1,7 @@
 #include "actor/class.h"
 #include "care/keep.h"
 #include "care/owner.h"
+#include "care/wards.h"
 #include "codec/registry.h"
 #include "link/known.h"
 #include "process/boot.h"
@@ -18,6 +19,7 @@ static void know_classes(const struct corps_class *const *classes) {
     corps__classes_set(classes != NULL ? classes : none);
     corps__owner_set();
     corps__keep_set();
+    corps__wards_begin();
 }
 
 void corps_start(const struct corps_class *const *classes) {

@@ -20,8 +20,8 @@ void corps__supervisor_init(struct corps__supervisor *supervisor, const struct c
                                              .units = units,
                                              .count = count,
                                              .failures = failures,
-                                             .step = policy->strategy != CORPS__ONE_FOR_ONE ? CORPS__GROUP_STARTS
-                                                                                            : CORPS__NO_GROUP,
+                                             .step = policy->strategy != CORPS_ONE_FOR_ONE ? CORPS__GROUP_STARTS
+                                                                                           : CORPS__NO_GROUP,
                                              .group_due_ns = now_ns};
     for (uint32_t i = 0; i < count; i++) {
         units[i] = (struct corps__unit){.state = CORPS__UNIT_DOWN, .due_ns = now_ns};
@@ -84,7 +84,7 @@ static int64_t backoff_of(struct corps__supervisor *supervisor, struct corps__un
 
 /* Those that share the fate of `unit`: from the result on, or it alone (ONE_FOR_ONE). */
 static uint32_t first_of_group(const struct corps__supervisor *supervisor, uint32_t unit) {
-    return supervisor->policy.strategy == CORPS__ONE_FOR_ALL ? 0 : unit;
+    return supervisor->policy.strategy == CORPS_ONE_FOR_ALL ? 0 : unit;
 }
 
 /* Where a group is being started, those before `first` run already, and stay. */
@@ -99,7 +99,7 @@ static void give_up(struct corps__supervisor *supervisor, uint32_t unit) {
     supervisor->give_up_due = true;
     supervisor->give_up_unit = unit;
     supervisor->units[unit].lost = true;
-    if (supervisor->policy.strategy != CORPS__ONE_FOR_ONE) {
+    if (supervisor->policy.strategy != CORPS_ONE_FOR_ONE) {
         uint32_t first = first_of_group(supervisor, unit);
         for (uint32_t i = first; i < supervisor->count; i++) {
             supervisor->units[i].lost = true;
@@ -118,7 +118,7 @@ static void restart(struct corps__supervisor *supervisor, uint32_t unit, const c
     }
     if (is_too_much(supervisor, now_ns)) {
         give_up(supervisor, unit);
-    } else if (supervisor->policy.strategy == CORPS__ONE_FOR_ONE) {
+    } else if (supervisor->policy.strategy == CORPS_ONE_FOR_ONE) {
         failed->due_ns = due_ns;
     } else {
         begin_group(supervisor, first_of_group(supervisor, unit), due_ns);
@@ -286,7 +286,7 @@ static bool start_each(struct corps__supervisor *supervisor, int64_t now_ns, str
 }
 
 static bool start_next(struct corps__supervisor *supervisor, int64_t now_ns, struct corps__care_action *action) {
-    if (supervisor->policy.strategy == CORPS__ONE_FOR_ONE) {
+    if (supervisor->policy.strategy == CORPS_ONE_FOR_ONE) {
         return start_each(supervisor, now_ns, action);
     }
     if (supervisor->step == CORPS__GROUP_STOPS && supervisor->group_due_ns <= now_ns) {
@@ -316,7 +316,7 @@ bool corps__supervise(struct corps__supervisor *supervisor, int64_t now_ns, stru
 
 /* When something is to be done about this unit; INT64_MAX: nothing by the clock. */
 static int64_t unit_due(const struct corps__supervisor *supervisor, const struct corps__unit *unit) {
-    bool is_single = supervisor->policy.strategy == CORPS__ONE_FOR_ONE && !supervisor->stopped;
+    bool is_single = supervisor->policy.strategy == CORPS_ONE_FOR_ONE && !supervisor->stopped;
     switch (unit->state) {
     case CORPS__UNIT_DOWN:
         return is_single ? unit->due_ns : INT64_MAX;

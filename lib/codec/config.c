@@ -121,7 +121,7 @@ const struct corps_options *corps__options_take(const struct corps_options *give
 /* What comes back after an end, and with what. */
 static enum corps_err decide_care(const struct corps_options *o, struct corps__settings *out) {
     out->policy = (struct corps__policy){.restart = o->restart,
-                                         .strategy = CORPS__ONE_FOR_ONE,
+                                         .strategy = CORPS_ONE_FOR_ONE,
                                          .intensity = o->intensity,
                                          .period_ns = o->period_ns,
                                          .backoff_ns = o->backoff_ns,

@@ -26,7 +26,7 @@ enum corps_err corps__policy_check(const struct corps__policy *policy) {
     if ((unsigned)policy->restart > CORPS_RESTART_ALWAYS) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no restart policy %d", (int)policy->restart);
     }
-    if ((unsigned)policy->strategy > CORPS__REST_FOR_ONE) {
+    if ((unsigned)policy->strategy > CORPS_REST_FOR_ONE) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no restart strategy %d", (int)policy->strategy);
     }
     if (policy->intensity > CORPS__INTENSITY_MAX) {
@@ -42,7 +42,7 @@ enum corps_err corps__policy_check(const struct corps__policy *policy) {
 
 enum corps_err corps__policy_decide(struct corps__policy *policy) {
     bool sets_more = policy->intensity != 0 || policy->period_ns != 0 || policy->backoff_ns != 0 ||
-                     policy->backoff_max_ns != 0 || policy->strategy != CORPS__ONE_FOR_ONE;
+                     policy->backoff_max_ns != 0 || policy->strategy != CORPS_ONE_FOR_ONE;
     if (policy->restart == CORPS_RESTART_NEVER && sets_more) {
         return corps_error_set(CORPS_ERR_INVALID, "intensity, period, backoff and strategy are for what is started "
                                                   "again: set restart too, or leave them out");

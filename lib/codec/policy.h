@@ -5,15 +5,9 @@
 
 #include <corps.h>
 
-enum corps__strategy {
-    CORPS__ONE_FOR_ONE,  /* the unit alone */
-    CORPS__ONE_FOR_ALL,  /* every unit */
-    CORPS__REST_FOR_ONE, /* the unit, and those after it */
-};
-
 struct corps__policy {
     enum corps_restart restart;
-    enum corps__strategy strategy;
+    enum corps_strategy strategy;
     uint32_t intensity; /* so many restarts … */
     int64_t period_ns;  /* … within this time are borne */
     int64_t backoff_ns; /* before the second restart in a row; 0: never any wait */

@@ -292,6 +292,32 @@ CORPS_API enum corps_err corps_create_concs(struct corps *corps, const char *cla
                                             struct corps_location location, unsigned count,
                                             struct corps_name **names) CORPS_CHECKED;
 
+/** Who else is stopped and made again when one Conc of a creation fails: nobody; all that the creation made in the same
+ * Env; those of them that it made later. */
+enum corps_strategy { CORPS_ONE_FOR_ONE, CORPS_ONE_FOR_ALL, CORPS_REST_FOR_ONE };
+
+/** How Concs are made again, in their Env and under their Names. Zero means default. */
+struct corps_supervision {
+    enum corps_restart restart; /**< ON_FAILURE: after corps_context_crash. ALWAYS: after its exit in Python too */
+    enum corps_strategy strategy;
+    unsigned intensity;     /**< so many restarts within `period_ns` are borne, in each Env; default 5, at most 100 */
+    int64_t period_ns;      /**< default 10 s */
+    int64_t backoff_ns;     /**< before the second restart in a row, doubled for each further one; default 100 ms */
+    int64_t backoff_max_ns; /**< default 10 s */
+    size_t size;            /**< 0, or sizeof(struct corps_supervision) */
+    uint64_t reserved[6];
+};
+
+/** As corps_create_concs, for Concs that are made again when they fail: cleanup runs, the Conc's memory is zeroed, and
+ * init runs with the arguments of the creation. Meanwhile calls wait, as for room in its mailbox. A failing init is
+ * another failure. Over the intensity the Conc's Env is given up as failed, where the Corps has Envs started again
+ * (corps_options.restart, Env 0 excepted); otherwise the Conc is lost. docs/supervision.md. `supervision` NULL: never.
+ * Errors: as corps_create_concs; INVALID also for a policy that makes no sense. */
+CORPS_API enum corps_err corps_create_supervised(struct corps *corps, const char *class_name,
+                                                 const struct corps_value *args, struct corps_location location,
+                                                 unsigned count, const struct corps_supervision *supervision,
+                                                 struct corps_name **names) CORPS_CHECKED;
+
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
 CORPS_API void corps_name_unref(struct corps_name *name); /**< accepts NULL */
@@ -464,6 +490,16 @@ CORPS_API enum corps_err corps_context_checkpoint_every(struct corps_context *co
 
 /** How many checkpoints of the Conc were kept in this process, and how many failed. */
 CORPS_API void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed);
+
+/** The Conc itself is broken: it fails the request, as corps_fail does, with the type "Crash", and the Conc stops when
+ * the method has returned. Its cleanup runs. Then it is made again, where its creation asked for that
+ * (corps_create_supervised); otherwise it is lost, and calls to it fail with WORKER_LOST. In an init it is a failure
+ * like any other. Returns CORPS_ERR_REMOTE. docs/supervision.md. */
+CORPS_API enum corps_err corps_context_crash(struct corps_context *context, const char *text);
+
+/** The same, saying more; and for a request that was put off. Everything is copied. */
+CORPS_API enum corps_err corps_context_crash_with(struct corps_context *context, const struct corps_error_info *info);
+CORPS_API enum corps_err corps_request_crash_with(struct corps_request *request, const struct corps_error_info *info);
 
 /** A thread for one Conc alone: its init, all its methods and its cleanup run there, one after the other. An init calls
  * this, starts a thread that calls corps_home_serve, and returns CORPS_ERR_PENDING; then it is run again on that

@@ -11,6 +11,9 @@ enum corps__mail_kind {
     CORPS__MAIL_BATCH,      /* several requests: a struct corps__batch */
     CORPS__MAIL_RESUME,     /* run what was put aside: a route's `resume` */
     CORPS__MAIL_CHECKPOINT, /* keep the Conc's state if that is due: a struct corps__late */
+    CORPS__MAIL_CRASH,      /* the Conc has failed: see actor/broken.h, also for the next two */
+    CORPS__MAIL_STOP,
+    CORPS__MAIL_GIVE_UP,
 };
 
 /* What a mailbox links: the beginning of a message, of a batch, or of neither. */

@@ -256,10 +256,10 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
         const struct corps_error_info info = {.code = CORPS_ERR_WORKER_LOST, .text = text};
         ops->failed(&info);
     } else if (corps__life.stage == CORPS__SERVING && corps__care() != NULL) {
-        bool has_said = child->failure[0] != '\0' && !had_served;
+        bool has_said = child->failure[0] != '\0';
         corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
     } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
-        corps__child_is_lost(child->env, text, true);
+        corps__child_is_lost(child->env, child->failure[0] != '\0' ? child->failure : text, true);
     }
     if (corps__life.stage == CORPS__CLEANING) {
         ops->cleaned();

@@ -3,6 +3,7 @@
 #include "base/sized.h"
 #include "link/known.h"
 #include "process/args.h"
+#include "process/order.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -34,18 +35,19 @@ static enum corps_err ask_manager(const struct corps *corps, struct order *order
 }
 
 static enum corps_err order_concs(const struct corps *corps, struct order *order, const char *class_name,
-                                  const struct corps_value *init_args) {
+                                  const struct corps_value *policy, const struct corps_value *init_args) {
     size_t extra = init_args->kind == CORPS_ARRAY ? init_args->count : 0;
-    struct corps_value *items = malloc((2 + extra) * sizeof *items);
+    struct corps_value *items = malloc((CORPS__ORDER_ARGS + extra) * sizeof *items);
     if (items == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
     }
     items[0] = corps_str(class_name);
     items[1] = corps_int(order->count);
+    items[2] = *policy;
     for (size_t i = 0; i < extra; i++) {
-        items[2 + i] = init_args->items[i];
+        items[CORPS__ORDER_ARGS + i] = init_args->items[i];
     }
-    struct corps_value args = corps_array(items, 2 + extra);
+    struct corps_value args = corps_array(items, CORPS__ORDER_ARGS + extra);
     enum corps_err err = ask_manager(corps, order, "create", &args);
     free(items);
     return err;
@@ -144,13 +146,14 @@ static void undo_creation(const struct corps *corps, struct order *orders) {
 }
 
 static enum corps_err create_all(struct corps *corps, struct order *orders, const char *class_name,
-                                 const struct corps_value *init_args, const struct corps_value *local_args) {
+                                 const struct corps_value *policy, const struct corps_value *init_args,
+                                 const struct corps_value *local_args) {
     enum corps_err err = CORPS_OK;
     char detail[512] = "";
     for (unsigned env = 0; env < corps->settings.env_count; env++) {
         if (orders[env].count > 0 && err == CORPS_OK) {
             bool here = corps == corps__own() && env == corps__own_env();
-            err = order_concs(corps, &orders[env], class_name, here ? local_args : init_args);
+            err = order_concs(corps, &orders[env], class_name, policy, here ? local_args : init_args);
             snprintf(detail, sizeof detail, "%s", corps_error_detail());
         }
     }
@@ -173,7 +176,8 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
 }
 
 static enum corps_err create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
-                                   struct corps_location location, unsigned count, struct corps_name **names) {
+                                   struct corps_location location, unsigned count, const struct corps_value *policy,
+                                   struct corps_name **names) {
     unsigned envs = corps->settings.env_count;
     unsigned counts[CORPS__ENVS_MAX];
     unsigned first;
@@ -200,7 +204,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
         err = corps__init_args_lend(args, box, &local_args);
     }
     if (err == CORPS_OK) {
-        err = create_all(corps, orders, class_name, &init_args, &local_args);
+        err = create_all(corps, orders, class_name, policy, &init_args, &local_args);
     }
     if (err == CORPS_OK) {
         err = gather_names(corps, orders, class_name, location, first, total, names);
@@ -216,8 +220,43 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
 
 enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
                                   struct corps_location location, unsigned count, struct corps_name **names) {
-    (void)corps__corps_ref(corps); /* it may exit meanwhile */
-    enum corps_err err = create_concs(corps, class_name, args, location, count, names);
-    corps__corps_unref(corps);
+    return corps_create_supervised(corps, class_name, args, location, count, NULL, names);
+}
+
+#define SUPERVISION_BYTES 96u /* of struct corps_supervision in 0.1 */
+
+/* As the items of an order; NIL: they are not made again. */
+static enum corps_err policy_of(const struct corps_supervision *given, struct corps_value *items,
+                                struct corps_value *value) {
+    static const struct corps__sized kind = CORPS__SIZED(corps_supervision, SUPERVISION_BYTES);
+    static const struct corps_supervision none;
+    struct corps_supervision own;
+    const struct corps_supervision *taken = given != NULL ? corps__sized_take(&kind, given, &own) : &none;
+    if (taken == NULL) {
+        return CORPS_ERR_INVALID;
+    }
+    struct corps__policy policy = {.restart = taken->restart,
+                                   .strategy = taken->strategy,
+                                   .intensity = taken->intensity,
+                                   .period_ns = taken->period_ns,
+                                   .backoff_ns = taken->backoff_ns,
+                                   .backoff_max_ns = taken->backoff_max_ns};
+    enum corps_err err = corps__policy_decide(&policy);
+    corps__policy_items(&policy, items);
+    *value = policy.restart != CORPS_RESTART_NEVER ? corps_array(items, CORPS__POLICY_ITEMS) : corps_nil();
+    return err;
+}
+
+enum corps_err corps_create_supervised(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                       struct corps_location location, unsigned count,
+                                       const struct corps_supervision *supervision, struct corps_name **names) {
+    struct corps_value items[CORPS__POLICY_ITEMS];
+    struct corps_value policy;
+    enum corps_err err = policy_of(supervision, items, &policy);
+    if (err == CORPS_OK) {
+        (void)corps__corps_ref(corps); /* it may exit meanwhile */
+        err = create_concs(corps, class_name, args, location, count, &policy, names);
+        corps__corps_unref(corps);
+    }
     return err;
 }

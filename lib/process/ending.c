@@ -149,6 +149,7 @@ void corps__clean_up(void) {
     if (corps__care() != NULL) {
         corps__care()->halt();
     }
+    corps__wards()->halt();
     struct corps__conc *front =
         corps__is_env_0() && corps__life.front[0] != '\0' ? corps__conc_find(CORPS__FRONT_CONC) : NULL;
     if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {

@@ -91,7 +91,8 @@ static void front_done(struct corps__group *group, void *arg) {
 }
 
 /* [serializer, stream, …] of the boot record → a box, NULL for none. */
-static enum corps_err front_argument(struct corps_box **box) {
+static enum corps_err front_argument(struct corps__group *group, struct corps_box **box) {
+    (void)group;
     *box = NULL;
     const struct corps_value *args = corps_value_item(corps_box_root(corps__life.front_box), 7);
     if (args == NULL || args->kind != CORPS_ARRAY) {

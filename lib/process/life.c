@@ -3,8 +3,11 @@
 #include "actor/thread_pool.h"
 #include "codec/record.h"
 #include "link/rows.h"
+#include "value/failure.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct corps__life corps__life;
 
@@ -21,6 +24,26 @@ void corps__keeper_set(const struct corps__keeper_ops *ops) {
 
 const struct corps__keeper_ops *corps__keeper(void) {
     return keeper;
+}
+
+static const struct corps__ward_ops *wards;
+
+void corps__wards_set(const struct corps__ward_ops *ops) {
+    wards = ops;
+}
+
+const struct corps__ward_ops *corps__wards(void) {
+    return wards;
+}
+
+void corps__env_fail(const char *why) {
+    const struct corps_error_info info = {.code = CORPS_ERR_WORKER_LOST, .text = why};
+    struct corps_value items[1 + CORPS__FAILURE_ITEMS] = {corps_str("failed")};
+    corps__failure_items(&info, items + 1);
+    corps__tell_parent(items, 1 + CORPS__FAILURE_ITEMS);
+    fprintf(stderr, "corps: Env %u ends: %s\n", corps__own_env(), why);
+    kill(getpid(), SIGKILL);
+    _exit(1); /* if that cannot be */
 }
 
 bool corps__is_cared_for(void) {

@@ -38,6 +38,18 @@ struct corps__keeper_ops {
     void (*end)(void);
 };
 
+/* What the floor above decides about the Concs of this Env (care/wards.h). */
+struct corps__ward_ops {
+    /* With the lead: those that `order` (order.h) asked for, with these numbers, are there. Errors: NO_MEMORY. */
+    enum corps_err (*made)(const struct corps_value *order, const struct corps_value *numbers, size_t count);
+    /* Without the lead: one has ended of its own accord. True: it comes back. */
+    bool (*left)(uint32_t number);
+    /* Likewise: one is not to be. */
+    void (*forget)(uint32_t number);
+    /* With the lead: the Corps ends, and none comes back. */
+    void (*halt)(void);
+};
+
 /* Concs that are to be made again with their Env: what is left of those of one order. */
 struct corps__made {
     struct corps_box *order; /* as the manager was given it */
@@ -93,6 +105,13 @@ const struct corps__keeper_ops *corps__keeper(void);
 
 /* Of the Env 0 of a Corps whose Envs may be started again; else NULL. */
 const struct corps__care_ops *corps__care(void);
+
+/* The same for the Concs of every Env. */
+void corps__wards_set(const struct corps__ward_ops *ops);
+const struct corps__ward_ops *corps__wards(void);
+
+/* Ends this Env at once, as failed: its parent, and standard error, are told why. */
+_Noreturn void corps__env_fail(const char *why);
 
 /* May the Envs of the own Corps but Env 0 be started again? */
 bool corps__is_cared_for(void);

@@ -8,6 +8,7 @@
 #include "process/order.h"
 #include "value/failure.h"
 #include "value/name.h"
+#include "wait/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 struct creation {
     struct corps__group group; /* first */
     struct corps_request *request;
-    struct corps_box *order; /* to be told to Env 0, which may have to have it done again; NULL: not */
+    struct corps_box *order; /* kept by those who may have it done again; NULL: nobody */
     uint32_t count;
     struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
@@ -35,8 +36,30 @@ static void end_conc(uint32_t id) {
     }
 }
 
+/* An order that came from another Env is kept for the case that this one is started again. What a Worker of this Env
+ * has made ends with its maker, which makes it anew. */
+static bool is_kept(const struct corps_value *order) {
+    return !corps__is_env_0() && corps__is_cared_for() && !corps__init_args_are_lent(order, CORPS__ORDER_ARGS);
+}
+
+static enum corps_err look_after_job(void *arg) {
+    const struct creation *creation = arg;
+    return corps__wards()->made(corps_box_root(creation->order), creation->ids, creation->count);
+}
+
+/* They are looked after, if the order says so, before anybody can have a Name of theirs. */
+static void look_after(struct creation *creation) {
+    if (creation->order != NULL && corps__with_lead(look_after_job, creation) != CORPS_OK) {
+        const struct corps_error_info info = {.type = "NO_MEMORY", .text = corps_error_detail()};
+        corps__group_fail(&creation->group, &info);
+    }
+}
+
 static void concs_created(struct corps__group *group, void *arg) {
     struct creation *creation = arg;
+    if (atomic_load(&group->failed) == 0) {
+        look_after(creation);
+    }
     if (atomic_load(&group->failed) > 0) {
         for (uint32_t i = creation->count; i > 0; i--) {
             end_conc((uint32_t)creation->ids[i - 1].integer);
@@ -47,7 +70,7 @@ static void concs_created(struct corps__group *group, void *arg) {
         free(failure);
     } else {
         struct corps_value ids = corps_array(creation->ids, creation->count);
-        if (creation->order != NULL) { /* before anybody can have a Name of theirs */
+        if (creation->order != NULL && is_kept(corps_box_root(creation->order))) { /* likewise */
             struct corps_value items[3] = {corps_str("made"), *corps_box_root(creation->order), ids};
             corps__tell_parent(items, 3);
         }
@@ -55,13 +78,6 @@ static void concs_created(struct corps__group *group, void *arg) {
     }
     corps_box_unref(creation->order);
     free(creation);
-}
-
-/* An order that came from another Env is kept for the case that this one is started again. What a Worker of this Env
- * has made ends with its maker, which makes it anew. */
-static enum corps_err keep_order(struct creation *creation, const struct corps_value *args) {
-    bool is_kept = !corps__is_env_0() && corps__is_cared_for() && !corps__init_args_are_lent(args, 2);
-    return is_kept ? corps_box_of(args, &creation->order) : CORPS_OK;
 }
 
 static enum corps_err manager_create(struct corps_context *context, void *self, const struct corps_value *args,
@@ -74,7 +90,8 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
         return err;
     }
     struct creation *creation = calloc(1, sizeof *creation + order.count * sizeof creation->ids[0]);
-    if (creation != NULL && keep_order(creation, args) == CORPS_OK) {
+    bool keeps = is_kept(args) || order.policy.restart != CORPS_RESTART_NEVER;
+    if (creation != NULL && (!keeps || corps_box_of(args, &creation->order) == CORPS_OK)) {
         creation->request = corps_request_hold(context);
     }
     if (creation == NULL || creation->request == NULL) {
@@ -98,12 +115,16 @@ static void tell_ended(const struct corps_value *numbers) {
     }
 }
 
+void corps__conc_is_gone(uint32_t conc) {
+    corps__checkpoint_end(conc);
+    struct corps_value number = corps_int(conc);
+    struct corps_value numbers = corps_array(&number, 1);
+    tell_ended(&numbers);
+}
+
 void corps__conc_has_ended(const struct corps_name *name) {
-    if (corps_name_is_here(name)) {
-        corps__checkpoint_end(name->conc);
-        struct corps_value number = corps_int(name->conc);
-        struct corps_value numbers = corps_array(&number, 1);
-        tell_ended(&numbers);
+    if (corps_name_is_here(name) && !corps__wards()->left(name->conc)) {
+        corps__conc_is_gone(name->conc);
     }
 }
 
@@ -115,6 +136,7 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     for (size_t i = args->kind == CORPS_ARRAY ? args->count : 0; i > 0; i--) {
         const struct corps_value *id = corps_value_item(args, i - 1);
         if (id->kind == CORPS_INT && id->integer > CORPS__MANAGER && id->integer < UINT32_MAX) {
+            corps__wards()->forget((uint32_t)id->integer);
             corps__checkpoint_end((uint32_t)id->integer);
             end_conc((uint32_t)id->integer);
         }

@@ -1,5 +1,6 @@
 #include "process/remake.h"
 
+#include "process/life.h"
 #include "process/order.h"
 #include "value/failure.h"
 #include "wait/wait.h"
@@ -24,8 +25,14 @@ static void make_on(struct remake *remake);
 /* The inits of the present order are over. False: one has failed, and that was the end. */
 static bool order_is_done(struct remake *remake) {
     if (atomic_load(&remake->group.failed) == 0) {
-        remake->at++;
-        return true;
+        const struct corps_value *made = corps_value_item(corps_box_root(remake->box), remake->at++);
+        const struct corps_value *numbers = corps_value_item(made, 1);
+        enum corps_err err = corps__wards()->made(corps_value_item(made, 0), numbers->items, numbers->count);
+        if (err != CORPS_OK) {
+            const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+            end_remake(remake, &info);
+        }
+        return err == CORPS_OK;
     }
     struct corps__failure *failure = atomic_load(&remake->group.failure);
     const struct corps_error_info untold = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory to say what failed"};

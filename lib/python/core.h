@@ -79,8 +79,10 @@ void corps__py_end_if_forked(void);            /* after code of a class */
 enum corps_err corps__py_fail_context(struct corps_context *context); /* the method raised */
 PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it copies: new reference */
 
-/* Takes the pending exception and passes what the hook says of it to `use`, whose result it returns. */
-enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg);
+/* Takes the pending exception and passes what the hook says of it to `use`, or, of a Crash, to `crash`; gives the
+ * result of that. */
+typedef enum corps_err corps__py_fail_fn(void *arg, const struct corps_error_info *info);
+enum corps_err corps__py_fail(corps__py_fail_fn *use, corps__py_fail_fn *crash, void *arg);
 
 /* state.c: the class's checkpoint and restore; and what handles have of them. */
 enum corps_err corps__py_checkpoint(struct corps_context *context, void *self, const struct corps_value *args,

@@ -112,7 +112,7 @@ static enum corps_err on_boot(const void *data, size_t bytes) {
     PyObject *done = PyObject_CallFunction(corps__hooks.boot, "y#", data, (Py_ssize_t)bytes);
     enum corps_err err = CORPS_OK;
     if (done == NULL) {
-        err = corps__py_fail(tell_boot, NULL);
+        err = corps__py_fail(tell_boot, tell_boot, NULL);
     }
     Py_XDECREF(done);
     corps__python_leave(state);
@@ -396,7 +396,26 @@ static PyObject *own(PyObject *module, PyObject *none) {
     return Py_BuildValue("(KII)", (unsigned long long)corps_id(corps), corps_own_env(), corps_env_count(corps));
 }
 
-/* create_concs(class, payload, location type, env, count, plain) → [address …] */
+/* X(field): numbers of struct corps_supervision. */
+#define SUPERVISION(X) X(restart) X(strategy) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
+
+static bool fill_supervision(PyObject *given, struct corps_supervision *supervision) {
+    long long number;
+    int found;
+#define SUPERVISION_TAKE(field)                                                                                        \
+    found = number_of(given, #field, &number);                                                                         \
+    if (found < 0) {                                                                                                   \
+        return false;                                                                                                  \
+    }                                                                                                                  \
+    if (found > 0) {                                                                                                   \
+        supervision->field = (__typeof__(supervision->field))number;                                                   \
+    }
+    SUPERVISION(SUPERVISION_TAKE)
+#undef SUPERVISION_TAKE
+    return true;
+}
+
+/* create_concs(class, payload, location type, env, count, plain, supervision) → [address …] */
 static PyObject *create_concs(PyObject *module, PyObject *args) {
     (void)module;
     const char *class_name;
@@ -405,7 +424,10 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     unsigned env;
     unsigned count;
     int plain;
-    if (!PyArg_ParseTuple(args, "sOiIIp", &class_name, &payload, &type, &env, &count, &plain)) {
+    PyObject *given;
+    struct corps_supervision supervision = {.size = 0};
+    if (!PyArg_ParseTuple(args, "sOiIIpO!", &class_name, &payload, &type, &env, &count, &plain, &PyDict_Type, &given) ||
+        !fill_supervision(given, &supervision)) {
         return NULL;
     }
     struct corps *corps = corps_own();
@@ -423,7 +445,7 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
     struct corps_location location = {.type = (enum corps_location_type)type, .env = env};
-    enum corps_err err = corps_create_concs(corps, class_name, &value, location, count, names);
+    enum corps_err err = corps_create_supervised(corps, class_name, &value, location, count, &supervision, names);
     corps_box_unref(box);
     PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
     for (size_t i = 0; err == CORPS_OK && i < total; i++) {

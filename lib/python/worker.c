@@ -62,7 +62,7 @@ static void leave(void) {
 
 /* ---- failing ---- */
 
-enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corps_error_info *info), void *arg) {
+enum corps_err corps__py_fail(corps__py_fail_fn *use, corps__py_fail_fn *crash, void *arg) {
     PyObject *type;
     PyObject *exception;
     PyObject *traceback;
@@ -75,13 +75,14 @@ enum corps_err corps__py_fail(enum corps_err (*use)(void *arg, const struct corp
     struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
     const char *detail = NULL;
     Py_ssize_t detail_bytes = 0;
+    int is_crash = 0;
     if (told == NULL ||
-        !PyArg_ParseTuple(told, "sssy#", &info.type, &info.text, &info.traceback, &detail, &detail_bytes)) {
+        !PyArg_ParseTuple(told, "sssy#p", &info.type, &info.text, &info.traceback, &detail, &detail_bytes, &is_crash)) {
         PyErr_Clear(); /* the texts above must do */
     }
     info.detail = detail;
     info.detail_bytes = (size_t)detail_bytes;
-    enum corps_err err = use(arg, &info);
+    enum corps_err err = is_crash ? crash(arg, &info) : use(arg, &info);
     Py_XDECREF(told);
     Py_XDECREF(type);
     Py_XDECREF(exception);
@@ -93,12 +94,20 @@ static enum corps_err fail_context(void *arg, const struct corps_error_info *inf
     return corps_fail_with(arg, info);
 }
 
-enum corps_err corps__py_fail_context(struct corps_context *context) {
-    return corps__py_fail(fail_context, context);
-}
-
 static enum corps_err fail_request(void *arg, const struct corps_error_info *info) {
     return corps_request_fail_with(arg, info);
+}
+
+static enum corps_err crash_context(void *arg, const struct corps_error_info *info) {
+    return corps_context_crash_with(arg, info);
+}
+
+enum corps_err corps__py_fail_context(struct corps_context *context) {
+    return corps__py_fail(fail_context, crash_context, context);
+}
+
+static enum corps_err crash_request(void *arg, const struct corps_error_info *info) {
+    return corps_request_crash_with(arg, info);
 }
 
 /* ---- handles ---- */
@@ -283,7 +292,7 @@ static enum corps_err init(struct corps_context *context, void *self, const stru
     }
     if (worker->object == NULL) {
         leave_home(worker);
-        return corps__py_fail(fail_context, context);
+        return corps__py_fail_context(context);
     }
     return CORPS_OK;
 }
@@ -402,7 +411,7 @@ static PyObject *run(PyObject *object, const char *method, PyObject *positional,
 static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
     struct request *made = PyObject_New(struct request, &corps__request_type);
     if (made == NULL) {
-        return corps__py_fail(fail_context, context);
+        return corps__py_fail_context(context);
     }
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
@@ -411,11 +420,11 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     if (made->request == NULL) { /* nobody could be answered: it does not begin */
         Py_DECREF(made);
         (void)PyErr_NoMemory();
-        return corps__py_fail(fail_context, context);
+        return corps__py_fail_context(context);
     }
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
     if (done == NULL && made->request != NULL) {
-        (void)corps__py_fail(fail_request, made->request);
+        (void)corps__py_fail(fail_request, crash_request, made->request);
         made->request = NULL;
     }
     Py_XDECREF(done);
@@ -427,7 +436,7 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
     PyObject *own =
         corps__hooks.copy_local && corps_context_is_local(context) ? corps__py_copy(answer) : Py_NewRef(answer);
     if (own == NULL) {
-        return corps__py_fail(fail_context, context);
+        return corps__py_fail_context(context);
     }
     struct corps_object *object = corps_python_object(own);
     Py_DECREF(own);
@@ -456,7 +465,7 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     Py_XDECREF(keep);
     enum corps_err err = CORPS_OK;
     if (answer == NULL) {
-        err = corps__py_fail(fail_context, context);
+        err = corps__py_fail_context(context);
     } else if (PyCoro_CheckExact(answer)) {
         err = put_off(context, answer);
     } else if (answer != Py_None) {
@@ -511,7 +520,7 @@ static PyObject *request_fail(PyObject *self, PyObject *exception) {
     struct corps_request *core = request->request;
     request->request = NULL;
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    (void)corps__py_fail(fail_request, core);
+    (void)corps__py_fail(fail_request, crash_request, core);
     Py_RETURN_NONE;
 }
 

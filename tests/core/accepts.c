@@ -139,9 +139,9 @@ static void test_creating(void **state) {
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     assert_ok(corps_serializer_find("msgpack", &msgpack));
-    struct corps_value items[] = {corps_str("Echo"), corps_int(1), corps_int(PICKLE),
+    struct corps_value items[] = {corps_str("Echo"), corps_int(1), corps_nil(), corps_int(PICKLE),
                                   corps_bin(pickle.iov_base, pickle.iov_len)};
-    const struct corps_value order = corps_array(items, 4);
+    const struct corps_value order = corps_array(items, 5);
     assert_ok(msgpack->encode(&order, &encoding));
     const struct iovec segment = {encoding.stream, encoding.stream_bytes};
     stranger_connect(&stranger, corps, 0);

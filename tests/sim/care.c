@@ -279,7 +279,7 @@ static void happen(struct world *world, const struct sim_event *event) {
 static struct corps__policy any_policy(struct sim *sim, bool is_program) {
     struct corps__policy policy = {
         .restart = (enum corps_restart)sim_below(sim, 3),
-        .strategy = (enum corps__strategy)sim_below(sim, 3),
+        .strategy = (enum corps_strategy)sim_below(sim, 3),
         .intensity = 1 + sim_below(sim, INTENSITY_MAX),
         .period_ns = sim_between(sim, SIM_S, 10 * SIM_S),
         .backoff_ns = sim_chance(sim, 20) ? 0 : sim_between(sim, SIM_MS, 300 * SIM_MS),

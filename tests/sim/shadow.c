@@ -54,7 +54,7 @@ static void add_failure(struct shadow *shadow, const char *how) {
 }
 
 static uint32_t group_of(const struct shadow *shadow, uint32_t number) {
-    return shadow->policy.strategy == CORPS__ONE_FOR_ALL ? 0 : number;
+    return shadow->policy.strategy == CORPS_ONE_FOR_ALL ? 0 : number;
 }
 
 static void expect_restart(struct shadow *shadow, uint32_t number, const char *how) {
@@ -64,7 +64,7 @@ static void expect_restart(struct shadow *shadow, uint32_t number, const char *h
     int64_t again_ns = now_ns + wait_of(shadow, unit->streak++);
     add_failure(shadow, how);
     bool too_many = within_period(shadow) > shadow->policy.intensity;
-    bool alone = shadow->policy.strategy == CORPS__ONE_FOR_ONE;
+    bool alone = shadow->policy.strategy == CORPS_ONE_FOR_ONE;
     unit->again_ns = again_ns;
     if (!alone) {
         shadow->group_stops = true;
@@ -114,7 +114,7 @@ void shadow_halt(struct shadow *shadow) {
 static void on_start(struct shadow *shadow, uint32_t number, uint32_t incarnation) {
     struct shadow_unit *unit = &shadow->units[number];
     int64_t now_ns = shadow->sim->now_ns;
-    bool alone = shadow->policy.strategy == CORPS__ONE_FOR_ONE;
+    bool alone = shadow->policy.strategy == CORPS_ONE_FOR_ONE;
     if (shadow->stopped) {
         FAULT(shadow, "%u starts although everything is to stop", number);
     } else if (unit->alive || unit->ends_here || unit->gone) {
@@ -251,7 +251,7 @@ void shadow_idle(struct shadow *shadow) {
         if (!unit->alive && !unit->gone && unit->ends_here) {
             FAULT(shadow, "does not say that %u has gone", i);
         }
-        bool alone = shadow->policy.strategy == CORPS__ONE_FOR_ONE;
+        bool alone = shadow->policy.strategy == CORPS_ONE_FOR_ONE;
         waits_for_other = waits_for_other || (unit->alive && (!unit->runs || unit->asked)) || shadow->group_stops;
         if (!unit->alive && !unit->ends_here && !shadow->stopped && (alone || !waits_for_other) &&
             shadow->sim->now_ns >= (alone ? unit->again_ns : shadow->group_ns)) {

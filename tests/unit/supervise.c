@@ -79,7 +79,7 @@ static void test_one_for_one(void **state) {
 static void test_one_for_all(void **state) {
     (void)state;
     struct corps__policy policy = usual;
-    policy.strategy = CORPS__ONE_FOR_ALL;
+    policy.strategy = CORPS_ONE_FOR_ALL;
     begin(&policy);
     dies(1, S);
     assert_string_equal(does(S), "stop 2"); /* latest first … */
@@ -98,7 +98,7 @@ static void test_one_for_all(void **state) {
 static void test_rest_for_one(void **state) {
     (void)state;
     struct corps__policy policy = usual;
-    policy.strategy = CORPS__REST_FOR_ONE;
+    policy.strategy = CORPS_REST_FOR_ONE;
     begin(&policy);
     dies(1, S);
     assert_string_equal(does(S), "stop 2");
@@ -208,7 +208,7 @@ static void test_history_is_cut(void **state) {
 static void test_policies_without_sense(void **state) {
     (void)state;
     REFUSES(restart, (enum corps_restart)3, "restart policy 3");
-    REFUSES(strategy, (enum corps__strategy)7, "strategy 7");
+    REFUSES(strategy, (enum corps_strategy)7, "strategy 7");
     REFUSES(intensity, 0, "intensity 0");
     REFUSES(intensity, CORPS__INTENSITY_MAX + 1, "at most 100");
     REFUSES(period_ns, 0, "period");

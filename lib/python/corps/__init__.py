@@ -37,7 +37,7 @@ from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import deadline, time_left
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
-                      AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Deadlock, NotSerializable, WorkerLost)
+                      AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
@@ -49,7 +49,7 @@ TypedName = Name
 """Type checkers know more: see corps.stubs."""
 
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
-           'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Deadlock',
+           'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
            'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',

@@ -93,6 +93,14 @@ def read(files, dicts):
     return config
 
 
+def parameters_of(cls):
+    """The names of the parameters of its __init__; none where they cannot be known."""
+    try:
+        return set(inspect.signature(cls.__init__).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return set()
+
+
 def take_keywords(cls, kwargs):
     """Takes the variables out of the keyword arguments of create_Corps(cls, …). Those that the __init__ names are its own."""
     try:

@@ -35,6 +35,8 @@ def _text(options, key, variable, otherwise):
 
 
 RESTARTS = 'never', 'on_failure', 'always'  # as enum corps_restart counts them
+STRATEGIES = 'one_for_one', 'one_for_all', 'rest_for_one'  # as enum corps_strategy does
+SUPERVISION = 'Restart', 'Restart_Strategy', 'Restart_Intensity', 'Restart_Period', 'Restart_Backoff', 'Restart_Max_Backoff'
 
 
 def _restart_options(config):
@@ -54,6 +56,21 @@ def _restart_options(config):
             if options[key] <= 0:
                 raise ValueError(f'{name} must be a positive number of seconds, not {config[name]!r}')
     return options
+
+
+def _supervision(cls, kwargs):
+    """What create_Concs(cls, …) tells the core of how its Workers are made again: from keywords, which it takes out of `kwargs`, and
+    else from the class's attributes. What the __init__ names is its own."""
+    named = _config.parameters_of(cls)
+    chosen = {}
+    for name in SUPERVISION:
+        given = kwargs.pop(name) if name in kwargs and name not in named else None
+        usual = getattr(cls, name, None)
+        chosen[name] = given if given is not None else None if callable(usual) else usual
+    strategy = chosen['Restart_Strategy'] or 'one_for_one'
+    if strategy not in STRATEGIES:
+        raise ValueError(f"there is no Restart_Strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}")
+    return dict(_restart_options(chosen), strategy=STRATEGIES.index(strategy))
 
 
 def _options(config, detached):
@@ -266,31 +283,38 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     Env, Env 0, 1, 2 … and again. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
     (see load_classes).
 
+    Restart says what follows when one of them fails (raises Crash): 'never' (the default: it is lost), 'on_failure' (it is made again, under
+    its Name), 'always' (after its exit too). Restart_Strategy says who else is made again then, among those of them that live in the
+    same Env: 'one_for_one' (nobody), 'one_for_all', 'rest_for_one' (those made after it). Restart_Intensity within Restart_Period seconds are
+    borne; the second in a row waits Restart_Backoff seconds, each further one twice as long, up to Restart_Max_Backoff. Class attributes
+    of the same names are the defaults; keywords that the __init__ names are its own.
+
     Raises AsyncExecutionError if an __init__ raises (the Concs made until then are ended), AttributeError if ConcClass is a Corps,
-    ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region, and RuntimeError in a program.
+    ValueError for a policy that makes no sense, ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region, and RuntimeError in a program.
     """
     if isinstance(ConcClass, str):
-        return _create_plain(ConcClass, args, LocType, LocVal, Num)
+        return _create_plain(ConcClass, args, LocType, LocVal, Num, _supervision(None, kwargs))
     _check_class(ConcClass, Conc)
     if issubclass(ConcClass, Corps):
         raise AttributeError(f'{ConcClass.__name__} is a Corps: use create_Corps')
     if Num < 1:
         return None
     kind, env = _location(LocType, LocVal)
+    supervision = _supervision(ConcClass, kwargs)
     kwargs, attributes = _split(kwargs)
     kwargs.pop('NoReply', None)
     attributes['Mgr'] = Mgr
     creator = _core.own()[1]
     payload = ConcClass if _pickling.allowed else _plain.class_name(ConcClass), creator, args, kwargs, attributes
     try:
-        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num, False)
+        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num, False, supervision)
     except AsyncExecutionError as error:  # of the original type too: in the own Env it always was that
         raise _hooks.mix(error) from None
     made = name_class(ConcClass)
     return [made(address, False, creator) for address in addresses]
 
 
-def _create_plain(class_name, args, kind, value, count):
+def _create_plain(class_name, args, kind, value, count, supervision):
     """Concs of a class written in C, that load_classes has made known; their arguments are plain values."""
     if count < 1:
         return None
@@ -298,7 +322,7 @@ def _create_plain(class_name, args, kind, value, count):
     if class_name not in _core.classes():
         raise TypeError(f"'{class_name}' is no class; written in C and made known by load_classes are: "
                         f"{', '.join(_core.classes()) or 'none'}")
-    return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True)]
+    return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True, supervision)]
 
 
 class Func(Conc):

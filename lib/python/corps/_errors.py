@@ -79,6 +79,18 @@ class AsyncExecutionError(AsyncRemoteException):
     """A method, or an __init__, raised."""
 
 
+class Crash(Exception):
+    """For a method to raise when its Worker is broken: `raise Crash('the index does not fit the file')`. The caller gets it as it gets
+    any exception. The Worker stops: its cleanup is called; then it is made again if its Restart says so (see create_Concs),
+    otherwise calls to it raise WorkerLost. Another Worker's Crash that reaches a method through a Future is that one's, and an exception
+    like any other."""
+
+
+def is_crash(exception):
+    """Has a Worker said that it is broken itself?"""
+    return isinstance(exception, Crash) and not isinstance(exception, AsyncRemoteException)
+
+
 class AsyncRemoteMaxRetries(AsyncRemoteException):
     """For programs to raise in methods: a service that they call in turn gave up."""
 
@@ -112,5 +124,5 @@ def _reduce_mixed(self):
 
 
 for _class in (AsyncLocalException, AsyncLocalMaxRetries, WorkerLost, CallTimeout, NotSerializable, Deadlock,
-               AsyncRemoteException, AsyncExecutionError, AsyncRemoteMaxRetries, AsyncAttributeError):
+               AsyncRemoteException, AsyncExecutionError, AsyncRemoteMaxRetries, AsyncAttributeError, Crash):
     _class.__module__ = 'corps'  # where users find them

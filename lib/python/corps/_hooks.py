@@ -57,7 +57,7 @@ def _described(exception):
 
 
 def failure(exception):
-    """(type, text, traceback, pickle) of what a method raised; the class's name where no pickles are loaded."""
+    """(type, text, traceback, pickle, is the Worker itself broken?) of what a method raised; the class's name where no pickles are loaded."""
     try:
         data = _pickling.dumps(exception) if _pickling.allowed else _plain.exception_name(exception)
         if _pickling.allowed:
@@ -65,7 +65,7 @@ def failure(exception):
     except Exception:
         data = b''
     return tuple(part.replace('\0', '?') for part in (
-        part.encode('utf-8', 'replace').decode() for part in _described(exception))) + (data,)
+        part.encode('utf-8', 'replace').decode() for part in _described(exception))) + (data, _errors.is_crash(exception))
 
 
 def own_failure(exception):

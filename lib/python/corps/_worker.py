@@ -17,7 +17,8 @@ class Conc:
     Futures, and create Workers. `async def` methods run on the Env's event loop and may overlap where they await.
 
     Class attributes: `Thread = 'own'` gives each Worker of the class a thread of its own, which runs `__init__`, all methods
-    and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None.
+    and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None. `Restart` and others
+    say whether a Worker that fails is made again: see create_Concs.
 
     A class with the methods `checkpoint(self)` and `restore(self, state)` (each may be `async def`) has Workers whose state survives
     their Env: checkpoint returns what is to be kept, anything that the Corps' serializer carries; when the Env has died and was started again
