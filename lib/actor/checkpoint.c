@@ -247,6 +247,11 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept
     if (conc->class->checkpoint_every_ns != CORPS_FOREVER && keep_of(conc) == NULL) {
         return CORPS_ERR_NO_MEMORY;
     }
+    struct corps__keep *keep = atomic_load(&conc->keep);
+    if (keep != NULL) { /* the Conc begins, perhaps not for the first time */
+        keep->due = (struct corps__due){.every_ns = conc->class->checkpoint_every_ns};
+        atomic_store(&keep->ended, false);
+    }
     return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box);
 }
 
