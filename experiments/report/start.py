@@ -17,23 +17,37 @@ def script_of(command):
     return path if os.path.exists(path) else os.path.join(os.path.dirname(HERE), command, command + ".py")  # a study of its own
 
 
+def note_interrupts():
+    """Ctrl-C raises KeyboardInterrupt, as ever, and is noted: what it stops may make another error of it, as numpy's import does."""
+    came = []
+
+    def on_interrupt(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, on_interrupt)
+    return came
+
+
 def main():
     command = sys.argv[1]
+    interrupts = note_interrupts()
     sys.argv = [script_of(command), *sys.argv[2:]]
     sys.path[0] = os.path.dirname(sys.argv[0])
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         runpy.run_path(sys.argv[0], run_name="__main__")
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, KeyboardInterrupt) or interrupts:
+            print(f"corps-lab {command}: stopped by Ctrl-C", file=sys.stderr)
+            return 130
+        package = (getattr(error, "name", None) or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
         if package not in NEEDED:
             raise
         print(f"corps-lab {command}: {sys.executable} has no {NEEDED[package]}; run: {sys.executable} -m pip install {' '.join(NEEDED.values())} "
               "(or scripts/setup), or name another interpreter in CORPS_PYTHON", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"corps-lab {command}: stopped by Ctrl-C", file=sys.stderr)
-        return 130
     return 0
 
 
