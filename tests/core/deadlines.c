@@ -29,7 +29,7 @@ static enum corps_err node_outcome(struct corps_context *context, void *self, co
     (void)context;
     (void)args;
     struct node *node = self;
-    *result = corps_int(node->has_outcome ? node->outcome : -1);
+    *result = corps_int(node->has_outcome ? (int)node->outcome : -1);
     node->has_outcome = false;
     return CORPS_OK;
 }
