@@ -12,7 +12,7 @@ from corps import Conc, Corps, LocType, create_Concs, create_Corps
 from helpers import expect
 
 HUGE = 3 << 30
-ctypes.CDLL(None).mallopt(-6, 0)  # M_PERTURB: Meson has the C library write to all memory that is taken
+getattr(ctypes.CDLL(None), 'mallopt', lambda *_: 0)(-6, 0)  # M_PERTURB: Meson has the C library write to all memory that is taken
 
 
 def zeros(size=HUGE):
