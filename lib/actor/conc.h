@@ -22,7 +22,7 @@ struct corps__conc {
     struct corps__task task; /* first */
     bool alive;              /* init has succeeded and cleanup has not run; only the running thread looks */
     _Atomic uint8_t down;    /* it is to be made again: what comes for it waits, see broken.h; 0: it is not */
-    bool lost;               /* it will not be made again, and broken.h knows why; likewise */
+    _Atomic bool lost;       /* it will not be made again, and broken.h knows why */
     _Atomic uint8_t life;    /* how often it was made again */
     uint32_t id;
     struct corps_home *_Atomic home; /* NULL: any thread runs it */

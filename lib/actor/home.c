@@ -24,8 +24,9 @@ void corps__home_wake(struct corps_home *home) {
 
 void corps__home_end(struct corps_home *home) {
     bool has_init = home->init != NULL;
-    home->gone = atomic_load(&home->left);
-    int next = home->gone ? CORPS__IDLE : has_init ? CORPS__HOME_QUEUED : CORPS__HOME_IDLE;
+    bool gone = atomic_load(&home->left);
+    atomic_store(&home->gone, gone);
+    int next = gone ? CORPS__IDLE : has_init ? CORPS__HOME_QUEUED : CORPS__HOME_IDLE;
     atomic_store(&home->conc->task.state, next);
     if (has_init) {
         corps__notify(&home->waiter);

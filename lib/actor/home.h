@@ -17,7 +17,7 @@ struct corps_home {
     struct corps__waiter waiter;
     struct corps__message *init; /* to be run first; of the thread that runs the Conc */
     _Atomic bool left;           /* the Conc needs it no more … */
-    bool gone;                   /* … and is anybody's; of the thread that runs the Conc */
+    _Atomic bool gone;           /* … and is anybody's */
     struct corps_home *former;   /* of the Conc before it was made again: its thread may still look at it */
 };
 

@@ -44,7 +44,8 @@ void corps_home_serve(struct corps_home *home) {
             home->init = NULL;
             corps__conc_run(task, init != NULL ? &init->mail.node : NULL, NULL, NULL);
             corps_flush();
-            if (home->gone || corps__home_of(home->conc) != home) { /* which another thread may have begun to serve */
+            if (atomic_load(&home->gone) ||
+                corps__home_of(home->conc) != home) { /* which another thread may have begun to serve */
                 return;
             }
         } else if (!atomic_load(&home->left)) {

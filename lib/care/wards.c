@@ -231,6 +231,34 @@ static void stopped(uint32_t number, bool failed, const char *how) {
     (void)!corps__with_lead(stopped_job, &event);
 }
 
+static void free_ward(struct ward *ward) {
+    if (ward != NULL) {
+        corps_box_unref(ward->order);
+        free(ward->units);
+        free(ward->failures);
+        free(ward);
+    }
+}
+
+/* Nothing of it comes back. */
+static void drop_ward(struct ward *ward) {
+    struct ward **at = &wards.first;
+    while (*at != ward) {
+        at = &(*at)->next;
+    }
+    *at = ward->next;
+    free_ward(ward);
+}
+
+static bool all_are_gone(const struct ward *ward) {
+    for (uint32_t i = 0; i < ward->supervisor.count; i++) {
+        if (ward->units[i].state != CORPS__UNIT_GONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum corps_err left_job(void *arg) {
     struct event *event = arg;
     uint32_t unit;
@@ -244,6 +272,9 @@ static enum corps_err left_job(void *arg) {
             corps__conc_hold(corps__conc_find(event->number));
         }
         act(ward);
+        if (all_are_gone(ward)) {
+            drop_ward(ward);
+        }
     }
     return CORPS_OK;
 }
@@ -252,15 +283,6 @@ static bool left(uint32_t number) {
     struct event event = {.number = number};
     (void)!corps__with_lead(left_job, &event);
     return event.comes_back;
-}
-
-static void free_ward(struct ward *ward) {
-    if (ward != NULL) {
-        corps_box_unref(ward->order);
-        free(ward->units);
-        free(ward->failures);
-        free(ward);
-    }
 }
 
 /* Its creation has failed elsewhere: all of it is undone. */
