@@ -1,5 +1,7 @@
+#include "actor/again.h"
 #include "actor/burst.h"
 #include "actor/future.h"
+#include "actor/retry.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/sized.h"
@@ -27,11 +29,12 @@ struct call {
     bool try_only;
     bool no_wait;
     bool reply;
+    bool retry;                    /* may be sent again */
     int64_t called_ns, encoded_ns; /* where calls are traced */
 };
 
 #define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
-#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT | CORPS_CALL_DETACHED))
+#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT | CORPS_CALL_RETRY | CORPS_CALL_DETACHED))
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
@@ -119,6 +122,16 @@ static __attribute__((cold, noinline)) enum corps_err inherit_deadline(struct ca
                                                     "passed; CORPS_CALL_DETACHED is for calls that it does not bind");
 }
 
+static __attribute__((cold, noinline)) enum corps_err prepare_retry(struct call *call, int64_t timeout_ns) {
+    if (!call->reply) {
+        return corps_error_set(CORPS_ERR_INVALID, "a request without reply is never sent again: use corps_call");
+    }
+    enum corps_err err = corps__retry_timeout(timeout_ns, call->corps->settings.results_ttl_ns, &timeout_ns);
+    call->deadline_ns = corps__deadline_ns(timeout_ns);
+    call->retry = true;
+    return err;
+}
+
 static enum corps_err prepare_call(struct call *call, const struct corps_name *to, const char *method,
                                    const struct corps_value *args, const struct corps_call_options *options,
                                    struct corps__symbol *own_method) {
@@ -147,7 +160,10 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
         return corps_error_set(CORPS_ERR_EXITED, "the Corps of this Name has exited");
     }
     enum corps_err err = CORPS_OK;
-    if (call->reply && call->context != NULL && call->context->deadline_ns != 0 &&
+    if (options != NULL && (options->flags & CORPS_CALL_RETRY) != 0) {
+        err = prepare_retry(call, options->timeout_ns);
+    }
+    if (err == CORPS_OK && call->reply && call->context != NULL && call->context->deadline_ns != 0 &&
         (options == NULL || (options->flags & CORPS_CALL_DETACHED) == 0)) {
         err = inherit_deadline(call);
     }
@@ -317,6 +333,29 @@ static enum corps_err connect_first(const struct call *call, struct corps__peer 
                : corps__peer_ensure_ready(peer, call->try_only, call->deadline_ns);
 }
 
+static enum corps_err send_retry(const struct call *call, struct corps__route *route, struct corps_future *future,
+                                 struct corps__outgoing *out, size_t bytes) {
+    out->header.flags |= CORPS__RETRY;
+    struct corps__kept *kept = corps__kept_create(route->peer, out);
+    if (kept == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a copy of a request of %zu bytes", bytes);
+    }
+    future->remote_conc = call->to->conc;
+    enum corps_err err = CORPS_OK;
+    bool begun = false;
+    while (err == CORPS_OK && !begun) { /* a link may go before it is used */
+        err = connect_first(call, route->peer);
+        if (err == CORPS_OK) {
+            err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
+        }
+        begun = err == CORPS_OK && corps__again_begin(kept, future, route, bytes, call->deadline_ns);
+    }
+    if (!begun) {
+        corps__kept_free(kept);
+    }
+    return err;
+}
+
 static enum corps_err send_request(const struct call *call, struct corps__route *route, struct corps_future *future,
                                    const struct corps_encoding *encoding, bool nil) {
     /* The stream is segment 0, the out-of-band buffers follow. */
@@ -345,6 +384,9 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     out.grant = NULL; /* it is no answer */
     out.charge_count = 0;
     out.charge_bytes = 0;
+    if (call->retry) {
+        return send_retry(call, route, future, &out, bytes);
+    }
     struct corps__peer *peer = route->peer;
     enum corps_err err = connect_first(call, peer);
     if (err == CORPS_OK && !peer->discards) {

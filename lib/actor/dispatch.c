@@ -77,6 +77,7 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
     if (called_us) { /* else it is known, and other threads read it */
         peer->env = greeting.env;
         atomic_store(&peer->incarnation, greeting.incarnation);
+        corps__peer_identify(peer, greeting.identity);
     } else {
         corps__peer_greeted(peer);
     }

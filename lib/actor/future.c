@@ -1,5 +1,6 @@
 #include "actor/future.h"
 
+#include "actor/again.h"
 #include "base/slab.h"
 #include "link/peer.h"
 #include "value/failure.h"
@@ -286,15 +287,26 @@ void corps__future_end_late(struct corps_future *future) {
 
 /* ---- calls under way ---- */
 
-void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
-                        uint64_t *id) {
+static void enter_call(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                       uint32_t bits, uint64_t *id) {
     future->route = route;
     future->bytes = bytes;
     atomic_store_explicit(&future->peer, peer, memory_order_relaxed);
     uint64_t count = call_count(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
     /* Release: whoever finds the call by its id, or by its peer, finds it whole. */
-    atomic_store_explicit(&future->word, count | CORPS__AWAITED, memory_order_release);
     *id = count | future->number;
+    atomic_store_explicit(&future->word, count | bits, memory_order_release);
+}
+
+void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
+                        uint64_t *id) {
+    enter_call(future, peer, route, bytes, CORPS__AWAITED, id);
+}
+
+void corps__calls_enter_listed(struct corps_future *future, struct corps__kept *kept, struct corps__peer *peer,
+                               struct corps__route *route, size_t bytes, uint64_t *id) {
+    future->kept = kept;
+    enter_call(future, peer, route, bytes, CORPS__AWAITED | CORPS__LISTED, id);
 }
 
 /* Ends the call if it is still this one: true, with whether the caller has claimed the Future. */
@@ -307,6 +319,9 @@ static bool end_call(struct corps_future *future, uint64_t count, const struct c
         }
     } while (!atomic_compare_exchange_weak(&future->word, &word, (word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED));
     *claimed = (word & CORPS__CLAIMED) == 0;
+    if ((word & CORPS__LISTED) != 0) {
+        corps__again_end(future->kept);
+    }
     corps__route_give_back(future->route, 1, future->bytes);
     return true;
 }
@@ -336,8 +351,9 @@ void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, cons
     uint32_t pages = atomic_load(&table.count);
     for (uint32_t i = 0; i < pages * PAGE; i++) {
         struct corps_future *future = &atomic_load(&table.pages[i / PAGE])[i % PAGE];
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
         bool claimed;
-        if (end_call(future, call_count(atomic_load_explicit(&future->word, memory_order_acquire)), peer, &claimed)) {
+        if ((word & CORPS__LISTED) == 0 && end_call(future, call_count(word), peer, &claimed)) {
             if (claimed) {
                 corps__future_failed(future, code, corps__failure_create(&info));
             }

@@ -17,6 +17,7 @@
 #include "wait/lead.h"
 
 struct corps__failure;
+struct corps__kept;
 struct corps__route;
 
 /* One thread's interest in one Future, on its stack. */
@@ -31,6 +32,7 @@ enum {
     CORPS__CLAIMED = 2, /* somebody decides the outcome, or has */
     CORPS__READY = 4,
     CORPS__WATCHED = 8, /* there are interests, or a notify */
+    CORPS__LISTED = 16, /* with AWAITED: it may be sent again, see again.h */
 };
 
 struct corps_future {
@@ -57,6 +59,7 @@ struct corps_future {
     const uint8_t *frame_data;       /* in that block or before it, or in `small` */
     size_t frame_bytes;
     struct corps__header header;
+    struct corps__kept *kept;                            /* LISTED: what may be sent again */
     _Alignas(8) uint8_t small[CORPS__SMALL_FRAME_BYTES]; /* or else here */
 };
 
@@ -105,6 +108,10 @@ static inline bool corps__future_is_ready(const struct corps_future *future) {
 void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
                         uint64_t *id);
 
+/* The same for a call that may be sent again: it takes `kept`. */
+void corps__calls_enter_listed(struct corps_future *future, struct corps__kept *kept, struct corps__peer *peer,
+                               struct corps__route *route, size_t bytes, uint64_t *id);
+
 /* Ends a call: its room is given back; returns its Future with the reply's reference, claimed, or NULL when there is no
  * such call at `peer` or its outcome is decided already. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
@@ -112,7 +119,7 @@ struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *pe
 /* Does it wait for another Env's reply? With the lead, so that its peer is not freed meanwhile. */
 bool corps__calls_awaits(const struct corps_future *future);
 
-/* Fails every call to `peer`. */
+/* Fails every call to `peer` that is not listed (again.h). */
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);
 
 /* In the child of a fork: calls under way have failed. */

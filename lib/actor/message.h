@@ -25,6 +25,7 @@ struct corps__message {
     struct corps__header header;
     const struct corps__symbol *method;
     bool owns_method;           /* a symbol of its own */
+    uint32_t answer;            /* of a retry call: see answers.h */
     struct corps__peer *from;   /* NULL for local requests */
     struct corps__grant *grant; /* what the request takes up of it is settled when it is answered */
     size_t charge_bytes;

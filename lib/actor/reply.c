@@ -1,5 +1,6 @@
 #include "actor/reply.h"
 
+#include "actor/answers.h"
 #include "actor/future.h"
 #include "link/peer.h"
 #include "value/failure.h"
@@ -71,7 +72,11 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                   .charge_bytes = message->charge_bytes};
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
-    corps__peer_answer(message->from, &out);
+    if ((message->header.flags & CORPS__RETRY) != 0) {
+        corps__answers_give(message, &out);
+    } else {
+        corps__peer_answer(message->from, &out);
+    }
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
 }
 

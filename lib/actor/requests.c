@@ -1,5 +1,6 @@
 #include "actor/requests.h"
 
+#include "actor/answers.h"
 #include "actor/burst.h"
 #include "actor/reply.h"
 #include "link/peer.h"
@@ -126,8 +127,16 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     }
     const struct corps_block *tail = corps_frame_tail(event->data, event->block);
     size_t charge_bytes = corps__wire_charge(event->data, event->bytes + (tail != NULL ? tail->bytes : 0), header);
+    bool is_retry = (header->flags & CORPS__RETRY) != 0, runs = true;
+    uint32_t answer = 0;
+    if (is_retry) {
+        err = corps__answers_admit(peer, header, charge_bytes, &runs, &answer);
+    }
     struct corps__grant *grant;
-    struct corps__conc *conc = admit_request(peer, header, charge_bytes, &grant, &err);
+    struct corps__conc *conc = runs ? admit_request(peer, header, charge_bytes, &grant, &err) : NULL;
+    if (is_retry && runs && conc == NULL) {
+        corps__answers_drop(answer);
+    }
     if (conc == NULL) {
         return err;
     }
@@ -137,11 +146,15 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     corps__dispatch_end_burst();
     struct corps__message *message = message_of(event, header, method, name);
     if (message == NULL) {
+        if (is_retry) {
+            corps__answers_drop(answer);
+        }
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
     message->from = peer;
     peer->arrived++;
+    message->answer = answer;
     message->grant = grant;
     message->charge_bytes = charge_bytes;
     message->keep_objects = keep_for(conc);
@@ -251,4 +264,5 @@ enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_ev
 void corps__requests_forked(void) {
     corps__actors->burst = (struct corps__burst){0};
     corps__actors->burst_of.from = NULL;
+    corps__answers_forked();
 }

@@ -1,5 +1,7 @@
 #include "actor/runtime.h"
 
+#include "actor/again.h"
+#include "actor/answers.h"
 #include "actor/burst.h"
 #include "actor/deadlock.h"
 #include "actor/defer.h"
@@ -63,10 +65,17 @@ static void end_burst(struct corps__peer *peer) {
     corps__dispatch_end_burst();
 }
 
+static void lose_calls(struct corps__peer *peer, enum corps_err code, const char *text) {
+    corps__calls_fail(peer, code, text);
+    corps__again_lost(peer, code, text);
+}
+
 static const struct corps__link_ops link_ops = {
-    .on_lost = corps__calls_fail,
+    .on_lost = lose_calls,
     .on_read = corps__deferred_resume,
     .on_retired = end_burst,
+    .on_connected = corps__again_connected,
+    .waits = corps__again_waits,
     .on_held = corps__thread_pool_expect_tick,
     .refresh = corps__foreign_refresh,
 };
@@ -130,6 +139,7 @@ static void empty_runtime(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     corps__concs_free();
+    corps__answers_free();
     corps__thread_pool_free();
     struct corps *own = corps__own();
     corps__link_floor->own = NULL;

@@ -5,6 +5,7 @@
 #include "actor/thread_pool.h"
 #include "wait/wait.h"
 
+struct corps__answers;
 struct corps__batch;
 struct corps__broken;
 struct corps__conc;
@@ -42,6 +43,7 @@ struct corps__actors {
     } concs;
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
+    struct corps__answers *answers; /* answers.h; NULL: no retry call has come */
 
     struct {
         pthread_mutex_t lock;

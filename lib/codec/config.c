@@ -9,7 +9,10 @@
 
 #define MAILBOX_COUNT_MAX 1000000u     /* what a route counts in 20 bits … */
 #define MAILBOX_BYTES_MAX (1ull << 43) /* … and in 44 */
-#define OPTIONS_BYTES 256u             /* of struct corps_options in 0.1 */
+#define SECOND_NS INT64_C(1000000000)
+#define RESULTS_COUNT_MAX (1u << 24)
+#define RESULTS_TTL_MAX_NS (24 * 3600 * SECOND_NS)
+#define OPTIONS_BYTES 256u /* of struct corps_options in 0.1 */
 
 static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
 static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
@@ -130,6 +133,25 @@ static enum corps_err decide_care(const struct corps_options *o, struct corps__s
     return err == CORPS_OK ? decide_keep_directory(o->keep_directory, out->keep_directory) : err;
 }
 
+static enum corps_err decide_results(const struct corps_options *o, struct corps__settings *out) {
+    out->results_ttl_ns = o->results_ttl_ns != 0 ? o->results_ttl_ns : 60 * SECOND_NS;
+    out->results_count = o->results_count != 0 ? o->results_count : 65536;
+    out->results_bytes = o->results_bytes != 0 ? o->results_bytes : (size_t)64 << 20;
+    out->results_clean_ns = o->results_clean_ns != 0 ? o->results_clean_ns : SECOND_NS;
+    if (out->results_count > RESULTS_COUNT_MAX || out->results_bytes > MAILBOX_BYTES_MAX) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "results_count is %zu and results_bytes %zu; at most %u and %llu are possible",
+                               out->results_count, out->results_bytes, RESULTS_COUNT_MAX, MAILBOX_BYTES_MAX);
+    }
+    bool fits = out->results_ttl_ns > 0 && out->results_ttl_ns <= RESULTS_TTL_MAX_NS && out->results_clean_ns > 0 &&
+                out->results_clean_ns <= RESULTS_TTL_MAX_NS;
+    return fits ? CORPS_OK
+                : corps_error_set(CORPS_ERR_INVALID,
+                                  "results_ttl_ns is %lld and results_clean_ns %lld; both must be positive, and at "
+                                  "most a day",
+                                  (long long)out->results_ttl_ns, (long long)out->results_clean_ns);
+}
+
 enum corps_err corps__settings_decide(const struct corps_options *o, struct corps__settings *out) {
     memset(out, 0, sizeof *out);
     enum corps_err err = decide_count(o, out);
@@ -159,6 +181,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     }
     if (err == CORPS_OK) {
         err = decide_care(o, out);
+        err = err == CORPS_OK ? decide_results(o, out) : err;
     }
     out->wake = (enum corps_wake)wake;
     out->placement = (enum corps_placement)placement;
@@ -207,7 +230,10 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(keep_objects)                                                                                                    \
     X(detached)                                                                                                        \
     X(boot_timeout_ns)                                                                                                 \
-    X(policy.restart) X(policy.intensity) X(policy.period_ns) X(policy.backoff_ns) X(policy.backoff_max_ns)
+    X(policy.restart)                                                                                                  \
+    X(policy.intensity)                                                                                                \
+    X(policy.period_ns) X(policy.backoff_ns) X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count)               \
+        X(results_bytes) X(results_clean_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

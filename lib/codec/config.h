@@ -33,6 +33,10 @@ struct corps__settings {
     bool detached;
     int64_t boot_timeout_ns;
     struct corps__policy policy; /* of the Envs but 0; without its times to start and to shut down */
+    int64_t results_ttl_ns;
+    size_t results_count;
+    size_t results_bytes;
+    int64_t results_clean_ns;
 };
 
 /* What the caller gave, as this version's layout: `given` itself, `own`, or what is all default for NULL. NULL:

@@ -61,6 +61,7 @@ enum corps__kind {
 enum {
     CORPS__NO_REPLY = 1u << 0,
     CORPS__NIL_PAYLOAD = 1u << 1, /* the payload is nil and no serializer was asked */
+    CORPS__RETRY = 1u << 2,       /* REQUEST: may have come before; see actor/answers.h */
 };
 
 struct corps__header {

@@ -221,7 +221,13 @@ struct corps_options {
     /** Where checkpoints are kept (docs/supervision.md): a directory of this user's that nobody else may write to; made
      * if it is not there. NULL: by Env 0, in memory, at most 1 MiB for a Conc. */
     const char *keep_directory;
-    uint64_t reserved[9];
+    /** For calls with CORPS_CALL_RETRY (docs/retry.md): for how long results are kept, and so how long such a call may
+     * take; default 60 s, at most a day. */
+    int64_t results_ttl_ns;
+    size_t results_count; /**< so many results an Env keeps, default 65,536; a call that finds no room gets FULL … */
+    size_t results_bytes; /**< … and so many bytes of them, default 64 MiB */
+    int64_t results_clean_ns; /**< at most so often it looks for what nobody can ask for any more; default 1 s */
+    uint64_t reserved[5];
 };
 
 /* ---- Corps ---- */
@@ -335,6 +341,11 @@ CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_
 enum {
     CORPS_CALL_TRY = 1u << 0,      /**< do not wait for room: FULL at once */
     CORPS_CALL_NO_WAIT = 1u << 1,  /**< nor for a connection: FULL whenever the call would have to wait for anything */
+    /** Goes again if the link is lost, or the Env is started again, before the answer has come, under the same
+     * deadline, and before newer calls; while the same process of the Env lives, it has its effect once
+     * (docs/retry.md). Without a timeout_ns it has that of results_ttl_ns, which is the most: a longer one is INVALID.
+     * Calls within an Env lose nothing, and are as without this. Not for corps_send. */
+    CORPS_CALL_RETRY = 1u << 2,
     CORPS_CALL_DETACHED = 1u << 3, /**< the deadline of the request that the calling method serves does not bind it */
 };
 

@@ -115,8 +115,7 @@ static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), 
     return err;
 }
 
-static enum corps_err connect_job(void *arg) {
-    struct corps__peer *peer = arg;
+enum corps_err corps__peer_connect(struct corps__peer *peer) {
     int state = atomic_load(&peer->state);
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
@@ -147,10 +146,15 @@ static enum corps_err connect_job(void *arg) {
     link->user = peer;
     peer->link = link;
     peer->fault = CORPS_OK;
+    peer->hello_seen = false;
     atomic_store(&peer->writable, false);
     atomic_store(&peer->state, CORPS__PEER_CONNECTING);
     pthread_mutex_unlock(&peer->tx);
     return CORPS_OK;
+}
+
+static enum corps_err connect_job(void *arg) {
+    return corps__peer_connect(arg);
 }
 
 static bool is_settled(void *arg) {

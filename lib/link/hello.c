@@ -2,6 +2,8 @@
 
 #include "codec/wire.h"
 
+#include <string.h>
+
 enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int pid, struct corps_encoding *encoding) {
     struct corps_value versions[] = {corps_int(CORPS__WIRE_VERSION), corps_int(CORPS__WIRE_VERSION)};
     struct corps_entry entries[] = {
@@ -12,6 +14,7 @@ enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int p
         {corps_str("incarnation"), corps_int((int64_t)greeting->incarnation)},
         {corps_str("wanted"), corps_int((int64_t)greeting->wanted)},
         {corps_str("pid"), corps_int(pid)},
+        {corps_str("identity"), corps_bin(greeting->identity, sizeof greeting->identity)},
     };
     const struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);
     const struct corps_serializer *msgpack;
@@ -46,6 +49,18 @@ static enum corps_err read_incarnation(const struct corps_value *value, uint64_t
     return CORPS_OK;
 }
 
+static enum corps_err read_identity(const struct corps_value *identity, uint64_t out[2]) {
+    enum { BYTES = 16 };
+    if (identity == NULL) {
+        return CORPS_OK;
+    }
+    if (identity->kind != CORPS_BIN || identity->count != BYTES) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO has an identity that is none");
+    }
+    memcpy(out, identity->bin, BYTES);
+    return CORPS_OK;
+}
+
 enum corps_err corps__hello_read(const struct corps_value *map, struct corps__greeting *greeting) {
     if (map->kind != CORPS_MAP) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO is no map");
@@ -62,6 +77,7 @@ enum corps_err corps__hello_read(const struct corps_value *map, struct corps__gr
     struct corps__greeting read = {.corps_id = (uint64_t)corps_id->integer, .env = (uint32_t)env->integer};
     err = read_incarnation(corps_value_get(map, "incarnation"), &read.incarnation);
     err = err == CORPS_OK ? read_incarnation(corps_value_get(map, "wanted"), &read.wanted) : err;
+    err = err == CORPS_OK ? read_identity(corps_value_get(map, "identity"), read.identity) : err;
     if (err == CORPS_OK) {
         *greeting = read;
     }

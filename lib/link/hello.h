@@ -7,10 +7,14 @@
  *   corps, env who I am: the Corps' id, and the number of the Env (CORPS__GUEST_ENV in a program)
  *   incarnation, wanted
  *              which of the Env's processes I am, and which of yours I take you for, as the table of Envs says
- * (known.h). 0, or not there: none, as of a program, or not known. Whoever is not the one that is wanted, or hears from
- * one that has been replaced, closes the link; the caller looks at the table again and connects anew. A link is one
- * process to one process, so this is said nowhere else. pid        for whoever looks at a trace Its frame is as in wire
- * version 4 for ever, whichever versions it names: everybody can read it.
+ *              (known.h). 0, or not there: none, as of a program, or not known. Whoever is not the one that is wanted,
+ *              or hears from one that has been replaced, closes the link; the caller looks at the table again and
+ *              connects anew. A link is one process to one process, so this is said nowhere else.
+ *   pid        for whoever looks at a trace
+ *   identity   16 random bytes of the process, another's after a fork: with the number of a call, they tell a request
+ *              that has come before (actor/answers.h). Without them no request may say that it is sent again.
+ *
+ * Its frame is as in wire version 4 for ever, whichever versions it names: everybody can read it.
  */
 #ifndef CORPS_HELLO_H
 #define CORPS_HELLO_H
@@ -23,6 +27,7 @@ struct corps__greeting {
     uint64_t corps_id;
     uint32_t env;
     uint64_t incarnation, wanted;
+    uint64_t identity[2]; /* 0, 0: it says none. Bytes: not to be read as numbers */
 };
 
 /* What this process says, as a stream of msgpack. Errors: NO_MEMORY. */

@@ -2,6 +2,7 @@
 
 #include "link/hello.h"
 #include "link/posts.h"
+#include "link/relink.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -12,10 +13,12 @@
 /* ---- events ---- */
 
 void corps__peer_greet_locked(struct corps__peer *peer) {
+    const uint64_t *identity = corps__link_floor->identity;
     const struct corps__greeting greeting = {.corps_id = corps__own_id(),
                                              .env = corps__own_env(),
                                              .incarnation = corps__own_incarnation(),
-                                             .wanted = atomic_load(&peer->incarnation)};
+                                             .wanted = atomic_load(&peer->incarnation),
+                                             .identity = {identity[0], identity[1]}};
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     if (corps__hello_encode(&greeting, getpid(), &encoding) != CORPS_OK) {
@@ -40,7 +43,11 @@ void corps__peer_connected(struct corps__peer *peer) {
 
 void corps__peer_greeted(struct corps__peer *peer) {
     int greeting = CORPS__PEER_GREETING; /* not a link that has gone meanwhile */
-    (void)atomic_compare_exchange_strong(&peer->state, &greeting, CORPS__PEER_READY);
+    pthread_mutex_lock(&peer->tx);       /* whoever sees READY sends after what has waited for it */
+    if (atomic_compare_exchange_strong(&peer->state, &greeting, CORPS__PEER_READY)) {
+        corps__link_floor->ops->on_connected(peer);
+    }
+    pthread_mutex_unlock(&peer->tx);
     corps__waitlist_notify(&peer->waiters);
 }
 
@@ -104,7 +111,8 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     }
     detach_for_fault(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
     corps__check_foreign();
-    if (peer->env_info == NULL) {
+    bool is_called = peer->env_info != NULL;
+    if (!is_called) {
         if (reason == CORPS_ERR_NO_MEMORY) { /* our doing: who called sees no more than that its link is closed */
             fprintf(stderr, "corps: a link to this process is closed: %s\n", detail);
         }
@@ -130,6 +138,9 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
         uv_timer_start(&peer->grace, grace_over, CORPS__GRACE_MS, 0);
         corps__loop_changed();
     }
+    if (is_called) {
+        corps__relink(peer);
+    }
 }
 
 /* Does `each` to the peers for calls to an Env: there are two at the most. */
@@ -150,6 +161,7 @@ static void lose_process(struct corps__peer *peer, const char *text) {
         uv_timer_stop(&peer->grace);
     }
     corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, text);
+    corps__relink(peer);
 }
 
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
@@ -177,6 +189,7 @@ void corps__env_restarts(struct corps *corps, uint32_t env, const char *text) {
 static void tell_waiters(struct corps__peer *peer, const char *text) {
     (void)text;
     corps__waitlist_notify(&peer->waiters);
+    corps__relink_now(peer);
 }
 
 /* Calls of a process that has been replaced are taken no more, should it still live. */
@@ -211,6 +224,9 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
 }
 
 void corps__peers_close(const struct corps *corps) {
+    if (corps == NULL) {
+        corps__relink_stop();
+    }
     struct corps__peer *peer = corps__peers_walk();
     corps__peers_walked(); /* who leads frees, so none goes meanwhile */
     while (peer != NULL) {

@@ -64,6 +64,8 @@ struct corps__peer {
     uint64_t peer_corps_id;       /* as it said in HELLO */
     _Atomic uint64_t incarnation; /* … of an accepted one; else of the process that was last connected to */
     bool hello_seen;              /* on the present link */
+    uint64_t identity[2];         /* of an accepted one's process, as it said in HELLO; 0, 0: none */
+    bool is_old;                  /* that process has made a newer link */
     bool discards;                /* the transport delivers nothing */
     uint64_t number;              /* no other peer of this process ever has it */
     _Atomic int state;
@@ -107,6 +109,7 @@ struct corps__peer {
     _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
     struct corps__peer *next, **previous_next; /* all peers */
+    struct corps__again *_Atomic again;        /* calls that are sent again, see actor/again.h; NULL: none so far */
     uv_timer_t grace;                          /* after the link closed: wait for the news of how the Env ended */
     bool grace_started;
 };
@@ -132,6 +135,9 @@ void corps__peers_walked(void);
 /* How many there are; for tests. */
 uint64_t corps__peers_count(void);
 
+/* With the lead: what an accepted peer has said of its process. Its earlier links are old from now on. */
+void corps__peer_identify(struct corps__peer *peer, const uint64_t identity[2]);
+
 /* With the lead: takes it off the list and frees it; its link is gone and nobody refers to it. Accepts NULL. */
 void corps__peer_free(struct corps__peer *peer);
 
@@ -150,6 +156,10 @@ void corps__peer_let_go(struct corps__peer *peer);
 void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char *text);
 
 /* ---- connecting (connect.c) ---- */
+
+/* With the lead: begins to connect, unless it does, or there is news of the Env's end. Errors: CLOSED (nobody is
+ * there), and of the transport. */
+enum corps_err corps__peer_connect(struct corps__peer *peer) CORPS_CHECKED;
 
 /* Connects if need be, and waits for it, also for an Env that is being started again; that not with `try_only` (FULL).
  * Errors: as corps__peer_send. */
@@ -202,6 +212,10 @@ void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing
 
 /* As corps__peer_post, under tx. */
 void corps__post_locked(struct corps__peer *peer, const struct corps__outgoing *out);
+
+/* A request or reply as a whole, with the definitions that it needs: as corps__post_locked, behind all that was sent
+ * before. Under tx. */
+void corps__peer_post_whole(struct corps__peer *peer, const struct corps__outgoing *out);
 
 /* Under tx, not owned: corps__posts_flush; a fault closes the link. */
 enum corps_err corps__peer_flush(struct corps__peer *peer) CORPS_CHECKED;
@@ -261,6 +275,8 @@ void corps__routes_clear(struct corps__peer *peer);
 /* Reserves room for one request. Errors: FULL, TIMEOUT, WORKER_LOST, LIMIT. */
 enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,
                                     int64_t deadline_ns) CORPS_CHECKED;
+/* Counts a request that had reserved room on an earlier link. */
+void corps__route_take(struct corps__route *route, size_t bytes);
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes);
 
 /* In the child of a fork: the links are the parent's, and nothing is held back. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* All peers of this process, and the end of those that nobody refers to any more: see peer.h. */
 
@@ -54,6 +55,7 @@ uint64_t corps__peers_count(void) {
 static void free_memory(struct corps__peer *peer) {
     corps__routes_free(peer);
     corps__posts_drop(peer);
+    free(peer->again); /* what it listed is over */
     free(peer->named);
     free(peer->defined);
     for (uint32_t i = 0; i < peer->method_count; i++) {
@@ -87,6 +89,19 @@ void corps__peer_free(struct corps__peer *peer) {
     } else {
         free_memory(peer);
     }
+}
+
+void corps__peer_identify(struct corps__peer *peer, const uint64_t identity[2]) {
+    memcpy(peer->identity, identity, sizeof peer->identity);
+    static const uint64_t none[2];
+    bool has_one = memcmp(identity, none, sizeof none) != 0;
+    for (struct corps__peer *at = corps__peers_walk(); has_one && at != NULL; at = at->next) {
+        bool same =
+            at->corps == NULL && at->port == peer->port && memcmp(at->identity, identity, sizeof at->identity) == 0;
+        at->is_old = at->is_old || (same && at->number < peer->number);
+        peer->is_old = peer->is_old || (same && at->number > peer->number);
+    }
+    corps__peers_walked();
 }
 
 /* Is every request over that came from it? */
@@ -183,6 +198,7 @@ static void forget(struct corps__peer *peer) {
     peer->methods = NULL;
     peer->method_count = 0;
     peer->grace_started = false;
+    atomic_store(&peer->again, NULL);
     peer->waiters = CORPS__WAITLIST_INIT;
     peer->credit_waiters = CORPS__WAITLIST_INIT;
     corps__routes_clear(peer);
@@ -199,4 +215,5 @@ void corps__peers_forked(void) {
     corps__link_floor->retired.first = NULL;
     corps__link_floor->retired.last = &corps__link_floor->retired.first;
     corps__link_floor->retired.count = 0;
+    corps__link_floor->relink.started = false;
 }

@@ -141,6 +141,10 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
     }
 }
 
+void corps__route_take(struct corps__route *route, size_t bytes) {
+    atomic_fetch_add(&route->load, ONE + bytes);
+}
+
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes) {
     subtract_load(route, count, bytes);
     corps__waitlist_notify(&route->peer->credit_waiters);

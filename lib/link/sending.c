@@ -409,6 +409,12 @@ void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *ou
     pthread_mutex_unlock(&peer->tx);
 }
 
+void corps__peer_post_whole(struct corps__peer *peer, const struct corps__outgoing *out) {
+    seal_batch(peer);
+    send_definitions(peer, out);
+    corps__post_locked(peer, out);
+}
+
 void corps__peer_try_post(struct corps__peer *peer, const struct corps__outgoing *out) {
     pthread_mutex_lock(&peer->tx);
     if (peer->first_post == NULL) {

@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-static void calls_are_nobodys(const struct corps__peer *peer, enum corps_err code, const char *text) {
+static void calls_are_nobodys(struct corps__peer *peer, enum corps_err code, const char *text) {
     (void)peer;
     (void)code;
     (void)text;
@@ -12,12 +12,21 @@ static void peer_is_nobodys(struct corps__peer *peer) {
     (void)peer;
 }
 
+static bool nobody_waits(struct corps__peer *peer) {
+    (void)peer;
+    return false;
+}
+
 static void nobody_flushes(void) {
 }
 
 /* Until the floor above has said what it does. */
-static const struct corps__link_ops no_ops = {
-    .on_lost = calls_are_nobodys, .on_read = peer_is_nobodys, .on_retired = peer_is_nobodys, .on_held = nobody_flushes};
+static const struct corps__link_ops no_ops = {.on_lost = calls_are_nobodys,
+                                              .on_read = peer_is_nobodys,
+                                              .on_retired = peer_is_nobodys,
+                                              .on_connected = peer_is_nobodys,
+                                              .waits = nobody_waits,
+                                              .on_held = nobody_flushes};
 
 static struct corps__link_floor first = {
     .ops = &no_ops,
@@ -40,6 +49,7 @@ void corps__identify(bool is_env, uint64_t corps_id, uint32_t env) {
     corps__link_floor->is_env = is_env;
     corps__link_floor->env = env;
     corps__link_floor->corps_id = corps_id;
+    randombytes_buf(corps__link_floor->identity, sizeof corps__link_floor->identity);
     if (!is_env) {
         randombytes_buf(&corps__link_floor->corps_id, sizeof corps__link_floor->corps_id);
     }

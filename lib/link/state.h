@@ -11,13 +11,17 @@ struct corps__port;
 /* What the floor above does for this one. All with the lead, but for those that say otherwise. */
 struct corps__link_ops {
     /* Nothing that was under way to or from the peer comes any more: its calls fail with this. */
-    void (*on_lost)(const struct corps__peer *peer, enum corps_err code, const char *text);
+    void (*on_lost)(struct corps__peer *peer, enum corps_err code, const char *text);
     /* The peer may have read what was kept for it. */
     void (*on_read)(struct corps__peer *peer);
     /* The peer will be freed once every request is over that came from it. */
     void (*on_retired)(struct corps__peer *peer);
     /* Reads again what is known of the Envs of a Corps of others (foreign.h). */
     enum corps_err (*refresh)(struct corps *corps);
+    /* A link is there: sends what was waiting for it. Under tx. */
+    void (*on_connected)(struct corps__peer *peer);
+    /* Does what is under way wait for another link to the peer? */
+    bool (*waits)(struct corps__peer *peer);
     /* Something is held back that corps_flush should send within a millisecond. Any thread. */
     void (*on_held)(void);
 };
@@ -30,7 +34,8 @@ struct corps__link_floor {
     bool is_env;
     uint64_t corps_id; /* of the own Corps; a guest has a random one */
     uint32_t env;
-    struct corps *own; /* an Env's Corps */
+    uint64_t identity[2]; /* random bytes; see hello.h */
+    struct corps *own;    /* an Env's Corps */
 
     /* known.c; the lock guards the lists. */
     pthread_mutex_t lock;
@@ -52,6 +57,11 @@ struct corps__link_floor {
         unsigned count;
     } retired;
     _Atomic unsigned held_count; /* links that hold something back */
+
+    struct { /* relink.c; the leader's */
+        uv_timer_t timer;
+        bool started;
+    } relink;
 
     /* What corps__link_floor_tend has to do. */
     _Atomic bool check_links;   /* a link is to be closed, or a peer has read */

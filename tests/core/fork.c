@@ -18,10 +18,10 @@ enum { BIG_BYTES = 1 << 18, CHILDREN = 20, CALLS = 200 };
 /* ---- a class ---- */
 
 /* In a child: calls and compares. No cmocka here, which would go on with the parent's tests. */
-static bool echoes(const struct corps_name *name, int64_t number) {
+static bool echoes_with(const struct corps_name *name, int64_t number, const struct corps_call_options *options) {
     const struct corps_value args = corps_int(number), *answer = NULL;
     struct corps_future *future = NULL;
-    bool good = corps_call(name, "echo", &args, NULL, &future) == CORPS_OK &&
+    bool good = corps_call(name, "echo", &args, options, &future) == CORPS_OK &&
                 corps_future_wait(future, LONG_NS, &answer) == CORPS_OK && answer->kind == CORPS_INT &&
                 answer->integer == number;
     if (!good) {
@@ -29,6 +29,10 @@ static bool echoes(const struct corps_name *name, int64_t number) {
     }
     corps_future_destroy(future);
     return good;
+}
+
+static bool echoes(const struct corps_name *name, int64_t number) {
+    return echoes_with(name, number, NULL);
 }
 
 /* Waits for the child of a method: its wait status. */
@@ -153,6 +157,25 @@ static void test_under_way(void **state) {
     assert_int_equal(status_of(child), 0);
     gate_finish(&gate);
     corps_name_unref(name);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* The child gives its calls the numbers that its parent gives, and is another: nobody gets the other's answer. */
+static void test_retry(void **state) {
+    (void)state;
+    static const struct corps_call_options retry = {.flags = CORPS_CALL_RETRY};
+    struct corps *corps = make(2);
+    struct corps_name *node = worker_in(corps, "Node", last_env(corps));
+    assert_true(echoes_with(node, 1, &retry));
+    for (int64_t i = 0; i < CHILDREN; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            _exit(echoes_with(node, 1000 + i, &retry) ? 0 : 1);
+        }
+        assert_int_equal(status_of(child), 0);
+    }
+    assert_true(echoes_with(node, 2, &retry));
+    corps_name_unref(node);
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
@@ -387,10 +410,10 @@ int main(int argc, char **argv) {
     note_inherited();
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_child_calls),   cmocka_unit_test(test_under_way), cmocka_unit_test(test_child_creates),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_large),     cmocka_unit_test(test_parent_dies),
-        cmocka_unit_test(test_method),        cmocka_unit_test(test_init),      cmocka_unit_test(test_method_calls),
-        cmocka_unit_test(test_close_on_exec),
+        cmocka_unit_test(test_child_calls),   cmocka_unit_test(test_under_way),     cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_child_creates), cmocka_unit_test(test_threads),       cmocka_unit_test(test_large),
+        cmocka_unit_test(test_parent_dies),   cmocka_unit_test(test_method),        cmocka_unit_test(test_init),
+        cmocka_unit_test(test_method_calls),  cmocka_unit_test(test_close_on_exec),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,16 +161,22 @@ static void test_incarnations_of_a_caller(void **state) {
     for (it.wanted = 0; it.wanted < 4; it.wanted++) {
         assert_int_equal(is_taken(&stranger, corps, 1, it), it.wanted <= 1); /* 0: it does not say */
     }
-    assert_true(is_taken(&stranger, corps, 0, (struct corps__greeting){id, 1, 1, 1}));
+    assert_true(is_taken(&stranger, corps, 0,
+                         (struct corps__greeting){.corps_id = id, .env = 1, .incarnation = 1, .wanted = 1}));
     replace(corps, 1);
     for (it.wanted = 0; it.wanted < 4; it.wanted++) {
         assert_int_equal(is_taken(&stranger, corps, 1, it), it.wanted == 0 || it.wanted == 2);
     }
     /* To others: one that was replaced is refused. One that they have not heard of may be before the news. */
-    assert_false(is_taken(&stranger, corps, 0, (struct corps__greeting){id, 1, 1, 1}));
-    assert_true(is_taken(&stranger, corps, 0, (struct corps__greeting){id, 1, 3, 1}));
-    assert_true(is_taken(&stranger, corps, 0, (struct corps__greeting){id + 1, 1, 1, 1})); /* of another Corps */
-    assert_true(is_taken(&stranger, corps, 0, (struct corps__greeting){id, 1, 2, 1}));
+    assert_false(is_taken(&stranger, corps, 0,
+                          (struct corps__greeting){.corps_id = id, .env = 1, .incarnation = 1, .wanted = 1}));
+    assert_true(is_taken(&stranger, corps, 0,
+                         (struct corps__greeting){.corps_id = id, .env = 1, .incarnation = 3, .wanted = 1}));
+    assert_true(is_taken(
+        &stranger, corps, 0,
+        (struct corps__greeting){.corps_id = id + 1, .env = 1, .incarnation = 1, .wanted = 1})); /* of another Corps */
+    assert_true(is_taken(&stranger, corps, 0,
+                         (struct corps__greeting){.corps_id = id, .env = 1, .incarnation = 2, .wanted = 1}));
     /* … whose link is closed when it is replaced, though it lives. */
     replace(corps, 1);
     stranger_listen(&stranger);

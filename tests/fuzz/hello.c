@@ -25,6 +25,7 @@ static void say_again(const struct corps__greeting *greeting) {
     must(box != NULL && corps__hello_read(corps_box_root(box), &again) == CORPS_OK);
     must(again.corps_id == greeting->corps_id && again.env == greeting->env);
     must(again.incarnation == greeting->incarnation && again.wanted == greeting->wanted);
+    must(memcmp(again.identity, greeting->identity, sizeof again.identity) == 0);
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }

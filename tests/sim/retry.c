@@ -12,7 +12,6 @@ enum {
     CONCS = 2,
     CALLS_MAX = 4096,
     LINKS_MAX = 2048,
-    UNDER_WAY_MAX = 64,
     CACHE_MAX = 256,
     BUCKETS = 64,
     REPLY_BYTES = 10,
@@ -30,6 +29,7 @@ enum outcome { UNDER_WAY, ANSWERED, REFUSED, TIMED_OUT };
 
 /* A call, and what has really become of it. */
 struct call {
+    struct corps__retry retry; /* first */
     uint64_t id;
     uint32_t caller, conc;
     int64_t start_ns, deadline_ns;
@@ -54,8 +54,7 @@ struct link {
 struct caller {
     uint64_t identity[2], last_id;
     uint32_t link; /* 0: none */
-    struct corps__retry entries[CONCS][UNDER_WAY_MAX];
-    struct corps__retries retries[CONCS];
+    struct corps__retries retries;
 };
 
 /* A Worker of the Env: what waits, the first of it running. */
@@ -120,16 +119,12 @@ static bool arrives(struct world *world, const struct sim_event *event, bool bac
 
 static void send_all(struct world *world, uint32_t number) {
     struct caller *caller = &world->callers[number];
-    for (uint32_t i = 0; i < CONCS && caller->link != 0; i++) {
-        uint64_t id;
-        while (corps__retries_next(&caller->retries[i], caller->link, world->sim->now_ns, &id)) {
-            uint32_t call = 0;
-            while (world->calls[call].caller != number || world->calls[call].id != id) {
-                call++;
-            }
-            sim_note(world->sim, "caller %u: sends %u.%u on link %u", number, number, (uint32_t)id, caller->link);
-            send_frame(world, REQUEST, caller->link, false, call);
-        }
+    struct corps__retry *next = NULL;
+    while (caller->link != 0 &&
+           (next = corps__retries_next(&caller->retries, caller->link, world->sim->now_ns)) != NULL) {
+        const struct call *call = (struct call *)next;
+        sim_note(world->sim, "caller %u: sends %u.%u on link %u", number, number, (uint32_t)call->id, caller->link);
+        send_frame(world, REQUEST, caller->link, false, (uint64_t)(call - world->calls));
     }
 }
 
@@ -183,15 +178,16 @@ static void on_call(struct world *world, uint32_t number) {
     }
     uint32_t conc = sim_below(sim, CONCS);
     int64_t timeout_ns = sim_chance(sim, 30) ? 0 : sim_between(sim, 2500 * SIM_MS, world->ttl_ns);
-    if (corps__retry_timeout(timeout_ns, world->ttl_ns, &timeout_ns) != CORPS_OK ||
-        corps__retries_add(&caller->retries[conc], caller->last_id + 1, sim->now_ns + timeout_ns) != CORPS_OK) {
+    if (corps__retry_timeout(timeout_ns, world->ttl_ns, &timeout_ns) != CORPS_OK) {
         return;
     }
-    world->calls[world->call_count] = (struct call){.id = ++caller->last_id,
-                                                    .caller = number,
-                                                    .conc = conc,
-                                                    .start_ns = sim->now_ns,
-                                                    .deadline_ns = sim->now_ns + timeout_ns};
+    struct call *call = &world->calls[world->call_count];
+    *call = (struct call){.id = ++caller->last_id,
+                          .caller = number,
+                          .conc = conc,
+                          .start_ns = sim->now_ns,
+                          .deadline_ns = sim->now_ns + timeout_ns};
+    corps__retries_add(&caller->retries, &call->retry, call->deadline_ns);
     sim_later(sim, timeout_ns, DEADLINE, world->call_count++, 0, 0);
     send_all(world, number);
 }
@@ -200,7 +196,7 @@ static void end_call(struct world *world, uint32_t number, enum outcome outcome)
     static const char *const words[] = {"is under way", "is answered", "is refused", "has timed out"};
     struct call *call = &world->calls[number];
     call->outcome = outcome;
-    corps__retries_end(&world->callers[call->caller].retries[call->conc], call->id);
+    corps__retries_end(&world->callers[call->caller].retries, &call->retry);
     sim_note(world->sim, "caller %u: %u.%u %s", call->caller, call->caller, (uint32_t)call->id, words[outcome]);
     if (outcome != ANSWERED && outcome != REFUSED && call->start_ns >= CALM_NS) {
         sim_fault(world->sim, "call %u.%u has no answer though all is well", call->caller, (uint32_t)call->id);
@@ -222,7 +218,7 @@ static void on_reply(struct world *world, uint32_t number, uint64_t what) {
         sim_fault(world->sim, "caller %u gets the answer to call %u.%u", link->caller, call->caller,
                   (uint32_t)call->id);
     }
-    if (!corps__retries_expects(&world->callers[call->caller].retries[call->conc], call->id, number)) {
+    if (call->outcome != UNDER_WAY || call->retry.link != number) {
         return;
     }
     if ((what >> 16 & 0xffff) != answered) {
@@ -481,9 +477,6 @@ static void retry(struct sim *sim) {
     for (uint32_t i = 0; i < world.caller_count; i++) {
         struct caller *caller = &world.callers[i];
         *caller = (struct caller){.identity = {sim_random(sim), sim_random(sim)}};
-        for (uint32_t conc = 0; conc < CONCS; conc++) {
-            corps__retries_init(&caller->retries[conc], caller->entries[conc], UNDER_WAY_MAX);
-        }
         on_connect(&world, i);
         sim_later(sim, 0, CALL, i, 0, 0);
         repeat(&world, CUT, i);

@@ -12,8 +12,11 @@
 
 static void test_round_trip(void **state) {
     (void)state;
-    const struct corps__greeting said = {
-        .corps_id = 0xfedcba9876543210, .env = UINT32_MAX, .incarnation = INT64_MAX, .wanted = INT64_MAX - 1};
+    const struct corps__greeting said = {.corps_id = 0xfedcba9876543210,
+                                         .env = UINT32_MAX,
+                                         .incarnation = INT64_MAX,
+                                         .wanted = INT64_MAX - 1,
+                                         .identity = {UINT64_MAX, 1}};
     struct corps_encoding encoding;
     const struct corps_serializer *msgpack;
     corps_encoding_init(&encoding);
@@ -27,6 +30,7 @@ static void test_round_trip(void **state) {
     assert_int_equal(corps__hello_read(corps_box_root(box), &heard), CORPS_OK);
     assert_true(heard.corps_id == said.corps_id && heard.env == said.env);
     assert_true(heard.incarnation == said.incarnation && heard.wanted == said.wanted);
+    assert_memory_equal(heard.identity, said.identity, sizeof said.identity);
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }
@@ -84,6 +88,19 @@ static void test_incarnations(void **state) {
     }
 }
 
+static void test_identities(void **state) {
+    (void)state;
+    static const uint8_t bytes[17] = {1};
+    const struct corps_value bad[] = {corps_bin(bytes, 15), corps_bin(bytes, 17), corps_bin(NULL, 0), corps_int(1),
+                                      corps_str("0123456789abcdef")};
+    struct corps_entry entry = {corps_str("identity"), corps_bin(bytes, 16)};
+    assert_int_equal(read_it(4, 4, &entry), CORPS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        entry.value = bad[i];
+        assert_int_equal(read_it(4, 4, &entry), CORPS_ERR_PROTOCOL);
+    }
+}
+
 static void test_damage(void **state) {
     (void)state;
     struct corps__greeting greeting;
@@ -113,8 +130,8 @@ static void test_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions), cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_incarnations), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),   cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_incarnations), cmocka_unit_test(test_identities), cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("hello", tests, NULL, NULL);
 }

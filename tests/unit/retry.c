@@ -14,17 +14,17 @@
 static struct corps__retry entries[3];
 static struct corps__retries retries;
 
-static void begin_calls(uint64_t count) {
-    corps__retries_init(&retries, entries, 3);
-    for (uint64_t id = 1; id <= count; id++) {
-        assert_int_equal(corps__retries_add(&retries, id, 10 * S), CORPS_OK);
+static void begin_calls(unsigned count) {
+    retries = (struct corps__retries){0};
+    for (unsigned i = 0; i < count; i++) {
+        corps__retries_add(&retries, &entries[i], (10 + i) * S);
     }
 }
 
-/* The number of what is sent next; 0: nothing. */
-static uint64_t next(uint64_t link, int64_t now_ns) {
-    uint64_t id;
-    return corps__retries_next(&retries, link, now_ns, &id) ? id : 0;
+/* The number of what is sent next, from 1; 0: nothing. */
+static int next(uint64_t link, int64_t now_ns) {
+    const struct corps__retry *retry = corps__retries_next(&retries, link, now_ns);
+    return retry != NULL ? (int)(retry - entries) + 1 : 0;
 }
 
 static void test_timeouts(void **state) {
@@ -43,32 +43,41 @@ static void test_in_order_on_each_link(void **state) {
     begin_calls(3);
     assert_int_equal(next(1, S), 1);
     assert_int_equal(next(1, S), 2);
-    corps__retries_end(&retries, 1);
+    corps__retries_end(&retries, &entries[0]);
     assert_int_equal(next(2, S), 2); /* what has no answer, from the oldest */
     assert_int_equal(next(2, S), 3);
     assert_int_equal(next(2, S), 0);
-    assert_true(corps__retries_expects(&retries, 2, 2));
-    assert_false(corps__retries_expects(&retries, 2, 1)); /* said on the old link */
-    assert_false(corps__retries_expects(&retries, 1, 2)); /* answered already */
-    assert_int_equal(next(3, 10 * S), 0);                 /* too late for all */
+    assert_int_equal(entries[1].link, 2);
+    corps__retries_add(&retries, &entries[0], 20 * S);
+    assert_int_equal(next(2, S), 1); /* the new one alone */
+    assert_int_equal(next(2, S), 0);
+    assert_int_equal(next(3, 11 * S), 3); /* too late for the second */
 }
 
-static void test_so_many_calls(void **state) {
+static void test_late(void **state) {
+    (void)state;
+    begin_calls(3);
+    assert_null(corps__retries_late(&retries, 0, 10 * S - 1));
+    assert_ptr_equal(corps__retries_late(&retries, 0, 10 * S), &entries[0]);
+    assert_int_equal(next(1, S), 1);
+    assert_null(corps__retries_late(&retries, 1, 10 * S)); /* the callee will say so */
+    assert_ptr_equal(corps__retries_late(&retries, 1, 11 * S), &entries[1]);
+    assert_ptr_equal(corps__retries_late(&retries, 0, 11 * S), &entries[0]);
+}
+
+static void test_ends_anywhere(void **state) {
     (void)state;
     begin_calls(3);
     assert_int_equal(next(1, S), 1);
-    assert_int_equal(corps__retries_add(&retries, 4, 10 * S), CORPS_ERR_FULL);
-    corps__retries_end(&retries, 2); /* not the oldest */
-    assert_int_equal(corps__retries_add(&retries, 4, 10 * S), CORPS_OK);
+    corps__retries_end(&retries, &entries[1]); /* the next one */
     assert_int_equal(next(1, S), 3);
-    assert_int_equal(next(1, S), 4);
-    uint64_t id = 0;
-    for (uint64_t left = 3; corps__retries_oldest(&retries, &id); left--) {
-        assert_int_equal(id, left == 3 ? 1 : 5 - left);
-        corps__retries_end(&retries, id);
-    }
-    assert_int_equal(id, 4);
-    corps__retries_end(&retries, 4); /* nobody minds */
+    corps__retries_end(&retries, &entries[2]); /* the last one */
+    corps__retries_end(&retries, &entries[0]);
+    assert_null(retries.first);
+    assert_null(retries.last);
+    corps__retries_add(&retries, &entries[1], 10 * S);
+    assert_int_equal(next(1, S), 2);
+    assert_int_equal(next(2, S), 2);
 }
 
 static struct corps__result cached[2];
@@ -135,11 +144,9 @@ static void test_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_in_order_on_each_link),
-        cmocka_unit_test(test_so_many_calls),
-        cmocka_unit_test(test_runs_once),
-        cmocka_unit_test(test_full_until_nobody_can_ask),
+        cmocka_unit_test(test_timeouts),  cmocka_unit_test(test_in_order_on_each_link),
+        cmocka_unit_test(test_late),      cmocka_unit_test(test_ends_anywhere),
+        cmocka_unit_test(test_runs_once), cmocka_unit_test(test_full_until_nobody_can_ask),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

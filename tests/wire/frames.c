@@ -32,6 +32,7 @@ static const struct frame_case frames[] = {
     {"request-no-reply", {.kind = CORPS__REQUEST, .flags = CORPS__NO_REPLY, .segment_count = 1, DISTINCT}, NULL, {5}},
     {"request-nil", {.kind = CORPS__REQUEST, .flags = CORPS__NIL_PAYLOAD, DISTINCT}, NULL, {0}},
     {"request-no-reply-nil", {.kind = CORPS__REQUEST, .flags = CORPS__NO_REPLY | CORPS__NIL_PAYLOAD}, NULL, {0}},
+    {"request-retry", {.kind = CORPS__REQUEST, .flags = CORPS__RETRY, .segment_count = 1, DISTINCT}, NULL, {5}},
     {"request-every-flag", {.kind = CORPS__REQUEST, .flags = 0xff, .serializer = 0xff, DISTINCT}, NULL, {0}},
     {"request-named", {.kind = CORPS__REQUEST, .segment_count = 1, .name_bytes = 3, DISTINCT}, "add", {5}},
     {"request-longest-name",

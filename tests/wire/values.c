@@ -121,7 +121,8 @@ static void add_lengths(void) {
 /* What HELLO says, as lib/link/hello.c writes it. */
 static void add_hello(void) {
     static struct corps_value versions[2];
-    static struct corps_entry entries[7];
+    static struct corps_entry entries[8];
+    static const uint8_t identity[16] = {0, 1, 0x7f, 0x80, 0xff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     versions[0] = versions[1] = corps_int(CORPS__WIRE_VERSION);
     entries[0] = (struct corps_entry){corps_str("versions"), corps_array(versions, 2)};
     entries[1] = (struct corps_entry){corps_str("features"), corps_int(0)};
@@ -130,7 +131,8 @@ static void add_hello(void) {
     entries[4] = (struct corps_entry){corps_str("incarnation"), corps_int(0x0102)};
     entries[5] = (struct corps_entry){corps_str("wanted"), corps_int(0x0102030405)};
     entries[6] = (struct corps_entry){corps_str("pid"), corps_int(0x010203)};
-    add(corps_map(entries, 7), "map:hello");
+    entries[7] = (struct corps_entry){corps_str("identity"), corps_bin(identity, sizeof identity)};
+    add(corps_map(entries, 8), "map:hello");
 }
 
 static void add_nested(void) {
