@@ -232,8 +232,9 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(boot_timeout_ns)                                                                                                 \
     X(policy.restart)                                                                                                  \
     X(policy.intensity)                                                                                                \
-    X(policy.period_ns) X(policy.backoff_ns) X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count)               \
-        X(results_bytes) X(results_clean_ns)
+    X(policy.period_ns)                                                                                                \
+    X(policy.backoff_ns)                                                                                               \
+    X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

@@ -339,8 +339,8 @@ CORPS_API size_t corps_name_text(const struct corps_name *name, char *out, size_
 /* ---- Calls ---- */
 
 enum {
-    CORPS_CALL_TRY = 1u << 0,      /**< do not wait for room: FULL at once */
-    CORPS_CALL_NO_WAIT = 1u << 1,  /**< nor for a connection: FULL whenever the call would have to wait for anything */
+    CORPS_CALL_TRY = 1u << 0,     /**< do not wait for room: FULL at once */
+    CORPS_CALL_NO_WAIT = 1u << 1, /**< nor for a connection: FULL whenever the call would have to wait for anything */
     /** Goes again if the link is lost, or the Env is started again, before the answer has come, under the same
      * deadline, and before newer calls; while the same process of the Env lives, it has its effect once
      * (docs/retry.md). Without a timeout_ns it has that of results_ttl_ns, which is the most: a longer one is INVALID.
