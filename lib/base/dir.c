@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LAST_TRIES = 20, PATIENT_TRIES = 150, LAST_PAUSE_US = 10000 };
+enum { LAST_TRIES = 20, PATIENT_TRIES = 150, KEPT_TRIES = 10, LAST_PAUSE_US = 10000 };
 
 static bool is_own_directory(const char *path, mode_t forbidden) {
     struct stat st;
@@ -92,6 +92,32 @@ enum corps_err corps__dir_join(const char *path, int *lock_fd) {
     return take_lock(lock, 0, lock_fd);
 }
 
+enum corps_err corps__dir_keep(const char *path, int *keeper_fd) {
+    char keeper[CORPS__DIR_BYTES + 8];
+    snprintf(keeper, sizeof keeper, "%s/keeper", path);
+    int fd = open(keeper, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        enum corps_err err = corps_error_system("cannot lock %s", keeper);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return err;
+    }
+    *keeper_fd = fd;
+    return CORPS_OK;
+}
+
+static bool is_kept(const char *path) {
+    char keeper[CORPS__DIR_BYTES + 300];
+    snprintf(keeper, sizeof keeper, "%s/keeper", path);
+    int fd = open(keeper, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    bool kept = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return kept;
+}
+
 /* Without memory of its own, as a process ends that has none left. */
 void corps__dir_remove(const char *path) {
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -112,6 +138,17 @@ void corps__dir_remove(const char *path) {
     rmdir(path);
 }
 
+bool corps__dir_is_deserted(const char *path) {
+    char lock[CORPS__DIR_BYTES + 300];
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    bool deserted = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return deserted;
+}
+
 /* Has the Corps of this directory no living process? A directory without a lock file is one that is just being made, or
  * whose removal was cut short: it counts as dead once it is a minute old. */
 static bool is_dead(const char *path) {
@@ -126,7 +163,7 @@ static bool is_dead(const char *path) {
     }
     bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0;
     close(fd);
-    return dead;
+    return dead && !is_kept(path);
 }
 
 void corps__dir_remove_dead(const char *path) {
@@ -139,6 +176,9 @@ void corps__dir_remove_last(const char *path, bool patient) {
     char lock[CORPS__DIR_BYTES + 8];
     snprintf(lock, sizeof lock, "%s/lock", path);
     for (int i = 0; i < (patient ? PATIENT_TRIES : LAST_TRIES) && access(path, F_OK) == 0; i++) {
+        if (i >= KEPT_TRIES && is_kept(path)) {
+            return; /* whoever keeps it has not died with us: it goes on with it, and removes it */
+        }
         if (access(lock, F_OK) != 0) {
             corps__dir_remove(path); /* what another one has begun to remove, or to make before it was killed */
         } else {

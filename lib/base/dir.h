@@ -2,7 +2,9 @@
  *
  * Base: $XDG_RUNTIME_DIR/corps when that is a directory of the user's, else /tmp/corps-<uid>; mode 0700, owner
  * checked. Below it one directory a Corps, named by its id. Its file `lock` is held with a shared flock by every
- * living Env of the Corps, so that an exclusive flock that succeeds proves that none lives.
+ * living Env of the Corps, so that an exclusive flock that succeeds proves that none lives. The creator of a Corps that
+ * may be started anew *keeps* the directory: it holds an exclusive flock on the file `keeper`, and until it lets go of
+ * that, or dies, whoever is left of the Corps leaves the directory alone.
  */
 #ifndef CORPS_DIR_H
 #define CORPS_DIR_H
@@ -27,6 +29,12 @@ enum corps_err corps__dir_create(const char *path, int *lock_fd) CORPS_CHECKED;
 
 /* Takes the lock of an existing directory, as every further process of the Corps does. */
 enum corps_err corps__dir_join(const char *path, int *lock_fd) CORPS_CHECKED;
+
+/* Keeps it, until `*keeper_fd` is closed. Errors: SYSTEM. */
+enum corps_err corps__dir_keep(const char *path, int *keeper_fd) CORPS_CHECKED;
+
+/* Does no process of the Corps hold its lock? Whoever keeps the directory holds none. */
+bool corps__dir_is_deserted(const char *path);
 
 /* Removes the directory and what is in it. Reports no error: somebody else may be removing it too. */
 void corps__dir_remove(const char *path);

@@ -1,4 +1,5 @@
 #include "actor/class.h"
+#include "care/anew.h"
 #include "care/keep.h"
 #include "care/owner.h"
 #include "care/wards.h"
@@ -20,6 +21,7 @@ static void know_classes(const struct corps_class *const *classes) {
     corps__owner_set();
     corps__keep_set();
     corps__wards_begin();
+    corps__anew_care_set();
 }
 
 void corps_start(const struct corps_class *const *classes) {

@@ -86,6 +86,15 @@ bool corps__corps_has_ended(const struct corps *corps);
 /* Which of the own Env's processes this is; 0 in a program. With the lead. */
 uint64_t corps__own_incarnation(void);
 
+/* Incarnations go on counting when the Corps is started anew, without anybody who has to know them all: the upper half
+ * says how often it was. The `nth` process of an Env in such a life, the first being 1. */
+static inline uint64_t corps__incarnation(uint32_t life, uint32_t nth) {
+    return (uint64_t)life << 32 | nth;
+}
+static inline uint32_t corps__life_of(uint64_t incarnation) {
+    return (uint32_t)(incarnation >> 32);
+}
+
 /* Frees what nobody holds. With the lead. */
 void corps__corps_reap(void);
 

@@ -220,6 +220,7 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
         each_peer(info, lose_process, "its process was replaced"); /* the news of its end was not heard */
     }
     atomic_store(&info->restarting, false);
+    atomic_store(&info->lost, false); /* with a Corps that was started anew what was lost comes back too */
     each_peer(info, tell_waiters, NULL);
 }
 

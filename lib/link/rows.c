@@ -29,7 +29,9 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     }
     struct corps__env *info = &corps->envs[env];
     uint64_t incarnation = (uint64_t)corps__record_int(row, 1, 0);
-    if (atomic_load(&info->lost) || incarnation < atomic_load(&info->incarnation)) {
+    bool is_newer = incarnation > atomic_load(&info->incarnation);
+    bool comes_back = state == CORPS__ENV_UP && is_newer; /* of what was lost: with a Corps that was started anew */
+    if ((atomic_load(&info->lost) && !comes_back) || incarnation < atomic_load(&info->incarnation)) {
         return CORPS_OK; /* older than what is known */
     }
     char text[sizeof info->lost_text];
@@ -38,7 +40,7 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         corps__env_lost(corps, env, text);
     } else if (state == CORPS__ENV_RESTARTING) {
         corps__env_restarts(corps, env, text);
-    } else if (incarnation > atomic_load(&info->incarnation)) {
+    } else if (is_newer) {
         take_addresses(info, row);
         corps__env_is_up(corps, env, incarnation);
     }

@@ -1,6 +1,5 @@
 #include "process/boot.h"
 
-#include "base/dir.h"
 #include "base/placement.h"
 #include "codec/config.h"
 #include "codec/record.h"
@@ -21,10 +20,9 @@
 extern char **environ;
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data,
- * incarnation] ---- */
+ * incarnation, first numbers] ---- */
 
-static enum corps_err send_boot(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
-                                const struct corps_value *front_args, int fd) {
+static enum corps_err send_boot(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
@@ -40,11 +38,12 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, uint64_
         settings,
         corps_str(corps->directory),
         corps_bin(corps->secret, sizeof corps->secret),
-        front != NULL ? corps_str(front) : corps_nil(),
-        front_args != NULL ? *front_args : corps_nil(),
+        start->front != NULL ? corps_str(start->front) : corps_nil(),
+        start->front_args != NULL ? *start->front_args : corps_nil(),
         corps_bin(processors, sizeof processors),
         corps->boot_data,
-        corps_int((int64_t)incarnation),
+        corps_int((int64_t)start->incarnation),
+        start->firsts != NULL ? *start->firsts : corps_nil(),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -85,12 +84,6 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     const struct corps_value *processors = corps_value_item(record, 8);
     if (processors != NULL && processors->kind == CORPS_BIN) {
         corps__placement_allow(processors->bin, processors->count);
-    }
-    err = *env == 0 ? corps__dir_create(corps->directory, &corps->lock_fd)
-                    : corps__dir_join(corps->directory, &corps->lock_fd);
-    if (err != CORPS_OK) {
-        corps__corps_unref(corps);
-        return err;
     }
     *out = corps;
     return CORPS_OK;
@@ -190,9 +183,8 @@ void corps__env_unspawn(const struct corps_launched *launched) {
     }
 }
 
-enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
-                                const struct corps_value *front_args, struct corps_launched *launched,
-                                int *control_fd) {
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                struct corps_launched *launched, int *control_fd) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return corps_error_system("cannot make a control channel");
@@ -206,7 +198,7 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, uint64_
     enum corps_err err = spawn_process(corps, env, pair[1], launched);
     close(pair[1]);
     if (err == CORPS_OK) {
-        err = send_boot(corps, env, incarnation, front, front_args, pair[0]);
+        err = send_boot(corps, env, start, pair[0]);
         if (err != CORPS_OK) {
             corps__env_unspawn(launched);
         }

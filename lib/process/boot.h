@@ -15,6 +15,9 @@
  *                          ◀──────────────────── cleaned
  *                          exit ──────────────────────▶ ends
  *                          ends, when all have
+ *
+ * The Env 0 of a Corps that is started anew waits for "go" before it does anything: until then those of the former life
+ * are on their way out. It is there so that somebody removes the directory should the program be killed meanwhile.
  */
 #ifndef CORPS_BOOT_H
 #define CORPS_BOOT_H
@@ -24,17 +27,23 @@
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
-/* Starts the process of Env `env`, its incarnation of this number, and sends its boot record. `front` and `front_args`
- * (an array as create takes it behind class and count) only for Env 0, else NULL. Gives the process and the parent's
- * end of the control channel. Errors: SYSTEM, NO_MEMORY, and of sending. */
-enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, uint64_t incarnation, const char *front,
-                                const struct corps_value *front_args, struct corps_launched *launched,
-                                int *control_fd) CORPS_CHECKED;
+/* What a process is told of itself. The latter three only for Env 0, else NULL. */
+struct corps__start {
+    uint64_t incarnation;
+    const char *front;
+    const struct corps_value *front_args; /* an array as create takes it behind class and count */
+    const struct corps_value *firsts; /* of a Corps that is started anew: from which number on each Env gives them */
+};
+
+/* Starts the process of Env `env`, and sends its boot record. Gives the process and the parent's end of the control
+ * channel. Errors: SYSTEM, NO_MEMORY, and of sending. */
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                struct corps_launched *launched, int *control_fd) CORPS_CHECKED;
 
 /* Ends a process that was started just now, since what follows has failed. */
 void corps__env_unspawn(const struct corps_launched *launched);
 
-/* Reads a boot record into a new Corps (directory made by Env 0, and its lock taken). */
+/* Reads a boot record into a new Corps. */
 enum corps_err corps__boot_decode(const struct corps_value *record, struct corps **corps, uint32_t *env) CORPS_CHECKED;
 
 #endif

@@ -20,7 +20,20 @@ static struct corps__life_child *child_of(unsigned env) {
     return &corps__life.children[env];
 }
 
+static uint64_t incarnation_of(const struct corps__life_child *child) {
+    return corps__incarnation(corps__life_of(corps__own_incarnation()), child->incarnation);
+}
+
 /* ---- telling ---- */
+
+/* What the creator needs should it start the Corps anew: who is to be gone then, and which numbers were given. */
+static void tell_process(const struct corps__life_child *child, int pid) {
+    if (corps__may_be_anew()) {
+        struct corps_value items[3] = {corps_str("process"), corps_int(child->env), corps_int(pid)};
+        corps__tell_parent(items, 3);
+        corps__tell_numbers(child->env, child->bound);
+    }
+}
 
 /* ["row", env, row, its creator's corps_exit is to say so]: needs no memory, or somebody might wait for ever. Strangers
  * read it in the file. */
@@ -180,7 +193,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
         }
         return;
     }
-    atomic_store(&env->incarnation, 1);
+    atomic_store(&env->incarnation, incarnation_of(child));
     if (corps__all_children(child_ready)) {
         ops->all_ready();
     }
@@ -189,7 +202,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
 static void take_started(struct corps__life_child *child) {
     child->started = true;
     if (child->incarnation > 1) {
-        corps__env_is_up(corps__life.corps, child->env, child->incarnation);
+        corps__env_is_up(corps__life.corps, child->env, incarnation_of(child));
         tell_row(child->env, false);
         corps__care()->started(child->env);
     } else if (corps__all_children(child_started)) {
@@ -240,6 +253,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         corps__keeper()->take(child->env, record);
     } else if (corps__record_is(record, "numbers")) {
         child->bound = (uint32_t)corps__record_int(record, 1, child->bound);
+        corps__tell_numbers(child->env, child->bound);
     }
 }
 
@@ -274,7 +288,8 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
     child->failure[0] = '\0';
     struct corps_launched launched;
     int fd;
-    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, incarnation, NULL, NULL, &launched, &fd);
+    const struct corps__start start = {.incarnation = incarnation_of(child)};
+    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, &start, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }
@@ -293,6 +308,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
         return err;
     }
     atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
+    tell_process(child, launched.pid);
     return CORPS_OK;
 }
 
@@ -306,7 +322,8 @@ enum corps_err corps__children_start(const struct corps__children_ops *given) {
         struct corps__life_child *child = child_of(i);
         child->env = i;
         child->last_made = &child->made;
-        child->bound = CORPS__CONC_PAGE;
+        child->first = corps__first_number(i);
+        child->bound = child->first + CORPS__CONC_PAGE;
         err = start_process(child, 1);
     }
     return err;

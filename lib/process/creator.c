@@ -11,36 +11,22 @@
 #include "link/peer.h"
 #include "link/rows.h"
 #include "link/trust.h"
+#include "process/anew.h"
 #include "process/args.h"
-#include "process/boot.h"
 #include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The creator's side of a Corps: corps_create, corps_exit. */
 
 #define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
-
-/* What the creator knows of its Corps' processes. Changed with the lead. */
-struct creator {
-    struct corps *corps;
-    struct corps__child *env_0; /* NULL once it was waited for */
-    _Atomic bool env_0_ended;
-    _Atomic bool exiting; /* a thread sees to the end … */
-    _Atomic bool over;    /* … and nothing is left to do */
-    int *pidfds;          /* of Env 1 … : no children of ours, but ours to kill if they must be */
-};
 
 /* Waits of corps_create and corps_exit. */
 static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -71,15 +57,43 @@ static void boot_fails(struct corps *corps, enum corps_err err, const char *text
     boot_ends(corps, err, corps__failure_create(&info));
 }
 
-/* Another process is the Env by now: that one is to be killed, if one must be. Not once the end has begun. */
-static void watch_again(struct creator *creator, unsigned env) {
-    int pid = corps_env_pid(creator->corps, env);
-    if (!atomic_load(&creator->corps->exited) && creator->pidfds != NULL && pid > 0) {
-        int former = creator->pidfds[env];
-        creator->pidfds[env] = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (former >= 0) {
-            close(former);
-        }
+/* Env 0 has booted, for the first time or in a Corps that was started anew. */
+static void take_ready(struct creator *creator, const struct corps_value *record) {
+    struct corps *corps = creator->corps;
+    enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
+    if (err == CORPS_OK && corps->front == NULL) {
+        err = take_front(corps, record);
+    }
+    if (err == CORPS_OK) {
+        err = corps__anew_serves(creator);
+    }
+    if (err == CORPS_OK) {
+        boot_ends(corps, CORPS_OK, NULL);
+    } else {
+        boot_fails(corps, err, corps_error_detail());
+    }
+}
+
+static void take_failure(struct creator *creator, const struct corps_value *record) {
+    struct corps *corps = creator->corps;
+    struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
+    if (failure != NULL) {
+        char text[400];
+        const char *type = failure->info.type != NULL ? failure->info.type : "";
+        snprintf(text, sizeof text, "%s%s%s", type, type[0] != '\0' ? ": " : "", failure->info.text);
+        corps__anew_failure(creator->anew, text);
+    }
+    boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
+}
+
+static void take_row(struct creator *creator, const struct corps_value *record) {
+    struct corps *corps = creator->corps;
+    unsigned env = corps__take_row(corps, record);
+    if (!atomic_load(&corps->exited) && corps_env_pid(corps, env) > 0) { /* that one is to be killed, if one must be */
+        corps__others_watch(&creator->others, env, corps_env_pid(corps, env));
+    }
+    if (corps__record_int(record, 3, 0) != 0 && corps->lost_text == NULL) {
+        corps->lost_text = strdup(corps->envs[env].lost_text);
     }
 }
 
@@ -90,37 +104,27 @@ static void on_record(void *arg, const struct corps_value *record) {
         return; /* its end follows */
     }
     if (corps__record_is(record, "ready")) {
-        enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
-        if (err == CORPS_OK) {
-            err = take_front(corps, record);
-        }
-        if (err == CORPS_OK) {
-            boot_ends(corps, CORPS_OK, NULL);
-        } else {
-            boot_fails(corps, err, corps_error_detail());
-        }
+        take_ready(creator, record);
     } else if (corps__record_is(record, "failed")) {
-        struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
-        boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
+        take_failure(creator, record);
     } else if (corps__record_is(record, "row")) {
-        unsigned env = corps__take_row(corps, record);
-        watch_again(creator, env);
-        if (corps__record_int(record, 3, 0) != 0 && corps->lost_text == NULL) {
-            corps->lost_text = strdup(corps->envs[env].lost_text);
-        }
+        take_row(creator, record);
+    } else if (corps__record_is(record, "process")) {
+        corps__others_watch(&creator->others, (unsigned)corps__record_int(record, 1, 0),
+                            (int)corps__record_int(record, 2, 0));
+    } else if (corps__record_is(record, "numbers")) {
+        corps__anew_numbers(creator->anew, (unsigned)corps__record_int(record, 1, UINT32_MAX),
+                            (uint32_t)corps__record_int(record, 2, 0));
     } else if (corps__record_is(record, "exiting")) {
         atomic_store(&corps->exited, true);
+        corps__anew_halt(creator);
     }
 }
 
-static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
-    struct creator *creator = arg;
+void corps__creator_is_over(struct creator *creator, const char *text) {
     struct corps *corps = creator->corps;
-    char text[128];
-    snprintf(text, sizeof text, "Env 0 %s", how);
-    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
-    /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
-    if (!atomic_load(&corps->exited) || end == CORPS__END_SIGNAL) {
+    corps__anew_halt(creator);
+    if (text != NULL) {
         corps->lost_text = corps->lost_text != NULL ? corps->lost_text : strdup(text);
         for (unsigned i = 0; i < corps->settings.env_count; i++) {
             corps__env_lost(corps, i, text); /* the others end with their manager */
@@ -132,46 +136,68 @@ static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     corps__waitlist_notify(&life);
 }
 
+static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
+    struct creator *creator = arg;
+    struct corps *corps = creator->corps;
+    char text[128];
+    snprintf(text, sizeof text, "Env 0 %s", how);
+    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
+    if (!corps__anew_take_end(creator, end == CORPS__END_IN_ORDER, text)) {
+        /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
+        bool counts = !atomic_load(&corps->exited) || end == CORPS__END_SIGNAL;
+        corps__creator_is_over(creator, counts ? text : NULL);
+    }
+}
+
 /* ---- creating ---- */
 
 struct creation {
     struct creator *creator;
     const char *front;
+    struct corps_box *box; /* of the arguments */
     const struct corps_value *front_args;
 };
 
-static enum corps_err start_env_0(void *arg) {
-    struct creation *creation = arg;
-    struct corps *corps = creation->creator->corps;
+enum corps_err corps__creator_start_env_0(struct creator *creator, const struct corps__start *start) {
+    struct corps *corps = creator->corps;
     struct corps_launched launched;
     int fd = -1;
-    enum corps_err err = corps__env_spawn(corps, 0, 1, creation->front, creation->front_args, &launched, &fd);
+    enum corps_err err = corps__env_spawn(corps, 0, start, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }
-    atomic_store(&corps->envs[0].pid, launched.pid);
-    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creation->creator,
-                             &creation->creator->env_0);
+    err = corps__child_watch(launched.pid, launched.status_fd, on_env_0_end, creator, &creator->env_0);
     if (err != CORPS_OK) {
         launched.status_fd = -1; /* child_watch took it */
         corps__env_unspawn(&launched);
         close(fd);
         return err;
     }
-    err = corps__control_open(fd, on_record, creation->creator, &corps->control);
+    err = corps__control_open(fd, on_record, creator, &corps->control);
     if (err != CORPS_OK) {
-        close(fd); /* Env 0 sees that, and ends */
+        close(fd);                                         /* Env 0 sees that, and ends */
+    } else if (!atomic_load(&corps->envs[0].restarting)) { /* else it is known once it serves */
+        atomic_store(&corps->envs[0].pid, launched.pid);
     }
     return err;
 }
 
-static enum corps_err open_pidfds(void *arg) {
+static enum corps_err start_env_0(void *arg) {
+    struct creation *creation = arg;
+    const struct corps__start start = {.incarnation = 1, .front = creation->front, .front_args = creation->front_args};
+    enum corps_err err = corps__anew_keep(creation->creator, creation->front, creation->box, creation->front_args);
+    err = err == CORPS_OK ? corps__creator_start_env_0(creation->creator, &start) : err;
+    if (creation->creator->env_0 == NULL) {
+        atomic_store(&creation->creator->env_0_ended, true);
+    }
+    return err;
+}
+
+static enum corps_err watch_others(void *arg) {
     struct creator *creator = arg;
     struct corps *corps = creator->corps;
-    creator->pidfds = malloc(corps->settings.env_count * sizeof *creator->pidfds);
-    for (unsigned i = 0; creator->pidfds != NULL && i < corps->settings.env_count; i++) {
-        int pid = atomic_load(&corps->envs[i].pid);
-        creator->pidfds[i] = i > 0 && pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    for (unsigned i = 1; i < corps->settings.env_count; i++) { /* an Env may just be started again */
+        corps__others_watch(&creator->others, i, atomic_load(&corps->envs[i].pid));
     }
     return CORPS_OK;
 }
@@ -191,7 +217,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
     enum corps_err err = box != NULL
                              ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
                              : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
-    struct creation creation = {creator, front, &front_args};
+    struct creation creation = {creator, front, box, &front_args};
     if (err == CORPS_OK) {
         err = corps__with_lead(start_env_0, &creation);
     }
@@ -215,7 +241,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
         corps->boot_failure = NULL;
         return err;
     }
-    return corps__with_lead(open_pidfds, creator); /* an Env may just be started again */
+    return corps__with_lead(watch_others, creator);
 }
 
 static enum corps_err may_create(const char *front) {
@@ -251,6 +277,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     }
     creator->corps = corps;
+    creator->others.count = settings.env_count;
     corps->creator = creator;
     randombytes_buf(&corps->id, sizeof corps->id);
     randombytes_buf(corps->secret, sizeof corps->secret);
@@ -281,30 +308,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
 
 static bool env_0_gone(void *arg) {
     struct creator *creator = arg;
-    return creator->env_0 == NULL || atomic_load(&creator->env_0_ended);
-}
-
-/* Waits for the Envs that are no children of ours; kills them at the deadline. True when one had to be killed. */
-static bool reap_others(struct creator *creator, int64_t deadline_ns) {
-    bool killed = false;
-    for (unsigned i = 1; creator->pidfds != NULL && i < creator->corps->settings.env_count; i++) {
-        int fd = creator->pidfds[i];
-        if (fd < 0) {
-            continue;
-        }
-        struct pollfd gone = {.fd = fd, .events = POLLIN};
-        int64_t left = deadline_ns == CORPS_FOREVER ? 5000000000 : deadline_ns - corps__now_ns();
-        if (poll(&gone, 1, left > 0 ? (int)(left / 1000000) : 0) == 0) {
-            syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-            poll(&gone, 1, 5000);
-            killed = true;
-        }
-        creator->pidfds[i] = -1; /* first: the child of a fork closes what it finds there */
-        close(fd);
-    }
-    free(creator->pidfds);
-    creator->pidfds = NULL;
-    return killed;
+    return atomic_load(&creator->env_0_ended);
 }
 
 static enum corps_err take_down(void *arg) {
@@ -314,8 +318,11 @@ static enum corps_err take_down(void *arg) {
     corps__control_close(creator->corps->control);
     creator->corps->control = NULL;
     struct corps__child *env_0 = creator->env_0;
-    creator->env_0 = NULL; /* first, as in reap_others */
+    creator->env_0 = NULL; /* first: the child of a fork looks there */
     corps__child_close(env_0);
+    struct corps__anew *anew = creator->anew;
+    creator->anew = NULL;
+    corps__anew_free(anew);
     atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
     uv_run(corps__loop(), UV_RUN_NOWAIT);
     return CORPS_OK;
@@ -329,6 +336,7 @@ static enum corps_err kill_env_0(void *arg) {
 
 static enum corps_err say_exit(void *arg) {
     struct corps *corps = arg;
+    corps__anew_halt(corps->creator);
     if (corps->control != NULL) {
         corps_flush(); /* what this program has sent is on its way before the word is */
         struct corps_value word = corps_str("exit");
@@ -355,7 +363,7 @@ static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
         (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
         deadline = corps__now_ns() + 100000000;
     }
-    killed = reap_others(creator, deadline) || killed;
+    killed = corps__others_reap(&creator->others, deadline) || killed;
     (void)!corps__with_lead(take_down, creator);
     if (corps->boot_result != CORPS_OK) {
         corps__dir_remove_last(corps->directory, false); /* its Envs may still be on their way out */
@@ -475,13 +483,8 @@ int corps_env_pid(const struct corps *corps, unsigned env) {
 
 static void forget_created(struct corps *corps, void *unused) {
     (void)unused;
-    for (unsigned i = 1; corps->creator != NULL && corps->creator->pidfds != NULL && i < corps->settings.env_count;
-         i++) {
-        if (corps->creator->pidfds[i] >= 0) {
-            close(corps->creator->pidfds[i]);
-        }
-    }
     if (corps->creator != NULL) {
+        corps__others_forget(&corps->creator->others);
         corps__child_forget(corps->creator->env_0);
     }
     if (corps->lock_fd >= 0) {

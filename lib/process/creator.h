@@ -3,6 +3,27 @@
 #define CORPS_CREATOR_H
 
 #include "link/known.h"
+#include "process/boot.h"
+#include "process/others.h"
+
+struct corps__anew;
+
+/* What the creator knows of its Corps' processes. Changed with the lead. */
+struct creator {
+    struct corps *corps;
+    struct corps__child *env_0; /* NULL: none was started, or it was waited for */
+    _Atomic bool env_0_ended;   /* for good */
+    _Atomic bool exiting;       /* a thread sees to the end … */
+    _Atomic bool over;          /* … and nothing is left to do */
+    struct corps__others others;
+    struct corps__anew *anew; /* NULL: the end of Env 0 is that of the Corps */
+};
+
+/* Starts a process for Env 0. With the lead. Errors: of starting processes. */
+enum corps_err corps__creator_start_env_0(struct creator *creator, const struct corps__start *start) CORPS_CHECKED;
+
+/* Nothing more comes of the Corps. `text`: how it ended, for calls and corps_exit; NULL: in order. With the lead. */
+void corps__creator_is_over(struct creator *creator, const char *text);
 
 /* Has Env 0 begin to end a Corps that this process created; does not wait. Not with the lead. */
 void corps__creator_ask_to_end(struct corps *corps);

@@ -62,6 +62,7 @@ void corps__end_when_cleaned(void) {
     struct corps_value word = corps_str("exit");
     corps__tell_children(&word, 1);
     if (corps__all_children(child_ended)) {
+        corps__life.all_have_ended = true;
         corps__life_stop();
     }
 }

@@ -24,6 +24,7 @@
 #include "value/name.h"
 #include "wait/wait.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -101,6 +102,10 @@ static enum corps_err front_argument(struct corps__group *group, struct corps_bo
     return corps__init_args_decode(args, 0, box);
 }
 
+static void tell_own_numbers(uint32_t bound) {
+    corps__tell_numbers(0, bound);
+}
+
 static void make_front(void) {
     const struct corps_class *class = corps__class_find(corps__life.front, strlen(corps__life.front));
     if (class == NULL) {
@@ -116,7 +121,11 @@ static void make_front(void) {
     struct corps__conc *conc;
     if (err == CORPS_OK) {
         *group = (struct corps__group){.left = 1, .done = front_done, .argument = front_argument};
-        err = corps__conc_create(class, corps__life.front, strlen(corps__life.front), NULL, group, &conc);
+        uint32_t first = corps__first_number(0);
+        corps__conc_numbers_begin(first, tell_own_numbers);
+        err = first == 0 ? corps__conc_create(class, corps__life.front, strlen(corps__life.front), NULL, group, &conc)
+                         : corps__conc_create_again(CORPS__FRONT_CONC, class, corps__life.front,
+                                                    strlen(corps__life.front), NULL, group, &conc);
     }
     if (err != CORPS_OK) {
         free(group);
@@ -267,12 +276,41 @@ static void abandon_env(void) {
     corps__dir_remove_last(corps__life.corps->directory, true);
 }
 
+enum { RECORD_NS = 10 };
+
+/* Until those of the Corps' former life have gone. */
+static enum corps_err await_go(int fd) {
+    struct pollfd word = {.fd = fd, .events = POLLIN};
+    while (poll(&word, 1, -1) < 0 && errno == EINTR) {
+    }
+    struct corps_box *box = NULL;
+    enum corps_err err = corps__control_read(fd, RECORD_NS * INT64_C(1000000000), &box);
+    if (err == CORPS_OK && !corps__record_is(corps_box_root(box), "go")) {
+        err = corps_error_set(CORPS_ERR_PROTOCOL, "a Corps that is started anew was told something else than to go");
+    }
+    corps_box_unref(box);
+    return err;
+}
+
+/* Env 0 makes the directory, once in all of the Corps' lives. */
+static enum corps_err enter_directory(int fd, struct corps *corps, uint32_t env) {
+    bool anew = corps__life_of(atomic_load(&corps->envs[env].incarnation)) > 0;
+    if (env == 0 && !anew) {
+        return corps__dir_create(corps->directory, &corps->lock_fd);
+    }
+    enum corps_err err = env == 0 ? await_go(fd) : CORPS_OK;
+    return err == CORPS_OK ? corps__dir_join(corps->directory, &corps->lock_fd) : err;
+}
+
 static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     struct corps_box *box;
     uint32_t env = 0;
-    enum corps_err err = corps__control_read(fd, 10000000000, &box);
+    enum corps_err err = corps__control_read(fd, RECORD_NS * INT64_C(1000000000), &box);
     if (err == CORPS_OK) {
         err = corps__boot_decode(corps_box_root(box), &corps__life.corps, &env);
+    }
+    if (err == CORPS_OK) {
+        err = enter_directory(fd, corps__life.corps, env);
     }
     if (err != CORPS_OK) {
         return err;
@@ -339,7 +377,10 @@ static bool parent_is_gone(int fd) {
 /* Env 0 made the directory and ends last, so it removes it; when it could not, the last one of the others does. */
 static void leave_directory(int fd) {
     struct corps *corps = corps__life.corps;
-    if (corps != NULL && (corps__is_env_0() || corps__life.orphan || parent_is_gone(fd))) {
+    if (corps__life.all_have_ended) {
+        close(corps->lock_fd);
+        corps__dir_remove(corps->directory); /* also where the creator keeps it */
+    } else if (corps != NULL && (corps__is_env_0() || corps__life.orphan || parent_is_gone(fd))) {
         close(corps->lock_fd);
         corps__dir_remove_last(corps->directory, corps__life.orphan);
     }

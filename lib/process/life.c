@@ -55,6 +55,23 @@ const struct corps__care_ops *corps__care(void) {
     return corps__is_env_0() && corps__is_cared_for() ? care : NULL;
 }
 
+bool corps__may_be_anew(void) {
+    const struct corps__settings *settings = &corps__life.corps->settings;
+    return settings->policy.restart != CORPS_RESTART_NEVER && !settings->detached;
+}
+
+void corps__tell_numbers(unsigned env, uint32_t bound) {
+    struct corps_value items[3] = {corps_str("numbers"), corps_int(env), corps_int(bound)};
+    if (corps__may_be_anew()) {
+        corps__tell_parent(items, 3);
+    }
+}
+
+uint32_t corps__first_number(unsigned env) {
+    const struct corps_value *firsts = corps_value_item(corps_box_root(corps__life.front_box), 11);
+    return firsts != NULL ? (uint32_t)corps__record_int(firsts, env, 0) : 0;
+}
+
 unsigned corps__take_row(struct corps *corps, const struct corps_value *record) {
     unsigned env = (unsigned)corps__record_int(record, 1, UINT32_MAX);
     if (corps__row_take(corps, env, corps_value_item(record, 2)) != CORPS_OK) {

@@ -81,6 +81,7 @@ struct corps__life {
     bool created_begun;          /* the end of the Corps that they created … */
     bool created_done;           /* … and that it is over */
     bool orphan;                 /* the parent has died */
+    bool all_have_ended;         /* Env 0: in order, and nobody else is left */
     _Atomic uint32_t next_cleanup;
     int status;
 };
@@ -91,6 +92,14 @@ bool corps__is_env_0(void);
 /* A record to the parent; to all Envs that Env 0 has started. One that has gone is noticed by its end of file. */
 void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
+
+/* May the own Corps be started anew by its creator when Env 0 is lost? Then the creator is told what it needs for that:
+ * the numbers of Concs that Env `env` may give, below `bound`. Any thread. */
+bool corps__may_be_anew(void);
+void corps__tell_numbers(unsigned env, uint32_t bound);
+
+/* In Env 0: from which number on Env `env` gives them: 0, but in a Corps that was started anew. */
+uint32_t corps__first_number(unsigned env);
 
 /* ["row", env, row, …]: what has become of an Env of this Corps; gives its number (0 where nothing is said of any).
  * With the lead. */
