@@ -2,6 +2,7 @@
 
 #include "actor/broken.h"
 #include "actor/due.h"
+#include "actor/group.h"
 #include "actor/run.h"
 #include "base/clock.h"
 #include "link/known.h"
@@ -29,8 +30,9 @@ struct corps__keep {
 
 static const struct corps_value nil;
 
-void corps__checkpoints_begin(const struct corps__keep_ops *ops) {
+void corps__checkpoints_begin(const struct corps__keep_ops *ops, bool all) {
     corps__actors->keep = ops;
+    corps__actors->keeps_all = all;
 }
 
 /* The Conc's, made now if it has none: at an init, or where its thread asks for a checkpoint. NULL: no memory. */
@@ -176,8 +178,8 @@ enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
     if (conc->class->checkpoint == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
     }
-    if (corps__actors->keep == NULL) {
-        return CORPS_OK; /* nothing is made again */
+    if (!conc->keeps) {
+        return CORPS_OK; /* it is not made again */
     }
     struct corps__keep *keep = keep_of(conc);
     if (keep == NULL) {
@@ -216,7 +218,7 @@ enum corps_err corps_context_checkpoint_every(struct corps_context *context, int
         return corps_error_set(CORPS_ERR_INVALID, "checkpoints every %lld ns cannot be: 0 is at each request",
                                (long long)every_ns);
     }
-    if (corps__actors->keep == NULL || context->conc->class->checkpoint == NULL) {
+    if (!context->conc->keeps) {
         return CORPS_OK;
     }
     struct corps__keep *keep = keep_of(context->conc);
@@ -239,9 +241,12 @@ void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *ke
 
 /* ---- around an init, and at the end ---- */
 
-enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept *kept) {
+enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps__group *group,
+                                    struct corps__kept *kept) {
     *kept = (struct corps__kept){.found = false};
-    if (corps__actors->keep == NULL || conc->class->checkpoint == NULL) {
+    bool is_made_again = corps__actors->keeps_all || (group != NULL && group->restarts);
+    conc->keeps = corps__actors->keep != NULL && conc->class->checkpoint != NULL && is_made_again;
+    if (!conc->keeps) {
         return CORPS_OK;
     }
     if (conc->class->checkpoint_every_ns != CORPS_FOREVER && keep_of(conc) == NULL) {

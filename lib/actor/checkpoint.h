@@ -22,8 +22,10 @@ struct corps__keep_ops {
     void (*drop)(uint32_t conc);
 };
 
-/* From now on states are kept so. Before there is any Conc. */
-void corps__checkpoints_begin(const struct corps__keep_ops *ops);
+/* From now on states are kept so; of `all` Concs, or of those that may be made again by themselves. Before there is
+ * any.
+ */
+void corps__checkpoints_begin(const struct corps__keep_ops *ops, bool all);
 
 /* What a Conc's init found. */
 struct corps__kept {
@@ -31,9 +33,10 @@ struct corps__kept {
     struct corps_box *box;
 };
 
-/* Around an init, on its thread: before it, whether there is a state; after it, gives that to the Conc, and takes it in
- * any case (`err`: what init gave). */
-enum corps_err corps__restore_begin(struct corps__conc *conc, struct corps__kept *kept) CORPS_CHECKED;
+/* Around an init of a group (may be NULL), on its thread: before it, whether there is a state; after it, gives that to
+ * the Conc, and takes it in any case (`err`: what init gave). */
+enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps__group *group,
+                                    struct corps__kept *kept) CORPS_CHECKED;
 enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept,
                                   enum corps_err err) CORPS_CHECKED;
 

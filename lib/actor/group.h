@@ -12,6 +12,7 @@ struct corps__group {
     _Atomic unsigned left;
     _Atomic unsigned failed;                /* INIT: how many */
     struct corps__failure *_Atomic failure; /* the first one */
+    bool restarts; /* INIT: its Concs may be made again one by one, so what they know is kept */
     void (*done)(struct corps__group *group, void *arg);
     void *arg;
     /* INIT: may be NULL; gives the argument on the thread that runs the init, since decoding may run anything. NULL:

@@ -199,7 +199,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     static const struct corps_value nil;
     struct corps__group *group = message->group;
     struct corps__kept kept;
-    enum corps_err err = corps__restore_begin(conc, &kept); /* may run user code, and so may the next */
+    enum corps_err err = corps__restore_begin(conc, group, &kept); /* may run user code, and so may the next */
     if (err == CORPS_OK && group != NULL && group->argument != NULL && message->box == NULL) {
         err = group->argument(group, &message->box);
     }

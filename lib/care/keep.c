@@ -44,12 +44,17 @@ static enum corps_err encode(const struct corps_value *state, struct corps_box *
                                  in_directory() ? "" : "; in a directory (keep_directory) it may have more");
 }
 
-/* To this Env's shelf, which counts, and to Env 0's. */
+/* May this Env be started again? */
+static bool comes_back(void) {
+    return corps__is_cared_for() && !corps__is_env_0();
+}
+
+/* To this Env's shelf, which counts and from which a Worker that is made again in its Env has it; and to Env 0's. */
 static enum corps_err keep_at_owner(uint32_t conc, struct corps_box *box, const struct corps_value *state) {
     pthread_mutex_lock(&keeper.lock);
     enum corps_err err = corps__shelf_put(shelf_of(corps__own_env()), conc, box, CORPS__KEEP_ENV_BYTES_MAX);
     pthread_mutex_unlock(&keeper.lock);
-    if (err == CORPS_OK) {
+    if (err == CORPS_OK && comes_back()) {
         struct corps_value items[3] = {corps_str("keep"), corps_int(conc), *state};
         corps__tell_parent(items, 3);
     }
@@ -121,13 +126,13 @@ static enum corps_err begin(const struct corps *corps) {
     enum corps_err err = CORPS_OK;
     if (settings->keep_directory[0] != '\0') {
         err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner);
-    } else if (corps__is_cared_for()) {
+    } else {
         keeper.count = is_owner ? settings->env_count : 1;
         keeper.shelves = calloc(keeper.count, sizeof *keeper.shelves);
         err = keeper.shelves != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints");
     }
-    if (err == CORPS_OK && (in_directory() || (keeper.count > 0 && !is_owner))) {
-        corps__checkpoints_begin(&keep_ops);
+    if (err == CORPS_OK) {
+        corps__checkpoints_begin(&keep_ops, in_directory() || comes_back());
     }
     return err;
 }

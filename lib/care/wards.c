@@ -121,7 +121,7 @@ static void init_done(struct corps__group *group, void *arg) {
 
 static void start(struct seat *seat, uint32_t incarnation) {
     seat->incarnation = incarnation;
-    seat->group = (struct corps__group){.left = 1, .done = init_done, .argument = decode_arguments};
+    seat->group = (struct corps__group){.left = 1, .restarts = true, .done = init_done, .argument = decode_arguments};
     if (corps__conc_revive(corps__conc_find(seat->number), &seat->group) != CORPS_OK) {
         start_failed(seat, corps_error_detail());
     }

@@ -100,7 +100,10 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
         corps__order_finish(&order);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", order.count);
     }
-    creation->group = (struct corps__group){.left = 1, .done = concs_created, .arg = creation}; /* for this function */
+    creation->group = (struct corps__group){.left = 1, /* for this function */
+                                            .restarts = order.policy.restart != CORPS_RESTART_NEVER,
+                                            .done = concs_created,
+                                            .arg = creation};
     creation->count = corps__order_run(&order, creation->ids, &creation->group);
     corps__order_finish(&order);
     corps__group_finish(&creation->group);

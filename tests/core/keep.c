@@ -346,6 +346,34 @@ static void test_torn_files(void **state) {
     assert_int_equal(unlink(said), 0);
 }
 
+/* One Worker alone is made again, in its Env: with its last state, whether Envs are started again or not. */
+static void test_crash(void **state) {
+    (void)state;
+    const struct corps_supervision often = {.restart = CORPS_RESTART_ON_FAILURE, .intensity = 100, .backoff_ns = 1};
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct corps *corps = make_with((struct corps_options){
+            .env_count = 2, .restart = restarts ? CORPS_RESTART_ON_FAILURE : CORPS_RESTART_NEVER, .intensity = 0});
+        for (unsigned env = 0; env < 2; env++) {
+            const char *const kinds[] = {"Each", "Asked"};
+            for (int kind = 0; kind < 2; kind++) {
+                struct corps_value args = corps_int(100);
+                struct corps_name *name;
+                assert_ok(corps_create_supervised(corps, kinds[kind], &args, CORPS_ENV_ID(env), 1, &often, &name));
+                int64_t unused;
+                assert_int_equal(add(name, 5), 105);
+                assert_int_equal(try(name, "crash", 0, &unused), CORPS_ERR_REMOTE);
+                assert_int_equal(add(name, 0), kind == 0 ? 105 : 100);
+                assert_int_equal(add(name, 1), kind == 0 ? 106 : 101);
+                assert_ok(try(name, "save", 0, &unused));
+                assert_int_equal(try(name, "crash", 0, &unused), CORPS_ERR_REMOTE);
+                assert_int_equal(add(name, 0), kind == 0 ? 106 : 101);
+                corps_name_unref(name);
+            }
+        }
+        assert_int_equal(corps_exit(corps, LONG_NS), CORPS_OK);
+    }
+}
+
 static void refused(enum corps_err code, const char *path, const char *word) {
     const struct corps_options options = {.env_count = 2, .restart = CORPS_RESTART_ON_FAILURE, .keep_directory = path};
     struct corps *corps;
@@ -409,7 +437,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_on_demand),        cmocka_unit_test(test_every_so_often),
         cmocka_unit_test(test_checkpoint_fails), cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_restore_fails),    cmocka_unit_test(test_torn_files),
-        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_directories),      cmocka_unit_test(test_crash),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }

@@ -135,11 +135,25 @@ static enum corps_err store_now(struct corps_context *context, void *self, const
                                : corps_request_reply(request, &sum);
 }
 
-static const struct corps_method store_methods[] = {{"add", store_add},     {"add_and_fail", store_add_and_fail},
-                                                    {"save", store_save},   {"failed", store_failed},
-                                                    {"break", store_break}, {"grow", store_grow},
-                                                    {"size", store_size},   {"later", store_later},
-                                                    {"now", store_now},     {NULL, NULL}};
+static enum corps_err store_crash(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
+    (void)args;
+    (void)result;
+    ((struct store *)self)->value = -1; /* which is not to be believed */
+    return corps_context_crash(context, "broken");
+}
+
+static const struct corps_method store_methods[] = {{"add", store_add},
+                                                    {"add_and_fail", store_add_and_fail},
+                                                    {"save", store_save},
+                                                    {"failed", store_failed},
+                                                    {"break", store_break},
+                                                    {"grow", store_grow},
+                                                    {"size", store_size},
+                                                    {"later", store_later},
+                                                    {"now", store_now},
+                                                    {"crash", store_crash},
+                                                    {NULL, NULL}};
 
 #define STORE(class_name, every)                                                                                       \
     {                                                                                                                  \
