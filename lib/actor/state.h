@@ -43,8 +43,8 @@ struct corps__actors {
     } concs;
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
-    struct corps__answers *answers;     /* answers.h; NULL: no retry call has come */
     bool keeps_all;                     /* … of all Concs; else of those that may be made again by themselves */
+    struct corps__answers *answers;     /* answers.h; NULL: no retry call has come */
 
     struct {
         pthread_mutex_t lock;
