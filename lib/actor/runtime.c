@@ -6,6 +6,7 @@
 #include "actor/deadlock.h"
 #include "actor/defer.h"
 #include "actor/dispatch.h"
+#include "actor/fork.h"
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/run.h"
@@ -88,6 +89,7 @@ static enum corps_err start_runtime(bool is_env, uint64_t corps_id, uint32_t env
     if (corps__reactor->started) {
         return CORPS_OK;
     }
+    corps__fork_watch();
     if (sodium_init() < 0) {
         return corps_error_set(CORPS_ERR_SYSTEM, "libsodium cannot start: no source of random numbers");
     }

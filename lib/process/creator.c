@@ -2,6 +2,7 @@
 
 #include "actor/class.h"
 #include "actor/conc.h"
+#include "actor/fork.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/dir.h"
@@ -262,6 +263,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         err = may_create(front);
     }
     if (err == CORPS_OK) {
+        corps__fork_created_set(corps__created_forked);
         err = corps__runtime_ensure();
     }
     if (err != CORPS_OK) {

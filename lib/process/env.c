@@ -1,6 +1,7 @@
 #include "process/env.h"
 #include "actor/class.h"
 #include "actor/conc.h"
+#include "actor/fork.h"
 #include "actor/group.h"
 #include "actor/monitor.h"
 #include "actor/run.h"
@@ -323,6 +324,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     prctl(PR_SET_NAME, name);
     err = corps__placement_env(corps__life.corps->settings.placement, env, corps__life.corps->settings.env_count);
     if (err == CORPS_OK) {
+        corps__fork_env_set(corps__env_forked);
         err = corps__runtime_start(true, corps__life.corps->id, env);
     }
     if (err == CORPS_OK) {

@@ -1,3 +1,5 @@
+#include "actor/fork.h"
+
 #include "actor/conc.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
@@ -10,13 +12,13 @@
 #include "codec/registry.h"
 #include "link/foreign.h"
 #include "link/peer.h"
-#include "process/boot.h"
-#include "process/creator.h"
-#include "process/env.h"
+#include "link/port.h"
 #include "value/block.h"
 #include "wait/trace.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
 
 /* What a fork does to Corps.
  *
@@ -29,6 +31,23 @@
  * In a child that a method forked no Conc runs any more: when the method returns there, the process ends (run.c).
  *
  * A vfork, and posix_spawn, are not concerned: no handler runs. */
+
+static void (*_Atomic env_forked)(void);
+static void (*_Atomic created_forked)(void);
+
+void corps__fork_env_set(void (*forked)(void)) {
+    atomic_store(&env_forked, forked);
+}
+
+void corps__fork_created_set(void (*forked)(void)) {
+    atomic_store(&created_forked, forked);
+}
+
+static void forget(void (*forked)(void)) {
+    if (forked != NULL) {
+        forked();
+    }
+}
 
 static void in_child(void) {
     corps__definitions_unlock();
@@ -45,8 +64,8 @@ static void in_child(void) {
     corps__peers_forked();
     corps__sending_forked();
     corps__futures_forked();
-    corps__env_forked();
-    corps__created_forked();
+    forget(atomic_load(&env_forked));
+    forget(atomic_load(&created_forked));
     corps__foreign_forked();
     corps__symbols_forked();
     corps__registry_forked();
@@ -57,7 +76,12 @@ static void in_child(void) {
     corps__runtime_forked();
 }
 
-/* As soon as the library is there: any call may be what starts the rest of it. */
-__attribute__((constructor)) static void watch(void) {
+static void watch(void) {
     (void)pthread_atfork(corps__definitions_lock, corps__definitions_unlock, in_child);
+}
+
+/* As soon as the library is there: what is defined before the runtime starts has a lock too. */
+__attribute__((constructor)) void corps__fork_watch(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch);
 }
