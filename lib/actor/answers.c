@@ -225,6 +225,50 @@ void corps__answers_give(struct corps__message *message, const struct corps__out
     }
 }
 
+/* ---- what was kept with a state ---- */
+
+void corps__answers_look(uint32_t entry, struct corps__result_key *key, int64_t *keep_until_ns) {
+    struct corps__answers *answers = corps__actors->answers;
+    pthread_mutex_lock(&answers->lock);
+    *key = answers->results.entries[entry].key;
+    *keep_until_ns = answers->results.entries[entry].keep_until_ns;
+    pthread_mutex_unlock(&answers->lock);
+}
+
+/* One that is there already was answered by this very process: a Worker alone was made again. */
+static enum corps_err restore_one(struct corps__answers *answers, const struct corps__result *result) {
+    uint32_t entry;
+    enum corps_err err = CORPS_OK;
+    pthread_mutex_lock(&answers->lock);
+    if (corps__results_has(&answers->results, &result->key)) {
+        corps__copy_free(result->reply);
+    } else if (corps__results_restore(&answers->results, result, &entry)) {
+        answers->asked[entry] = (struct asked){0};
+    } else {
+        corps__copy_free(result->reply);
+        err = corps_error_set(CORPS_ERR_FULL, "more results of retry calls were kept than results_count allows");
+    }
+    pthread_mutex_unlock(&answers->lock);
+    return err;
+}
+
+static enum corps_err restore_all(void *arg) {
+    const struct corps__once *once = arg;
+    struct corps__answers *answers = the_answers();
+    enum corps_err err =
+        answers != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for results of retry calls");
+    for (size_t i = 0; err == CORPS_OK && i < once->count; i++) {
+        struct corps__result result;
+        err = corps__once_result(once, i, &result);
+        err = err == CORPS_OK ? restore_one(answers, &result) : err;
+    }
+    return err;
+}
+
+enum corps_err corps__answers_restore(const struct corps__once *once) {
+    return once->count > 0 ? corps__with_lead(restore_all, (void *)(uintptr_t)once) : CORPS_OK;
+}
+
 /* ---- the end ---- */
 
 void corps__answers_free(void) {

@@ -10,6 +10,7 @@
 #define CORPS_ACTOR_ANSWERS_H
 
 #include "actor/message.h"
+#include "actor/once.h"
 #include "link/peer.h"
 
 struct corps__answers;
@@ -25,6 +26,13 @@ void corps__answers_drop(uint32_t entry);
 
 /* Keeps and sends the answer to a request that was admitted: as corps__peer_answer to whoever has asked last. */
 void corps__answers_give(struct corps__message *message, const struct corps__outgoing *out);
+
+/* Of the entry of a request that runs: the key of its call, and how long its answer is to be kept. Any thread. */
+void corps__answers_look(uint32_t entry, struct corps__result_key *key, int64_t *keep_until_ns);
+
+/* A Conc's answers that were kept with its state: from now on they are given again. Not with the lead. Errors: CORRUPT,
+ * NO_MEMORY, FULL. */
+enum corps_err corps__answers_restore(const struct corps__once *once) CORPS_CHECKED;
 
 /* With the end of the runtime; in the child of a fork: as if nothing had come. */
 void corps__answers_free(void);

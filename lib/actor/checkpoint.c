@@ -1,5 +1,6 @@
 #include "actor/checkpoint.h"
 
+#include "actor/answers.h"
 #include "actor/broken.h"
 #include "actor/due.h"
 #include "actor/group.h"
@@ -21,6 +22,7 @@ struct corps__keep {
     struct corps__due due; /* of the thread that runs the Conc, as are the next two */
     bool taking;
     bool told;
+    struct corps__once once; /* likewise */
     _Atomic uint64_t kept, failed;
     pthread_mutex_t lock; /* between keeping a state and the Conc's end, which another thread may see first */
     _Atomic bool ended;
@@ -58,11 +60,20 @@ static struct corps__keep *keep_of(struct corps__conc *conc) {
 
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
     const struct corps__conc *conc = keep->conc;
+    struct corps_value *items;
+    corps__once_expire(&keep->once, corps__now_ns());
+    enum corps_err err = corps__once_items(&keep->once, &items);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    const struct corps_value answers = corps_array(items, keep->once.count);
     pthread_mutex_lock(&keep->lock);
     bool unneeded = keep->ended || atomic_load(&conc->down) == CORPS__BROKEN;
-    enum corps_err err =
-        unneeded ? CORPS_OK : corps__actors->keep->keep(conc->id, conc->class_name, state); /* else nobody needs it */
+    if (!unneeded) { /* else nobody needs it */
+        err = corps__actors->keep->keep(conc->id, conc->class_name, state, &answers);
+    }
     pthread_mutex_unlock(&keep->lock);
+    free(items);
     return err;
 }
 
@@ -89,15 +100,7 @@ static enum corps_err run_hook(struct corps__keep *keep) {
     return err;
 }
 
-static enum corps_err take(struct corps__keep *keep) {
-    keep->taking = true;
-    enum corps_err err = run_hook(keep);
-    keep->taking = false;
-    corps__due_tried(&keep->due, corps__now_ns());
-    if (err == CORPS_OK) {
-        atomic_fetch_add(&keep->kept, 1);
-        return CORPS_OK;
-    }
+static void count_failure(struct corps__keep *keep, enum corps_err err) {
     atomic_fetch_add(&keep->failed, 1);
     if (!keep->told) { /* what fails each time does not fill the standard error */
         keep->told = true;
@@ -106,6 +109,18 @@ static enum corps_err take(struct corps__keep *keep) {
                 "counted: %s: %s\n",
                 corps__own_env(), corps__own_env(), keep->conc->id, keep->conc->class_name, corps_error_name(err),
                 corps_error_detail());
+    }
+}
+
+static enum corps_err take(struct corps__keep *keep) {
+    keep->taking = true;
+    enum corps_err err = run_hook(keep);
+    keep->taking = false;
+    corps__due_tried(&keep->due, corps__now_ns());
+    if (err == CORPS_OK) {
+        atomic_fetch_add(&keep->kept, 1);
+    } else {
+        count_failure(keep, err);
     }
     return err;
 }
@@ -174,6 +189,43 @@ void corps__checkpoint_ran(struct corps__conc *conc) {
     }
 }
 
+/* Its key is that of the call, which nobody else answers meanwhile. */
+static enum corps_err add_answer(struct corps__keep *keep, const struct corps__message *message,
+                                 const struct corps__outgoing *out) {
+    struct corps__result_key key;
+    int64_t keep_until_ns;
+    corps__answers_look(message->answer, &key, &keep_until_ns);
+    return corps__once_add(&keep->once, &key, keep_until_ns, out);
+}
+
+void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps__message *message,
+                              const struct corps__outgoing *out) {
+    bool is_kept = conc->alive && conc->keeps && !message->unkept && atomic_load(&conc->down) != CORPS__BROKEN;
+    struct corps__keep *keep = is_kept ? keep_of(corps__conc_find(conc->id)) : NULL;
+    enum corps_err err = keep != NULL ? add_answer(keep, message, out) : CORPS_OK;
+    if (err != CORPS_OK) {
+        count_failure(keep, err); /* so no state is kept either that has the effect of this call and not its answer */
+    } else if (keep != NULL) {
+        corps__checkpoint_ran(keep->conc);
+    }
+}
+
+bool corps__checkpoint_is_full(const struct corps__conc *conc) {
+    struct corps__keep *keep = atomic_load(&conc->keep);
+    size_t bytes_max = corps__actors->keep->answers_bytes;
+    if (keep->once.bytes >= bytes_max) {
+        corps__once_expire(&keep->once, corps__now_ns());
+    }
+    return keep->once.bytes >= bytes_max;
+}
+
+void corps__checkpoint_free(struct corps__keep *keep) {
+    if (keep != NULL) {
+        corps__once_clear(&keep->once);
+    }
+    free(keep);
+}
+
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
     if (conc->class->checkpoint == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
@@ -201,7 +253,9 @@ void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) 
                                        : corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended",
                                                          conc->class_name));
     } else {
-        corps__checkpoint_ran(conc);
+        if (!late->is_kept) {
+            corps__checkpoint_ran(conc);
+        }
         late->answer(late, CORPS_OK);
     }
 }
@@ -256,8 +310,20 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps
     if (keep != NULL) { /* the Conc begins, perhaps not for the first time */
         keep->due = (struct corps__due){.every_ns = conc->class->checkpoint_every_ns};
         atomic_store(&keep->ended, false);
+        corps__once_clear(&keep->once);
     }
-    return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box);
+    return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box, &kept->answers);
+}
+
+/* From now on they are given again, and are kept with the states that follow. */
+static enum corps_err restore_answers(struct corps__conc *conc, const struct corps_value *answers) {
+    struct corps__keep *keep = keep_of(conc);
+    enum corps_err err = keep != NULL ? corps__once_restore(&keep->once, answers) : CORPS_ERR_NO_MEMORY;
+    if (err == CORPS_OK) {
+        corps__once_expire(&keep->once, corps__now_ns());
+        err = corps__answers_restore(&keep->once);
+    }
+    return err;
 }
 
 enum corps_err corps__restore_end(struct corps_context *context, struct corps__kept *kept, enum corps_err err) {
@@ -270,8 +336,10 @@ enum corps_err corps__restore_end(struct corps_context *context, struct corps__k
         if (err == CORPS_ERR_PENDING) {
             err = corps_error_set(CORPS_ERR_INVALID, "the restore of class %s puts its answer off", conc->class_name);
         }
+        err = err == CORPS_OK ? restore_answers(conc, corps_box_root(kept->answers)) : err;
     }
     corps_box_unref(kept->box);
+    corps_box_unref(kept->answers);
     return err;
 }
 

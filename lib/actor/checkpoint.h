@@ -10,16 +10,21 @@
 
 #include "actor/conc.h"
 
+struct corps__outgoing;
+
 /* What the floor above does with states. Any thread; they may wait. `conc` and `class_name` say whose it is. */
 struct corps__keep_ops {
-    /* From now on it is the Conc's. Borrows. Errors: of the serializer, TOO_LARGE, SYSTEM, NO_MEMORY; then it is what
-     * it was. */
-    enum corps_err (*keep)(uint32_t conc, const char *class_name, const struct corps_value *state);
-    /* That of an earlier one of this number. Writes `found`; the box is NULL for nil, else one reference. Errors: it is
-     * there, and cannot be read. */
-    enum corps_err (*find)(uint32_t conc, const char *class_name, bool *found, struct corps_box **state);
+    /* From now on it is the Conc's, and with it the answers (once.h), an array. Borrows. Errors: of the serializer,
+     * TOO_LARGE, SYSTEM, NO_MEMORY; then it is what it was. */
+    enum corps_err (*keep)(uint32_t conc, const char *class_name, const struct corps_value *state,
+                           const struct corps_value *answers);
+    /* That of an earlier one of this number. Writes `found`; then `state` is NULL for nil, else one reference, as
+     * `answers` is. Errors: it is there, and cannot be read. */
+    enum corps_err (*find)(uint32_t conc, const char *class_name, bool *found, struct corps_box **state,
+                           struct corps_box **answers);
     /* It has ended in order. */
     void (*drop)(uint32_t conc);
+    size_t answers_bytes; /* a Conc whose answers take up so much gets no further retry calls */
 };
 
 /* From now on states are kept so; of `all` Concs, or of those that may be made again by themselves. Before there is
@@ -30,7 +35,7 @@ void corps__checkpoints_begin(const struct corps__keep_ops *ops, bool all);
 /* What a Conc's init found. */
 struct corps__kept {
     bool found;
-    struct corps_box *box;
+    struct corps_box *box, *answers;
 };
 
 /* Around an init of a group (may be NULL), on its thread: before it, whether there is a state; after it, gives that to
@@ -46,6 +51,22 @@ bool corps__checkpoint_awaited(const struct corps__conc *conc);
 /* A request was run, of a Conc with a `keep`: keeps its state if that is due. Before the reply leaves. */
 void corps__checkpoint_ran(struct corps__conc *conc);
 
+/* Is the answer to this request kept with the state? That of a retry call from another Env is, where there is one. */
+static inline bool corps__answer_is_kept(const struct corps__message *message, const struct corps__conc *conc) {
+    return (message->header.flags & CORPS__RETRY) != 0 && message->from != NULL && conc->class->checkpoint != NULL;
+}
+
+/* The answer to a request of which that is so is about to leave: adds it to those that are kept, and keeps the state if
+ * that is due. On the thread that runs the Conc. */
+void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps__message *message,
+                              const struct corps__outgoing *out);
+
+/* A retry call must not run: the Conc has answers enough. For a Conc with a `keep`. */
+bool corps__checkpoint_is_full(const struct corps__conc *conc);
+
+/* With the end of the runtime. Accepts NULL. */
+void corps__checkpoint_free(struct corps__keep *keep);
+
 /* A MAIL_CHECKPOINT. */
 void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail);
 
@@ -54,6 +75,7 @@ void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail);
 struct corps__late {
     struct corps__mail mail; /* first */
     bool demanded;
+    bool is_kept; /* `answer` keeps the state itself, by corps__checkpoint_answer */
     void (*answer)(struct corps__late *late, enum corps_err err);
 };
 void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late);

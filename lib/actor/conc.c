@@ -1,6 +1,7 @@
 #include "actor/conc.h"
 
 #include "actor/broken.h"
+#include "actor/checkpoint.h"
 #include "actor/group.h"
 #include "actor/home.h"
 #include "base/symbol.h"
@@ -311,7 +312,7 @@ void corps__concs_free(void) {
             free(home);
             home = former;
         }
-        free(atomic_load(&conc->keep));
+        corps__checkpoint_free(atomic_load(&conc->keep));
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

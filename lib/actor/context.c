@@ -178,7 +178,7 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
 
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
-    (corps__replies_late(request->conc) ? corps__reply_late : corps__reply)(
+    (corps__replies_late(request->conc, request->message) ? corps__reply_late : corps__reply)(
         request->message, request->conc, request->box, result != NULL ? result : &nil);
     corps_box_unref(request->box);
     free(request);
@@ -192,8 +192,8 @@ enum corps_err corps_request_fail(struct corps_request *request, const char *typ
 
 enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
     const struct corps_error_info own = remote_failure(info, request->conc);
-    (corps__replies_late(request->conc) ? corps__fail_late : corps__reply_failed)(request->message, request->conc,
-                                                                                  &own);
+    (corps__replies_late(request->conc, request->message) ? corps__fail_late
+                                                          : corps__reply_failed)(request->message, request->conc, &own);
     corps_box_unref(request->box);
     free(request);
     return CORPS_OK;

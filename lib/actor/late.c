@@ -41,10 +41,13 @@ static void send_late(struct corps__late *late, enum corps_err err) {
 static struct late_reply *reply_to(struct corps__message *message, const struct corps__conc *conc) {
     struct late_reply *reply = calloc(1, sizeof *reply);
     if (reply == NULL) {
+        message->unkept = true; /* this may be any thread */
         corps__reply_failure(message, conc, CORPS_ERR_NO_MEMORY, "", "no memory for the reply");
         return NULL;
     }
-    *reply = (struct late_reply){.late = {.answer = send_late}, .message = message, .conc = conc};
+    *reply = (struct late_reply){.late = {.is_kept = corps__answer_is_kept(message, conc), .answer = send_late},
+                                 .message = message,
+                                 .conc = conc};
     corps_encoding_init(&reply->encoding);
     return reply;
 }
@@ -57,7 +60,8 @@ static enum corps_err take_result(struct late_reply *reply, const struct corps_v
     enum corps_err err = corps_box_of(result, &reply->result);
     bool is_remote = reply->message->from != NULL && (reply->message->header.flags & CORPS__NO_REPLY) == 0;
     if (err == CORPS_OK && is_remote && corps_value_open(result)->kind != CORPS_NIL) {
-        err = corps__result_encode(reply->message, corps_box_root(reply->result), &reply->encoding, &reply->serializer);
+        err = corps__result_encode(reply->message, reply->conc, corps_box_root(reply->result), &reply->encoding,
+                                   &reply->serializer);
         reply->is_encoded = err == CORPS_OK;
     }
     return err;

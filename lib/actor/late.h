@@ -4,9 +4,10 @@
 
 #include "actor/checkpoint.h"
 
-/* Is that so of this Conc? Costs the look at one pointer where its state is not kept. */
-static inline bool corps__replies_late(const struct corps__conc *conc) {
-    return atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && corps__checkpoint_awaited(conc);
+/* Is that so of this request to it? Costs two looks where its state is not kept. */
+static inline bool corps__replies_late(const struct corps__conc *conc, const struct corps__message *message) {
+    bool awaited = atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && corps__checkpoint_awaited(conc);
+    return awaited || corps__answer_is_kept(message, conc);
 }
 
 /* As corps__reply and corps__reply_failed, once the Conc's state was kept if that is due. What goes to another Env is

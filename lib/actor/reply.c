@@ -1,6 +1,7 @@
 #include "actor/reply.h"
 
 #include "actor/answers.h"
+#include "actor/checkpoint.h"
 #include "actor/future.h"
 #include "link/peer.h"
 #include "value/failure.h"
@@ -73,6 +74,9 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
     /* Whoever asked may be gone: then nobody misses the reply. */
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
     if ((message->header.flags & CORPS__RETRY) != 0) {
+        if (corps__answer_is_kept(message, conc)) {
+            corps__checkpoint_answer(conc, message, &out);
+        }
         corps__answers_give(message, &out);
     } else {
         corps__peer_answer(message->from, &out);
@@ -80,12 +84,13 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
 }
 
-enum corps_err corps__result_encode(const struct corps__message *message, const struct corps_value *result,
-                                    struct corps_encoding *encoding, uint8_t *serializer) {
+enum corps_err corps__result_encode(const struct corps__message *message, const struct corps__conc *conc,
+                                    const struct corps_value *result, struct corps_encoding *encoding,
+                                    uint8_t *serializer) {
     const struct corps_serializer *found = NULL;
     /* In the caller's serializer. A call with nil arguments still names it in its header. */
     enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &found);
-    encoding->defines = true;
+    encoding->defines = !corps__answer_is_kept(message, conc); /* what is kept must mean the same in another process */
     if (err == CORPS_OK) {
         err = found->encode(result, encoding);
     }
@@ -112,7 +117,7 @@ static void reply_remote(struct corps__message *message, const struct corps__con
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
     uint8_t serializer;
-    enum corps_err err = corps__result_encode(message, result, &encoding, &serializer);
+    enum corps_err err = corps__result_encode(message, conc, result, &encoding, &serializer);
     if (err == CORPS_OK) {
         corps__reply_encoded(message, conc, serializer, &encoding);
     } else {

@@ -15,8 +15,9 @@ void corps__reply_failed(struct corps__message *message, const struct corps__con
 
 /* The two halves of corps__reply for a request of another Env whose result is not nil: encodes it in the caller's
  * serializer into the empty `encoding` (errors: of that, TOO_LARGE); sends what was encoded, and frees the message. */
-enum corps_err corps__result_encode(const struct corps__message *message, const struct corps_value *result,
-                                    struct corps_encoding *encoding, uint8_t *serializer) CORPS_CHECKED;
+enum corps_err corps__result_encode(const struct corps__message *message, const struct corps__conc *conc,
+                                    const struct corps_value *result, struct corps_encoding *encoding,
+                                    uint8_t *serializer) CORPS_CHECKED;
 void corps__reply_encoded(struct corps__message *message, const struct corps__conc *conc, uint8_t serializer,
                           const struct corps_encoding *encoding);
 

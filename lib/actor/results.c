@@ -150,11 +150,16 @@ bool corps__results_expire(struct corps__results *results, int64_t now_ns, void 
     return false;
 }
 
-bool corps__results_restore(struct corps__results *results, const struct corps__result *kept) {
+bool corps__results_has(const struct corps__results *results, const struct corps__result_key *key) {
+    return find(results, key) != results->capacity;
+}
+
+bool corps__results_restore(struct corps__results *results, const struct corps__result *kept, uint32_t *at) {
     if (results->free == results->capacity || find(results, &kept->key) != results->capacity) {
         return false;
     }
-    struct corps__result *entry = &results->entries[add(results, &kept->key)];
+    *at = add(results, &kept->key);
+    struct corps__result *entry = &results->entries[*at];
     entry->state = CORPS__RESULT_ANSWERED;
     entry->keep_until_ns = kept->keep_until_ns;
     entry->reply = kept->reply;

@@ -95,7 +95,11 @@ void corps__results_drop(struct corps__results *results, uint32_t entry);
 /* Gives one reply back that nobody can ask for any more; false: there is none now. */
 bool corps__results_expire(struct corps__results *results, int64_t now_ns, void **reply);
 
-/* After a restart: what was answered and kept elsewhere, in any order. Takes the reply. False: there is no room. */
-bool corps__results_restore(struct corps__results *results, const struct corps__result *kept);
+/* Is there an entry of this key? */
+bool corps__results_has(const struct corps__results *results, const struct corps__result_key *key);
+
+/* After a restart: what was answered and kept elsewhere, in any order. Takes the reply, and writes the entry. False:
+ * there is one already, or no room. */
+bool corps__results_restore(struct corps__results *results, const struct corps__result *kept, uint32_t *entry);
 
 #endif

@@ -111,6 +111,18 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
     }
 }
 
+/* A retry call whose answer could not be kept is refused before it runs. */
+static bool refuses_retry(const struct corps__conc *conc, struct corps__message *message) {
+    if (!corps__answer_is_kept(message, conc) || atomic_load(&conc->keep) == NULL || !corps__checkpoint_is_full(conc)) {
+        return false;
+    }
+    message->unkept = true;
+    corps__reply_failure(message, conc, CORPS_ERR_FULL, "",
+                         "the answers to retry calls that are kept with this Worker's state take up as much as they "
+                         "may, and nothing was run; shorter timeouts help");
+    return true;
+}
+
 /* The method that the request asks for; NULL after having answered that there is none, or that it comes too late. */
 static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = conc->alive ? method_named(conc->class, message->method->name) : NULL;
@@ -135,6 +147,9 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
     if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
         corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
                              "the request came after its deadline and was dropped");
+        return NULL;
+    }
+    if ((message->header.flags & CORPS__RETRY) != 0 && refuses_retry(conc, message)) {
         return NULL;
     }
     return method;
@@ -173,7 +188,8 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
         }
-        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && !context.held) {
+        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && !context.held &&
+            !corps__answer_is_kept(context.message, conc)) {
             corps__checkpoint_ran(conc);
         }
         answer_request(&context, err, &result);

@@ -32,16 +32,44 @@ static bool in_directory(void) {
 
 /* ---- for the Concs of this Env ---- */
 
-static enum corps_err encode(const struct corps_value *state, struct corps_box *box, struct corps_value *out) {
+static size_t bytes_of(const struct corps_value *answers) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < answers->count; i++) {
+        const struct corps_value *answer = corps_value_item(answers, i);
+        for (size_t n = 0; n < answer->count; n++) {
+            bytes += corps_value_item(answer, n)->count;
+        }
+    }
+    return bytes;
+}
+
+static enum corps_err encode_state(const struct corps_value *state, size_t answers_bytes, struct corps_box *box,
+                                   struct corps_value *out) {
     size_t bytes_max = in_directory() ? CORPS__FOLDER_BYTES_MAX : CORPS__KEEP_BYTES_MAX;
-    enum corps_err err = corps__init_args_encode(&keeper.corps->settings, state, bytes_max, box, out);
+    enum corps_err err = answers_bytes < bytes_max ? corps__init_args_encode(&keeper.corps->settings, state,
+                                                                             bytes_max - answers_bytes, box, out)
+                                                   : CORPS_ERR_TOO_LARGE;
     if (err == CORPS_OK && out->kind == CORPS_NIL) {
         *out = corps_array(NULL, 0); /* a state that is nil is one */
     }
     return err != CORPS_ERR_TOO_LARGE
                ? err
-               : corps_error_set(CORPS_ERR_TOO_LARGE, "the state has more than %zu bytes%s", bytes_max,
+               : corps_error_set(CORPS_ERR_TOO_LARGE, "the state has more than %zu bytes%s%s", bytes_max,
+                                 answers_bytes > 0 ? " with the answers to retry calls" : "",
                                  in_directory() ? "" : "; in a directory (keep_directory) it may have more");
+}
+
+/* [state, answers]. The answers are boxes, which the record keeps. */
+static enum corps_err encode(const struct corps_value *state, const struct corps_value *answers,
+                             struct corps_box *box) {
+    struct corps_value *items = corps_box_alloc(box, 2 * sizeof *items);
+    if (items == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a checkpoint");
+    }
+    enum corps_err err = encode_state(state, bytes_of(answers), box, &items[0]);
+    err = err == CORPS_OK ? corps_box_copy(box, answers, &items[1]) : err;
+    corps_box_set_root(box, corps_array(items, 2));
+    return err;
 }
 
 /* May this Env be started again? */
@@ -61,18 +89,18 @@ static enum corps_err keep_at_owner(uint32_t conc, struct corps_box *box, const 
     return err;
 }
 
-static enum corps_err keep(uint32_t conc, const char *class_name, const struct corps_value *state) {
+static enum corps_err keep(uint32_t conc, const char *class_name, const struct corps_value *state,
+                           const struct corps_value *answers) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a checkpoint");
     }
-    struct corps_value encoded;
-    enum corps_err err = encode(state, box, &encoded);
+    enum corps_err err = encode(state, answers, box);
     if (err == CORPS_OK) {
-        corps_box_set_root(box, encoded);
+        const struct corps_value *record = corps_box_root(box);
         void *given_up = in_directory() ? corps__give_up() : NULL; /* a disk takes its time */
-        err = in_directory() ? corps__folder_keep(&keeper.folder, corps__own_env(), conc, class_name, &encoded)
-                             : keep_at_owner(conc, box, &encoded);
+        err = in_directory() ? corps__folder_keep(&keeper.folder, corps__own_env(), conc, class_name, record)
+                             : keep_at_owner(conc, box, record);
         corps__take_back(given_up);
     }
     corps_box_unref(box);
@@ -87,13 +115,19 @@ static struct corps_box *shelf_find(uint32_t conc) {
     return box;
 }
 
-static enum corps_err find(uint32_t conc, const char *class_name, bool *found, struct corps_box **state) {
+static enum corps_err find(uint32_t conc, const char *class_name, bool *found, struct corps_box **state,
+                           struct corps_box **answers) {
     struct corps_box *box =
         in_directory() ? corps__folder_find(&keeper.folder, corps__own_env(), conc, class_name) : shelf_find(conc);
     if (box == NULL) {
         return CORPS_OK;
     }
-    enum corps_err err = corps__init_args_decode(corps_box_root(box), 0, state);
+    const struct corps_value *kept = corps_value_item(corps_box_root(box), 0);
+    const struct corps_value *given = corps_value_item(corps_box_root(box), 1);
+    enum corps_err err = kept != NULL && given != NULL
+                             ? corps_box_of(given, answers)
+                             : corps_error_set(CORPS_ERR_CORRUPT, "a checkpoint without answers, or state");
+    err = err == CORPS_OK ? corps__init_args_decode(kept, 0, state) : err;
     *found = err == CORPS_OK;
     corps_box_unref(box);
     return err;
@@ -115,7 +149,7 @@ static void drop(uint32_t conc) {
     }
 }
 
-static const struct corps__keep_ops keep_ops = {.keep = keep, .find = find, .drop = drop};
+static struct corps__keep_ops keep_ops = {.keep = keep, .find = find, .drop = drop};
 
 /* ---- for the processes ---- */
 
@@ -132,6 +166,7 @@ static enum corps_err begin(const struct corps *corps) {
         err = keeper.shelves != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints");
     }
     if (err == CORPS_OK) {
+        keep_ops.answers_bytes = in_directory() ? CORPS__FOLDER_ANSWERS_MAX : CORPS__KEEP_ANSWERS_MAX;
         corps__checkpoints_begin(&keep_ops, in_directory() || comes_back());
     }
     return err;

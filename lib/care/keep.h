@@ -5,6 +5,10 @@
  * the states of its Concs to it before it has them made again. At most CORPS__KEEP_BYTES_MAX for a Conc and
  * CORPS__KEEP_ENV_BYTES_MAX for the Concs of one Env. Env 0's own Concs are not kept: its end is the Corps'.
  *
+ * A record is [state, answers]: the state as the Corps' serializer has encoded it, and the answers to retry calls that
+ * belong to it (actor/once.h). Those take up to CORPS__KEEP_ANSWERS_MAX bytes of what a Conc may have at the owner, and
+ * CORPS__FOLDER_ANSWERS_MAX in a directory.
+ *
  * In a directory: <directory>/<id of the Corps>/<env>.<conc>, a file written whole (base/whole.h) that can be told from
  * anything else (codec/kept.h). Env 0 locks the folder of its Corps, and removes it at the end; it also removes folders
  * of Corps that were killed altogether. So a state is used within one life of a Corps alone.
@@ -13,6 +17,7 @@
 #define CORPS_CARE_KEEP_H
 
 enum { CORPS__KEEP_BYTES_MAX = 1 << 20, CORPS__KEEP_ENV_BYTES_MAX = 256 << 20 };
+enum { CORPS__KEEP_ANSWERS_MAX = 512 << 10, CORPS__FOLDER_ANSWERS_MAX = 16 << 20 };
 
 /* Has the floors below ask this one. Before an Env's main begins. */
 void corps__keep_set(void);

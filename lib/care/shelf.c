@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of what has few levels. */
 static size_t bytes_of(const struct corps_value *root) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < root->count; i++) {
-        const struct corps_value *item = corps_value_item(root, i);
-        bytes += item->kind == CORPS_BIN ? item->count : 0;
+    size_t bytes = root->kind == CORPS_BIN ? root->count : 0;
+    for (size_t i = 0; root->kind == CORPS_ARRAY && i < root->count; i++) {
+        bytes += bytes_of(corps_value_item(root, i));
     }
     return bytes;
 }

@@ -18,8 +18,8 @@ struct corps__shelf {
     size_t bytes; /* of all states */
 };
 
-/* Keeps a box, whose root is an array of bytes and numbers, instead of the one before: one reference more. Errors:
- * TOO_LARGE (all of them together would have more than `bytes_max`), NO_MEMORY; then it is what it was. */
+/* Keeps a box, whose root is an array of bytes, numbers and such arrays, instead of the one before: one reference more.
+ * Errors: TOO_LARGE (all of them together would have more than `bytes_max`), NO_MEMORY; then it is what it was. */
 enum corps_err corps__shelf_put(struct corps__shelf *shelf, uint64_t number, struct corps_box *state,
                                 size_t bytes_max) CORPS_CHECKED;
 

@@ -368,7 +368,8 @@ static void boot(struct world *world) {
     for (uint32_t i = 0; i < world->call_count; i++) {
         const struct call *call = &world->calls[i];
         if (call->kept && call->result.keep_until_ns > world->sim->now_ns) {
-            if (!corps__results_restore(&world->results, &call->result)) {
+            uint32_t entry;
+            if (!corps__results_restore(&world->results, &call->result, &entry)) {
                 sim_fault(world->sim, "the result of call %u.%u finds no room", call->caller, (uint32_t)call->id);
             }
             world->replies++;

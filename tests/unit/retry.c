@@ -137,8 +137,10 @@ static void test_bytes(void **state) {
     assert_int_equal(ask(2, 2, 10 * S, S), CORPS__ADMIT_FULL);
     struct corps__result kept = cached[entry];
     begin_results();
-    assert_true(corps__results_restore(&results, &kept));
-    assert_false(corps__results_restore(&results, &kept));
+    assert_false(corps__results_has(&results, &kept.key));
+    assert_true(corps__results_restore(&results, &kept, &entry));
+    assert_true(corps__results_has(&results, &kept.key));
+    assert_false(corps__results_restore(&results, &kept, &entry));
     assert_int_equal(ask(1, 2, 10 * S, S), CORPS__ADMIT_ANSWERED);
 }
 
