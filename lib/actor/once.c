@@ -114,8 +114,8 @@ enum corps_err corps__once_items(const struct corps__once *once, struct corps_va
 }
 
 static bool is_answer(const struct corps_value *value) {
-    bool is = value->kind == CORPS_ARRAY && value->count >= FIXED &&
-              value->count <= FIXED + CORPS__PAYLOAD_SEGMENTS_MAX;
+    bool is =
+        value->kind == CORPS_ARRAY && value->count >= FIXED && value->count <= FIXED + CORPS__PAYLOAD_SEGMENTS_MAX;
     for (size_t i = 0; is && i < value->count; i++) {
         is = corps_value_item(value, i)->kind == (i < FIXED ? CORPS_INT : CORPS_BIN);
     }

@@ -38,7 +38,6 @@ enum corps_err corps__once_items(const struct corps__once *once, struct corps_va
 enum corps_err corps__once_restore(struct corps__once *once, const struct corps_value *answers) CORPS_CHECKED;
 
 /* Answer `i` for the cache of this process: gives its reply, a struct corps__copy. Errors: CORRUPT, NO_MEMORY. */
-enum corps_err corps__once_result(const struct corps__once *once, size_t i,
-                                  struct corps__result *result) CORPS_CHECKED;
+enum corps_err corps__once_result(const struct corps__once *once, size_t i, struct corps__result *result) CORPS_CHECKED;
 
 #endif

@@ -155,10 +155,15 @@ static enum corps_err counter_now(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
-static const struct corps_method counter_methods[] = {
-    {"add", counter_add},     {"add_and_fail", counter_add_and_fail}, {"bytes", counter_bytes},
-    {"count", counter_count}, {"save", counter_save},                 {"crash", counter_crash},
-    {"later", counter_later}, {"now", counter_now},                   {NULL, NULL}};
+static const struct corps_method counter_methods[] = {{"add", counter_add},
+                                                      {"add_and_fail", counter_add_and_fail},
+                                                      {"bytes", counter_bytes},
+                                                      {"count", counter_count},
+                                                      {"save", counter_save},
+                                                      {"crash", counter_crash},
+                                                      {"later", counter_later},
+                                                      {"now", counter_now},
+                                                      {NULL, NULL}};
 
 #define COUNTER(class_name, every)                                                                                     \
     {                                                                                                                  \
@@ -296,8 +301,8 @@ static void test_many(void **state) {
         for (int round = 0; round < ROUNDS; round++) {
             struct corps_future *futures[CALLS];
             for (int i = 0; i < CALLS; i++) {
-                futures[i] = begin_deadly("add", 1, i == CALLS / 2 ? (enum moment)(1 + round % (MOMENTS - 1)) : NEVER, 0,
-                                          &retry);
+                futures[i] = begin_deadly("add", 1, i == CALLS / 2 ? (enum moment)(1 + round % (MOMENTS - 1)) : NEVER,
+                                          0, &retry);
             }
             for (int i = 0; i < CALLS; i++) {
                 assert_int_equal(finish_int(futures[i]), ++value);
@@ -326,7 +331,9 @@ static void test_full(void **state) {
             assert_non_null(strstr(corps_error_detail(), "nothing was run"));
         }
         corps_future_destroy(future);
-        kill_env();
+        if (i < 4) {
+            kill_env();
+        }
     }
     assert_int_equal(ask_int(counter, "count", corps_nil()), 2); /* which is no retry call */
     end_test();
@@ -357,12 +364,11 @@ static void say(struct stranger *stranger, const char *method, uint64_t id, int6
                                         .serializer = 1,
                                         .id = id,
                                         .destination = conc,
+                                        .method = CORPS__UNNUMBERED,
                                         .deadline_ns = (uint64_t)deadline_ns},
                  method, NULL);
-    do {
-        stranger_listen(stranger);
-        assert_non_null(stranger->link);
-    } while (stranger->kind == CORPS__CREDIT);
+    stranger_listen(stranger);
+    assert_non_null(stranger->link);
 }
 
 /* A new link, to whichever process is there. */
@@ -451,8 +457,8 @@ int main(int argc, char **argv) {
         return failed;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_moment), cmocka_unit_test(test_failures),        cmocka_unit_test(test_put_off),
-        cmocka_unit_test(test_many),        cmocka_unit_test(test_full),            cmocka_unit_test(test_after_the_reply),
+        cmocka_unit_test(test_each_moment), cmocka_unit_test(test_failures),     cmocka_unit_test(test_put_off),
+        cmocka_unit_test(test_many),        cmocka_unit_test(test_full),         cmocka_unit_test(test_after_the_reply),
         cmocka_unit_test(test_on_demand),   cmocka_unit_test(test_worker_alone),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
