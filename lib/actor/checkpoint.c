@@ -4,6 +4,7 @@
 #include "actor/broken.h"
 #include "actor/due.h"
 #include "actor/group.h"
+#include "actor/once.h"
 #include "actor/run.h"
 #include "base/clock.h"
 #include "link/known.h"
@@ -22,7 +23,6 @@ struct corps__keep {
     struct corps__due due; /* of the thread that runs the Conc, as are the next two */
     bool taking;
     bool told;
-    struct corps__once once; /* likewise */
     _Atomic uint64_t kept, failed;
     pthread_mutex_t lock; /* between keeping a state and the Conc's end, which another thread may see first */
     _Atomic bool ended;
@@ -32,11 +32,6 @@ struct corps__keep {
 
 static const struct corps_value nil;
 
-void corps__checkpoints_begin(const struct corps__keep_ops *ops, bool all) {
-    corps__actors->keep = ops;
-    corps__actors->keeps_all = all;
-}
-
 /* The Conc's, made now if it has none: at an init, or where its thread asks for a checkpoint. NULL: no memory. */
 static struct corps__keep *keep_of(struct corps__conc *conc) {
     struct corps__keep *keep = atomic_load(&conc->keep);
@@ -44,7 +39,9 @@ static struct corps__keep *keep_of(struct corps__conc *conc) {
         return keep;
     }
     keep = calloc(1, sizeof *keep);
-    if (keep == NULL) {
+    conc->once = conc->once != NULL ? conc->once : calloc(1, sizeof *conc->once);
+    if (keep == NULL || conc->once == NULL) {
+        free(keep);
         (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", conc->class_name);
         return NULL;
     }
@@ -61,12 +58,12 @@ static struct corps__keep *keep_of(struct corps__conc *conc) {
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
     const struct corps__conc *conc = keep->conc;
     struct corps_value *items;
-    corps__once_expire(&keep->once, corps__now_ns());
-    enum corps_err err = corps__once_items(&keep->once, &items);
+    corps__once_expire(keep->conc->once, corps__now_ns());
+    enum corps_err err = corps__once_items(keep->conc->once, &items);
     if (err != CORPS_OK) {
         return err;
     }
-    const struct corps_value answers = corps_array(items, keep->once.count);
+    const struct corps_value answers = corps_array(items, keep->conc->once->count);
     pthread_mutex_lock(&keep->lock);
     bool unneeded = keep->ended || atomic_load(&conc->down) == CORPS__BROKEN;
     if (!unneeded) { /* else nobody needs it */
@@ -195,11 +192,11 @@ static enum corps_err add_answer(struct corps__keep *keep, const struct corps__m
     struct corps__result_key key;
     int64_t keep_until_ns;
     corps__answers_look(message->answer, &key, &keep_until_ns);
-    return corps__once_add(&keep->once, &key, keep_until_ns, out);
+    return corps__once_add(keep->conc->once, &key, keep_until_ns, out);
 }
 
-void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps__message *message,
-                              const struct corps__outgoing *out) {
+static void keep_answer(const struct corps__conc *conc, const struct corps__message *message,
+                        const struct corps__outgoing *out) {
     bool is_kept = conc->alive && conc->keeps && !message->unkept && atomic_load(&conc->down) != CORPS__BROKEN;
     struct corps__keep *keep = is_kept ? keep_of(corps__conc_find(conc->id)) : NULL;
     enum corps_err err = keep != NULL ? add_answer(keep, message, out) : CORPS_OK;
@@ -211,19 +208,11 @@ void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps
 }
 
 bool corps__checkpoint_is_full(const struct corps__conc *conc) {
-    struct corps__keep *keep = atomic_load(&conc->keep);
     size_t bytes_max = corps__actors->keep->answers_bytes;
-    if (keep->once.bytes >= bytes_max) {
-        corps__once_expire(&keep->once, corps__now_ns());
+    if (conc->once->bytes >= bytes_max) {
+        corps__once_expire(conc->once, corps__now_ns());
     }
-    return keep->once.bytes >= bytes_max;
-}
-
-void corps__checkpoint_free(struct corps__keep *keep) {
-    if (keep != NULL) {
-        corps__once_clear(&keep->once);
-    }
-    free(keep);
+    return conc->once->bytes >= bytes_max;
 }
 
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
@@ -266,6 +255,12 @@ void corps__checkpoint_before(struct corps__conc *conc, struct corps__late *late
 }
 
 /* ---- settings and counts ---- */
+
+void corps__checkpoints_begin(const struct corps__keep_ops *ops, bool all) {
+    corps__actors->keep = ops;
+    corps__actors->keeps_all = all;
+    corps__actors->keep_answer = keep_answer;
+}
 
 enum corps_err corps_context_checkpoint_every(struct corps_context *context, int64_t every_ns) {
     if (every_ns < 0) {
@@ -310,7 +305,7 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps
     if (keep != NULL) { /* the Conc begins, perhaps not for the first time */
         keep->due = (struct corps__due){.every_ns = conc->class->checkpoint_every_ns};
         atomic_store(&keep->ended, false);
-        corps__once_clear(&keep->once);
+        corps__once_clear(keep->conc->once);
     }
     return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box, &kept->answers);
 }
@@ -318,10 +313,10 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps
 /* From now on they are given again, and are kept with the states that follow. */
 static enum corps_err restore_answers(struct corps__conc *conc, const struct corps_value *answers) {
     struct corps__keep *keep = keep_of(conc);
-    enum corps_err err = keep != NULL ? corps__once_restore(&keep->once, answers) : CORPS_ERR_NO_MEMORY;
+    enum corps_err err = keep != NULL ? corps__once_restore(keep->conc->once, answers) : CORPS_ERR_NO_MEMORY;
     if (err == CORPS_OK) {
-        corps__once_expire(&keep->once, corps__now_ns());
-        err = corps__answers_restore(&keep->once);
+        corps__once_expire(keep->conc->once, corps__now_ns());
+        err = corps__answers_restore(keep->conc->once);
     }
     return err;
 }

@@ -10,8 +10,6 @@
 
 #include "actor/conc.h"
 
-struct corps__outgoing;
-
 /* What the floor above does with states. Any thread; they may wait. `conc` and `class_name` say whose it is. */
 struct corps__keep_ops {
     /* From now on it is the Conc's, and with it the answers (once.h), an array. Borrows. Errors: of the serializer,
@@ -58,14 +56,15 @@ static inline bool corps__answer_is_kept(const struct corps__message *message, c
 
 /* The answer to a request of which that is so is about to leave: adds it to those that are kept, and keeps the state if
  * that is due. On the thread that runs the Conc. */
-void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps__message *message,
-                              const struct corps__outgoing *out);
+static inline void corps__checkpoint_answer(const struct corps__conc *conc, const struct corps__message *message,
+                                            const struct corps__outgoing *out) {
+    if (corps__actors->keep_answer != NULL) { /* set by corps__checkpoints_begin, so that replies need not know this */
+        corps__actors->keep_answer(conc, message, out);
+    }
+}
 
 /* A retry call must not run: the Conc has answers enough. For a Conc with a `keep`. */
 bool corps__checkpoint_is_full(const struct corps__conc *conc);
-
-/* With the end of the runtime. Accepts NULL. */
-void corps__checkpoint_free(struct corps__keep *keep);
 
 /* A MAIL_CHECKPOINT. */
 void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail);

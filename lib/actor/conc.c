@@ -1,9 +1,9 @@
 #include "actor/conc.h"
 
 #include "actor/broken.h"
-#include "actor/checkpoint.h"
 #include "actor/group.h"
 #include "actor/home.h"
+#include "actor/once.h"
 #include "base/symbol.h"
 #include "link/known.h"
 
@@ -312,7 +312,8 @@ void corps__concs_free(void) {
             free(home);
             home = former;
         }
-        corps__checkpoint_free(atomic_load(&conc->keep));
+        free(atomic_load(&conc->keep));
+        corps__once_free(conc->once);
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);

@@ -16,6 +16,7 @@
 
 struct corps__group;
 struct corps__keep;
+struct corps__once;
 struct corps_home;
 
 struct corps__conc {
@@ -38,6 +39,7 @@ struct corps__conc {
     struct corps_link *inbox;
     void *self;
     struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
+    struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */

@@ -100,6 +100,13 @@ void corps__once_clear(struct corps__once *once) {
     *once = (struct corps__once){0};
 }
 
+void corps__once_free(struct corps__once *once) {
+    if (once != NULL) {
+        corps__once_clear(once);
+    }
+    free(once);
+}
+
 /* ---- records ---- */
 
 enum corps_err corps__once_items(const struct corps__once *once, struct corps_value **items) {

@@ -29,6 +29,7 @@ enum corps_err corps__once_add(struct corps__once *once, const struct corps__res
 /* Drops those whose calls cannot be sent again any more. */
 void corps__once_expire(struct corps__once *once, int64_t now_ns);
 void corps__once_clear(struct corps__once *once);
+void corps__once_free(struct corps__once *once); /* and itself; accepts NULL */
 
 /* All of them as an array, each a box: gives what malloc gave, lends the boxes until the next change. Errors:
  * NO_MEMORY. */

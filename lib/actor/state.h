@@ -13,6 +13,8 @@ struct corps__conc_piece;
 struct corps__grant;
 struct corps__keep_ops;
 struct corps__long_wait;
+struct corps__message;
+struct corps__outgoing;
 struct corps__peer;
 
 enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
@@ -43,8 +45,10 @@ struct corps__actors {
     } concs;
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
-    bool keeps_all;                     /* … of all Concs; else of those that may be made again by themselves */
-    struct corps__answers *answers;     /* answers.h; NULL: no retry call has come */
+    void (*keep_answer)(const struct corps__conc *conc, const struct corps__message *message,
+                        const struct corps__outgoing *out); /* corps__checkpoint_answer */
+    bool keeps_all;                 /* … of all Concs; else of those that may be made again by themselves */
+    struct corps__answers *answers; /* answers.h; NULL: no retry call has come */
 
     struct {
         pthread_mutex_t lock;
