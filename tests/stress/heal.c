@@ -32,12 +32,14 @@ struct state {
 static struct {
     struct corps *corps;
     struct corps_name *books[HEAL_ENVS], *callers[HEAL_ENVS], *between; /* no Book in Env 0 */
+    struct corps_name *tallies[HEAL_ENVS];                              /* nor a Tally */
+    int64_t tallied[HEAL_ENVS][ONCE_CALLERS];
     struct stranger stranger;
     struct ledger_page *page;
-    char path[96];
+    char path[96], keep[96];
     struct state settled;
     int64_t *healed_ns;
-    unsigned cycles, healed, unhealed, twice, grown;
+    unsigned cycles, healed, unhealed, twice, grown, not_once;
     struct verdict verdict;
 } all;
 
@@ -261,7 +263,8 @@ static void check_names(const struct cycle *cycle) {
 }
 
 static void run_cycle(struct cycle *cycle) {
-    pthread_t threads[2];
+    pthread_t threads[2 + ONCE_CALLERS];
+    struct once onces[ONCE_CALLERS];
     uint32_t before = 0;
     alarm(STUCK_S);
     if (book_life(all.books[cycle->victim], ENDS_NS, &before) != CORPS_OK) {
@@ -277,6 +280,11 @@ static void run_cycle(struct cycle *cycle) {
     bool begun = stranger_begin(&all.stranger, cycle->victim, &loads[STRANGER]) &&
                  pthread_create(&threads[0], NULL, run_load, &loads[PROGRAM]) == 0 &&
                  pthread_create(&threads[1], NULL, run_load, &loads[PROGRAM_TOO]) == 0;
+    for (unsigned i = 0; i < ONCE_CALLERS; i++) {
+        onces[i] =
+            (struct once){.tally = all.tallies[cycle->victim], .caller = i, .last = &all.tallied[cycle->victim][i]};
+        begun = begun && pthread_create(&threads[2 + i], NULL, once_run, &onces[i]) == 0;
+    }
     if (!begun) {
         perror("the load does not begin");
         exit(1);
@@ -285,6 +293,10 @@ static void run_cycle(struct cycle *cycle) {
     await_healed(cycle, before, kill_victim(cycle));
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
+    for (unsigned i = 0; i < ONCE_CALLERS; i++) {
+        pthread_join(threads[2 + i], NULL);
+        all.not_once += onces[i].faults;
+    }
     end_in(zero, false, sender_names[IN_ENV_ZERO]);
     end_in(between, false, sender_names[BETWEEN_OTHERS]);
     end_in(sibling, false, sender_names[IN_SIBLING]);
@@ -334,6 +346,8 @@ static void set_up(const char *transport, unsigned cycles) {
     options.period_ns = PERIOD_NS;
     options.backoff_ns = options.backoff_max_ns = BACKOFF_NS;
     snprintf(all.path, sizeof all.path, "%s/ledger", getenv("XDG_RUNTIME_DIR"));
+    snprintf(all.keep, sizeof all.keep, "%s/keep", getenv("XDG_RUNTIME_DIR"));
+    options.keep_directory = all.keep;
     all.page = ledger_open(all.path, true);
     all.healed_ns = calloc(cycles + 1, sizeof *all.healed_ns);
     if (all.page == NULL || all.healed_ns == NULL) {
@@ -346,6 +360,7 @@ static void set_up(const char *transport, unsigned cycles) {
     for (unsigned env = 0; env < HEAL_ENVS; env++) {
         all.callers[env] = place("Caller", env);
         all.books[env] = env > 0 ? place("Book", env) : NULL;
+        all.tallies[env] = env > 0 ? place("Tally", env) : NULL;
     }
     all.between = place("Caller", 0);
     if (!stranger_start(all.path, all.books, &all.stranger)) {
@@ -360,6 +375,7 @@ static bool tear_down(void) {
     for (unsigned env = 0; env < HEAL_ENVS; env++) {
         corps_name_unref(all.callers[env]);
         corps_name_unref(all.books[env]);
+        corps_name_unref(all.tallies[env]);
     }
     corps_name_unref(all.between);
     if (corps_exit(all.corps, ENDS_NS) != CORPS_OK) {
@@ -367,6 +383,7 @@ static bool tear_down(void) {
         good = false;
     }
     unlink(all.path);
+    rmdir(all.keep);
     return left_nothing(NULL, 0) && good;
 }
 
@@ -403,14 +420,15 @@ int main(int argc, char **argv) {
     const struct verdict *verdict = &all.verdict;
     printf(
         "heal %s seed %llu: %u cycles (%u killed twice), %u answered, %u sent, %u lost, %u late; killed to next answer "
-        "p50 %.1f ms, p99 %.1f ms, max %.1f ms; %u hung, %u wrong, %u twice, %u disorder, %u failed without cause, %u "
+        "p50 %.1f ms, p99 %.1f ms, max %.1f ms; %u hung, %u wrong, %u twice, %u disorder, %u not once, %u failed "
+        "without cause, %u "
         "do not answer, %u grown, %s\n",
         argv[1], (unsigned long long)seed, cycles, all.twice, verdict->answered, verdict->sent, verdict->lost,
         verdict->late, healed_ms(50), healed_ms(99), healed_ms(100), verdict->hung, verdict->wrong, verdict->twice,
-        verdict->disorder, verdict->without_cause, all.unhealed, all.grown,
+        verdict->disorder, all.not_once, verdict->without_cause, all.unhealed, all.grown,
         clean ? "nothing left behind" : "SOMETHING LEFT BEHIND");
     return clean && verdict->hung + verdict->wrong + verdict->twice + verdict->disorder + verdict->without_cause +
-                            all.unhealed + all.grown ==
+                            all.not_once + all.unhealed + all.grown ==
                         0
                ? 0
                : 1;

@@ -74,7 +74,7 @@ void ledger_judge(const struct ledger_page *page, unsigned cycle, unsigned gener
 
 /* ---- heal_load.c ---- */
 
-extern const struct corps_class *const heal_classes[]; /* Book and Caller; their inits take the ledger's path */
+extern const struct corps_class *const heal_classes[]; /* Book, Caller, Tally; their inits take the ledger's path */
 
 struct load {
     const struct corps_name *book;
@@ -90,6 +90,21 @@ struct corps_value load_value(const struct load *load, struct corps_value *items
 
 /* Asks a Book for its life, once. Errors: those of a call. */
 enum corps_err book_life(const struct corps_name *book, int64_t timeout_ns, uint32_t *life);
+
+/* ---- heal_once.c: retry calls to a Worker whose state is kept in a directory ---- */
+
+enum { ONCE_CALLERS = 2 };
+extern const struct corps_class tally_class;
+
+struct once {
+    const struct corps_name *tally;
+    unsigned caller;
+    int64_t *last; /* the number of its last call to this Tally */
+    unsigned faults;
+};
+
+/* The next calls of this caller, some in flight at a time; a thread's start. */
+void *once_run(void *once);
 
 /* ---- heal_stranger.c: a process that has not created the Corps ---- */
 

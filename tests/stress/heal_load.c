@@ -267,4 +267,4 @@ static const struct corps_class caller_class = {
     .cleanup = worker_cleanup,
     .methods = (const struct corps_method[]){{"run", caller_run}, {"ping", method_pid}, {NULL, NULL}}};
 
-const struct corps_class *const heal_classes[] = {&book_class, &caller_class, NULL};
+const struct corps_class *const heal_classes[] = {&book_class, &caller_class, &tally_class, NULL};
