@@ -46,7 +46,7 @@ extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;
 bool corps__py_names_begin(void); /* false with an exception */
 PyObject *corps__py_call(PyObject *module, PyObject *const *args,
-                         Py_ssize_t count); /* call(name, method, args, kwargs, no_reply) */
+                         Py_ssize_t count); /* call(name, method, args, kwargs, no_reply, retry) */
 
 PyObject *corps__py_loan(PyObject *module, PyObject *args); /* loan(name, bytes) */
 

@@ -202,7 +202,12 @@ static struct corps *corps_of(PyObject *capsule) {
     X(mailbox_bytes)                                                                                                   \
     X(buffer_bytes)                                                                                                    \
     X(detached)                                                                                                        \
-    X(boot_timeout_ns) X(restart) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
+    X(boot_timeout_ns)                                                                                                 \
+    X(restart)                                                                                                         \
+    X(intensity)                                                                                                       \
+    X(period_ns)                                                                                                       \
+    X(backoff_ns)                                                                                                      \
+    X(backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns)
 
 static int number_of(PyObject *options, const char *key, long long *out) {
     PyObject *item = corps__py_item(options, key);

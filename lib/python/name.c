@@ -33,10 +33,22 @@ bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, s
     return true;
 }
 
+/* What a call says beside its arguments. */
+struct how {
+    bool no_reply;
+    bool retry;
+};
+
+/* Both were asked for: ValueError. */
+static void raise_both(void) {
+    PyErr_SetString(PyExc_ValueError, "a call with NoReply=True has no answer, so it cannot have Retry=True too: leave "
+                                      "one of them out");
+}
+
 /* To a Worker written in C: plain values, also inside the Env. */
-static PyObject *send_plain(struct name *to, const char *method, PyObject *payload, bool no_reply) {
-    struct corps_call_options options = {.serializer = "msgpack"};
-    if (corps__py_deadlines && !no_reply && !corps__py_limit(&options)) {
+static PyObject *send_plain(struct name *to, const char *method, PyObject *payload, struct how how) {
+    struct corps_call_options options = {.serializer = "msgpack", .flags = how.retry ? CORPS_CALL_RETRY : 0};
+    if (corps__py_deadlines && !how.no_reply && !corps__py_limit(&options)) {
         return NULL;
     }
     struct corps_box *box = corps_box_create();
@@ -46,27 +58,27 @@ static PyObject *send_plain(struct name *to, const char *method, PyObject *paylo
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
     struct corps_future *future = NULL;
-    enum corps_err err = no_reply ? corps_send(to->name, method, &value, &options)
-                                  : corps_call(to->name, method, &value, &options, &future);
+    enum corps_err err = how.no_reply ? corps_send(to->name, method, &value, &options)
+                                      : corps_call(to->name, method, &value, &options, &future);
     corps_box_unref(box);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
 }
 
 /* Sends at once; what finds no room waits without the interpreter's lock. */
-static PyObject *send(struct name *to, const char *method, PyObject *payload, bool no_reply) {
+static PyObject *send(struct name *to, const char *method, PyObject *payload, struct how how) {
     if (!corps__python_serves()) {
         return NULL;
     }
     if (to->plain) {
-        return send_plain(to, method, payload, no_reply);
+        return send_plain(to, method, payload, how);
     }
-    struct corps_call_options limited = {.timeout_ns = 0};
-    const struct corps_call_options *options = NULL;
-    if (corps__py_deadlines && !no_reply) { /* nobody waits for one without reply */
-        if (!corps__py_limit(&limited)) {
+    struct corps_call_options own_options = {.flags = how.retry ? CORPS_CALL_RETRY : 0};
+    const struct corps_call_options *options = how.retry ? &own_options : NULL;
+    if (corps__py_deadlines && !how.no_reply) { /* nobody waits for one without reply */
+        if (!corps__py_limit(&own_options)) {
             return NULL;
         }
-        options = &limited;
+        options = &own_options;
     }
     PyObject *own = NULL;
     if (corps__hooks.copy_local && corps_name_is_here(to->name)) {
@@ -82,22 +94,27 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, bo
     }
     struct corps_value value = corps_value_of_object(object);
     struct corps_future *future = NULL;
-    enum corps_err err =
-        no_reply ? corps_send(to->name, method, &value, NULL) : corps_call(to->name, method, &value, options, &future);
+    enum corps_err err = how.no_reply ? corps_send(to->name, method, &value, NULL)
+                                      : corps_call(to->name, method, &value, options, &future);
     object->ops->release(object);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
 }
 
 PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    if (count != 5 || !PyObject_TypeCheck(args[0], &corps__name_type) || !PyUnicode_Check(args[1]) ||
+    if (count != 6 || !PyObject_TypeCheck(args[0], &corps__name_type) || !PyUnicode_Check(args[1]) ||
         !PyTuple_Check(args[2]) || !(PyDict_Check(args[3]) || args[3] == Py_None)) {
-        PyErr_SetString(PyExc_TypeError, "call takes (Name, str, tuple, dict or None, bool)");
+        PyErr_SetString(PyExc_TypeError, "call takes (Name, str, tuple, dict or None, bool, bool)");
+        return NULL;
+    }
+    const struct how how = {.no_reply = args[4] == Py_True, .retry = args[5] == Py_True};
+    if (how.no_reply && how.retry) {
+        raise_both();
         return NULL;
     }
     const char *method = PyUnicode_AsUTF8(args[1]);
     PyObject *payload = method != NULL ? payload_of(args[2], args[3] != Py_None ? args[3] : NULL) : NULL;
-    PyObject *future = payload != NULL ? send((struct name *)args[0], method, payload, args[4] == Py_True) : NULL;
+    PyObject *future = payload != NULL ? send((struct name *)args[0], method, payload, how) : NULL;
     Py_XDECREF(payload);
     return future;
 }
@@ -125,32 +142,52 @@ struct method {
     PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *name;     /* str, interned */
     PyObject *original; /* the function of the class: for its signature and docstring */
+    bool retry;         /* its calls are retry calls, unless they say otherwise */
 };
 
 static PyObject *no_reply_word;
+static PyObject *retry_word;
 
-/* Keyword arguments without NoReply. New reference, NULL with or without an exception (none were given). */
-static PyObject *keywords_of(PyObject *const *values, PyObject *names, bool *no_reply) {
+static bool is_word(PyObject *key, PyObject *word) {
+    return key == word || PyUnicode_Compare(key, word) == 0;
+}
+
+/* Takes a keyword that belongs to the system. 1: it did, 0: it is the method's, -1 with an exception. */
+static int take_word(PyObject *key, PyObject *value, struct how *how, bool *retry_said) {
+    if (is_word(key, no_reply_word)) {
+        int equal = PyObject_RichCompareBool(value, Py_True, Py_EQ);
+        how->no_reply = equal > 0;
+        return equal < 0 ? -1 : 1;
+    }
+    if (is_word(key, retry_word)) {
+        int is_true = PyObject_IsTrue(value);
+        how->retry = *retry_said = is_true > 0;
+        return is_true < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
+/* Keyword arguments without NoReply and Retry. New reference, NULL with or without an exception (none were given). */
+static PyObject *keywords_of(PyObject *const *values, PyObject *names, struct how *how) {
     PyObject *keywords = NULL;
+    bool retry_said = false;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject *key = PyTuple_GET_ITEM(names, i);
-        if (key == no_reply_word || PyUnicode_Compare(key, no_reply_word) == 0) {
-            int equal = PyObject_RichCompareBool(values[i], Py_True, Py_EQ);
-            if (equal < 0) {
-                Py_XDECREF(keywords);
-                return NULL;
-            }
-            *no_reply = equal != 0;
+        int taken = take_word(key, values[i], how, &retry_said);
+        if (taken > 0) {
             continue;
         }
-        if (keywords == NULL) {
-            keywords = PyDict_New();
-        }
-        if (keywords == NULL || PyDict_SetItem(keywords, key, values[i]) != 0) {
+        keywords = taken == 0 && keywords == NULL ? PyDict_New() : keywords;
+        if (taken < 0 || keywords == NULL || PyDict_SetItem(keywords, key, values[i]) != 0) {
             Py_XDECREF(keywords);
             return NULL;
         }
     }
+    if (how->no_reply && retry_said) {
+        raise_both();
+        Py_CLEAR(keywords);
+    }
+    how->retry = how->retry && !how->no_reply;
     return keywords;
 }
 
@@ -161,8 +198,8 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t flags
         PyErr_Format(PyExc_TypeError, "%U is a method of a Name", method->name);
         return NULL;
     }
-    bool no_reply = false;
-    PyObject *keywords = names != NULL ? keywords_of(args + count, names, &no_reply) : NULL;
+    struct how how = {.retry = method->retry};
+    PyObject *keywords = names != NULL ? keywords_of(args + count, names, &how) : NULL;
     if (keywords == NULL && PyErr_Occurred()) {
         return NULL;
     }
@@ -172,7 +209,7 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t flags
     }
     PyObject *payload = positional != NULL ? payload_of(positional, keywords) : NULL;
     const char *text = payload != NULL ? PyUnicode_AsUTF8(method->name) : NULL;
-    PyObject *future = text != NULL ? send((struct name *)args[0], text, payload, no_reply) : NULL;
+    PyObject *future = text != NULL ? send((struct name *)args[0], text, payload, how) : NULL;
     Py_XDECREF(payload);
     Py_XDECREF(positional);
     Py_XDECREF(keywords);
@@ -187,7 +224,8 @@ static PyObject *method_get(PyObject *self, PyObject *instance, PyObject *owner)
 static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
     PyObject *name;
     PyObject *original = Py_None;
-    if (keywords != NULL || !PyArg_ParseTuple(args, "U|O", &name, &original)) {
+    int retry = 0;
+    if (keywords != NULL || !PyArg_ParseTuple(args, "U|Op", &name, &original, &retry)) {
         return NULL;
     }
     struct method *made = (struct method *)type->tp_alloc(type, 0);
@@ -196,6 +234,7 @@ static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywor
         made->name = Py_NewRef(name);
         PyUnicode_InternInPlace(&made->name);
         made->original = Py_NewRef(original);
+        made->retry = retry != 0;
     }
     return (PyObject *)made;
 }
@@ -266,7 +305,8 @@ PyTypeObject corps__method_type = {
 
 bool corps__py_names_begin(void) {
     no_reply_word = no_reply_word != NULL ? no_reply_word : PyUnicode_InternFromString("NoReply");
-    return no_reply_word != NULL;
+    retry_word = retry_word != NULL ? retry_word : PyUnicode_InternFromString("Retry");
+    return no_reply_word != NULL && retry_word != NULL;
 }
 
 /* ---- Names ---- */

@@ -19,7 +19,7 @@ DEFAULTS = {
     'Networking_Server_Timeout': 600,
     'Networking_Max_Queued_Conn_Requests': 100,
     'Max_Msg_Request_Attempts': 50,
-    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),
+    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),  # where nobody says otherwise, it is 60 s: see _create._results_options
     'ResultsCache_Min_Clean_Interval': datetime.timedelta(seconds=2),
     'Logging_Level': logging.WARNING,
     'Logging_Format': '%(levelno)s %(process)d %(asctime)s.%(msecs)03d %(message)s',
@@ -45,6 +45,8 @@ DEFAULTS = {
     'Restart_Period': None,  # seconds; None: 10
     'Restart_Backoff': None,  # seconds before the second one in a row, doubled for each further one; None: 0.1
     'Restart_Max_Backoff': None,  # seconds; None: 10
+    'ResultsCache_Max_Entries': None,  # results that an Env keeps for calls with Retry; None: 65,536
+    'ResultsCache_Max_Bytes': None,  # bytes of them; None: 64 MiB
     'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
 }
 

@@ -1,6 +1,7 @@
 """Creating Corps, Concs and Funcs."""
 
 import atexit
+import datetime
 import enum
 import operator
 import os
@@ -9,7 +10,7 @@ import threading
 
 from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _main, _modules, _pickling, _plain
 from ._errors import AsyncExecutionError
-from ._name import callable_name, class_text, name_class, restore
+from ._name import callable_name, class_text, name_class, restore, retries_of
 from ._worker import HIDDEN, Conc, Corps
 
 
@@ -73,6 +74,33 @@ def _supervision(cls, kwargs):
     return dict(_restart_options(chosen), strategy=STRATEGIES.index(strategy))
 
 
+def _nanoseconds(config, name):
+    """A variable that is a timedelta or a number of seconds."""
+    given = config[name]
+    seconds = given.total_seconds() if isinstance(given, datetime.timedelta) else given
+    try:
+        found = int(seconds * 1e9)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f'{name} must be a timedelta or a number of seconds, not {given!r}') from None
+    if found <= 0:
+        raise ValueError(f'{name} must be more than nothing, not {given!r}')
+    return found
+
+
+def _results_options(config):
+    """What Envs keep for calls with Retry. The default that Corps Python 0.1 shows for the time, a second, is no time for a retry call:
+    it counts only where a program has said so itself, and the core's default where none has."""
+    options = {'results_clean_ns': _nanoseconds(config, 'ResultsCache_Min_Clean_Interval')}
+    if config['ResultsCache_Max_Entry_TTL'] is not _config.DEFAULTS['ResultsCache_Max_Entry_TTL']:
+        options['results_ttl_ns'] = _nanoseconds(config, 'ResultsCache_Max_Entry_TTL')
+    for key, name in (('results_count', 'ResultsCache_Max_Entries'), ('results_bytes', 'ResultsCache_Max_Bytes')):
+        if config[name] is not None:
+            options[key] = operator.index(config[name])
+            if options[key] < 1:
+                raise ValueError(f'{name} must be at least 1, not {config[name]!r}')
+    return options
+
+
 def _options(config, detached):
     """What the core is told, from a config."""
     try:
@@ -92,7 +120,7 @@ def _options(config, detached):
                       ('buffer_bytes', 'Buffer_Bytes')):
         if config[name]:
             options[key] = config[name]
-    options.update(_restart_options(config))
+    options.update(_restart_options(config), **_results_options(config))
     if config['Keep_Directory'] is not None:
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
     return options
@@ -154,7 +182,7 @@ def _at_exit():
         if not _core.has_ended(corps):
             try:
                 front = _core.Name(_core.front_address(corps))
-                _core.call(front, 'exit', (), None, False).ret_ready()  # behind what was asked before
+                _core.call(front, 'exit', (), None, False, False).ret_ready()  # behind what was asked before
             except Exception:
                 pass  # it is ending already: that is waited for below
     seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
@@ -186,12 +214,16 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     does every other variable of the configuration that is given as a keyword and that the __init__ does not name. LocType and LocVal
     are accepted and have no effect.
 
+    ResultsCache_Max_Entry_TTL (a timedelta, or seconds) is how long a call with Retry may take, a minute if nobody says it;
+    ResultsCache_Max_Entries and ResultsCache_Max_Bytes limit the results that an Env keeps for such calls.
+
     Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
     raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted), RuntimeError (the
     main program creates a Corps when it is imported: the text shows where, and the lines to write instead).
     """
     global _registered
     _check_class(CorpsClass, Corps)
+    retries_of(CorpsClass)  # what is wrong with it is said before anything is made
     births = _guard.check(CorpsClass)
     if not isinstance(ConfigFiles, (list, tuple)) or not isinstance(ConfigDicts, (list, tuple)):
         raise AttributeError('ConfigFiles and ConfigDicts are lists')
@@ -297,6 +329,7 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     _check_class(ConcClass, Conc)
     if issubclass(ConcClass, Corps):
         raise AttributeError(f'{ConcClass.__name__} is a Corps: use create_Corps')
+    retries_of(ConcClass)  # what is wrong with it is said before anything is made
     if Num < 1:
         return None
     kind, env = _location(LocType, LocVal)

@@ -10,6 +10,7 @@ import inspect
 import ipaddress
 import sys
 import types
+from collections.abc import Iterable
 
 from . import _core, _pickling
 from ._deadline import deadline
@@ -93,15 +94,18 @@ def _take(names, name):
 
 
 def _remote_get(name, attribute):
-    return _core.call(name, 'corps:get', (attribute,), None, False)
+    return _core.call(name, 'corps:get', (attribute,), None, False, False)
 
 
 def _remote_set(name, attribute, value):
-    _core.call(name, 'corps:set', (attribute, value), None, False).Ret
+    _core.call(name, 'corps:set', (attribute, value), None, False, False).Ret
 
 
 class Name(_core.Name):
     """A Worker's address and proxy. name.method(…) gives a Future at once; with NoReply=True nothing comes back.
+
+    With Retry=True the call goes again if its link is lost or its Env is started again before the answer has come (create_Corps:
+    Restart); over the loss of a link it takes effect once. The class attribute Retry of a Worker is the default: see Conc.
 
     Names can be arguments and results, in any process of this user on this host. Two Names of one Worker are equal.
     """
@@ -113,7 +117,7 @@ class Name(_core.Name):
             found = inspect.getattr_static(cls._worker_class, attribute, None) if cls._worker_class else None
             if found is None or not callable(getattr(cls._worker_class, attribute, None)):
                 raise AttributeError(attribute)
-            return types.MethodType(_core.Method(attribute, found), self)
+            return types.MethodType(_core.Method(attribute, found, attribute in cls._retries), self)
         if attribute.startswith(('_repr_', '_ipython_')):
             raise AttributeError(attribute)  # what notebooks ask of every object
         if cls._worker_class is None and cls._methods is None:
@@ -177,7 +181,7 @@ class Name(_core.Name):
             return
         try:
             with deadline(None):
-                _core.call(self, 'exit', (), None, False).Ret
+                _core.call(self, 'exit', (), None, False, False).Ret
         except WorkerLost:
             pass  # it has ended already
         _create.wait_end(self)
@@ -200,6 +204,7 @@ class Name(_core.Name):
     _worker_class = None
     _methods = None  # sent along when receivers cannot import the class
     _class_attributes = frozenset()
+    _retries = frozenset()  # the methods whose calls are retry calls, by the class
 
 
 def loan(name, bytes):
@@ -237,9 +242,10 @@ def _no_method(name_type, attribute):
              if own else 'it has none of its own'))
 
 
-def _no_reply(kwargs):
-    """Takes NoReply out of them; 1 counts, as it always did."""
-    return kwargs.pop('NoReply', False) == True  # noqa: E712
+def _call(name, method, args, kwargs):
+    """Calls a method of which the class is not known here. Takes NoReply out of the keywords (1 counts, as it always did), and Retry."""
+    no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712
+    return _core.call(name, method, args, kwargs, no_reply, bool(kwargs.pop('Retry', False)))
 
 
 class Unknown:
@@ -251,7 +257,7 @@ class Unknown:
         self._future = None
 
     def __call__(self, *args, **kwargs):
-        return _core.call(self._name, self._attribute, args, kwargs, _no_reply(kwargs))
+        return _call(self._name, self._attribute, args, kwargs)
 
     def __getattr__(self, attribute):
         if attribute.startswith('__'):
@@ -317,8 +323,25 @@ def name_class(cls):
     return made
 
 
+def retries_of(cls):
+    """The methods whose calls are retry calls, by the class attribute Retry: True is all that its author has written."""
+    said = inspect.getattr_static(cls, 'Retry', None)
+    if said is None or said is False or isinstance(said, (property, staticmethod, classmethod)) or callable(said):
+        return frozenset()
+    methods = {name for name in dir(cls) if callable(getattr(cls, name, None))}
+    if said is True:
+        return frozenset(methods.difference(_OF_ALL, dir(object)))
+    names = None if isinstance(said, str) or not isinstance(said, Iterable) else list(said)
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"Retry of the class {cls.__name__} must be True, False or a collection of names of its methods, not {said!r}")
+    unknown = [name for name in names if name not in methods]
+    if unknown:
+        raise ValueError(f"Retry of the class {cls.__name__} names {', '.join(map(repr, unknown))}, and there is no such method")
+    return frozenset(names)
+
+
 def _make(cls):
-    attributes, plain, methods = {}, set(), []
+    attributes, plain, methods, retries = {}, set(), [], retries_of(cls)
     for attribute in dir(cls):
         if attribute.startswith('__') and attribute.endswith('__') or attribute in OWN:
             continue
@@ -326,13 +349,14 @@ def _make(cls):
         if isinstance(found, property):
             attributes[attribute] = _Property(attribute, found)
         elif isinstance(found, (staticmethod, classmethod)) or callable(found):
-            attributes[attribute] = _core.Method(attribute, getattr(cls, attribute))
+            attributes[attribute] = _core.Method(attribute, getattr(cls, attribute), attribute in retries)
             methods.append(attribute)
         elif not hasattr(type(found), '__get__'):
             attributes[attribute] = found
             plain.add(attribute)
     attributes['_worker_class'] = cls
     attributes['_class_attributes'] = frozenset(plain)
+    attributes['_retries'] = retries
     attributes['_methods'] = None if _is_importable(cls) else tuple(methods)
     attributes['__module__'] = cls.__module__
     attributes['__doc__'] = cls.__doc__
@@ -378,7 +402,7 @@ class _Callable(Name):
     """The Name of a Func."""
 
     def __call__(self, *args, **kwargs):
-        return _core.call(self, '__call__', args, kwargs, _no_reply(kwargs))
+        return _call(self, '__call__', args, kwargs)
 
     def __reduce__(self):
         return restore_callable, (self.__corps_address__, type(self)._methods)

@@ -18,7 +18,8 @@ class Conc:
 
     Class attributes: `Thread = 'own'` gives each Worker of the class a thread of its own, which runs `__init__`, all methods
     and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None. `Restart` and others
-    say whether a Worker that fails is made again: see create_Concs.
+    say whether a Worker that fails is made again: see create_Concs. `Retry = True` makes calls of all methods that the class has beyond those of
+    every Worker retry calls, `Retry = ('put', 'get')` those of these (name.method(…, Retry=True)), unless a call says Retry=False.
 
     A class with the methods `checkpoint(self)` and `restore(self, state)` (each may be `async def`) has Workers whose state survives
     their Env: checkpoint returns what is to be kept, anything that the Corps' serializer carries; when the Env has died and was started again

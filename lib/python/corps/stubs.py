@@ -129,9 +129,10 @@ class _Writer:
         given.defaults = [ast.Constant(...) for _ in given.defaults]
         given.kw_defaults = [None if default is None else ast.Constant(...) for default in given.kw_defaults]
         (given.posonlyargs or given.args).insert(0, ast.arg('self'))
-        if all(argument.arg != 'NoReply' for argument in positional + given.kwonlyargs):
-            given.kwonlyargs.append(ast.arg('NoReply', ast.Name('bool', ast.Load())))
-            given.kw_defaults.append(ast.Constant(...))
+        for word in 'NoReply', 'Retry':
+            if all(argument.arg != word for argument in positional + given.kwonlyargs):
+                given.kwonlyargs.append(ast.arg(word, ast.Name('bool', ast.Load())))
+                given.kw_defaults.append(ast.Constant(...))
         returns = ast.unparse(self.annotation(node.returns, cls))
         return f'    def {node.name}({ast.unparse(given)}) -> Future[{returns}]: ...'
 

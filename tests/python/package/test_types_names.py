@@ -18,15 +18,15 @@ def check_text(folder):
         lines = file.read().splitlines()
     for line in ('import points as pts', 'class AdderName(TypedName):', '    limit: int', '    word: str', '    prop: Any',
                  '    value: Attribute[int]', 'class BetterName(AdderName):',
-                 '    def add(self, a: int, b: int=..., *, NoReply: bool=...) -> Future[int]: ...',
-                 '    def scale(self, number: float, *, NoReply: bool=...) -> Future[float]: ...',
-                 '    def of(self, n: int, *, NoReply: bool=...) -> Future[str]: ...',
-                 '    def later(self, p: pts.Point, *, NoReply: bool=...) -> Future[List[pts.Point]]: ...',
-                 '    def kind(self, what: Adder.Kind | None=..., *, NoReply: bool=...) -> Future[Adder.Kind]: ...',
-                 '    def kept(self, number: int, *, NoReply: bool=...) -> Future[int]: ...',
+                 '    def add(self, a: int, b: int=..., *, NoReply: bool=..., Retry: bool=...) -> Future[int]: ...',
+                 '    def scale(self, number: float, *, NoReply: bool=..., Retry: bool=...) -> Future[float]: ...',
+                 '    def of(self, n: int, *, NoReply: bool=..., Retry: bool=...) -> Future[str]: ...',
+                 '    def later(self, p: pts.Point, *, NoReply: bool=..., Retry: bool=...) -> Future[List[pts.Point]]: ...',
+                 '    def kind(self, what: Adder.Kind | None=..., *, NoReply: bool=..., Retry: bool=...) -> Future[Adder.Kind]: ...',
+                 '    def kept(self, number: int, *, NoReply: bool=..., Retry: bool=...) -> Future[int]: ...',
                  '    def lost(self, *args: Any, **kwargs: Any) -> Future[Any]: ...',
-                 '    def both(self, a: str, *, NoReply: bool=...) -> Future[str]: ...',
-                 '    def adders(self, *, NoReply: bool=...) -> Future[List[AdderName]]: ...'):
+                 '    def both(self, a: str, *, NoReply: bool=..., Retry: bool=...) -> Future[str]: ...',
+                 '    def adders(self, *, NoReply: bool=..., Retry: bool=...) -> Future[List[AdderName]]: ...'):
         assert line in lines, line
 
 

@@ -141,6 +141,7 @@ SOURCES = {
                 task = asyncio.create_task(service.total(1).as_coroutine())
                 numbers.append(await task)
                 adder.add(1, NoReply=True)
+                numbers.append(adder.add(1, b=2, Retry=True).Ret)
                 name: str = service.my_Tag().Ret
                 print(numbers, future.result(), text, got, value, total, name, adder.lost(4).Ret)
             with create_Corps(Plain, NumEnvs=1) as other:
@@ -167,6 +168,7 @@ SOURCES = {
         adder.value = 'x'  # wrong
         adder.more()  # wrong
         adder.both(2.5)  # wrong
+        adder.add(1, Retry='x')  # wrong
         create_Concs(Better)[0].more()
         create_Concs(Better)[0].less()  # wrong
         create_Corps(Conc)  # wrong
@@ -176,7 +178,7 @@ SOURCES = {
             return await service.total(3)  # wrong
         ''',
 }
-OUTPUT = "[3, 3, 3, 1] 2 x1w [Point(x=1, y=2)] 9 6 No Name 4\n1\n"
+OUTPUT = "[3, 3, 3, 1, 3] 2 x1w [Point(x=1, y=2)] 9 6 No Name 4\n1\n"
 
 
 def folder_of_sources():
