@@ -14,6 +14,8 @@
 #define CORPS__MANAGER 0u    /* Conc 0 of every Env makes and ends Concs */
 #define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
 
+struct corps__cancel;
+struct corps__cancel_watch;
 struct corps__group;
 struct corps__keep;
 struct corps__once;
@@ -26,6 +28,7 @@ struct corps__conc {
     _Atomic uint8_t down;    /* it is to be made again: what comes for it waits, see broken.h; 0: it is not */
     _Atomic bool lost;       /* it will not be made again, and broken.h knows why */
     _Atomic uint8_t life;    /* how often it was made again */
+    _Atomic bool cancels;    /* some request was given up: see cancel.h */
     uint32_t id;
     struct corps_home *_Atomic home; /* NULL: any thread runs it */
     const struct corps_class *class;
@@ -40,6 +43,8 @@ struct corps__conc {
     void *self;
     struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
     struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
+    struct corps__cancel *cancelled; /* these two under the lock of cancel.c */
+    struct corps__cancel_watch *watches;
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */

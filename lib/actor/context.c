@@ -1,5 +1,6 @@
 #include "actor/batch.h"
 #include "actor/broken.h"
+#include "actor/cancel.h"
 #include "actor/conc.h"
 #include "actor/late.h"
 #include "actor/reply.h"
@@ -145,6 +146,11 @@ int64_t corps_context_time_left_ns(struct corps_context *context) {
     return left > 0 ? left : 0;
 }
 
+bool corps_context_cancelled(struct corps_context *context) {
+    return corps_context_time_left_ns(context) == 0 ||
+           (!context->held && corps__cancelled(context->conc, context->message, false));
+}
+
 bool corps_context_is_local(struct corps_context *context) {
     return context->message->from == NULL;
 }
@@ -156,6 +162,7 @@ struct corps_request {
     struct corps__conc *conc;
     struct corps_box *box;
     uint8_t life; /* of the Conc */
+    struct corps__cancel_watch watch;
 };
 
 struct corps_request *corps_request_hold(struct corps_context *context) {
@@ -170,14 +177,28 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
         free(request);
         return NULL;
     }
-    *request = (struct corps_request){message, context->conc, box, atomic_load(&context->conc->life)};
+    *request = (struct corps_request){
+        .message = message, .conc = context->conc, .box = box, .life = atomic_load(&context->conc->life)};
     context->message = message;
     context->held = true;
     return request;
 }
 
+void corps_request_on_cancel(struct corps_request *request, void (*notify)(void *arg), void *arg) {
+    request->watch = (struct corps__cancel_watch){.notify = notify, .arg = arg};
+    corps__cancel_watch_begin(&request->watch, request->conc, request->message);
+}
+
+/* Who asked to be told is not told any more. */
+static void end_watch(struct corps_request *request) {
+    if (request->watch.notify != NULL) {
+        corps__cancel_watch_end(&request->watch);
+    }
+}
+
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
+    end_watch(request);
     (corps__replies_late(request->conc, request->message) ? corps__reply_late : corps__reply)(
         request->message, request->conc, request->box, result != NULL ? result : &nil);
     corps_box_unref(request->box);
@@ -192,6 +213,7 @@ enum corps_err corps_request_fail(struct corps_request *request, const char *typ
 
 enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info) {
     const struct corps_error_info own = remote_failure(info, request->conc);
+    end_watch(request);
     (corps__replies_late(request->conc, request->message) ? corps__fail_late
                                                           : corps__reply_failed)(request->message, request->conc, &own);
     corps_box_unref(request->box);

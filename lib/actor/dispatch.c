@@ -1,5 +1,6 @@
 #include "actor/dispatch.h"
 
+#include "actor/cancel.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
 #include "actor/requests.h"
@@ -74,6 +75,7 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
     }
     peer->hello_seen = true;
     peer->peer_corps_id = greeting.corps_id;
+    peer->features = greeting.features;
     if (called_us) { /* else it is known, and other threads read it */
         peer->env = greeting.env;
         atomic_store(&peer->incarnation, greeting.incarnation);
@@ -194,7 +196,7 @@ static enum corps_err make_private(struct corps_event *event, uint8_t kind) {
 /* On an accepted link the peer calls and we answer, on one that we made it is the other way round; see wire.h. */
 static enum corps_err check_turn(const struct corps__peer *peer, enum corps__kind kind) {
     bool called_us = peer->corps == NULL;
-    bool calls = kind == CORPS__REQUEST || kind == CORPS__BATCH || kind == CORPS__PROBE;
+    bool calls = kind == CORPS__REQUEST || kind == CORPS__BATCH || kind == CORPS__PROBE || kind == CORPS__CANCEL;
     bool answers = kind == CORPS__REPLY || kind == CORPS__FAILURE || kind == CORPS__CREDIT;
     if (kind == CORPS__HELLO && peer->hello_seen) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer said HELLO again");
@@ -241,6 +243,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
         return corps__batch_take(peer, event, &header);
     case CORPS__DEFINE:
         return on_define(peer, event, &header);
+    case CORPS__CANCEL:
+        return corps__cancel_take(peer, &header, event->bytes);
     }
     return CORPS_ERR_PROTOCOL;
 }

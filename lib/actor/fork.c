@@ -1,5 +1,6 @@
 #include "actor/fork.h"
 
+#include "actor/cancel.h"
 #include "actor/conc.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
@@ -59,6 +60,7 @@ static void in_child(void) {
     corps__thread_pool_forked();
     corps__requests_forked();
     corps__conc_forked();
+    corps__cancels_forked();
     corps__deadlock_forked();
     corps__known_forked();
     corps__peers_forked();

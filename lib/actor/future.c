@@ -346,6 +346,10 @@ bool corps__calls_awaits(const struct corps_future *future) {
     return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__AWAITED) != 0;
 }
 
+uint64_t corps__calls_id(const struct corps_future *future) {
+    return call_count(atomic_load_explicit(&future->word, memory_order_relaxed)) | future->number;
+}
+
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text) {
     const struct corps_error_info info = {.code = code, .text = text};
     uint32_t pages = atomic_load(&table.count);

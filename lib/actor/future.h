@@ -101,6 +101,11 @@ static inline bool corps__future_is_ready(const struct corps_future *future) {
     return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__READY) != 0;
 }
 
+/* Has its caller given it up? */
+static inline bool corps__future_is_cancelled(const struct corps_future *future) {
+    return corps__future_is_ready(future) && future->outcome == CORPS_ERR_CANCELLED;
+}
+
 /* ---- calls under way ---- */
 
 /* Begins a call to `peer` that reserved room (`bytes` of one request) on `route`; gives its id. The reply's reference
@@ -118,6 +123,9 @@ struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *pe
 
 /* Does it wait for another Env's reply? With the lead, so that its peer is not freed meanwhile. */
 bool corps__calls_awaits(const struct corps_future *future);
+
+/* What its call is on the wire. */
+uint64_t corps__calls_id(const struct corps_future *future);
 
 /* Fails every call to `peer` that is not listed (again.h). */
 void corps__calls_fail(const struct corps__peer *peer, enum corps_err code, const char *text);

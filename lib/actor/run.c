@@ -2,6 +2,7 @@
 
 #include "actor/broken.h"
 #include "actor/burst.h"
+#include "actor/cancel.h"
 #include "actor/checkpoint.h"
 #include "actor/credit.h"
 #include "actor/defer.h"
@@ -102,6 +103,7 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
     if (err == CORPS_ERR_PENDING && context->held) {
         return;
     }
+    (void)corps__cancelled(context->conc, message, true); /* it may answer all the same */
     if (err == CORPS_OK) {
         corps__reply(message, context->conc, context->box, result);
     } else if (context->failure != NULL) {
@@ -123,7 +125,8 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
     return true;
 }
 
-/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late. */
+/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late, or
+ * that its caller has given it up. */
 static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = conc->alive ? method_named(conc->class, message->method->name) : NULL;
     method = method == NULL && conc->alive ? conc->class->any : method;
@@ -147,6 +150,10 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
     if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
         corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
                              "the request came after its deadline and was dropped");
+        return NULL;
+    }
+    if (corps__cancelled(conc, message, true)) {
+        corps__reply_failure(message, conc, CORPS_ERR_CANCELLED, "", "the call was cancelled before its turn came");
         return NULL;
     }
     if ((message->header.flags & CORPS__RETRY) != 0 && refuses_retry(conc, message)) {
@@ -509,6 +516,9 @@ void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*
             node = corps__conc_next(conc);
         }
         if (node == NULL) {
+            if (atomic_load_explicit(&conc->cancels, memory_order_relaxed)) {
+                corps__cancel_tidy_up(conc);
+            }
             break;
         }
         first = first != NULL ? first->next : NULL;

@@ -3,6 +3,7 @@
 #include "actor/again.h"
 #include "actor/answers.h"
 #include "actor/burst.h"
+#include "actor/cancel.h"
 #include "actor/deadlock.h"
 #include "actor/defer.h"
 #include "actor/dispatch.h"
@@ -140,6 +141,7 @@ struct corps__runtime *corps__runtime_create(void) {
 static void empty_runtime(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
+    corps__cancels_free();
     corps__concs_free();
     corps__answers_free();
     corps__thread_pool_free();

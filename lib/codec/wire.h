@@ -56,6 +56,7 @@ enum corps__kind {
     CORPS__PROBE = 6,   /* who waits for whom, msgpack; see deadlock.h */
     CORPS__BATCH = 7,   /* several requests without reply: `id` entries follow the header */
     CORPS__DEFINE = 8,  /* a definition that later messages name: its key, then itself; see definitions.h */
+    CORPS__CANCEL = 9,  /* the caller gives call `id` to the destination up. Only to who knows it, see hello.h */
 };
 
 enum {

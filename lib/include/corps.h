@@ -455,6 +455,14 @@ CORPS_API enum corps_err corps_wait_next(struct corps_future *const *futures, si
  * must poll, in an Env one always does. */
 CORPS_API void corps_future_on_ready(struct corps_future *future, void (*notify)(void *arg), void *arg);
 
+/** Gives the call up, unless its outcome is here: the Future fails with CANCELLED at once, and the Worker is told. A
+ * request that has not begun is dropped; a method that runs may ask (corps_context_cancelled), else it goes on and its
+ * result is dropped; who has put the reply off is told (corps_request_on_cancel). What the method waits for in its turn
+ * is its own to cancel. A program that cannot do this yet is not told. A call with
+ * CORPS_CALL_RETRY may still run, if its link is lost meanwhile. True: it is cancelled by this. May wait for a
+ * moment until it can be sent. Any thread, not within a notification. */
+CORPS_API bool corps_future_cancel(struct corps_future *future);
+
 /** A Future without a call, ready once somebody fulfils it (with NIL). fulfil: any thread, never waits. NULL when out
  * of memory. */
 CORPS_API struct corps_future *corps_future_create(void);
@@ -472,8 +480,11 @@ CORPS_API unsigned corps_context_env(struct corps_context *context);
 /** "" in init and cleanup; lent until the method returns. */
 CORPS_API const char *corps_context_method(struct corps_context *context);
 CORPS_API const char *corps_context_class(struct corps_context *context); /**< as it was asked for; lent for ever */
-CORPS_API bool corps_context_is_local(struct corps_context *context);     /**< was the request made in this Env? */
-CORPS_API bool corps_context_has_reply(struct corps_context *context);    /**< does anybody wait for the outcome? */
+/** Does nobody wait any more, since the caller has cancelled the call, or its deadline has passed? Costs next to
+ * nothing, so a method that computes for long may ask often. On the method's thread, before a corps_request_hold. */
+CORPS_API bool corps_context_cancelled(struct corps_context *context);
+CORPS_API bool corps_context_is_local(struct corps_context *context);  /**< was the request made in this Env? */
+CORPS_API bool corps_context_has_reply(struct corps_context *context); /**< does anybody wait for the outcome? */
 /** Until the deadline of the request; 0 when it has passed, CORPS_FOREVER when it has none. On the method's thread. */
 CORPS_API int64_t corps_context_time_left_ns(struct corps_context *context);
 /** Keeps an object until the reply is encoded: takes one reference. Errors: NO_MEMORY. */
@@ -531,6 +542,11 @@ CORPS_API void corps_home_leave(struct corps_home *home);
  * On the method's thread. Gives the request. NULL when out of memory, or when it was put off already: then the method
  * returns an error. */
 CORPS_API struct corps_request *corps_request_hold(struct corps_context *context);
+
+/** Calls `notify(arg)` at most once, if the caller cancels the call before it is answered: at once, or later on any
+ * thread, which may be polling for the whole process: it must neither wait nor call Corps. It is over when the answer
+ * (which is still owed) has begun. On the method's thread, before it returns; once. */
+CORPS_API void corps_request_on_cancel(struct corps_request *request, void (*notify)(void *arg), void *arg);
 
 /** Answer a request that was put off, and take it; what they send they borrow until return. Any thread. They wait for a
  * moment at most, while a large reply is on its way. Always OK: what cannot be sent (REFUSED, TOO_LARGE) becomes the

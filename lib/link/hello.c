@@ -8,7 +8,7 @@ enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int p
     struct corps_value versions[] = {corps_int(CORPS__WIRE_VERSION), corps_int(CORPS__WIRE_VERSION)};
     struct corps_entry entries[] = {
         {corps_str("versions"), corps_array(versions, 2)},
-        {corps_str("features"), corps_int(0)},
+        {corps_str("features"), corps_int(CORPS__FEATURE_CANCEL)},
         {corps_str("corps"), corps_int((int64_t)greeting->corps_id)},
         {corps_str("env"), corps_int(greeting->env)},
         {corps_str("incarnation"), corps_int((int64_t)greeting->incarnation)},
@@ -41,9 +41,10 @@ static enum corps_err check_versions(const struct corps_value *versions) {
 }
 
 /* What need not be there is 0 where it is not. */
-static enum corps_err read_incarnation(const struct corps_value *value, uint64_t *out) {
+static enum corps_err read_number(const struct corps_value *map, const char *key, uint64_t *out) {
+    const struct corps_value *value = corps_value_get(map, key);
     if (value != NULL && !is_number(value, 0, INT64_MAX)) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO names an incarnation that is no number");
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO has '%s' that is no number", key);
     }
     *out = value != NULL ? (uint64_t)value->integer : 0;
     return CORPS_OK;
@@ -75,8 +76,9 @@ enum corps_err corps__hello_read(const struct corps_value *map, struct corps__gr
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO does not say who it is");
     }
     struct corps__greeting read = {.corps_id = (uint64_t)corps_id->integer, .env = (uint32_t)env->integer};
-    err = read_incarnation(corps_value_get(map, "incarnation"), &read.incarnation);
-    err = err == CORPS_OK ? read_incarnation(corps_value_get(map, "wanted"), &read.wanted) : err;
+    err = read_number(map, "incarnation", &read.incarnation);
+    err = err == CORPS_OK ? read_number(map, "wanted", &read.wanted) : err;
+    err = err == CORPS_OK ? read_number(map, "features", &read.features) : err;
     err = err == CORPS_OK ? read_identity(corps_value_get(map, "identity"), read.identity) : err;
     if (err == CORPS_OK) {
         *greeting = read;

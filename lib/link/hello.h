@@ -3,7 +3,8 @@
  * A msgpack map, whose unknown keys are ignored, so that more can be said later:
  *   versions   [lowest, highest] of the wire that this program speaks. The two ranges must meet; the highest in both is
  *              what the link speaks from then on.
- *   features   bits of what this program can do besides; what both have may be used. None is defined yet.
+ *   features   bits of what this program can do besides; what both have may be used:
+ *              1: CANCEL frames are understood. Unknown ones are ignored.
  *   corps, env who I am: the Corps' id, and the number of the Env (CORPS__GUEST_ENV in a program)
  *   incarnation, wanted
  *              which of the Env's processes I am, and which of yours I take you for, as the table of Envs says
@@ -23,11 +24,14 @@
 #include <corps/serializer.h>
 #include <corps/value.h>
 
+enum { CORPS__FEATURE_CANCEL = 1 };
+
 struct corps__greeting {
     uint64_t corps_id;
     uint32_t env;
     uint64_t incarnation, wanted;
     uint64_t identity[2]; /* 0, 0: it says none. Bytes: not to be read as numbers */
+    uint64_t features;    /* of who has said it; what is said are this program's */
 };
 
 /* What this process says, as a stream of msgpack. Errors: NO_MEMORY. */

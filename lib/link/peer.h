@@ -63,6 +63,7 @@ struct corps__peer {
     uint32_t env;
     uint64_t peer_corps_id;       /* as it said in HELLO */
     _Atomic uint64_t incarnation; /* … of an accepted one; else of the process that was last connected to */
+    uint64_t features;            /* likewise; the leader's */
     bool hello_seen;              /* on the present link */
     uint64_t identity[2];         /* of an accepted one's process, as it said in HELLO; 0, 0: none */
     bool is_old;                  /* that process has made a newer link */

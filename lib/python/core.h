@@ -93,6 +93,10 @@ PyObject *corps__py_keep_every(struct corps_context *context, PyObject *every_ns
 PyObject *corps__py_keep(const struct corps_name *name);
 PyObject *corps__py_kept(const struct corps_name *name);
 
+/* cancels_fd() → a descriptor that can be read when a request that was put off has been cancelled. */
+PyObject *corps__py_cancels_fd(PyObject *module, PyObject *none);
+void corps__py_cancels_forked(void);
+
 /* name.c: a Name's address as bytes; new reference, or NULL with an exception. */
 PyObject *corps__py_address(const struct corps_name *name);
 
@@ -114,6 +118,7 @@ bool corps__py_limit(struct corps_call_options *options);
 PyObject *corps__py_limit_of(int64_t timeout_ns);
 PyObject *corps__py_deadline_within(PyObject *module, PyObject *seconds);
 PyObject *corps__py_time_left(PyObject *module, PyObject *none);
+PyObject *corps__py_cancelled(PyObject *module, PyObject *none);
 PyObject *corps__py_deadlines_begin(void); /* the variable: new reference, NULL with an exception */
 
 /* end.c */

@@ -102,6 +102,14 @@ PyObject *corps__py_time_left(PyObject *module, PyObject *none) {
     return left == CORPS_FOREVER ? Py_NewRef(Py_None) : PyFloat_FromDouble(left > 0 ? (double)left / 1e9 : 0.0);
 }
 
+/* cancelled() → bool: does nobody wait for the request of this thread's method? None outside of methods */
+PyObject *corps__py_cancelled(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    struct corps_context *context = corps__context_here();
+    return context != NULL ? PyBool_FromLong(corps_context_cancelled(context)) : Py_NewRef(Py_None);
+}
+
 PyObject *corps__py_deadlines_begin(void) {
     variable = variable != NULL ? variable : PyContextVar_New("corps_deadline", NULL);
     return Py_XNewRef(variable);

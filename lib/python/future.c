@@ -358,6 +358,7 @@ PyObject *corps__py_forked(PyObject *module, PyObject *none) {
     done.first = NULL; /* these callbacks run in the parent */
     done.last = &done.first;
     done.bell = NULL;
+    corps__py_cancels_forked();
     corps__py_main_thread();
     return call_hook(corps__hooks.in_child);
 }
@@ -465,7 +466,7 @@ PyObject *corps__py_future(struct corps_future *core) {
     return (PyObject *)future;
 }
 
-/* _cancel() → bool: gives the answer up; the request may still run. */
+/* _cancel() → bool: gives the call up. */
 static PyObject *future_cancel(PyObject *self, PyObject *exception) {
     struct future *future = (struct future *)self;
     struct corps_future *core;
@@ -480,7 +481,7 @@ static PyObject *future_cancel(PyObject *self, PyObject *exception) {
     if (core == NULL) {
         Py_RETURN_FALSE;
     }
-    corps_future_fulfil(core); /* who waits for it goes on; a reply that comes later is dropped */
+    (void)corps_future_cancel(core); /* who waits for it goes on, and the Worker is told */
     corps_future_destroy(core);
     Py_RETURN_TRUE;
 }

@@ -540,6 +540,8 @@ static PyMethodDef functions[] = {
     {"loan", corps__py_loan, METH_VARARGS, NULL},
     {"deadline_within", corps__py_deadline_within, METH_O, NULL},
     {"time_left", corps__py_time_left, METH_NOARGS, NULL},
+    {"cancelled", corps__py_cancelled, METH_NOARGS, NULL},
+    {"cancels_fd", corps__py_cancels_fd, METH_NOARGS, NULL},
     {"wait_next", corps__py_wait_next, METH_VARARGS, NULL},
     {"serve_callbacks", corps__py_callbacks, METH_NOARGS, NULL},
     {"copy_local_set", copy_local_set, METH_O, NULL},

@@ -2,7 +2,13 @@
 
 #include "process/manager.h"
 
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* Concs of Python classes: one class of the core serves them all. */
@@ -26,6 +32,8 @@ struct request {
     bool local;
     bool has_reply;  /* does somebody wait for it? */
     PyObject *limit; /* its deadline, as the variable has it; or None */
+    int64_t deadline_ns;
+    _Atomic bool cancelled;
 };
 
 /* ---- the interpreter's lock around requests ---- */
@@ -407,6 +415,38 @@ static PyObject *run(PyObject *object, const char *method, PyObject *positional,
     return answer;
 }
 
+/* ---- cancelled requests ---- */
+
+static _Atomic int cancels_fd = -1; /* the event loop's, once there is one */
+
+/* Any thread, without the interpreter's lock. The request lasts until it is answered, and is not told after that. */
+static void on_cancel(void *arg) {
+    atomic_store(&((struct request *)arg)->cancelled, true);
+    const uint64_t one = 1;
+    int fd = atomic_load(&cancels_fd);
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0 && errno != EAGAIN) {
+        perror("corps: eventfd");
+    }
+}
+
+PyObject *corps__py_cancels_fd(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    atomic_store(&cancels_fd, fd);
+    return PyLong_FromLong(fd);
+}
+
+void corps__py_cancels_forked(void) {
+    int fd = atomic_exchange(&cancels_fd, -1);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* A coroutine runs on the Env's event loop, which answers later. */
 static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
     struct request *made = PyObject_New(struct request, &corps__request_type);
@@ -415,6 +455,8 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     }
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
+    made->deadline_ns = corps__deadline_ns(corps_context_time_left_ns(context));
+    atomic_init(&made->cancelled, false);
     made->limit = corps__py_limit_of(corps_context_time_left_ns(context));
     made->request = made->limit != NULL ? corps_request_hold(context) : NULL;
     if (made->request == NULL) { /* nobody could be answered: it does not begin */
@@ -422,6 +464,7 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
         (void)PyErr_NoMemory();
         return corps__py_fail_context(context);
     }
+    corps_request_on_cancel(made->request, on_cancel, made);
     PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
     if (done == NULL && made->request != NULL) {
         (void)corps__py_fail(fail_request, crash_request, made->request);
@@ -529,6 +572,18 @@ static PyObject *request_has_reply(PyObject *self, void *closure) {
     return PyBool_FromLong(((struct request *)self)->has_reply);
 }
 
+static PyObject *request_cancelled(PyObject *self, void *closure) {
+    (void)closure;
+    return PyBool_FromLong(atomic_load(&((struct request *)self)->cancelled));
+}
+
+static PyObject *request_given_up(PyObject *self, void *closure) {
+    (void)closure;
+    struct request *request = (struct request *)self;
+    return PyBool_FromLong(atomic_load(&request->cancelled) ||
+                           (request->deadline_ns != CORPS_FOREVER && request->deadline_ns <= corps__now_ns()));
+}
+
 static PyObject *request_limit(PyObject *self, void *closure) {
     (void)closure;
     return Py_NewRef(((struct request *)self)->limit);
@@ -549,6 +604,8 @@ static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answer
 
 static PyGetSetDef request_properties[] = {{"has_reply", request_has_reply, NULL, NULL, NULL},
                                            {"limit", request_limit, NULL, NULL, NULL},
+                                           {"cancelled", request_cancelled, NULL, NULL, NULL},
+                                           {"given_up", request_given_up, NULL, NULL, NULL},
                                            {NULL, NULL, NULL, NULL, NULL}};
 
 PyTypeObject corps__request_type = {

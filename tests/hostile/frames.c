@@ -74,6 +74,9 @@ static size_t message(uint64_t *random, enum corps__kind kind, uint8_t *out) {
                                    .method = unnumbered ? CORPS__UNNUMBERED : number_of(name),
                                    .deadline_ns = raw_random(random) % 2,
                                    .name_bytes = named ? (uint32_t)strlen(name) : 0};
+    if (kind == CORPS__CANCEL && raw_random(random) % 4 != 0) {
+        header.segment_count = 0;
+    }
     if (kind == CORPS__DEFINE) {
         header.segment_count = 2;
         segments[0].iov_len = CORPS_DEFINITION_KEY_BYTES;
@@ -105,9 +108,9 @@ static size_t batch(uint64_t *random, uint8_t *out) {
 
 static size_t well_formed(uint64_t *random, uint8_t *out) {
     /* Half of them of the kinds that a caller may send. */
-    static const enum corps__kind callers[] = {CORPS__REQUEST, CORPS__BATCH, CORPS__PROBE};
-    enum corps__kind kind = raw_random(random) % 2 == 0 ? callers[raw_random(random) % 3]
-                                                        : (enum corps__kind)(CORPS__HELLO + raw_random(random) % 8);
+    static const enum corps__kind callers[] = {CORPS__REQUEST, CORPS__BATCH, CORPS__PROBE, CORPS__CANCEL};
+    enum corps__kind kind = raw_random(random) % 2 == 0 ? callers[raw_random(random) % 4]
+                                                        : (enum corps__kind)(CORPS__HELLO + raw_random(random) % 9);
     return kind == CORPS__BATCH ? batch(random, out) : message(random, kind, out);
 }
 

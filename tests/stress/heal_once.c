@@ -48,12 +48,11 @@ static enum corps_err tally_next(struct corps_context *context, void *self, cons
     return CORPS_OK;
 }
 
-const struct corps_class tally_class = {
-    .name = "Tally",
-    .bytes = ONCE_CALLERS * sizeof(int64_t),
-    .methods = (const struct corps_method[]){{"next", tally_next}, {NULL, NULL}},
-    .checkpoint = tally_checkpoint,
-    .restore = tally_restore};
+const struct corps_class tally_class = {.name = "Tally",
+                                        .bytes = ONCE_CALLERS * sizeof(int64_t),
+                                        .methods = (const struct corps_method[]){{"next", tally_next}, {NULL, NULL}},
+                                        .checkpoint = tally_checkpoint,
+                                        .restore = tally_restore};
 
 static struct corps_future *call_next(struct once *once) {
     struct corps_value items[] = {corps_int(once->caller), corps_int(++*once->last)};

@@ -31,6 +31,7 @@ static void test_round_trip(void **state) {
     assert_true(heard.corps_id == said.corps_id && heard.env == said.env);
     assert_true(heard.incarnation == said.incarnation && heard.wanted == said.wanted);
     assert_memory_equal(heard.identity, said.identity, sizeof said.identity);
+    assert_true(heard.features == CORPS__FEATURE_CANCEL);
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }
@@ -59,6 +60,14 @@ static void test_versions(void **state) {
     assert_int_equal(read_it(1, OURS - 1, NULL), CORPS_ERR_VERSION);
     assert_int_equal(read_it(OURS + 1, OURS, NULL), CORPS_ERR_PROTOCOL);
     assert_int_equal(read_it(-1, OURS, NULL), CORPS_ERR_PROTOCOL);
+}
+
+static void test_features(void **state) {
+    (void)state;
+    const struct corps_entry some = {corps_str("features"), corps_int(INT64_MAX)};
+    const struct corps_entry none = {corps_str("features"), corps_str("all")};
+    assert_int_equal(read_it(CORPS__WIRE_VERSION, CORPS__WIRE_VERSION, &some), CORPS_OK);
+    assert_int_equal(read_it(CORPS__WIRE_VERSION, CORPS__WIRE_VERSION, &none), CORPS_ERR_PROTOCOL);
 }
 
 static void test_unknown_keys(void **state) {
@@ -130,8 +139,9 @@ static void test_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),   cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_incarnations), cmocka_unit_test(test_identities), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),     cmocka_unit_test(test_features),
+        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_incarnations), cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("hello", tests, NULL, NULL);
 }

@@ -64,6 +64,7 @@ static const struct frame_case frames[] = {
     {"credit", {.kind = CORPS__CREDIT, DISTINCT}, NULL, {0}},
     {"credit-largest", {.kind = CORPS__CREDIT, LARGEST}, NULL, {0}},
     {"probe", {.kind = CORPS__PROBE, .serializer = 1, .segment_count = 1, DISTINCT}, NULL, {30}},
+    {"cancel", {.kind = CORPS__CANCEL, .flags = CORPS__NIL_PAYLOAD, DISTINCT}, NULL, {0}},
     {"define", {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = 0x11121314}, NULL, {16, 300}},
 };
 

@@ -1,5 +1,6 @@
 #include "codec/wire.h"
 #include "golden.h"
+#include "link/hello.h"
 #include "value/name.h"
 
 #include <corps.h>
@@ -125,7 +126,7 @@ static void add_hello(void) {
     static const uint8_t identity[16] = {0, 1, 0x7f, 0x80, 0xff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     versions[0] = versions[1] = corps_int(CORPS__WIRE_VERSION);
     entries[0] = (struct corps_entry){corps_str("versions"), corps_array(versions, 2)};
-    entries[1] = (struct corps_entry){corps_str("features"), corps_int(0)};
+    entries[1] = (struct corps_entry){corps_str("features"), corps_int(CORPS__FEATURE_CANCEL)};
     entries[2] = (struct corps_entry){corps_str("corps"), corps_int(-0x0102030405060708)};
     entries[3] = (struct corps_entry){corps_str("env"), corps_int(UINT32_MAX)};
     entries[4] = (struct corps_entry){corps_str("incarnation"), corps_int(0x0102)};

@@ -1,6 +1,6 @@
-"""Deadlines of calls: until when somebody waits for what is done here."""
+"""Whether, and until when, somebody waits for what is done here: cancelled calls and deadlines."""
 
-from . import _core
+from . import _core, _loop
 
 
 class deadline:
@@ -31,5 +31,15 @@ def time_left():
     return _core.time_left()
 
 
-for _thing in (deadline, time_left):
+def cancelled():
+    """Does nobody wait for this request any more, since its caller has cancelled the call or its deadline has passed? In a method, for
+    one that takes long and can stop. False outside of methods."""
+    here = _core.cancelled()
+    if here is not None:
+        return here
+    request = _loop.current.get()
+    return request is not None and request.given_up
+
+
+for _thing in (cancelled, deadline, time_left):
     _thing.__module__ = 'corps'  # where users find them

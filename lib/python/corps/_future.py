@@ -8,7 +8,7 @@ import types
 from concurrent.futures import CancelledError, InvalidStateError, _base
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 
-from . import _core
+from . import _core, _loop
 from ._errors import AsyncLocalMaxRetries, CallTimeout
 
 
@@ -148,7 +148,8 @@ class Future(_core.Future, _base.Future):
         return self._exception
 
     def cancel(self):
-        """Gives the answer up, if it is not here yet; the method may run nevertheless. Is it cancelled now?"""
+        """Gives the call up, if its outcome is not here yet. The Worker is told: it drops a request that has not begun, and a method
+        that runs sees it by corps.cancelled(), or if it is a coroutine by CancelledError. Is it cancelled now?"""
         return self._cancel(CancelledError()) or self.cancelled()
 
     def add_done_callback(self, fn, *, context=None):
@@ -220,7 +221,13 @@ class Future(_core.Future, _base.Future):
 
             _start_callbacks()
             if self._notify(ready):
-                yield from waiter
+                try:
+                    yield from waiter
+                except asyncio.CancelledError:
+                    request = _loop.current.get()
+                    if request is not None and request.cancelled:
+                        self.cancel()  # what was called for it is not needed either
+                    raise
         if self.cancelled():
             import asyncio
             raise asyncio.CancelledError

@@ -1,8 +1,15 @@
 """The Env's event loop: on a thread of its own, from the first coroutine on, until the Env ends."""
 
+import contextvars
+import os
 import threading
 
 from . import _core
+
+current = contextvars.ContextVar('corps_request', default=None)
+"""The request that a coroutine serves."""
+
+_tasks = {}  # of requests that may still be cancelled
 
 _loop = None
 _thread = None
@@ -16,6 +23,8 @@ def _running():
         if _loop is None:
             import asyncio
             _loop = asyncio.new_event_loop()
+            fd = _core.cancels_fd()
+            _loop.add_reader(fd, _cancel_tasks, fd)
             _thread = threading.Thread(target=_serve, args=(_loop,), name='corps-asyncio', daemon=True)
             _thread.start()
         return _loop
@@ -27,11 +36,23 @@ def _serve(loop):
     loop.run_forever()
 
 
+def _cancel_tasks(fd):
+    """Some request was cancelled by its caller."""
+    os.read(fd, 8)
+    for request in [request for request in _tasks if request.cancelled]:
+        _tasks.pop(request).cancel()
+
+
 async def _answer(coroutine, request):
     import asyncio
+    current.set(request)
+    _tasks[request] = asyncio.current_task()
     if request.limit is not None:
         _core.deadline_variable.set(request.limit)  # of this task, and of those that it begins
     try:
+        if request.cancelled:
+            coroutine.close()  # before it has begun
+            raise asyncio.CancelledError
         result = await coroutine
     except BaseException as exception:
         if _core.own() is None:
@@ -44,6 +65,8 @@ async def _answer(coroutine, request):
         if _core.own() is None:
             _child_ends(None)
         request.reply(result)
+    finally:
+        _tasks.pop(request, None)
 
 
 def _child_ends(exception):
@@ -93,4 +116,5 @@ def forked():
     """In the child of a fork: the event loop is the parent's."""
     global _loop, _thread, _lock
     _loop = _thread = None
+    _tasks.clear()
     _lock = threading.Lock()

@@ -29,11 +29,15 @@ class Gate:
     def is_open(self):
         return not os.path.exists(self.path)
 
+    def arrive(self):
+        """Come to it, and go on."""
+        with open(os.open(self.path, os.O_WRONLY | os.O_APPEND), 'wb') as file:
+            file.write(b'.')
+
     def wait(self):
         """Arrive, and wait until it is open."""
         try:
-            with open(os.open(self.path, os.O_WRONLY | os.O_APPEND), 'wb') as file:
-                file.write(b'.')
+            self.arrive()
         except FileNotFoundError:
             return          # it has been opened before
         wait_until(self.is_open, 'nobody opens the gate')

@@ -1,4 +1,4 @@
-"""cancel: who waits goes on with CancelledError; callbacks run; the method may run nevertheless, the Worker goes on."""
+"""cancel: who waits goes on with CancelledError; callbacks run; a method that has begun runs on, the Worker goes on."""
 
 import threading
 import time
@@ -70,12 +70,14 @@ def main():
         assert ready.cancel() is False and not ready.cancelled() and ready.Ret == 3
         many = [service.later(0) for _ in range(200)]
         cancelled = sum(future.cancel() for future in many)
-        assert service.later(0).Ret == 204
+        last = service.later(0).Ret                 # of the cancelled ones some had begun before
+        assert 204 - cancelled <= last <= 204
         assert sum(future.cancelled() for future in many) == cancelled
-        assert all(future.Ret == 4 + i for i, future in enumerate(many) if not future.cancelled())
+        counts = [future.Ret for future in many if not future.cancelled()]
+        assert counts == sorted(set(counts)) and all(3 < count < last for count in counts)
         service.later(0.3).cancel()                 # nobody holds this one any more
         del future, ready, many
-        assert service.later(0).Ret == 206
+        assert service.later(0).Ret in (last + 1, last + 2)
     print('OK')
 
 
