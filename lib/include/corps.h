@@ -344,9 +344,10 @@ enum {
     CORPS_CALL_TRY = 1u << 0,     /**< do not wait for room: FULL at once */
     CORPS_CALL_NO_WAIT = 1u << 1, /**< nor for a connection: FULL whenever the call would have to wait for anything */
     /** Goes again if the link is lost, or the Env is started again, before the answer has come, under the same
-     * deadline, and before newer calls; while the same process of the Env lives, it has its effect once
-     * (docs/retry.md). Without a timeout_ns it has that of results_ttl_ns, which is the most: a longer one is INVALID.
-     * Calls within an Env lose nothing, and are as without this. Not for corps_send. */
+     * deadline, and before newer calls; it has its effect once while the same process of the Env lives, and over its
+     * death in what a checkpoint at each request keeps (docs/retry.md). Without a timeout_ns it has that of
+     * results_ttl_ns, which is the most: a longer one is INVALID. Calls within an Env lose nothing, and are as without
+     * this. Not for corps_send. */
     CORPS_CALL_RETRY = 1u << 2,
     CORPS_CALL_DETACHED = 1u << 3, /**< the deadline of the request that the calling method serves does not bind it */
 };
