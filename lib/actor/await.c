@@ -3,6 +3,7 @@
 #include "actor/future.h"
 #include "actor/run.h"
 #include "actor/runtime.h"
+#include "actor/stuck.h"
 #include "base/clock.h"
 #include "codec/payload.h"
 #include "link/peer.h"
@@ -78,7 +79,9 @@ static enum corps_err outcome_of(struct corps_future *future, const struct corps
 static bool run_local(struct corps_future *future, int64_t timeout_ns) {
     if (future->deadline_ns == CORPS_FOREVER && corps__may_run_inline(timeout_ns)) {
         while (!corps__future_is_ready(future) && corps__task_claim(&future->local->task)) {
+            corps__stuck_pause(); /* the method waits, whatever runs on top of it */
             corps__conc_run(&future->local->task, NULL, is_ready, future);
+            corps__stuck_go_on();
         }
     }
     return corps__future_is_ready(future);

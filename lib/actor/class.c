@@ -38,6 +38,10 @@ static bool hooks_make_sense(const struct corps_class *class) {
                         class->name);
         return false;
     }
+    if (class->stuck_ns < 0) {
+        corps_error_set(CORPS_ERR_INVALID, "class %s: stuck_ns is 0, for never, or more", class->name);
+        return false;
+    }
     return true;
 }
 

@@ -183,6 +183,7 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
     err = allocate_conc(class, &conc);
     if (err == CORPS_OK) {
         conc->alive = !has_init;
+        conc->stuck_ns = class->stuck_ns;
         err = enlist_conc(conc, id, class_name, class_bytes);
     }
     if (err != CORPS_OK) {

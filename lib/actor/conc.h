@@ -41,6 +41,7 @@ struct corps__conc {
     struct corps_endpoint *mailbox;
     struct corps_link *inbox;
     void *self;
+    int64_t stuck_ns;                 /* how long a method may run, see stuck.h; 0: for ever. Of the running thread */
     struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
     struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
     struct corps__cancel *cancelled; /* these two under the lock of cancel.c */

@@ -6,6 +6,7 @@
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/runtime.h"
+#include "actor/stuck.h"
 #include "base/generation.h"
 #include "base/slab.h"
 #include "base/symbol.h"
@@ -58,6 +59,7 @@ static void in_child(void) {
     corps__generation_forked();
     corps__reactor_forked(); /* first: closes what the loop watches */
     corps__thread_pool_forked();
+    corps__stuck_forked();
     corps__requests_forked();
     corps__conc_forked();
     corps__cancels_forked();

@@ -1,6 +1,7 @@
 #include "actor/monitor.h"
 
 #include "actor/state.h"
+#include "actor/stuck.h"
 #include "link/peer.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct watch {
     uint32_t polls;
     uint32_t runs;
     unsigned stuck;
+    int64_t looked_ns; /* for methods that run for too long */
 };
 
 /* All threads are inside methods that take long, without waiting for Corps (they sleep, read, compute), while something
@@ -51,6 +53,7 @@ static bool monitor_tick(const struct corps__thread_pool *pool, struct watch *wa
     }
     grow_if_stuck(pool, watch, stale || runnable);
     corps_flush();
+    corps__stuck_look(&watch->looked_ns);
     return vacant || runnable || moved || corps__held_any();
 }
 
@@ -86,6 +89,11 @@ bool corps__monitor_may_sleep(void) {
     return atomic_load(&pool->runnable) == 0 && !corps__lead_is_vacant() && !corps__held_any();
 }
 
+/* Once it has said that it sleeps: for how long it may. */
+static int sleep_ms(void) {
+    return !corps__monitor_may_sleep() ? TICK_MS : corps__stuck_any() ? CORPS__STUCK_LOOK_MS : -1;
+}
+
 static void *monitor_main(void *arg) {
     struct corps__thread_pool *pool = arg;
     struct watch watch = {0};
@@ -96,7 +104,7 @@ static void *monitor_main(void *arg) {
         int timeout = TICK_MS;
         if (quiet >= IDLE_TICKS) {
             atomic_store(&pool->monitor_asleep, true);
-            timeout = corps__monitor_may_sleep() ? -1 : TICK_MS;
+            timeout = sleep_ms();
         }
         if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
             break;

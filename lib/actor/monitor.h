@@ -1,6 +1,7 @@
 /* The monitor: a thread that looks every millisecond, while something runs, whether nobody polls or something runnable
  * lies untouched, because a method takes long; then it sets a parked thread of the pool free (or starts one). It
- * flushes what links hold back. It sleeps when the process is idle. It also ends the process when the parent has died
+ * flushes what links hold back, and looks for methods that run for too long (stuck.h). It sleeps when the process is
+ * idle. It also ends the process when the parent has died
  * and the orderly way out takes too long.
  */
 #ifndef CORPS_MONITOR_H

@@ -9,6 +9,7 @@
 #include "actor/group.h"
 #include "actor/home.h"
 #include "actor/reply.h"
+#include "actor/stuck.h"
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
@@ -162,6 +163,13 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
     return method;
 }
 
+static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
+                                  struct corps_value *result) {
+    struct corps__conc *conc = context->conc;
+    return conc->stuck_ns == 0 ? method(context, conc->self, args, result)
+                               : corps__stuck_run(method, context, args, result);
+}
+
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
     corps_method_fn method = admitted_method(conc, message);
     if (method == NULL) {
@@ -190,7 +198,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_DECODED);
         }
-        err = method(&context, conc->self, context.args, &result);
+        err = call_method(method, &context, context.args, &result);
         end_if_forked(&context, err);
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
@@ -407,7 +415,7 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     if (args == NULL) {
         corps__reply_failure(&run->message, conc, err, "", corps_error_detail());
     } else {
-        err = run->method(context, conc->self, args, &result);
+        err = call_method(run->method, context, args, &result);
     }
     end_if_forked(context, err);
     if (args != NULL && err != CORPS_OK) {

@@ -11,6 +11,7 @@
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "actor/run.h"
+#include "actor/stuck.h"
 #include "link/foreign.h"
 #include "link/known.h"
 
@@ -35,9 +36,24 @@ static bool run_work(void *work, bool (*done)(void *arg), void *arg) {
     struct corps__task *task = &((struct corps__conc *)work)->task;
     bool claimed = corps__task_claim(task);
     if (claimed) {
+        corps__stuck_pause(); /* the method waits, whatever runs on top of it */
         corps__conc_run(task, NULL, done, arg);
+        corps__stuck_go_on();
     }
     return claimed;
+}
+
+static enum corps_err block(void) {
+    enum corps_err err = corps__thread_pool_block();
+    if (err == CORPS_OK) {
+        corps__stuck_pause();
+    }
+    return err;
+}
+
+static void unblock(void) {
+    corps__stuck_go_on();
+    corps__thread_pool_unblock();
 }
 
 static void sweep_retired(void) {
@@ -55,8 +71,8 @@ static const struct corps__reactor_ops reactor_ops = {
     .lead_passes = corps__dispatch_end_burst,
     .lead_is_free = corps__thread_pool_lead_is_free,
     .begin_wait = begin_wait,
-    .block = corps__thread_pool_block,
-    .unblock = corps__thread_pool_unblock,
+    .block = block,
+    .unblock = unblock,
     .can_work = can_run,
     .work = run_work,
 };

@@ -105,7 +105,11 @@ struct corps_class {
      * came together count as one). Else at most once in this time, and no change waits longer for it, idle or not.
      * CORPS_FOREVER: by corps_context_checkpoint alone. */
     int64_t checkpoint_every_ns;
-    uint64_t reserved[4];
+    /** 0, or for how long a method may run (docs/supervision.md#methods-that-are-stuck): one that runs for longer ends
+     * its Env, as failed, and callers get WORKER_LOST with the reason. What a method waits for in Corps does not count,
+     * nor does what it put off; init, cleanup and checkpoints are no methods. */
+    int64_t stuck_ns;
+    uint64_t reserved[3];
 };
 
 /** A class of this name serves every class name that no other class of the program has (corps_context_class tells which
@@ -512,6 +516,9 @@ CORPS_API enum corps_err corps_context_checkpoint(struct corps_context *context)
 
 /** In an init: the class's checkpoint_every_ns for this Conc alone. Errors: INVALID (it is negative). */
 CORPS_API enum corps_err corps_context_checkpoint_every(struct corps_context *context, int64_t every_ns) CORPS_CHECKED;
+
+/** In an init: the class's stuck_ns for this Conc alone. Errors: INVALID (it is negative). */
+CORPS_API enum corps_err corps_context_stuck_after(struct corps_context *context, int64_t stuck_ns) CORPS_CHECKED;
 
 /** How many checkpoints of the Conc were kept in this process, and how many failed. */
 CORPS_API void corps_context_checkpoint_counts(struct corps_context *context, uint64_t *kept, uint64_t *failed);

@@ -28,10 +28,9 @@ struct corps__anew {
     struct corps_value front_args;
     uint32_t *bounds; /* no Conc of that Env has this number, or one above */
     uint32_t life;    /* of the process that is there, or is to be */
-    char failure[480];
-    bool waits;   /* Env 0's process is there, and was not told to go */
-    bool is_due;  /* it should be, once the former ones have gone */
-    bool gathers; /* the timer runs */
+    bool waits;       /* Env 0's process is there, and was not told to go */
+    bool is_due;      /* it should be, once the former ones have gone */
+    bool gathers;     /* the timer runs */
     int64_t kill_ns;
     uv_timer_t timer;
 };
@@ -100,12 +99,6 @@ void corps__anew_numbers(struct corps__anew *anew, unsigned env, uint32_t bound)
     }
 }
 
-void corps__anew_failure(struct corps__anew *anew, const char *text) {
-    if (anew != NULL) {
-        snprintf(anew->failure, sizeof anew->failure, "Env 0: %s", text);
-    }
-}
-
 /* ---- starting ---- */
 
 /* A process for Env 0, which waits for the word. */
@@ -122,7 +115,7 @@ static enum corps_err start_process(struct corps__anew *anew) {
     }
     const struct corps_value list = corps_array(firsts, count);
     const struct corps__start start = {corps__incarnation(++anew->life, 1), anew->front, &anew->front_args, &list};
-    anew->failure[0] = '\0';
+    anew->creator->failure[0] = '\0';
     enum corps_err err = corps__creator_start_env_0(anew->creator, &start);
     anew->waits = err == CORPS_OK;
     free(firsts);
@@ -231,7 +224,7 @@ bool corps__anew_take_end(struct creator *creator, bool in_order, const char *ho
         return true;
     }
     char text[480];
-    snprintf(text, sizeof text, "%s", anew->failure[0] != '\0' ? anew->failure : how);
+    snprintf(text, sizeof text, "%s", creator->failure[0] != '\0' ? creator->failure : how);
     ops->ended(anew->care, in_order, text);
     return true;
 }

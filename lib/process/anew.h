@@ -39,9 +39,8 @@ enum corps_err corps__anew_keep(struct creator *creator, const char *front, stru
 /* Env 0 says that the Corps serves. Errors: NO_MEMORY, SYSTEM. */
 enum corps_err corps__anew_serves(struct creator *creator) CORPS_CHECKED;
 
-/* Env 0 says which numbers an Env may give; why it fails. */
+/* Env 0 says which numbers an Env may give. */
 void corps__anew_numbers(struct corps__anew *anew, unsigned env, uint32_t bound);
-void corps__anew_failure(struct corps__anew *anew, const char *text);
 
 /* Env 0 has ended. False: that is the end of the Corps, which is the caller's to see to. */
 bool corps__anew_take_end(struct creator *creator, bool in_order, const char *how);

@@ -79,10 +79,9 @@ static void take_failure(struct creator *creator, const struct corps_value *reco
     struct corps *corps = creator->corps;
     struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
     if (failure != NULL) {
-        char text[400];
         const char *type = failure->info.type != NULL ? failure->info.type : "";
-        snprintf(text, sizeof text, "%s%s%s", type, type[0] != '\0' ? ": " : "", failure->info.text);
-        corps__anew_failure(creator->anew, text);
+        snprintf(creator->failure, sizeof creator->failure, "Env 0: %s%s%s", type, type[0] != '\0' ? ": " : "",
+                 failure->info.text);
     }
     boot_ends(corps, failure != NULL ? failure->info.code : CORPS_ERR_NO_MEMORY, failure);
 }
@@ -146,7 +145,8 @@ static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     if (!corps__anew_take_end(creator, end == CORPS__END_IN_ORDER, text)) {
         /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
         bool counts = !atomic_load(&corps->exited) || end == CORPS__END_SIGNAL;
-        corps__creator_is_over(creator, counts ? text : NULL);
+        const char *why = creator->failure[0] != '\0' ? creator->failure : text;
+        corps__creator_is_over(creator, counts ? why : NULL);
     }
 }
 

@@ -12,6 +12,7 @@ struct corps__anew;
 struct creator {
     struct corps *corps;
     struct corps__child *env_0; /* NULL: none was started, or it was waited for */
+    char failure[480];          /* what Env 0 has said before it ended, "" */
     _Atomic bool env_0_ended;   /* for good */
     _Atomic bool exiting;       /* a thread sees to the end … */
     _Atomic bool over;          /* … and nothing is left to do */

@@ -6,6 +6,7 @@
 #include "actor/monitor.h"
 #include "actor/run.h"
 #include "actor/runtime.h"
+#include "actor/stuck.h"
 #include "base/dir.h"
 #include "base/placement.h"
 #include "codec/record.h"
@@ -345,6 +346,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
                                        corps__life.corps->settings.thread_count_max, corps__conc_run);
     }
     if (err == CORPS_OK) {
+        corps__stuck_begin(corps__env_fail);
         err = corps__monitor_start(env == 0 && corps__life.corps->settings.detached ? -1 : fd, abandon_env);
     }
     return err;

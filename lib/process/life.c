@@ -5,6 +5,7 @@
 #include "link/rows.h"
 #include "value/failure.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -41,7 +42,10 @@ void corps__env_fail(const char *why) {
     struct corps_value items[1 + CORPS__FAILURE_ITEMS] = {corps_str("failed")};
     corps__failure_items(&info, items + 1);
     corps__tell_parent(items, 1 + CORPS__FAILURE_ITEMS);
-    fprintf(stderr, "corps: Env %u ends: %s\n", corps__own_env(), why);
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&reader, 1, 0) > 0) { /* a thread may hang in it for want of a reader, and have its lock */
+        dprintf(STDERR_FILENO, "corps: Env %u ends: %s\n", corps__own_env(), why);
+    }
     kill(getpid(), SIGKILL);
     _exit(1); /* if that cannot be */
 }

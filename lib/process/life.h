@@ -119,7 +119,8 @@ const struct corps__care_ops *corps__care(void);
 void corps__wards_set(const struct corps__ward_ops *ops);
 const struct corps__ward_ops *corps__wards(void);
 
-/* Ends this Env at once, as failed: its parent, and standard error, are told why. */
+/* Ends this Env at once, as failed: its parent, and standard error, are told why. Any thread, whatever the others hold.
+ */
 _Noreturn void corps__env_fail(const char *why);
 
 /* May the Envs of the own Corps but Env 0 be started again? */

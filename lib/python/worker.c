@@ -196,6 +196,21 @@ static PyObject *handle_keep_every(PyObject *self, PyObject *every_ns) {
     return corps__py_keep_every(((struct handle *)self)->context, every_ns);
 }
 
+/* In an init: a method that runs for longer ends the Env. */
+static PyObject *handle_stuck_after(PyObject *self, PyObject *stuck_ns) {
+    struct corps_context *context = ((struct handle *)self)->context;
+    long long number = PyLong_AsLongLong(stuck_ns);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    enum corps_err err = context != NULL ? corps_context_stuck_after(context, number)
+                                         : corps_error_set(CORPS_ERR_INVALID, "that is for a Worker's init");
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *handle_keep(PyObject *self, PyObject *none) {
     (void)none;
     return corps__py_keep(((struct handle *)self)->name);
@@ -221,6 +236,7 @@ static PyMethodDef handle_methods[] = {
     {"move", handle_move, METH_NOARGS, "To a thread of its own; in its init."},
     {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
     {"keep_every", handle_keep_every, METH_O, "Checkpoints, in its init: ns between."},
+    {"stuck_after", handle_stuck_after, METH_O, "In its init: ns after which a method is stuck."},
     {"keep", handle_keep, METH_NOARGS, "A checkpoint now: None, or a Future."},
     {"kept", handle_kept, METH_NOARGS, "(checkpoints that were kept, that failed)"},
     {NULL, NULL, 0, NULL}};

@@ -18,7 +18,7 @@ import corps
 
 SCRIPT, BUILD = sys.argv[1:3]
 OF_ENUMS = {name for name in dir(enum.IntEnum)}
-EXPLAINED = {'TracebackStrings', 'TypeName', 'Value', 'Mgr', 'Thread'}  # attributes, which the docstring of their class explains
+EXPLAINED = {'TracebackStrings', 'TypeName', 'Value', 'Mgr', 'Thread', 'Stuck_Timeout'}  # attributes, which the docstring of their class explains
 
 
 def own_doc(thing):

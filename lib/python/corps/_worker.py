@@ -20,6 +20,9 @@ class Conc:
     and `cleanup` (the default, 'pool', shares the Env's threads). `Mgr` is what create_Concs was given, else None. `Restart` and others
     say whether a Worker that fails is made again: see create_Concs. `Retry = True` makes calls of all methods that the class has beyond those of
     every Worker retry calls, `Retry = ('put', 'get')` those of these (name.method(…, Retry=True)), unless a call says Retry=False.
+    `Stuck_Timeout`, in seconds: an Env in which a method of the class
+    runs for longer, without waiting for a Future, is ended as failed, and started again if `Restart` of create_Corps says so (None, the
+    default: no method is ever stuck).
 
     A class with the methods `checkpoint(self)` and `restore(self, state)` (each may be `async def`) has Workers whose state survives
     their Env: checkpoint returns what is to be kept, anything that the Corps' serializer carries; when the Env has died and was started again
@@ -29,6 +32,7 @@ class Conc:
 
     Mgr = None
     Thread = 'pool'
+    Stuck_Timeout = None
 
     def __class_getitem__(cls, name):
         """Conc['AdderName'] says to type checkers which class of typed Names is its own; it is Conc."""
@@ -149,12 +153,25 @@ def _check(cls):
                         'async def without yield')
 
 
+def _stuck_ns(cls):
+    """For how long a method of the class may run, in nanoseconds; 0: for ever."""
+    limit = getattr(cls, 'Stuck_Timeout', None)
+    if limit is None:
+        return 0
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < 1e9:
+        raise ValueError(f'{cls.__name__}.Stuck_Timeout is {limit!r}; it must be a number of seconds, or None')
+    return max(1, int(limit * 1e9))
+
+
 def make(cls, worker, creator, args, kwargs, attributes):
     """A new Worker: known to itself before its __init__ runs."""
     _check(cls)
     every = _state.every(cls)
     if every is not None:
         worker.keep_every(every)
+    stuck_ns = _stuck_ns(cls)
+    if stuck_ns != 0:
+        worker.stuck_after(stuck_ns)
     made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
     made.__dict__['_corps_worker'] = worker
     made.__dict__['ConcAddr'] = _address_of(worker, creator)
