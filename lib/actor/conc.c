@@ -275,7 +275,7 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
             return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
                                    conc->id, conc->class_name, limit);
         }
-        err = corps__waitlist_wait(&corps__actors->room, mailbox_has_room, conc, deadline_ns, conc);
+        err = corps__waitlist_wait_call(&corps__actors->room, mailbox_has_room, conc, deadline_ns, conc);
     }
     return err;
 }

@@ -99,15 +99,15 @@ enum { LOOK_NS = 10 * 1000 * 1000 };
 /* Waits for news of the Env; where nobody sends any, looks for it. Errors: TIMEOUT, and of reading. */
 static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), int64_t deadline_ns) {
     if (!corps__is_foreign(peer->corps)) {
-        return corps__waitlist_wait(&peer->waiters, holds, peer, deadline_ns, NULL);
+        return corps__waitlist_wait_call(&peer->waiters, holds, peer, deadline_ns, NULL);
     }
     enum corps_err err = CORPS_ERR_TIMEOUT;
     while (err == CORPS_ERR_TIMEOUT) {
         err = corps__with_lead(refresh_job, peer);
         int64_t soon = corps__deadline_ns(LOOK_NS);
         bool last = deadline_ns <= soon;
-        err =
-            err == CORPS_OK ? corps__waitlist_wait(&peer->waiters, holds, peer, last ? deadline_ns : soon, NULL) : err;
+        err = err == CORPS_OK ? corps__waitlist_wait_call(&peer->waiters, holds, peer, last ? deadline_ns : soon, NULL)
+                              : err;
         if (last) {
             break;
         }
@@ -200,6 +200,9 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     snprintf(detail, sizeof detail, "%s", corps_error_detail());
     int64_t grace = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
     enum corps_err err = await(peer, has_news, deadline_ns < grace ? deadline_ns : grace);
+    if (err == CORPS_ERR_CANCELLED) {
+        return err;
+    }
     if (is_restarting(peer) || (is_replaced(peer) && !is_lost(peer))) {
         return corps_error_set(CORPS_ERR_AGAIN, "%s", detail);
     }
@@ -226,7 +229,7 @@ static enum corps_err connect_peer(struct corps__peer *peer, int64_t deadline_ns
             return err == CORPS_ERR_CLOSED ? corps__peer_await_news(peer, deadline_ns) : err;
         }
     }
-    enum corps_err err = corps__waitlist_wait(&peer->waiters, is_settled, peer, deadline_ns, NULL);
+    enum corps_err err = corps__waitlist_wait_call(&peer->waiters, is_settled, peer, deadline_ns, NULL);
     if (err == CORPS_OK && atomic_load(&peer->state) != CORPS__PEER_READY) {
         err = why_lost(peer); /* AGAIN: it was another process than the one that was meant */
         bool may_be_news = err == CORPS_ERR_WORKER_LOST || err == CORPS_ERR_AGAIN;

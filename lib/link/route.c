@@ -104,7 +104,8 @@ static enum corps_err wait_for_credit(struct reserve *reserve, uint64_t load, bo
             CORPS_ERR_FULL, "Worker %u of Env %u has %llu requests (%llu bytes) of this Env to handle", route->conc,
             route->peer->env, (unsigned long long)load_count(load), (unsigned long long)load_bytes(load));
     }
-    enum corps_err err = corps__waitlist_wait(&route->peer->credit_waiters, may_reserve, reserve, deadline_ns, NULL);
+    enum corps_err err =
+        corps__waitlist_wait_call(&route->peer->credit_waiters, may_reserve, reserve, deadline_ns, NULL);
     return err == CORPS_ERR_TIMEOUT
                ? corps_error_set(err, "the mailbox of Worker %u of Env %u stayed full", route->conc, route->peer->env)
                : err;

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/hooks.h"
 #include "codec/definitions.h"
 #include "link/layout.h"
 #include "link/posts.h"
@@ -104,11 +105,32 @@ static void become_owner(struct corps__peer *peer) {
     peer->owner = pthread_self();
 }
 
+/* Under tx, which it lets go while it waits for room. The frame may be ours that was begun: that must be finished,
+ * whatever the deadline says; TIMEOUT then is that the thread is to be asked whether it shall go on. */
+static enum corps_err wait_for_room(struct corps__peer *peer, int64_t deadline_ns) {
+    bool others = owned_by_other(peer);
+    bool mine = peer->owned && !others;
+    pthread_mutex_unlock(&peer->tx);
+    if (others) {
+        (void)sched_yield();
+    }
+    corps__kick(); /* a sleeping leader does not know yet that it should wait for room on this link */
+    enum corps_err err =
+        mine ? corps__waitlist_wait(&peer->waiters, can_send, peer, corps__deadline_ns(corps__ask_within_ns()), NULL)
+             : corps__waitlist_wait_call(&peer->waiters, can_send, peer, deadline_ns, NULL);
+    pthread_mutex_lock(&peer->tx);
+    return err;
+}
+
+static void keep_frame(struct corps__peer *peer, const struct corps__layout *layout, const struct corps__outgoing *out,
+                       bool tried, bool first);
+
 /* Under tx, which it lets go while it waits. `out` may be NULL: sends what was kept. */
 static enum corps_err send_locked(struct corps__peer *peer, const struct corps__outgoing *out, unsigned flags,
                                   bool try_only, int64_t deadline_ns) {
     struct corps__layout layout;
     uint64_t link = peer->link_count;
+    bool is_left = false; /* what was begun goes as posts do */
     if (out != NULL) {
         corps__lay_out(&layout, peer, out);
     }
@@ -132,17 +154,20 @@ static enum corps_err send_locked(struct corps__peer *peer, const struct corps__
         if (!peer->owned && try_only) {
             return corps_error_set(CORPS_ERR_FULL, "the link to Env %u has no room now", peer->env);
         }
-        bool others = owned_by_other(peer);
-        /* A frame that was begun must be finished, whatever the deadline says. */
-        int64_t until = peer->owned && !others ? CORPS_FOREVER : deadline_ns;
-        pthread_mutex_unlock(&peer->tx);
-        if (others) {
-            (void)sched_yield();
-        }
-        corps__kick(); /* a sleeping leader does not know yet that it should wait for room on this link */
-        enum corps_err waited = corps__waitlist_wait(&peer->waiters, can_send, peer, until, NULL);
-        pthread_mutex_lock(&peer->tx);
+        enum corps_err waited = wait_for_room(peer, is_left ? CORPS_FOREVER : deadline_ns);
         bool mine = peer->owned && !owned_by_other(peer);
+        if (waited == CORPS_ERR_TIMEOUT && mine && link == peer->link_count) {
+            /* Whoever is asked may send to this peer, so nothing may be begun meanwhile: the rest goes by itself, and
+             * is only waited for. */
+            keep_frame(peer, &layout, out, true, true);
+            was_sent(peer, out);
+            is_left = true;
+            out = NULL;
+            continue;
+        }
+        if (waited != CORPS_OK && is_left) {
+            return CORPS_OK; /* what was begun will be sent */
+        }
         if (waited != CORPS_OK && !mine) {
             return waited == CORPS_ERR_TIMEOUT ? corps_error_set(waited, "no room on the link to Env %u", peer->env)
                                                : waited;

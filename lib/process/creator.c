@@ -226,7 +226,11 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
     if (err != CORPS_OK) {
         return err;
     }
-    err = corps__waitlist_wait(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+    err =
+        corps__waitlist_wait_call(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+    if (err == CORPS_ERR_CANCELLED) {
+        return err;
+    }
     if (err != CORPS_OK) {
         return corps_error_set(err,
                                "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "

@@ -68,6 +68,7 @@ int64_t corps__py_timeout(PyObject *seconds);
 /* After a wait of at most PY_WAIT_SLICE_NS on the main thread: -1 when a signal's handler has raised. */
 #define PY_WAIT_SLICE_NS 100000000
 int64_t corps__py_slice(int64_t left_ns); /* how long to wait before signals are looked at */
+int64_t corps__py_ask_within(void);       /* the same for calls, which may wait for ever; also without the lock */
 
 /* worker.c */
 extern const struct corps_class corps__python_class;

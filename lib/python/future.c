@@ -125,6 +125,10 @@ int64_t corps__py_slice(int64_t left_ns) {
     return main && left_ns > PY_WAIT_SLICE_NS ? PY_WAIT_SLICE_NS : left_ns;
 }
 
+int64_t corps__py_ask_within(void) {
+    return corps__py_slice(CORPS_FOREVER);
+}
+
 int64_t corps__py_timeout(PyObject *seconds) {
     if (seconds == NULL || seconds == Py_None) {
         return CORPS_FOREVER;
@@ -454,7 +458,8 @@ static int future_clear(PyObject *self) {
 
 PyObject *corps__py_future(struct corps_future *core) {
     PyTypeObject *type = (PyTypeObject *)corps__hooks.future_type;
-    struct future *future = (struct future *)type->tp_alloc(type, 0);
+    /* A signal's handler may have raised while the rest of the request was on its way. */
+    struct future *future = PyErr_Occurred() == NULL ? (struct future *)type->tp_alloc(type, 0) : NULL;
     if (future == NULL) {
         corps_future_destroy(core);
         return NULL;

@@ -2,6 +2,7 @@
  * the table lists. */
 #include "core.h"
 
+#include "base/hooks.h"
 #include "base/placement.h"
 
 #include <corps/transport.h>
@@ -75,6 +76,12 @@ static void after_wait(void *given_up) {
     PyEval_RestoreThread(given_up);
 }
 
+/* The exception stays with the thread, and is raised whatever the call returns. */
+static bool is_interrupted(void) {
+    return PyGILState_GetThisThreadState() != NULL && PyGILState_Check() &&
+           (PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0);
+}
+
 static PyObject *hooks_set(PyObject *module, PyObject *hooks) {
     (void)module;
 #define HOOK_TAKE(name)                                                                                                \
@@ -98,6 +105,7 @@ static PyObject *hooks_set(PyObject *module, PyObject *hooks) {
     corps__python.name_type = Py_NewRef(corps__hooks.restore);
     corps__python.name_base = &corps__name_type;
     corps_wait_hooks_set(before_wait, after_wait);
+    corps__interrupt_hooks_set(corps__py_ask_within, is_interrupted);
     corps_start(all_classes != NULL ? all_classes : classes);
     Py_RETURN_NONE;
 }

@@ -62,8 +62,26 @@ static void wait_once(struct corps__waiter *waiter, bool (*done)(void *arg), voi
     }
 }
 
-enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
-                           void *work) {
+/* Whether the wait of a call is to go on, asked when it begins and then as often as the language wants. */
+static enum corps_err ask(int64_t *ask_ns, void **given_up) {
+    int64_t within_ns = *ask_ns != CORPS_FOREVER && corps__now_ns() >= *ask_ns ? corps__ask_within_ns() : 0;
+    if (within_ns == 0) {
+        return CORPS_OK; /* not yet, or never */
+    }
+    *ask_ns = corps__deadline_ns(within_ns);
+    if (within_ns == CORPS_FOREVER) {
+        return CORPS_OK;
+    }
+    bool had = *given_up != NULL;
+    corps__take_back(*given_up);
+    bool interrupted = corps__is_interrupted();
+    *given_up = had ? corps__give_up() : NULL;
+    return interrupted ? corps_error_set(CORPS_ERR_CANCELLED, "a signal's handler has ended the call") : CORPS_OK;
+}
+
+/* `ask_ns`: when to ask next, CORPS_FOREVER for never. */
+static enum corps_err wait_asking(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                                  void *work, int64_t ask_ns) {
     if (done(arg)) {
         return CORPS_OK;
     }
@@ -80,6 +98,10 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
             err = CORPS_ERR_TIMEOUT;
             break;
         }
+        err = ask(&ask_ns, &given_up);
+        if (err != CORPS_OK) {
+            break;
+        }
         if (!blocked) {
             err = ops->block();
             if (err != CORPS_OK) {
@@ -88,13 +110,18 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
             blocked = true;
             given_up = corps__give_up();
         }
-        wait_once(waiter, done, arg, deadline_ns, work);
+        wait_once(waiter, done, arg, deadline_ns < ask_ns ? deadline_ns : ask_ns, work);
     }
     if (blocked) {
         ops->unblock();
     }
     corps__take_back(given_up);
     return err;
+}
+
+enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                           void *work) {
+    return wait_asking(waiter, done, arg, deadline_ns, work, CORPS_FOREVER);
 }
 
 bool corps__look_around(bool (*done)(void *arg), void *arg) {
@@ -125,8 +152,8 @@ void corps__waitlist_notify(struct corps__waitlist *list) {
     pthread_mutex_unlock(&list->lock);
 }
 
-enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
-                                    int64_t deadline_ns, void *work) {
+static enum corps_err wait_listed(struct corps__waitlist *list, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                                  void *work, int64_t ask_ns) {
     struct corps__waitnode node = {.waiter = CORPS__WAITER_INIT};
     pthread_mutex_lock(&list->lock);
     node.next = list->first;
@@ -136,7 +163,7 @@ enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(v
     list->first = &node;
     atomic_fetch_add(&list->count, 1);
     pthread_mutex_unlock(&list->lock);
-    enum corps_err err = corps__wait(&node.waiter, done, arg, deadline_ns, work);
+    enum corps_err err = wait_asking(&node.waiter, done, arg, deadline_ns, work, ask_ns);
     pthread_mutex_lock(&list->lock);
     *(node.prev != NULL ? &node.prev->next : &list->first) = node.next;
     if (node.next != NULL) {
@@ -145,6 +172,16 @@ enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(v
     atomic_fetch_sub(&list->count, 1);
     pthread_mutex_unlock(&list->lock);
     return err;
+}
+
+enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
+                                    int64_t deadline_ns, void *work) {
+    return wait_listed(list, done, arg, deadline_ns, work, CORPS_FOREVER);
+}
+
+enum corps_err corps__waitlist_wait_call(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
+                                         int64_t deadline_ns, void *work) {
+    return wait_listed(list, done, arg, deadline_ns, work, 0); /* asks at once: a call may wait many times shortly */
 }
 
 /* ---- jobs that need the lead ---- */

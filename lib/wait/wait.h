@@ -37,6 +37,11 @@ void corps__waitlist_notify(struct corps__waitlist *list);
 enum corps_err corps__waitlist_wait(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
                                     int64_t deadline_ns, void *work) CORPS_CHECKED;
 
+/* The same for a call, which a signal's handler may end (base/hooks.h). Not under a lock, nor while a frame is begun:
+ * the handler may make calls. Errors: also CANCELLED. */
+enum corps_err corps__waitlist_wait_call(struct corps__waitlist *list, bool (*done)(void *arg), void *arg,
+                                         int64_t deadline_ns, void *work) CORPS_CHECKED;
+
 /* Runs `job(arg)` with the lead, on this thread or by having waited for the lead. */
 enum corps_err corps__with_lead(enum corps_err (*job)(void *arg), void *arg) CORPS_CHECKED;
 

@@ -1,6 +1,7 @@
 /* Lists of waiters, over the wait floor alone with operations of the test's: who is listed, who is woken, and how a
  * wait ends. Under many threads at once: threads/waitlist.c. */
 #include "base/clock.h"
+#include "base/hooks.h"
 #include "wait/reactor.h"
 #include "wait/wait.h"
 
@@ -116,6 +117,41 @@ static void deadline(void **state) {
     assert_int_equal(corps__waitlist_wait(&list, is_set, &flag, end, NULL), CORPS_ERR_TIMEOUT);
     assert_true(corps__now_ns() >= end);
     assert_int_equal(blocks, 1);
+}
+
+static unsigned asked, asked_at_most;
+
+static int64_t ask_within(void) {
+    return 1000000;
+}
+
+static bool is_interrupted(void) {
+    return ++asked > asked_at_most;
+}
+
+/* A call is asked when it begins to wait, and from time to time; other waits are not. */
+static void interrupted(void **state) {
+    (void)state;
+    _Atomic bool flag = false;
+    corps__interrupt_hooks_set(ask_within, is_interrupted);
+    asked = 0;
+    asked_at_most = 0;
+    assert_int_equal(corps__waitlist_wait_call(&list, is_set, &flag, CORPS_FOREVER, NULL), CORPS_ERR_CANCELLED);
+    assert_int_equal(asked, 1);
+    assert_int_equal(blocks, 0);
+    asked = 0;
+    asked_at_most = 3;
+    assert_int_equal(corps__waitlist_wait_call(&list, is_set, &flag, CORPS_FOREVER, NULL), CORPS_ERR_CANCELLED);
+    assert_int_equal(asked, 4);
+    assert_int_equal(blocks, 1);
+    asked = 0;
+    int64_t end = corps__deadline_ns(2000000);
+    assert_int_equal(corps__waitlist_wait(&list, is_set, &flag, end, NULL), CORPS_ERR_TIMEOUT);
+    assert_int_equal(asked, 0);
+    assert_int_equal(blocks, 2);
+    corps__interrupt_hooks_set(NULL, NULL);
+    assert_int_equal(corps__waitlist_wait_call(&list, is_set, &flag, 0, NULL), CORPS_ERR_TIMEOUT);
+    assert_null(list.first);
 }
 
 static void too_many_wait(void **state) {
@@ -240,6 +276,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(nobody_waits, anew, nobody_is_left),
         cmocka_unit_test_setup_teardown(true_already, anew, nobody_is_left),
         cmocka_unit_test_setup_teardown(deadline, anew, nobody_is_left),
+        cmocka_unit_test_setup_teardown(interrupted, anew, nobody_is_left),
         cmocka_unit_test_setup_teardown(too_many_wait, anew, nobody_is_left),
         cmocka_unit_test_setup_teardown(works_meanwhile, anew, nobody_is_left),
         cmocka_unit_test_setup_teardown(several_asleep, anew, nobody_is_left),

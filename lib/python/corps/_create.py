@@ -9,6 +9,7 @@ import sys
 import threading
 
 from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _main, _modules, _pickling, _plain
+from ._deadline import deadline
 from ._errors import AsyncExecutionError
 from ._name import callable_name, class_text, name_class, restore, retries_of
 from ._worker import HIDDEN, Conc, Corps
@@ -178,14 +179,17 @@ def _at_exit():
         return  # a forked child: the Corps are its parent's
     with _lock:
         left, _created[:] = _created[:], []
+    seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
     for corps in left:
         if not _core.has_ended(corps):
             try:
                 front = _core.Name(_core.front_address(corps))
-                _core.call(front, 'exit', (), None, False, False).ret_ready()  # behind what was asked before
+                with deadline(seconds):  # the call itself may wait: for room, or for a Corps that is started anew
+                    _core.call(front, 'exit', (), None, False, False).ret_ready()  # behind what was asked before
+            except KeyboardInterrupt:
+                seconds = 0.0
             except Exception:
                 pass  # it is ending already: that is waited for below
-    seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
     for corps in left:
         try:
             problem = _end(corps, seconds)

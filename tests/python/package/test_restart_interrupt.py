@@ -68,7 +68,7 @@ if __name__ == '__main__':
 def main():
     wrong = []
     with script(PROGRAM) as path, tempfile.TemporaryDirectory() as folder:
-        for how in ('env-early', 'corps-early'):
+        for how in ('env-early', 'env-init', 'env-backoff', 'corps-early', 'corps-init', 'corps-backoff'):
             try:
                 check(path, how + ' ' + os.path.join(folder, how), signal.SIGINT, (-signal.SIGINT, 130), to_all=True)
             except AssertionError as error:
