@@ -98,6 +98,7 @@ enum lab_workload_trait {
     LAB_WORKLOAD_C_ALONE = 1 << 6, /* looks at the core: Python cannot do it */
     LAB_WORKLOAD_ALIKE = 1 << 7,   /* all Concs do the same, so that no language calls the other */
     LAB_WORKLOAD_HEALS = 1 << 8,   /* kills an Env, which comes back */
+    LAB_WORKLOAD_RETRIES = 1 << 9, /* an echo whose Envs keep their results */
 };
 
 /* Does the cell's workload have this trait? */

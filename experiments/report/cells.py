@@ -14,7 +14,7 @@ import transports
 
 SPECIAL = [key["name"] for key in keys.AXES if "special" in key]
 BEYOND = 10           # latencies that a quantile needs beyond it
-SINGLY = ("echo", "pipeline", "openloop", "fanout", "search")  # where no latency is a group's mean, for trials that do not tell
+SINGLY = ("echo", "retry", "pipeline", "openloop", "fanout", "search")  # where no latency is a group's mean, for trials that do not tell
 
 
 class Cell:

@@ -5,6 +5,7 @@
 #include "measure/histogram.h"
 #include "trial/fields.h"
 #include "trial/words.h"
+#include "workloads/retry.h"
 
 #include <corps/serializer.h>
 
@@ -57,6 +58,11 @@ static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
         options.restart = CORPS_RESTART_ON_FAILURE;
         options.intensity = HEAL_INTENSITY;
         options.period_ns = HEAL_PERIOD_NS;
+    }
+    if (lab_cell_does(cell, LAB_WORKLOAD_RETRIES)) {
+        options.results_count = LAB_RETRY_RESULTS_COUNT;
+        options.results_bytes = LAB_RETRY_RESULTS_BYTES;
+        options.results_clean_ns = LAB_RETRY_CLEAN_NS;
     }
     return corps_create(NULL, NULL, &options, corps);
 }

@@ -111,10 +111,12 @@ struct lab_driver {
     struct lab_params params;
     struct lab_message message;
     struct lab_histogram *histogram;
-    uint64_t next;     /* number of the next message */
-    uint64_t messages; /* in the timed section */
-    uint64_t total_ns; /* what counts as seconds */
-    uint64_t begin_ns; /* of the timed section; of the warm-up before */
+    const struct corps_call_options *options; /* of echo's calls; NULL: none */
+    uint64_t most;                            /* so many messages in all, those of the warm-up too; 0: any number */
+    uint64_t next;                            /* number of the next message */
+    uint64_t messages;                        /* in the timed section */
+    uint64_t total_ns;                        /* what counts as seconds */
+    uint64_t begin_ns;                        /* of the timed section; of the warm-up before */
     struct lab_usage before;
     struct lab_usage used;
     bool usage_known;

@@ -81,8 +81,13 @@ void lab_driver_warm_begin(struct lab_driver *driver) {
     driver->begin_ns = lab_now_ns();
 }
 
+static bool has_all(const struct lab_driver *driver) {
+    return driver->most != 0 && driver->next >= driver->most;
+}
+
 bool lab_driver_warm_enough(const struct lab_driver *driver) {
-    return driver->next >= driver->params.cell.warmup_count || passed(driver, driver->params.cell.max_ms);
+    return has_all(driver) || driver->next >= driver->params.cell.warmup_count ||
+           passed(driver, driver->params.cell.max_ms);
 }
 
 void lab_driver_begin(struct lab_driver *driver) {
@@ -91,7 +96,7 @@ void lab_driver_begin(struct lab_driver *driver) {
 }
 
 bool lab_driver_enough(const struct lab_driver *driver) {
-    return passed(driver, driver->params.cell.max_ms) ||
+    return has_all(driver) || passed(driver, driver->params.cell.max_ms) ||
            (driver->messages >= driver->params.cell.min_count && passed(driver, driver->params.cell.min_ms));
 }
 

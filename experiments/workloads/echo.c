@@ -1,5 +1,6 @@
 /* Request and reply, one in flight: the latency of a call. */
-#include "workloads/common.h"
+#include "workloads/echo.h"
+
 #include "workloads/stages.h"
 
 #include <string.h>
@@ -53,7 +54,7 @@ static enum corps_err round_trip_echo(struct lab_driver *driver, const struct co
     const struct corps_value *message = lab_message_with(&driver->message, number);
     uint64_t begin = lab_now_ns();
     enum corps_err err = driver->params.cell.loan ? call_lent(driver, server, number, &future)
-                                                  : corps_call(server, "echo", message, NULL, &future);
+                                                  : corps_call(server, "echo", message, driver->options, &future);
     if (err != CORPS_OK) {
         return lab_fail(driver->context, err);
     }
@@ -108,19 +109,20 @@ static enum corps_err measure_echo(struct lab_driver *driver, struct lab_stages 
     return err;
 }
 
-static enum corps_err drive_echo(struct corps_context *context, void *self, const struct corps_value *args,
-                                 struct corps_value *result) {
+enum corps_err lab_echo_drive(struct corps_context *context, const struct corps_value *args,
+                              const struct lab_echo_calls *calls, struct corps_value *result) {
     static const char *const notes[] = {
         "seconds is the sum of the round trips; checks and gaps between are left out, but their CPU time counts", NULL};
     struct lab_driver driver;
     struct lab_stages *stages = corps_context_alloc(context, sizeof *stages); /* the result refers to it */
-    (void)self;
     enum corps_err err = stages != NULL ? lab_driver_open(&driver, context, args, true)
                                         : corps_fail(context, "NO_MEMORY", "no memory for the stages of calls");
     if (err != CORPS_OK) {
         return err;
     }
     *stages = (struct lab_stages){.own = NULL};
+    driver.options = calls->options;
+    driver.most = calls->most != NULL ? calls->most(driver.message.wire_bytes) : 0;
     err = measure_echo(&driver, stages);
     if (err == CORPS_OK) {
         const struct corps_entry staged = {corps_str("stages_ns"), stages->map};
@@ -129,6 +131,13 @@ static enum corps_err drive_echo(struct corps_context *context, void *self, cons
     lab_stages_finish(stages);
     lab_driver_close(&driver);
     return err;
+}
+
+static enum corps_err drive_echo(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    static const struct lab_echo_calls plain = {.options = NULL};
+    (void)self;
+    return lab_echo_drive(context, args, &plain, result);
 }
 
 static const struct corps_class echo_server = {
@@ -141,7 +150,8 @@ static const struct corps_class echo_driver = {
     .methods = (const struct corps_method[]){{"run", drive_echo}, {NULL, NULL}},
 };
 
-static enum corps_err run_echo(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+enum corps_err lab_echo_run(struct corps *corps, const struct lab_cell *cell, const char *driver_class,
+                            struct corps_box **box) {
     struct corps_name **servers;
     struct corps_name **tracers = NULL;
     enum corps_err err = lab_spread(corps, echo_server.name, 1, 1, &servers);
@@ -153,11 +163,15 @@ static enum corps_err run_echo(struct corps *corps, const struct lab_cell *cell,
     }
     if (err == CORPS_OK) {
         struct corps_name *names[] = {servers[0], cell->stages ? tracers[0] : NULL};
-        err = lab_drive(corps, cell, echo_driver.name, names, cell->stages ? 2 : 1, box);
+        err = lab_drive(corps, cell, driver_class, names, cell->stages ? 2 : 1, box);
     }
     lab_release(servers, 1);
     lab_release(tracers, cell->stages ? 1 : 0);
     return err;
+}
+
+static enum corps_err run_echo(struct corps *corps, const struct lab_cell *cell, struct corps_box **box) {
+    return lab_echo_run(corps, cell, echo_driver.name, box);
 }
 
 const struct lab_workload lab_workload_echo = {
