@@ -214,10 +214,10 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     if (cell->stages != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !lab_cell_is_intra(cell))) {
         return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
     }
-    bool is_echo = lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) || lab_cell_does(cell, LAB_WORKLOAD_RETRIES);
-    if (cell->counts != 0 && !(own && is_echo && is(cell->wake, "block"))) {
-        return "counts=1 is for workload=echo and workload=retry with lang=c and wake=block, over our own transports: "
-               "who spins executes as much as the others leave it time for";
+    if (cell->counts != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && is(cell->wake, "block"))) {
+        return "counts=1 is for workload=echo with lang=c and wake=block, over our own transports: who spins executes "
+               "as "
+               "much as the others leave it time for";
     }
     if (lab_cell_does(cell, LAB_WORKLOAD_OPEN_LOOP) && is(cell->placement, "same")) {
         return "infeasible: the driver of openloop polls, and on the same processor would keep the other side from "
