@@ -12,18 +12,20 @@ from corps import create_Corps, load_classes
 
 import lab_heal
 import lab_program
+import lab_retry
 import lab_servers
 from lab_program import params_of
 
 # workload → (Python's module and class, C's class) of the driver, then of the servers
 DRIVERS = {'echo': ('lab_drivers', 'EchoDriver', 'LabEchoDriver'),
+           'retry': ('lab_retry', 'RetryDriver', 'LabRetryDriver'),
            'pipeline': ('lab_drivers', 'PipelineDriver', 'LabPipelineDriver'),
            'oneway': ('lab_drivers', 'OnewayDriver', 'LabOnewayDriver'),
            'fanout': ('lab_drivers', 'FanoutDriver', 'LabFanoutDriver'),
            'search': ('lab_drivers', 'SearchDriver', 'LabSearchDriver'),
            'heal': ('lab_heal', 'HealDriver', 'LabHealDriver'),
            **dict.fromkeys(('fanin', 'mesh'), ('lab_contention', 'ContentionDriver', 'LabContentionDriver'))}
-SERVERS = {'echo': ('lab_servers', 'Echo', 'LabEcho'), 'pipeline': ('lab_servers', 'Echo', 'LabPipeline'),
+SERVERS = {**dict.fromkeys(('echo', 'retry'), ('lab_servers', 'Echo', 'LabEcho')), 'pipeline': ('lab_servers', 'Echo', 'LabPipeline'),
            'oneway': ('lab_servers', 'Sink', 'LabSink'), 'fanout': ('lab_servers', 'Echo', 'LabFanout'),
            'search': ('lab_servers', 'Searcher', 'LabSearcher'), 'ring': ('lab_ring', 'Station', None),
            'heal': ('lab_heal', 'Mortal', 'LabMortal'),
@@ -106,6 +108,8 @@ def run(cell):
         load_classes(cell['library'])
     config = {'NumEnvs': cell['envs'], 'Transport': cell['transport'], 'Serializer': cell['serializer'],
               'Wake': cell['wake'], 'Mailbox_Max_Requests': max(1024, cell['window'])}
+    if cell['workload'] == 'retry':
+        config.update(lab_retry.CONFIG)
     if cell['workload'] != 'heal':
         with create_Corps(lab_servers.Lab, Tag='lab', ConfigDicts=[config]) as lab:
             return measure(cell, lab)

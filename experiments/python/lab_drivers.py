@@ -14,9 +14,11 @@ _SUM = 'seconds is the sum of the {}; checks and gaps between are left out, but 
 class EchoDriver(Conc):
     """Request and reply, one in flight."""
 
+    METER = Meter
+
     def run(self, params):
         server = params['names'][0]
-        meter = Meter(params, Message(params))
+        meter = self.METER(params, Message(params))
         meter.warm_begin()
         while not meter.warm_enough():
             self.round_trip(meter, server, False)
@@ -28,12 +30,14 @@ class EchoDriver(Conc):
         return meter.result(_SUM.format('round trips'))
 
     def round_trip(self, meter, server, timed):
-        """What is checked is checked after the time was taken."""
         number, payload = meter.next, meter.message.payload
         meter.next += 1
         begin = now_ns()
         reply = server.echo(number, payload).Ret
-        took_ns = now_ns() - begin
+        self.came(meter, number, reply, now_ns() - begin, timed)
+
+    def came(self, meter, number, reply, took_ns, timed):
+        """What is checked is checked after the time was taken."""
         whole = not timed or meter.is_whole()
         if timed:
             meter.times_ns.append(took_ns)

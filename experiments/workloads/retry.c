@@ -5,7 +5,6 @@
 #include "workloads/echo.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum {
     AFTERWARDS = LAB_COUNTED_MESSAGES + LAB_STEPPED_MESSAGES, /* calls behind the timed section */
@@ -33,9 +32,6 @@ static const struct corps_class retry_driver = {
 };
 
 static const char *retry_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
-    if (strcmp(cell->lang, "c") != 0) {
-        return "Python has no retry calls yet; choose lang=c";
-    }
     if (cell->envs < 2) {
         snprintf(why, LAB_ERROR_BYTES,
                  "within one Env a retry call is a plain call, and transport %s was to stay within one; choose "

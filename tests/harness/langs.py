@@ -60,6 +60,14 @@ class Langs(lab.LabTest):
                 self.assertIsNone(line["cpu_ns_per_message"])  # whose it was has died
                 self.nothing_left()
 
+    def test_retry(self):
+        """And that a trial ends in order before the Env that is called holds as many results as it may: 64 of 16 MiB."""
+        for lang in ("python", "c-python", "python-c"):
+            with self.subTest(lang=lang):
+                self.good("workload=retry", f"lang={lang}", "serializer=msgpack", "payload=record")
+        line = self.good("workload=retry", "lang=python", "payload=bytes:16777216", "min_count=1000", "max_ms=60000")
+        self.assertTrue("short" in line["flags"] and line["messages"] < 64, line)
+
     def test_many_callers(self):
         for workload, lang in (("mesh", "python"), ("fanin", "c-python")):
             with self.subTest(workload=workload, lang=lang):
