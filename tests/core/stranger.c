@@ -34,8 +34,16 @@ void stranger_leave(struct stranger *stranger) {
     }
 }
 
+static void leave_earlier(struct stranger *stranger) {
+    if (stranger->earlier != NULL) {
+        stranger->transport->disconnect(stranger->earlier);
+        stranger->earlier = NULL;
+    }
+}
+
 void stranger_close(struct stranger *stranger) {
     stranger_leave(stranger);
+    leave_earlier(stranger);
     stranger->transport->close(stranger->endpoint);
     (void)uv_run(&stranger->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&stranger->loop), 0);
@@ -62,6 +70,8 @@ bool stranger_look(struct stranger *stranger) {
         came = true;
         break;
     case CORPS_EVENT_ACCEPTED:
+        assert_null(stranger->earlier);
+        stranger->earlier = stranger->link;
         stranger->link = event.link;
         stranger->ready = true;
         if (!stranger->silent) {
@@ -82,7 +92,7 @@ bool stranger_look(struct stranger *stranger) {
         stranger_leave(stranger);
         came = true;
     } else if (event.kind == CORPS_EVENT_CLOSED) { /* of an earlier one; another was accepted meanwhile */
-        stranger->transport->disconnect(event.link);
+        leave_earlier(stranger);
     }
     return came;
 }

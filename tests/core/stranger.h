@@ -15,6 +15,7 @@ struct stranger {
     struct corps_endpoint *endpoint;
     char address[CORPS_ADDRESS_BYTES];
     struct corps_link *link; /* of the last connect or accept; NULL once it has closed */
+    struct corps_link *earlier; /* whose end has not come yet, when another was accepted; one at most */
     bool ready;
     bool silent;                     /* greets nobody of itself */
     bool greeted;                    /* has heard HELLO on this link */
