@@ -14,7 +14,7 @@ struct stranger {
     uv_loop_t loop;
     struct corps_endpoint *endpoint;
     char address[CORPS_ADDRESS_BYTES];
-    struct corps_link *link; /* of the last connect or accept; NULL once it has closed */
+    struct corps_link *link;    /* of the last connect or accept; NULL once it has closed */
     struct corps_link *earlier; /* whose end has not come yet, when another was accepted; one at most */
     bool ready;
     bool silent;                     /* greets nobody of itself */
