@@ -156,7 +156,7 @@ class Workloads(Base):
                             ("workload=heal transport=null", "oneway"), ("workload=heal transport=raw:pipe", "raw:process"),
                             ("workload=heal transport=raw:mp-pipe", "raw:python"), ("workload=retry transport=null", "oneway"),
                             ("workload=retry transport=queue", "workload=echo"), ("workload=retry transport=raw:pipe", "workload=echo"),
-                            ("workload=retry stages=1", "echo"), ("workload=retry loan=1", "echo"), ("transport=raw:process", "workload=heal")):
+                            ("workload=retry stages=1", "echo"), ("workload=retry counts=1 wake=block", "echo"), ("workload=retry loan=1", "echo"), ("transport=raw:process", "workload=heal")):
             with self.subTest(wrong=wrong):
                 refused = subprocess.run([LAB, "cell", *wrong.split()], capture_output=True, text=True, timeout=TIMEOUT_S)
                 self.assertEqual((2, ""), (refused.returncode, refused.stdout), refused.stderr)
