@@ -101,9 +101,8 @@ if __name__ == '__main__':
 '''
 
 
-def interrupted(path, how, transport):
+def interrupted(process, how):
     """As check, of a program that has Envs that stand still: these end when they go on."""
-    process = start_python(path, how, '.'.join((path, how, transport)), transport)
     assert process.stdout.readline() == 'waiting\n', process.communicate()
     os.kill(process.pid, signal.SIGINT)
     assert wait_until(lambda: process.poll() is not None), how + ': no end after SIGINT'
@@ -115,9 +114,8 @@ def interrupted(path, how, transport):
     assert nothing_left(process.pid), (how, session_of(process.pid))
 
 
-def raises(path, how, transport):
+def raises(process, how):
     """A handler's exception comes out of the call, and the program goes on."""
-    process = start_python(path, how, '.'.join((path, how, transport)), transport)
     assert process.stdout.readline() == 'waiting\n', process.communicate()
     os.kill(process.pid, signal.SIGALRM)
     out, err = process.communicate(timeout=PATIENCE)
@@ -127,10 +125,13 @@ def raises(path, how, transport):
 
 def attempt(wrong, what, path, how, transport):
     begin = time.monotonic()
+    process = start_python(path, how, '.'.join((path, how, transport)), transport)
     try:
-        what(path, how, transport)
+        what(process, how)
     except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
         wrong.append('{} {}: {}'.format(how, transport, error))
+        for pid in session_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
     print('note: {} {} {:.1f} s'.format(how, transport, time.monotonic() - begin))
 
 
