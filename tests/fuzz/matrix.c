@@ -31,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     char error[LAB_MATRIX_ERROR_BYTES] = "";
     file_write(&file, 0, data, bytes);
     if (!lab_matrix_load(&matrix, file.path, error)) {
-        must(strncmp(error, file.path, 8) == 0 &&
-             strchr(error, '\n') == NULL); /* "file:line:column: …", or an included file's */
+        /* "file:line:column: …", or an included file's, which may lie anywhere */
+        must(error[0] == '/' && strchr(error, ':') != NULL && strchr(error, '\n') == NULL);
     } else {
         size_t cells = 0;
         must(matrix.family_count > 0 && matrix.name[0] != '\0');
