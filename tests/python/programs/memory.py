@@ -252,10 +252,10 @@ class Life:
 
     def calm(self):
         """Memory does not fail any more, in no Env: what was to fail may be what says so."""
-        for name in self.names()[0]:
+        for at in range(2):
             for _ in range(3):
                 try:
-                    name.calm().Ret
+                    self.names()[0][at].calm().Ret
                 except BaseException as error:
                     if not is_told(error):
                         raise
@@ -283,8 +283,9 @@ class Life:
             error = raised
         if error is not None:
             print('told' if is_told(error) else f'wrong {type(error).__name__}: {str(error)!r:.300}', flush=True)
-        if place == 'reply':  # then nothing fails any more, and the same works
+        if place in ('reply', 'thread'):  # what was to fail may not have come yet
             self.calm()
+        if place == 'reply':  # then nothing fails any more, and the same works
             try:
                 IN_ENVS[key](self.names()[0], 0)
             except Wrong:
