@@ -140,9 +140,7 @@ static enum corps_err start_timer(void *arg) {
         uv_timer_init(corps__loop(), &keep->timer);
         keep->timer.data = keep;
     }
-    int64_t left_ns = corps__due_at(&keep->due) - corps__now_ns();
-    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-    uv_timer_start(&keep->timer, on_timer, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
+    corps__timer_set(&keep->timer, on_timer, corps__due_at(&keep->due));
     return CORPS_OK;
 }
 

@@ -31,7 +31,7 @@ static corps_method_fn method_named(const struct corps_class *class, const char 
     return NULL;
 }
 
-static void context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
+void corps__context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
     context->conc = conc;
     context->burst = (struct corps__burst){0};
     context->sent_text = NULL;
@@ -64,7 +64,7 @@ static void context_clear(struct corps_context *context) {
     }
 }
 
-static void context_leave(struct corps_context *context) {
+void corps__context_leave(struct corps_context *context) {
     corps__innermost = context->outer;
     context_clear(context);
 }
@@ -81,22 +81,10 @@ void corps__fork_end(enum corps_err err, const struct corps_error_info *failure)
 }
 
 /* What ran may have forked, and this be the child. */
-static void end_if_forked(const struct corps_context *context, enum corps_err err) {
+void corps__context_forked(const struct corps_context *context, enum corps_err err) {
     if (!corps__is_env()) {
         corps__fork_end(err, context->failure != NULL ? &context->failure->info : NULL);
     }
-}
-
-void corps__context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
-    context_enter(context, conc, message);
-}
-
-void corps__context_leave(struct corps_context *context) {
-    context_leave(context);
-}
-
-void corps__context_forked(const struct corps_context *context, enum corps_err err) {
-    end_if_forked(context, err);
 }
 
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
@@ -176,7 +164,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         return;
     }
     struct corps_context context;
-    context_enter(&context, conc, message);
+    corps__context_enter(&context, conc, message);
     enum corps_err err = CORPS_OK;
     bool traced = corps__traces() && message->from != NULL && (message->header.flags & CORPS__NO_REPLY) == 0;
     uint64_t id = message->header.id; /* the method may pass the message on */
@@ -188,7 +176,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         context.args = message->plain;
     } else {
         err = corps__message_argument(message, &context.box);
-        end_if_forked(&context, err);
+        corps__context_forked(&context, err);
         context.args = err == CORPS_OK ? corps_value_open(corps_box_root(context.box)) : NULL;
     }
     if (err != CORPS_OK) {
@@ -199,7 +187,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
             corps__trace_now(id, caller, CORPS_STAGE_DECODED);
         }
         err = call_method(method, &context, context.args, &result);
-        end_if_forked(&context, err);
+        corps__context_forked(&context, err);
         if (traced) {
             corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
         }
@@ -209,7 +197,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         }
         answer_request(&context, err, &result);
     }
-    context_leave(&context);
+    corps__context_leave(&context);
 }
 
 static void run_parked(struct corps__conc *conc);
@@ -226,7 +214,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
         forget_self(conc);
     }
     struct corps_context context;
-    context_enter(&context, conc, message);
+    corps__context_enter(&context, conc, message);
     static const struct corps_value nil;
     struct corps__group *group = message->group;
     struct corps__kept kept;
@@ -239,10 +227,10 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     if (err == CORPS_OK && conc->class->init != NULL) {
         err = conc->class->init(&context, conc->self, args, &result);
     }
-    end_if_forked(&context, err);
+    corps__context_forked(&context, err);
     err = corps__restore_end(&context, &kept, err);
     if (err == CORPS_ERR_PENDING && corps__home_takes_init(conc, message)) {
-        context_leave(&context);
+        corps__context_leave(&context);
         return;
     }
     conc->alive = err == CORPS_OK;
@@ -251,7 +239,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
         corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
     }
-    context_leave(&context);
+    corps__context_leave(&context);
     corps__message_free(message);
     if (again && err == CORPS_OK) {
         atomic_fetch_add(&conc->life, 1);
@@ -268,10 +256,10 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
 static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     if (conc->alive && conc->class->cleanup != NULL) {
         struct corps_context context;
-        context_enter(&context, conc, message);
+        corps__context_enter(&context, conc, message);
         conc->class->cleanup(&context, conc->self);
-        end_if_forked(&context, CORPS_OK);
-        context_leave(&context);
+        corps__context_forked(&context, CORPS_OK);
+        corps__context_leave(&context);
     }
     conc->alive = false;
 }
@@ -417,7 +405,7 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     } else {
         err = call_method(run->method, context, args, &result);
     }
-    end_if_forked(context, err);
+    corps__context_forked(context, err);
     if (args != NULL && err != CORPS_OK) {
         answer_request(context, err, &result);
     }
@@ -439,7 +427,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     run.batch = batch;
     run.symbol = NULL;
     run.settling = (struct settling){.conc = conc, .from = batch->from, .grant = batch->grant};
-    context_enter(&run.context, conc, &run.message);
+    corps__context_enter(&run.context, conc, &run.message);
     uint32_t step = corps__conc_room_step() + 1;
     uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
     const struct corps__batch_entry *entry = NULL;
@@ -458,7 +446,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
         }
         settle_run(&run.settling, 1);
     }
-    context_leave(&run.context);
+    corps__context_leave(&run.context);
     if (run.settling.from != NULL) {
         corps__conc_let_go(conc, run.settling.from);
     }

@@ -107,15 +107,25 @@ enum corps_err corps__dir_keep(const char *path, int *keeper_fd) {
     return CORPS_OK;
 }
 
+/* A file of the directory that is there to be locked. */
+static int open_lock(const char *path, const char *name) {
+    char lock[CORPS__DIR_BYTES + 300];
+    snprintf(lock, sizeof lock, "%s/%s", path, name);
+    return open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Could it be locked like this? Closes it. */
+static bool is_free(int fd, int how) {
+    bool free_now = flock(fd, how | LOCK_NB) == 0;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return free_now;
+}
+
 static bool is_kept(const char *path) {
-    char keeper[CORPS__DIR_BYTES + 300];
-    snprintf(keeper, sizeof keeper, "%s/keeper", path);
-    int fd = open(keeper, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    bool kept = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return kept;
+    int fd = open_lock(path, "keeper");
+    return fd >= 0 && !is_free(fd, LOCK_SH) && errno == EWOULDBLOCK;
 }
 
 /* Without memory of its own, as a process ends that has none left. */
@@ -139,31 +149,21 @@ void corps__dir_remove(const char *path) {
 }
 
 bool corps__dir_is_deserted(const char *path) {
-    char lock[CORPS__DIR_BYTES + 300];
-    snprintf(lock, sizeof lock, "%s/lock", path);
-    int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    bool deserted = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return deserted;
+    int fd = open_lock(path, "lock");
+    return fd < 0 || is_free(fd, LOCK_EX);
 }
 
 /* Has the Corps of this directory no living process? A directory without a lock file is one that is just being made, or
  * whose removal was cut short: it counts as dead once it is a minute old. */
 static bool is_dead(const char *path) {
-    char lock[CORPS__DIR_BYTES + 300];
-    snprintf(lock, sizeof lock, "%s/lock", path);
-    int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open_lock(path, "lock");
     if (fd < 0) {
         struct stat st;
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
         return errno == ENOENT && stat(path, &st) == 0 && now.tv_sec - st.st_mtime > 60;
     }
-    bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    close(fd);
-    return dead && !is_kept(path);
+    return is_free(fd, LOCK_EX) && !is_kept(path);
 }
 
 void corps__dir_remove_dead(const char *path) {

@@ -34,18 +34,6 @@ static void on_timer(uv_timer_t *timer) {
     act(timer->data, "Env 0 was not up in time");
 }
 
-static void set_timer(struct care *care) {
-    int64_t due_ns = corps__supervise_due(&care->supervisor);
-    if (due_ns == INT64_MAX) {
-        uv_timer_stop(&care->timer);
-        return;
-    }
-    int64_t left_ns = due_ns - corps__now_ns();
-    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-    uv_timer_start(&care->timer, on_timer, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
-    corps__loop_changed();
-}
-
 static void act(struct care *care, const char *how) {
     struct corps__care_action action;
     while (corps__supervise(&care->supervisor, corps__now_ns(), &action)) {
@@ -66,7 +54,7 @@ static void act(struct care *care, const char *how) {
         }
     }
     if (!care->supervisor.halted) {
-        set_timer(care);
+        corps__timer_set(&care->timer, on_timer, corps__supervise_due(&care->supervisor));
     }
 }
 

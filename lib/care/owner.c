@@ -1,10 +1,11 @@
 #include "care/owner.h"
 
-#include "care/due.h"
+#include "base/clock.h"
 #include "care/supervise.h"
 #include "codec/config.h"
 #include "process/children.h"
 #include "process/life.h"
+#include "wait/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static void set_timer(void) {
-    corps__due_set(&owner.timer, corps__supervise_due(&owner.supervisor), on_timer);
+    corps__timer_set(&owner.timer, on_timer, corps__supervise_due(&owner.supervisor));
 }
 
 static void start(uint32_t unit, uint32_t incarnation) {

@@ -2,7 +2,7 @@
 
 #include "actor/broken.h"
 #include "actor/group.h"
-#include "care/due.h"
+#include "base/clock.h"
 #include "care/supervise.h"
 #include "link/known.h"
 #include "process/args.h"
@@ -10,6 +10,7 @@
 #include "process/manager.h"
 #include "process/order.h"
 #include "value/failure.h"
+#include "wait/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,7 +168,7 @@ static void set_timer(void) {
         due_ns = its_ns < due_ns ? its_ns : due_ns;
     }
     if (!wards.halted) {
-        corps__due_set(&wards.timer, due_ns, on_timer);
+        corps__timer_set(&wards.timer, on_timer, due_ns);
     }
 }
 

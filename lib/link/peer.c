@@ -134,9 +134,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
             peer->grace.data = peer;
             peer->grace_started = true;
         }
-        uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-        uv_timer_start(&peer->grace, grace_over, CORPS__GRACE_MS, 0);
-        corps__loop_changed();
+        corps__timer_start(&peer->grace, grace_over, CORPS__GRACE_MS, 0);
     }
     if (is_called) {
         corps__relink(peer);

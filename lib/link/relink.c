@@ -16,9 +16,7 @@ static void look_in(uint64_t ms) {
     if (uv_is_closing((uv_handle_t *)timer) || (uv_is_active((uv_handle_t *)timer) && ms > 0)) {
         return; /* it will look soon enough */
     }
-    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-    uv_timer_start(timer, look, ms, 0);
-    corps__loop_changed();
+    corps__timer_start(timer, look, ms, 0);
 }
 
 static bool has_link(const struct corps__peer *peer) {

@@ -164,9 +164,7 @@ static void look(uv_timer_t *timer) {
 static void begin_looking(struct corps__anew *anew, uint64_t after_ms) {
     anew->gathers = true;
     anew->timer.data = anew;
-    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
-    uv_timer_start(&anew->timer, look, after_ms, LOOK_MS);
-    corps__loop_changed();
+    corps__timer_start(&anew->timer, look, after_ms, LOOK_MS);
 }
 
 void corps__anew_start(struct creator *creator) {

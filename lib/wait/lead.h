@@ -10,6 +10,7 @@
 #ifndef CORPS_LEAD_H
 #define CORPS_LEAD_H
 
+#include "base/clock.h"
 #include "wait/alarm.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
@@ -150,6 +151,23 @@ static inline uv_loop_t *corps__loop(void) {
 }
 static inline void corps__loop_changed(void) {
     corps__reactor->loop_changed = true;
+}
+
+/* Has `timer` (initialised) call `fn` in `ms`, and from then on every `repeat_ms` (0: once). With the lead. */
+static inline void corps__timer_start(uv_timer_t *timer, uv_timer_cb fn, uint64_t ms, uint64_t repeat_ms) {
+    uv_update_time(corps__loop()); /* a timer counts from the loop's own, possibly old, time */
+    uv_timer_start(timer, fn, ms, repeat_ms);
+    corps__loop_changed();
+}
+
+/* … when `due_ns` has come; INT64_MAX: not at all. */
+static inline void corps__timer_set(uv_timer_t *timer, uv_timer_cb fn, int64_t due_ns) {
+    if (due_ns == INT64_MAX) {
+        uv_timer_stop(timer);
+        return;
+    }
+    int64_t left_ns = due_ns - corps__now_ns();
+    corps__timer_start(timer, fn, left_ns > 0 ? (uint64_t)(left_ns / 1000000 + 1) : 0, 0);
 }
 
 /* Has the leader call ops->tend soon. Any thread; kick it too where it may sleep. */
