@@ -78,10 +78,15 @@ static enum corps_err outcome_of(struct corps_future *future, const struct corps
 /* Two ways to get on without a clock and without an entry in the Future's list. For a Conc of this Env: runs it. */
 static bool run_local(struct corps_future *future, int64_t timeout_ns) {
     if (future->deadline_ns == CORPS_FOREVER && corps__may_run_inline(timeout_ns)) {
+        bool concerns = corps__stuck_concerns();
         while (!corps__future_is_ready(future) && corps__task_claim(&future->local->task)) {
-            corps__stuck_pause(); /* the method waits, whatever runs on top of it */
+            if (concerns) {
+                corps__stuck_hold(); /* the method waits, whatever runs on top of it */
+            }
             corps__conc_run(&future->local->task, NULL, is_ready, future);
-            corps__stuck_go_on();
+            if (concerns) {
+                corps__stuck_let_go();
+            }
         }
     }
     return corps__future_is_ready(future);

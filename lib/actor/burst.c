@@ -13,13 +13,6 @@ void corps__burst_end(struct corps__burst *burst) {
     }
 }
 
-void corps__context_end_burst(void) {
-    struct corps_context *context = corps__context();
-    if (context != NULL) {
-        corps__burst_end(&context->burst);
-    }
-}
-
 void corps__dispatch_end_burst(void) {
     if (corps__actors->burst.to != NULL) {
         corps__burst_end(&corps__actors->burst);

@@ -12,7 +12,12 @@
 void corps__burst_end(struct corps__burst *burst);
 
 /* What the running method sends next comes after all that it has sent, and after what others send meanwhile. */
-void corps__context_end_burst(void);
+static inline void corps__context_end_burst(void) {
+    struct corps_context *context = corps__context();
+    if (context != NULL && context->burst.to != NULL) {
+        corps__burst_end(&context->burst);
+    }
+}
 
 /* The same of the leader's, when the lead is given away. With the lead. */
 void corps__dispatch_end_burst(void);

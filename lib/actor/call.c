@@ -145,12 +145,14 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     call->to = to;
     call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
-    call->deadline_ns =
-        options != NULL && options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
-    call->no_wait = options != NULL && (options->flags & CORPS_CALL_NO_WAIT) != 0;
-    call->try_only = call->no_wait || (options != NULL && (options->flags & CORPS_CALL_TRY) != 0);
+    call->deadline_ns = CORPS_FOREVER;
+    if (options != NULL) {
+        call->deadline_ns = options->timeout_ns != 0 ? corps__deadline_ns(options->timeout_ns) : CORPS_FOREVER;
+        call->no_wait = (options->flags & CORPS_CALL_NO_WAIT) != 0;
+        call->try_only = (options->flags & (CORPS_CALL_NO_WAIT | CORPS_CALL_TRY)) != 0;
+    }
     call->corps = corps__own();
-    if (corps__own() == NULL || corps__own()->id != to->corps_id) {
+    if (call->corps == NULL || call->corps->id != to->corps_id) {
         enum corps_err err = corps_of(to, &call->corps);
         if (err != CORPS_OK) {
             return err;
@@ -163,17 +165,16 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     if (options != NULL && (options->flags & CORPS_CALL_RETRY) != 0) {
         err = prepare_retry(call, options->timeout_ns);
     }
-    if (err == CORPS_OK && call->reply && call->context != NULL && call->context->deadline_ns != 0 &&
+    if (call->reply && call->context != NULL && call->context->deadline_ns != 0 && err == CORPS_OK &&
         (options == NULL || (options->flags & CORPS_CALL_DETACHED) == 0)) {
         err = inherit_deadline(call);
     }
     err = err == CORPS_OK ? symbol_of_method(call, method, own_method) : err;
-    if (err == CORPS_OK && options != NULL && options->serializer != NULL) {
-        err = chosen_serializer(call, options->serializer);
-    } else if (err == CORPS_OK) {
-        err = corps__serializer_for(call->corps, &call->serializer);
+    if (err != CORPS_OK) {
+        return err;
     }
-    return err;
+    return options != NULL && options->serializer != NULL ? chosen_serializer(call, options->serializer)
+                                                          : corps__serializer_for(call->corps, &call->serializer);
 }
 
 /* ---- to a Conc of this Env: by reference, through its mailbox ---- */

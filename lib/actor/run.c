@@ -114,11 +114,10 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
     return true;
 }
 
-/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late, or
- * that its caller has given it up. */
-static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
-    corps_method_fn method = conc->alive ? method_named(conc->class, message->method->name) : NULL;
-    method = method == NULL && conc->alive ? conc->class->any : method;
+/* Of a request that cannot simply run: answers it, and gives NULL, unless it may all the same. `method`: the one that
+ * it asks for, NULL for none. */
+static __attribute__((noinline)) corps_method_fn
+refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_method_fn method) {
     if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
         return NULL;
@@ -149,6 +148,19 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
         return NULL;
     }
     return method;
+}
+
+/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late, or
+ * that its caller has given it up. */
+static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
+    corps_method_fn method = NULL;
+    if (conc->alive) {
+        method = method_named(conc->class, message->method->name);
+        method = method != NULL ? method : conc->class->any;
+    }
+    bool simple = method != NULL && message->header.deadline_ns == 0 && (message->header.flags & CORPS__RETRY) == 0 &&
+                  !atomic_load_explicit(&conc->cancels, memory_order_acquire);
+    return simple ? method : refuse_or_admit(conc, message, method);
 }
 
 static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
@@ -298,18 +310,26 @@ static void run_give_up(struct corps__conc *conc, struct corps__message *message
     run_parked(conc);
 }
 
-static void run_message(struct corps__conc *conc, struct corps__message *message) {
-    if (message->mail.kind == CORPS__MAIL_REQUEST && message->from == NULL) {
-        corps__conc_leave_room(conc, 1);
-    }
+/* A request, and the room that it took up. */
+static void run_counted(struct corps__conc *conc, struct corps__message *message) {
     struct corps__peer *from = message->from;
-    bool credited = from != NULL && (message->header.flags & CORPS__NO_REPLY) != 0;
-    struct corps__grant *grant = message->grant;
-    size_t bytes = message->charge_bytes;
-    switch (message->mail.kind) {
-    case CORPS__MAIL_REQUEST:
+    if (from == NULL) {
+        corps__conc_leave_room(conc, 1);
         run_request(conc, message);
-        break;
+    } else if ((message->header.flags & CORPS__NO_REPLY) == 0) {
+        run_request(conc, message);
+    } else {
+        struct corps__grant *grant = message->grant;
+        size_t bytes = message->charge_bytes;
+        run_request(conc, message);
+        corps__conc_credit(conc, from, grant, 1, bytes);
+        corps__conc_let_go(conc, from);
+    }
+}
+
+/* What somebody has the Conc do. */
+static void run_order(struct corps__conc *conc, struct corps__message *message) {
+    switch (message->mail.kind) {
     case CORPS__MAIL_INIT:
         run_init(conc, message);
         break;
@@ -323,14 +343,11 @@ static void run_message(struct corps__conc *conc, struct corps__message *message
     case CORPS__MAIL_GIVE_UP:
         run_give_up(conc, message);
         break;
-    case CORPS__MAIL_BATCH: /* are no messages */
+    case CORPS__MAIL_REQUEST: /* is no order */
+    case CORPS__MAIL_BATCH:   /* are no messages */
     case CORPS__MAIL_RESUME:
     case CORPS__MAIL_CHECKPOINT:
         break;
-    }
-    if (credited) {
-        corps__conc_credit(conc, from, grant, 1, bytes);
-        corps__conc_let_go(conc, from);
     }
 }
 
@@ -458,6 +475,10 @@ static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
     if (atomic_load_explicit(&conc->down, memory_order_relaxed) && corps__conc_parks(conc, mail)) {
         return 1;
     }
+    if (mail->kind == CORPS__MAIL_REQUEST) {
+        run_counted(conc, (struct corps__message *)mail);
+        return 1;
+    }
     if (mail->kind == CORPS__MAIL_BATCH) {
         return run_batch(conc, (struct corps__batch *)mail);
     }
@@ -466,7 +487,7 @@ static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
         return 1;
     }
     bool is_init = mail->kind == CORPS__MAIL_INIT;
-    run_message(conc, (struct corps__message *)mail);
+    run_order(conc, (struct corps__message *)mail);
     return is_init && corps__home_awaits(conc) ? MAILS_A_TURN : 1; /* the rest is its home's */
 }
 

@@ -280,12 +280,17 @@ static void send_definitions(struct corps__peer *peer, const struct corps__outgo
 
 enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__outgoing *out, bool may_hold,
                                 bool try_only, int64_t deadline_ns) {
-    enum corps_err err = corps__peer_ensure_ready(peer, try_only, deadline_ns);
+    enum corps_err err = CORPS_OK;
+    if (atomic_load_explicit(&peer->state, memory_order_relaxed) != CORPS__PEER_READY) {
+        err = corps__peer_ensure_ready(peer, try_only, deadline_ns);
+    }
     if (err != CORPS_OK) {
         return err;
     }
     pthread_mutex_lock(&peer->tx);
-    send_definitions(peer, out);
+    if (out->definition_count > 0) {
+        send_definitions(peer, out);
+    }
     bool stream = may_hold && (peer->batch_frame != NULL || follows_closely(peer) || is_full(peer));
     bool may_gather = may_hold && is_small(peer, out);
     if (!stream || !may_gather) {
@@ -305,6 +310,9 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
     pthread_mutex_unlock(&peer->tx);
     if (held && news) {
         corps__held_add();
+    }
+    if (err == CORPS_OK) {
+        return CORPS_OK;
     }
     bool tells_why = err != CORPS_ERR_WORKER_LOST || peer->corps == NULL || atomic_load(&peer->env_info->lost);
     err = tells_why || try_only ? err : corps__peer_await_news(peer, deadline_ns);

@@ -49,7 +49,25 @@ static enum corps_err copy_plain(const struct corps_value *value, struct corps_v
     return err;
 }
 
+/* What most calls carry: one text, or bytes. False: another way must be tried. */
+static bool copy_bytes(const struct corps_value *value, struct corps_value *root, size_t capacity, size_t *bytes) {
+    size_t whole = sizeof *root + (value->count + 7) / 8 * 8;
+    if ((value->kind != CORPS_BIN && value->kind != CORPS_STR) || value->count > capacity || whole > capacity) {
+        return false;
+    }
+    *root = *value;
+    root->bin = (const uint8_t *)(root + 1);
+    if (value->count > 0) {
+        memcpy(root + 1, value->bin, value->count);
+    }
+    *bytes = whole;
+    return true;
+}
+
 enum corps_err corps__plain_copy(const struct corps_value *value, void *memory, size_t capacity, size_t *bytes) {
+    if (copy_bytes(corps_value_open(value), memory, capacity / 8 * 8, bytes)) {
+        return CORPS_OK;
+    }
     struct room room = {.at = memory, .end = (uint8_t *)memory + capacity / 8 * 8};
     struct corps_value *root = take_space(&room, sizeof *root);
     enum corps_err err = root != NULL ? copy_plain(value, root, &room, 0) : CORPS_ERR_FULL;
