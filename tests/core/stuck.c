@@ -272,7 +272,7 @@ static void test_stopped(void **state) {
     assert_int_equal(kill(pid, SIGSTOP), 0);
     poll(NULL, 0, LONGER_MS);
     assert_int_equal(kill(pid, SIGCONT), 0);
-    poll(NULL, 0, LIMIT_MS / 3); /* the monitor looks at it */
+    poll(NULL, 0, LIMIT_MS / 6); /* the monitor looks at it */
     gate_finish(&gate);
     corps_name_unref(one);
     assert_ok(corps_exit(corps, LONG_NS));

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from helpers import PATIENCE, nothing_left, script, session_of, start_python, wait_until
 from test_scripts_signals import check
@@ -142,11 +143,14 @@ def main():
             check(path, 'create', signal.SIGINT, (-signal.SIGINT, 130))
         except (AssertionError, IndexError) as error:
             wrong.append(str(error))
-        for transport in ('shm', 'unix'):
-            for how in ('full', 'full-quiet', 'stopped', 'stopped-large'):
-                attempt(wrong, interrupted, path, how, transport)
-            for how in ('raises-full', 'raises-stopped', 'raises-stopped-large-quiet'):
-                attempt(wrong, raises, path, how, transport)
+        runs = [(interrupted, how, transport) for transport, ways in (('shm', ('full', 'full-quiet', 'stopped', 'stopped-large')),
+                                                                      ('unix', ('full', 'stopped-large'))) for how in ways]
+        runs += [(raises, how, transport) for transport, ways in (('shm', ('full', 'stopped', 'stopped-large-quiet')),
+                                                                  ('unix', ('stopped', 'stopped-large-quiet'))) for how in
+                 ('raises-' + way for way in ways)]
+        with ThreadPoolExecutor(3) as threads:  # each sleeps for most of its time
+            for run in [threads.submit(attempt, wrong, what, path, how, transport) for what, how, transport in runs]:
+                run.result()
     assert not wrong, '\n'.join(wrong)
     print('OK')
 
