@@ -16,6 +16,7 @@ struct corps__long_wait;
 struct corps__message;
 struct corps__outgoing;
 struct corps__peer;
+struct corps__pool_view;
 
 enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
 
@@ -55,6 +56,11 @@ struct corps__actors {
         struct corps__broken *first;
         void (*stopped)(uint32_t conc, bool failed, const char *how); /* NULL: nobody makes Concs again */
     } broken;                                                         /* see broken.h */
+
+    struct {
+        pthread_mutex_t lock;
+        struct corps__pool_view *first;
+    } pool_views; /* see pool_view.h */
 
     struct {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */

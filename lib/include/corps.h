@@ -354,6 +354,7 @@ enum {
      * this. Not for corps_send. */
     CORPS_CALL_RETRY = 1u << 2,
     CORPS_CALL_DETACHED = 1u << 3, /**< the deadline of the request that the calling method serves does not bind it */
+    CORPS_CALL_KEYED = 1u << 4,    /**< `key` says which member of a sticky pool; INVALID with any other Name */
 };
 
 struct corps_call_options {
@@ -362,7 +363,8 @@ struct corps_call_options {
     const char *serializer; /**< for this call and its reply, instead of the Corps' own: one that runs no code (none,
                                msgpack), or the Corps' own, else DENIED; NULL = the Corps' */
     size_t size;            /**< 0, or sizeof(struct corps_call_options) */
-    uint64_t reserved[4];
+    uint64_t key;           /**< with CORPS_CALL_KEYED; else 0 */
+    uint64_t reserved[3];
 };
 
 /** Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
@@ -386,6 +388,27 @@ CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *met
  * deadline is its own alone, never that of a request. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options) CORPS_CHECKED;
+
+/* ---- Pools ----
+ *
+ * A pool is one Name over many Workers of one class, its members; its class text is "pool of " and theirs. A call by
+ * that Name goes to one of the members, straight. Which one, the pool was made for: the better of two random ones, by
+ * how much of this process they have to do; one and the same for each `key` (CORPS_CALL_KEYED), as long as the members
+ * stay, where the pool is sticky; the one in the caller's Env, or else the one with the least to do, where it is
+ * replicated. Members come and go: the table of them is asked for beside the calls, and a call waits where none is
+ * known that is young enough (a second), as it does for a connection; with CORPS_CALL_NO_WAIT it is FULL then.
+ *
+ * A call whose member turns out to be gone before it was sent goes to another one. FULL means that the one with the
+ * least to do has no room. A request that comes to a member which has just left the pool is not run, and fails with
+ * MOVED: it may be called again. A call with CORPS_CALL_RETRY goes again to the member that it went to. Between calls
+ * of one sender there is no order, but for those with one key while the members stay. A loan (corps_loan) for a pool is
+ * ordinary memory. */
+
+/** The members as the pool knows them now; waits for its answer. `count`: how many `names` there is room for; then how
+ * many members there are. As many as fit are written, one reference each, and stay Names of Workers when these leave
+ * the pool. Errors: INVALID (no pool's Name), and as corps_call and corps_future_wait. */
+CORPS_API enum corps_err corps_pool_members(const struct corps_name *pool, struct corps_name **names,
+                                            size_t *count) CORPS_CHECKED;
 
 /** Sends what this process still holds back of earlier requests without reply (corps_send), to put several into one
  * frame. A wait, a method's end and a timer do so too. */
