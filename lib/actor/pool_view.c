@@ -119,32 +119,28 @@ static int64_t after(int64_t now_ns, int64_t time_ns) {
     return now_ns > INT64_MAX - time_ns ? INT64_MAX : now_ns + time_ns;
 }
 
-struct corps__replicas *corps__pool_view_table(struct corps__pool_view *view, int64_t *until_ns) {
+struct corps__replicas *corps__pool_view_table(struct corps__pool_view *view) {
     pthread_mutex_lock(&view->lock);
     struct corps__replicas *table = view->table != NULL ? corps__replicas_ref(view->table) : NULL;
-    *until_ns = after(view->asked_ns, view->valid_ns);
     pthread_mutex_unlock(&view->lock);
     return table;
 }
 
-bool corps__pool_view_answered(struct corps__pool_view *view, struct corps__members_question *question) {
+void corps__pool_view_look(struct corps__pool_view *view, int64_t now_ns, bool waits, struct corps__pool_look *look) {
+    *look = (struct corps__pool_look){0};
     pthread_mutex_lock(&view->lock);
-    bool answered = view->question.future != NULL && corps__future_is_ready(view->question.future);
-    if (answered) {
-        *question = view->question;
+    look->until_ns = after(view->asked_ns, view->valid_ns);
+    if (view->question.future != NULL && corps__future_is_ready(view->question.future)) {
+        look->answered = view->question;
         view->question = (struct corps__members_question){0};
+    } else {
+        bool usable = view->table != NULL && now_ns < look->until_ns;
+        bool wanted = usable ? now_ns - view->asked_ns > REFRESH_NS : !waits;
+        look->table = usable ? corps__replicas_ref(view->table) : NULL;
+        look->should_ask = wanted && view->question.future == NULL && !view->asking && now_ns >= view->ask_at_ns;
+        view->asking = view->asking || look->should_ask;
     }
     pthread_mutex_unlock(&view->lock);
-    return answered;
-}
-
-bool corps__pool_view_should_ask(struct corps__pool_view *view, int64_t now_ns) {
-    pthread_mutex_lock(&view->lock);
-    bool is_old = view->table == NULL || now_ns - view->asked_ns > REFRESH_NS;
-    bool should = is_old && view->question.future == NULL && !view->asking && now_ns >= view->ask_at_ns;
-    view->asking = view->asking || should;
-    pthread_mutex_unlock(&view->lock);
-    return should;
 }
 
 void corps__pool_view_asked(struct corps__pool_view *view, const struct corps__members_question *question,

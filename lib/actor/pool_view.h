@@ -41,14 +41,19 @@ struct corps__pool_view {
 /* The view of a pool's Name, which holds it from now on. Errors: NO_MEMORY, and of the system's random numbers. */
 enum corps_err corps__pool_view_of(const struct corps_name *pool, struct corps__pool_view **view) CORPS_CHECKED;
 
-/* The table, one reference, and until when it may be used; NULL when there is none. */
-struct corps__replicas *corps__pool_view_table(struct corps__pool_view *view, int64_t *until_ns);
+/* What one look at a view finds. */
+struct corps__pool_look {
+    struct corps__replicas *table;           /* one reference; NULL: there is none, or it is too old */
+    int64_t until_ns;                        /* it may be used */
+    struct corps__members_question answered; /* its answer is here: take it (the caller ends it), and look again */
+    bool should_ask;                         /* this thread, now; then corps__pool_view_asked must follow */
+};
 
-/* Takes a question whose answer is here: false when there is none. The caller ends it. */
-bool corps__pool_view_answered(struct corps__pool_view *view, struct corps__members_question *question);
+/* `waits`: the caller asks for itself, and waits, if there is no table. */
+void corps__pool_view_look(struct corps__pool_view *view, int64_t now_ns, bool waits, struct corps__pool_look *look);
 
-/* Should this thread ask for the next table now, beside what else it does? Then corps__pool_view_asked must follow. */
-bool corps__pool_view_should_ask(struct corps__pool_view *view, int64_t now_ns);
+/* The table, however old: one reference; NULL when there is none. */
+struct corps__replicas *corps__pool_view_table(struct corps__pool_view *view);
 
 /* It has asked: takes what is in `question`. Or (its Future is NULL) it could not just now. */
 void corps__pool_view_asked(struct corps__pool_view *view, const struct corps__members_question *question,

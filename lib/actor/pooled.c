@@ -58,8 +58,7 @@ static struct corps *corps_of_view(const struct corps__pool_view *view) {
 static enum corps_err ask(struct corps__pool_view *view, unsigned flags, int64_t timeout_ns,
                           struct corps__members_question *question) {
     const struct corps_call_options options = {.flags = flags, .timeout_ns = timeout_ns, .serializer = "msgpack"};
-    int64_t until_ns;
-    struct corps__replicas *known = corps__pool_view_table(view, &until_ns);
+    struct corps__replicas *known = corps__pool_view_table(view);
     struct corps *corps = corps_of_view(view);
     uint64_t outstanding = known != NULL && corps != NULL ? corps__replicas_outstanding(known, load_of, corps) : 0;
     const struct corps_value items[3] = {corps_int(known != NULL ? (int64_t)known->version : 0),
@@ -100,15 +99,10 @@ static enum corps_err take_answer(struct corps__pool_view *view, struct corps__m
 }
 
 /* Beside a call: it neither waits nor fails. */
-static void look_after(struct corps__pool_view *view, int64_t now_ns) {
+static void ask_beside(struct corps__pool_view *view, int64_t now_ns) {
     struct corps__members_question question;
-    if (corps__pool_view_answered(view, &question)) {
-        (void)!take_answer(view, &question); /* who needs the table asks again, and hears why there is none */
-    }
-    if (corps__pool_view_should_ask(view, now_ns)) {
-        (void)!ask(view, CORPS_CALL_NO_WAIT | CORPS_CALL_DETACHED, 0, &question);
-        corps__pool_view_asked(view, &question, now_ns);
-    }
+    (void)!ask(view, CORPS_CALL_NO_WAIT | CORPS_CALL_DETACHED, 0, &question);
+    corps__pool_view_asked(view, &question, now_ns);
 }
 
 /* Waits for a table. */
@@ -232,18 +226,24 @@ static enum corps_err call_one_of(const struct way *way, struct corps_future **f
 
 /* A table that may be used now; one reference. */
 static enum corps_err current_table(struct way *way) {
-    look_after(way->view, corps__now_ns());
-    way->table = corps__pool_view_table(way->view, &way->until_ns);
-    while (way->table == NULL || way->until_ns <= corps__now_ns()) {
-        corps__replicas_unref(way->table);
-        way->table = NULL;
-        enum corps_err err = fetch_for(way->view, way->call);
-        if (err != CORPS_OK) {
-            return err;
+    enum corps_err err = CORPS_OK;
+    way->table = NULL;
+    while (err == CORPS_OK && way->table == NULL) {
+        struct corps__pool_look look;
+        int64_t now_ns = corps__now_ns();
+        corps__pool_view_look(way->view, now_ns, !way->call->no_wait, &look);
+        if (look.should_ask) {
+            ask_beside(way->view, now_ns);
         }
-        way->table = corps__pool_view_table(way->view, &way->until_ns);
+        if (look.answered.future != NULL) {
+            (void)!take_answer(way->view, &look.answered); /* who needs a table asks again, and hears why not */
+        } else if (look.table == NULL) {
+            err = fetch_for(way->view, way->call);
+        }
+        way->table = look.table;
+        way->until_ns = look.until_ns;
     }
-    return CORPS_OK;
+    return err;
 }
 
 static enum corps_err call_by_table(struct way *way, struct corps_future **future) {
@@ -294,8 +294,7 @@ enum corps_err corps_pool_members(const struct corps_name *pool, struct corps_na
     if (err != CORPS_OK) {
         return err;
     }
-    int64_t until_ns;
-    struct corps__replicas *table = corps__pool_view_table(view, &until_ns);
+    struct corps__replicas *table = corps__pool_view_table(view);
     for (size_t i = 0; i < table->count && i < *count; i++) {
         names[i] = corps_name_ref(table->members[i].name);
     }
