@@ -8,6 +8,7 @@
 #include "actor/defer.h"
 #include "actor/group.h"
 #include "actor/home.h"
+#include "actor/probe.h"
 #include "actor/reply.h"
 #include "actor/stuck.h"
 #include "base/clock.h"
@@ -373,6 +374,9 @@ static void run_order(struct corps__conc *conc, struct corps__message *message) 
         break;
     case CORPS__MAIL_MOVE:
         run_move(conc, message);
+        break;
+    case CORPS__MAIL_PROBE:
+        corps__probe_passes(conc, message, is_there(conc));
         break;
     case CORPS__MAIL_REQUEST: /* is no order */
     case CORPS__MAIL_BATCH:   /* are no messages */

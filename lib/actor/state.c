@@ -6,6 +6,7 @@ static struct corps__actors first = {
     .room.lock = PTHREAD_MUTEX_INITIALIZER,
     .pool_views.lock = PTHREAD_MUTEX_INITIALIZER,
     .waits.lock = PTHREAD_MUTEX_INITIALIZER,
+    .probes.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 struct corps__actors *corps__actors = &first;
 
@@ -16,4 +17,5 @@ void corps__actors_init(struct corps__actors *actors) {
     pthread_mutex_init(&actors->pool_views.lock, NULL);
     pthread_mutex_init(&actors->waits.lock, NULL);
     pthread_mutex_init(&actors->broken.lock, NULL);
+    pthread_mutex_init(&actors->probes.lock, NULL);
 }

@@ -17,6 +17,7 @@ struct corps__message;
 struct corps__outgoing;
 struct corps__peer;
 struct corps__pool_view;
+struct corps__probed;
 
 enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
 
@@ -33,6 +34,7 @@ struct corps__actors {
     const struct corps_class *const *classes;
     struct corps__classes_copy *classes_copy; /* the latest, where they had to be copied */
     char classes_error[256];                  /* why there are none, "" */
+    const struct corps_class *builtin;        /* the core's own, see corps__class_builtin_set */
 
     /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
     struct {
@@ -61,6 +63,11 @@ struct corps__actors {
         pthread_mutex_t lock;
         struct corps__pool_view *first;
     } pool_views; /* see pool_view.h */
+
+    struct {
+        pthread_mutex_t lock;
+        struct corps__probed *first;
+    } probes; /* see probe.h */
 
     struct {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */

@@ -330,6 +330,34 @@ CORPS_API enum corps_err corps_create_supervised(struct corps *corps, const char
                                                  unsigned count, const struct corps_supervision *supervision,
                                                  struct corps_name **names) CORPS_CHECKED;
 
+/* ---- Pools ---- */
+
+/** How a pool grows and shrinks, and where its members are. Zero means default for every field but `location`. */
+struct corps_pool_options {
+    unsigned min_count; /**< so many members at least; default 1 */
+    unsigned max_count; /**< … and at most; default 4 for each Env of the Corps, at most 1024 */
+    int64_t target_ns;  /**< how long a request may wait at a member; default 10 ms. Longer: the pool grows, at once */
+    int64_t quiet_ns;   /**< no longer than half of that for so long: one member goes; default 30 s */
+    /** AUTO: in the Env that has the fewest of them. ENV_ID (what a cleared struct says): in that Env. PER_ENV: one in
+     * every Env, and callers take the nearest; then min_count and max_count are 0. */
+    struct corps_location location;
+    int sticky;   /**< nonzero: calls carry a key, and those of one key go to one member while members stay */
+    int env_each; /**< nonzero: each member has an Env of its own, which comes and goes with it */
+    const struct corps_supervision *supervision; /**< of the members; NULL: ON_FAILURE, with its defaults */
+    size_t size;                                 /**< 0, or sizeof(struct corps_pool_options) */
+    uint64_t reserved[8];
+};
+
+/** Creates a pool: one Name over several Concs of a class, its members, and waits until the first ones' inits have run.
+ * A call through the Name goes to a member that has little to do. The pool adds members while requests wait for longer
+ * than the target, takes them out one by one when it is quiet, after they have done what they had, and makes new ones
+ * in the place of those that are lost. Its class text is "pool of " and the members' class. `options` NULL: all
+ * default, in any Env. `args` are for the init of each member, and are kept. Gives one reference. Errors: INVALID (says
+ * which option, and what is possible), UNKNOWN, REMOTE (an init failed: see corps_create_failure), WORKER_LOST. */
+CORPS_API enum corps_err corps_create_pool(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                           const struct corps_pool_options *options,
+                                           struct corps_name **pool) CORPS_CHECKED;
+
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
 CORPS_API void corps_name_unref(struct corps_name *name); /**< accepts NULL */

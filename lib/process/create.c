@@ -54,8 +54,8 @@ static enum corps_err order_concs(const struct corps *corps, struct order *order
 }
 
 /* How many Concs each Env gets. Writes env_count counts. */
-static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
-                                       unsigned *counts, unsigned *first) {
+static enum corps_err distribute_concs(struct corps *corps, const char *class_name, struct corps_location location,
+                                       unsigned count, unsigned *counts, unsigned *first) {
     static const struct corps__sized kind = CORPS__SIZED(corps_location, sizeof(struct corps_location));
     struct corps_location unused;
     unsigned envs = corps->settings.env_count;
@@ -64,6 +64,10 @@ static enum corps_err distribute_concs(struct corps *corps, struct corps_locatio
     }
     if (count == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the number of Concs must be at least 1");
+    }
+    if (strncmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is the class of a pool, which corps_create_pool makes",
+                               class_name);
     }
     memset(counts, 0, envs * sizeof *counts);
     *first = 0;
@@ -181,7 +185,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
     unsigned envs = corps->settings.env_count;
     unsigned counts[CORPS__ENVS_MAX];
     unsigned first;
-    enum corps_err err = distribute_concs(corps, location, count, counts, &first);
+    enum corps_err err = distribute_concs(corps, class_name, location, count, counts, &first);
     if (err != CORPS_OK) {
         return err;
     }
@@ -225,9 +229,8 @@ enum corps_err corps_create_concs(struct corps *corps, const char *class_name, c
 
 #define SUPERVISION_BYTES 96u /* of struct corps_supervision in 0.1 */
 
-/* As the items of an order; NIL: they are not made again. */
-static enum corps_err policy_of(const struct corps_supervision *given, struct corps_value *items,
-                                struct corps_value *value) {
+enum corps_err corps__order_policy(const struct corps_supervision *given, struct corps_value items[CORPS__POLICY_ITEMS],
+                                   struct corps_value *value) {
     static const struct corps__sized kind = CORPS__SIZED(corps_supervision, SUPERVISION_BYTES);
     static const struct corps_supervision none;
     struct corps_supervision own;
@@ -252,7 +255,7 @@ enum corps_err corps_create_supervised(struct corps *corps, const char *class_na
                                        const struct corps_supervision *supervision, struct corps_name **names) {
     struct corps_value items[CORPS__POLICY_ITEMS];
     struct corps_value policy;
-    enum corps_err err = policy_of(supervision, items, &policy);
+    enum corps_err err = corps__order_policy(supervision, items, &policy);
     if (err == CORPS_OK) {
         (void)corps__corps_ref(corps); /* it may exit meanwhile */
         err = create_concs(corps, class_name, args, location, count, &policy, names);
