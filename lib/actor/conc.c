@@ -4,7 +4,6 @@
 #include "actor/group.h"
 #include "actor/home.h"
 #include "actor/once.h"
-#include "actor/probe.h"
 #include "base/symbol.h"
 #include "link/known.h"
 
@@ -325,7 +324,6 @@ void corps__concs_free(void) {
         free((void *)atomic_load(&actors->concs.pages[i]));
     }
     corps__broken_free();
-    corps__probes_free();
     while (actors->concs.pieces != NULL) {
         struct corps__conc_piece *next = actors->concs.pieces->next;
         free(actors->concs.pieces);

@@ -247,9 +247,10 @@ static enum corps_err pool_init(struct corps_context *context, void *self, const
         return corps_error_set(CORPS_ERR_INVALID, "a pool is made by corps_create_pool");
     }
     struct ticker *ticker = calloc(1, sizeof *ticker);
-    struct corps_box *box = corps_context_box(context);
-    enum corps_err err = ticker != NULL && box != NULL ? corps__seats_init(&pool->seats, context->conc, box)
-                                                       : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a pool");
+    struct corps_box *box = NULL;
+    enum corps_err err =
+        ticker != NULL ? corps_box_of(args, &box) : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a pool");
+    err = err == CORPS_OK ? corps__seats_init(&pool->seats, context->conc, box) : err;
     corps_box_unref(box);
     if (err == CORPS_OK) {
         ticker->conc = context->conc;

@@ -278,13 +278,14 @@ static void created(struct corps__seats *seats, uint32_t place, enum corps_err e
         seat->conc = (uint32_t)number->integer;
         corps__scale_started(&seats->scale, place, corps__now_ns());
         seats->version++;
+        seats->has_begun = true;
         if (seats->envs[seat->env].probes == NULL) { /* the next step knows something of it */
             send_probes(seats, seat->env);
         }
         return;
     }
     const struct corps_error_info *info = corps_future_error(seat->future);
-    if (!seats->scale.closing) {
+    if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
         say(seats, "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
             info->type[0] != '\0' ? ": " : "", info->text);
     }

@@ -39,6 +39,7 @@ struct corps__seats {
     uint64_t version;               /* of the table */
     uint64_t moved;                 /* how many have left */
     bool step_is_due;               /* probes are under way, after whose answers the size is decided */
+    bool has_begun;                 /* it has had a member */
     struct corps__failure *failure; /* why the last start failed; NULL: none has, or it was taken */
 };
 

@@ -56,7 +56,7 @@ static enum corps_err table_members(struct corps_context *context, void *self, c
 static const struct corps_method table_methods[] = {
     {"set", table_set}, {"corps:members", table_members}, {"wait_for", method_wait_for}, {NULL, NULL}};
 static const struct corps_class table_class = {
-    .name = "pool of Node", .bytes = sizeof(struct table), .methods = table_methods};
+    .name = "Pool of Node", .bytes = sizeof(struct table), .methods = table_methods};
 
 /* ---- its members ---- */
 
@@ -140,15 +140,15 @@ struct pool {
     size_t count;
 };
 
-/* The Name of the pool's Conc as one of a Worker. */
-static inline struct corps_name *as_worker(const struct corps_name *pool) {
+/* The Name of the pool's Conc as that of a pool: no class of a program can be called so. */
+static inline struct corps_name *as_pool(const struct corps_name *table) {
     uint8_t data[CORPS_NAME_BYTES_MAX];
     size_t bytes;
     struct corps_name *name;
-    assert_ok(corps_name_encode(pool, data, &bytes));
-    memcpy(data + bytes - strlen(corps_name_class(pool)), "Pool", 4);
+    assert_ok(corps_name_encode(table, data, &bytes));
+    memcpy(data + bytes - strlen(corps_name_class(table)), "pool", 4);
     assert_ok(corps_name_decode(data, bytes, &name));
-    assert_string_equal(corps_name_class(name), "Pool of Node");
+    assert_string_equal(corps_name_class(name), "pool of Node");
     return name;
 }
 
@@ -168,8 +168,8 @@ static inline void set_table(const struct pool *pool, int spreading, int64_t val
 static inline struct pool make_pool(size_t count, int spreading, int64_t valid_ns) {
     struct pool pool = {.corps = make_with((struct corps_options){.env_count = ENVS, .mailbox_count = MAILBOX}),
                         .count = count};
-    pool.name = worker_in(pool.corps, "pool of Node", 0);
-    pool.table = as_worker(pool.name);
+    pool.table = worker_in(pool.corps, "Pool of Node", 0);
+    pool.name = as_pool(pool.table);
     for (size_t i = 0; i < count; i++) {
         pool.nodes[i] = worker_in(pool.corps, "Node", (unsigned)i % ENVS);
     }
