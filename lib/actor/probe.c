@@ -14,6 +14,7 @@ struct corps__probed {
     int64_t last_sent_ns; /* … and the last that has passed, 0: none has; what it found: */
     int64_t wait_ns;
     bool idle, ended;
+    bool gone; /* likewise, as somebody else has said */
 };
 
 static struct corps__probed **find(uint32_t conc) {
@@ -28,7 +29,7 @@ static void see(const struct corps__conc *conc, const struct corps__probed *prob
     int64_t now_ns = corps__now_ns();
     bool waits = probed->under_way && now_ns - probed->sent_ns > probed->wait_ns;
     int64_t sent_ns = waits ? probed->sent_ns : probed->last_sent_ns;
-    bool ended = probed->ended && !probed->under_way;
+    bool ended = probed->gone || (probed->ended && !probed->under_way);
     *seen = (struct corps__probe_seen){
         .is = atomic_load(&conc->down) ? CORPS__PROBE_RESTARTS
               : conc->lost || ended    ? CORPS__PROBE_ENDED
@@ -74,6 +75,15 @@ enum corps_err corps__probe(uint32_t number, struct corps__probe_seen *seen) {
     }
     pthread_mutex_unlock(&corps__actors->probes.lock);
     return err;
+}
+
+void corps__probe_gone(uint32_t number) {
+    pthread_mutex_lock(&corps__actors->probes.lock);
+    struct corps__probed *probed = *find(number);
+    if (probed != NULL) {
+        probed->gone = true;
+    }
+    pthread_mutex_unlock(&corps__actors->probes.lock);
 }
 
 void corps__probe_forget(uint32_t number) {

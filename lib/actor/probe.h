@@ -25,6 +25,9 @@ struct corps__probe_seen {
 /* Errors: NO_MEMORY. Any thread. */
 enum corps_err corps__probe(uint32_t conc, struct corps__probe_seen *seen) CORPS_CHECKED;
 
+/* It has ended in a way that its own methods decide about: from now on that is what is found. */
+void corps__probe_gone(uint32_t conc);
+
 /* Nobody will ask for this Conc any more. */
 void corps__probe_forget(uint32_t conc);
 

@@ -31,6 +31,12 @@ static unsigned usable_envs(const struct corps *corps, const struct corps_pool_o
     return options->location.type == CORPS_LOCATION_ENV_ID ? 1 : corps->settings.env_count;
 }
 
+/* How many members at a time. */
+static unsigned long can_run(const struct corps *corps, const struct corps_pool_options *options) {
+    return options->env_each != 0 ? CORPS__POOL_MAX
+                                  : (unsigned long)usable_envs(corps, options) * corps->settings.thread_count_max;
+}
+
 static enum corps_err check_location(const struct corps *corps, const struct corps_pool_options *options) {
     bool nearest = options->location.type == CORPS_LOCATION_PER_ENV;
     bool one = options->location.type == CORPS_LOCATION_ENV_ID;
@@ -66,13 +72,11 @@ static enum corps_err check_size(const struct corps *corps, const struct corps_p
     if (least > most) {
         return corps_error_set(CORPS_ERR_INVALID, "a pool cannot have at least %u and at most %u members", least, most);
     }
-    unsigned envs = usable_envs(corps, options);
-    unsigned long run = (unsigned long)envs * corps->settings.thread_count_max;
-    if (options->env_each == 0 && most > run) {
+    if (most > can_run(corps, options)) {
         return corps_error_set(CORPS_ERR_INVALID,
                                "%u members in %u Envs could not all run: thread_count_max is %u; give the Corps more "
                                "Envs, or allow fewer members",
-                               most, envs, corps->settings.thread_count_max);
+                               most, usable_envs(corps, options), corps->settings.thread_count_max);
     }
     if (options->env_each != 0 && (corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) != 0) {
         return corps_error_set(CORPS_ERR_INVALID,
@@ -105,6 +109,8 @@ static enum corps_err decide(const struct corps *corps, const struct corps_pool_
         return err;
     }
     unsigned usual = MEMBERS_AN_ENV * corps->settings.env_count;
+    unsigned long run = can_run(corps, options);
+    usual = usual < run ? usual : (unsigned)run;
     usual = usual < CORPS__POOL_MAX ? usual : CORPS__POOL_MAX;
     bool nearest = options->location.type == CORPS_LOCATION_PER_ENV;
     options->min_count = options->min_count != 0 ? options->min_count : 1;

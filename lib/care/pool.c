@@ -106,6 +106,7 @@ static enum corps_err pool_tick(struct corps_context *context, void *self, const
     (void)result;
     struct pool *pool = self;
     atomic_store(&pool->ticker->is_told, false);
+    corps__seats_look(&pool->seats);
     corps__seats_step(&pool->seats, callers_of(pool));
     go_on(pool);
     return CORPS_OK;
@@ -117,7 +118,8 @@ static enum corps_err pool_look(struct corps_context *context, void *self, const
     (void)args;
     (void)result;
     struct pool *pool = self;
-    corps__seats_look(&pool->seats, callers_of(pool));
+    corps__seats_look(&pool->seats);
+    corps__seats_settle(&pool->seats, callers_of(pool));
     go_on(pool);
     return CORPS_OK;
 }

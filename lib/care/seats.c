@@ -1,12 +1,10 @@
-#include "care/seats.h"
+#include "care/seats_own.h"
 
 #include "actor/conc.h"
-#include "actor/probe.h"
 #include "actor/tell.h"
 #include "base/clock.h"
 #include "care/pool.h"
 #include "codec/record.h"
-#include "process/members.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -22,12 +20,11 @@ int64_t corps__seats_option(const struct corps__seats *seats, unsigned index) {
     return corps__record_int(corps_box_root(seats->box), index, 0);
 }
 
-static bool is_nearest(const struct corps__seats *seats) {
+bool corps__seats_are_nearest(const struct corps__seats *seats) {
     return corps__seats_option(seats, CORPS__POOL_LOCATION) == CORPS_LOCATION_PER_ENV;
 }
 
-/* What happens to a pool must not go unseen. */
-__attribute__((format(printf, 2, 3))) static void say(const struct corps__seats *seats, const char *format, ...) {
+void corps__seats_say(const struct corps__seats *seats, const char *format, ...) {
     char text[400];
     va_list args;
     va_start(args, format);
@@ -46,14 +43,14 @@ enum corps_err corps__seats_init(struct corps__seats *seats, struct corps__conc 
     *seats = (struct corps__seats){.pool = pool, .box = corps_box_ref(box), .version = (uint64_t)corps__now_ns()};
     uint32_t envs = corps__own()->settings.env_count;
     struct corps__scale_options options = {
-        .min = is_nearest(seats) ? envs : (uint32_t)corps__seats_option(seats, CORPS__POOL_MIN),
-        .max = is_nearest(seats) ? envs : (uint32_t)corps__seats_option(seats, CORPS__POOL_MAX_COUNT),
+        .min = corps__seats_are_nearest(seats) ? envs : (uint32_t)corps__seats_option(seats, CORPS__POOL_MIN),
+        .max = corps__seats_are_nearest(seats) ? envs : (uint32_t)corps__seats_option(seats, CORPS__POOL_MAX_COUNT),
         .target_ns = corps__seats_option(seats, CORPS__POOL_TARGET_NS),
         .quiet_ns = corps__seats_option(seats, CORPS__POOL_QUIET_NS),
         .leave_ns = CORPS__POOL_VALID_NS + MARGIN_NS,
     };
     /* Those that drain have places beside the others. */
-    uint32_t places = is_nearest(seats) ? CORPS__ENVS_MAX : 2 * options.max;
+    uint32_t places = corps__seats_are_nearest(seats) ? CORPS__ENVS_MAX : 2 * options.max;
     seats->members = calloc(places, sizeof *seats->members);
     seats->seats = calloc(places, sizeof *seats->seats);
     if (seats->members == NULL || seats->seats == NULL) {
@@ -83,11 +80,11 @@ void corps__seats_finish(struct corps__seats *seats) {
 
 /* ---- Envs ---- */
 
-static const struct corps__env *row_of(unsigned env) {
+const struct corps__env *corps__seats_row(unsigned env) {
     return &corps__own()->envs[env];
 }
 
-static enum corps_err know_envs(struct corps__seats *seats) {
+enum corps_err corps__seats_know_envs(struct corps__seats *seats) {
     unsigned count = corps__own()->settings.env_count;
     if (count <= seats->env_count) {
         return CORPS_OK;
@@ -102,9 +99,8 @@ static enum corps_err know_envs(struct corps__seats *seats) {
     return CORPS_OK;
 }
 
-/* Asks a manager; what is not sent at once is not sent. */
-static enum corps_err ask(struct corps__seats *seats, unsigned env, const char *method, const struct corps_value *args,
-                          int64_t wait_ns, struct corps_future **future) {
+enum corps_err corps__seats_ask(struct corps__seats *seats, unsigned env, const char *method,
+                                const struct corps_value *args, int64_t wait_ns, struct corps_future **future) {
     static const char manager_class[] = "corps manager";
     struct corps__seat_env *known = &seats->envs[env];
     enum corps_err err = CORPS_OK;
@@ -121,25 +117,23 @@ static enum corps_err ask(struct corps__seats *seats, unsigned env, const char *
     return err;
 }
 
-/* Is there a link to it, so that it can be asked without waiting? The first time, and after it was lost, that may take
- * a moment. */
-static bool can_ask(struct corps__seats *seats, unsigned env) {
+bool corps__seats_can_ask(struct corps__seats *seats, unsigned env) {
     if (env == corps__own_env() || seats->envs[env].is_greeted) {
         return true;
     }
-    if (atomic_load(&row_of(env)->restarting) || atomic_load(&row_of(env)->lost)) {
+    if (atomic_load(&corps__seats_row(env)->restarting) || atomic_load(&corps__seats_row(env)->lost)) {
         return false;
     }
     struct corps_value none = corps_array(NULL, 0);
     struct corps_future *future = NULL;
-    seats->envs[env].is_greeted = ask(seats, env, "probe", &none, GREET_NS, &future) == CORPS_OK;
+    seats->envs[env].is_greeted = corps__seats_ask(seats, env, "probe", &none, GREET_NS, &future) == CORPS_OK;
     corps_future_destroy(future);
     return seats->envs[env].is_greeted;
 }
 
 /* ---- where members are ---- */
 
-static bool is_taken(const struct corps__seats *seats, uint32_t place) {
+bool corps__seats_is_taken(const struct corps__seats *seats, uint32_t place) {
     enum corps__member_state state = seats->members[place].state;
     return state == CORPS__MEMBER_STARTING || state == CORPS__MEMBER_ACTIVE;
 }
@@ -147,7 +141,7 @@ static bool is_taken(const struct corps__seats *seats, uint32_t place) {
 static uint32_t count_in(const struct corps__seats *seats, unsigned env, uint32_t without) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < seats->scale.places; i++) {
-        count += i != without && is_taken(seats, i) && seats->seats[i].env == env ? 1 : 0;
+        count += i != without && corps__seats_is_taken(seats, i) && seats->seats[i].env == env ? 1 : 0;
     }
     return count;
 }
@@ -155,7 +149,7 @@ static uint32_t count_in(const struct corps__seats *seats, unsigned env, uint32_
 static bool may_have(const struct corps__seats *seats, unsigned env) {
     int64_t location = corps__seats_option(seats, CORPS__POOL_LOCATION);
     bool is_meant = location != CORPS_LOCATION_ENV_ID || env == corps__seats_option(seats, CORPS__POOL_ENV);
-    return is_meant && !atomic_load(&row_of(env)->lost);
+    return is_meant && !atomic_load(&corps__seats_row(env)->lost);
 }
 
 /* Of the Envs that can be asked the one with the fewest. False: there is none. */
@@ -164,8 +158,8 @@ static bool choose_env(struct corps__seats *seats, uint32_t place, unsigned *cho
     for (unsigned i = 0; i < seats->env_count; i++) {
         unsigned env = (seats->first_env + i) % seats->env_count;
         uint32_t count = may_have(seats, env) ? count_in(seats, env, place) : UINT32_MAX;
-        bool is_full = is_nearest(seats) && count > 0;
-        if (count < fewest && !is_full && can_ask(seats, env)) {
+        bool is_full = corps__seats_are_nearest(seats) && count > 0;
+        if (count < fewest && !is_full && corps__seats_can_ask(seats, env)) {
             fewest = count;
             *chosen = env;
         }
@@ -175,7 +169,7 @@ static bool choose_env(struct corps__seats *seats, uint32_t place, unsigned *cho
 
 /* ---- asking for what is decided ---- */
 
-static void on_ready(void *arg) {
+void corps__seats_on_ready(void *arg) {
     const struct corps__symbol *look;
     if (corps__symbol_of(CORPS__POOL_LOOK, strlen(CORPS__POOL_LOOK), &look) == CORPS_OK) {
         (void)!corps__conc_tell(arg, look); /* else the timer's word will do */
@@ -198,7 +192,7 @@ static enum corps_err order(struct corps__seats *seats, unsigned env, struct cor
         items[3 + i] = init->items[i];
     }
     struct corps_value args = corps_array(items, 3 + extra);
-    enum corps_err err = ask(seats, env, "create", &args, 0, future);
+    enum corps_err err = corps__seats_ask(seats, env, "create", &args, 0, future);
     free(items);
     return err;
 }
@@ -214,7 +208,7 @@ static void begin_start(struct corps__seats *seats, uint32_t place) {
     }
     seats->members[place].group = env;
     *seat = (struct corps__seat){.env = env, .asked = CORPS__ASKED_CREATE, .future = future};
-    corps_future_on_ready(future, on_ready, seats->pool);
+    corps_future_on_ready(future, corps__seats_on_ready, seats->pool);
 }
 
 /* What an Env cannot be asked for now is asked for in the next step. */
@@ -226,9 +220,9 @@ static void ask_again(struct corps__seats *seats, uint32_t place) {
     }
     struct corps_value number = corps_int(seat->conc);
     struct corps_value numbers = corps_array(&number, 1);
-    if (can_ask(seats, seat->env) &&
-        ask(seats, seat->env, is_move ? "move" : "end", &numbers, 0, &seat->future) == CORPS_OK) {
-        corps_future_on_ready(seat->future, on_ready, seats->pool);
+    if (corps__seats_can_ask(seats, seat->env) &&
+        corps__seats_ask(seats, seat->env, is_move ? "move" : "end", &numbers, 0, &seat->future) == CORPS_OK) {
+        corps_future_on_ready(seat->future, corps__seats_on_ready, seats->pool);
     }
 }
 
@@ -269,8 +263,6 @@ bool corps__seats_act(struct corps__seats *seats) {
 
 /* ---- what managers answer ---- */
 
-static void send_probes(struct corps__seats *seats, unsigned env);
-
 static void created(struct corps__seats *seats, uint32_t place, enum corps_err err, const struct corps_value *result) {
     struct corps__seat *seat = &seats->seats[place];
     const struct corps_value *number = err == CORPS_OK ? corps_value_item(result, 0) : NULL;
@@ -279,26 +271,25 @@ static void created(struct corps__seats *seats, uint32_t place, enum corps_err e
         corps__scale_started(&seats->scale, place, corps__now_ns());
         seats->version++;
         seats->has_begun = true;
-        if (seats->envs[seat->env].probes == NULL) { /* the next step knows something of it */
-            send_probes(seats, seat->env);
-        }
+        corps__seats_probe(seats, seat->env); /* the next step knows something of it */
         return;
     }
     const struct corps_error_info *info = corps_future_error(seat->future);
     if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
-        say(seats, "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
-            info->type[0] != '\0' ? ": " : "", info->text);
+        corps__seats_say(seats, "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
+                         info->type[0] != '\0' ? ": " : "", info->text);
     }
     free(seats->failure);
     seats->failure = corps__failure_create(info);
     corps__scale_start_failed(&seats->scale, place, corps__now_ns());
 }
 
-static void lose(struct corps__seats *seats, uint32_t place, const char *why) {
+void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *why) {
     struct corps__seat *seat = &seats->seats[place];
-    bool replaced = is_taken(seats, place) && !seats->scale.closing;
+    bool replaced = corps__seats_is_taken(seats, place) && !seats->scale.closing;
     if (replaced) {
-        say(seats, "member L%u:M%u.%u is lost and will be replaced: %s", seat->env, seat->env, seat->conc, why);
+        corps__seats_say(seats, "member L%u:M%u.%u is lost and will be replaced: %s", seat->env, seat->env, seat->conc,
+                         why);
     }
     corps_future_destroy(seat->future);
     *seat = (struct corps__seat){0};
@@ -314,8 +305,8 @@ static void look_at(struct corps__seats *seats, uint32_t place) {
     seat->asked = CORPS__ASKED_NOTHING;
     if (asked == CORPS__ASKED_CREATE) {
         created(seats, place, err, result);
-    } else if (err != CORPS_OK && atomic_load(&row_of(seat->env)->lost)) {
-        lose(seats, place, "its Env has ended");
+    } else if (err != CORPS_OK && atomic_load(&corps__seats_row(seat->env)->lost)) {
+        corps__seats_lose(seats, place, "its Env has ended");
         return;
     } else if (err != CORPS_OK) {
         seat->asked = asked; /* the Env is started again, say: once more */
@@ -329,175 +320,10 @@ static void look_at(struct corps__seats *seats, uint32_t place) {
     seat->future = NULL;
 }
 
-/* ---- probes ---- */
-
-static bool is_probed(const struct corps__seats *seats, uint32_t place, unsigned env) {
-    enum corps__member_state state = seats->members[place].state;
-    return seats->seats[place].env == env && seats->seats[place].conc != 0 && state != CORPS__MEMBER_GONE &&
-           state != CORPS__MEMBER_STARTING && state != CORPS__MEMBER_ENDING;
-}
-
-/* An answer was given after it was asked for and before now: which of both is meant, is what does no harm. */
-static void see(struct corps__seats *seats, uint32_t place, const struct corps_value *seen, int64_t asked_ns) {
-    int64_t wait_ns = corps__record_int(seen, CORPS__SEEN_WAIT_NS, 0);
-    int64_t age_ns = corps__record_int(seen, CORPS__SEEN_AGE_NS, -1);
-    const struct corps_value *idle = corps_value_item(seen, CORPS__SEEN_IDLE);
-    switch (corps__record_int(seen, CORPS__SEEN_IS, CORPS__PROBE_ALIVE)) {
-    case CORPS__PROBE_ENDED:
-        lose(seats, place, "it has ended");
-        return;
-    case CORPS__PROBE_RESTARTS: /* calls wait for it, which is no work */
-        corps__scale_waits(&seats->scale, place, 0, 0);
-        return;
-    default:
-        break;
-    }
-    corps__scale_waits(&seats->scale, place, wait_ns, age_ns >= 0 ? corps__now_ns() - age_ns : 0);
-    bool has_moved =
-        seats->seats[place].moved_ns > 0 && age_ns >= 0 && asked_ns - age_ns > seats->seats[place].moved_ns;
-    if (has_moved && idle != NULL && idle->kind == CORPS_BOOL && idle->boolean) {
-        corps__scale_emptied(&seats->scale, place);
-    }
-}
-
-/* The member with this number; those of one answer come in the order of their places. */
-static bool find_probed(const struct corps__seats *seats, unsigned env, int64_t number, uint32_t *place) {
-    for (uint32_t i = 0; i < seats->scale.places; i++) {
-        uint32_t at = (*place + i) % seats->scale.places;
-        if (seats->seats[at].conc == number && is_probed(seats, at, env)) {
-            *place = at;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void take_probes(struct corps__seats *seats, unsigned env) {
-    struct corps__seat_env *known = &seats->envs[env];
-    const struct corps_value *rows = NULL;
-    enum corps_err err = corps_future_wait(known->probes, 0, &rows);
-    uint32_t place = 0;
-    for (size_t i = 0; err == CORPS_OK && rows->kind == CORPS_ARRAY && i < rows->count; i++) {
-        const struct corps_value *seen = corps_value_item(rows, i);
-        if (find_probed(seats, env, corps__record_int(seen, CORPS__SEEN_CONC, 0), &place)) {
-            see(seats, place, seen, known->asked_ns);
-        }
-    }
-    known->is_greeted = known->is_greeted && err == CORPS_OK;
-    corps_future_destroy(known->probes);
-    known->probes = NULL;
-}
-
-/* A manager that does not answer has members that do not work, or work so hard that it cannot. */
-static void wait_for_probes(struct corps__seats *seats, unsigned env, int64_t now_ns) {
-    for (uint32_t i = 0; i < seats->scale.places; i++) {
-        if (is_probed(seats, i, env)) {
-            corps__scale_waits(&seats->scale, i, now_ns - seats->envs[env].asked_ns, seats->envs[env].asked_ns);
-        }
-    }
-}
-
-static void send_probes(struct corps__seats *seats, unsigned env) {
-    struct corps_value numbers[CORPS__PROBED_MAX];
-    size_t count = 0;
-    for (uint32_t i = 0; i < seats->scale.places && count < CORPS__PROBED_MAX; i++) {
-        if (is_probed(seats, i, env)) {
-            numbers[count++] = corps_int(seats->seats[i].conc);
-        }
-    }
-    struct corps_value args = corps_array(numbers, count);
-    struct corps__seat_env *known = &seats->envs[env];
-    known->asked_ns = corps__now_ns();
-    if (count > 0 && can_ask(seats, env) && ask(seats, env, "probe", &args, 0, &known->probes) == CORPS_OK) {
-        corps_future_on_ready(known->probes, on_ready, seats->pool);
-    }
-}
-
-static void lose_all_in(struct corps__seats *seats, unsigned env) {
-    for (uint32_t i = 0; i < seats->scale.places; i++) {
-        bool is_there = seats->members[i].state != CORPS__MEMBER_GONE && seats->seats[i].env == env;
-        if (is_there && seats->seats[i].asked != CORPS__ASKED_CREATE) {
-            lose(seats, i, row_of(env)->lost_text);
-        }
-    }
-}
-
-static bool have_answered(const struct corps__seats *seats) {
-    for (unsigned i = 0; i < seats->env_count; i++) {
-        if (seats->envs[i].probes != NULL && !corps_future_ready(seats->envs[i].probes)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void take_all_probes(struct corps__seats *seats) {
-    int64_t now_ns = corps__now_ns();
-    for (unsigned env = 0; env < seats->env_count; env++) {
-        struct corps__seat_env *known = &seats->envs[env];
-        if (atomic_load(&row_of(env)->lost)) {
-            corps_future_destroy(known->probes);
-            known->probes = NULL;
-            lose_all_in(seats, env);
-        } else if (known->probes != NULL && corps_future_ready(known->probes)) {
-            take_probes(seats, env);
-        } else if (known->probes != NULL) {
-            wait_for_probes(seats, env, now_ns);
-        }
-    }
-}
-
-/* ---- steps ---- */
-
-/* One in every Env that is there. */
-static void follow_envs(struct corps__seats *seats) {
-    uint32_t there = 0;
-    for (unsigned i = 0; i < seats->env_count; i++) {
-        there += atomic_load(&row_of(i)->lost) ? 0 : 1;
-    }
-    corps__scale_bounds(&seats->scale, there, there);
-}
-
-static void decide(struct corps__seats *seats, uint32_t callers) {
-    seats->step_is_due = false;
-    take_all_probes(seats);
-    if (is_nearest(seats) && !seats->scale.closing) {
-        follow_envs(seats);
-    }
-    uint32_t before = seats->scale.wanted;
-    corps__scale_callers(&seats->scale, callers, corps__now_ns());
-    corps__scale_step(&seats->scale, corps__now_ns());
-    uint32_t after = seats->scale.wanted;
-    if (after != before && getenv("CORPS_LOG") != NULL) {
-        say(seats, "%s from %u to %u members, the longest wait is %lld.%03d ms", after > before ? "grows" : "shrinks",
-            before, after, (long long)(corps__scale_wait_ns(&seats->scale) / 1000000),
-            (int)(corps__scale_wait_ns(&seats->scale) / 1000 % 1000));
-    }
-}
-
-void corps__seats_step(struct corps__seats *seats, uint32_t callers) {
-    if (know_envs(seats) != CORPS_OK) {
-        return; /* it is tried again in the next step */
-    }
-    if (seats->step_is_due) { /* some have not answered the last one */
-        decide(seats, callers);
-    }
-    for (unsigned i = 0; i < seats->env_count; i++) {
-        if (seats->envs[i].probes == NULL) {
-            send_probes(seats, i);
-        }
-    }
-    seats->step_is_due = true;
-    corps__seats_look(seats, callers);
-}
-
-void corps__seats_look(struct corps__seats *seats, uint32_t callers) {
+void corps__seats_look(struct corps__seats *seats) {
     for (uint32_t i = 0; i < seats->scale.places; i++) {
         if (seats->seats[i].future != NULL && corps_future_ready(seats->seats[i].future)) {
             look_at(seats, i);
         }
-    }
-    if (seats->step_is_due && have_answered(seats)) {
-        decide(seats, callers);
     }
 }

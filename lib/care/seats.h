@@ -48,12 +48,15 @@ enum corps_err corps__seats_init(struct corps__seats *seats, struct corps__conc 
                                  struct corps_box *box) CORPS_CHECKED;
 void corps__seats_finish(struct corps__seats *seats);
 
+/* Looks at what managers have answered. */
+void corps__seats_look(struct corps__seats *seats);
+
 /* Another step of time has begun: asks what probes have found. When all have answered, or the next step begins, the
  * size is decided; `callers`: see corps__scale_callers. */
 void corps__seats_step(struct corps__seats *seats, uint32_t callers);
 
-/* Looks at what managers have answered. */
-void corps__seats_look(struct corps__seats *seats, uint32_t callers);
+/* Decides, if all have answered by now. */
+void corps__seats_settle(struct corps__seats *seats, uint32_t callers);
 
 /* Does what is decided, and asks again for what could not be asked for. True: no member is left, after a close. */
 bool corps__seats_act(struct corps__seats *seats);

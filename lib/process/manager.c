@@ -127,6 +127,7 @@ static void tell_ended(const struct corps_value *numbers) {
 
 void corps__conc_is_gone(uint32_t conc) {
     corps__checkpoint_end(conc);
+    corps__probe_gone(conc);
     struct corps_value number = corps_int(conc);
     struct corps_value numbers = corps_array(&number, 1);
     tell_ended(&numbers);
