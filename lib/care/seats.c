@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define MARGIN_NS INT64_C(200000000) /* of a caller's clock, and of one that is slow to send what it has chosen */
-#define GREET_NS INT64_C(250000000)  /* an Env that cannot be reached in this time gets no member now */
+#define GREET_NS INT64_C(250000000)  /* an Env that cannot be reached in this time gets no member now … */
+#define AGAIN_NS INT64_C(5000000000) /* … and for so long */
 
 int64_t corps__seats_option(const struct corps__seats *seats, unsigned index) {
     return corps__record_int(corps_box_root(seats->box), index, 0);
@@ -121,13 +122,18 @@ bool corps__seats_can_ask(struct corps__seats *seats, unsigned env) {
     if (env == corps__own_env() || seats->envs[env].is_greeted) {
         return true;
     }
-    if (atomic_load(&corps__seats_row(env)->restarting) || atomic_load(&corps__seats_row(env)->lost)) {
+    bool is_down = atomic_load(&corps__seats_row(env)->restarting) || atomic_load(&corps__seats_row(env)->lost);
+    if (is_down || corps__now_ns() < seats->envs[env].greet_ns) {
         return false;
     }
     struct corps_value none = corps_array(NULL, 0);
     struct corps_future *future = NULL;
+    int64_t asked_ns = corps__now_ns();
     seats->envs[env].is_greeted = corps__seats_ask(seats, env, "probe", &none, GREET_NS, &future) == CORPS_OK;
     corps_future_destroy(future);
+    if (corps__now_ns() - asked_ns >= GREET_NS) { /* it costs too much to be tried in every step */
+        seats->envs[env].greet_ns = corps__now_ns() + AGAIN_NS;
+    }
     return seats->envs[env].is_greeted;
 }
 

@@ -23,6 +23,7 @@ struct corps__seat {
 struct corps__seat_env {
     struct corps_name *manager;
     bool is_greeted;             /* there is a link */
+    int64_t greet_ns;            /* none is made before */
     struct corps_future *probes; /* NULL: none are under way */
     int64_t asked_ns;            /* … or those were sent then */
 };

@@ -1,5 +1,6 @@
 /* The size of a pool, decided by hand: `unit-scale`. What thousands of seeds say of it is in tests/sim. */
 #include "care/scale.h"
+#include "care/callers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -337,6 +338,27 @@ static void test_bounds(void **state) {
     assert_string_equal(does(), "leave 2, leave 1");
 }
 
+static void test_callers(void **state) {
+    (void)state;
+    struct corps__callers callers = {0};
+    assert_int_equal(corps__callers_count(&callers, S), 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        corps__callers_say(&callers, i, i % 2, S);
+    }
+    corps__callers_say(&callers, 2, 7, S);
+    assert_int_equal(corps__callers_count(&callers, S), 51);
+    corps__callers_say(&callers, 3, 0, 2 * S);
+    corps__callers_say(&callers, 4, 1, 2 * S);
+    assert_int_equal(corps__callers_count(&callers, 2 * S), 51);
+    assert_int_equal(corps__callers_count(&callers, 2 * S + 1), 1); /* the others have said nothing for long */
+    assert_int_equal(callers.count, 2);
+    for (uint64_t i = 0; i < 2 * CORPS__CALLERS_MAX; i++) {
+        corps__callers_say(&callers, i, 1, 3 * S);
+    }
+    assert_int_equal(corps__callers_count(&callers, 3 * S), CORPS__CALLERS_MAX);
+    free(callers.rows);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows_at_once), cmocka_unit_test(test_percentile),
@@ -345,6 +367,7 @@ int main(void) {
         cmocka_unit_test(test_is_not_pinned), cmocka_unit_test(test_does_not_balance),
         cmocka_unit_test(test_replaces),      cmocka_unit_test(test_lost_while_draining),
         cmocka_unit_test(test_closes),        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
