@@ -54,8 +54,8 @@ static enum corps_err order_concs(const struct corps *corps, struct order *order
 }
 
 /* How many Concs each Env gets. Writes env_count counts. */
-static enum corps_err distribute_concs(struct corps *corps, const char *class_name, struct corps_location location,
-                                       unsigned count, unsigned *counts, unsigned *first) {
+static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
+                                       unsigned *counts, unsigned *first) {
     static const struct corps__sized kind = CORPS__SIZED(corps_location, sizeof(struct corps_location));
     struct corps_location unused;
     unsigned envs = corps->settings.env_count;
@@ -64,10 +64,6 @@ static enum corps_err distribute_concs(struct corps *corps, const char *class_na
     }
     if (count == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the number of Concs must be at least 1");
-    }
-    if (strncmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
-        return corps_error_set(CORPS_ERR_INVALID, "'%s' is the class of a pool, which corps_create_pool makes",
-                               class_name);
     }
     memset(counts, 0, envs * sizeof *counts);
     *first = 0;
@@ -185,7 +181,7 @@ static enum corps_err create_concs(struct corps *corps, const char *class_name, 
     unsigned envs = corps->settings.env_count;
     unsigned counts[CORPS__ENVS_MAX];
     unsigned first;
-    enum corps_err err = distribute_concs(corps, class_name, location, count, counts, &first);
+    enum corps_err err = distribute_concs(corps, location, count, counts, &first);
     if (err != CORPS_OK) {
         return err;
     }
@@ -253,6 +249,10 @@ enum corps_err corps__order_policy(const struct corps_supervision *given, struct
 enum corps_err corps_create_supervised(struct corps *corps, const char *class_name, const struct corps_value *args,
                                        struct corps_location location, unsigned count,
                                        const struct corps_supervision *supervision, struct corps_name **names) {
+    if (strncmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is the class of a pool, which corps_create_pool makes",
+                               class_name);
+    }
     struct corps_value items[CORPS__POLICY_ITEMS];
     struct corps_value policy;
     enum corps_err err = corps__order_policy(supervision, items, &policy);
