@@ -44,13 +44,19 @@ static void post(struct corps__conc *conc, enum corps__mail_kind kind, uint8_t l
     corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
 }
 
-static void hold(struct corps__conc *conc, enum corps__down how) {
-    pthread_mutex_lock(&corps__actors->broken.lock);
+/* Under the lock. */
+static struct corps__broken *entry_of(struct corps__conc *conc) {
     struct corps__broken **at = find(conc);
     if (*at == NULL && (*at = calloc(1, sizeof **at)) == NULL) {
         no_memory(conc);
     }
     (*at)->conc = conc;
+    return *at;
+}
+
+static void hold(struct corps__conc *conc, enum corps__down how) {
+    pthread_mutex_lock(&corps__actors->broken.lock);
+    (void)entry_of(conc);
     if (!conc->lost && atomic_load(&conc->down) < how) {
         if (atomic_exchange(&conc->down, (uint8_t)how) == CORPS__UP) {
             atomic_fetch_add(&conc->local_count, corps__own()->settings.mailbox_count);
@@ -95,6 +101,17 @@ void corps__conc_give_up(struct corps__conc *conc, const char *text) {
     post(conc, CORPS__MAIL_GIVE_UP, 0, "");
 }
 
+void corps__conc_move_away(struct corps__conc *conc, const char *text) {
+    post(conc, CORPS__MAIL_MOVE, 0, text);
+}
+
+void corps__conc_has_moved(struct corps__conc *conc, const char *text) {
+    pthread_mutex_lock(&corps__actors->broken.lock);
+    snprintf(entry_of(conc)->text, CORPS__BROKEN_TEXT_BYTES, "%s", text);
+    pthread_mutex_unlock(&corps__actors->broken.lock);
+    atomic_store(&conc->moved, true); /* with its text */
+}
+
 bool corps__conc_parks(struct corps__conc *conc, struct corps__mail *mail) {
     if (mail->kind != CORPS__MAIL_REQUEST && mail->kind != CORPS__MAIL_BATCH) {
         return false;
@@ -121,7 +138,7 @@ struct corps__mail *corps__parked_next(struct corps__conc *conc) {
     struct corps_node *node = broken != NULL && !atomic_load(&conc->down) ? broken->first : NULL;
     if (node != NULL) {
         broken->first = node->next;
-    } else if (broken != NULL && !atomic_load(&conc->down) && !conc->lost) {
+    } else if (broken != NULL && !atomic_load(&conc->down) && !conc->lost && !conc->moved) {
         *at = broken->next;
         free(broken);
     }

@@ -35,6 +35,11 @@ enum corps_err corps__conc_revive(struct corps__conc *conc, struct corps__group 
 /* One that is down is lost. Any thread. */
 void corps__conc_give_up(struct corps__conc *conc, const char *text);
 
+/* It takes no more requests, though it is whole: what is in its mailbox already still runs, and what comes later is
+ * refused with MOVED and this text (255 bytes are kept) before it runs. Its end is its maker's to see to: cleanup runs
+ * then. For members that leave a pool. Any thread. */
+void corps__conc_move_away(struct corps__conc *conc, const char *text);
+
 /* ---- for run.c, by the thread that runs the Conc ---- */
 
 /* One that is down keeps this mail for later. False: it is to be handled now. */
@@ -44,7 +49,10 @@ bool corps__conc_parks(struct corps__conc *conc, struct corps__mail *mail);
 void corps__conc_is_up(struct corps__conc *conc);
 struct corps__mail *corps__parked_next(struct corps__conc *conc);
 
-/* Why it is lost. */
+/* It has moved away, as this text says. */
+void corps__conc_has_moved(struct corps__conc *conc, const char *text);
+
+/* Why it is lost, or has moved away. Any thread that has seen that it is. */
 void corps__conc_lost_text(const struct corps__conc *conc, char out[CORPS__BROKEN_TEXT_BYTES]);
 
 /* With the end of the runtime. */

@@ -1,10 +1,12 @@
+#include "actor/call.h"
+
 #include "actor/again.h"
 #include "actor/burst.h"
 #include "actor/future.h"
-#include "actor/retry.h"
+#include "actor/options.h"
+#include "actor/pooled.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
-#include "base/sized.h"
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
@@ -17,30 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one call needs to know, gathered once. */
-struct call {
-    const struct corps_name *to;
-    const struct corps__symbol *method;
-    const struct corps_value *args;
-    const struct corps_serializer *serializer;
-    struct corps *corps;
-    struct corps_context *context; /* of the method that calls, NULL outside methods */
-    int64_t deadline_ns;
-    bool try_only;
-    bool no_wait;
-    bool reply;
-    bool retry;                    /* may be sent again */
-    int64_t called_ns, encoded_ns; /* where calls are traced */
-};
-
-#define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
-#define CALL_FLAGS ((unsigned)(CORPS_CALL_TRY | CORPS_CALL_NO_WAIT | CORPS_CALL_RETRY | CORPS_CALL_DETACHED))
-
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
 /* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
  * name that gets no number, and lives as long as the call. */
-static enum corps_err symbol_of_method(struct call *call, const char *text, struct corps__symbol *own_method) {
+static enum corps_err symbol_of_method(struct corps__call *call, const char *text, struct corps__symbol *own_method) {
     struct corps_context *context = call->context;
     if (context != NULL && context->sent_text == text && strcmp(context->sent_method->name, text) == 0) {
         call->method = context->sent_method;
@@ -55,19 +38,6 @@ static enum corps_err symbol_of_method(struct call *call, const char *text, stru
     if (err == CORPS_OK && context != NULL) {
         context->sent_text = text;
         context->sent_method = call->method;
-    }
-    return err;
-}
-
-/* The one that the caller named, if the called Corps and this process accept it. */
-static enum corps_err chosen_serializer(struct call *call, const char *name) {
-    const struct corps_serializer *own = call->corps->settings.serializer;
-    enum corps_err err = corps_serializer_find(name, &call->serializer);
-    if (err == CORPS_OK && corps__accepts(call->corps, call->serializer->wire_id) != CORPS_OK) {
-        err = corps_error_set(CORPS_ERR_DENIED,
-                              "%s runs code when it loads, and is accepted only where both the called Corps and the "
-                              "caller's were made with such a serializer, and the called one (%s) with this one",
-                              name, own->name);
     }
     return err;
 }
@@ -89,60 +59,17 @@ static enum corps_err corps_of(const struct corps_name *to, struct corps **corps
     return err;
 }
 
-/* Options that are not of our layout, or hold what we do not know. */
-static __attribute__((cold, noinline)) enum corps_err take_options(const struct corps_call_options **options,
-                                                                   struct corps_call_options *own) {
-    static const struct corps__sized kind = CORPS__SIZED(corps_call_options, CALL_OPTIONS_BYTES);
-    *options = corps__sized_take(&kind, *options, own);
-    if (*options == NULL) {
-        return CORPS_ERR_INVALID;
-    }
-    return ((*options)->flags & ~CALL_FLAGS) == 0
-               ? CORPS_OK
-               : corps_error_set(CORPS_ERR_INVALID, "the flags of a call are %#x; those that exist are %#x",
-                                 (*options)->flags, CALL_FLAGS);
-}
-
-/* Of another layout, or with something that we may not know? */
-static inline bool has_unusual(const struct corps_call_options *options) {
-    const uint64_t *reserved = options->reserved;
-    return (options->size | reserved[0] | reserved[1] | reserved[2] | reserved[3] | (options->flags & ~CALL_FLAGS)) !=
-           0;
-}
-
-/* A call that a method makes for a request with a deadline ends with that at the latest. */
-static __attribute__((cold, noinline)) enum corps_err inherit_deadline(struct call *call) {
-    if (call->context->deadline_ns >= call->deadline_ns) {
-        return CORPS_OK;
-    }
-    call->deadline_ns = call->context->deadline_ns;
-    return call->deadline_ns > corps__now_ns()
-               ? CORPS_OK
-               : corps_error_set(CORPS_ERR_TIMEOUT, "the deadline of the request, for which this call is made, has "
-                                                    "passed; CORPS_CALL_DETACHED is for calls that it does not bind");
-}
-
-static __attribute__((cold, noinline)) enum corps_err prepare_retry(struct call *call, int64_t timeout_ns) {
-    if (!call->reply) {
-        return corps_error_set(CORPS_ERR_INVALID, "a request without reply is never sent again: use corps_call");
-    }
-    enum corps_err err = corps__retry_timeout(timeout_ns, call->corps->settings.results_ttl_ns, &timeout_ns);
-    call->deadline_ns = corps__deadline_ns(timeout_ns);
-    call->retry = true;
-    return err;
-}
-
-static enum corps_err prepare_call(struct call *call, const struct corps_name *to, const char *method,
+static enum corps_err prepare_call(struct corps__call *call, const struct corps_name *to, const char *method,
                                    const struct corps_value *args, const struct corps_call_options *options,
                                    struct corps__symbol *own_method) {
     struct corps_call_options own;
-    if (options != NULL && has_unusual(options)) {
-        enum corps_err err = take_options(&options, &own);
+    call->to = to;
+    if (options != NULL && corps__call_options_are_unusual(options)) {
+        enum corps_err err = corps__call_take_options(call, &options, &own);
         if (err != CORPS_OK) {
             return err;
         }
     }
-    call->to = to;
     call->context = corps__context();
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;
@@ -163,24 +90,26 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     }
     enum corps_err err = CORPS_OK;
     if (options != NULL && (options->flags & CORPS_CALL_RETRY) != 0) {
-        err = prepare_retry(call, options->timeout_ns);
+        err = corps__call_prepare_retry(call, options->timeout_ns);
     }
     if (call->reply && call->context != NULL && call->context->deadline_ns != 0 && err == CORPS_OK &&
         (options == NULL || (options->flags & CORPS_CALL_DETACHED) == 0)) {
-        err = inherit_deadline(call);
+        err = corps__call_inherit_deadline(call);
     }
+    call->until_ns = call->deadline_ns;
     err = err == CORPS_OK ? symbol_of_method(call, method, own_method) : err;
     if (err != CORPS_OK) {
         return err;
     }
-    return options != NULL && options->serializer != NULL ? chosen_serializer(call, options->serializer)
+    return options != NULL && options->serializer != NULL ? corps__call_choose_serializer(call, options->serializer)
                                                           : corps__serializer_for(call->corps, &call->serializer);
 }
 
 /* ---- to a Conc of this Env: by reference, through its mailbox ---- */
 
 /* As a message, for which the mailbox has room. */
-static enum corps_err post_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
+static enum corps_err post_local(const struct corps__call *call, struct corps__conc *conc,
+                                 struct corps_future *future) {
     struct corps__message *message = corps__message_create();
     if (message == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
@@ -220,7 +149,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
 }
 
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
-static enum corps_err add_to_local_batch(const struct call *call, struct corps__conc *conc,
+static enum corps_err add_to_local_batch(const struct corps__call *call, struct corps__conc *conc,
                                          struct corps__burst *burst) {
     if (call->method->number == CORPS__UNNUMBERED) {
         return CORPS_ERR_REFUSED; /* an entry keeps no name */
@@ -249,25 +178,25 @@ static enum corps_err add_to_local_batch(const struct call *call, struct corps__
 }
 
 /* Room for one more request of a burst. May end it, where it has to wait. */
-static enum corps_err burst_room(const struct call *call, struct corps__conc *conc, struct corps__burst *burst) {
+static enum corps_err burst_room(const struct corps__call *call, struct corps__conc *conc, struct corps__burst *burst) {
     if (burst->room == 0) {
         burst->room = corps__conc_room_ahead(conc);
     }
     if (burst->room == 0) {
-        return corps__conc_room(conc, call->try_only, call->deadline_ns);
+        return corps__conc_room(conc, call->try_only, call->until_ns);
     }
     burst->room--;
     return CORPS_OK;
 }
 
 /* The second of two requests without reply that a method sends to the same Conc in a row begins a batch. */
-static enum corps_err send_local(const struct call *call, struct corps__conc *conc) {
+static enum corps_err send_local(const struct corps__call *call, struct corps__conc *conc) {
     struct corps_context *context = call->context;
     enum corps_err err = CORPS_OK;
     if (context != NULL && context->burst.to == conc) {
         err = burst_room(call, conc, &context->burst);
     } else {
-        err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+        err = corps__conc_room(conc, call->try_only, call->until_ns);
     }
     if (err != CORPS_OK) {
         return err;
@@ -287,8 +216,9 @@ static enum corps_err send_local(const struct call *call, struct corps__conc *co
     return err;
 }
 
-static enum corps_err call_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
-    enum corps_err err = corps__conc_room(conc, call->try_only, call->deadline_ns);
+static enum corps_err call_local(const struct corps__call *call, struct corps__conc *conc,
+                                 struct corps_future *future) {
+    enum corps_err err = corps__conc_room(conc, call->try_only, call->until_ns);
     if (err != CORPS_OK) {
         return err;
     }
@@ -302,7 +232,7 @@ static enum corps_err call_local(const struct call *call, struct corps__conc *co
 /* ---- to another Env ---- */
 
 /* Measured sends go over the data transport where that one discards; all else needs a transport that delivers. */
-static enum corps_err route_for(const struct call *call, struct corps__route **route) {
+static enum corps_err route_for(const struct corps__call *call, struct corps__route **route) {
     bool data = (call->corps->settings.transport->capabilities & CORPS_TRANSPORT_DISCARDS) != 0 &&
                 call->context != NULL && !call->reply;
     struct corps__route *known = data ? NULL : atomic_load(&call->to->route);
@@ -325,17 +255,17 @@ static enum corps_err route_for(const struct call *call, struct corps__route **r
 }
 
 /* Before the call counts as under way: what becomes of an earlier link is not its concern. */
-static enum corps_err connect_first(const struct call *call, struct corps__peer *peer) {
+static enum corps_err connect_first(const struct corps__call *call, struct corps__peer *peer) {
     if (atomic_load_explicit(&peer->state, memory_order_relaxed) == CORPS__PEER_READY) {
         return CORPS_OK;
     }
     return call->no_wait && !corps__peer_is_ready(peer)
                ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-               : corps__peer_ensure_ready(peer, call->try_only, call->deadline_ns);
+               : corps__peer_ensure_ready(peer, call->try_only, call->until_ns);
 }
 
-static enum corps_err send_retry(const struct call *call, struct corps__route *route, struct corps_future *future,
-                                 struct corps__outgoing *out, size_t bytes) {
+static enum corps_err send_retry(const struct corps__call *call, struct corps__route *route,
+                                 struct corps_future *future, struct corps__outgoing *out, size_t bytes) {
     out->header.flags |= CORPS__RETRY;
     struct corps__kept *kept = corps__kept_create(route->peer, out);
     if (kept == NULL) {
@@ -347,7 +277,7 @@ static enum corps_err send_retry(const struct call *call, struct corps__route *r
     while (err == CORPS_OK && !begun) { /* a link may go before it is used */
         err = connect_first(call, route->peer);
         if (err == CORPS_OK) {
-            err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
+            err = corps__route_reserve(route, bytes, call->try_only, call->until_ns);
         }
         begun = err == CORPS_OK && corps__again_begin(kept, future, route, bytes, call->deadline_ns);
     }
@@ -357,8 +287,8 @@ static enum corps_err send_retry(const struct call *call, struct corps__route *r
     return err;
 }
 
-static enum corps_err send_request(const struct call *call, struct corps__route *route, struct corps_future *future,
-                                   const struct corps_encoding *encoding, bool nil) {
+static enum corps_err send_request(const struct corps__call *call, struct corps__route *route,
+                                   struct corps_future *future, const struct corps_encoding *encoding, bool nil) {
     /* The stream is segment 0, the out-of-band buffers follow. */
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
     segments[0] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
@@ -391,7 +321,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     struct corps__peer *peer = route->peer;
     enum corps_err err = connect_first(call, peer);
     if (err == CORPS_OK && !peer->discards) {
-        err = corps__route_reserve(route, bytes, call->try_only, call->deadline_ns);
+        err = corps__route_reserve(route, bytes, call->try_only, call->until_ns);
     }
     if (err != CORPS_OK) {
         return err;
@@ -404,7 +334,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
             corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
         }
     }
-    err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->deadline_ns);
+    err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->until_ns);
     if (future != NULL) {
         corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }
@@ -419,7 +349,7 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     return err;
 }
 
-static enum corps_err call_remote(struct call *call, struct corps_future *future) {
+static enum corps_err call_remote(struct corps__call *call, struct corps_future *future) {
     struct corps__route *route = NULL;
     enum corps_err err = route_for(call, &route);
     if (err != CORPS_OK) {
@@ -445,7 +375,7 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
 
 /* ---- public ---- */
 
-static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
+static enum corps_err dispatch_call(struct corps__call *call, struct corps_future *future) {
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
         return call_remote(call, future);
     }
@@ -456,20 +386,13 @@ static enum corps_err dispatch_call(struct call *call, struct corps_future *futu
     return future != NULL ? call_local(call, conc, future) : send_local(call, conc);
 }
 
-enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
-                          const struct corps_call_options *options, struct corps_future **future) {
-    struct corps__symbol own_method;
-    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
-    enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
-    if (err != CORPS_OK) {
-        return err;
-    }
+static inline enum corps_err begin_call(struct corps__call *call, struct corps_future **future) {
     corps__context_end_burst(); /* whoever answers may send to the same Conc before this method does again */
-    struct corps_future *made = corps__future_create(call.deadline_ns, call.corps->settings.keep_objects, 2);
+    struct corps_future *made = corps__future_create(call->deadline_ns, call->corps->settings.keep_objects, 2);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Future");
     }
-    err = dispatch_call(&call, made);
+    enum corps_err err = dispatch_call(call, made);
     if (err != CORPS_OK) {
         corps__future_unref(made); /* the promise's … */
         corps__future_unref(made); /* … and the owner's */
@@ -479,10 +402,28 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
     return CORPS_OK;
 }
 
+enum corps_err corps__call_begin(struct corps__call *call, struct corps_future **future) {
+    return call->reply ? begin_call(call, future) : dispatch_call(call, NULL);
+}
+
+enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          const struct corps_call_options *options, struct corps_future **future) {
+    struct corps__symbol own_method;
+    struct corps__call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    return to->is_pool ? corps__pooled_call(&call, future) : begin_call(&call, future);
+}
+
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct call call = {.reply = false};
+    struct corps__call call = {.reply = false};
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
-    return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
+    if (err != CORPS_OK) {
+        return err;
+    }
+    return to->is_pool ? corps__pooled_call(&call, NULL) : dispatch_call(&call, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "actor/runtime.h"
 #include "base/sized.h"
+#include "value/name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,12 @@ static size_t count_classes(const struct corps_class *const *classes) {
     return count;
 }
 
-static bool hooks_make_sense(const struct corps_class *class) {
+static bool makes_sense(const struct corps_class *class) {
+    if (strncmp(class->name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
+        corps_error_set(CORPS_ERR_INVALID, "class '%s': names that begin with '%s' are those of pools", class->name,
+                        CORPS__POOL_PREFIX);
+        return false;
+    }
     if ((class->checkpoint == NULL) != (class->restore == NULL)) {
         corps_error_set(CORPS_ERR_INVALID, "class %s has a %s and no %s: each is of no use without the other",
                         class->name, class->restore == NULL ? "checkpoint" : "restore",
@@ -51,7 +57,7 @@ static bool take_classes(const struct corps_class *const *classes, struct corps_
     *ours = true;
     for (size_t i = 0; classes[i] != NULL; i++) {
         const struct corps_class *taken = corps__sized_take(&kind, classes[i], copy != NULL ? &copy->own[i] : &unused);
-        if (taken == NULL || !hooks_make_sense(taken)) {
+        if (taken == NULL || !makes_sense(taken)) {
             return false;
         }
         *ours = *ours && taken == classes[i];
@@ -100,8 +106,20 @@ enum corps_err corps__classes_check(void) {
                : corps_error_set(CORPS_ERR_INVALID, "a class cannot be used: %s", corps__actors->classes_error);
 }
 
+void corps__class_builtin_set(const struct corps_class *class) {
+    corps__actors->builtin = class;
+}
+
+static bool is_builtin(const char *name, size_t bytes) {
+    const struct corps_class *builtin = corps__actors->builtin;
+    return builtin != NULL && strlen(builtin->name) < bytes && memcmp(builtin->name, name, strlen(builtin->name)) == 0;
+}
+
 const struct corps_class *corps__class_find(const char *name, size_t bytes) {
     const struct corps_class *any = NULL;
+    if (is_builtin(name, bytes)) {
+        return corps__actors->builtin;
+    }
     for (const struct corps_class *const *class = corps__actors->classes; class != NULL && *class != NULL; class ++) {
         if (strlen((*class)->name) == bytes && memcmp((*class)->name, name, bytes) == 0) {
             return *class;

@@ -151,8 +151,8 @@ static enum corps_err allocate_conc(const struct corps_class *class, struct corp
 /* Lists a Conc under its class's name. Errors: NO_MEMORY, LIMIT (there are too many). */
 static enum corps_err enlist_conc(struct corps__conc *conc, uint32_t wanted, const char *class_name,
                                   size_t class_bytes) {
-    bool is_any = strcmp(conc->class->name, CORPS_ANY_CLASS) == 0;
-    conc->class_name = is_any ? strndup(class_name, class_bytes) : conc->class->name;
+    bool is_own = strlen(conc->class->name) == class_bytes && memcmp(conc->class->name, class_name, class_bytes) == 0;
+    conc->class_name = is_own ? conc->class->name : strndup(class_name, class_bytes);
     if (conc->class_name == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
                                class_name);
@@ -335,5 +335,6 @@ void corps__conc_forked(void) {
     corps__actors->room = CORPS__WAITLIST_INIT;
     pthread_mutex_init(&corps__actors->concs.lock, NULL);
     pthread_mutex_init(&corps__actors->broken.lock, NULL);
+    pthread_mutex_init(&corps__actors->probes.lock, NULL);
     corps__innermost = NULL;
 }

@@ -25,8 +25,12 @@ struct corps__conc {
     struct corps__task task; /* first */
     bool alive : 1;          /* init has succeeded and cleanup has not run; only the running thread looks */
     bool keeps : 1;          /* what it knows is kept, by itself or on demand; likewise */
+    bool leaving : 1;        /* it moves away as soon as what was put aside has run; likewise */
+    bool away : 1;           /* it was alive when it moved away, and its cleanup has not run; likewise */
+    bool is_probed : 1;      /* somebody may ask whether it has anything to do; likewise */
     _Atomic uint8_t down;    /* it is to be made again: what comes for it waits, see broken.h; 0: it is not */
     _Atomic bool lost;       /* it will not be made again, and broken.h knows why */
+    _Atomic bool moved;      /* it takes no more requests: see corps__conc_move_away */
     _Atomic uint8_t life;    /* how often it was made again */
     _Atomic bool cancels;    /* some request was given up: see cancel.h */
     uint32_t id;
@@ -46,6 +50,7 @@ struct corps__conc {
     struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
     struct corps__cancel *cancelled; /* these two under the lock of cancel.c */
     struct corps__cancel_watch *watches;
+    _Atomic uint32_t held_count; /* requests whose replies were put off, of those that were counted (is_probed) */
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */

@@ -162,6 +162,7 @@ struct corps_request {
     struct corps__conc *conc;
     struct corps_box *box;
     uint8_t life; /* of the Conc */
+    bool counted; /* in its held_count */
     struct corps__cancel_watch watch;
 };
 
@@ -179,6 +180,10 @@ struct corps_request *corps_request_hold(struct corps_context *context) {
     }
     *request = (struct corps_request){
         .message = message, .conc = context->conc, .box = box, .life = atomic_load(&context->conc->life)};
+    if (context->conc->is_probed) {
+        request->counted = true;
+        atomic_fetch_add(&context->conc->held_count, 1);
+    }
     context->message = message;
     context->held = true;
     return request;
@@ -196,13 +201,21 @@ static void end_watch(struct corps_request *request) {
     }
 }
 
+/* It was answered, or its answer is in the mailbox. */
+static void request_free(struct corps_request *request) {
+    if (request->counted) {
+        atomic_fetch_sub(&request->conc->held_count, 1);
+    }
+    corps_box_unref(request->box);
+    free(request);
+}
+
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
     end_watch(request);
     (corps__replies_late(request->conc, request->message) ? corps__reply_late : corps__reply)(
         request->message, request->conc, request->box, result != NULL ? result : &nil);
-    corps_box_unref(request->box);
-    free(request);
+    request_free(request);
     return CORPS_OK;
 }
 
@@ -216,8 +229,7 @@ enum corps_err corps_request_fail_with(struct corps_request *request, const stru
     end_watch(request);
     (corps__replies_late(request->conc, request->message) ? corps__fail_late
                                                           : corps__reply_failed)(request->message, request->conc, &own);
-    corps_box_unref(request->box);
-    free(request);
+    request_free(request);
     return CORPS_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "actor/conc.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
+#include "actor/pool_view.h"
 #include "actor/requests.h"
 #include "actor/runtime.h"
 #include "actor/stuck.h"
@@ -68,6 +69,7 @@ static void in_child(void) {
     corps__peers_forked();
     corps__sending_forked();
     corps__futures_forked();
+    corps__pool_views_forked();
     forget(atomic_load(&env_forked));
     forget(atomic_load(&created_forked));
     corps__foreign_forked();

@@ -8,6 +8,7 @@
 #include "actor/defer.h"
 #include "actor/group.h"
 #include "actor/home.h"
+#include "actor/probe.h"
 #include "actor/reply.h"
 #include "actor/stuck.h"
 #include "base/clock.h"
@@ -118,14 +119,14 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
  * it asks for, NULL for none. */
 static __attribute__((noinline)) corps_method_fn
 refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_method_fn method) {
-    if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
+    if (!conc->alive && !conc->moved && (message->header.flags & CORPS__NO_REPLY) != 0) {
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
         return NULL;
     }
-    if (method == NULL && conc->lost) {
+    if (!conc->alive && (conc->lost || conc->moved)) {
         char why[CORPS__BROKEN_TEXT_BYTES];
         corps__conc_lost_text(conc, why);
-        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", why);
+        corps__reply_failure(message, conc, conc->moved ? CORPS_ERR_MOVED : CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
     if (method == NULL) {
@@ -217,12 +218,25 @@ static void run_parked(struct corps__conc *conc);
 /* What there was of it is no more. */
 static void forget_self(struct corps__conc *conc) {
     conc->alive = false;
+    conc->away = false;
     memset(conc->self, 0, conc->class->bytes);
+}
+
+/* Its init has run, and its cleanup has not. */
+static bool is_there(const struct corps__conc *conc) {
+    return conc->alive || conc->away;
+}
+
+/* From now on it takes no request, and so is not alive to those who bring one. */
+static void go_away(struct corps__conc *conc) {
+    conc->leaving = false;
+    conc->away = is_there(conc);
+    conc->alive = false;
 }
 
 static void run_init(struct corps__conc *conc, struct corps__message *message) {
     bool again = atomic_load(&conc->down);
-    if (again && conc->alive) { /* it has ended by itself */
+    if (again && is_there(conc)) { /* it has ended by itself */
         forget_self(conc);
     }
     struct corps_context context;
@@ -263,10 +277,13 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
         corps__conc_is_up(conc);
         run_parked(conc);
     }
+    if (conc->moved) {
+        go_away(conc);
+    }
 }
 
 static void clean_up(struct corps__conc *conc, struct corps__message *message) {
-    if (conc->alive && conc->class->cleanup != NULL) {
+    if (is_there(conc) && conc->class->cleanup != NULL) {
         struct corps_context context;
         corps__context_enter(&context, conc, message);
         conc->class->cleanup(&context, conc->self);
@@ -274,6 +291,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
         corps__context_leave(&context);
     }
     conc->alive = false;
+    conc->away = false;
 }
 
 static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
@@ -288,7 +306,7 @@ static void run_cleanup(struct corps__conc *conc, struct corps__message *message
 static void run_stop(struct corps__conc *conc, struct corps__message *message, bool failed) {
     char how[CORPS__SMALL_FRAME_BYTES];
     memcpy(how, message->small, sizeof how);
-    bool meant = conc->alive && (!failed || message->header.id == atomic_load(&conc->life));
+    bool meant = is_there(conc) && (!failed || message->header.id == atomic_load(&conc->life));
     if (meant) {
         clean_up(conc, message);
         forget_self(conc);
@@ -296,7 +314,7 @@ static void run_stop(struct corps__conc *conc, struct corps__message *message, b
     corps__message_free(message);
     if (meant) {
         corps__actors->broken.stopped(conc->id, failed, how);
-    } else if (conc->alive) { /* meant its former life */
+    } else if (is_there(conc)) { /* meant its former life */
         corps__conc_is_up(conc);
         run_parked(conc);
     }
@@ -308,6 +326,17 @@ static void run_give_up(struct corps__conc *conc, struct corps__message *message
     conc->lost = true;
     corps__conc_is_up(conc);
     run_parked(conc);
+}
+
+/* What was put aside came before it. */
+static void run_move(struct corps__conc *conc, struct corps__message *message) {
+    corps__conc_has_moved(conc, (const char *)message->small);
+    corps__message_free(message);
+    if (conc->deferred_count == 0) {
+        go_away(conc);
+    } else {
+        conc->leaving = true;
+    }
 }
 
 /* A request, and the room that it took up. */
@@ -342,6 +371,12 @@ static void run_order(struct corps__conc *conc, struct corps__message *message) 
         break;
     case CORPS__MAIL_GIVE_UP:
         run_give_up(conc, message);
+        break;
+    case CORPS__MAIL_MOVE:
+        run_move(conc, message);
+        break;
+    case CORPS__MAIL_PROBE:
+        corps__probe_passes(conc, message, is_there(conc));
         break;
     case CORPS__MAIL_REQUEST: /* is no order */
     case CORPS__MAIL_BATCH:   /* are no messages */
@@ -515,6 +550,9 @@ static unsigned run_deferred(struct corps__conc *conc, struct corps__route *rout
     }
     if (resumed) {
         corps__conc_let_go(conc, route->peer);
+    }
+    if (conc->leaving && conc->deferred_count == 0) {
+        go_away(conc);
     }
     return count;
 }

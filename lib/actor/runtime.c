@@ -9,6 +9,7 @@
 #include "actor/dispatch.h"
 #include "actor/fork.h"
 #include "actor/future.h"
+#include "actor/probe.h"
 #include "actor/requests.h"
 #include "actor/run.h"
 #include "actor/stuck.h"
@@ -159,6 +160,7 @@ static void empty_runtime(void) {
     corps__ports_close(NULL);
     corps__cancels_free();
     corps__concs_free();
+    corps__probes_free();
     corps__answers_free();
     corps__thread_pool_free();
     struct corps *own = corps__own();

@@ -16,6 +16,8 @@ struct corps__long_wait;
 struct corps__message;
 struct corps__outgoing;
 struct corps__peer;
+struct corps__pool_view;
+struct corps__probed;
 
 enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
 
@@ -32,6 +34,7 @@ struct corps__actors {
     const struct corps_class *const *classes;
     struct corps__classes_copy *classes_copy; /* the latest, where they had to be copied */
     char classes_error[256];                  /* why there are none, "" */
+    const struct corps_class *builtin;        /* the core's own, see corps__class_builtin_set */
 
     /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
     struct {
@@ -55,6 +58,16 @@ struct corps__actors {
         struct corps__broken *first;
         void (*stopped)(uint32_t conc, bool failed, const char *how); /* NULL: nobody makes Concs again */
     } broken;                                                         /* see broken.h */
+
+    struct {
+        pthread_mutex_t lock;
+        struct corps__pool_view *first;
+    } pool_views; /* see pool_view.h */
+
+    struct {
+        pthread_mutex_t lock;
+        struct corps__probed *first;
+    } probes; /* see probe.h */
 
     struct {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */

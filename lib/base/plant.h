@@ -24,7 +24,12 @@
     X(NO_IDENTITY, "retry", "results are kept by the call's number alone")                                             \
     X(ANSWERS_OLD_LINK, "retry", "the answer goes to the link that asked first")                                       \
     X(ADMITS_STALE, "retry", "what an earlier link still held is run")                                                 \
-    X(SENDS_NEWEST_FIRST, "retry", "on a new link the newest call goes first")
+    X(SENDS_NEWEST_FIRST, "retry", "on a new link the newest call goes first")                                         \
+    X(DRAINS_AT_ONCE, "scale", "a member that was taken out is still called")                                          \
+    X(ENDS_UNEMPTIED, "scale", "a member ends with what is in its mailbox")                                            \
+    X(GROWN_TWICE, "scale", "a growth is counted twice")                                                               \
+    X(UNFINISHED_IS_QUIET, "scale", "shrinks below what is in flight, which no probe has passed yet")                  \
+    X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")
 
 enum corps__plant {
     CORPS__PLANT_NONE,

@@ -2,6 +2,7 @@
 #include "care/anew.h"
 #include "care/keep.h"
 #include "care/owner.h"
+#include "care/pool.h"
 #include "care/wards.h"
 #include "codec/registry.h"
 #include "link/known.h"
@@ -21,6 +22,7 @@ static void know_classes(const struct corps_class *const *classes) {
     corps__owner_set();
     corps__keep_set();
     corps__wards_begin();
+    corps__pool_begin();
     corps__anew_care_set();
 }
 

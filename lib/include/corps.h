@@ -330,6 +330,34 @@ CORPS_API enum corps_err corps_create_supervised(struct corps *corps, const char
                                                  unsigned count, const struct corps_supervision *supervision,
                                                  struct corps_name **names) CORPS_CHECKED;
 
+/* ---- Pools ---- */
+
+/** How a pool grows and shrinks, and where its members are. Zero means default for every field but `location`. */
+struct corps_pool_options {
+    unsigned min_count; /**< so many members at least; default 1 */
+    unsigned max_count; /**< … and at most; default 4 for each Env of the Corps, at most 1024 */
+    int64_t target_ns;  /**< how long a request may wait at a member; default 10 ms. Longer: the pool grows, at once */
+    int64_t quiet_ns;   /**< no longer than half of that for so long: one member goes; default 30 s */
+    /** AUTO: in the Env that has the fewest of them. ENV_ID (what a cleared struct says): in that Env. PER_ENV: one in
+     * every Env, and callers take the nearest; then min_count and max_count are 0. */
+    struct corps_location location;
+    int sticky;   /**< nonzero: calls carry a key, and those of one key go to one member while members stay */
+    int env_each; /**< nonzero: each member has an Env of its own, which comes and goes with it */
+    const struct corps_supervision *supervision; /**< of the members; NULL: ON_FAILURE, with its defaults */
+    size_t size;                                 /**< 0, or sizeof(struct corps_pool_options) */
+    uint64_t reserved[8];
+};
+
+/** Creates a pool: one Name over several Concs of a class, its members, and waits until the first ones' inits have run.
+ * A call through the Name goes to a member that has little to do. The pool adds members while requests wait for longer
+ * than the target, takes them out one by one when it is quiet, after they have done what they had, and makes new ones
+ * in the place of those that are lost. Its class text is "pool of " and the members' class. `options` NULL: all
+ * default, in any Env. `args` are for the init of each member, and are kept. Gives one reference. Errors: INVALID (says
+ * which option, and what is possible), UNKNOWN, REMOTE (an init failed: see corps_create_failure), WORKER_LOST. */
+CORPS_API enum corps_err corps_create_pool(struct corps *corps, const char *class_name, const struct corps_value *args,
+                                           const struct corps_pool_options *options,
+                                           struct corps_name **pool) CORPS_CHECKED;
+
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
 CORPS_API void corps_name_unref(struct corps_name *name); /**< accepts NULL */
@@ -354,6 +382,7 @@ enum {
      * this. Not for corps_send. */
     CORPS_CALL_RETRY = 1u << 2,
     CORPS_CALL_DETACHED = 1u << 3, /**< the deadline of the request that the calling method serves does not bind it */
+    CORPS_CALL_KEYED = 1u << 4,    /**< `key` says which member of a sticky pool; INVALID with any other Name */
 };
 
 struct corps_call_options {
@@ -362,7 +391,8 @@ struct corps_call_options {
     const char *serializer; /**< for this call and its reply, instead of the Corps' own: one that runs no code (none,
                                msgpack), or the Corps' own, else DENIED; NULL = the Corps' */
     size_t size;            /**< 0, or sizeof(struct corps_call_options) */
-    uint64_t reserved[4];
+    uint64_t key;           /**< with CORPS_CALL_KEYED; else 0 */
+    uint64_t reserved[3];
 };
 
 /** Calls a method. Waits only for room in the receiver's mailbox (see CORPS_CALL_TRY). `args` is borrowed until return;
@@ -386,6 +416,27 @@ CORPS_API enum corps_err corps_call(const struct corps_name *to, const char *met
  * deadline is its own alone, never that of a request. */
 CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                                     const struct corps_call_options *options) CORPS_CHECKED;
+
+/* ---- Pools ----
+ *
+ * A pool is one Name over many Workers of one class, its members; its class text is "pool of " and theirs. A call by
+ * that Name goes to one of the members, straight. Which one, the pool was made for: the better of two random ones, by
+ * how much of this process they have to do; one and the same for each `key` (CORPS_CALL_KEYED), as long as the members
+ * stay, where the pool is sticky; the one in the caller's Env, or else the one with the least to do, where it is
+ * replicated. Members come and go: the table of them is asked for beside the calls, and a call waits where none is
+ * known that is young enough (a second), as it does for a connection; with CORPS_CALL_NO_WAIT it is FULL then.
+ *
+ * A call whose member turns out to be gone before it was sent goes to another one. FULL means that the one with the
+ * least to do has no room. A request that comes to a member which has just left the pool is not run, and fails with
+ * MOVED: it may be called again. A call with CORPS_CALL_RETRY goes again to the member that it went to. Between calls
+ * of one sender there is no order, but for those with one key while the members stay. A loan (corps_loan) for a pool is
+ * ordinary memory. */
+
+/** The members as the pool knows them now; waits for its answer. `count`: how many `names` there is room for; then how
+ * many members there are. As many as fit are written, one reference each, and stay Names of Workers when these leave
+ * the pool. Errors: INVALID (no pool's Name), and as corps_call and corps_future_wait. */
+CORPS_API enum corps_err corps_pool_members(const struct corps_name *pool, struct corps_name **names,
+                                            size_t *count) CORPS_CHECKED;
 
 /** Sends what this process still holds back of earlier requests without reply (corps_send), to put several into one
  * frame. A wait, a method's end and a timer do so too. */

@@ -14,6 +14,8 @@ enum corps__mail_kind {
     CORPS__MAIL_CRASH,      /* the Conc has failed: see actor/broken.h, also for the next two */
     CORPS__MAIL_STOP,
     CORPS__MAIL_GIVE_UP,
+    CORPS__MAIL_MOVE,  /* the Conc takes no more requests from now on; likewise there */
+    CORPS__MAIL_PROBE, /* only its waiting counts: see actor/probe.h */
 };
 
 /* What a mailbox links: the beginning of a message, of a batch, or of neither. */

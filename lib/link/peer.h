@@ -266,6 +266,9 @@ struct corps__route *corps__route_of(struct corps__peer *peer, uint32_t conc);
 /* NULL: there is none yet. */
 struct corps__route *corps__route_find(const struct corps__peer *peer, uint32_t conc);
 
+/* How many requests were sent there and are not given back yet. */
+uint32_t corps__route_count(const struct corps__route *route);
+
 /* The sum of `handled`. */
 uint64_t corps__routes_handled(const struct corps__peer *peer);
 void corps__routes_free(struct corps__peer *peer);

@@ -77,6 +77,10 @@ static uint64_t load_bytes(uint64_t load) {
     return load & (ONE - 1);
 }
 
+uint32_t corps__route_count(const struct corps__route *route) {
+    return (uint32_t)load_count(atomic_load_explicit(&route->load, memory_order_relaxed));
+}
+
 struct reserve {
     struct corps__route *route;
     size_t bytes;

@@ -5,22 +5,11 @@
 
 #include <string.h>
 
-enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
-                                       size_t bytes_max, struct corps_box *box, struct corps_value *value) {
-    *value = corps_nil();
-    if (args == NULL || corps_value_open(args)->kind == CORPS_NIL) {
-        return CORPS_OK;
-    }
-    const struct corps_serializer *serializer = settings->serializer;
-    enum corps_err err = CORPS_OK;
-    if ((serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0 && corps_value_open(args)->kind != CORPS_BIN) {
-        err = corps_serializer_find("msgpack", &serializer);
-    }
+enum corps_err corps__init_args_encode_by(const struct corps_serializer *serializer, const struct corps_value *args,
+                                          size_t bytes_max, struct corps_box *box, struct corps_value *value) {
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    if (err == CORPS_OK) {
-        err = serializer->encode(args, &encoding);
-    }
+    enum corps_err err = serializer->encode(args, &encoding);
     if (err == CORPS_OK) { /* before it is copied */
         err = corps__encoding_check(&encoding, "the arguments of init", bytes_max);
     }
@@ -38,6 +27,20 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
         *value = corps_array(items, items != NULL ? count : 0);
     }
     return err;
+}
+
+enum corps_err corps__init_args_encode(const struct corps__settings *settings, const struct corps_value *args,
+                                       size_t bytes_max, struct corps_box *box, struct corps_value *value) {
+    *value = corps_nil();
+    if (args == NULL || corps_value_open(args)->kind == CORPS_NIL) {
+        return CORPS_OK;
+    }
+    const struct corps_serializer *serializer = settings->serializer;
+    enum corps_err err = CORPS_OK;
+    if ((serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0 && corps_value_open(args)->kind != CORPS_BIN) {
+        err = corps_serializer_find("msgpack", &serializer);
+    }
+    return err == CORPS_OK ? corps__init_args_encode_by(serializer, args, bytes_max, box, value) : err;
 }
 
 #define BY_REFERENCE "by reference"

@@ -12,6 +12,11 @@ enum corps_err corps__init_args_encode(const struct corps__settings *settings, c
                                        size_t bytes_max, struct corps_box *box,
                                        struct corps_value *value) CORPS_CHECKED;
 
+/* By this serializer, which the Corps accepts. */
+enum corps_err corps__init_args_encode_by(const struct corps_serializer *serializer, const struct corps_value *args,
+                                          size_t bytes_max, struct corps_box *box,
+                                          struct corps_value *value) CORPS_CHECKED;
+
 /* The same for an init in this very Env: by reference. */
 enum corps_err corps__init_args_lend(const struct corps_value *args, struct corps_box *box,
                                      struct corps_value *value) CORPS_CHECKED;

@@ -225,9 +225,8 @@ enum corps_err corps_create_concs(struct corps *corps, const char *class_name, c
 
 #define SUPERVISION_BYTES 96u /* of struct corps_supervision in 0.1 */
 
-/* As the items of an order; NIL: they are not made again. */
-static enum corps_err policy_of(const struct corps_supervision *given, struct corps_value *items,
-                                struct corps_value *value) {
+enum corps_err corps__order_policy(const struct corps_supervision *given, struct corps_value items[CORPS__POLICY_ITEMS],
+                                   struct corps_value *value) {
     static const struct corps__sized kind = CORPS__SIZED(corps_supervision, SUPERVISION_BYTES);
     static const struct corps_supervision none;
     struct corps_supervision own;
@@ -250,9 +249,13 @@ static enum corps_err policy_of(const struct corps_supervision *given, struct co
 enum corps_err corps_create_supervised(struct corps *corps, const char *class_name, const struct corps_value *args,
                                        struct corps_location location, unsigned count,
                                        const struct corps_supervision *supervision, struct corps_name **names) {
+    if (strncmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "'%s' is the class of a pool, which corps_create_pool makes",
+                               class_name);
+    }
     struct corps_value items[CORPS__POLICY_ITEMS];
     struct corps_value policy;
-    enum corps_err err = policy_of(supervision, items, &policy);
+    enum corps_err err = corps__order_policy(supervision, items, &policy);
     if (err == CORPS_OK) {
         (void)corps__corps_ref(corps); /* it may exit meanwhile */
         err = create_concs(corps, class_name, args, location, count, &policy, names);

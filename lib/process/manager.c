@@ -3,8 +3,11 @@
 #include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
+#include "actor/probe.h"
+#include "actor/tell.h"
 #include "process/args.h"
 #include "process/life.h"
+#include "process/members.h"
 #include "process/order.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -27,12 +30,16 @@ struct creation {
     struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
 
+/* A pool has members to end first, and ends itself. */
 static void end_conc(uint32_t id) {
     struct corps__conc *conc = corps__conc_find(id);
-    struct corps__message *message = conc != NULL ? corps__message_create() : NULL;
-    if (message != NULL) {
-        message->mail.kind = CORPS__MAIL_CLEANUP;
-        corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
+    const struct corps__symbol *method;
+    bool ends_itself = conc != NULL && conc->class == corps__actors->builtin;
+    corps__probe_forget(id);
+    if (ends_itself && corps__symbol_of(CORPS__POOL_END, strlen(CORPS__POOL_END), &method) == CORPS_OK) {
+        (void)!corps__conc_tell(conc, method);
+    } else if (conc != NULL) {
+        (void)!corps__conc_end(conc);
     }
 }
 
@@ -120,6 +127,7 @@ static void tell_ended(const struct corps_value *numbers) {
 
 void corps__conc_is_gone(uint32_t conc) {
     corps__checkpoint_end(conc);
+    corps__probe_gone(conc);
     struct corps_value number = corps_int(conc);
     struct corps_value numbers = corps_array(&number, 1);
     tell_ended(&numbers);
@@ -148,5 +156,9 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"create", manager_create},
+                                              {"end", manager_end},
+                                              {"probe", corps__members_probe},
+                                              {"move", corps__members_move},
+                                              {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

@@ -4,6 +4,9 @@
 
 #include <corps.h>
 
+/* The method by which the Conc of a pool is asked to end. */
+#define CORPS__POOL_END "corps:end"
+
 extern const struct corps_class corps__manager_class;
 
 /* A Conc of this Env does not come back: it is not made again with the Env, and its state is not kept. */

@@ -16,9 +16,13 @@ struct corps__order {
     struct corps_box *box;       /* init's arguments, NULL for none */
 };
 
-/* A policy as an order's third item, and back, without the times to start and to shut down. Errors: PROTOCOL. */
+/* A policy as an order's third item, and back, without the times to start and to shut down. order_policy: of what a
+ * caller gave (NULL: none); `value` is NIL where Concs are not made again, else lies in `items`. Errors: INVALID;
+ * PROTOCOL. */
 enum { CORPS__POLICY_ITEMS = 6 };
 void corps__policy_items(const struct corps__policy *policy, struct corps_value items[CORPS__POLICY_ITEMS]);
+enum corps_err corps__order_policy(const struct corps_supervision *given, struct corps_value items[CORPS__POLICY_ITEMS],
+                                   struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__policy_of(const struct corps_value *array, struct corps__policy *policy) CORPS_CHECKED;
 
 /* Reads it; then corps__order_finish. Errors: PROTOCOL, UNKNOWN (class), and of decoding. */

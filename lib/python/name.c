@@ -64,6 +64,11 @@ static PyObject *send_plain(struct name *to, const char *method, PyObject *paylo
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
 }
 
+/* A pool's Name may go to a member in this Env. */
+static bool may_be_here(const struct corps_name *name) {
+    return corps_name_is_here(name) || (corps_own() != NULL && strncmp(corps_name_class(name), "pool of ", 8) == 0);
+}
+
 /* Sends at once; what finds no room waits without the interpreter's lock. */
 static PyObject *send(struct name *to, const char *method, PyObject *payload, struct how how) {
     if (!corps__python_serves()) {
@@ -81,7 +86,7 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, st
         options = &own_options;
     }
     PyObject *own = NULL;
-    if (corps__hooks.copy_local && corps_name_is_here(to->name)) {
+    if (corps__hooks.copy_local && may_be_here(to->name)) {
         own = corps__py_copy(payload);
         if (own == NULL) {
             return NULL;

@@ -23,6 +23,8 @@ enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Name");
     }
     made->refs = 1;
+    made->is_pool =
+        class_bytes > CORPS__POOL_PREFIX_BYTES && memcmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0;
     made->corps_id = corps_id;
     made->env = env;
     made->conc = conc;
@@ -40,7 +42,11 @@ struct corps_name *corps_name_ref(const struct corps_name *name) {
 void corps_name_unref(struct corps_name *name) {
     if (name != NULL && atomic_fetch_sub(&name->refs, 1) == 1) {
         struct corps__held *corps = atomic_load(&name->corps);
+        struct corps__held *pool = atomic_load(&name->pool);
         free(name);
+        if (pool != NULL) {
+            pool->let_go(pool);
+        }
         if (corps != NULL) {
             corps->let_go(corps);
         }

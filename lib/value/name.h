@@ -8,6 +8,10 @@
 
 #define CORPS__GUEST_ENV UINT32_MAX /* a program's Env number: nothing can be addressed there */
 
+/* The class text of a pool's Name is this, and the class of its members. */
+#define CORPS__POOL_PREFIX "pool of "
+enum { CORPS__POOL_PREFIX_BYTES = sizeof CORPS__POOL_PREFIX - 1 };
+
 struct corps__route;
 
 /* What a Name holds from its first call on, and lets go of when it is freed. */
@@ -17,11 +21,13 @@ struct corps__held {
 
 struct corps_name {
     _Atomic unsigned refs;
+    bool is_pool; /* its calls go to members of a pool: see actor/pooled.h. By its class text, once */
     uint64_t corps_id;
     uint32_t env;
     uint32_t conc;
     struct corps__held *_Atomic corps;  /* its Corps, found at the first call, if it is not the own one */
     struct corps__route *_Atomic route; /* likewise; lives as long as the Corps */
+    struct corps__held *_Atomic pool;   /* of a pool: what is known of its members, from the first call on */
     char class_name[];
 };
 

@@ -112,9 +112,9 @@ static void test_calls(void **state) {
     newer.later[0] = 1;
     assert_invalid(corps_call(name, "double", &three, &newer.known, &future), "struct corps_call_options");
     assert_invalid(corps_send(name, "double", &three, &newer.known), "struct corps_call_options");
-    for (size_t i = 0; i < 8; i++) {
-        struct corps_call_options options = {.size = i < 4 ? sizeof options : 0};
-        options.reserved[i % 4] = 1;
+    for (size_t i = 0; i < 6; i++) {
+        struct corps_call_options options = {.size = i < 3 ? sizeof options : 0};
+        options.reserved[i % 3] = 1;
         assert_invalid(corps_call(name, "double", &three, &options, &future), "struct corps_call_options");
     }
     const struct corps_call_options flags = {.flags = CORPS_CALL_TRY | 1u << 30};

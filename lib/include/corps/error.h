@@ -53,7 +53,8 @@ extern "C" {
     X(REMOTE, "the method failed")                                                                                     \
     X(WORKER_LOST, "the Worker's process has ended")                                                                   \
     X(EXITED, "the Corps has exited")                                                                                  \
-    X(DEADLOCK, "the wait could never end")
+    X(DEADLOCK, "the wait could never end")                                                                            \
+    X(MOVED, "the Worker takes no more requests, and another one may do this")
 
 enum corps_err {
 #define CORPS_ERROR_ENUM(code, text) CORPS_ERR_##code,

@@ -37,7 +37,7 @@ from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
-                      AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost)
+                      AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
@@ -51,8 +51,8 @@ TypedName = Name
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
-           'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'NotSerializable', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'cancelled', 'checkpoint_counts',
+           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'time_left', 'wait_all', 'wait_next']
 
 

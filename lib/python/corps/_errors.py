@@ -23,6 +23,10 @@ class WorkerLost(AsyncLocalMaxRetries):
     """The Worker, its Env or its Corps has ended; the text says how."""
 
 
+class WorkerMoved(WorkerLost):
+    """The Worker has left its pool and takes no more calls. This one was not run: it may be made again, by the pool's Name."""
+
+
 class CallTimeout(AsyncLocalMaxRetries, TimeoutError, *_other_timeouts):
     """A deadline, in seconds, has passed: of the call (see deadline), of result, exception or as_completed."""
 
@@ -123,6 +127,6 @@ def _reduce_mixed(self):
     raise TypeError('not one of ours')
 
 
-for _class in (AsyncLocalException, AsyncLocalMaxRetries, WorkerLost, CallTimeout, NotSerializable, Deadlock,
+for _class in (AsyncLocalException, AsyncLocalMaxRetries, WorkerLost, WorkerMoved, CallTimeout, NotSerializable, Deadlock,
                AsyncRemoteException, AsyncExecutionError, AsyncRemoteMaxRetries, AsyncAttributeError, Crash):
     _class.__module__ = 'corps'  # where users find them

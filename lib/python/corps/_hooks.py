@@ -86,7 +86,7 @@ def _named_argument(detail):
 
 _LOCAL = {
     'EXITED': _errors.WorkerLost, 'WORKER_LOST': _errors.WorkerLost, 'NO_WORKER': _errors.WorkerLost,
-    'CLOSED': _errors.WorkerLost, 'TIMEOUT': _errors.CallTimeout, 'REFUSED': _errors.NotSerializable,
+    'CLOSED': _errors.WorkerLost, 'MOVED': _errors.WorkerMoved, 'TIMEOUT': _errors.CallTimeout, 'REFUSED': _errors.NotSerializable,
     'DEADLOCK': _errors.Deadlock, 'FULL': _errors.AsyncLocalMaxRetries,
 }
 

@@ -1,6 +1,6 @@
 """Methods and attributes that do not exist, wrong arguments, a Conc that waits for itself."""
 
-from corps import AsyncAttributeError, AsyncExecutionError, Conc, Corps, Deadlock, LocType, create_Concs, create_Corps
+from corps import AsyncAttributeError, AsyncExecutionError, Conc, Corps, Deadlock, LocType, WorkerLost, WorkerMoved, _hooks, create_Concs, create_Corps
 from helpers import expect
 
 
@@ -37,7 +37,14 @@ class Service(Corps):
             expect(AsyncAttributeError, lambda: worker.no_such_thing.result(60))
 
 
+def moved():
+    """What the core says of a Worker that has left its pool."""
+    for error in _hooks.error('MOVED', 'it was drained'), _hooks.remote('MOVED', '', 'it was drained', '', b'', 'L1:M1.3', True):
+        assert type(error) is WorkerMoved and isinstance(error, WorkerLost) and 'it was drained' in str(error), repr(error)
+
+
 def main():
+    moved()
     with create_Corps(Service, ConfigDicts=[{'NumEnvs': 2}]) as service:
         for worker in service.names().Ret:
             error = expect(AsyncAttributeError, worker.no_such_thing.result, 60)

@@ -1,0 +1,482 @@
+/* Pools that grow and shrink: `pools TRANSPORT [TEST]`. */
+
+#include "gate.h"
+
+#include <corps/serializer.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define MS INT64_C(1000000)
+
+enum { ENVS = 2, CALLS = 4000, AHEAD = 64 };
+
+/* ---- Adder: its members ---- */
+
+struct adder {
+    int64_t first;
+    int64_t sum;
+};
+
+/* [number, path]: a file of that name makes it fail. */
+static enum corps_err adder_init(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)result;
+    struct adder *adder = self;
+    const struct corps_value *path = corps_value_item(args, 1);
+    char text[64] = "";
+    if (path != NULL) {
+        snprintf(text, sizeof text, "%.*s", (int)path->count, path->str);
+    }
+    if (text[0] != '\0' && access(text, F_OK) == 0) {
+        return corps_fail(context, "Refusal", "there is %s", text);
+    }
+    adder->first = corps_value_item(args, 0) != NULL ? corps_value_item(args, 0)->integer : 0;
+    return CORPS_OK;
+}
+
+/* Who has run it: 2^32 times its Env, and its number there. */
+static enum corps_err adder_add(struct corps_context *context, void *self, const struct corps_value *args,
+                                struct corps_value *result) {
+    ((struct adder *)self)->sum += args->integer;
+    uint64_t corps;
+    unsigned env, conc;
+    corps_name_address(corps_context_name(context), &corps, &env, &conc);
+    *result = corps_int((int64_t)env << 32 | conc);
+    return CORPS_OK;
+}
+
+static enum corps_err adder_crash(struct corps_context *context, void *self, const struct corps_value *args,
+                                  struct corps_value *result) {
+    (void)self;
+    (void)args;
+    (void)result;
+    return corps_context_crash(context, "it was told to");
+}
+
+/* Takes a millisecond. */
+static enum corps_err adder_work(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    struct corps_value ms = corps_int(1);
+    (void)!method_sleep(context, self, &ms, result);
+    return adder_add(context, self, args, result);
+}
+
+/* Puts its answer off until there is a file of this name. */
+struct held {
+    struct corps_request *request;
+    char path[64];
+};
+
+static void *answer_later(void *arg) {
+    struct held *held = arg;
+    while (access(held->path, F_OK) != 0) {
+        poll(NULL, 0, 1);
+    }
+    struct corps_value answer = corps_int(42);
+    (void)!corps_request_reply(held->request, &answer);
+    free(held);
+    return NULL;
+}
+
+static enum corps_err adder_hold(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)self;
+    (void)result;
+    struct held *held = calloc(1, sizeof *held);
+    pthread_t thread;
+    assert_non_null(held);
+    snprintf(held->path, sizeof held->path, "%.*s", (int)args->count, args->str);
+    held->request = corps_request_hold(context);
+    assert_int_equal(pthread_create(&thread, NULL, answer_later, held), 0);
+    pthread_detach(thread);
+    return CORPS_ERR_PENDING;
+}
+
+/* Makes a pool of its own, in whichever Env it is, and calls it. */
+static enum corps_err adder_make(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)self;
+    (void)args;
+    const struct corps_pool_options options = {.min_count = 2, .location = CORPS_AUTO};
+    struct corps_name *pool;
+    enum corps_err err = corps_create_pool(corps_context_corps(context), "Adder", NULL, &options, &pool);
+    if (err == CORPS_OK) {
+        *result = corps_value_of_name(pool);
+        struct corps_box *kept;
+        err = corps_box_of(result, &kept);
+        *result = err == CORPS_OK ? corps_value_of_box(kept) : corps_nil();
+        corps_name_unref(pool);
+    }
+    return err;
+}
+
+static const struct corps_method methods[] = {
+    {"add", adder_add},   {"work", adder_work}, {"crash", adder_crash},        {"hold", adder_hold},
+    {"make", adder_make}, {"pid", method_pid},  {"wait_for", method_wait_for}, {NULL, NULL}};
+static const struct corps_class adder_class = {
+    .name = "Adder", .bytes = sizeof(struct adder), .init = adder_init, .methods = methods};
+static const struct corps_class *const classes[] = {&adder_class, NULL};
+
+/* ---- what the tests share ---- */
+
+/* The pool's own Conc, which calls by its Name do not reach. */
+static struct corps_name *own_conc(const struct corps_name *pool) {
+    uint8_t data[CORPS_NAME_BYTES_MAX];
+    size_t bytes;
+    struct corps_name *name;
+    assert_ok(corps_name_encode(pool, data, &bytes));
+    memcpy(data + bytes - strlen(corps_name_class(pool)), "Pool", 4);
+    assert_ok(corps_name_decode(data, bytes, &name));
+    return name;
+}
+
+static int64_t stat_of(const struct corps_name *pool, const char *key) {
+    struct corps_name *own = own_conc(pool);
+    const struct corps_value *map;
+    struct corps_future *future = ask(own, "corps:pool", corps_nil(), &map);
+    const struct corps_value *value = corps_value_get(map, key);
+    assert_non_null(value);
+    int64_t number = value->integer;
+    corps_future_destroy(future);
+    corps_name_unref(own);
+    return number;
+}
+
+/* Until it is so; the test's own timeout is the limit. */
+static void await_stat(const struct corps_name *pool, const char *key, int64_t least, int64_t most) {
+    for (int64_t value = stat_of(pool, key); value < least || value > most; value = stat_of(pool, key)) {
+        poll(NULL, 0, 5);
+    }
+}
+
+static struct corps_name *make_pool(struct corps *corps, struct corps_pool_options options) {
+    struct corps_name *pool;
+    struct corps_value number = corps_int(7);
+    struct corps_value args = corps_array(&number, 1);
+    assert_ok(corps_create_pool(corps, "Adder", &args, &options, &pool));
+    assert_string_equal(corps_name_class(pool), "pool of Adder");
+    return pool;
+}
+
+static struct corps *make_corps(struct corps_options options) {
+    options.env_count = ENVS;
+    options.thread_count = 16; /* members that wait at gates */
+    return make_with(options);
+}
+
+/* Many calls, some at a time; all must be answered. Gives how many members have run them. */
+static unsigned call_many(const struct corps_name *pool, const char *method, unsigned calls) {
+    struct corps_future *futures[AHEAD] = {NULL};
+    int64_t seen[256];
+    unsigned seen_count = 0;
+    const struct corps_value one = corps_int(1);
+    for (unsigned i = 0; i < calls + AHEAD; i++) {
+        struct corps_future **future = &futures[i % AHEAD];
+        if (*future != NULL) {
+            const struct corps_value *who;
+            assert_ok(corps_future_wait(*future, LONG_NS, &who));
+            unsigned at = 0;
+            while (at < seen_count && seen[at] != who->integer) {
+                at++;
+            }
+            if (at == seen_count && seen_count < 256) {
+                seen[seen_count++] = who->integer;
+            }
+            corps_future_destroy(*future);
+            *future = NULL;
+        }
+        if (i < calls) {
+            assert_ok(corps_call(pool, method, &one, NULL, future));
+        }
+    }
+    return seen_count;
+}
+
+/* ---- tests ---- */
+
+/* It grows while requests wait, and then is as small as it may be; nothing is lost. */
+static void test_surge(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool = make_pool(
+        corps,
+        (struct corps_pool_options){.max_count = 6, .target_ns = 5 * MS, .quiet_ns = 100 * MS, .location = CORPS_AUTO});
+    assert_int_equal(stat_of(pool, "members"), 1);
+    unsigned members = 0;
+    while (stat_of(pool, "members") < 6) {
+        members = call_many(pool, "work", CALLS / 10);
+    }
+    members = call_many(pool, "work", CALLS);
+    assert_true(members >= 2 && members <= 8); /* it may have shrunk and grown meanwhile */
+    assert_true(stat_of(pool, "grown") >= 5);
+    await_stat(pool, "members", 1, 1);
+    await_stat(pool, "draining", 0, 0);
+    assert_true(stat_of(pool, "moved") >= 5);
+    assert_true(call_many(pool, "add", 100) == 1);
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* Members are taken out again and again under load, which notices nothing. */
+static void test_drain_under_load(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool = make_pool(
+        corps,
+        (struct corps_pool_options){.max_count = 4, .target_ns = 200 * MS, .quiet_ns = 1, .location = CORPS_AUTO});
+    struct gate gate;
+    for (int round = 0; round < 2; round++) {
+        gate_shut(&gate, pool); /* its member is at work: another is made … */
+        await_stat(pool, "members", 2, 4);
+        gate_finish(&gate);
+        while (stat_of(pool, "members") > 1 || stat_of(pool, "draining") > 0) { /* … and one goes */
+            (void)call_many(pool, "add", 20);
+            poll(NULL, 0, 2);
+        }
+    }
+    assert_true(stat_of(pool, "moved") >= 2);
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* A member that leaves ends what it has begun, also what it has put off. */
+static void test_ends_what_it_has(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool = make_pool(
+        corps, (struct corps_pool_options){.min_count = 2, .target_ns = MS, .quiet_ns = 1, .location = CORPS_AUTO});
+    struct gate gate, later[8];
+    gate_shut(&gate, pool);
+    for (int i = 0; i < 8; i++) {
+        gate_make(&later[i]);
+        later[i].waiting = begin(pool, "hold", corps_str(later[i].path));
+    }
+    struct corps_name *own = own_conc(pool);
+    uint64_t id;
+    unsigned env, conc;
+    corps_name_address(pool, &id, &env, &conc);
+    struct corps_name *manager;
+    uint8_t data[CORPS_NAME_BYTES_MAX];
+    size_t bytes;
+    assert_ok(corps_name_encode(own, data, &bytes));
+    memset(data + 12, 0, 4); /* the Conc's number: the manager's */
+    assert_ok(corps_name_decode(data, bytes, &manager));
+    struct corps_value number = corps_int(conc);
+    corps_future_destroy(ask(manager, "end", corps_array(&number, 1), NULL)); /* the whole pool leaves */
+    await_stat(pool, "draining", 2, 2);
+    while (stat_of(pool, "members") > 0) {
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_false(corps_future_ready(later[i].waiting));
+    }
+    gate_finish(&gate);
+    for (int i = 0; i < 8; i++) {
+        const struct corps_value *answer;
+        gate_open(&later[i]);
+        assert_ok(corps_future_wait(later[i].waiting, LONG_NS, &answer));
+        assert_int_equal(answer->integer, 42);
+        corps_future_destroy(later[i].waiting);
+        assert_int_equal(unlink(later[i].path), 0);
+    }
+    enum corps_err err = CORPS_OK; /* then it is over, and says so */
+    while (err == CORPS_OK) {
+        struct corps_future *future = begin(own, "corps:pool", corps_nil());
+        err = corps_future_wait(future, LONG_NS, NULL);
+        corps_future_destroy(future);
+    }
+    assert_int_equal(err, CORPS_ERR_NO_WORKER);
+    struct corps_future *future = NULL;
+    assert_int_not_equal(corps_call(pool, "add", &number, NULL, &future), CORPS_OK);
+    corps_future_destroy(future);
+    corps_name_unref(manager);
+    corps_name_unref(own);
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* A member that crashes is made again in its place; one whose Env is killed is replaced. */
+static void test_members_die(void **state) {
+    (void)state;
+    if (one_env_only) {
+        skip();
+    }
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool =
+        make_pool(corps, (struct corps_pool_options){.min_count = 4, .max_count = 4, .location = CORPS_AUTO});
+    for (int i = 0; i < 4; i++) {
+        struct corps_future *future = begin(pool, "crash", corps_nil());
+        assert_int_equal(corps_future_wait(future, LONG_NS, NULL), CORPS_ERR_REMOTE);
+        corps_future_destroy(future);
+        assert_int_equal(stat_of(pool, "members"), 4);
+    }
+    (void)call_many(pool, "add", 200);
+    assert_int_equal(kill(corps_env_pid(corps, 1), SIGKILL), 0);
+    struct corps_name *own = own_conc(pool);
+    bool all_in_0 = false;
+    while (!all_in_0) { /* two were there */
+        const struct corps_value nothing[3] = {corps_int(0), corps_int(0), corps_nil()};
+        const struct corps_value *table;
+        struct corps_future *future = ask(own, "corps:members", corps_array(nothing, 3), &table);
+        const struct corps_value *list = corps_value_item(table, 3);
+        all_in_0 = list->count == 4;
+        for (size_t i = 0; i < list->count; i++) {
+            all_in_0 = all_in_0 && corps_value_item(corps_value_item(list, i), 0)->integer == 0;
+        }
+        corps_future_destroy(future);
+        poll(NULL, 0, 5);
+    }
+    (void)call_many(pool, "add", 200);
+    corps_name_unref(own);
+    corps_name_unref(pool);
+    (void)!corps_exit(corps, LONG_NS); /* it says that an Env had died */
+}
+
+/* Its Env is killed while a member drains there: the pool goes on, and gives the place up. */
+static void test_killed_while_draining(void **state) {
+    (void)state;
+    if (one_env_only) {
+        skip();
+    }
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool = make_pool(
+        corps,
+        (struct corps_pool_options){.max_count = 2, .target_ns = MS, .quiet_ns = 1, .location = CORPS_ENV_ID(1)});
+    struct gate gate;
+    gate_shut(&gate, pool);
+    await_stat(pool, "members", 2, 2);
+    gate_finish(&gate);
+    await_stat(pool, "draining", 1, 1);
+    assert_int_equal(kill(corps_env_pid(corps, 1), SIGKILL), 0);
+    await_stat(pool, "members", 0, 0); /* there is no other Env for them */
+    await_stat(pool, "draining", 0, 0);
+    struct corps_future *future = NULL;
+    const struct corps_value one = corps_int(1);
+    assert_int_equal(corps_call(pool, "add", &one, NULL, &future), CORPS_ERR_WORKER_LOST);
+    corps_future_destroy(future);
+    corps_name_unref(pool);
+    (void)!corps_exit(corps, LONG_NS);
+}
+
+/* One in every Env; callers there take it. */
+static void test_nearest(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool = make_pool(corps, (struct corps_pool_options){.location = CORPS_PER_ENV});
+    assert_int_equal(stat_of(pool, "members"), corps_env_count(corps));
+    assert_true(call_many(pool, "add", 100) <= corps_env_count(corps));
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* From a Worker of Env 0, and from one of another Env. */
+static void test_made_by_workers(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    for (unsigned env = 0; env < corps_env_count(corps); env++) {
+        struct corps_name *maker = worker_in(corps, "Adder", env);
+        const struct corps_value *result;
+        struct corps_future *future = ask(maker, "make", corps_nil(), &result);
+        const struct corps_name *pool = corps_value_open(result)->name;
+        assert_int_equal(stat_of(pool, "members"), 2);
+        (void)call_many(pool, "add", 100);
+        corps_future_destroy(future);
+        corps_name_unref(maker);
+    }
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* An init that fails is the error of the creation, of which nothing stays; a later one is tried again. */
+static void test_failing_inits(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct gate gate;
+    gate_make(&gate);
+    gate_open(&gate);
+    const struct corps_value items[2] = {corps_int(7), corps_str(gate.path)};
+    const struct corps_value args = corps_array(items, 2);
+    const struct corps_pool_options options = {
+        .max_count = 3, .target_ns = MS, .quiet_ns = LONG_NS, .location = CORPS_AUTO};
+    struct corps_name *pool = NULL;
+    assert_int_equal(corps_create_pool(corps, "Adder", &args, &options, &pool), CORPS_ERR_REMOTE);
+    assert_non_null(corps_create_failure());
+    assert_string_equal(corps_create_failure()->type, "Refusal");
+    assert_int_equal(unlink(gate.path), 0);
+    assert_ok(corps_create_pool(corps, "Adder", &args, &options, &pool));
+    gate_open(&gate);
+    struct gate work;
+    gate_shut(&work, pool);
+    await_stat(pool, "grown", 1, 3); /* it cannot yet */
+    assert_int_equal(stat_of(pool, "members"), 1);
+    assert_int_equal(unlink(gate.path), 0);
+    await_stat(pool, "members", 2, 3);
+    gate_finish(&work);
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+static void assert_refused(struct corps *corps, const char *class, struct corps_pool_options options,
+                           enum corps_err code, const char *word) {
+    struct corps_name *pool = NULL;
+    assert_int_equal(corps_create_pool(corps, class, NULL, &options, &pool), code);
+    if (strstr(corps_error_detail(), word) == NULL) {
+        fail_msg("'%s' is not in '%s'", word, corps_error_detail());
+    }
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    struct corps *corps = make_with((struct corps_options){.env_count = ENVS, .thread_count_max = 4});
+    const struct corps_location any = CORPS_AUTO;
+    const struct {
+        struct corps_pool_options options;
+        const char *word;
+    } cases[] = {
+        {{.min_count = 3, .max_count = 2, .location = any}, "at least 3 and at most 2"},
+        {{.max_count = 2000, .location = any}, "at most 1024"},
+        {{.target_ns = -1, .location = any}, "target_ns"},
+        {{.quiet_ns = -1, .location = any}, "quiet_ns"},
+        {{.max_count = 5, .location = CORPS_ENV_ID(0)}, "could not all run"},
+        {{.max_count = 2, .location = CORPS_ENV_ID(77)}, "there is no Env 77"},
+        {{.max_count = 2, .location = CORPS_PER_ENV}, "min_count and max_count are 0"},
+        {{.sticky = 1, .location = CORPS_PER_ENV}, "cannot be sticky"},
+        {{.env_each = 1, .location = CORPS_ENV_ID(0)}, "the location is AUTO"},
+        {{.location = {.type = (enum corps_location_type)9}}, "location type 9"},
+        {{.location = any, .reserved = {[7] = 1}}, "corps_pool_options"},
+        {{.max_count = 2,
+          .location = any,
+          .supervision = &(struct corps_supervision){.restart = CORPS_RESTART_ALWAYS, .intensity = 1000}},
+         "100"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_refused(corps, "Adder", cases[i].options, CORPS_ERR_INVALID, cases[i].word);
+    }
+    assert_refused(corps, "pool of Adder", (struct corps_pool_options){.max_count = 2, .location = any},
+                   CORPS_ERR_INVALID, "cannot be pools");
+    assert_refused(corps, "", (struct corps_pool_options){.max_count = 2, .location = any}, CORPS_ERR_INVALID, "class");
+    assert_refused(corps, "Nobody", (struct corps_pool_options){.max_count = 2, .location = any}, CORPS_ERR_REMOTE,
+                   "Nobody");
+    struct corps_name *name = NULL;
+    assert_int_equal(corps_create_concs(corps, "pool of Adder", NULL, any, 1, &name), CORPS_ERR_INVALID);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+int main(int argc, char **argv) {
+    int status = test_start(argc, argv, classes);
+    if (status != 0) {
+        return status;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_surge),
+        cmocka_unit_test(test_drain_under_load),
+        cmocka_unit_test(test_ends_what_it_has),
+        cmocka_unit_test(test_members_die),
+        cmocka_unit_test(test_killed_while_draining),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_made_by_workers),
+        cmocka_unit_test(test_failing_inits),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
