@@ -3,11 +3,10 @@
 #include "actor/broken.h"
 #include "actor/future.h"
 #include "actor/pool_view.h"
+#include "actor/runtime.h"
 #include "base/clock.h"
 #include "link/known.h"
 #include "link/peer.h"
-
-#include <stdio.h>
 
 /* ---- what members have to do ---- */
 
@@ -289,7 +288,8 @@ enum corps_err corps_pool_members(const struct corps_name *pool, struct corps_na
                                pool->class_name);
     }
     struct corps__pool_view *view;
-    enum corps_err err = corps__pool_view_of(pool, &view);
+    enum corps_err err = corps__runtime_ensure(); /* this may be the first thing that a program does */
+    err = err == CORPS_OK ? corps__pool_view_of(pool, &view) : err;
     err = err == CORPS_OK ? fetch(view, 0, 0) : err;
     if (err != CORPS_OK) {
         return err;

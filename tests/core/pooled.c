@@ -379,14 +379,15 @@ static bool child_calls(const struct pool *pool) {
 
 static void test_fork(void **state) {
     (void)state;
-    struct pool pool = make_pool(3, CORPS__SPREAD, SHORT_NS);
+    struct pool pool = make_pool(3, CORPS__SPREAD, USUAL_NS);
     unsigned counts[LIST_MAX];
     count_calls(&pool, 20, counts);
     struct gate gate;
     gate_shut(&gate, pool.table);
-    sleep_ns(SHORT_NS / 2); /* the next call asks for another table, and its answer is the parent's */
+    sleep_ns(2 * SHORT_NS); /* the next call asks for another table, and the answer is the parent's */
+    const struct corps_call_options options = {.flags = CORPS_CALL_NO_WAIT};
     struct corps_future *future = NULL;
-    if (corps_call(pool.name, "who", NULL, NULL, &future) == CORPS_OK) {
+    if (corps_call(pool.name, "who", NULL, &options, &future) == CORPS_OK) {
         assert_ok(outcome_of(future));
     }
     pid_t child = fork();
