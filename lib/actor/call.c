@@ -1,5 +1,6 @@
 #include "actor/again.h"
 #include "actor/burst.h"
+#include "actor/chain.h"
 #include "actor/future.h"
 #include "actor/retry.h"
 #include "actor/runtime.h"
@@ -11,7 +12,6 @@
 #include "link/trust.h"
 #include "value/name.h"
 #include "value/plain.h"
-#include "wait/trace.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -30,7 +30,9 @@ struct call {
     bool no_wait;
     bool reply;
     bool retry;                    /* may be sent again */
-    int64_t called_ns, encoded_ns; /* where calls are traced */
+    int64_t called_ns, encoded_ns; /* where calls are traced; else 0 */
+    uint64_t chain;                /* that it belongs to, see chain.h */
+    uint64_t link;                 /* without reply, where its chain is recorded; else 0 */
 };
 
 #define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
@@ -144,6 +146,10 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     }
     call->to = to;
     call->context = corps__context();
+    call->chain = call->context != NULL ? call->context->chain : corps__chained;
+    if (call->called_ns != 0 && call->context == NULL && call->chain == 0) {
+        call->chain = corps__chain_begin(to, method);
+    }
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;
     if (options != NULL) {
@@ -214,6 +220,10 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         message->future = future; /* with the promise's reference */
         future->local = conc;
     }
+    message->header.trace = corps__chain_number(call->chain);
+    if (call->called_ns != 0) {
+        corps__chain_posted(call->chain, call->to, message, conc, call->called_ns);
+    }
     corps__context_end_burst(); /* what was sent before comes before this */
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
@@ -222,8 +232,8 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
 static enum corps_err add_to_local_batch(const struct call *call, struct corps__conc *conc,
                                          struct corps__burst *burst) {
-    if (call->method->number == CORPS__UNNUMBERED) {
-        return CORPS_ERR_REFUSED; /* an entry keeps no name */
+    if (call->method->number == CORPS__UNNUMBERED || corps__chain_number(call->chain) != 0) {
+        return CORPS_ERR_REFUSED; /* an entry keeps no name and no chain */
     }
     const struct corps__batch_entry entry = {
         .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
@@ -374,9 +384,11 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                                .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
                                .serializer = call->serializer->wire_id,
                                .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
+                               .id = call->link,
                                .source_env = corps__own_env(),
                                .source_conc = call->context != NULL ? call->context->conc->id : 0,
                                .destination = call->to->conc,
+                               .trace = corps__chain_number(call->chain),
                                .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
     out.method = call->method;
     out.segments = segments;
@@ -399,14 +411,14 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (future != NULL) {
         future->remote_conc = call->to->conc;
         corps__calls_enter(future, peer, route, bytes, &out.header.id);
-        if (corps__traces()) {
+        if (call->called_ns != 0) {
             corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->called_ns);
             corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
         }
     }
     err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->deadline_ns);
-    if (future != NULL) {
-        corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
+    if (future != NULL && call->called_ns != 0) {
+        corps__trace_now(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }
     if (err == CORPS_OK || peer->discards) {
         return err;
@@ -417,6 +429,18 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
         corps__future_ref(future); /* the peer's end came first, and has dropped the reply's reference */
     }
     return err;
+}
+
+/* The arguments are bytes. */
+static __attribute__((cold, noinline)) uint32_t begin_span(struct call *call, struct corps_future *future) {
+    call->encoded_ns = corps__now_ns();
+    uint32_t span = corps__chain_called(call->chain, call->to, call->method->name, call->reply, call->called_ns);
+    if (future != NULL) {
+        future->span = span;
+    } else if (span != 0) {
+        call->link = CORPS__CHAIN_LINK | span;
+    }
+    return span;
 }
 
 static enum corps_err call_remote(struct call *call, struct corps_future *future) {
@@ -432,12 +456,18 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);
     }
-    call->encoded_ns = corps__traces() ? corps__now_ns() : 0;
+    uint32_t span = 0;
+    if (call->called_ns != 0) {
+        span = begin_span(call, future);
+    }
     if (err == CORPS_OK) {
         err = corps__encoding_check(&encoding, "the arguments", CORPS__PAYLOAD_BYTES_MAX);
     }
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);
+    }
+    if (span != 0) {
+        corps__chain_sent(span, future != NULL ? corps__calls_id(future) : call->link, err);
     }
     corps_encoding_finish(&encoding);
     return err;
@@ -482,7 +512,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct call call = {.reply = false};
+    struct call call = {.reply = false, .called_ns = corps__traces() ? corps__now_ns() : 0};
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
 }

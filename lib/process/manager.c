@@ -4,6 +4,7 @@
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
+#include "process/chains.h"
 #include "process/life.h"
 #include "process/order.h"
 #include "value/failure.h"
@@ -148,5 +149,9 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"create", manager_create},
+                                              {"end", manager_end},
+                                              {CORPS__CHAINS_BEGIN, corps__manager_chains_begin},
+                                              {CORPS__CHAINS_TAKE, corps__manager_chains_take},
+                                              {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};
