@@ -17,6 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where something is traced. Apart, since gcc zeroes by "rep stos" what is a little larger than struct call is. */
+struct traced {
+    int64_t called_ns, encoded_ns;
+    uint32_t span; /* the call's, where its chain is recorded; else 0 */
+};
+
 /* What one call needs to know, gathered once. */
 struct call {
     const struct corps_name *to;
@@ -29,10 +35,9 @@ struct call {
     bool try_only;
     bool no_wait;
     bool reply;
-    bool retry;                    /* may be sent again */
-    int64_t called_ns, encoded_ns; /* where calls are traced; else 0 */
-    uint64_t chain;                /* that it belongs to, see chain.h */
-    uint64_t link;                 /* without reply, where its chain is recorded; else 0 */
+    bool retry;            /* may be sent again */
+    uint64_t chain;        /* that it belongs to, see chain.h */
+    struct traced *traced; /* NULL: nothing is */
 };
 
 #define CALL_OPTIONS_BYTES 64u /* of struct corps_call_options in 0.1 */
@@ -147,7 +152,7 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     call->to = to;
     call->context = corps__context();
     call->chain = call->context != NULL ? call->context->chain : corps__chained;
-    if (call->called_ns != 0 && call->context == NULL && call->chain == 0) {
+    if (call->traced != NULL && call->context == NULL && call->chain == 0) {
         call->chain = corps__chain_begin(to, method);
     }
     call->args = args != NULL ? args : &nil_args;
@@ -221,8 +226,8 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         future->local = conc;
     }
     message->header.trace = corps__chain_number(call->chain);
-    if (call->called_ns != 0) {
-        corps__chain_posted(call->chain, call->to, message, conc, call->called_ns);
+    if (call->traced != NULL) {
+        corps__chain_posted(call->chain, call->to, message, conc, call->traced->called_ns);
     }
     corps__context_end_burst(); /* what was sent before comes before this */
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
@@ -384,7 +389,6 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
                                .flags = (uint8_t)((call->reply ? 0 : CORPS__NO_REPLY) | (nil ? CORPS__NIL_PAYLOAD : 0)),
                                .serializer = call->serializer->wire_id,
                                .segment_count = nil ? 0 : (uint16_t)(1 + encoding->buffer_count),
-                               .id = call->link,
                                .source_env = corps__own_env(),
                                .source_conc = call->context != NULL ? call->context->conc->id : 0,
                                .destination = call->to->conc,
@@ -397,6 +401,9 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     out.grant = NULL; /* it is no answer */
     out.charge_count = 0;
     out.charge_bytes = 0;
+    if (call->traced != NULL && !call->reply) {
+        out.header.id = corps__chain_link(call->traced->span);
+    }
     if (call->retry) {
         return send_retry(call, route, future, &out, bytes);
     }
@@ -411,13 +418,13 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
     if (future != NULL) {
         future->remote_conc = call->to->conc;
         corps__calls_enter(future, peer, route, bytes, &out.header.id);
-        if (call->called_ns != 0) {
-            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->called_ns);
-            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
+        if (call->traced != NULL) {
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->traced->called_ns);
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->traced->encoded_ns);
         }
     }
     err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->deadline_ns);
-    if (future != NULL && call->called_ns != 0) {
+    if (future != NULL && call->traced != NULL) {
         corps__trace_now(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }
     if (err == CORPS_OK || peer->discards) {
@@ -432,18 +439,16 @@ static enum corps_err send_request(const struct call *call, struct corps__route 
 }
 
 /* The arguments are bytes. */
-static __attribute__((cold, noinline)) uint32_t begin_span(struct call *call, struct corps_future *future) {
-    call->encoded_ns = corps__now_ns();
-    uint32_t span = corps__chain_called(call->chain, call->to, call->method->name, call->reply, call->called_ns);
+static __attribute__((cold, noinline)) void begin_span(const struct call *call, struct corps_future *future) {
+    struct traced *traced = call->traced;
+    traced->encoded_ns = corps__now_ns();
+    traced->span = corps__chain_called(call->chain, call->to, call->method->name, call->reply, traced->called_ns);
     if (future != NULL) {
-        future->span = span;
-    } else if (span != 0) {
-        call->link = CORPS__CHAIN_LINK | span;
+        future->span = traced->span;
     }
-    return span;
 }
 
-static enum corps_err call_remote(struct call *call, struct corps_future *future) {
+static enum corps_err call_remote(const struct call *call, struct corps_future *future) {
     struct corps__route *route = NULL;
     enum corps_err err = route_for(call, &route);
     if (err != CORPS_OK) {
@@ -456,9 +461,8 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);
     }
-    uint32_t span = 0;
-    if (call->called_ns != 0) {
-        span = begin_span(call, future);
+    if (call->traced != NULL) {
+        begin_span(call, future);
     }
     if (err == CORPS_OK) {
         err = corps__encoding_check(&encoding, "the arguments", CORPS__PAYLOAD_BYTES_MAX);
@@ -466,14 +470,20 @@ static enum corps_err call_remote(struct call *call, struct corps_future *future
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);
     }
-    if (span != 0) {
-        corps__chain_sent(span, future != NULL ? corps__calls_id(future) : call->link, err);
+    if (call->traced != NULL) {
+        uint32_t span = call->traced->span;
+        corps__chain_sent(span, future != NULL ? corps__calls_id(future) : corps__chain_link(span), err);
     }
     corps_encoding_finish(&encoding);
     return err;
 }
 
 /* ---- public ---- */
+
+static __attribute__((cold, noinline)) struct traced *begin_tracing(struct traced *traced) {
+    *traced = (struct traced){.called_ns = corps__now_ns()};
+    return traced;
+}
 
 static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
@@ -489,7 +499,8 @@ static enum corps_err dispatch_call(struct call *call, struct corps_future *futu
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
     struct corps__symbol own_method;
-    struct call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    struct traced traced;
+    struct call call = {.reply = true, .traced = corps__traces() ? begin_tracing(&traced) : NULL};
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     if (err != CORPS_OK) {
         return err;
@@ -512,7 +523,8 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct call call = {.reply = false, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    struct traced traced;
+    struct call call = {.reply = false, .traced = corps__traces() ? begin_tracing(&traced) : NULL};
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     return err == CORPS_OK ? dispatch_call(&call, NULL) : err;
 }

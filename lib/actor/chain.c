@@ -92,7 +92,7 @@ void corps__chain_posted(uint64_t chain, const struct corps_name *to, struct cor
     bool reply = (message->header.flags & CORPS__NO_REPLY) == 0;
     uint32_t call = corps__chain_called(chain, to, message->method->name, reply, called_ns);
     if (call != 0) {
-        message->header.id = CORPS__CHAIN_LINK | call;
+        message->header.id = corps__chain_link(call);
         corps__chain_sent(call, message->header.id, CORPS_OK);
     }
     if (message->header.trace != 0) {

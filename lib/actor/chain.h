@@ -24,6 +24,11 @@ uint64_t corps__chain_begin(const struct corps_name *to, const char *method);
 uint32_t corps__chain_called(uint64_t chain, const struct corps_name *to, const char *method, bool reply,
                              int64_t called_ns);
 
+/* The link of a call that has no number of its own. */
+static inline uint64_t corps__chain_link(uint32_t span) {
+    return span != 0 ? CORPS__CHAIN_LINK | span : 0;
+}
+
 /* It has been sent, as call `link`, or could not be. */
 void corps__chain_sent(uint32_t span, uint64_t link, enum corps_err err);
 

@@ -15,9 +15,10 @@
 
 #include <corps/chains.h>
 
-#define CORPS__CHAIN_NONE UINT64_C(1)         /* of no chain, and calls begin none either */
-#define CORPS__CHAIN_LINK (UINT64_C(1) << 63) /* in a link: a span's number, where calls have no number of their own   \
-                                               */
+#define CORPS__CHAIN_NONE UINT64_C(1) /* of no chain, and calls begin none either */
+#define CORPS__CHAIN_LINK                                                                                              \
+    (UINT64_C(1) << 63) /* in a link: a span's number, where calls have no number of their own                         \
+                         */
 
 enum corps__span_kind {
     CORPS__SPAN_CALL = 1,   /* this process calls */
