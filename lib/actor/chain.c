@@ -181,7 +181,7 @@ uint64_t corps_chain(void) {
     if (context == NULL) {
         return corps__chained;
     }
-    return context->chain != 0 ? context->chain : CORPS__CHAIN_NONE;
+    return context->chain == 0 && corps__chains() ? CORPS__CHAIN_NONE : context->chain;
 }
 
 uint32_t corps_chain_id(uint64_t chain) {
