@@ -262,12 +262,15 @@ static void write_call(struct out *out, const struct join *join, size_t k) {
     }
 }
 
+/* An arrow, from the middle of the call: viewers look for the bar that is there at that time, and at its very beginning
+ * it may not be, since they go by the order of the events then. */
 static void write_flow(struct out *out, const struct join *join, size_t k) {
     const struct corps__chains_gathered *gathered = join->gathered;
     size_t call = join->call_of[k];
     const struct corps__span *from = &gathered->spans[call], *to = &gathered->spans[k];
+    int64_t called_ns = from->ns[CORPS__SPAN_CALLED], sent_ns = from->ns[CORPS__SPAN_SENT];
     begin_event(out, "s", "chain", gathered->processes[join->process_of[call]].pid, from->thread,
-                from->ns[CORPS__SPAN_CALLED]);
+                called_ns + (sent_ns > called_ns ? (sent_ns - called_ns) / 2 : 1));
     print(out, ",\"name\":\"chain %08" PRIx32 "\",\"id\":%zu}", to->chain, k + 1);
     begin_event(out, "f", "chain", gathered->processes[join->process_of[k]].pid, to->thread,
                 to->ns[CORPS__SPAN_STARTED]);

@@ -181,6 +181,7 @@ def main():
             test_inside(front, nodes, path)
             test_bad_input(front, nodes, path)
             test_killed(nodes, path)
+    print('OK')
 
 
 if __name__ == '__main__':
