@@ -1,6 +1,6 @@
 /* Spans of call chains and their JSON: `unit-chains`. */
-#include "../core/json.h"
 #include "process/chains.h"
+#include "../core/json.h"
 #include "value/name.h"
 
 #include <pthread.h>
@@ -173,9 +173,13 @@ static void test_json(void **state) {
     struct corps__chains_gathered gathered = {
         .tag = "a \"tag\"", .every = 2, .processes = processes, .process_count = 3, .spans = spans, .span_count = 2};
     char *text = written(&gathered);
-    assert_has(text, "{\"ph\":\"X\",\"cat\":\"call\",\"pid\":100,\"tid\":11,\"ts\":1.000,\"name\":\"call Node.go\",\"dur\":1.000,");
+    assert_has(
+        text,
+        "{\"ph\":\"X\",\"cat\":\"call\",\"pid\":100,\"tid\":11,\"ts\":1.000,\"name\":\"call Node.go\",\"dur\":1.000,");
     assert_has(text, "\"span\":\"100.4\",\"env\":0,");
-    assert_has(text, "{\"ph\":\"X\",\"cat\":\"request\",\"pid\":200,\"tid\":12,\"ts\":4.500,\"name\":\"Node.go\",\"dur\":1.501,");
+    assert_has(
+        text,
+        "{\"ph\":\"X\",\"cat\":\"request\",\"pid\":200,\"tid\":12,\"ts\":4.500,\"name\":\"Node.go\",\"dur\":1.501,");
     assert_has(text, "\"chain\":\"00000007\",\"span\":\"200.6\",\"parent\":\"100.4\",\"env\":0,\"worker\":3,"
                      "\"waited_us\":1.500,\"outcome\":\"ok\"}}");
     assert_has(text, "{\"ph\":\"s\",\"cat\":\"chain\",\"pid\":100,\"tid\":11,\"ts\":1.500,");
@@ -244,8 +248,8 @@ static void test_cannot_write(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_latest_stay), cmocka_unit_test(test_chain_numbers), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_json),        cmocka_unit_test(test_unfinished),    cmocka_unit_test(test_any_text),
+        cmocka_unit_test(test_latest_stay),  cmocka_unit_test(test_chain_numbers), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_unfinished),    cmocka_unit_test(test_any_text),
         cmocka_unit_test(test_cannot_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
