@@ -151,9 +151,10 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     }
     call->to = to;
     call->context = corps__context();
-    call->chain = call->context != NULL ? call->context->chain : corps__chained;
-    if (call->traced != NULL && call->context == NULL && call->chain == 0) {
-        call->chain = corps__chain_begin(to, method);
+    if (call->context != NULL) {
+        call->chain = call->context->chain;
+    } else if (call->traced != NULL) {
+        call->chain = corps__chain_outside(to, method);
     }
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;

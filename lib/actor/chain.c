@@ -25,7 +25,10 @@ static void put_time(uint32_t number, unsigned which, int64_t ns) {
 
 /* ---- calls ---- */
 
-uint64_t corps__chain_begin(const struct corps_name *to, const char *method) {
+uint64_t corps__chain_outside(const struct corps_name *to, const char *method) {
+    if (corps__chained != 0) {
+        return corps__chained;
+    }
     static const char system_prefix[] = "corps:";
     bool of_system = to->conc == CORPS__MANAGER || strncmp(method, system_prefix, sizeof system_prefix - 1) == 0;
     return corps__chains() && !of_system ? corps__chain_new() : 0;
@@ -191,5 +194,10 @@ uint32_t corps_chain_id(uint64_t chain) {
 uint64_t corps_chain_enter(uint64_t chain) {
     uint64_t before = corps__chained;
     corps__chained = chain;
+    if (before == 0 && chain != 0) { /* whoever calls looks for it only where something is traced */
+        (void)atomic_fetch_add(&corps__tracing, CORPS__TRACING_ENTERED);
+    } else if (before != 0 && chain == 0) {
+        (void)atomic_fetch_sub(&corps__tracing, CORPS__TRACING_ENTERED);
+    }
     return before;
 }

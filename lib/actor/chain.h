@@ -16,9 +16,9 @@
 
 struct corps_future;
 
-/* Of a call that is made outside of any method, and by none that goes on elsewhere: the chain that it begins. What
- * Corps asks its own Workers begins none: 0. */
-uint64_t corps__chain_begin(const struct corps_name *to, const char *method);
+/* Of a call that is made outside of any method, where something is traced: the chain that the thread has entered, or
+ * that the call begins. What Corps asks its own Workers begins none: 0. */
+uint64_t corps__chain_outside(const struct corps_name *to, const char *method);
 
 /* A call of `chain` begins, which was entered at `called_ns`: its span, or 0. */
 uint32_t corps__chain_called(uint64_t chain, const struct corps_name *to, const char *method, bool reply,

@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 enum {
-    CORPS__TRACING_STAGES = 1, /* stamps are written */
-    CORPS__TRACING_CHAINS = 2, /* spans are, see chains.h */
+    CORPS__TRACING_STAGES = 1,  /* stamps are written */
+    CORPS__TRACING_CHAINS = 2,  /* spans are, see chains.h */
+    CORPS__TRACING_ENTERED = 4, /* counts, with the bits above, threads that work for a chain outside of methods */
 };
 extern _Atomic unsigned corps__tracing;
 
