@@ -191,6 +191,14 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
 
 /* ---- to a Conc of this Env: by reference, through its mailbox ---- */
 
+static __attribute__((cold, noinline)) void put_chain(const struct call *call, struct corps__message *message,
+                                                      const struct corps__conc *conc) {
+    message->header.trace = corps__chain_number(call->chain);
+    if (call->traced != NULL) {
+        corps__chain_posted(call->chain, call->to, message, conc, call->traced->called_ns);
+    }
+}
+
 /* As a message, for which the mailbox has room. */
 static enum corps_err post_local(const struct call *call, struct corps__conc *conc, struct corps_future *future) {
     struct corps__message *message = corps__message_create();
@@ -226,9 +234,8 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         message->future = future; /* with the promise's reference */
         future->local = conc;
     }
-    message->header.trace = corps__chain_number(call->chain);
-    if (call->traced != NULL) {
-        corps__chain_posted(call->chain, call->to, message, conc, call->traced->called_ns);
+    if ((call->chain | (uintptr_t)call->traced) != 0) {
+        put_chain(call, message, conc);
     }
     corps__context_end_burst(); /* what was sent before comes before this */
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);

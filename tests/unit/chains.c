@@ -222,7 +222,8 @@ static void test_any_text(void **state) {
     for (unsigned i = 0; i < 260; i++) {
         spans[i] = call_span(i);
         memset(spans[i].class, (int)(i % 255 + 1), sizeof spans[i].class - 1);
-        memcpy(spans[i].method, i % 2 == 0 ? "\xc3\xbc\xe2\x82" : "\xed\xa0\x80\xf0\x9f\x98\x80\xf4\x90\x80\x80", 11);
+        snprintf(spans[i].method, sizeof spans[i].method, "%s",
+                 i % 2 == 0 ? "\xc3\xbc\xe2\x82" : "\xed\xa0\x80\xf0\x9f\x98\x80\xf4\x90\x80\x80");
     }
     struct corps__chains_process process = {.corps = 1, .pid = 100, .total = 260, .count = 260};
     struct corps__chains_gathered gathered = {
