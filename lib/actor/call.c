@@ -2,6 +2,7 @@
 
 #include "actor/again.h"
 #include "actor/burst.h"
+#include "actor/chain.h"
 #include "actor/future.h"
 #include "actor/options.h"
 #include "actor/pooled.h"
@@ -13,7 +14,6 @@
 #include "link/trust.h"
 #include "value/name.h"
 #include "value/plain.h"
-#include "wait/trace.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -71,6 +71,11 @@ static enum corps_err prepare_call(struct corps__call *call, const struct corps_
         }
     }
     call->context = corps__context();
+    if (call->context != NULL) {
+        call->chain = call->context->chain;
+    } else if (call->traced != NULL) {
+        call->chain = corps__chain_outside(to, method);
+    }
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;
     if (options != NULL) {
@@ -106,6 +111,14 @@ static enum corps_err prepare_call(struct corps__call *call, const struct corps_
 }
 
 /* ---- to a Conc of this Env: by reference, through its mailbox ---- */
+
+static __attribute__((cold, noinline)) void put_chain(const struct corps__call *call, struct corps__message *message,
+                                                      const struct corps__conc *conc) {
+    message->header.trace = corps__chain_number(call->chain);
+    if (call->traced != NULL) {
+        corps__chain_posted(call->chain, call->to, message, conc, call->traced->called_ns);
+    }
+}
 
 /* As a message, for which the mailbox has room. */
 static enum corps_err post_local(const struct corps__call *call, struct corps__conc *conc,
@@ -143,6 +156,9 @@ static enum corps_err post_local(const struct corps__call *call, struct corps__c
         message->future = future; /* with the promise's reference */
         future->local = conc;
     }
+    if ((call->chain | (uintptr_t)call->traced) != 0) {
+        put_chain(call, message, conc);
+    }
     corps__context_end_burst(); /* what was sent before comes before this */
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
@@ -151,8 +167,8 @@ static enum corps_err post_local(const struct corps__call *call, struct corps__c
 /* Adds to the batch that the running method has begun for `conc`, or begins one. REFUSED: send a message. */
 static enum corps_err add_to_local_batch(const struct corps__call *call, struct corps__conc *conc,
                                          struct corps__burst *burst) {
-    if (call->method->number == CORPS__UNNUMBERED) {
-        return CORPS_ERR_REFUSED; /* an entry keeps no name */
+    if (call->method->number == CORPS__UNNUMBERED || corps__chain_number(call->chain) != 0) {
+        return CORPS_ERR_REFUSED; /* an entry keeps no name and no chain */
     }
     const struct corps__batch_entry entry = {
         .method = call->method, .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
@@ -307,6 +323,7 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
                                .source_env = corps__own_env(),
                                .source_conc = call->context != NULL ? call->context->conc->id : 0,
                                .destination = call->to->conc,
+                               .trace = corps__chain_number(call->chain),
                                .deadline_ns = call->deadline_ns == CORPS_FOREVER ? 0 : (uint64_t)call->deadline_ns};
     out.method = call->method;
     out.segments = segments;
@@ -315,6 +332,9 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
     out.grant = NULL; /* it is no answer */
     out.charge_count = 0;
     out.charge_bytes = 0;
+    if (call->traced != NULL && !call->reply) {
+        out.header.id = corps__chain_link(call->traced->span);
+    }
     if (call->retry) {
         return send_retry(call, route, future, &out, bytes);
     }
@@ -329,14 +349,14 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
     if (future != NULL) {
         future->remote_conc = call->to->conc;
         corps__calls_enter(future, peer, route, bytes, &out.header.id);
-        if (corps__traces()) {
-            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->called_ns);
-            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->encoded_ns);
+        if (call->traced != NULL) {
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_CALLED, call->traced->called_ns);
+            corps__trace_add(out.header.id, corps__own_env(), CORPS_STAGE_ENCODED, call->traced->encoded_ns);
         }
     }
     err = corps__peer_send(peer, &out, !call->reply && corps__thread_pool_is_mine(), call->try_only, call->until_ns);
-    if (future != NULL) {
-        corps__stamp(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
+    if (future != NULL && call->traced != NULL) {
+        corps__trace_now(out.header.id, corps__own_env(), CORPS_STAGE_SENT);
     }
     if (err == CORPS_OK || peer->discards) {
         return err;
@@ -349,7 +369,17 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
     return err;
 }
 
-static enum corps_err call_remote(struct corps__call *call, struct corps_future *future) {
+/* The arguments are bytes. */
+static __attribute__((cold, noinline)) void begin_span(const struct corps__call *call, struct corps_future *future) {
+    struct corps__traced *traced = call->traced;
+    traced->encoded_ns = corps__now_ns();
+    traced->span = corps__chain_called(call->chain, call->to, call->method->name, call->reply, traced->called_ns);
+    if (future != NULL) {
+        future->span = traced->span;
+    }
+}
+
+static enum corps_err call_remote(const struct corps__call *call, struct corps_future *future) {
     struct corps__route *route = NULL;
     enum corps_err err = route_for(call, &route);
     if (err != CORPS_OK) {
@@ -362,18 +392,44 @@ static enum corps_err call_remote(struct corps__call *call, struct corps_future 
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);
     }
-    call->encoded_ns = corps__traces() ? corps__now_ns() : 0;
+    if (call->traced != NULL) {
+        begin_span(call, future);
+    }
     if (err == CORPS_OK) {
         err = corps__encoding_check(&encoding, "the arguments", CORPS__PAYLOAD_BYTES_MAX);
     }
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);
     }
+    if (call->traced != NULL) {
+        uint32_t span = call->traced->span;
+        corps__chain_sent(span, future != NULL ? corps__calls_id(future) : corps__chain_link(span), err);
+    }
     corps_encoding_finish(&encoding);
     return err;
 }
 
 /* ---- public ---- */
+
+static __attribute__((cold, noinline)) void begin_tracing(struct corps__call *call, struct corps__traced *traced) {
+    *traced = (struct corps__traced){.called_ns = corps__now_ns()};
+    call->traced = traced;
+}
+
+/* Field by field: as one initializer it is more than gcc zeroes by moves. */
+static inline void call_init(struct corps__call *call, bool reply, struct corps__traced *traced) {
+    call->deadline_ns = CORPS_FOREVER;
+    call->try_only = false;
+    call->no_wait = false;
+    call->reply = reply;
+    call->retry = false;
+    call->keyed = false;
+    call->chain = 0;
+    call->traced = NULL;
+    if (corps__traces()) {
+        begin_tracing(call, traced);
+    }
+}
 
 static enum corps_err dispatch_call(struct corps__call *call, struct corps_future *future) {
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
@@ -409,7 +465,9 @@ enum corps_err corps__call_begin(struct corps__call *call, struct corps_future *
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
     struct corps__symbol own_method;
-    struct corps__call call = {.reply = true, .called_ns = corps__traces() ? corps__now_ns() : 0};
+    struct corps__traced traced;
+    struct corps__call call;
+    call_init(&call, true, &traced);
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     if (err != CORPS_OK) {
         return err;
@@ -420,7 +478,9 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct corps__call call = {.reply = false};
+    struct corps__traced traced;
+    struct corps__call call;
+    call_init(&call, false, &traced);
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
     if (err != CORPS_OK) {
         return err;

@@ -6,6 +6,12 @@
 
 #include <corps/serializer.h>
 
+/* Where something is traced. Apart, so that a call that is not stays small. */
+struct corps__traced {
+    int64_t called_ns, encoded_ns;
+    uint32_t span; /* the call's, where its chain is recorded; else 0 */
+};
+
 /* On the stack of the thread that calls. */
 struct corps__call {
     const struct corps_name *to;
@@ -22,7 +28,8 @@ struct corps__call {
     bool retry; /* may be sent again */
     bool keyed; /* to a pool: `key` says which member */
     uint64_t key;
-    int64_t called_ns, encoded_ns; /* where calls are traced */
+    uint64_t chain;                /* that it belongs to, see chain.h */
+    struct corps__traced *traced; /* NULL: nothing is */
 };
 
 /* Begins it at the Worker `call->to`, which is no pool's Name. Gives the Future, unless the call has no reply. Errors:

@@ -15,6 +15,7 @@
 enum { PIECE_BYTES = 65536, PAGE = CORPS__CONC_PAGE, PAGES = CORPS__CONC_PAGES };
 
 _Thread_local struct corps_context *corps__innermost;
+_Thread_local uint64_t corps__chained;
 
 /* ---- the table ---- */
 
@@ -337,4 +338,5 @@ void corps__conc_forked(void) {
     pthread_mutex_init(&corps__actors->broken.lock, NULL);
     pthread_mutex_init(&corps__actors->probes.lock, NULL);
     corps__innermost = NULL;
+    corps__chained = 0;
 }

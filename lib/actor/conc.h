@@ -60,6 +60,7 @@ struct corps_context {
     const char *sent_text;     /* a method's name, as it was given for the last request */
     const struct corps__symbol *sent_method;
     int64_t deadline_ns; /* the request's, 0: none; the message may be another thread's once the reply was put off */
+    uint64_t chain;      /* likewise: its number above, its span below; 0: none. See chain.h */
     struct corps__message *message;
     const struct corps_value *args; /* lies in `box`, in `batch`, or in the message */
     struct corps_box *box;
@@ -78,6 +79,9 @@ extern _Thread_local struct corps_context *corps__innermost;
 static inline struct corps_context *corps__context(void) {
     return corps__innermost;
 }
+
+/* What calls on this thread belong to while no method runs on it: corps_chain_enter's. 0: they begin chains. */
+extern _Thread_local uint64_t corps__chained;
 
 /* The same for the Python module, which has no thread-local variable of the library's. */
 CORPS_API struct corps_context *corps__context_here(void);

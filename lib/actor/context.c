@@ -1,6 +1,7 @@
 #include "actor/batch.h"
 #include "actor/broken.h"
 #include "actor/cancel.h"
+#include "actor/chain.h"
 #include "actor/conc.h"
 #include "actor/late.h"
 #include "actor/reply.h"
@@ -212,9 +213,11 @@ static void request_free(struct corps_request *request) {
 
 enum corps_err corps_request_reply(struct corps_request *request, const struct corps_value *result) {
     static const struct corps_value nil;
+    uint32_t span = request->message->span;
     end_watch(request);
     (corps__replies_late(request->conc, request->message) ? corps__reply_late : corps__reply)(
         request->message, request->conc, request->box, result != NULL ? result : &nil);
+    corps__chain_answered(span);
     request_free(request);
     return CORPS_OK;
 }

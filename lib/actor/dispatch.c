@@ -1,6 +1,7 @@
 #include "actor/dispatch.h"
 
 #include "actor/cancel.h"
+#include "actor/chain.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
 #include "actor/requests.h"
@@ -9,7 +10,6 @@
 #include "link/peer.h"
 #include "link/trust.h"
 #include "value/failure.h"
-#include "wait/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +98,10 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */
     }
-    corps__stamp(header->id, corps__own_env(), CORPS_STAGE_REPLY_RECEIVED);
+    if (corps__traces()) {
+        corps__trace_now(header->id, corps__own_env(), CORPS_STAGE_REPLY_RECEIVED);
+        corps__chain_replied(future, CORPS_OK);
+    }
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
         corps__future_complete(future, NULL);
         corps__future_unref(future);
@@ -114,6 +117,9 @@ static enum corps_err on_failure(struct corps__peer *peer, struct corps_event *e
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more, so it is not decoded either */
+    }
+    if (corps__traces()) {
+        corps__chain_replied(future, CORPS_ERR_REMOTE);
     }
     struct corps_box *box;
     enum corps_err err = corps__control_decode(event->data, event->bytes, header, &box);

@@ -17,6 +17,7 @@
 #include "link/peer.h"
 #include "link/port.h"
 #include "value/block.h"
+#include "wait/chains.h"
 #include "wait/trace.h"
 
 #include <pthread.h>
@@ -78,6 +79,7 @@ static void in_child(void) {
     corps__blocks_forked();
     corps__slabs_forked();
     corps__trace_forked();
+    corps__chains_forked();
     corps__ports_forked();
     corps__runtime_forked();
 }

@@ -57,6 +57,7 @@ struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep k
         atomic_store_explicit(&future->refs, refs, memory_order_relaxed);
         atomic_store_explicit(&future->peer, NULL, memory_order_relaxed);
         future->remote_conc = 0;
+        future->span = 0;
         future->interests = NULL;
         future->notify = NULL;
         future->deadline_ns = deadline_ns;

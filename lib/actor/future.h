@@ -44,6 +44,7 @@ struct corps_future {
     _Atomic unsigned refs;
     struct corps__peer *_Atomic peer;  /* the other Env that answers */
     uint32_t remote_conc;              /* and its Conc */
+    uint32_t span;                     /* the call's, where its chain is recorded; else 0. See chain.h */
     struct corps__conc *local;         /* or else the Conc of this Env */
     struct corps__interest *interests; /* who waits; guarded by the Future's lock */
     void (*notify)(void *arg);         /* see corps_future_on_ready */

@@ -1,6 +1,7 @@
 #include "actor/reply.h"
 
 #include "actor/answers.h"
+#include "actor/chain.h"
 #include "actor/checkpoint.h"
 #include "actor/future.h"
 #include "link/peer.h"
@@ -234,6 +235,7 @@ enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__heade
 
 void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_error_info *info) {
+    corps__chain_failed(message->span, info);
     if (!wants_reply(message)) {
         /* Nobody will ever hear of it otherwise. */
         fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n%s", info->origin, info->type,

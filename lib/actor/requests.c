@@ -2,10 +2,10 @@
 
 #include "actor/answers.h"
 #include "actor/burst.h"
+#include "actor/chain.h"
 #include "actor/reply.h"
 #include "link/peer.h"
 #include "link/trust.h"
-#include "wait/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,9 +140,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     if (conc == NULL) {
         return err;
     }
-    if ((header->flags & CORPS__NO_REPLY) == 0) {
-        corps__stamp(header->id, header->source_env, CORPS_STAGE_RECEIVED);
-    }
+    int64_t received_ns = corps__traces() ? corps__now_ns() : 0;
     corps__dispatch_end_burst();
     struct corps__message *message = message_of(event, header, method, name);
     if (message == NULL) {
@@ -158,6 +156,9 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     message->grant = grant;
     message->charge_bytes = charge_bytes;
     message->keep_objects = keep_for(conc);
+    if (received_ns != 0) {
+        corps__chain_arrived(message, conc, received_ns);
+    }
     deliver_mail(conc, &message->mail);
     return CORPS_OK;
 }

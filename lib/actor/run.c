@@ -3,6 +3,7 @@
 #include "actor/broken.h"
 #include "actor/burst.h"
 #include "actor/cancel.h"
+#include "actor/chain.h"
 #include "actor/checkpoint.h"
 #include "actor/credit.h"
 #include "actor/defer.h"
@@ -14,7 +15,6 @@
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
-#include "wait/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,7 @@ void corps__context_enter(struct corps_context *context, struct corps__conc *con
     context->burst = (struct corps__burst){0};
     context->sent_text = NULL;
     context->deadline_ns = (int64_t)message->header.deadline_ns;
+    context->chain = (uint64_t)message->header.trace << 32;
     context->message = message;
     context->box = NULL;
     context->batch = NULL;
@@ -179,11 +180,10 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     struct corps_context context;
     corps__context_enter(&context, conc, message);
     enum corps_err err = CORPS_OK;
-    bool traced = corps__traces() && message->from != NULL && (message->header.flags & CORPS__NO_REPLY) == 0;
-    uint64_t id = message->header.id; /* the method may pass the message on */
-    uint32_t caller = message->header.source_env;
-    if (traced) {
-        corps__trace_now(id, caller, CORPS_STAGE_STARTED);
+    bool is_traced = corps__traces();
+    struct corps__traced traced;
+    if (is_traced) {
+        corps__traced_begin(&traced, &context);
     }
     if (message->plain != NULL) {
         context.args = message->plain;
@@ -196,19 +196,22 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         corps__reply_failure(message, conc, err, "", corps_error_detail());
     } else {
         struct corps_value result = corps_nil();
-        if (traced) {
-            corps__trace_now(id, caller, CORPS_STAGE_DECODED);
+        if (is_traced) {
+            corps__traced_decoded(&traced);
         }
         err = call_method(method, &context, context.args, &result);
         corps__context_forked(&context, err);
-        if (traced) {
-            corps__trace_now(id, caller, CORPS_STAGE_RETURNED);
+        if (is_traced) {
+            corps__traced_returned(&traced);
         }
         if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && !context.held &&
             !corps__answer_is_kept(context.message, conc)) {
             corps__checkpoint_ran(conc);
         }
         answer_request(&context, err, &result);
+        if (is_traced) {
+            corps__traced_answered(&traced, context.held);
+        }
     }
     corps__context_leave(&context);
 }

@@ -42,6 +42,7 @@
 #define CORPS_H
 
 #include <corps/block.h>
+#include <corps/chains.h>
 #include <corps/error.h>
 #include <corps/trace.h>
 #include <corps/value.h>

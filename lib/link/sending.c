@@ -203,10 +203,11 @@ static size_t payload_bytes(const struct corps__outgoing *out) {
     return out->header.segment_count == 1 ? out->segments[0].iov_len : 0;
 }
 
-/* Under tx: may the request be an entry? What is larger gains little; what is new to the peer has to be named. */
+/* Under tx: may the request be an entry? What is larger gains little; what is new to the peer has to be named; an entry
+ * has no place for a chain. */
 static bool is_small(const struct corps__peer *peer, const struct corps__outgoing *out) {
     return out->header.segment_count <= 1 && payload_bytes(out) <= CORPS__ENTRY_BYTES_MAX &&
-           corps__is_named(peer, out->method);
+           corps__is_named(peer, out->method) && out->header.trace == 0;
 }
 
 /* Under tx: has the link taken nothing since it was full? */

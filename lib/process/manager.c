@@ -6,6 +6,7 @@
 #include "actor/probe.h"
 #include "actor/tell.h"
 #include "process/args.h"
+#include "process/chains.h"
 #include "process/life.h"
 #include "process/members.h"
 #include "process/order.h"
@@ -160,5 +161,7 @@ static const struct corps_method methods[] = {{"create", manager_create},
                                               {"end", manager_end},
                                               {"probe", corps__members_probe},
                                               {"move", corps__members_move},
+                                              {CORPS__CHAINS_BEGIN, corps__manager_chains_begin},
+                                              {CORPS__CHAINS_TAKE, corps__manager_chains_take},
                                               {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

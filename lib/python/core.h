@@ -3,6 +3,7 @@
  *   module.c   the module, hooks, waiting     name.c     Names and calling      future.c   Futures
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
  *   deadline.c until when calls may take           end.c      the end of the interpreter
+ *   chain.c    call chains
  *   about.c    what this build has                state.c    what Workers know, kept
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
@@ -121,6 +122,18 @@ PyObject *corps__py_deadline_within(PyObject *module, PyObject *seconds);
 PyObject *corps__py_time_left(PyObject *module, PyObject *none);
 PyObject *corps__py_cancelled(PyObject *module, PyObject *none);
 PyObject *corps__py_deadlines_begin(void); /* the variable: new reference, NULL with an exception */
+
+/* chain.c */
+extern bool corps__py_chains; /* false: no coroutine works for a chain */
+/* What the running method works for, to be kept for its coroutine; 0: there is no need to. */
+uint64_t corps__py_chain_to_keep(void);
+/* Tells the core for which chain the calling thread works here; gives what it is to be told afterwards. False with an
+ * exception. */
+bool corps__py_chain_enter(uint64_t *before);
+PyObject *corps__py_chain_id(PyObject *module, PyObject *none);
+PyObject *corps__py_chains_begin(PyObject *module, PyObject *args); /* chains_begin(capsule or None, spans, every) */
+PyObject *corps__py_chains_end(PyObject *module, PyObject *args);   /* chains_end(capsule or None, fd) */
+PyObject *corps__py_chain_variable(void);                           /* new reference, NULL with an exception */
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);

@@ -546,6 +546,9 @@ static PyMethodDef functions[] = {
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"loan", corps__py_loan, METH_VARARGS, NULL},
+    {"chain_id", corps__py_chain_id, METH_NOARGS, NULL},
+    {"chains_begin", corps__py_chains_begin, METH_VARARGS, NULL},
+    {"chains_end", corps__py_chains_end, METH_VARARGS, NULL},
     {"deadline_within", corps__py_deadline_within, METH_O, NULL},
     {"time_left", corps__py_time_left, METH_NOARGS, NULL},
     {"cancelled", corps__py_cancelled, METH_NOARGS, NULL},
@@ -585,6 +588,11 @@ static int execute(PyObject *module) {
     }
     PyObject *variable = corps__py_deadlines_begin();
     if (variable == NULL || PyModule_AddObject(module, "deadline_variable", variable) != 0) {
+        Py_XDECREF(variable);
+        return -1;
+    }
+    variable = corps__py_chain_variable();
+    if (variable == NULL || PyModule_AddObject(module, "chain_variable", variable) != 0) {
         Py_XDECREF(variable);
         return -1;
     }

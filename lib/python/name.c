@@ -70,7 +70,7 @@ static bool may_be_here(const struct corps_name *name) {
 }
 
 /* Sends at once; what finds no room waits without the interpreter's lock. */
-static PyObject *send(struct name *to, const char *method, PyObject *payload, struct how how) {
+static PyObject *send_here(struct name *to, const char *method, PyObject *payload, struct how how) {
     if (!corps__python_serves()) {
         return NULL;
     }
@@ -103,6 +103,19 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, st
                                       : corps_call(to->name, method, &value, options, &future);
     object->ops->release(object);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
+}
+
+static PyObject *send(struct name *to, const char *method, PyObject *payload, struct how how) {
+    if (!corps__py_chains) {
+        return send_here(to, method, payload, how);
+    }
+    uint64_t before;
+    if (!corps__py_chain_enter(&before)) {
+        return NULL;
+    }
+    PyObject *future = send_here(to, method, payload, how);
+    (void)corps_chain_enter(before);
+    return future;
 }
 
 PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count) {

@@ -33,6 +33,7 @@ struct request {
     bool has_reply;  /* does somebody wait for it? */
     PyObject *limit; /* its deadline, as the variable has it; or None */
     int64_t deadline_ns;
+    uint64_t chain; /* that it belongs to; 0: there is nothing to say */
     _Atomic bool cancelled;
 };
 
@@ -472,6 +473,7 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
     made->deadline_ns = corps__deadline_ns(corps_context_time_left_ns(context));
+    made->chain = corps__py_chain_to_keep();
     atomic_init(&made->cancelled, false);
     made->limit = corps__py_limit_of(corps_context_time_left_ns(context));
     made->request = made->limit != NULL ? corps_request_hold(context) : NULL;
@@ -605,6 +607,12 @@ static PyObject *request_limit(PyObject *self, void *closure) {
     return Py_NewRef(((struct request *)self)->limit);
 }
 
+static PyObject *request_chain(PyObject *self, void *closure) {
+    (void)closure;
+    uint64_t chain = ((struct request *)self)->chain;
+    return chain != 0 ? PyLong_FromUnsignedLongLong(chain) : Py_NewRef(Py_None);
+}
+
 static void request_free(PyObject *self) {
     Py_XDECREF(((struct request *)self)->limit);
     struct corps_request *core = ((struct request *)self)->request;
@@ -618,11 +626,10 @@ static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answer
                                         {"fail", request_fail, METH_O, "Answers with an exception."},
                                         {NULL, NULL, 0, NULL}};
 
-static PyGetSetDef request_properties[] = {{"has_reply", request_has_reply, NULL, NULL, NULL},
-                                           {"limit", request_limit, NULL, NULL, NULL},
-                                           {"cancelled", request_cancelled, NULL, NULL, NULL},
-                                           {"given_up", request_given_up, NULL, NULL, NULL},
-                                           {NULL, NULL, NULL, NULL, NULL}};
+static PyGetSetDef request_properties[] = {
+    {"has_reply", request_has_reply, NULL, NULL, NULL}, {"limit", request_limit, NULL, NULL, NULL},
+    {"chain", request_chain, NULL, NULL, NULL},         {"cancelled", request_cancelled, NULL, NULL, NULL},
+    {"given_up", request_given_up, NULL, NULL, NULL},   {NULL, NULL, NULL, NULL, NULL}};
 
 PyTypeObject corps__request_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Request",

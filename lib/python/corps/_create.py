@@ -133,6 +133,12 @@ def _split(kwargs):
     return kwargs, hidden
 
 
+def created():
+    """The capsules of Corps that this process has created and that have not ended."""
+    with _lock:
+        return [corps for corps in _created if not _core.has_ended(corps)]
+
+
 def _give_back():
     """Gives back what Corps that have ended still hold here."""
     with _lock:

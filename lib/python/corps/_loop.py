@@ -49,6 +49,8 @@ async def _answer(coroutine, request):
     _tasks[request] = asyncio.current_task()
     if request.limit is not None:
         _core.deadline_variable.set(request.limit)  # of this task, and of those that it begins
+    if request.chain is not None:
+        _core.chain_variable.set(request.chain)  # likewise
     try:
         if request.cancelled:
             coroutine.close()  # before it has begun
