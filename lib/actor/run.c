@@ -214,6 +214,14 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
 
 static void run_parked(struct corps__conc *conc);
 
+/* What it has started goes with it. */
+static void end_timers(const struct corps__conc *conc) {
+    const struct corps__timers_ops *timers = corps__actors->timers.ops;
+    if (timers != NULL) {
+        timers->conc_ended(conc->id);
+    }
+}
+
 /* What there was of it is no more. */
 static void forget_self(struct corps__conc *conc) {
     conc->alive = false;
@@ -251,6 +259,9 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
         corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
     }
+    if (err != CORPS_OK) {
+        end_timers(conc);
+    }
     corps__context_leave(&context);
     corps__message_free(message);
     if (again && err == CORPS_OK) {
@@ -266,6 +277,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
 }
 
 static void clean_up(struct corps__conc *conc, struct corps__message *message) {
+    end_timers(conc);
     if (conc->alive && conc->class->cleanup != NULL) {
         struct corps_context context;
         corps__context_enter(&context, conc, message);

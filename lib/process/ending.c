@@ -151,6 +151,9 @@ void corps__clean_up(void) {
         corps__care()->halt();
     }
     corps__wards()->halt();
+    if (corps__actors->timers.ops != NULL) {
+        corps__actors->timers.ops->halt();
+    }
     struct corps__conc *front =
         corps__is_env_0() && corps__life.front[0] != '\0' ? corps__conc_find(CORPS__FRONT_CONC) : NULL;
     if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {
