@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_BYTES 72u /* of struct corps_timer_options, as it came */
+#define OPTIONS_BYTES 80u /* of struct corps_timer_options, as it came */
 
 /* Between two tries of a ring that could not be sent: a link is being made, or (of one call alone) a mailbox is full.
  */
@@ -120,7 +120,8 @@ static enum corps_err call(const struct corps_timer *timer, struct corps_future 
     struct corps_context *waiting = corps__innermost;
     corps__innermost = NULL;
     const struct corps_call_options options = {.flags = (timer->single ? CORPS_CALL_NO_WAIT : CORPS_CALL_TRY) |
-                                                        CORPS_CALL_DETACHED};
+                                                        CORPS_CALL_DETACHED,
+                                               .serializer = timer->serializer};
     struct corps_value args = timer->args != NULL ? corps_value_of_box(timer->args) : corps_nil();
     enum corps_err err = corps_call(timer->to, timer->method, &args, &options, future);
     corps__innermost = waiting;
@@ -372,6 +373,14 @@ static enum corps_err find_target(struct corps_timer *timer) {
     return err == CORPS_OK && timer->single ? corps__peer_of(timer->corps, to->env, false, &peer) : err;
 }
 
+/* Its own name of it: the caller's may be gone at the first call. */
+static enum corps_err find_serializer(struct corps_timer *timer, const char *name) {
+    const struct corps_serializer *found = NULL;
+    enum corps_err err = name != NULL ? corps_serializer_find(name, &found) : CORPS_OK;
+    timer->serializer = found != NULL ? found->name : NULL;
+    return err;
+}
+
 static enum corps_err keep_args(struct corps_timer *timer, const struct corps_value *args) {
     if (args == NULL || args->kind == CORPS_NIL) {
         return CORPS_OK;
@@ -421,6 +430,7 @@ enum corps_err corps_timer_start(const struct corps_name *to, const char *method
         return CORPS_ERR_NO_MEMORY;
     }
     err = find_target(timer);
+    err = err == CORPS_OK ? find_serializer(timer, options->serializer) : err;
     err = err == CORPS_OK ? keep_args(timer, args) : err;
     if (err == CORPS_OK) {
         corps__timers_list(timer); /* first: whoever serves stays for it */

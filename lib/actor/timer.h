@@ -22,11 +22,12 @@ struct corps_timer {
     bool told_failure;           /* the last ring has failed, and that was told */
 
     struct corps_name *to;
-    struct corps *corps; /* of `to`, where that is not of this Env: held */
-    bool single;         /* it is the Name of one Conc, not of a pool */
-    bool local;          /* … in this Env */
-    bool owned;          /* ends with … */
-    uint32_t owner;      /* … this Conc of this Env */
+    struct corps *corps;    /* of `to`, where that is not of this Env: held */
+    const char *serializer; /* NULL: the Corps' */
+    bool single;            /* it is the Name of one Conc, not of a pool */
+    bool local;             /* … in this Env */
+    bool owned;             /* ends with … */
+    uint32_t owner;         /* … this Conc of this Env */
     _Atomic uint64_t sent, skipped, failed;
     struct corps__failure *_Atomic failure; /* why it has stopped by itself */
 

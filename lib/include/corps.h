@@ -404,7 +404,8 @@ struct corps_timer_options {
     int64_t every_ns; /**< from one call to the next; 0: there is only one */
     uint64_t count;   /**< so many calls, skipped ones included; 0: until it is stopped */
     unsigned flags;
-    size_t size; /**< 0, or sizeof(struct corps_timer_options) */
+    const char *serializer; /**< of the calls, as in corps_call_options; NULL = the Corps' */
+    size_t size;            /**< 0, or sizeof(struct corps_timer_options) */
     uint64_t reserved[4];
 };
 

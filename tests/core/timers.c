@@ -354,13 +354,16 @@ static void test_fork(void **state) {
     int child = fork();
     if (child == 0) {
         bool ok = !corps_timer_runs(timer) && !corps_timer_stop(timer);
+#ifndef __SANITIZE_THREAD__ /* which has no threads in the child of a process with threads */
         const struct corps_timer_options options = {.first_ns = MS};
         struct corps_timer *own = NULL;
         ok = ok && corps_timer_start(name, "tick", NULL, &options, &own) == CORPS_OK;
         while (ok && corps_timer_runs(own)) {
             poll(NULL, 0, 1);
         }
-        _exit(ok && sent_of(own) == 1 ? 0 : 1);
+        ok = ok && sent_of(own) == 1;
+#endif
+        _exit(ok ? 0 : 1);
     }
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
