@@ -25,6 +25,7 @@ struct corps__conc {
     struct corps__task task; /* first */
     bool alive : 1;          /* init has succeeded and cleanup has not run; only the running thread looks */
     bool keeps : 1;          /* what it knows is kept, by itself or on demand; likewise */
+    bool hooked : 1;         /* its class has something around each request */
     _Atomic uint8_t down;    /* it is to be made again: what comes for it waits, see broken.h; 0: it is not */
     _Atomic bool lost;       /* it will not be made again, and broken.h knows why */
     _Atomic uint8_t life;    /* how often it was made again */

@@ -128,6 +128,10 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
         corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
+    if (!conc->alive && atomic_load(&corps__actors->ending)) {
+        corps__reply_failure(message, conc, CORPS_ERR_EXITED, "", "the Corps ends, and the Worker has ended");
+        return NULL;
+    }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
@@ -163,11 +167,35 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
     return simple ? method : refuse_or_admit(conc, message, method);
 }
 
-static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
-                                  struct corps_value *result) {
+static enum corps_err call_bare(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
+                                struct corps_value *result) {
     struct corps__conc *conc = context->conc;
     return conc->stuck_ns == 0 ? method(context, conc->self, args, result)
                                : corps__stuck_run(method, context, args, result);
+}
+
+/* With what its class has around it. */
+static __attribute__((cold, noinline)) enum corps_err call_hooked(corps_method_fn method, struct corps_context *context,
+                                                                  const struct corps_value *args,
+                                                                  struct corps_value *result) {
+    struct corps__conc *conc = context->conc;
+    enum corps_err err = CORPS_OK;
+    if (conc->class->before != NULL) {
+        struct corps_value ignored = corps_nil();
+        err = conc->class->before(context, conc->self, args, &ignored);
+        corps__context_forked(context, err);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = call_bare(method, context, args, result);
+    return conc->class->after != NULL && corps__is_env() ? conc->class->after(context, conc->self, err, result) : err;
+}
+
+static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
+                                  struct corps_value *result) {
+    return __builtin_expect(context->conc->hooked, 0) ? call_hooked(method, context, args, result)
+                                                      : call_bare(method, context, args, result);
 }
 
 static void run_request(struct corps__conc *conc, struct corps__message *message) {

@@ -31,7 +31,6 @@ struct corps__burst {
 /* What others have done to the timers, once there was one (timers.h). */
 struct corps__timers_ops {
     void (*conc_ended)(uint32_t conc); /* not with the lead */
-    void (*halt)(void);                /* the Corps of this Env ends. Any thread, also with the lead */
     void (*forked)(void);
     void (*empty)(void); /* with the end of the runtime */
 };
@@ -47,7 +46,6 @@ struct corps__timers {
     struct corps__waiter waiter;
     bool has_thread;
     _Atomic int busy;
-    _Atomic bool halted;
 };
 
 /* The actor floor of one runtime. */
@@ -86,6 +84,7 @@ struct corps__actors {
     } waits;
 
     struct corps__timers timers;
+    _Atomic bool ending; /* the Corps of this Env ends: Concs that have ended are no news */
 
     /* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that
      * runs them writes to its own lines and the batch's. Guarded by the lead. */

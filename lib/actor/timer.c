@@ -73,7 +73,8 @@ static struct corps_box *end_locked(struct corps_timer *timer, bool may_wait) {
 /* Under its lock: what it calls is gone, or cannot be called. */
 static struct corps_box *fail_locked(struct corps_timer *timer, enum corps_err code, const char *text, bool may_wait) {
     const struct corps_error_info info = {.code = code, .text = text};
-    if (atomic_load(&timer->failure) == NULL && !corps__timers_are_halted()) {
+    bool in_order = code == CORPS_ERR_EXITED || atomic_load(&corps__actors->ending);
+    if (atomic_load(&timer->failure) == NULL && !in_order) {
         char worker[400];
         (void)corps_name_text(timer->to, worker, sizeof worker);
         fprintf(stderr, "corps: a timer that calls '%s' of %s has stopped: %s\n", timer->method, worker, text);
@@ -220,7 +221,7 @@ static void on_ready(void *arg);
 static void ring(struct corps_timer *timer, bool may_wait) {
     struct rung rung = {NULL, NULL};
     pthread_mutex_lock(&timer->lock);
-    if (!timer->over && corps__timers_are_halted()) {
+    if (!timer->over && atomic_load(&corps__actors->ending)) {
         rung.drop = end_locked(timer, may_wait);
     } else if (!timer->over) {
         ring_locked(timer, may_wait, &rung);

@@ -75,14 +75,6 @@ void corps__timers_stop_all(void) {
     stop_all_of(NULL);
 }
 
-static void halt(void) {
-    atomic_store(&all()->halted, true);
-}
-
-bool corps__timers_are_halted(void) {
-    return atomic_load(&all()->halted);
-}
-
 /* ---- what is due ---- */
 
 static void attend_to_all(void) {
@@ -278,7 +270,7 @@ static void empty(void) {
     all()->conc = NULL;
 }
 
-static const struct corps__timers_ops ops = {.conc_ended = conc_ended, .halt = halt, .forked = forked, .empty = empty};
+static const struct corps__timers_ops ops = {.conc_ended = conc_ended, .forked = forked, .empty = empty};
 
 enum corps_err corps__timers_open(void) {
     struct corps__timers *timers = all();

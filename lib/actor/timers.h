@@ -33,10 +33,6 @@ void corps__timers_hand_over(struct corps_timer *timer, unsigned what);
  * to who polls. */
 void corps__timers_busy(int more);
 
-/* The Corps of this Env ends: nothing is sent any more, and nobody is told of what has gone. Any thread, also with the
- * lead. */
-bool corps__timers_are_halted(void);
-
 /* Stops all. Not with the lead. */
 CORPS_API void corps__timers_stop_all(void);
 

@@ -109,7 +109,14 @@ struct corps_class {
      * its Env, as failed, and callers get WORKER_LOST with the reason. What a method waits for in Corps does not count,
      * nor does what it put off; init, cleanup and checkpoints are no methods. */
     int64_t stuck_ns;
-    uint64_t reserved[3];
+    /** May be NULL: around each request's method, on its thread; not around init, cleanup and checkpoints. `before`
+     * gets the method's args; its result is ignored. An error of it is the request's, and the method does not run, nor
+     * does `after`. */
+    corps_method_fn before;
+    /** What the method has given, before its answer leaves: gives what is to be answered, as a rule `err`. PENDING: the
+     * reply was put off, and stays so. */
+    enum corps_err (*after)(struct corps_context *context, void *self, enum corps_err err, struct corps_value *result);
+    uint64_t reserved[1];
 };
 
 /** A class of this name serves every class name that no other class of the program has (corps_context_class tells which
@@ -419,8 +426,8 @@ struct corps_timer_options {
  * stopped is skipped too: one call, then the old steps again. A single call (every_ns 0) is not skipped: it waits.
  *
  * It stops by itself when its count is reached; when the Worker is gone for good or has no such method, which
- * corps_timer_error and standard error tell; with the Conc in whose method or init it was started (unless DETACHED);
- * and with this process. A Worker that is made again (supervision) is called again.
+ * corps_timer_error and (unless its Corps has ended) standard error tell; with the Conc in whose method or init it was
+ * started (unless DETACHED); and with this process. A Worker that is made again (supervision) is called again.
  *
  * In an Env the thread that polls sees to timers. In a program there is no such thread, so one is started with the
  * first timer and ends with the last. Any thread. Errors: INVALID (says what is wrong), NO_WORKER, WORKER_LOST, EXITED

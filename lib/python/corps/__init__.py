@@ -32,6 +32,7 @@ could not import them.
 import sys as _sys
 
 from . import _core, _main
+from ._around import Request
 from ._boot import load_classes
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
@@ -52,7 +53,7 @@ TypedName = Name
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'Timer', 'TypedName', 'WorkerLost', 'as_completed', 'call_every', 'call_later', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
+           'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'as_completed', 'call_every', 'call_later', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
            'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'time_left', 'wait_all', 'wait_next']
 
