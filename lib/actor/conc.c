@@ -137,6 +137,7 @@ static enum corps_err allocate_conc(const struct corps_class *class, struct corp
     }
     struct corps__conc *conc = (struct corps__conc *)memory;
     conc->class = class;
+    conc->hooked = class->before != NULL || class->after != NULL;
     conc->self = memory + self_at;
     conc->mailbox = (struct corps_endpoint *)(memory + mailbox_at);
     conc->mailbox->transport = transport;

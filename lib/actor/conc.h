@@ -28,6 +28,7 @@ struct corps__conc {
     bool leaving : 1;        /* it moves away as soon as what was put aside has run; likewise */
     bool away : 1;           /* it was alive when it moved away, and its cleanup has not run; likewise */
     bool is_probed : 1;      /* somebody may ask whether it has anything to do; likewise */
+    bool hooked : 1;         /* its class has something around each request */
     _Atomic uint8_t down;    /* it is to be made again: what comes for it waits, see broken.h; 0: it is not */
     _Atomic bool lost;       /* it will not be made again, and broken.h knows why */
     _Atomic bool moved;      /* it takes no more requests: see corps__conc_move_away */

@@ -66,6 +66,9 @@ static void in_child(void) {
     corps__conc_forked();
     corps__cancels_forked();
     corps__deadlock_forked();
+    if (corps__actors->timers.ops != NULL) {
+        corps__actors->timers.ops->forked();
+    }
     corps__known_forked();
     corps__peers_forked();
     corps__sending_forked();

@@ -130,6 +130,10 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
         corps__reply_failure(message, conc, conc->moved ? CORPS_ERR_MOVED : CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
+    if (!conc->alive && atomic_load(&corps__actors->ending)) {
+        corps__reply_failure(message, conc, CORPS_ERR_EXITED, "", "the Corps ends, and the Worker has ended");
+        return NULL;
+    }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
@@ -165,11 +169,35 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
     return simple ? method : refuse_or_admit(conc, message, method);
 }
 
-static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
-                                  struct corps_value *result) {
+static enum corps_err call_bare(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
+                                struct corps_value *result) {
     struct corps__conc *conc = context->conc;
     return conc->stuck_ns == 0 ? method(context, conc->self, args, result)
                                : corps__stuck_run(method, context, args, result);
+}
+
+/* With what its class has around it. */
+static __attribute__((cold, noinline)) enum corps_err call_hooked(corps_method_fn method, struct corps_context *context,
+                                                                  const struct corps_value *args,
+                                                                  struct corps_value *result) {
+    struct corps__conc *conc = context->conc;
+    enum corps_err err = CORPS_OK;
+    if (conc->class->before != NULL) {
+        struct corps_value ignored = corps_nil();
+        err = conc->class->before(context, conc->self, args, &ignored);
+        corps__context_forked(context, err);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = call_bare(method, context, args, result);
+    return conc->class->after != NULL && corps__is_env() ? conc->class->after(context, conc->self, err, result) : err;
+}
+
+static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
+                                  struct corps_value *result) {
+    return __builtin_expect(context->conc->hooked, 0) ? call_hooked(method, context, args, result)
+                                                      : call_bare(method, context, args, result);
 }
 
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
@@ -217,6 +245,14 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
 }
 
 static void run_parked(struct corps__conc *conc);
+
+/* What it has started goes with it. */
+static void end_timers(const struct corps__conc *conc) {
+    const struct corps__timers_ops *timers = corps__actors->timers.ops;
+    if (timers != NULL) {
+        timers->conc_ended(conc->id);
+    }
+}
 
 /* What there was of it is no more. */
 static void forget_self(struct corps__conc *conc) {
@@ -268,6 +304,9 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
         corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
     }
+    if (err != CORPS_OK) {
+        end_timers(conc);
+    }
     corps__context_leave(&context);
     corps__message_free(message);
     if (again && err == CORPS_OK) {
@@ -286,6 +325,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
 }
 
 static void clean_up(struct corps__conc *conc, struct corps__message *message) {
+    end_timers(conc);
     if (is_there(conc) && conc->class->cleanup != NULL) {
         struct corps_context context;
         corps__context_enter(&context, conc, message);

@@ -156,6 +156,9 @@ struct corps__runtime *corps__runtime_create(void) {
 }
 
 static void empty_runtime(void) {
+    if (corps__actors->timers.ops != NULL) {
+        corps__actors->timers.ops->empty();
+    }
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     corps__cancels_free();

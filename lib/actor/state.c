@@ -7,6 +7,8 @@ static struct corps__actors first = {
     .pool_views.lock = PTHREAD_MUTEX_INITIALIZER,
     .waits.lock = PTHREAD_MUTEX_INITIALIZER,
     .probes.lock = PTHREAD_MUTEX_INITIALIZER,
+    .timers = {.lock = PTHREAD_MUTEX_INITIALIZER,
+               .alarms = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_ns = CORPS_FOREVER}},
 };
 struct corps__actors *corps__actors = &first;
 
@@ -18,4 +20,6 @@ void corps__actors_init(struct corps__actors *actors) {
     pthread_mutex_init(&actors->waits.lock, NULL);
     pthread_mutex_init(&actors->broken.lock, NULL);
     pthread_mutex_init(&actors->probes.lock, NULL);
+    pthread_mutex_init(&actors->timers.lock, NULL);
+    corps__alarms_init(&actors->timers.alarms);
 }

@@ -13,6 +13,8 @@ struct corps__conc_piece;
 struct corps__grant;
 struct corps__keep_ops;
 struct corps__long_wait;
+struct corps__timers_ops;
+struct corps_timer;
 struct corps__message;
 struct corps__outgoing;
 struct corps__peer;
@@ -26,6 +28,26 @@ struct corps__burst {
     struct corps__conc *to;
     struct corps__batch *batch; /* NULL: none yet */
     uint32_t room;              /* reserved in the mailbox and not used yet */
+};
+
+/* What others have done to the timers, once there was one (timers.h). */
+struct corps__timers_ops {
+    void (*conc_ended)(uint32_t conc); /* not with the lead */
+    void (*forked)(void);
+    void (*empty)(void); /* with the end of the runtime */
+};
+
+struct corps__timers {
+    pthread_mutex_t lock;
+    const struct corps__timers_ops *_Atomic ops; /* NULL: there was none yet */
+    struct corps_timer *first;
+    struct corps_timer *due, **last_due; /* what is to be attended to … */
+    bool asked;                          /* … and who does that knows */
+    struct corps_name *conc;             /* an Env's "corps timers" */
+    struct corps__alarms alarms;         /* a program's, and what its thread waits by */
+    struct corps__waiter waiter;
+    bool has_thread;
+    _Atomic int busy;
 };
 
 /* The actor floor of one runtime. */
@@ -73,6 +95,9 @@ struct corps__actors {
         pthread_mutex_t lock; /* also keeps what a listed wait points to alive */
         struct corps__long_wait *first;
     } waits;
+
+    struct corps__timers timers;
+    _Atomic bool ending; /* the Corps of this Env ends: Concs that have ended are no news */
 
     /* The mailbox batch that the leader adds to, and what its entries have in common: kept here, since the Conc that
      * runs them writes to its own lines and the batch's. Guarded by the lead. */

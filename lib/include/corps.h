@@ -110,7 +110,14 @@ struct corps_class {
      * its Env, as failed, and callers get WORKER_LOST with the reason. What a method waits for in Corps does not count,
      * nor does what it put off; init, cleanup and checkpoints are no methods. */
     int64_t stuck_ns;
-    uint64_t reserved[3];
+    /** May be NULL: around each request's method, on its thread; not around init, cleanup and checkpoints. `before`
+     * gets the method's args; its result is ignored. An error of it is the request's, and the method does not run, nor
+     * does `after`. */
+    corps_method_fn before;
+    /** What the method has given, before its answer leaves: gives what is to be answered, as a rule `err`. PENDING: the
+     * reply was put off, and stays so. */
+    enum corps_err (*after)(struct corps_context *context, void *self, enum corps_err err, struct corps_value *result);
+    uint64_t reserved[1];
 };
 
 /** A class of this name serves every class name that no other class of the program has (corps_context_class tells which
@@ -442,6 +449,60 @@ CORPS_API enum corps_err corps_pool_members(const struct corps_name *pool, struc
 /** Sends what this process still holds back of earlier requests without reply (corps_send), to put several into one
  * frame. A wait, a method's end and a timer do so too. */
 CORPS_API void corps_flush(void);
+
+/* ---- Timers ---- */
+
+struct corps_timer; /**< calls at a time, or in even steps of it */
+
+enum {
+    CORPS_TIMER_DETACHED = 1u << 0, /**< goes on when the Conc has ended in whose method it was started */
+};
+
+struct corps_timer_options {
+    int64_t first_ns; /**< from now until the first call; 0: at once */
+    int64_t every_ns; /**< from one call to the next; 0: there is only one */
+    uint64_t count;   /**< so many calls, skipped ones included; 0: until it is stopped */
+    unsigned flags;
+    const char *serializer; /**< of the calls, as in corps_call_options; NULL = the Corps' */
+    size_t size;            /**< 0, or sizeof(struct corps_timer_options) */
+    uint64_t reserved[4];
+};
+
+/** Has a method called at a time, or every so often, without a thread that waits for it. Calls are due first_ns from
+ * now, and then every_ns after each other: one that comes late does not move the next ones. No result is asked for, and
+ * no Future given; of what fails, the first of several in a row is told on standard error. `args` are copied, or shared
+ * where they are a box; NULL = NIL. Gives the timer; `timer` NULL: nobody's, it goes on by itself.
+ *
+ * A call is skipped, and counted as skipped, where the last one has not been answered, the mailbox is full, or the link
+ * is not there in time; so a slow Worker is never called by several at once. What is missed because the process was
+ * stopped is skipped too: one call, then the old steps again. A single call (every_ns 0) is not skipped: it waits.
+ *
+ * It stops by itself when its count is reached; when the Worker is gone for good or has no such method, which
+ * corps_timer_error and (unless its Corps has ended) standard error tell; with the Conc in whose method or init it was
+ * started (unless DETACHED); and with this process. A Worker that is made again (supervision) is called again.
+ *
+ * In an Env the thread that polls sees to timers. In a program there is no such thread, so one is started with the
+ * first timer and ends with the last. Any thread. Errors: INVALID (says what is wrong), NO_WORKER, WORKER_LOST, EXITED
+ * (there is nobody to call), NO_MEMORY, LIMIT, SYSTEM. */
+CORPS_API enum corps_err corps_timer_start(const struct corps_name *to, const char *method,
+                                           const struct corps_value *args, const struct corps_timer_options *options,
+                                           struct corps_timer **timer) CORPS_CHECKED;
+
+/** Nothing is sent any more when this returns; a call that was sent is not taken back. True: it was to call again, and
+ * was stopped by this. Any thread, not within a notification. */
+CORPS_API bool corps_timer_stop(struct corps_timer *timer);
+
+/** Is it to call again? */
+CORPS_API bool corps_timer_runs(struct corps_timer *timer);
+
+/** How many calls were sent, how many skipped, and of how many that were sent it is known that they have failed. */
+CORPS_API void corps_timer_counts(const struct corps_timer *timer, uint64_t *sent, uint64_t *skipped, uint64_t *failed);
+
+/** Why it has stopped by itself; code OK otherwise. Lent until the timer is destroyed. */
+CORPS_API const struct corps_error_info *corps_timer_error(const struct corps_timer *timer);
+
+/** Gives the timer back, which goes on unless it was stopped. Accepts NULL. */
+CORPS_API void corps_timer_destroy(struct corps_timer *timer);
 
 /* ---- Large payloads, written in place ---- */
 

@@ -151,6 +151,7 @@ void corps__clean_up(void) {
         corps__care()->halt();
     }
     corps__wards()->halt();
+    atomic_store(&corps__actors->ending, true);
     struct corps__conc *front =
         corps__is_env_0() && corps__life.front[0] != '\0' ? corps__conc_find(CORPS__FRONT_CONC) : NULL;
     if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {

@@ -135,7 +135,13 @@ void corps__conc_is_gone(uint32_t conc) {
 }
 
 void corps__conc_has_ended(const struct corps_name *name) {
-    if (corps_name_is_here(name) && !corps__wards()->left(name->conc)) {
+    if (!corps_name_is_here(name)) {
+        return;
+    }
+    if (corps__actors->timers.ops != NULL) {
+        corps__actors->timers.ops->conc_ended(name->conc);
+    }
+    if (!corps__wards()->left(name->conc)) {
         corps__conc_is_gone(name->conc);
     }
 }

@@ -5,6 +5,7 @@
  *   deadline.c until when calls may take           end.c      the end of the interpreter
  *   chain.c    call chains
  *   about.c    what this build has                state.c    what Workers know, kept
+ *   timer.c    calls at a time
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -134,6 +135,14 @@ PyObject *corps__py_chain_id(PyObject *module, PyObject *none);
 PyObject *corps__py_chains_begin(PyObject *module, PyObject *args); /* chains_begin(capsule or None, spans, every) */
 PyObject *corps__py_chains_end(PyObject *module, PyObject *args);   /* chains_end(capsule or None, fd) */
 PyObject *corps__py_chain_variable(void);                           /* new reference, NULL with an exception */
+
+/* timer.c: timer_start(name, method, args, kwargs, first_ns, every_ns, count, detached) → Timer; timers_stop() */
+extern PyTypeObject corps__timer_type;
+PyObject *corps__py_timer_start(PyObject *module, PyObject *args);
+PyObject *corps__py_timers_stop(PyObject *module, PyObject *none);
+
+/* name.c: the arguments of a call as one object. New reference, NULL with an exception. */
+PyObject *corps__py_payload(PyObject *positional, PyObject *keywords);
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);

@@ -558,6 +558,8 @@ static PyMethodDef functions[] = {
     {"copy_local_set", copy_local_set, METH_O, NULL},
     {"picklers_set", picklers_set, METH_VARARGS, NULL},
     {"give_back", corps__py_give_back, METH_NOARGS, NULL},
+    {"timer_start", corps__py_timer_start, METH_VARARGS, NULL},
+    {"timers_stop", corps__py_timers_stop, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -578,9 +580,9 @@ static int execute(PyObject *module) {
         return -1;
     }
     corps__py_main_thread();
-    PyTypeObject *types[] = {&corps__name_type, &corps__method_type, &corps__future_type, &corps__worker_type,
-                             &corps__request_type};
-    static const char *const names[] = {"Name", "Method", "Future", "Worker", "Request"};
+    PyTypeObject *types[] = {&corps__name_type,   &corps__method_type,  &corps__future_type,
+                             &corps__worker_type, &corps__request_type, &corps__timer_type};
+    static const char *const names[] = {"Name", "Method", "Future", "Worker", "Request", "Timer"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (PyType_Ready(types[i]) != 0 || PyModule_AddObject(module, names[i], Py_NewRef((PyObject *)types[i])) != 0) {
             return -1;

@@ -8,8 +8,8 @@ PyTypeObject corps__name_type;
 
 /* ---- calling ---- */
 
-/* The arguments as one object: a tuple, or a dict when there are keyword arguments. */
-static PyObject *payload_of(PyObject *positional, PyObject *keywords) {
+/* As one object: a tuple, or a dict when there are keyword arguments. */
+PyObject *corps__py_payload(PyObject *positional, PyObject *keywords) {
     if (keywords == NULL || PyDict_GET_SIZE(keywords) == 0) {
         return Py_NewRef(positional);
     }
@@ -131,7 +131,7 @@ PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t cou
         return NULL;
     }
     const char *method = PyUnicode_AsUTF8(args[1]);
-    PyObject *payload = method != NULL ? payload_of(args[2], args[3] != Py_None ? args[3] : NULL) : NULL;
+    PyObject *payload = method != NULL ? corps__py_payload(args[2], args[3] != Py_None ? args[3] : NULL) : NULL;
     PyObject *future = payload != NULL ? send((struct name *)args[0], method, payload, how) : NULL;
     Py_XDECREF(payload);
     return future;
@@ -225,7 +225,7 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t flags
     for (Py_ssize_t i = 1; positional != NULL && i < count; i++) {
         PyTuple_SET_ITEM(positional, i - 1, Py_NewRef(args[i]));
     }
-    PyObject *payload = positional != NULL ? payload_of(positional, keywords) : NULL;
+    PyObject *payload = positional != NULL ? corps__py_payload(positional, keywords) : NULL;
     const char *text = payload != NULL ? PyUnicode_AsUTF8(method->name) : NULL;
     PyObject *future = text != NULL ? send((struct name *)args[0], text, payload, how) : NULL;
     Py_XDECREF(payload);
@@ -295,7 +295,13 @@ static PyObject *method_doc(PyObject *self, void *closure) {
     return PyObject_GetAttrString(((struct method *)self)->original, "__doc__");
 }
 
+static PyObject *method_name(PyObject *self, void *closure) {
+    (void)closure;
+    return Py_NewRef(((struct method *)self)->name);
+}
+
 static PyGetSetDef method_properties[] = {
+    {"__corps_method__", method_name, NULL, "its name at the Worker", NULL},
     {"__wrapped__", method_wrapped, NULL, "the method of the class", NULL},
     {"__doc__", method_doc, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -16,6 +16,7 @@
 struct worker {
     PyObject *object;        /* NULL once it has ended */
     struct corps_home *home; /* NULL: none, or left */
+    PyObject *around;        /* what runs its requests, where its class has steps around them; else NULL */
 };
 
 /* What the package holds of a Worker: its address, and the way to end it. */
@@ -212,6 +213,17 @@ static PyObject *handle_stuck_after(PyObject *self, PyObject *stuck_ns) {
     Py_RETURN_NONE;
 }
 
+/* In an init: this runs its requests, see _around.py. */
+static PyObject *handle_around(PyObject *self, PyObject *around) {
+    struct handle *handle = (struct handle *)self;
+    if (handle->context == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "that is for a Worker's init");
+        return NULL;
+    }
+    Py_XSETREF(handle->worker->around, Py_NewRef(around));
+    Py_RETURN_NONE;
+}
+
 static PyObject *handle_keep(PyObject *self, PyObject *none) {
     (void)none;
     return corps__py_keep(((struct handle *)self)->name);
@@ -238,6 +250,7 @@ static PyMethodDef handle_methods[] = {
     {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
     {"keep_every", handle_keep_every, METH_O, "Checkpoints, in its init: ns between."},
     {"stuck_after", handle_stuck_after, METH_O, "In its init: ns after which a method is stuck."},
+    {"around", handle_around, METH_O, "In its init: what runs its requests."},
     {"keep", handle_keep, METH_NOARGS, "A checkpoint now: None, or a Future."},
     {"kept", handle_kept, METH_NOARGS, "(checkpoints that were kept, that failed)"},
     {NULL, NULL, 0, NULL}};
@@ -341,6 +354,7 @@ static void cleanup(struct corps_context *context, void *self) {
     (void)context;
     struct worker *worker = self;
     PyObject *object = worker->object;
+    Py_CLEAR(worker->around);
     if (object == NULL) {
         return;
     }
@@ -464,11 +478,12 @@ void corps__py_cancels_forked(void) {
     }
 }
 
-/* A coroutine runs on the Env's event loop, which answers later. */
-static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
+/* The request, to be answered by who gets it. NULL with an exception: nobody could be answered, and it does not begin.
+ */
+static struct request *hold(struct corps_context *context) {
     struct request *made = PyObject_New(struct request, &corps__request_type);
     if (made == NULL) {
-        return corps__py_fail_context(context);
+        return NULL;
     }
     made->local = corps_context_is_local(context);
     made->has_reply = corps_context_has_reply(context);
@@ -477,20 +492,56 @@ static enum corps_err put_off(struct corps_context *context, PyObject *coroutine
     atomic_init(&made->cancelled, false);
     made->limit = corps__py_limit_of(corps_context_time_left_ns(context));
     made->request = made->limit != NULL ? corps_request_hold(context) : NULL;
-    if (made->request == NULL) { /* nobody could be answered: it does not begin */
+    if (made->request == NULL) {
         Py_DECREF(made);
         (void)PyErr_NoMemory();
-        return corps__py_fail_context(context);
+        return NULL;
     }
     corps_request_on_cancel(made->request, on_cancel, made);
-    PyObject *done = PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL);
-    if (done == NULL && made->request != NULL) {
-        (void)corps__py_fail(fail_request, crash_request, made->request);
-        made->request = NULL;
+    return made;
+}
+
+/* Who got it has returned (`done`), or raised (NULL): then that is the answer, if there was none. */
+static enum corps_err held(struct request *request, PyObject *done) {
+    if (done == NULL && request->request != NULL) {
+        (void)corps__py_fail(fail_request, crash_request, request->request);
+        request->request = NULL;
+    } else if (done == NULL) {
+        PyErr_WriteUnraisable((PyObject *)request);
     }
     Py_XDECREF(done);
-    Py_DECREF(made);
+    Py_DECREF(request);
     return CORPS_ERR_PENDING;
+}
+
+/* A coroutine runs on the Env's event loop, which answers later. */
+static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
+    struct request *made = hold(context);
+    if (made == NULL) {
+        return corps__py_fail_context(context);
+    }
+    return held(made, PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL));
+}
+
+/* With the steps of its class around it. Gives the answer; or `around` itself where that is to answer. */
+static PyObject *call_around(const struct worker *worker, PyObject *object, struct corps_context *context,
+                             PyObject *positional, PyObject *keywords) {
+    PyObject *name = name_of(corps_context_method(context));
+    PyObject *has_reply = corps_context_has_reply(context) ? Py_True : Py_False;
+    PyObject *answer = name != NULL
+                           ? PyObject_CallFunctionObjArgs(worker->around, object, name, positional,
+                                                          keywords != NULL ? keywords : Py_None, has_reply, NULL)
+                           : NULL;
+    Py_XDECREF(name);
+    return answer;
+}
+
+static enum corps_err answer_around(const struct worker *worker, struct corps_context *context) {
+    struct request *made = hold(context);
+    if (made == NULL) {
+        return corps__py_fail_context(context);
+    }
+    return held(made, PyObject_CallMethod(worker->around, "answer", "O", (PyObject *)made));
 }
 
 static enum corps_err give(struct corps_context *context, PyObject *answer, struct corps_value *result) {
@@ -520,13 +571,21 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     PyObject *keep;
     PyObject *keywords;
     PyObject *positional = arguments(args, &keep, &keywords);
-    PyObject *answer = positional != NULL ? run(object, corps_context_method(context), positional, keywords) : NULL;
+    const struct worker *worker = self;
+    PyObject *answer = NULL;
+    if (worker->around != NULL && positional != NULL) {
+        answer = call_around(worker, object, context, positional, keywords);
+    } else if (positional != NULL) {
+        answer = run(object, corps_context_method(context), positional, keywords);
+    }
     corps__py_end_if_forked();
     Py_XDECREF(positional);
     Py_XDECREF(keep);
     enum corps_err err = CORPS_OK;
     if (answer == NULL) {
         err = corps__py_fail_context(context);
+    } else if (answer == worker->around) {
+        err = answer_around(worker, context);
     } else if (PyCoro_CheckExact(answer)) {
         err = put_off(context, answer);
     } else if (answer != Py_None) {

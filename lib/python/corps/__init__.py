@@ -32,6 +32,7 @@ could not import them.
 import sys as _sys
 
 from . import _core, _main
+from ._around import Request
 from ._boot import load_classes
 from ._chains import chain_id, record_chains
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
@@ -42,6 +43,7 @@ from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalExcept
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
+from ._timer import Timer, call_every, call_later
 from ._worker import Conc, Corps
 
 __version__ = _core.version
@@ -52,7 +54,7 @@ TypedName = Name
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'cancelled', 'chain_id', 'checkpoint_counts',
+           'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
            'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'record_chains', 'time_left', 'wait_all', 'wait_next']
 

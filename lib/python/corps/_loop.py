@@ -76,10 +76,16 @@ def _child_ends(exception):
     _fork.end(exception)
 
 
-def start(coroutine, request):
-    """Runs what an `async def` method gave; that answers the request."""
+async def _answer_then(coroutine, request, then):
+    await _answer(coroutine, request)
+    then()
+
+
+def start(coroutine, request, then=None):
+    """Runs what an `async def` method gave; that answers the request. Calls then() after that."""
     import asyncio
-    asyncio.run_coroutine_threadsafe(_answer(coroutine, request), _running())
+    answering = _answer(coroutine, request) if then is None else _answer_then(coroutine, request, then)
+    asyncio.run_coroutine_threadsafe(answering, _running())
 
 
 def finish(coroutine):

@@ -408,6 +408,8 @@ class _Callable(Name):
         return restore_callable, (self.__corps_address__, type(self)._methods)
 
 
+callable_type = _Callable
+
 _callables = {}
 
 

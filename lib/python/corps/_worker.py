@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Coroutine
 
-from . import _core, _env, _loop, _state
+from . import _around, _core, _env, _loop, _state
 from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
@@ -45,7 +45,7 @@ class Conc:
         """May be called at the end of __init__; a Conc works without it too."""
 
     def main(self):
-        """Kept for programs that call it; requests are served without it."""
+        """Kept for programs that call it; requests are served without it. The four methods below are its steps."""
 
     def cleanup(self):
         """Called once, by exit or when the Corps ends. Override it, also as `async def`, to close what the Worker uses."""
@@ -69,19 +69,23 @@ class Conc:
         return self.Mgr
 
     def before_rec_msg(self):
-        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
+        """A class that has a method of this name, and of those below, has it called around each request; what it returns means nothing.
+        This one before anything of the request is looked at. What it raises is the answer, and nothing else of the request is run."""
         return 0
 
     def before_request(self, Msg):
-        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
+        """Before the method runs, with the request: Msg.Method, Msg.Args (a tuple) and Msg.KwArgs (a dict), which it may change, and
+        Msg.HasReply. What it raises is the answer, and the method is not run."""
         return 0
 
     def after_request(self, Msg, Ret):
-        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
+        """After the method has returned Ret (of an `async def` method: has ended), before its reply leaves. What it raises is the
+        answer instead. Not after a method that has raised."""
         return 0
 
     def after_reply(self, Msg, RetBody):
-        """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
+        """After the reply has left, with what it was: what the method has returned, or the exception. What it raises is told on standard
+        error. Not for requests without reply."""
         return 0
 
     def __repr__(self):
@@ -172,6 +176,9 @@ def make(cls, worker, creator, args, kwargs, attributes):
     stuck_ns = _stuck_ns(cls)
     if stuck_ns != 0:
         worker.stuck_after(stuck_ns)
+    around = _around.of(cls, Conc)
+    if around is not None:
+        worker.around(around)
     made = cls.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls, *args, **kwargs)
     made.__dict__['_corps_worker'] = worker
     made.__dict__['ConcAddr'] = _address_of(worker, creator)

@@ -23,11 +23,12 @@ def start():
     _started = True
     if PATH not in sys.path:
         sys.path.append(PATH)
-    from corps import _config, _core, _create, _errors, _future, _hooks
+    from corps import _around, _config, _core, _create, _errors, _future, _hooks
     _config.default_fast_path = 'copy'
     _config.default_env_count = lambda: _config.DEFAULTS['NumEnvs']
     _future.sequences_only = True
     _core.copy_local_set(True)
     _create.compat = True
+    _around.never = True
     _hooks.mix_types = False
     _errors.as_tuple = True
