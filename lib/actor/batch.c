@@ -1,5 +1,6 @@
 #include "actor/batch.h"
 
+#include "actor/sample.h"
 #include "actor/thread_pool.h"
 #include "base/clock.h"
 #include "base/slab.h"
@@ -38,6 +39,7 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
         corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
         (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */
         batch->used = 0;
+        batch->timed = batch->timed_after = corps__sample_entry();
         atomic_store_explicit(&batch->word, 0, memory_order_relaxed);
     }
     return batch;
@@ -57,6 +59,9 @@ static uint8_t *begin_entry(struct corps__batch *batch, const struct corps__batc
 
 /* False: closed meanwhile, and nobody will look at the entry. */
 static bool commit_entry(struct corps__batch *batch) {
+    if (batch->timed_after-- == 0) {
+        batch->timed_ns = corps__now_ns();
+    }
     /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
     return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
 }

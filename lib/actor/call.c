@@ -3,6 +3,7 @@
 #include "actor/future.h"
 #include "actor/retry.h"
 #include "actor/runtime.h"
+#include "actor/timing.h"
 #include "base/clock.h"
 #include "base/sized.h"
 #include "link/foreign.h"
@@ -215,6 +216,7 @@ static enum corps_err post_local(const struct call *call, struct corps__conc *co
         future->local = conc;
     }
     corps__context_end_burst(); /* what was sent before comes before this */
+    corps__timing_arrives(conc, message);
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
 }

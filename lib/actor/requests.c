@@ -3,6 +3,7 @@
 #include "actor/answers.h"
 #include "actor/burst.h"
 #include "actor/reply.h"
+#include "actor/timing.h"
 #include "link/peer.h"
 #include "link/trust.h"
 #include "wait/trace.h"
@@ -149,6 +150,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
         if (is_retry) {
             corps__answers_drop(answer);
         }
+        corps__conc_count_over(conc->id, UINT64_MAX); /* it is counted, and does not come */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
@@ -158,6 +160,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     message->grant = grant;
     message->charge_bytes = charge_bytes;
     message->keep_objects = keep_for(conc);
+    corps__timing_arrives(conc, message);
     deliver_mail(conc, &message->mail);
     return CORPS_OK;
 }
@@ -177,6 +180,7 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     corps__dispatch_end_burst();
     struct corps__message *message = corps__message_of_payload(payload, bytes, header);
     if (message == NULL) {
+        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
@@ -186,6 +190,7 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     message->grant = grant;
     message->charge_bytes = CORPS__HEADER_BYTES + bytes;
     message->keep_objects = keep_for(conc);
+    corps__timing_arrives(conc, message);
     deliver_mail(conc, &message->mail);
     corps__actors->burst.to = conc;
     corps__actors->burst_of.from = peer;
@@ -228,6 +233,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     }
     struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
     if (batch == NULL) {
+        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     peer->arrived++;

@@ -10,6 +10,7 @@
 #include "actor/home.h"
 #include "actor/reply.h"
 #include "actor/stuck.h"
+#include "actor/timing.h"
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
@@ -119,6 +120,7 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
 static __attribute__((noinline)) corps_method_fn
 refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_method_fn method) {
     if (!conc->alive && (message->header.flags & CORPS__NO_REPLY) != 0) {
+        corps__conc_fails(conc);
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
         return NULL;
     }
@@ -175,6 +177,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     if (method == NULL) {
         return;
     }
+    corps__timing_begins(message);
     struct corps_context context;
     corps__context_enter(&context, conc, message);
     enum corps_err err = CORPS_OK;
@@ -246,6 +249,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
         return;
     }
     conc->alive = err == CORPS_OK;
+    atomic_store(&conc->ended, err != CORPS_OK);
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
@@ -255,6 +259,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     corps__message_free(message);
     if (again && err == CORPS_OK) {
         atomic_fetch_add(&conc->life, 1);
+        atomic_fetch_add(&conc->restarted, 1);
     } else if (again) {
         forget_self(conc);
     }
@@ -274,6 +279,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
         corps__context_leave(&context);
     }
     conc->alive = false;
+    atomic_store(&conc->ended, true);
 }
 
 static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
@@ -314,9 +320,13 @@ static void run_give_up(struct corps__conc *conc, struct corps__message *message
 static void run_counted(struct corps__conc *conc, struct corps__message *message) {
     struct corps__peer *from = message->from;
     if (from == NULL) {
+        corps__conc_begins(conc, false);
         corps__conc_leave_room(conc, 1);
         run_request(conc, message);
-    } else if ((message->header.flags & CORPS__NO_REPLY) == 0) {
+        return;
+    }
+    corps__conc_begins(conc, true);
+    if ((message->header.flags & CORPS__NO_REPLY) == 0) {
         run_request(conc, message);
     } else {
         struct corps__grant *grant = message->grant;
@@ -403,6 +413,7 @@ static const struct corps_value *entry_argument(struct run *run, const struct co
 
 static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     struct corps__conc *conc = run->settling.conc;
+    corps__conc_begins(conc, run->batch->from != NULL);
     run->message.method = entry->method;
     run->message.header.deadline_ns = entry->deadline_ns;
     if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
@@ -434,6 +445,14 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     context->failure = NULL;
 }
 
+/* The one that is timed. */
+static __attribute__((cold, noinline)) void run_timed_entry(struct run *run, const struct corps__batch_entry *entry) {
+    int64_t started_ns = corps__now_ns();
+    run_entry(run, entry);
+    corps__timing_add(run->settling.conc, started_ns - run->batch->timed_ns, corps__now_ns() - started_ns,
+                      CORPS__ENTRIES_OF);
+}
+
 /* Runs all entries, and those that come meanwhile; gives their number. */
 static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) {
     struct run run;
@@ -449,13 +468,14 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
     const struct corps__batch_entry *entry = NULL;
     unsigned count = 0;
+    uint32_t timed = batch->timed;
     for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
         for (; count < known; count++) {
             entry = corps__batch_next(batch, entry);
             run.settling.count++;
             run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
             settle_run(&run.settling, before);
-            run_entry(&run, entry);
+            (count == timed ? run_timed_entry : run_entry)(&run, entry);
             settle_run(&run.settling, after);
         }
         if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL) {

@@ -6,6 +6,7 @@
 #include "process/args.h"
 #include "process/life.h"
 #include "process/order.h"
+#include "process/stats.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
@@ -148,5 +149,6 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
+static const struct corps_method methods[] = {
+    {"create", manager_create}, {"end", manager_end}, {CORPS__STATS, corps__stats_answer}, {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

@@ -41,6 +41,7 @@ from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalExcept
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
+from ._stats import stats
 from ._worker import Conc, Corps
 
 __version__ = _core.version
@@ -53,7 +54,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
            'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'time_left', 'wait_all', 'wait_next']
+           'stats', 'time_left', 'wait_all', 'wait_next']
 
 
 def get_include():
