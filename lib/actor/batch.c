@@ -45,6 +45,17 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
     return batch;
 }
 
+static __attribute__((cold, noinline)) void stamp_entry(struct corps__batch *batch) {
+    batch->timed_ns = corps__now_ns();
+}
+
+/* The next entry is the one that is timed. One that finds no room is not this batch's, and its stamp is for nobody. */
+static inline void stamp_if_timed(struct corps__batch *batch) {
+    if (__builtin_expect(batch->timed_after-- == 0, 0)) {
+        stamp_entry(batch);
+    }
+}
+
 /* Room for an entry's payload, after its head. NULL: full. */
 static uint8_t *begin_entry(struct corps__batch *batch, const struct corps__batch_entry *entry) {
     uint32_t bytes = (uint32_t)sizeof *entry + round_up(entry->bytes);
@@ -59,14 +70,12 @@ static uint8_t *begin_entry(struct corps__batch *batch, const struct corps__batc
 
 /* False: closed meanwhile, and nobody will look at the entry. */
 static bool commit_entry(struct corps__batch *batch) {
-    if (batch->timed_after-- == 0) {
-        batch->timed_ns = corps__now_ns();
-    }
     /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
     return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
 }
 
 bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data) {
+    stamp_if_timed(batch);
     uint8_t *at = begin_entry(batch, entry);
     if (at != NULL && entry->bytes > 0) {
         memcpy(at, data, entry->bytes);
@@ -76,6 +85,7 @@ bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entr
 
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value) {
+    stamp_if_timed(batch);
     size_t left = sizeof batch->data - batch->used;
     struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
     size_t bytes = 0;

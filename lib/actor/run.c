@@ -411,9 +411,8 @@ static const struct corps_value *entry_argument(struct run *run, const struct co
     return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
 }
 
-static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
+static inline __attribute__((always_inline)) void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     struct corps__conc *conc = run->settling.conc;
-    corps__conc_begins(conc, run->batch->from != NULL);
     run->message.method = entry->method;
     run->message.header.deadline_ns = entry->deadline_ns;
     if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
@@ -446,7 +445,7 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
 }
 
 /* The one that is timed. */
-static __attribute__((cold, noinline)) void run_timed_entry(struct run *run, const struct corps__batch_entry *entry) {
+static __attribute__((noinline)) void run_timed_entry(struct run *run, const struct corps__batch_entry *entry) {
     int64_t started_ns = corps__now_ns();
     run_entry(run, entry);
     corps__timing_add(run->settling.conc, started_ns - run->batch->timed_ns, corps__now_ns() - started_ns,
@@ -469,13 +468,20 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     const struct corps__batch_entry *entry = NULL;
     unsigned count = 0;
     uint32_t timed = batch->timed;
+    _Atomic uint64_t *begun = &conc->begun[batch->from != NULL];
+    uint64_t begun_before = atomic_load_explicit(begun, memory_order_relaxed);
     for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
         for (; count < known; count++) {
             entry = corps__batch_next(batch, entry);
             run.settling.count++;
             run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
             settle_run(&run.settling, before);
-            (count == timed ? run_timed_entry : run_entry)(&run, entry);
+            atomic_store_explicit(begun, begun_before + count + 1, memory_order_relaxed);
+            if (__builtin_expect(count == timed, 0)) {
+                run_timed_entry(&run, entry);
+            } else {
+                run_entry(&run, entry);
+            }
             settle_run(&run.settling, after);
         }
         if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL) {

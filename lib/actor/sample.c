@@ -19,9 +19,9 @@ static uint32_t next_random(void) {
     return x;
 }
 
-uint8_t corps__sample_hit(int *left) {
+uint8_t corps__sample_hit(unsigned *left) {
     bool is_first = state == 0; /* of the thread: it only begins to count */
-    *left = (int)((next_random() >> 8) % (2 * CORPS__SAMPLED_OF - 1));
+    *left = (next_random() >> 8) % (2 * CORPS__SAMPLED_OF - 1);
     return is_first ? 0 : CORPS__SAMPLED_OF;
 }
 

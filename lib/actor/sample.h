@@ -12,11 +12,11 @@ enum {
 };
 
 /* Of corps__sample_message, where it is that one's turn; `left`: how many until the next one. */
-uint8_t corps__sample_hit(int *left);
+uint8_t corps__sample_hit(unsigned *left);
 
 /* The weight of the thread's next message; 0: it is not timed. `left` is the thread's, 0 at first. */
-static inline uint8_t corps__sample_message(int *left) {
-    return __builtin_expect(--*left >= 0, 1) ? 0 : corps__sample_hit(left);
+static inline uint8_t corps__sample_message(unsigned *left) {
+    return __builtin_expect((*left)-- != 0, 1) ? 0 : corps__sample_hit(left);
 }
 
 /* Which entry of a new batch is timed: 0 … CORPS__ENTRIES_OF − 1. */

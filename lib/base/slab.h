@@ -30,7 +30,7 @@ struct corps__slab_item {
 struct corps__slab_cache {
     struct corps__slab_item *first;
     int room;
-    int taken; /* whoever uses the slab may count here what the thread has taken */
+    unsigned taken; /* whoever uses the slab may count here what the thread has taken */
 };
 extern _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 

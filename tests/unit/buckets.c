@@ -62,8 +62,7 @@ static void test_messages(void **state) {
     (void)state;
     enum { MESSAGES = 1 << 20 };
     static unsigned distances[4 * CORPS__SAMPLED_OF];
-    int left = 0;
-    unsigned last = 0, hits = 0, different = 0;
+    unsigned left = 0, last = 0, hits = 0, different = 0;
     for (unsigned i = 0; i < MESSAGES; i++) {
         uint8_t weight = corps__sample_message(&left);
         assert_true(weight == 0 || weight == CORPS__SAMPLED_OF);
