@@ -110,6 +110,7 @@ static enum corps_err await_answer(struct corps__answers *answers, struct corps_
         return err;
     }
     peer->arrived++;
+    corps__conc_count_over(request->destination, UINT64_MAX); /* it is in the mailbox once */
     struct asked before = answers->asked[entry];
     answers->asked[entry] = now;
     if (before.peer != NULL) {

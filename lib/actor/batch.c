@@ -1,5 +1,6 @@
 #include "actor/batch.h"
 
+#include "actor/sample.h"
 #include "actor/thread_pool.h"
 #include "base/clock.h"
 #include "base/slab.h"
@@ -38,9 +39,21 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
         corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
         (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */
         batch->used = 0;
+        batch->timed = batch->timed_after = corps__sample_entry();
         atomic_store_explicit(&batch->word, 0, memory_order_relaxed);
     }
     return batch;
+}
+
+static __attribute__((cold, noinline)) void stamp_entry(struct corps__batch *batch) {
+    batch->timed_ns = corps__now_ns();
+}
+
+/* The next entry is the one that is timed. One that finds no room is not this batch's, and its stamp is for nobody. */
+static inline void stamp_if_timed(struct corps__batch *batch) {
+    if (__builtin_expect(batch->timed_after-- == 0, 0)) {
+        stamp_entry(batch);
+    }
 }
 
 /* Room for an entry's payload, after its head. NULL: full. */
@@ -62,6 +75,7 @@ static bool commit_entry(struct corps__batch *batch) {
 }
 
 bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data) {
+    stamp_if_timed(batch);
     uint8_t *at = begin_entry(batch, entry);
     if (at != NULL && entry->bytes > 0) {
         memcpy(at, data, entry->bytes);
@@ -71,6 +85,7 @@ bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entr
 
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value) {
+    stamp_if_timed(batch);
     size_t left = sizeof batch->data - batch->used;
     struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
     size_t bytes = 0;

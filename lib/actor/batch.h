@@ -43,7 +43,10 @@ struct corps__batch {
     struct corps__grant *grant;
     struct corps_block block; /* counts who refers to the batch: the sender, the Conc, kept arguments */
     _Alignas(128) _Atomic uint32_t word;
-    uint32_t used; /* bytes of `data`; the sender's */
+    uint32_t used;        /* bytes of `data`; the sender's */
+    unsigned timed_after; /* entries until the one that is timed, then below zero; likewise */
+    uint32_t timed;       /* which one that is, see sample.h */
+    int64_t timed_ns;     /* when it came */
     _Alignas(64) uint8_t data[CORPS__BATCH_BYTES - CORPS__BATCH_HEAD_BYTES];
 };
 

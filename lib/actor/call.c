@@ -7,6 +7,7 @@
 #include "actor/options.h"
 #include "actor/pooled.h"
 #include "actor/runtime.h"
+#include "actor/timing.h"
 #include "base/clock.h"
 #include "link/foreign.h"
 #include "link/known.h"
@@ -160,6 +161,7 @@ static enum corps_err post_local(const struct corps__call *call, struct corps__c
         put_chain(call, message, conc);
     }
     corps__context_end_burst(); /* what was sent before comes before this */
+    corps__timing_arrives(conc, message);
     corps__conc_post(conc, &message->mail, call->reply ? CORPS__PUSH_LATER : CORPS__PUSH_OTHER);
     return CORPS_OK;
 }

@@ -138,6 +138,7 @@ static enum corps_err allocate_conc(const struct corps_class *class, struct corp
     struct corps__conc *conc = (struct corps__conc *)memory;
     conc->class = class;
     conc->hooked = class->before != NULL || class->after != NULL;
+    conc->times_all = true;
     conc->self = memory + self_at;
     conc->mailbox = (struct corps_endpoint *)(memory + mailbox_at);
     conc->mailbox->transport = transport;
@@ -302,6 +303,13 @@ void corps__conc_leave_room(struct corps__conc *conc, uint32_t count) {
     }
 }
 
+void corps__conc_count_over(uint32_t id, uint64_t count) {
+    struct corps__conc *conc = corps__conc_find(id);
+    if (conc != NULL) {
+        conc->over += (uint32_t)count;
+    }
+}
+
 void corps__concs_free(void) {
     struct corps__actors *actors = corps__actors;
     for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id++) {
@@ -316,12 +324,14 @@ void corps__concs_free(void) {
             home = former;
         }
         free(atomic_load(&conc->keep));
+        free(atomic_load(&conc->timing));
         corps__once_free(conc->once);
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {
             free((void *)(uintptr_t)conc->class_name);
         }
     }
+    atomic_store(&actors->concs.count, 0);
     for (uint32_t i = 0; i < PAGES; i++) {
         free((void *)atomic_load(&actors->concs.pages[i]));
     }

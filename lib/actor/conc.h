@@ -19,6 +19,7 @@ struct corps__cancel_watch;
 struct corps__group;
 struct corps__keep;
 struct corps__once;
+struct corps__timing;
 struct corps_home;
 
 struct corps__conc {
@@ -34,6 +35,8 @@ struct corps__conc {
     _Atomic bool moved;      /* it takes no more requests: see corps__conc_move_away */
     _Atomic uint8_t life;    /* how often it was made again */
     _Atomic bool cancels;    /* some request was given up: see cancel.h */
+    _Atomic bool times_all;  /* every request is timed, see timing.h */
+    _Atomic bool ended;      /* cleanup has run, and it was not made again since */
     uint32_t id;
     struct corps_home *_Atomic home; /* NULL: any thread runs it */
     const struct corps_class *class;
@@ -52,6 +55,12 @@ struct corps__conc {
     struct corps__cancel *cancelled; /* these two under the lock of cancel.c */
     struct corps__cancel_watch *watches;
     _Atomic uint32_t held_count; /* requests whose replies were put off, of those that were counted (is_probed) */
+    /* Counts. Here, on a line that who sends to the Conc does not look at. */
+    _Atomic uint64_t begun[2]; /* requests whose turn has come, of this Env and of others; the running thread's */
+    _Atomic uint64_t failed;   /* … and that were answered by an error, or refused */
+    struct corps__timing *_Atomic timing; /* NULL: nothing was timed */
+    _Atomic uint32_t restarted;
+    uint32_t over; /* requests of others that came on links which are gone (modulo 2^32), see workers.c; the leader's */
 };
 
 /* What a method is told about its request. On the stack of the thread that runs it. */
@@ -134,6 +143,20 @@ uint32_t corps__conc_room_step(void);
 
 /* So many requests of this Env have left the mailbox, or do not come. */
 void corps__conc_leave_room(struct corps__conc *conc, uint32_t count);
+
+/* A request's turn has come; by the thread that runs the Conc. */
+static inline void corps__conc_begins(struct corps__conc *conc, bool is_remote) {
+    uint64_t before = atomic_load_explicit(&conc->begun[is_remote], memory_order_relaxed); /* there is one writer */
+    atomic_store_explicit(&conc->begun[is_remote], before + 1, memory_order_relaxed);
+}
+
+/* So many requests of other Envs for it are counted nowhere else any more, and are over. With the lead. */
+void corps__conc_count_over(uint32_t id, uint64_t count);
+
+/* It has failed. Any thread; not often. */
+static inline void corps__conc_fails(const struct corps__conc *conc) {
+    atomic_fetch_add_explicit(&((struct corps__conc *)(uintptr_t)conc)->failed, 1, memory_order_relaxed);
+}
 
 /* With the end of the runtime: frees all of them, which have ended and whose mailboxes are empty. */
 void corps__concs_free(void);

@@ -257,8 +257,13 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
 
 static enum corps_err dispatch_message(struct corps_event *event) {
     struct corps__peer *peer = event->link->user;
-    /* A link that was closed on our side may still have had frames under way. */
-    enum corps_err err = peer != NULL ? on_frame(peer, event) : CORPS_OK;
+    enum corps_err err = CORPS_OK;
+    if (peer != NULL) { /* a link that was closed on our side may still have had frames under way */
+        const struct corps_block *tail = corps_frame_tail(event->data, event->block);
+        peer->frames_received++;
+        peer->bytes_received += event->bytes + (tail != NULL ? tail->bytes : 0);
+        err = on_frame(peer, event);
+    }
     corps_block_unref(event->block);
     event->block = NULL;
     return err;

@@ -1,6 +1,7 @@
 #include "actor/message.h"
 
 #include "actor/future.h"
+#include "actor/sample.h"
 #include "base/slab.h"
 
 #include <corps/transport.h>
@@ -13,10 +14,22 @@
 
 static const struct corps__slab_source source = {.bytes = (sizeof(struct corps__message) + 63) / 64 * 64};
 
+/* Line by line: as one memset it is more than gcc zeroes by moves, and "rep stos" costs 15 ns to begin. */
+static inline void clear(struct corps__message *message) {
+    enum { LINE = 64, LAST = offsetof(struct corps__message, small) - 2 * LINE };
+    _Static_assert(LAST > 0 && LAST <= LINE, "it has three lines before `small`");
+    char *lines = __builtin_assume_aligned(message, 16);
+    memset(lines, 0, LINE);
+    memset(lines + LINE, 0, LINE);
+    memset(lines + 2 * LINE, 0, LAST);
+}
+
 struct corps__message *corps__message_create(void) {
-    struct corps__message *message = corps__slab_take(CORPS__SLAB_MESSAGE, &source);
+    struct corps__slab_cache *cache = corps__slab_cache_of(CORPS__SLAB_MESSAGE);
+    struct corps__message *message = corps__slab_take_from(cache, CORPS__SLAB_MESSAGE, &source);
     if (message != NULL) {
-        memset(message, 0, offsetof(struct corps__message, small));
+        clear(message);
+        message->weight = corps__sample_message(&cache->taken);
     }
     return message;
 }

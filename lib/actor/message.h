@@ -20,6 +20,7 @@ struct corps__message {
     bool lent;                       /* it lies on the stack of the thread that runs it: see corps__message_detach */
     bool unkept;                     /* its answer is not kept with the Conc's state: see corps__checkpoint_answer */
     uint32_t span;                   /* its own, where its chain is recorded; else 0. See chain.h */
+    uint8_t weight;                  /* for so many requests its times stand, see timing.h; 0: it is not timed */
     struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small`. May hold the
                                         frame's last part alone, see corps_frame_tail */
     const uint8_t *frame;            /* NULL for local requests */
@@ -31,6 +32,7 @@ struct corps__message {
     struct corps__peer *from;   /* NULL for local requests */
     struct corps__grant *grant; /* what the request takes up of it is settled when it is answered */
     size_t charge_bytes;
+    int64_t arrived_ns, started_ns;  /* of one that is timed: when it came, when its turn did; 0: not yet */
     struct corps_future *future;     /* local request with reply: one reference */
     struct corps_box *box;           /* the argument, when it is an object already; one reference */
     const struct corps_value *plain; /* or a plain one's copy, in `small` */

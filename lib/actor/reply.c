@@ -4,6 +4,7 @@
 #include "actor/chain.h"
 #include "actor/checkpoint.h"
 #include "actor/future.h"
+#include "actor/timing.h"
 #include "link/peer.h"
 #include "value/failure.h"
 #include "wait/trace.h"
@@ -73,6 +74,7 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
                                   .charge_count = 1,
                                   .charge_bytes = message->charge_bytes};
     /* Whoever asked may be gone: then nobody misses the reply. */
+    corps__timing_answers(conc, message);
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_ENCODED);
     if ((message->header.flags & CORPS__RETRY) != 0) {
         if (corps__answer_is_kept(message, conc)) {
@@ -132,6 +134,7 @@ static void reply_remote(struct corps__message *message, const struct corps__con
 void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,
                   const struct corps_value *result) {
     if (!wants_reply(message)) {
+        corps__timing_answers(conc, message);
         corps__message_free(message);
         return;
     }
@@ -142,7 +145,9 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
     struct corps_box *box = NULL;
     bool done = result->kind == CORPS_NIL || corps__future_put_plain(message->future, result);
     enum corps_err err = done ? CORPS_OK : result_box(args_box, result, &box);
+    corps__timing_answers(conc, message);
     if (err != CORPS_OK) {
+        corps__conc_fails(conc);
         corps__future_fail(message->future, err, corps_error_detail());
     } else {
         corps__future_keep(message->future, box);
@@ -236,6 +241,10 @@ enum corps_err corps__refuse(struct corps__peer *peer, const struct corps__heade
 void corps__reply_failed(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_error_info *info) {
     corps__chain_failed(message->span, info);
+    corps__conc_fails(conc); /* before its caller hears of it */
+    if (message->from == NULL || !wants_reply(message)) {
+        corps__timing_answers(conc, message);
+    }
     if (!wants_reply(message)) {
         /* Nobody will ever hear of it otherwise. */
         fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n%s", info->origin, info->type,

@@ -4,6 +4,7 @@
 #include "actor/burst.h"
 #include "actor/chain.h"
 #include "actor/reply.h"
+#include "actor/timing.h"
 #include "link/peer.h"
 #include "link/trust.h"
 
@@ -147,6 +148,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
         if (is_retry) {
             corps__answers_drop(answer);
         }
+        corps__conc_count_over(conc->id, UINT64_MAX); /* it is counted, and does not come */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %zu bytes", event->bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
@@ -159,6 +161,7 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
     if (received_ns != 0) {
         corps__chain_arrived(message, conc, received_ns);
     }
+    corps__timing_arrives(conc, message);
     deliver_mail(conc, &message->mail);
     return CORPS_OK;
 }
@@ -178,6 +181,7 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     corps__dispatch_end_burst();
     struct corps__message *message = corps__message_of_payload(payload, bytes, header);
     if (message == NULL) {
+        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
@@ -187,6 +191,7 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     message->grant = grant;
     message->charge_bytes = CORPS__HEADER_BYTES + bytes;
     message->keep_objects = keep_for(conc);
+    corps__timing_arrives(conc, message);
     deliver_mail(conc, &message->mail);
     corps__actors->burst.to = conc;
     corps__actors->burst_of.from = peer;
@@ -229,6 +234,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     }
     struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
     if (batch == NULL) {
+        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
     }
     peer->arrived++;

@@ -12,6 +12,7 @@
 #include "actor/probe.h"
 #include "actor/reply.h"
 #include "actor/stuck.h"
+#include "actor/timing.h"
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
@@ -121,6 +122,7 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
 static __attribute__((noinline)) corps_method_fn
 refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_method_fn method) {
     if (!conc->alive && !conc->moved && (message->header.flags & CORPS__NO_REPLY) != 0) {
+        corps__conc_fails(conc);
         corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
         return NULL;
     }
@@ -205,6 +207,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     if (method == NULL) {
         return;
     }
+    corps__timing_begins(message);
     struct corps_context context;
     corps__context_enter(&context, conc, message);
     enum corps_err err = CORPS_OK;
@@ -299,6 +302,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
         return;
     }
     conc->alive = err == CORPS_OK;
+    atomic_store(&conc->ended, err != CORPS_OK);
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
@@ -311,6 +315,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     corps__message_free(message);
     if (again && err == CORPS_OK) {
         atomic_fetch_add(&conc->life, 1);
+        atomic_fetch_add(&conc->restarted, 1);
     } else if (again) {
         forget_self(conc);
     }
@@ -335,6 +340,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     }
     conc->alive = false;
     conc->away = false;
+    atomic_store(&conc->ended, true);
 }
 
 static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
@@ -386,9 +392,13 @@ static void run_move(struct corps__conc *conc, struct corps__message *message) {
 static void run_counted(struct corps__conc *conc, struct corps__message *message) {
     struct corps__peer *from = message->from;
     if (from == NULL) {
+        corps__conc_begins(conc, false);
         corps__conc_leave_room(conc, 1);
         run_request(conc, message);
-    } else if ((message->header.flags & CORPS__NO_REPLY) == 0) {
+        return;
+    }
+    corps__conc_begins(conc, true);
+    if ((message->header.flags & CORPS__NO_REPLY) == 0) {
         run_request(conc, message);
     } else {
         struct corps__grant *grant = message->grant;
@@ -479,7 +489,7 @@ static const struct corps_value *entry_argument(struct run *run, const struct co
     return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
 }
 
-static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
+static inline __attribute__((always_inline)) void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     struct corps__conc *conc = run->settling.conc;
     run->message.method = entry->method;
     run->message.header.deadline_ns = entry->deadline_ns;
@@ -512,6 +522,14 @@ static void run_entry(struct run *run, const struct corps__batch_entry *entry) {
     context->failure = NULL;
 }
 
+/* The one that is timed. */
+static __attribute__((noinline)) void run_timed_entry(struct run *run, const struct corps__batch_entry *entry) {
+    int64_t started_ns = corps__now_ns();
+    run_entry(run, entry);
+    corps__timing_add(run->settling.conc, started_ns - run->batch->timed_ns, corps__now_ns() - started_ns,
+                      CORPS__ENTRIES_OF);
+}
+
 /* Runs all entries, and those that come meanwhile; gives their number. */
 static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) {
     struct run run;
@@ -527,13 +545,21 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     uint32_t before = batch->from == NULL ? step : UINT32_MAX, after = batch->from == NULL ? UINT32_MAX : step;
     const struct corps__batch_entry *entry = NULL;
     unsigned count = 0;
+    uint32_t timed = batch->timed;
+    _Atomic uint64_t *begun = &conc->begun[batch->from != NULL];
+    uint64_t begun_before = atomic_load_explicit(begun, memory_order_relaxed);
     for (unsigned known; (known = corps__batch_count(batch, count)) > count;) {
         for (; count < known; count++) {
             entry = corps__batch_next(batch, entry);
             run.settling.count++;
             run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
             settle_run(&run.settling, before);
-            run_entry(&run, entry);
+            atomic_store_explicit(begun, begun_before + count + 1, memory_order_relaxed);
+            if (__builtin_expect(count == timed, 0)) {
+                run_timed_entry(&run, entry);
+            } else {
+                run_entry(&run, entry);
+            }
             settle_run(&run.settling, after);
         }
         if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL) {

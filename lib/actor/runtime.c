@@ -95,6 +95,7 @@ static const struct corps__link_ops link_ops = {
     .on_retired = end_burst,
     .on_connected = corps__again_connected,
     .waits = corps__again_waits,
+    .on_counted = corps__conc_count_over,
     .on_held = corps__thread_pool_expect_tick,
     .refresh = corps__foreign_refresh,
 };

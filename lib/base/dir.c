@@ -188,31 +188,68 @@ void corps__dir_remove_last(const char *path, bool patient) {
     }
 }
 
-int corps__dir_clean(bool remove_them, void (*each)(const char *path, bool removed, void *arg), void *arg) {
+/* Calls each(path, name, arg) for every directory of Corps below the base. */
+static enum corps_err each_directory(void (*each)(const char *path, const char *name, void *arg), void *arg) {
     char base[CORPS__DIR_BYTES];
-    if (corps__dir_base(base, sizeof base) != CORPS_OK) {
-        return -1;
+    enum corps_err err = corps__dir_base(base, sizeof base);
+    if (err != CORPS_OK) {
+        return err;
     }
     DIR *dir = opendir(base);
     if (dir == NULL) {
-        (void)corps_error_system("cannot read %s", base);
-        return -1;
+        return corps_error_system("cannot read %s", base);
     }
-    int found = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         char path[CORPS__DIR_BYTES + 260];
         snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
-        if (entry->d_name[0] == '.' || !is_own_directory(path, 0) || !is_dead(path)) {
-            continue;
-        }
-        found++;
-        if (remove_them) {
-            corps__dir_remove(path);
-        }
-        if (each != NULL) {
-            each(path, remove_them, arg);
+        if (entry->d_name[0] != '.' && is_own_directory(path, 0)) {
+            each(path, entry->d_name, arg);
         }
     }
     closedir(dir);
-    return found;
+    return CORPS_OK;
+}
+
+struct cleaning {
+    bool remove_them;
+    void (*each)(const char *path, bool removed, void *arg);
+    void *arg;
+    int found;
+};
+
+static void clean_one(const char *path, const char *name, void *arg) {
+    struct cleaning *cleaning = arg;
+    (void)name;
+    if (!is_dead(path)) {
+        return;
+    }
+    cleaning->found++;
+    if (cleaning->remove_them) {
+        corps__dir_remove(path);
+    }
+    if (cleaning->each != NULL) {
+        cleaning->each(path, cleaning->remove_them, cleaning->arg);
+    }
+}
+
+int corps__dir_clean(bool remove_them, void (*each)(const char *path, bool removed, void *arg), void *arg) {
+    struct cleaning cleaning = {remove_them, each, arg, 0};
+    return each_directory(clean_one, &cleaning) == CORPS_OK ? cleaning.found : -1;
+}
+
+struct living {
+    void (*each)(const char *path, const char *name, void *arg);
+    void *arg;
+};
+
+static void tell_living(const char *path, const char *name, void *arg) {
+    const struct living *living = arg;
+    if (!corps__dir_is_deserted(path)) {
+        living->each(path, name, living->arg);
+    }
+}
+
+enum corps_err corps__dir_living(void (*each)(const char *path, const char *name, void *arg), void *arg) {
+    struct living living = {each, arg};
+    return each_directory(tell_living, &living);
 }

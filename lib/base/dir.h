@@ -51,4 +51,8 @@ void corps__dir_remove_last(const char *path, bool patient);
  * every one found. Returns their number, or -1 (detail) when the base cannot be read. */
 CORPS_API int corps__dir_clean(bool remove, void (*each)(const char *path, bool removed, void *arg), void *arg);
 
+/* Calls `each` for the directory of every Corps that has a living process: its path, and its name. Errors: those of the
+ * base, SYSTEM. */
+enum corps_err corps__dir_living(void (*each)(const char *path, const char *name, void *arg), void *arg) CORPS_CHECKED;
+
 #endif

@@ -30,6 +30,7 @@ struct corps__slab_item {
 struct corps__slab_cache {
     struct corps__slab_item *first;
     int room;
+    unsigned taken; /* whoever uses the slab may count here what the thread has taken */
 };
 extern _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
@@ -47,9 +48,19 @@ struct corps__slab_source {
 void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source *source);
 void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *source, void *object);
 
-/* An object, its content undefined; NULL when out of memory. `source` is always the slab's own. */
-static inline void *corps__slab_take(enum corps__slab slab, const struct corps__slab_source *source) {
+/* The calling thread's: looked for once in a function, since that is a call where the library is shared. */
+static inline struct corps__slab_cache *corps__slab_cache_of(enum corps__slab slab) {
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
+#if defined(__GNUC__)
+    __asm__("" : "+r"(cache)); /* what the compiler knows to be a thread's variable it looks for at each use */
+#endif
+    return cache;
+}
+
+/* An object, its content undefined; NULL when out of memory. `source` is always the slab's own, `cache` the thread's.
+ */
+static inline void *corps__slab_take_from(struct corps__slab_cache *cache, enum corps__slab slab,
+                                          const struct corps__slab_source *source) {
     struct corps__slab_item *item = cache->first;
     if (item == NULL) {
         return corps__slab_refill(slab, source);
@@ -57,6 +68,9 @@ static inline void *corps__slab_take(enum corps__slab slab, const struct corps__
     cache->first = item->next;
     cache->room++;
     return item;
+}
+static inline void *corps__slab_take(enum corps__slab slab, const struct corps__slab_source *source) {
+    return corps__slab_take_from(&corps__slab_caches[slab], slab, source);
 }
 
 /* Takes an object back, on any thread. */

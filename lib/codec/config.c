@@ -1,6 +1,7 @@
 #include "codec/config.h"
 
 #include "base/sized.h"
+#include "codec/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,7 +272,7 @@ static enum corps_err get_number(const struct corps_value *map, const char *key,
     return CORPS_OK;
 }
 
-enum corps_err corps__settings_decode(const struct corps_value *map, struct corps__settings *out) {
+static enum corps_err decode(const struct corps_value *map, bool may_load, struct corps__settings *out) {
     memset(out, 0, sizeof *out);
     char transport[64] = "";
     char serializer[64] = "";
@@ -288,5 +289,14 @@ enum corps_err corps__settings_decode(const struct corps_value *map, struct corp
     NUMBERS(GET_NUMBER)
 #undef GET_NUMBER
     err = err != CORPS_OK ? err : decide_transport(transport, out);
-    return err != CORPS_OK ? err : corps_serializer_find(serializer, &out->serializer);
+    const char *used = may_load || corps__serializer_is_here(serializer) ? serializer : "msgpack";
+    return err != CORPS_OK ? err : corps_serializer_find(used, &out->serializer);
+}
+
+enum corps_err corps__settings_decode(const struct corps_value *map, struct corps__settings *out) {
+    return decode(map, true, out);
+}
+
+enum corps_err corps__settings_look(const struct corps_value *map, struct corps__settings *out) {
+    return decode(map, false, out);
 }

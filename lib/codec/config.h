@@ -52,4 +52,8 @@ enum corps_err corps__settings_encode(const struct corps__settings *settings, st
                                       struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__settings_decode(const struct corps_value *value, struct corps__settings *out) CORPS_CHECKED;
 
+/* The same for who only looks: a serializer for which this process would have to load a module is replaced by msgpack.
+ */
+enum corps_err corps__settings_look(const struct corps_value *value, struct corps__settings *out) CORPS_CHECKED;
+
 #endif

@@ -311,6 +311,15 @@ bool corps__serializer_is_safe(uint8_t wire_id) {
     return false;
 }
 
+bool corps__serializer_is_here(const char *name) {
+    for (unsigned i = 0; i < SERIALIZER_COUNT; i++) {
+        if (strcmp(serializers[i].name, name) == 0) {
+            return serializers[i].module == NULL || atomic_load_explicit(&serializers[i].started, memory_order_acquire);
+        }
+    }
+    return false;
+}
+
 enum corps_err corps__registry_check(void) {
     for (unsigned i = 0; transports[i] != NULL; i++) {
         enum corps_err err = corps_transport_check(transports[i]);

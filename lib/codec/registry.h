@@ -15,6 +15,9 @@ CORPS_API void *corps_module_symbol(const char *module, const char *symbol);
 /* Is the serializer with this wire number built in, and one that runs no code when it loads? Loads nothing. */
 bool corps__serializer_is_safe(uint8_t wire_id);
 
+/* Can the serializer of this name be used without loading a module for it? Loads nothing. */
+bool corps__serializer_is_here(const char *name);
+
 /* Checks every table once, before anything else happens. */
 enum corps_err corps__registry_check(void) CORPS_CHECKED;
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TABLE_AT = 4, ITEMS = 5 };
+enum { TABLE_AT = 4, FRONT_AT = 5, ITEMS = 6 };
 
 static const struct corps_serializer *msgpack_serializer(void) {
     const struct corps_serializer *found = NULL;
@@ -48,8 +48,12 @@ enum corps_err corps__foreign_publish(const struct corps *corps) {
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to publish the Corps");
     }
-    struct corps_value items[ITEMS] = {corps_str(CORPS_VERSION), corps_int((int64_t)corps->id), corps_nil(),
-                                       corps_bin(corps->secret, sizeof corps->secret), corps_nil()};
+    struct corps_value items[ITEMS] = {corps_str(CORPS_VERSION),
+                                       corps_int((int64_t)corps->id),
+                                       corps_nil(),
+                                       corps_bin(corps->secret, sizeof corps->secret),
+                                       corps_nil(),
+                                       corps_str(corps->front_class)};
     enum corps_err err = corps__settings_encode(&corps->settings, box, &items[2]);
     err = err == CORPS_OK ? corps__table_encode(corps, box, &items[TABLE_AT]) : err;
     struct corps_value root = corps_array(items, ITEMS);
@@ -108,8 +112,9 @@ static enum corps_err read_file(uint64_t corps_id, const char *directory, uint8_
     return CORPS_OK;
 }
 
-static enum corps_err decode_known(const struct corps_value *root, uint64_t corps_id, const char *directory,
-                                   struct corps **out) {
+/* The settings of the Corps whose file this is. `may_load`: as who calls it needs them. */
+static enum corps_err decode_settings(const struct corps_value *root, const char *directory, bool may_load,
+                                      struct corps__settings *settings) {
     const struct corps_value *settings_value = corps_value_item(root, 2);
     const struct corps_value *secret = corps_value_item(root, 3);
     if (!corps__record_is(root, CORPS_VERSION) || settings_value == NULL || secret == NULL ||
@@ -117,15 +122,21 @@ static enum corps_err decode_known(const struct corps_value *root, uint64_t corp
         return corps_error_set(CORPS_ERR_PROTOCOL, "%s/%s was written by another version; this one is %s", directory,
                                CORPS__KNOWN_FILE, CORPS_VERSION);
     }
+    return (may_load ? corps__settings_decode : corps__settings_look)(settings_value, settings);
+}
+
+static enum corps_err decode_known(const struct corps_value *root, uint64_t corps_id, const char *directory,
+                                   bool may_load, struct corps **out) {
     struct corps__settings settings;
-    enum corps_err err = corps__settings_decode(settings_value, &settings);
+    enum corps_err err = decode_settings(root, directory, may_load, &settings);
     struct corps *corps = err == CORPS_OK ? corps__corps_create(&settings) : NULL;
     if (corps == NULL) {
         return err != CORPS_OK ? err : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     }
     corps->id = corps_id;
     snprintf(corps->directory, sizeof corps->directory, "%s", directory);
-    memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    memcpy(corps->secret, corps_value_item(root, 3)->bin, sizeof corps->secret);
+    corps__record_text(root, FRONT_AT, corps->front_class, sizeof corps->front_class);
     err = corps__table_decode(corps_value_item(root, TABLE_AT), corps);
     if (err != CORPS_OK) {
         corps__corps_unref(corps);
@@ -156,13 +167,13 @@ static enum corps_err read_known(uint64_t corps_id, const char *directory, struc
     return CORPS_OK;
 }
 
-static enum corps_err load_known(uint64_t corps_id, struct corps **corps) {
+static enum corps_err load_known(uint64_t corps_id, bool may_load, struct corps **corps) {
     char directory[CORPS__DIR_BYTES];
     struct corps_box *box = NULL;
     enum corps_err err = directory_of(corps_id, directory);
     err = err == CORPS_OK ? read_known(corps_id, directory, &box) : err;
     if (err == CORPS_OK) {
-        err = decode_known(corps_box_root(box), corps_id, directory, corps);
+        err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
         corps_box_unref(box);
     }
     return err;
@@ -180,7 +191,7 @@ enum corps_err corps__foreign_refresh(struct corps *corps) {
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
-enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
+static enum corps_err find(uint64_t corps_id, bool may_load, struct corps **corps) {
     *corps = corps__corps_find(corps_id);
     if (*corps != NULL) {
         return CORPS_OK;
@@ -190,7 +201,7 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     pthread_mutex_lock(&loading);      /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
     if (*corps == NULL) {
-        err = load_known(corps_id, corps);
+        err = load_known(corps_id, may_load, corps);
         if (err == CORPS_OK) {
             corps__corps_list(*corps);
             corps__check_foreign(); /* for each that comes, look which have gone */
@@ -199,6 +210,46 @@ enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
     pthread_mutex_unlock(&loading);
     corps__take_back(given_up);
     return err;
+}
+
+enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
+    return find(corps_id, true, corps);
+}
+
+enum corps_err corps__foreign_look(uint64_t corps_id, struct corps **corps) {
+    return find(corps_id, false, corps);
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    void (*each)(uint64_t corps_id, const struct corps__settings *settings, int pid, void *arg);
+    void *arg;
+};
+
+/* What is no Corps of this version, or ends just now, is left out. */
+static void list_one(const char *path, const char *name, void *arg) {
+    const struct listing *listing = arg;
+    char *end;
+    uint64_t corps_id = strtoull(name, &end, 16);
+    struct corps_box *box = NULL;
+    if (end != name + 16 || *end != '\0' || read_known(corps_id, path, &box) != CORPS_OK) {
+        return;
+    }
+    const struct corps_value *root = corps_box_root(box);
+    struct corps__settings settings;
+    if (decode_settings(root, path, false, &settings) == CORPS_OK) {
+        const struct corps_value *row = corps_value_item(corps_value_item(root, TABLE_AT), 0);
+        listing->each(corps_id, &settings, row != NULL ? corps__row_pid(row) : 0, listing->arg);
+    }
+    corps_box_unref(box);
+}
+
+enum corps_err corps__foreign_list(void (*each)(uint64_t corps_id, const struct corps__settings *settings, int pid,
+                                                void *arg),
+                                   void *arg) {
+    struct listing listing = {each, arg};
+    return corps__dir_living(list_one, &listing);
 }
 
 /* ---- after a fork ---- */

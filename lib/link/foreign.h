@@ -7,6 +7,7 @@
 #ifndef CORPS_FOREIGN_H
 #define CORPS_FOREIGN_H
 
+#include "codec/config.h"
 #include "link/state.h"
 
 /* Writes the file of the own Corps. In Env 0. Errors: SYSTEM, NO_MEMORY. */
@@ -15,6 +16,15 @@ enum corps_err corps__foreign_publish(const struct corps *corps) CORPS_CHECKED;
 /* The Corps with this number, held once more: known already, or read from its file. Errors: EXITED (there is none, any
  * more), SYSTEM, PROTOCOL (its file is of another version). */
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
+
+/* The same for who only looks: a Corps whose serializer is in a module that is not loaded is spoken to in msgpack. */
+enum corps_err corps__foreign_look(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
+
+/* Calls each(id, settings, pid of Env 0, arg) for every Corps of this user that has written its file and lives. Errors:
+ * SYSTEM, DENIED. */
+enum corps_err corps__foreign_list(void (*each)(uint64_t corps_id, const struct corps__settings *settings, int pid,
+                                                void *arg),
+                                   void *arg) CORPS_CHECKED;
 
 /* Reads the file of a foreign Corps again and takes over what has changed of its Envs. With the lead. Errors: as
  * corps__foreign_find. */

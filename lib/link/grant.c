@@ -50,6 +50,7 @@ static bool rebuild_table(struct corps__grants *grants, size_t slot_count) {
             continue;
         }
         if (look_up(grant)) {
+            corps__link_floor->ops->on_counted(grant->conc, grant->count);
             grant->next_spare = grants->spare;
             grants->spare = grant;
         } else {
@@ -95,7 +96,10 @@ static struct corps__grant *grant_of(struct corps__grants *grants, uint32_t conc
 
 void corps__grants_free(struct corps__grants *grants) {
     for (size_t i = 0; i < grants->slot_count; i++) {
-        free(grants->slots[i]);
+        if (grants->slots[i] != NULL) {
+            corps__link_floor->ops->on_counted(grants->slots[i]->conc, grants->slots[i]->count);
+            free(grants->slots[i]);
+        }
     }
     while (grants->spare != NULL) {
         struct corps__grant *next = grants->spare->next_spare;

@@ -46,6 +46,8 @@ struct corps {
     uint8_t secret[CORPS_SECRET_BYTES];
     struct corps__env *envs; /* settings.env_count of them */
     struct corps_name *front;
+    char front_class[256];      /* "": it has none, or that is not known */
+    unsigned attached;          /* how many handles corps_attach has given; under the lock of the list */
     _Atomic unsigned next_auto; /* round robin of create_concs */
     _Atomic bool exited;
     int lock_fd;

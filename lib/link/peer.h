@@ -72,7 +72,7 @@ struct corps__peer {
     _Atomic int state;
     struct corps__port *port;
 
-    pthread_mutex_t tx; /* link, fault, named, owner, posts, answered */
+    pthread_mutex_t tx; /* link, fault, named, owner, posts, what was sent, answered */
     struct corps_link *link;
     enum corps_err fault; /* why we have closed the last link; OK: the other side has */
     char fault_text[160];
@@ -89,7 +89,8 @@ struct corps__peer {
     uint8_t *defined; /* a bit for each definition that the link has carried */
     size_t defined_bytes;
     struct corps__post *first_post, **last_post;
-    size_t kept_bytes;               /* of them */
+    size_t kept_bytes; /* of them */
+    uint64_t frames_sent, bytes_sent;
     _Atomic bool behind;             /* so many that its requests have to wait; see posts.h */
     _Atomic bool has_deferred;       /* … and some do; see defer.h */
     struct corps__post *batch_frame; /* a BATCH that is held back, while there is room in it; NULL: none */
@@ -105,8 +106,9 @@ struct corps__peer {
     uint32_t method_count;
     struct corps__grants grants; /* of a peer that calls us; the leader's alone */
     struct corps__brought brought;
-    bool refusal_told;    /* that requests without reply were refused */
-    uint64_t arrived;     /* requests that came from it, batches as one; the leader's */
+    bool refusal_told; /* that requests without reply were refused */
+    uint64_t arrived;  /* requests that came from it, batches as one; the leader's, as the next two */
+    uint64_t frames_received, bytes_received;
     _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
     struct corps__peer *next, **previous_next; /* all peers */
@@ -269,8 +271,9 @@ struct corps__route *corps__route_find(const struct corps__peer *peer, uint32_t 
 /* How many requests were sent there and are not given back yet. */
 uint32_t corps__route_count(const struct corps__route *route);
 
-/* The sum of `handled`. */
+/* The sum of `handled`; and of the requests that are reserved for, and not given back yet. */
 uint64_t corps__routes_handled(const struct corps__peer *peer);
+uint64_t corps__routes_outstanding(const struct corps__peer *peer);
 void corps__routes_free(struct corps__peer *peer);
 
 /* Nothing is outstanding any more: the link is gone. */

@@ -67,6 +67,8 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) {
             return err;
         }
         atomic_store(&peer->writable, true);
+        peer->frames_sent++;
+        peer->bytes_sent += post->bytes;
         peer->first_post = post->next;
         peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
         note_kept(peer, peer->kept_bytes - cost_of(post));

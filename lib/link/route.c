@@ -81,6 +81,16 @@ uint32_t corps__route_count(const struct corps__route *route) {
     return (uint32_t)load_count(atomic_load_explicit(&route->load, memory_order_relaxed));
 }
 
+uint64_t corps__routes_outstanding(const struct corps__peer *peer) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL; route = route->next) {
+            sum += load_count(atomic_load_explicit(&route->load, memory_order_relaxed));
+        }
+    }
+    return sum;
+}
+
 struct reserve {
     struct corps__route *route;
     size_t bytes;

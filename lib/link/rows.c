@@ -16,6 +16,10 @@ void corps__row_items(const struct corps *corps, unsigned env, struct corps_valu
     items[5] = corps_str(state == CORPS__ENV_UP ? "" : info->lost_text);
 }
 
+int corps__row_pid(const struct corps_value *row) {
+    return corps__record_int(row, 0, CORPS__ENV_LOST) == CORPS__ENV_UP ? (int)corps__record_int(row, 4, 0) : 0;
+}
+
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
     corps__record_text(row, 2, env->address, sizeof env->address);
     corps__record_text(row, 3, env->data_address, sizeof env->data_address);

@@ -18,4 +18,7 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
                                    struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
 
+/* Of which process a row tells, 0: none now. */
+int corps__row_pid(const struct corps_value *row);
+
 #endif

@@ -73,8 +73,13 @@ static enum corps_err try_send(struct corps__peer *peer, const struct corps__lay
         atomic_store(&peer->writable, false);
         err = peer->link->transport->send(peer->link, &layout->parcel, flags);
     }
-    if (err == CORPS_OK && !atomic_load_explicit(&peer->writable, memory_order_relaxed)) {
-        atomic_store(&peer->writable, true);
+    if (err == CORPS_OK) {
+        peer->frames_sent++;
+        peer->bytes_sent += layout->parcel.bytes;
+        if (!atomic_load_explicit(&peer->writable, memory_order_relaxed)) {
+            atomic_store(&peer->writable, true);
+        }
+        return CORPS_OK;
     }
     note_fault(peer, err);
     return err;

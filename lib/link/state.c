@@ -17,6 +17,11 @@ static bool nobody_waits(struct corps__peer *peer) {
     return false;
 }
 
+static void nobody_counts(uint32_t conc, uint64_t count) {
+    (void)conc;
+    (void)count;
+}
+
 static void nobody_flushes(void) {
 }
 
@@ -26,6 +31,7 @@ static const struct corps__link_ops no_ops = {.on_lost = calls_are_nobodys,
                                               .on_retired = peer_is_nobodys,
                                               .on_connected = peer_is_nobodys,
                                               .waits = nobody_waits,
+                                              .on_counted = nobody_counts,
                                               .on_held = nobody_flushes};
 
 static struct corps__link_floor first = {

@@ -22,6 +22,8 @@ struct corps__link_ops {
     void (*on_connected)(struct corps__peer *peer);
     /* Does what is under way wait for another link to the peer? */
     bool (*waits)(struct corps__peer *peer);
+    /* Nothing counts the `count` requests any more that a peer had for Worker `conc` and that are over. */
+    void (*on_counted)(uint32_t conc, uint64_t count);
     /* Something is held back that corps_flush should send within a millisecond. Any thread. */
     void (*on_held)(void);
 };

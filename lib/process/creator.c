@@ -35,8 +35,8 @@ static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
 /* ---- records of Env 0 ---- */
 
 static enum corps_err take_front(struct corps *corps, const struct corps_value *record) {
-    char class_name[256];
-    corps__record_text(record, 2, class_name, sizeof class_name);
+    char *class_name = corps->front_class;
+    corps__record_text(record, 2, class_name, sizeof corps->front_class);
     return class_name[0] == '\0'
                ? CORPS_OK
                : corps__name_create(corps->id, 0, CORPS__FRONT_CONC, class_name, strlen(class_name), &corps->front);

@@ -320,6 +320,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     corps__identify(true, corps__life.corps->id, env);
     corps__life.front_box = box;
     corps__record_text(corps_box_root(box), 6, corps__life.front, sizeof corps__life.front);
+    memcpy(corps__life.corps->front_class, corps__life.front, sizeof corps__life.front);
     char name[16];
     snprintf(name, sizeof name, "corps-env-%u", env);
     prctl(PR_SET_NAME, name);

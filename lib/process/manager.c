@@ -10,6 +10,7 @@
 #include "process/life.h"
 #include "process/members.h"
 #include "process/order.h"
+#include "process/stats.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
@@ -169,5 +170,6 @@ static const struct corps_method methods[] = {{"create", manager_create},
                                               {"move", corps__members_move},
                                               {CORPS__CHAINS_BEGIN, corps__manager_chains_begin},
                                               {CORPS__CHAINS_TAKE, corps__manager_chains_take},
+                                              {CORPS__STATS, corps__stats_answer},
                                               {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

@@ -6,6 +6,7 @@
  *   chain.c    call chains
  *   about.c    what this build has                state.c    what Workers know, kept
  *   timer.c    calls at a time
+ *   stats.c    what Envs have counted
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -149,6 +150,9 @@ PyObject *corps__py_give_back(PyObject *module, PyObject *none);
 
 /* about.c: about() */
 PyObject *corps__py_about(PyObject *module, PyObject *none);
+
+/* stats.c: stats_ask(Name, capsule or None, seconds) → [Future or text for each Env] */
+PyObject *corps__py_stats_ask(PyObject *module, PyObject *args);
 
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);

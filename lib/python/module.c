@@ -544,6 +544,7 @@ static PyMethodDef functions[] = {
     {"runs_code", runs_code, METH_O, NULL},
     {"transport", transport, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},
+    {"stats_ask", corps__py_stats_ask, METH_VARARGS, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"loan", corps__py_loan, METH_VARARGS, NULL},
     {"chain_id", corps__py_chain_id, METH_NOARGS, NULL},

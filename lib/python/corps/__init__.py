@@ -44,6 +44,7 @@ from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
 from ._timer import Timer, call_every, call_later
+from ._stats import stats
 from ._worker import Conc, Corps
 
 __version__ = _core.version
@@ -56,7 +57,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
            'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'record_chains', 'time_left', 'wait_all', 'wait_next']
+           'record_chains', 'stats', 'time_left', 'wait_all', 'wait_next']
 
 
 def get_include():

@@ -42,7 +42,7 @@ def check_text(text, known):
 
 def check_headers():
     folder = corps.get_include()
-    for name in ('corps.h', 'corps/block.h', 'corps/chains.h', 'corps/error.h', 'corps/serializer.h', 'corps/trace.h', 'corps/transport.h', 'corps/value.h'):
+    for name in ('corps.h', 'corps/block.h', 'corps/chains.h', 'corps/error.h', 'corps/serializer.h', 'corps/stats.h', 'corps/trace.h', 'corps/transport.h', 'corps/value.h'):
         assert os.path.isfile(os.path.join(folder, name)), name
     with open(os.path.join(folder, 'corps.h'), encoding='utf-8') as file:
         assert f'#define CORPS_VERSION "{corps.__version__}"\n' in file.read()
