@@ -29,6 +29,7 @@ static void tell_gone(uint32_t unit, const char *how) {
         (void)corps__supervise_history(&owner.supervisor, history, sizeof history);
         snprintf(text, sizeof text, "Env %u is not started again, after %s", unit + 1, history);
     }
+    corps__child_log_lost(unit + 1, gave_up ? text : how, gave_up);
     corps__child_is_lost(unit + 1, gave_up ? text : how, gave_up);
 }
 

@@ -51,14 +51,17 @@ static void tell_row(unsigned env, bool failed) {
     }
 }
 
+void corps__child_log_lost(unsigned env, const char *text, bool failed) {
+    corps__log(failed ? CORPS_LOG_WARN : CORPS_LOG_INFO, "env_lost",
+               CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", env), CORPS__LOG_TEXT("reason", text)), "%s; it is lost", text);
+}
+
 void corps__child_restarts(unsigned env, const char *text) {
     corps__env_restarts(corps__life.corps, env, text);
     tell_row(env, false);
 }
 
 void corps__child_is_lost(unsigned env, const char *text, bool failed) {
-    corps__log(failed ? CORPS_LOG_WARN : CORPS_LOG_INFO, "env_lost",
-               CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", env), CORPS__LOG_TEXT("reason", text)), "%s; it is lost", text);
     corps__env_lost(corps__life.corps, env, text);
     tell_row(env, failed);
 }
@@ -280,7 +283,9 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
         bool has_said = child->failure[0] != '\0';
         corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
     } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
-        corps__child_is_lost(child->env, child->failure[0] != '\0' ? child->failure : text, true);
+        bool has_said = child->failure[0] != '\0';
+        corps__child_log_lost(child->env, has_said ? child->failure : text, has_said || end != CORPS__END_IN_ORDER);
+        corps__child_is_lost(child->env, has_said ? child->failure : text, true);
     }
     if (corps__life.stage == CORPS__CLEANING) {
         ops->cleaned();

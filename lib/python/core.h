@@ -5,6 +5,7 @@
  *   deadline.c until when calls may take           end.c      the end of the interpreter
  *   about.c    what this build has                state.c    what Workers know, kept
  *   stats.c    what Envs have counted
+ *   log.c      the core's log
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -125,6 +126,11 @@ PyObject *corps__py_deadlines_begin(void); /* the variable: new reference, NULL 
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);
+
+/* log.c: log(level, event, text) · log_pipe(fd): the core's lines go there, three texts each (the level's number, the
+ * event, the text) that end with NUL, at most 4096 bytes in one write; -1: to standard error again */
+PyObject *corps__py_log(PyObject *module, PyObject *args);
+PyObject *corps__py_log_pipe(PyObject *module, PyObject *fd);
 
 /* about.c: about() */
 PyObject *corps__py_about(PyObject *module, PyObject *none);
