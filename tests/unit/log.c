@@ -1,6 +1,7 @@
 /* The log's lines, as who reads the standard error of a process sees them. Settings are read once a process, so each
  * case is a child. */
 #include "base/log.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -314,6 +315,35 @@ static void test_lines_are_whole(void **state) {
     assert_true(lines >= 10); /* so many a pipe takes before anybody reads */
 }
 
+static void refusals(void) {
+    for (int i = 0; i < 5; i++) {
+        corps__log_refusal("it knows no secret");
+    }
+    int64_t second_ns = corps__now_ns() + 1000000001;
+    while (corps__now_ns() < second_ns) {
+        struct timespec left = {.tv_sec = 1};
+        (void)nanosleep(&left, NULL);
+    }
+    corps__log_refusal("it knows no secret");
+}
+
+/* In a second that is slow there may be more, and the count is theirs. */
+static void test_refusals_are_counted(void **state) {
+    (void)state;
+    run(NULL, NULL, refusals);
+    int lines = 0, others = 0;
+    for (const char *line = output; *line != '\0'; line = strchr(line, '\n') + 1) {
+        static const char start_of[] = "corps: a peer was refused: it knows no secret";
+        assert_int_equal(strncmp(line, start_of, sizeof start_of - 1), 0);
+        int more = 0;
+        (void)sscanf(line + sizeof start_of - 1, " (and %d more", &more);
+        others += more;
+        lines++;
+    }
+    assert_int_equal(lines + others, 6);
+    assert_true(lines >= 2);
+}
+
 /* ---- a log of the program's own ---- */
 
 static char told[3][64];
@@ -358,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_no_reader),
         cmocka_unit_test(test_sockets_and_files),
         cmocka_unit_test(test_lines_are_whole),
+        cmocka_unit_test(test_refusals_are_counted),
         cmocka_unit_test(test_hook),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

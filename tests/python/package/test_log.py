@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import socket
+import subprocess
 
-from helpers import run_python, script
+from helpers import run_python, script, start_python
 
 RESTARTS = """
 import os, sys
@@ -117,6 +119,41 @@ def check_fork():
         [f'{parent} parent', f'{parent} parent again', f'{child} child']), out
 
 
+def listening_port(pid):
+    """A TCP port that a process listens on."""
+    inodes = {os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')}
+    with open(f'/proc/{pid}/net/tcp') as file:
+        rows = [line.split() for line in file][1:]
+    return [int(row[1].split(':')[1], 16) for row in rows if row[3] == '0A' and f'socket:[{row[9]}]' in inodes][0]
+
+
+def check_refusal():
+    """Who does not prove to know the secret."""
+    with script('''
+        import os, sys
+        from corps import Corps, create_Corps
+        class Service(Corps):
+            def pid(self):
+                return os.getpid()
+        if __name__ == '__main__':
+            with create_Corps(Service, NumEnvs=1, Transport='tcp') as service:
+                print(service.pid().Ret, flush=True)
+                sys.stdin.readline()
+        ''') as path:
+        process = start_python(path, stdin=subprocess.PIPE)
+        port = listening_port(int(process.stdout.readline()))
+        with socket.create_connection(('127.0.0.1', port)) as stranger:
+            stranger.sendall(b'x' * 200)
+            stranger.settimeout(60)
+            try:
+                while stranger.recv(100):
+                    pass
+            except ConnectionResetError:
+                pass
+        out, err = process.communicate('\\n', timeout=60)
+    assert process.returncode == 0 and re.fullmatch('corps: a peer was refused: a TCP peer did not greet as a Corps does\n', err), (out, err)
+
+
 def check_wrong():
     out, err = said(CORPS_LOG='loud', CORPS_LOG_FORMAT='xml')
     lines = [line for line in err.splitlines() if 'CORPS_LOG' in line]
@@ -130,6 +167,7 @@ def main():
     check_json()
     check_logging()
     check_fork()
+    check_refusal()
     check_wrong()
     print('OK')
 
