@@ -39,7 +39,8 @@ struct top_reading {
     size_t worker_count;
 };
 
-/* Asks every Env, and waits for each until `timeout_ns` has passed; an Env that does not answer is without a box. Gives
+/* Asks every Env, and waits until `timeout_ns` has passed for all of them together, and a moment for each; an Env that
+ * does not answer is without a box. Gives
  * the reading, to be given back by top_reading_free. Errors: EXITED (the Corps has ended, or no Env answers and all are
  * lost), NO_MEMORY. */
 enum corps_err top_reading_take(struct corps *corps, const char *tag, int64_t timeout_ns,

@@ -12,14 +12,16 @@
 
 static struct termios before;
 static bool is_open;
-static volatile sig_atomic_t ends, resized;
+static volatile sig_atomic_t ends, resized, stops;
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 enum { ENDING = sizeof ending / sizeof ending[0] };
 
 static void on_signal(int number) {
-    if (number == SIGWINCH || number == SIGCONT) {
+    if (number == SIGWINCH) {
         resized = 1;
+    } else if (number == SIGTSTP) {
+        stops = 1;
     } else {
         ends = 1;
     }
@@ -33,7 +35,7 @@ static void block(sigset_t *open) {
         sigaddset(&blocked, ending[i]);
     }
     sigaddset(&blocked, SIGWINCH);
-    sigaddset(&blocked, SIGCONT);
+    sigaddset(&blocked, SIGTSTP);
     pthread_sigmask(SIG_BLOCK, &blocked, open);
 }
 
@@ -43,7 +45,6 @@ static void take_signals(void) {
         sigaction(ending[i], &action, NULL);
     }
     sigaction(SIGWINCH, &action, NULL);
-    sigaction(SIGCONT, &action, NULL);
 }
 
 static void set_terminal(void) {
@@ -64,6 +65,7 @@ enum corps_err top_screen_open(void) {
         return corps_error_system("cannot read keys from standard input; --once needs none");
     }
     take_signals();
+    sigaction(SIGTSTP, &(struct sigaction){.sa_handler = on_signal}, NULL);
     set_terminal();
     is_open = true;
     say("\033[?1049h\033[?25l");
@@ -110,7 +112,7 @@ static bool wait_until(double end, bool for_keys) {
     struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
     sigset_t open;
     block(&open);
-    int ready = ends || resized ? -1 : ppoll(&keys, for_keys, &time, &open);
+    int ready = ends || resized || stops ? -1 : ppoll(&keys, for_keys, &time, &open);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &open, NULL);
     errno = error;
@@ -123,10 +125,14 @@ char top_screen_key(double seconds) {
         if (ends) {
             return 'q';
         }
+        if (stops) { /* Ctrl-Z: who works there meanwhile finds the terminal as it was, and may leave it otherwise */
+            stops = 0;
+            top_screen_close();
+            raise(SIGSTOP);
+            return top_screen_open() == CORPS_OK ? 'r' : 'q';
+        }
         if (resized) {
             resized = 0;
-            set_terminal(); /* who stopped it may have set it otherwise */
-            say("\033[?1049h\033[?25l");
             return 'r';
         }
         char key;

@@ -4,12 +4,14 @@ back as it was.
     top.py CORPS_TOP        with PYTHONPATH
 """
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -267,6 +269,32 @@ class OneCorps(unittest.TestCase):
                 terminal.read_until(b'\x1b[H')  # drawn again
                 os.write(terminal.ours, key)
                 self.assertEqual((0, ''), terminal.end())
+
+    def test_terminal_of_another_size(self):
+        terminal = Terminal('--interval', '3600', environment=self.environment)
+        terminal.read_until(b'\x1b[J')
+        terminal.seen = b''
+        fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack('HHHH', 8, 40, 0, 0))
+        terminal.read_until(b'\x1b[J')
+        screen = re.search(rb'\x1b\[H(.*?)\x1b\[J', terminal.seen, re.DOTALL)[1].decode()
+        lines = [re.sub(r'\x1b\[\d*[mK]', '', line) for line in screen.split('\r\n')]
+        self.assertLessEqual(max(map(len, lines)), 40)
+        self.assertLessEqual(len(lines), 8)
+        os.write(terminal.ours, b'q')
+        self.assertEqual((0, ''), terminal.end())
+
+    def test_terminal_of_a_stopped_one(self):
+        terminal = Terminal('--interval', '3600', environment=self.environment)
+        terminal.read_until(b'\x1b[J')
+        os.write(terminal.ours, b'\x1a')
+        self.assertTrue(os.WIFSTOPPED(os.waitpid(terminal.process.pid, os.WUNTRACED)[1]))
+        self.assertEqual(terminal.before, termios.tcgetattr(terminal.theirs))
+        terminal.read_until(b'\x1b[?25h\x1b[?1049l')
+        terminal.seen = b''
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.read_until(b'\x1b[J')
+        os.write(terminal.ours, b'q')
+        self.assertEqual((0, ''), terminal.end())
 
     def test_stopped_env(self):
         stopped = self.json()['envs'][1]['pid']
