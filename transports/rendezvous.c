@@ -1,5 +1,6 @@
 #include "rendezvous.h"
 
+#include "base/log.h"
 #include "lobby.h"
 
 #include <errno.h>
@@ -299,7 +300,11 @@ static struct corps__session *watch_session(struct corps__rendezvous *rendezvous
 /* ---- listening and connecting ---- */
 
 static void on_rendezvous_connection(void *owner, int fd) {
-    if (check_user(fd) != CORPS_OK || watch_session(owner, fd, true, NULL) == NULL) {
+    enum corps_err err = check_user(fd);
+    if (err == CORPS_ERR_DENIED) {
+        corps__log_refusal(corps_error_detail());
+    }
+    if (err != CORPS_OK || watch_session(owner, fd, true, NULL) == NULL) {
         close(fd);
     }
 }

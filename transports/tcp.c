@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "lobby.h"
 #include "stream.h"
 #include "tcp_auth.h"
@@ -138,6 +139,9 @@ static int finish_proof(struct proof *proof, bool keep_fd) {
 
 static void refuse_peer(struct proof *proof, enum corps_err reason) {
     struct corps__stream_link *link = proof->link;
+    if (link == NULL && reason != CORPS_ERR_CLOSED) {
+        corps__log_refusal(corps_error_detail());
+    }
     finish_proof(proof, false);
     if (link != NULL) {
         corps__stream_link_end(link, reason);
@@ -215,6 +219,7 @@ static void on_proof_timeout(uv_timer_t *timer) {
 
 static void on_proof_expired(void *owner, struct corps__guest *guest) {
     (void)owner;
+    (void)corps_error_set(CORPS_ERR_DENIED, "a TCP peer did not prove itself in time");
     refuse_peer((struct proof *)((char *)guest - offsetof(struct proof, guest)), CORPS_ERR_DENIED);
 }
 

@@ -1,5 +1,6 @@
 #include "actor/broken.h"
 
+#include "base/log.h"
 #include "link/known.h"
 
 #include <stdio.h>
@@ -27,8 +28,8 @@ static struct corps__broken **find(const struct corps__conc *conc) {
 }
 
 static _Noreturn void no_memory(const struct corps__conc *conc) {
-    fprintf(stderr, "corps: no memory to stop Worker %u of class %s, which must not go on\n", conc->id,
-            conc->class_name);
+    corps__log(CORPS_LOG_ERROR, "no_memory", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc->id)),
+               "no memory to stop Worker %u of class %s, which must not go on", conc->id, conc->class_name);
     abort();
 }
 

@@ -7,6 +7,7 @@
 #include "actor/once.h"
 #include "actor/run.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "link/known.h"
 #include "value/failure.h"
 
@@ -101,11 +102,14 @@ static void count_failure(struct corps__keep *keep, enum corps_err err) {
     atomic_fetch_add(&keep->failed, 1);
     if (!keep->told) { /* what fails each time does not fill the standard error */
         keep->told = true;
-        fprintf(stderr,
-                "corps: a checkpoint of Worker L%u:M%u.%u (class %s) failed, and its last one stays; further ones are "
-                "counted: %s: %s\n",
-                corps__own_env(), corps__own_env(), keep->conc->id, keep->conc->class_name, corps_error_name(err),
-                corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "checkpoint_failed",
+                   CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", keep->conc->id),
+                                     CORPS__LOG_TEXT("class", keep->conc->class_name),
+                                     CORPS__LOG_TEXT("code", corps_error_name(err))),
+                   "a checkpoint of Worker L%u:M%u.%u (class %s) failed, and its last one stays; further ones are "
+                   "counted: %s: %s",
+                   corps__own_env(), corps__own_env(), keep->conc->id, keep->conc->class_name, corps_error_name(err),
+                   corps_error_detail());
     }
 }
 

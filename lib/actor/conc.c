@@ -4,11 +4,11 @@
 #include "actor/group.h"
 #include "actor/home.h"
 #include "actor/once.h"
+#include "base/log.h"
 #include "base/symbol.h"
 #include "link/known.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,8 +226,8 @@ void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum c
         (void)sched_yield();
     }
     if (err != CORPS_OK) {
-        fprintf(stderr, "corps: a mailbox of transport %s failed: %s\n", conc->mailbox->transport->name,
-                corps_error_detail());
+        corps__log(CORPS_LOG_ERROR, "mailbox_failed", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc->id)),
+                   "a mailbox of transport %s failed: %s", conc->mailbox->transport->name, corps_error_detail());
         abort(); /* out of memory, with a message that must not be lost */
     }
     corps__conc_wake(conc, how);

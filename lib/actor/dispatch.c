@@ -80,6 +80,7 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
         peer->env = greeting.env;
         atomic_store(&peer->incarnation, greeting.incarnation);
         corps__peer_identify(peer, greeting.identity);
+        corps__peer_log(peer, "link_up", "ready");
     } else {
         corps__peer_greeted(peer);
     }

@@ -5,6 +5,7 @@
 #include "actor/checkpoint.h"
 #include "actor/future.h"
 #include "actor/timing.h"
+#include "base/log.h"
 #include "link/peer.h"
 #include "value/failure.h"
 #include "wait/trace.h"
@@ -201,7 +202,8 @@ static void failure_remote(struct corps__message *message, const struct corps__c
 static void tell_of_refusal(struct corps__peer *peer, uint32_t conc, const char *text) {
     if (!peer->refusal_told) { /* once: a peer does not fill the standard error */
         peer->refusal_told = true;
-        fprintf(stderr, "corps: a request without reply to Worker %u was refused: %s\n", conc, text);
+        corps__log(CORPS_LOG_WARN, "request_refused", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc)),
+                   "a request without reply to Worker %u was refused: %s", conc, text);
     }
 }
 
@@ -247,8 +249,11 @@ void corps__reply_failed(struct corps__message *message, const struct corps__con
     }
     if (!wants_reply(message)) {
         /* Nobody will ever hear of it otherwise. */
-        fprintf(stderr, "corps: %s: a request without reply failed: %s%s%s\n%s", info->origin, info->type,
-                info->type[0] != '\0' ? ": " : "", info->text, info->traceback != NULL ? info->traceback : "");
+        corps__log_traced(
+            CORPS_LOG_WARN, "request_failed",
+            CORPS__LOG_FIELDS(CORPS__LOG_TEXT("origin", info->origin), CORPS__LOG_TEXT("type", info->type)),
+            info->traceback, "%s: a request without reply failed: %s%s%s", info->origin, info->type,
+            info->type[0] != '\0' ? ": " : "", info->text);
     } else if (message->from != NULL) {
         failure_remote(message, conc, info);
     } else if (corps__future_claim(message->future)) {

@@ -14,6 +14,7 @@
 #include "actor/stuck.h"
 #include "actor/timing.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/symbol.h"
 #include "value/failure.h"
 
@@ -76,10 +77,10 @@ void corps__fork_end(enum corps_err err, const struct corps_error_info *failure)
     if (err == CORPS_OK || err == CORPS_ERR_PENDING) {
         _exit(0);
     }
-    fprintf(stderr, "corps: a child that a method has forked failed: %s: %s\n%s",
-            failure != NULL ? failure->type : corps_error_name(err),
-            failure != NULL ? failure->text : corps_error_detail(),
-            failure != NULL && failure->traceback != NULL ? failure->traceback : "");
+    corps__log_traced(CORPS_LOG_WARN, "child_failed", NULL, failure != NULL ? failure->traceback : NULL,
+                      "a child that a method has forked failed: %s: %s",
+                      failure != NULL ? failure->type : corps_error_name(err),
+                      failure != NULL ? failure->text : corps_error_detail());
     _exit(1);
 }
 

@@ -13,6 +13,7 @@
 #include "actor/requests.h"
 #include "actor/run.h"
 #include "actor/stuck.h"
+#include "base/log.h"
 #include "link/foreign.h"
 #include "link/known.h"
 
@@ -202,6 +203,7 @@ void corps__runtime_forked(void) {
     corps__link_floor->is_env = false;
     corps__link_floor->env = CORPS__GUEST_ENV;
     corps__link_floor->own = NULL;
+    corps__log_identify(-1);
     atomic_store(&corps__link_floor->check_foreign, false);
     pthread_mutex_init(&starting, NULL);
 }

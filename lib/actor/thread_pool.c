@@ -2,6 +2,7 @@
 
 #include "actor/state.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/placement.h"
 #include "link/peer.h"
 
@@ -67,6 +68,10 @@ static unsigned blocked_count(const struct corps__thread_pool *pool) {
     return blocked;
 }
 
+static void tell_no_thread(void) {
+    corps__log(CORPS_LOG_WARN, "no_thread", NULL, "%s", corps_error_detail());
+}
+
 void corps__thread_pool_wake_one(void) {
     struct corps__thread_pool *pool = the_pool();
     if (atomic_load(&pool->idle_count) == 0 && corps__leader_is_idle()) {
@@ -81,7 +86,7 @@ void corps__thread_pool_wake_one(void) {
         corps__kick();
     } else if (pool->threads - blocked_count(pool) < pool->thread_count && pool->threads < pool->thread_count_max) {
         if (start_thread_locked(pool) != CORPS_OK) {
-            fprintf(stderr, "corps: %s\n", corps_error_detail()); /* the others go on without it */
+            tell_no_thread(); /* the others go on without it */
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -377,6 +382,8 @@ static enum corps_err start_thread_locked(struct corps__thread_pool *pool) {
         return corps_error_system("cannot start thread %u", worker->index);
     }
     pthread_detach(thread);
+    corps__log(CORPS_LOG_INFO, "thread_started", CORPS__LOG_FIELDS(CORPS__LOG_INT("threads", pool->threads)),
+               "a thread more runs Workers: %u of at most %u", pool->threads, pool->thread_count_max);
     return CORPS_OK;
 }
 
@@ -384,7 +391,7 @@ void corps__thread_pool_grow(void) {
     struct corps__thread_pool *pool = the_pool();
     pthread_mutex_lock(&pool->lock);
     if (pool->threads < pool->thread_count_max && start_thread_locked(pool) != CORPS_OK) {
-        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        tell_no_thread();
     }
     pthread_mutex_unlock(&pool->lock);
 }

@@ -1,6 +1,7 @@
 #include "care/anew.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "care/supervise.h"
 #include "process/anew.h"
 
@@ -92,7 +93,7 @@ static void ended(void *arg, bool in_order, const char *how) {
     if (care->unit.state == CORPS__UNIT_DOWN) { /* before it is started: what was under way to it ends at once */
         char text[512];
         snprintf(text, sizeof text, "%s; the Corps is started anew", how);
-        fprintf(stderr, "corps: %s\n", text); /* what is mended must not go unseen */
+        corps__log(CORPS_LOG_WARN, "corps_restarts", NULL, "%s", text); /* what is mended must not go unseen */
         corps__anew_prepare(care->creator, text);
     }
     act(care, how);

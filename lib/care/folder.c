@@ -1,6 +1,7 @@
 #include "care/folder.h"
 
 #include "base/dir.h"
+#include "base/log.h"
 #include "base/whole.h"
 #include "codec/kept.h"
 #include "codec/record.h"
@@ -161,8 +162,10 @@ struct corps_box *corps__folder_find(const struct corps__folder *folder, unsigne
         (void)!corps_error_set(CORPS_ERR_CORRUPT, "it is another Worker's");
     }
     if (state == NULL) {
-        fprintf(stderr, "corps: Worker L%u:M%u.%u (class %s) starts without its checkpoint %s/%s: %s\n", env, env, conc,
-                class_name, folder->path, name, corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "checkpoint_lost",
+                   CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc), CORPS__LOG_TEXT("class", class_name)),
+                   "Worker L%u:M%u.%u (class %s) starts without its checkpoint %s/%s: %s", env, env, conc, class_name,
+                   folder->path, name, corps_error_detail());
     }
     corps_box_unref(box);
     return state;

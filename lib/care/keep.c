@@ -2,6 +2,7 @@
 
 #include "actor/checkpoint.h"
 #include "base/hooks.h"
+#include "base/log.h"
 #include "care/folder.h"
 #include "care/shelf.h"
 #include "codec/record.h"
@@ -9,7 +10,6 @@
 #include "process/life.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct {
@@ -189,8 +189,8 @@ static void take(unsigned env, const struct corps_value *record) {
     corps_box_unref(box);
     if (err != CORPS_OK) { /* an older one must not be taken for the last */
         drop_shelved(env, number);
-        fprintf(stderr, "corps: what Worker L%u:M%u.%lld knows is not kept: %s\n", env, env, (long long)number,
-                corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "checkpoint_lost", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", number)),
+                   "what Worker L%u:M%u.%lld knows is not kept: %s", env, env, (long long)number, corps_error_detail());
     }
 }
 

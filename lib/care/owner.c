@@ -1,6 +1,7 @@
 #include "care/owner.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "care/supervise.h"
 #include "codec/config.h"
 #include "process/children.h"
@@ -28,6 +29,7 @@ static void tell_gone(uint32_t unit, const char *how) {
         (void)corps__supervise_history(&owner.supervisor, history, sizeof history);
         snprintf(text, sizeof text, "Env %u is not started again, after %s", unit + 1, history);
     }
+    corps__child_log_lost(unit + 1, gave_up ? text : how, gave_up);
     corps__child_is_lost(unit + 1, gave_up ? text : how, gave_up);
 }
 
@@ -102,7 +104,9 @@ static void env_ended(unsigned env, bool in_order, const char *how) {
     if (unit->state != CORPS__UNIT_GONE) { /* before it is started: what was under way to it ends at once */
         char text[HISTORY_BYTES + 64];
         snprintf(text, sizeof text, "%s; it is started again", how);
-        fprintf(stderr, "corps: %s\n", text); /* what is mended must not go unseen */
+        corps__log(CORPS_LOG_WARN, "env_restarts",
+                   CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", env), CORPS__LOG_TEXT("reason", how)), "%s",
+                   text); /* what is mended must not go unseen */
         corps__child_restarts(env, text);
     }
     act(how);

@@ -1,4 +1,5 @@
 #include "actor/class.h"
+#include "base/log.h"
 #include "care/anew.h"
 #include "care/keep.h"
 #include "care/owner.h"
@@ -11,7 +12,6 @@
 #include "process/ending.h"
 #include "process/env.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The beginning of a program, or of an Env; and the end of a Corps, which either may ask for. */
@@ -28,7 +28,7 @@ static void know_classes(const struct corps_class *const *classes) {
 
 void corps_start(const struct corps_class *const *classes) {
     if (corps__registry_check() != CORPS_OK) {
-        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        corps__log(CORPS_LOG_ERROR, "build_mistaken", NULL, "%s", corps_error_detail());
         abort(); /* a mistake in the build, not in the program's use */
     }
     know_classes(classes);

@@ -3,6 +3,7 @@
 #include "actor/broken.h"
 #include "actor/group.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "care/supervise.h"
 #include "link/known.h"
 #include "process/args.h"
@@ -142,7 +143,8 @@ static void tell_next_level(struct ward *ward, uint32_t unit) {
     if (corps__is_cared_for() && !corps__is_env_0()) {
         corps__env_fail(ward->seats[unit].lost);
     }
-    fprintf(stderr, "corps: %s\n", ward->seats[unit].lost);
+    corps__log(CORPS_LOG_WARN, "worker_lost", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", ward->seats[unit].number)), "%s",
+               ward->seats[unit].lost);
 }
 
 static _Noreturn void kill_env(const struct seat *seat, bool starts) {
@@ -213,14 +215,16 @@ static enum corps_err stopped_job(void *arg) {
     if (wards.halted) {
         give_up(event->number, "the Corps ends");
     } else if (seat == NULL) {
-        fprintf(stderr, "corps: %s; it is not made again\n", text);
+        corps__log(CORPS_LOG_WARN, "worker_lost", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", event->number)),
+                   "%s; it is not made again", text);
         give_up(event->number, text);
     } else {
         struct ward *ward = seat->ward;
         corps__supervise_ended(&ward->supervisor, unit, ward->units[unit].incarnation, !event->failed, text,
                                corps__now_ns());
         if (event->failed && !ward->units[unit].lost) {
-            fprintf(stderr, "corps: %s; it is made again\n", text); /* what is mended must not go unseen */
+            corps__log(CORPS_LOG_WARN, "worker_restarts", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", event->number)),
+                       "%s; it is made again", text); /* what is mended must not go unseen */
         }
         act(ward);
     }

@@ -676,6 +676,28 @@ CORPS_API enum corps_err corps_request_reply(struct corps_request *request, cons
 CORPS_API enum corps_err corps_request_fail(struct corps_request *request, const char *type, const char *text);
 CORPS_API enum corps_err corps_request_fail_with(struct corps_request *request, const struct corps_error_info *info);
 
+/* ---- The log ---- */
+
+/** How grave a line of the log is. CORPS_LOG in the environment (off, error, warn, info, debug; default warn) says up
+ * to which one lines are made. */
+enum corps_log_level {
+    CORPS_LOG_OFF,
+    CORPS_LOG_ERROR, /**< what ends a process */
+    CORPS_LOG_WARN,  /**< what was lost, refused, or had to be started again */
+    CORPS_LOG_INFO,  /**< what grows and shrinks */
+    CORPS_LOG_DEBUG, /**< links that come and go */
+};
+
+/** Takes one line of the log: the name of its event (docs/seeing.md lists them) and its text, both lent until return;
+ * a traceback follows the text on further lines. Runs on the thread where it happened, whatever locks Corps holds
+ * there: it must neither wait nor call Corps. Several threads may be in it at once. */
+typedef void (*corps_log_fn)(enum corps_log_level level, const char *event, const char *text, void *arg);
+
+/** Where the lines of this process go from now on, instead of standard error; NULL: there again. Any thread; while
+ * other threads may log, a function is not replaced by another one. Envs have theirs from the program: it is what
+ * stands before corps_start, or in a corps_boot_fn. */
+CORPS_API void corps_log_set(corps_log_fn log, void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,6 @@
 #include "link/peer.h"
 
+#include "base/log.h"
 #include "link/hello.h"
 #include "link/posts.h"
 #include "link/relink.h"
@@ -11,6 +12,20 @@
 #include <unistd.h>
 
 /* ---- events ---- */
+
+void corps__peer_log(const struct corps__peer *peer, const char *event, const char *text) {
+    if (corps__log_wants(CORPS_LOG_DEBUG)) {
+        bool calls = peer->corps == NULL; /* it has called us: known once it has said HELLO */
+        unsigned long long corps_id = calls ? peer->peer_corps_id : peer->corps->id;
+        bool is_env = peer->env != CORPS__GUEST_ENV;
+        char whose[48] = "a program";
+        snprintf(whose, is_env ? sizeof whose : 0, "Env %u of Corps %016llx", peer->env, corps_id);
+        corps__log(
+            CORPS_LOG_DEBUG, event,
+            CORPS__LOG_FIELDS(CORPS__LOG_INT("peer", is_env ? (int64_t)peer->env : -1), CORPS__LOG_INT("out", !calls)),
+            "link %s %s: %s", calls ? "from" : "to", whose, text);
+    }
+}
 
 void corps__peer_greet_locked(struct corps__peer *peer) {
     const uint64_t *identity = corps__link_floor->identity;
@@ -46,6 +61,7 @@ void corps__peer_greeted(struct corps__peer *peer) {
     pthread_mutex_lock(&peer->tx);       /* whoever sees READY sends after what has waited for it */
     if (atomic_compare_exchange_strong(&peer->state, &greeting, CORPS__PEER_READY)) {
         corps__link_floor->ops->on_connected(peer);
+        corps__peer_log(peer, "link_up", "ready");
     }
     pthread_mutex_unlock(&peer->tx);
     corps__waitlist_notify(&peer->waiters);
@@ -111,10 +127,13 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     }
     detach_for_fault(peer, reason == CORPS_ERR_CLOSED ? CORPS_OK : reason, detail);
     corps__check_foreign();
+    corps__peer_log(peer, "link_closed", detail[0] != '\0' ? detail : "the other end has closed it");
     bool is_called = peer->env_info != NULL;
     if (!is_called) {
         if (reason == CORPS_ERR_NO_MEMORY) { /* our doing: who called sees no more than that its link is closed */
-            fprintf(stderr, "corps: a link to this process is closed: %s\n", detail);
+            corps__log(CORPS_LOG_WARN, "link_closed", NULL, "a link to this process is closed: %s", detail);
+        } else if (reason != CORPS_ERR_CLOSED && reason != CORPS_ERR_AGAIN) { /* AGAIN: another process was meant */
+            corps__log_refusal(detail);
         }
         corps__peer_retire(peer); /* it called us, we never call it */
         corps__peers_sweep();

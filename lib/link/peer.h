@@ -246,6 +246,9 @@ void corps__peer_connected(struct corps__peer *peer);
 void corps__peer_writable(struct corps__peer *peer);
 void corps__peer_closed(struct corps__peer *peer, enum corps_err reason);
 
+/* A line of the log about its link, of level debug. */
+void corps__peer_log(const struct corps__peer *peer, const char *event, const char *text);
+
 /* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 

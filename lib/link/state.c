@@ -1,5 +1,7 @@
 #include "link/state.h"
 
+#include "base/log.h"
+
 #include <sodium.h>
 
 static void calls_are_nobodys(struct corps__peer *peer, enum corps_err code, const char *text) {
@@ -55,6 +57,7 @@ void corps__identify(bool is_env, uint64_t corps_id, uint32_t env) {
     corps__link_floor->is_env = is_env;
     corps__link_floor->env = env;
     corps__link_floor->corps_id = corps_id;
+    corps__log_identify(is_env ? (int)env : -1);
     randombytes_buf(corps__link_floor->identity, sizeof corps__link_floor->identity);
     if (!is_env) {
         randombytes_buf(&corps__link_floor->corps_id, sizeof corps__link_floor->corps_id);

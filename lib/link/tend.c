@@ -1,7 +1,6 @@
+#include "base/log.h"
 #include "link/known.h"
 #include "link/peer.h"
-
-#include <stdio.h>
 
 /* What the leader sees to between polls: links to close, peers that have read, Corps that have ended. */
 
@@ -12,7 +11,8 @@ static struct corps__peer *find_broken(enum corps_err *reason) {
         pthread_mutex_lock(&found->tx);
         *reason = found->broken;
         if (*reason != CORPS_OK) {
-            fprintf(stderr, "corps: the link to Env %u is closed: %s\n", found->env, found->broken_text);
+            corps__log(CORPS_LOG_WARN, "link_closed", CORPS__LOG_FIELDS(CORPS__LOG_INT("peer", found->env)),
+                       "the link to Env %u is closed: %s", found->env, found->broken_text);
             (void)corps_error_set(*reason, "%s", found->broken_text);
         }
         pthread_mutex_unlock(&found->tx);

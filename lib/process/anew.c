@@ -3,6 +3,7 @@
 #include "actor/conc.h"
 #include "base/clock.h"
 #include "base/dir.h"
+#include "base/log.h"
 #include "link/foreign.h"
 #include "link/peer.h"
 
@@ -187,7 +188,8 @@ void corps__anew_kill(struct creator *creator) {
 
 static void publish(const struct corps *corps) {
     if (corps__foreign_publish(corps) != CORPS_OK) {
-        fprintf(stderr, "corps: strangers do not hear that the Corps is started anew: %s\n", corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "news_unheard", NULL, "strangers do not hear that the Corps is started anew: %s",
+                   corps_error_detail());
     }
 }
 

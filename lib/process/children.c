@@ -1,6 +1,7 @@
 #include "process/children.h"
 
 #include "actor/state.h"
+#include "base/log.h"
 #include "codec/record.h"
 #include "link/foreign.h"
 #include "link/peer.h"
@@ -45,8 +46,14 @@ static void tell_row(unsigned env, bool failed) {
     corps__tell_children(items, 4);
     corps__tell_parent(items, 4);
     if (corps__care() != NULL && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
-        fprintf(stderr, "corps: strangers do not hear what has become of Env %u: %s\n", env, corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "news_unheard", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", env)),
+                   "strangers do not hear what has become of Env %u: %s", env, corps_error_detail());
     }
+}
+
+void corps__child_log_lost(unsigned env, const char *text, bool failed) {
+    corps__log(failed ? CORPS_LOG_WARN : CORPS_LOG_INFO, "env_lost",
+               CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", env), CORPS__LOG_TEXT("reason", text)), "%s; it is lost", text);
 }
 
 void corps__child_restarts(unsigned env, const char *text) {
@@ -69,7 +76,8 @@ static void keep_made(struct corps__life_child *child, const struct corps_value 
     }
     struct corps__made *made = calloc(1, sizeof *made + numbers->count * sizeof made->numbers[0]);
     if (made == NULL || corps_box_of(order, &made->order) != CORPS_OK) {
-        fprintf(stderr, "corps: no memory to make Concs of Env %u again if it must be started again\n", child->env);
+        corps__log(CORPS_LOG_WARN, "no_memory", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", child->env)),
+                   "no memory to make Concs of Env %u again if it must be started again", child->env);
         free(made);
         return;
     }
@@ -204,6 +212,8 @@ static void take_started(struct corps__life_child *child) {
     if (child->incarnation > 1) {
         corps__env_is_up(corps__life.corps, child->env, incarnation_of(child));
         tell_row(child->env, false);
+        corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)), "Env %u is up again",
+                   child->env);
         corps__care()->started(child->env);
     } else if (corps__all_children(child_started)) {
         ops->all_started();
@@ -273,7 +283,9 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
         bool has_said = child->failure[0] != '\0';
         corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
     } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
-        corps__child_is_lost(child->env, child->failure[0] != '\0' ? child->failure : text, true);
+        bool has_said = child->failure[0] != '\0';
+        corps__child_log_lost(child->env, has_said ? child->failure : text, has_said || end != CORPS__END_IN_ORDER);
+        corps__child_is_lost(child->env, has_said ? child->failure : text, true);
     }
     if (corps__life.stage == CORPS__CLEANING) {
         ops->cleaned();

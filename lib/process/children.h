@@ -27,6 +27,9 @@ void corps__child_end_now(unsigned env);
 void corps__child_restarts(unsigned env, const char *text);
 void corps__child_is_lost(unsigned env, const char *text, bool failed);
 
+/* The line of the log about that. */
+void corps__child_log_lost(unsigned env, const char *text, bool failed);
+
 /* Gives up what was kept; at the end. */
 void corps__children_close(void);
 

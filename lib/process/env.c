@@ -8,6 +8,7 @@
 #include "actor/runtime.h"
 #include "actor/stuck.h"
 #include "base/dir.h"
+#include "base/log.h"
 #include "base/placement.h"
 #include "codec/record.h"
 #include "link/foreign.h"
@@ -59,6 +60,10 @@ static void begin_serving(void) {
         return;
     }
     corps__life.stage = CORPS__SERVING;
+    corps__log(CORPS_LOG_INFO, "corps_serves",
+               CORPS__LOG_FIELDS(CORPS__LOG_INT("envs", corps__life.corps->settings.env_count)),
+               "the Corps '%s' serves with %u Envs", corps__life.corps->settings.tag,
+               corps__life.corps->settings.env_count);
     struct corps_box *box = corps_box_create();
     struct corps_value table = corps_nil();
     if (box == NULL || corps__table_encode(corps__life.corps, box, &table) != CORPS_OK) {

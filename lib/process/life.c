@@ -1,13 +1,12 @@
 #include "process/life.h"
 
 #include "actor/thread_pool.h"
+#include "base/log.h"
 #include "codec/record.h"
 #include "link/rows.h"
 #include "value/failure.h"
 
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 struct corps__life corps__life;
@@ -42,10 +41,8 @@ void corps__env_fail(const char *why) {
     struct corps_value items[1 + CORPS__FAILURE_ITEMS] = {corps_str("failed")};
     corps__failure_items(&info, items + 1);
     corps__tell_parent(items, 1 + CORPS__FAILURE_ITEMS);
-    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&reader, 1, 0) > 0) { /* a thread may hang in it for want of a reader, and have its lock */
-        dprintf(STDERR_FILENO, "corps: Env %u ends: %s\n", corps__own_env(), why);
-    }
+    corps__log(CORPS_LOG_ERROR, "env_fails", CORPS__LOG_FIELDS(CORPS__LOG_TEXT("reason", why)), "Env %u ends: %s",
+               corps__own_env(), why);
     kill(getpid(), SIGKILL);
     _exit(1); /* if that cannot be */
 }
@@ -79,7 +76,7 @@ uint32_t corps__first_number(unsigned env) {
 unsigned corps__take_row(struct corps *corps, const struct corps_value *record) {
     unsigned env = (unsigned)corps__record_int(record, 1, UINT32_MAX);
     if (corps__row_take(corps, env, corps_value_item(record, 2)) != CORPS_OK) {
-        fprintf(stderr, "corps: %s\n", corps_error_detail());
+        corps__log(CORPS_LOG_WARN, "news_unheard", NULL, "%s", corps_error_detail());
         return 0;
     }
     return env;

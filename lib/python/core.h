@@ -7,6 +7,7 @@
  *   about.c    what this build has                state.c    what Workers know, kept
  *   timer.c    calls at a time
  *   stats.c    what Envs have counted
+ *   log.c      the core's log
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -147,6 +148,11 @@ PyObject *corps__py_payload(PyObject *positional, PyObject *keywords);
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);
+
+/* log.c: log(level, event, text) · log_pipe(fd): the core's lines go there, three texts each (the level's number, the
+ * event, the text) that end with NUL, at most 4096 bytes in one write; -1: to standard error again */
+PyObject *corps__py_log(PyObject *module, PyObject *args);
+PyObject *corps__py_log_pipe(PyObject *module, PyObject *fd);
 
 /* about.c: about() */
 PyObject *corps__py_about(PyObject *module, PyObject *none);

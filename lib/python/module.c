@@ -541,6 +541,8 @@ static PyMethodDef functions[] = {
     {"own", own, METH_NOARGS, NULL},
     {"is_pinned", is_pinned, METH_NOARGS, NULL},
     {"about", corps__py_about, METH_NOARGS, NULL},
+    {"log", corps__py_log, METH_VARARGS, NULL},
+    {"log_pipe", corps__py_log_pipe, METH_O, NULL},
     {"runs_code", runs_code, METH_O, NULL},
     {"transport", transport, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},

@@ -1,6 +1,7 @@
 #include "wait/reactor.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,8 @@ static bool take_until(bool (*stop)(void *arg), void *arg) {
                 break;
             }
             if (err != CORPS_OK) {
-                fprintf(stderr, "corps: transport %s failed: %s\n", endpoint->transport->name, corps_error_detail());
+                corps__log(CORPS_LOG_ERROR, "transport_failed", NULL, "transport %s failed: %s",
+                           endpoint->transport->name, corps_error_detail());
                 abort(); /* an endpoint as a whole fails only when memory or the kernel does */
             }
             any = true;

@@ -31,7 +31,7 @@ could not import them.
 
 import sys as _sys
 
-from . import _core, _main
+from . import _core, _log, _main
 from ._around import Request
 from ._boot import load_classes
 from ._chains import chain_id, record_chains
@@ -41,6 +41,7 @@ from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
+from ._log import log_to_logging
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._state import checkpoint_counts, keep_checkpoint
 from ._timer import Timer, call_every, call_later
@@ -56,7 +57,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
-           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'record_chains', 'stats', 'time_left', 'wait_all', 'wait_next']
 
 
@@ -103,6 +104,7 @@ def _start():
     if _core.own() is None:
         _main.start()
         _pickling.start()
+        _log.begin()
 
 
 _start()

@@ -1,9 +1,11 @@
-"""python -m corps [--json]: which Corps this is, and what it has."""
+"""python -m corps [--json]: which Corps this is, and what it has. python -m corps top …: corps-top, of the C library."""
 
 import argparse
 import importlib.util
 import json
+import os
 import platform
+import shutil
 import sys
 
 import corps
@@ -56,8 +58,20 @@ def text(known):
     return '\n'.join([f"corps {known['version']}"] + [f'  {title:<12} {value}' for title, value in lines])
 
 
+def top(arguments):
+    """Becomes corps-top: that beside this interpreter, or the first one in PATH."""
+    beside = os.path.join(os.path.dirname(sys.executable or ''), 'corps-top')
+    program = beside if os.access(beside, os.X_OK) else shutil.which('corps-top')
+    if program is None:
+        sys.exit('python -m corps: there is no corps-top here; it comes with the C library (docs/seeing.md)')
+    os.execv(program, ['corps-top', *arguments])
+
+
 def main():
-    parser = argparse.ArgumentParser(prog='python -m corps', description='Says which Corps this is, and what it has.')
+    if sys.argv[1:2] == ['top']:
+        top(sys.argv[2:])
+    parser = argparse.ArgumentParser(prog='python -m corps', description='Says which Corps this is, and what it has.',
+                                     epilog='python -m corps top [ARGUMENT …] is corps-top, a table of what a running Corps does.')
     parser.add_argument('--json', action='store_true', help='for programs')
     parser.add_argument('--version', action='version', version=f'corps {corps.__version__}')
     options = parser.parse_args()

@@ -202,7 +202,7 @@ def _at_exit():
         except KeyboardInterrupt:
             problem, seconds = None, 0.0
         if problem and seconds is None:
-            print(f'corps: {problem}', file=sys.stderr)
+            _core.log('warn', 'corps_failed', problem)
     _boot.stop_template()
 
 

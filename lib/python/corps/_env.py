@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from . import _config, _core, _limits, _logging, _loop, _main, _modules, _pickling, _plain
+from . import _config, _core, _limits, _log, _logging, _loop, _main, _modules, _pickling, _plain
 
 
 class MajorStatus(enum.IntEnum):
@@ -96,6 +96,7 @@ def boot(data):
     for library in sent['libraries']:
         _core.load_classes(library)
     _logging.begin(sent['config'], sent['logging'])
+    _log.begin()
     _modules.prepare(sent['modules'])
     _main.prepare(sent['main'])
     _pickling.start()

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from . import _boot, _core, _create, _env, _future, _loop, _name
+from . import _boot, _core, _create, _env, _future, _log, _loop, _name
 
 
 def before_fork():
@@ -17,7 +17,7 @@ def before_fork():
 
 
 def in_child():
-    for module in _boot, _create, _env, _future, _loop, _name:
+    for module in _boot, _create, _env, _future, _log, _loop, _name:
         module.forked()
 
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import struct
 
-from . import _env, _pickling
+from . import _env, _log, _pickling
 
 
 _ENDS = signal.SIGTERM, signal.SIGHUP
@@ -49,6 +49,7 @@ def _reap(children):
 
 def serve(request_fd):
     """Serves requests until nobody can ask any more. Returns in the children: (control_fd, template_fd, env, tag)."""
+    _log.end()  # its thread, if importing the package has started it: Envs have their own
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup, or a shell's background job, starts programs
         signal.signal(signal.SIGINT, _env.no_interrupt)
     interrupts = signal.getsignal(signal.SIGINT)
