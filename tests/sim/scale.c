@@ -15,9 +15,9 @@ enum {
     CALLERS_MAX = 6,
     OPEN_MAX = 1000,
     CALLS_MAX = 65536,
-    NOBODY = 0xffffffff,
-    PROBE = 0xfffffffe,
 };
+#define NOBODY UINT32_MAX
+#define PROBE (UINT32_MAX - 1) /* in a mailbox */
 #define VALID_NS SIM_S
 #define LEAVE_NS (VALID_NS + 100 * SIM_MS)
 #define LOAD_NS (24 * SIM_S)    /* then nobody calls any more, and nothing fails … */
