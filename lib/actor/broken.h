@@ -44,6 +44,10 @@ bool corps__conc_parks(struct corps__conc *conc, struct corps__mail *mail);
 void corps__conc_is_up(struct corps__conc *conc);
 struct corps__mail *corps__parked_next(struct corps__conc *conc);
 
+/* Is this Env being taken from its Corps? Then whoever asks a Conc that is gone by now is told that. */
+enum { CORPS__LEAVES_TEXT_BYTES = 64 };
+bool corps__env_leaves(char out[CORPS__LEAVES_TEXT_BYTES]);
+
 /* Why it is lost. */
 void corps__conc_lost_text(const struct corps__conc *conc, char out[CORPS__BROKEN_TEXT_BYTES]);
 

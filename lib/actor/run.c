@@ -129,6 +129,11 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
         corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
+    char leaves[CORPS__LEAVES_TEXT_BYTES];
+    if (!conc->alive && corps__env_leaves(leaves)) {
+        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", leaves);
+        return NULL;
+    }
     if (method == NULL) {
         char text[400];
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",

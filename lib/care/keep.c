@@ -161,7 +161,7 @@ static enum corps_err begin(const struct corps *corps) {
     if (settings->keep_directory[0] != '\0') {
         err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner);
     } else {
-        keeper.count = is_owner ? settings->env_count : 1;
+        keeper.count = is_owner ? CORPS__ENVS_MAX : 1; /* Envs may be added */
         keeper.shelves = calloc(keeper.count, sizeof *keeper.shelves);
         err = keeper.shelves != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints");
     }

@@ -1,9 +1,11 @@
 #include "process/manager.h"
 
+#include "actor/broken.h"
 #include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
+#include "process/changes.h"
 #include "process/life.h"
 #include "process/order.h"
 #include "value/failure.h"
@@ -14,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere.
+/* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere. That of Env 0 adds Envs
+ * and takes them, too.
  *
  * Making is not one request at a time: the new Concs' inits run as their own first message, and the reply is put off
  * until all have run. So an init may itself create Concs in the same Env, to any depth. */
@@ -85,6 +88,10 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
     (void)self;
     (void)result;
     struct corps__order order;
+    char leaves[CORPS__LEAVES_TEXT_BYTES];
+    if (corps__env_leaves(leaves)) { /* nobody would clean up what is made now */
+        return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", leaves);
+    }
     enum corps_err err = corps__order_read(args, &order);
     if (err != CORPS_OK) {
         return err;
@@ -148,5 +155,23 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
+static enum corps_err manager_env_add(struct corps_context *context, void *self, const struct corps_value *args,
+                                      struct corps_value *result) {
+    (void)self;
+    (void)result;
+    return corps__change_begin(context, true, args);
+}
+
+static enum corps_err manager_env_take(struct corps_context *context, void *self, const struct corps_value *args,
+                                       struct corps_value *result) {
+    (void)self;
+    (void)result;
+    return corps__change_begin(context, false, args);
+}
+
+static const struct corps_method methods[] = {{"create", manager_create},
+                                              {"end", manager_end},
+                                              {CORPS__ENV_ADD, manager_env_add},
+                                              {CORPS__ENV_TAKE, manager_env_take},
+                                              {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};
