@@ -4,6 +4,7 @@
  *   worker.c   Concs of Python classes        launch.c   Envs from a template process
  *   deadline.c until when calls may take           end.c      the end of the interpreter
  *   about.c    what this build has                state.c    what Workers know, kept
+ *   envs.c     Envs that are added and taken
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -124,6 +125,10 @@ PyObject *corps__py_deadlines_begin(void); /* the variable: new reference, NULL 
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);
+
+/* envs.c */
+PyObject *corps__py_change_env(PyObject *module, PyObject *args);
+PyObject *corps__py_env_count(PyObject *module, PyObject *none);
 
 /* about.c: about() */
 PyObject *corps__py_about(PyObject *module, PyObject *none);

@@ -33,7 +33,7 @@ import sys as _sys
 
 from . import _core, _main
 from ._boot import load_classes
-from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
+from ._create import Func, LocType, add_Env, create_Concs, create_Corps, create_Funcs, take_Env
 from ._deadline import cancelled, deadline, time_left
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
@@ -51,9 +51,9 @@ TypedName = Name
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
-           'NotSerializable', 'TypedName', 'WorkerLost', 'as_completed', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
+           'NotSerializable', 'TypedName', 'WorkerLost', 'add_Env', 'as_completed', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
            'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'time_left', 'wait_all', 'wait_next']
+           'take_Env', 'time_left', 'wait_all', 'wait_next']
 
 
 def get_include():
