@@ -129,13 +129,12 @@ static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__m
         corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
-    char leaves[CORPS__LEAVES_TEXT_BYTES];
-    if (!conc->alive && corps__env_leaves(leaves)) {
-        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", leaves);
-        return NULL;
-    }
     if (method == NULL) {
         char text[400];
+        if (!conc->alive && corps__env_leaves(text)) {
+            corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", text);
+            return NULL;
+        }
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
                  conc->class_name, message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);

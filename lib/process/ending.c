@@ -81,7 +81,7 @@ void corps__end_when_cleaned(void) {
         corps__life_stop();
         return;
     }
-    if (corps__life.leaves && !has_answered()) {
+    if (corps__life.leaves && !corps__life.waits_for_nobody && !has_answered()) {
         return; /* it looks again soon */
     }
     if (!corps__is_env_0()) {
@@ -172,6 +172,10 @@ static void front_is_cleaned(struct corps__group *group, void *arg) {
 
 /* The Corps' own Conc first: its cleanup may still call all others. */
 void corps__clean_up(void) {
+    if (corps__life.stage == CORPS__CLEANING && corps__life.leaves && !corps__life.waits_for_nobody) {
+        corps__life.waits_for_nobody = true; /* this Env was being taken, and now the Corps ends altogether */
+        corps__end_when_cleaned();
+    }
     if (corps__life.stage == CORPS__CLEANING || corps__life.stage == CORPS__ENDING) {
         return;
     }

@@ -91,7 +91,8 @@ struct corps__life {
     bool created_begun;          /* the end of the Corps that they created … */
     bool created_done;           /* … and that it is over */
     bool orphan;                 /* the parent has died */
-    bool leaves;                 /* this Env is being taken from the Corps, which goes on */
+    _Atomic bool leaves;         /* this Env is being taken from the Corps, which goes on … */
+    bool waits_for_nobody;       /* … or did when that began */
     bool all_have_ended;         /* Env 0: in order, and nobody else is left */
     _Atomic uint32_t next_cleanup;
     int status;

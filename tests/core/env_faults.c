@@ -154,6 +154,30 @@ static void test_exit_meanwhile(void **state) {
     unsetenv(waits_variable);
 }
 
+/* The Corps ends while an Env is being taken that waits for a reply that never comes. */
+static void test_exit_while_taking(void **state) {
+    (void)state;
+    struct corps *corps = make(2);
+    struct corps_name *bare = worker_in(corps, "Bare", 1);
+    struct corps_name *hand = hand_in(corps, 1);
+    struct corps_future *never = begin(bare, "hold", corps_nil());
+    struct change taking = {.corps = corps, .env = 1, .timeout_ns = CORPS_FOREVER};
+    begin_change(&taking);
+    int64_t unused;
+    while (try_add(hand, &unused) == CORPS_OK) { /* until its cleanup has run */
+    }
+    assert_non_null(strstr(corps_error_detail(), "was taken from the Corps"));
+    assert_false(corps_future_ready(never));
+    assert_ok(corps_end(corps));
+    pthread_join(taking.thread, NULL);
+    assert_true(taking.err == CORPS_OK || taking.err == CORPS_ERR_EXITED);
+    assert_int_not_equal(corps_future_wait(never, LONG_NS, NULL), CORPS_OK);
+    corps_future_destroy(never);
+    corps_name_unref(bare);
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* Who does not end in time is killed; so is who was stopped. */
 static void test_too_late(void **state) {
     (void)state;
@@ -300,6 +324,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_while_booting),
         cmocka_unit_test(test_exit_meanwhile),
+        cmocka_unit_test(test_exit_while_taking),
         cmocka_unit_test(test_too_late),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_healed),

@@ -139,18 +139,22 @@ static inline enum corps_err hand_descriptors(struct corps_context *context, voi
 
 static const struct corps_method hand_methods[] = {{"add", hand_add},
                                                    {"ask", hand_ask},
-                                                   {"hold", hand_hold},
-                                                   {"env_add", hand_env_add},
-                                                   {"make", hand_make},
-                                                   {"env_take", hand_env_take},
                                                    {"begin_ask", hand_begin_ask},
                                                    {"end_ask", hand_end_ask},
+                                                   {"env_add", hand_env_add},
+                                                   {"env_take", hand_env_take},
+                                                   {"make", hand_make},
                                                    {"descriptors", hand_descriptors},
+                                                   {"hold", hand_hold},
                                                    {"wait_for", method_wait_for},
                                                    {NULL, NULL}};
+
+/* One without a cleanup. */
+static const struct corps_method bare_methods[] = {{"hold", hand_hold}, {"wait_for", method_wait_for}, {NULL, NULL}};
+static const struct corps_class bare_class = {.name = "Bare", .bytes = sizeof(struct hand), .methods = bare_methods};
+
 static const struct corps_class hand_class = {
     .name = "Hand", .bytes = sizeof(struct hand), .init = hand_init, .cleanup = hand_cleanup, .methods = hand_methods};
-static const struct corps_class bare_class = {.name = "Bare", .methods = hand_methods + 9}; /* has no cleanup */
 
 static const struct corps_class *const classes[] = {&hand_class, &bare_class, NULL};
 

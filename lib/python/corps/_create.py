@@ -374,7 +374,7 @@ def add_Env(Name=None):
 
 
 def take_Env(EnvId, timeout=10.0, Name=None):
-    """Takes the Env with this number from a running Corps and returns when its process has ended. Its Workers answer what they were asked before,
+    """Takes the Env with the number EnvId from a running Corps and returns when its process has ended. Its Workers answer what they were asked before,
     their cleanup runs, the latest first; what is asked of them later raises WorkerLost. It is not started again. After `timeout` seconds
     (None: never) it is killed.
 
