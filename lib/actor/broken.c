@@ -147,6 +147,11 @@ struct corps__mail *corps__parked_next(struct corps__conc *conc) {
     return (struct corps__mail *)node;
 }
 
+bool corps__env_leaves(char out[CORPS__LEAVES_TEXT_BYTES]) {
+    snprintf(out, CORPS__LEAVES_TEXT_BYTES, "Env %u was taken from the Corps", corps__own_env());
+    return atomic_load(&corps__actors->leaves);
+}
+
 void corps__conc_lost_text(const struct corps__conc *conc, char out[CORPS__BROKEN_TEXT_BYTES]) {
     pthread_mutex_lock(&corps__actors->broken.lock);
     memcpy(out, (*find(conc))->text, CORPS__BROKEN_TEXT_BYTES);

@@ -52,6 +52,10 @@ struct corps__mail *corps__parked_next(struct corps__conc *conc);
 /* It has moved away, as this text says. */
 void corps__conc_has_moved(struct corps__conc *conc, const char *text);
 
+/* Is this Env being taken from its Corps? Then whoever asks a Conc that is gone by now is told that. */
+enum { CORPS__LEAVES_TEXT_BYTES = 64 };
+bool corps__env_leaves(char out[CORPS__LEAVES_TEXT_BYTES]);
+
 /* Why it is lost, or has moved away. Any thread that has seen that it is. */
 void corps__conc_lost_text(const struct corps__conc *conc, char out[CORPS__BROKEN_TEXT_BYTES]);
 

@@ -1,6 +1,7 @@
 #include "actor/requests.h"
 
 #include "actor/answers.h"
+#include "actor/broken.h"
 #include "actor/burst.h"
 #include "actor/chain.h"
 #include "actor/reply.h"
@@ -72,7 +73,10 @@ static struct corps__conc *admit_request(struct corps__peer *peer, const struct 
                                          struct corps__grant **grant, enum corps_err *err) {
     struct corps__conc *conc = corps__conc_find(header->destination);
     if (conc == NULL) {
-        *err = corps__refuse(peer, header, bytes, CORPS_ERR_NO_WORKER, "there is no Worker with this number");
+        char leaves[CORPS__LEAVES_TEXT_BYTES];
+        bool lost = corps__env_leaves(leaves);
+        *err = corps__refuse(peer, header, bytes, lost ? CORPS_ERR_WORKER_LOST : CORPS_ERR_NO_WORKER,
+                             lost ? leaves : "there is no Worker with this number");
         return NULL;
     }
     /* Also where there is nothing to decode: the reply goes in the same serializer. */

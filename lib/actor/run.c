@@ -139,6 +139,10 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
     }
     if (method == NULL) {
         char text[400];
+        if (!conc->alive && corps__env_leaves(text)) {
+            corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", text);
+            return NULL;
+        }
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
                  conc->class_name, message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);

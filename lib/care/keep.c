@@ -3,6 +3,7 @@
 #include "actor/checkpoint.h"
 #include "base/hooks.h"
 #include "base/log.h"
+#include "base/sparse.h"
 #include "care/folder.h"
 #include "care/shelf.h"
 #include "codec/record.h"
@@ -10,7 +11,7 @@
 #include "process/life.h"
 
 #include <pthread.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 static struct {
     const struct corps *corps;
@@ -161,8 +162,8 @@ static enum corps_err begin(const struct corps *corps) {
     if (settings->keep_directory[0] != '\0') {
         err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner);
     } else {
-        keeper.count = is_owner ? settings->env_count : 1;
-        keeper.shelves = calloc(keeper.count, sizeof *keeper.shelves);
+        keeper.count = is_owner ? CORPS__ENVS_MAX : 1;                                /* Envs may be added */
+        keeper.shelves = corps__sparse_create(keeper.count * sizeof *keeper.shelves); /* stays */
         err = keeper.shelves != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints");
     }
     if (err == CORPS_OK) {

@@ -75,7 +75,7 @@ static void act(const char *how) {
 
 static enum corps_err begin(const struct corps__settings *settings) {
     uint32_t count = settings->env_count - 1;
-    owner.units = calloc(count, sizeof *owner.units);
+    owner.units = calloc(CORPS__ENVS_MAX - 1, sizeof *owner.units); /* as many as there may be */
     owner.failures = calloc(settings->policy.intensity + 1, sizeof *owner.failures);
     if (owner.units == NULL || owner.failures == NULL) {
         free(owner.units);
@@ -89,6 +89,11 @@ static enum corps_err begin(const struct corps__settings *settings) {
     policy.shutdown_ns = INT64_MAX; /* no Env is stopped because another has ended */
     corps__supervisor_init(&owner.supervisor, &policy, owner.units, count, owner.failures, corps__now_ns());
     corps__supervisor_adopt(&owner.supervisor, corps__now_ns());
+    for (uint32_t i = 0; i < count; i++) {
+        if (!corps__life.children[i + 1].present) { /* taken, before the Corps was started anew */
+            corps__supervisor_leave(&owner.supervisor, i);
+        }
+    }
     uv_timer_init(corps__loop(), &owner.timer);
     return CORPS_OK;
 }
@@ -112,6 +117,15 @@ static void env_ended(unsigned env, bool in_order, const char *how) {
     act(how);
 }
 
+static void env_joined(unsigned env, uint32_t incarnation) {
+    corps__supervisor_join(&owner.supervisor, env - 1, incarnation, corps__now_ns());
+}
+
+static void env_left(unsigned env) {
+    corps__supervisor_leave(&owner.supervisor, env - 1);
+    set_timer();
+}
+
 static void halt(void) {
     if (owner.units == NULL || owner.supervisor.halted) {
         return;
@@ -132,6 +146,8 @@ static const struct corps__care_ops ops = {
     .begin = begin,
     .started = env_started,
     .ended = env_ended,
+    .joined = env_joined,
+    .left = env_left,
     .halt = halt,
 };
 

@@ -35,6 +35,17 @@ void corps__supervisor_adopt(struct corps__supervisor *supervisor, int64_t now_n
     }
 }
 
+void corps__supervisor_join(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation, int64_t now_ns) {
+    supervisor->count += unit == supervisor->count ? 1 : 0;
+    supervisor->units[unit] =
+        (struct corps__unit){.state = CORPS__UNIT_RUNNING, .incarnation = incarnation, .since_ns = now_ns};
+}
+
+void corps__supervisor_leave(struct corps__supervisor *supervisor, uint32_t unit) {
+    supervisor->units[unit].state = CORPS__UNIT_GONE;
+    supervisor->units[unit].told = true;
+}
+
 /* ---- failures ---- */
 
 static void note_failure(struct corps__supervisor *supervisor, uint32_t unit, const char *how, int64_t now_ns) {

@@ -104,6 +104,13 @@ void corps__supervisor_init(struct corps__supervisor *supervisor, const struct c
 /* All units run, as incarnation 1: somebody else has started them. */
 void corps__supervisor_adopt(struct corps__supervisor *supervisor, int64_t now_ns);
 
+/* One unit more, or one that had left: it runs, as this incarnation, started by somebody else. `unit` is `count`, for
+ * which there must be room, or below. */
+void corps__supervisor_join(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation, int64_t now_ns);
+
+/* Somebody else ends it, for good: nothing is done about it any more, and nothing told. ONE_FOR_ONE alone. */
+void corps__supervisor_leave(struct corps__supervisor *supervisor, uint32_t unit);
+
 /* This incarnation runs: what is asked of it is answered. An older one's word is ignored. */
 void corps__supervise_started(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation,
                               int64_t now_ns);

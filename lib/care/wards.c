@@ -44,6 +44,7 @@ static struct {
     uv_timer_t timer;
     bool has_timer;
     bool halted;
+    char why[CORPS__LEAVES_TEXT_BYTES]; /* halted: what those are told who wait */
 } wards;
 
 /* What a job with the lead is about. */
@@ -102,7 +103,7 @@ static enum corps_err init_is_over(void *arg) {
     struct ward *ward = seat->ward;
     struct corps__failure *failure = atomic_load(&seat->group.failure);
     if (wards.halted && atomic_load(&seat->group.failed) > 0) {
-        give_up(seat->number, "the Corps ends");
+        give_up(seat->number, wards.why);
     } else if (atomic_load(&seat->group.failed) > 0) {
         char why[TEXT_BYTES];
         snprintf(why, sizeof why, "%s: %s", failure != NULL ? failure->info.type : "NO_MEMORY",
@@ -213,7 +214,7 @@ static enum corps_err stopped_job(void *arg) {
     worker_text(event->number, worker, sizeof worker);
     snprintf(text, sizeof text, "%s: %s", worker, event->how);
     if (wards.halted) {
-        give_up(event->number, "the Corps ends");
+        give_up(event->number, wards.why);
     } else if (seat == NULL) {
         corps__log(CORPS_LOG_WARN, "worker_lost", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", event->number)),
                    "%s; it is not made again", text);
@@ -355,11 +356,14 @@ static void halt(void) {
         return;
     }
     wards.halted = true;
+    if (!corps__env_leaves(wards.why)) {
+        snprintf(wards.why, sizeof wards.why, "the Corps ends");
+    }
     for (struct ward *ward = wards.first; ward != NULL; ward = ward->next) {
         corps__supervise_halt(&ward->supervisor);
         for (uint32_t i = 0; i < ward->supervisor.count; i++) {
             if (ward->units[i].state == CORPS__UNIT_DOWN) {
-                give_up(ward->seats[i].number, "the Corps ends");
+                give_up(ward->seats[i].number, wards.why);
             }
         }
     }

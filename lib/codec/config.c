@@ -285,7 +285,7 @@ static enum corps_err decode(const struct corps_value *map, bool may_load, struc
     int64_t number = 0;
 #define GET_NUMBER(field)                                                                                              \
     err = err != CORPS_OK ? err : get_number(map, #field, &number);                                                    \
-    out->field = (__typeof__(out->field))number;
+    out->field = (__typeof__(+out->field))number; /* +: the type of an atomic one's value */
     NUMBERS(GET_NUMBER)
 #undef GET_NUMBER
     err = err != CORPS_OK ? err : decide_transport(transport, out);

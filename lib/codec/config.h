@@ -13,7 +13,7 @@
 /* Every option, with its value decided. */
 struct corps__settings {
     char tag[64];
-    unsigned env_count;
+    _Atomic unsigned env_count; /* of a Corps that is known: grows, see known.h */
     const struct corps_transport *transport;
     const struct corps_transport *system_transport; /* the same, or unix where that cannot carry everything */
     const struct corps_serializer *serializer;

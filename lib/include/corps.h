@@ -267,8 +267,27 @@ CORPS_API uint64_t corps_id(const struct corps *corps); /**< unique on the host,
 /** The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
 CORPS_API struct corps_name *corps_front(const struct corps *corps);
 
+/** Numbers of Envs are below it, as far as this process has heard; those of Envs that were taken are among them. */
 CORPS_API unsigned corps_env_count(const struct corps *corps);
 CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /**< 0 when unknown or ended */
+
+/** Adds an Env to a running Corps, and waits until it serves: from the program that created the Corps, and from any of
+ * its Envs. Gives its number: the next one; or, of Envs that were taken, that of the one taken first, once there are
+ * more than 16 of those or no other number is left. It is started again like the others (corps_options.restart), also
+ * with the whole Corps. Calls of this happen one after the other. Errors: UNSUPPORTED (transport queue), LIMIT (1024
+ * Envs at a time), EXITED (the Corps ends), TIMEOUT (boot_timeout_ns; it is killed), WORKER_LOST (its process has
+ * ended, or Env 0), SYSTEM, and what its boot failed with; the detail says what. After an error nothing is left. */
+CORPS_API enum corps_err corps_env_add(struct corps *corps, unsigned *env) CORPS_CHECKED;
+
+/** Takes an Env from a running Corps, and waits until its process has ended: from the program that created the Corps,
+ * and from any other of its Envs. Its Concs are cleaned up, latest first, each after what it was asked before; replies
+ * that were put off are waited for; then the Corps end that it has created, and then the process. What is asked of it
+ * afterwards fails with WORKER_LOST ("Env 3 was taken from the Corps"). It is not started again, corps_exit does not
+ * complain of it, and no Conc of an Env that gets its number later has the Name of one of its. After `timeout_ns` it is
+ * killed. Errors: INVALID (Env 0, the calling Env, one that is not there, or is being taken), UNSUPPORTED, EXITED;
+ * TIMEOUT (it was killed), WORKER_LOST (its process ended otherwise than in order meanwhile, or Env 0): gone it is
+ * then, too. */
+CORPS_API enum corps_err corps_env_take(struct corps *corps, unsigned env, int64_t timeout_ns) CORPS_CHECKED;
 
 /** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
  * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; calls
@@ -291,7 +310,7 @@ CORPS_API enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_n
 enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
 struct corps_location {
     enum corps_location_type type;
-    unsigned env; /**< ENV_ID: which */
+    unsigned env; /**< ENV_ID: which. PER_ENV: those with numbers below it; 0: all that corps_env_count tells of */
     size_t size;  /**< 0, or sizeof(struct corps_location), which never changes: it is passed by value */
     uint64_t reserved[2];
 };
@@ -305,8 +324,10 @@ static inline struct corps_location corps_location_make(enum corps_location_type
 
 /** Creates Concs and waits until every init has run. (Where the Corps' serializer carries bytes only, arguments of init
  * that are no bytes travel as msgpack.) ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
- * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Writes
- * count (PER_ENV: count × env_count) Names; gives one reference each. On error none is given, and those that were
+ * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Envs that
+ * were taken, or are being, are left out by both. Writes `count` Names; PER_ENV: count × location.env, or where that is
+ * 0, count × corps_env_count, of which the last ones are NULL where Envs are left out. (Where Envs are added meanwhile,
+ * say how many the array has room for.) Gives one reference each. On error none is given, and those that were
  * made are ended. Errors: INVALID, UNKNOWN (class), REMOTE (an init failed), WORKER_LOST. */
 CORPS_API enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
                                             struct corps_location location, unsigned count,

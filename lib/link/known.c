@@ -1,5 +1,6 @@
 #include "link/known.h"
 
+#include "base/sparse.h"
 #include "link/peer.h"
 #include "wait/wait.h"
 
@@ -11,12 +12,14 @@ static void let_go(struct corps__held *held) {
     corps__corps_unref((struct corps *)held);
 }
 
+#define ENVS_BYTES (CORPS__ENVS_MAX * sizeof(struct corps__env))
+
 struct corps *corps__corps_create(const struct corps__settings *settings) {
     struct corps *corps = calloc(1, sizeof *corps);
-    struct corps__env *envs = calloc(settings->env_count, sizeof *envs);
+    struct corps__env *envs = corps__sparse_create(ENVS_BYTES);
     if (corps == NULL || envs == NULL) {
         free(corps);
-        free(envs);
+        corps__sparse_destroy(envs, ENVS_BYTES);
         return NULL;
     }
     corps->held.let_go = let_go;
@@ -117,7 +120,7 @@ static void free_corps(struct corps *corps) {
         corps__peer_free(atomic_load(&corps->envs[i].peer));
         corps__peer_free(atomic_load(&corps->envs[i].data_peer));
     }
-    free(corps->envs);
+    corps__sparse_destroy(corps->envs, ENVS_BYTES);
     free(corps->boot_failure);
     free(corps->lost_text);
     free(corps->creator);

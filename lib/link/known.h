@@ -22,8 +22,17 @@ struct corps__failure;
 struct creator;
 
 /* One Env of a Corps, as this process knows it. It is there; or its process has ended and it is *restarting*: calls
- * wait for it; or it is lost, and nothing comes of it any more. Changed with the lead. */
-enum corps__env_state { CORPS__ENV_UP, CORPS__ENV_RESTARTING, CORPS__ENV_LOST };
+ * wait for it; or it is lost, and nothing comes of it any more. While it is *leaving* it is there, and answers what it
+ * was asked, but nobody makes Concs in it; then it is *taken*: lost, until another one is added under its number.
+ * Changed with the lead. */
+enum corps__env_state {
+    CORPS__ENV_UP,
+    CORPS__ENV_RESTARTING,
+    CORPS__ENV_LOST,
+    CORPS__ENV_LEAVING,
+    CORPS__ENV_TAKEN,
+    CORPS__ENV_STATES
+};
 
 struct corps__env {
     char address[CORPS_ADDRESS_BYTES];      /* of the system transport */
@@ -31,6 +40,7 @@ struct corps__env {
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
+    _Atomic bool leaving, taken;           /* taken: lost too */
     _Atomic uint64_t incarnation;          /* which of its processes this tells of; the first is 1, 0: none yet */
     char lost_text[512];                   /* how it ended: read once `lost` is set, by the leader before that too */
     struct corps__peer *_Atomic peer;      /* where calls go */
@@ -44,7 +54,9 @@ struct corps {
     struct corps__settings settings;
     char directory[80];
     uint8_t secret[CORPS_SECRET_BYTES];
-    struct corps__env *envs; /* settings.env_count of them */
+    /* There is room for CORPS__ENVS_MAX of them, so that none ever moves. Those that are known are the first
+     * settings.env_count: a number that grows, with the lead, when the row is whole. */
+    struct corps__env *envs;
     struct corps_name *front;
     char front_class[256];      /* "": it has none, or that is not known */
     unsigned attached;          /* how many handles corps_attach has given; under the lock of the list */
@@ -78,6 +90,12 @@ struct corps *corps__corps_find(uint64_t corps_id);
 
 /* Calls each(corps, arg) for those on the list, under a lock: it must not wait, list or unlist. */
 void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg);
+
+/* Does it have this Env, and may Concs be made there? A lost one counts: whoever asks for it is told. */
+static inline bool corps__env_is_there(const struct corps *corps, unsigned env) {
+    return env < corps->settings.env_count && !atomic_load(&corps->envs[env].taken) &&
+           !atomic_load(&corps->envs[env].leaving);
+}
 
 /* Is it neither this process's own nor made by it? Of such a Corps nobody sends news: its file is read again. */
 bool corps__is_foreign(const struct corps *corps);

@@ -182,15 +182,20 @@ static void lose_process(struct corps__peer *peer, const char *text) {
 }
 
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
-    if (env >= corps->settings.env_count || atomic_load(&corps->envs[env].lost)) {
+    struct corps__env *info = &corps->envs[env];
+    if (atomic_load(&info->lost)) {
         return;
     }
-    struct corps__env *info = &corps->envs[env];
     snprintf(info->lost_text, sizeof info->lost_text, "%s", text);
     atomic_store(&info->lost, true);
     atomic_store(&info->restarting, false);
     atomic_store(&info->pid, 0);
     each_peer(info, lose_process, text);
+}
+
+void corps__env_taken(struct corps *corps, uint32_t env, const char *text) {
+    atomic_store(&corps->envs[env].taken, true);
+    corps__env_lost(corps, env, text);
 }
 
 void corps__env_restarts(struct corps *corps, uint32_t env, const char *text) {
@@ -237,7 +242,9 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
         each_peer(info, lose_process, "its process was replaced"); /* the news of its end was not heard */
     }
     atomic_store(&info->restarting, false);
-    atomic_store(&info->lost, false); /* with a Corps that was started anew what was lost comes back too */
+    atomic_store(&info->leaving, false);
+    atomic_store(&info->taken, false); /* another one was added under its number */
+    atomic_store(&info->lost, false);  /* with a Corps that was started anew what was lost comes back too */
     each_peer(info, tell_waiters, NULL);
 }
 

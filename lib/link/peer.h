@@ -148,6 +148,10 @@ void corps__peer_free(struct corps__peer *peer);
  */
 void corps__peer_retire(struct corps__peer *peer);
 
+/* With the lead: has every request been answered that came from a peer whose link is there, and has everything gone
+ * that was kept for one? */
+bool corps__peers_are_idle(void);
+
 /* With the lead: frees what can be of the retired ones; are there any left? */
 void corps__peers_sweep(void);
 bool corps__peers_retired(void);
@@ -251,6 +255,9 @@ void corps__peer_log(const struct corps__peer *peer, const char *event, const ch
 
 /* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
+
+/* The same for one that was taken from its Corps, and is not missed. */
+void corps__env_taken(struct corps *corps, uint32_t env, const char *text);
 
 /* Its process has ended and another is to take its place: what was under way to it fails with this text, and calls from
  * now on wait for corps__env_is_up, by which time its new addresses stand in its row (or for corps__env_lost). */

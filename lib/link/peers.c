@@ -112,6 +112,24 @@ static bool is_unused(struct corps__peer *peer) {
     return over + corps__routes_handled(peer) == peer->arrived;
 }
 
+/* Is nothing kept for it, or under way? */
+static bool has_all(struct corps__peer *peer) {
+    pthread_mutex_lock(&peer->tx);
+    bool all = peer->link == NULL || (peer->first_post == NULL && peer->batch_frame == NULL && !peer->owned);
+    pthread_mutex_unlock(&peer->tx);
+    return all;
+}
+
+bool corps__peers_are_idle(void) {
+    bool idle = true;
+    for (struct corps__peer *peer = corps__peers_walk(); idle && peer != NULL; peer = peer->next) {
+        bool calls_us = peer->corps == NULL && !atomic_load(&peer->retired);
+        idle = has_all(peer) && (!calls_us || is_unused(peer));
+    }
+    corps__peers_walked();
+    return idle;
+}
+
 static void retire_later(struct corps__peer *peer) {
     peer->next_retired = NULL;
     *corps__link_floor->retired.last = peer;

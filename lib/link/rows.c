@@ -3,17 +3,23 @@
 #include "codec/record.h"
 #include "link/peer.h"
 
+static bool is_there(int64_t state) {
+    return state == CORPS__ENV_UP || state == CORPS__ENV_LEAVING;
+}
+
 void corps__row_items(const struct corps *corps, unsigned env, struct corps_value items[CORPS__ROW_ITEMS]) {
     const struct corps__env *info = &corps->envs[env];
-    enum corps__env_state state = atomic_load(&info->lost)         ? CORPS__ENV_LOST
+    enum corps__env_state state = atomic_load(&info->taken)        ? CORPS__ENV_TAKEN
+                                  : atomic_load(&info->lost)       ? CORPS__ENV_LOST
                                   : atomic_load(&info->restarting) ? CORPS__ENV_RESTARTING
+                                  : atomic_load(&info->leaving)    ? CORPS__ENV_LEAVING
                                                                    : CORPS__ENV_UP;
     items[0] = corps_int(state);
     items[1] = corps_int((int64_t)atomic_load(&info->incarnation));
     items[2] = corps_str(info->address);
     items[3] = corps_str(info->data_address);
     items[4] = corps_int(atomic_load(&info->pid));
-    items[5] = corps_str(state == CORPS__ENV_UP ? "" : info->lost_text);
+    items[5] = corps_str(is_there(state) ? "" : info->lost_text);
 }
 
 int corps__row_pid(const struct corps_value *row) {
@@ -26,21 +32,39 @@ static void take_addresses(struct corps__env *env, const struct corps_value *row
     atomic_store(&env->pid, (int)corps__record_int(row, 4, 0));
 }
 
+void corps__row_known(struct corps *corps, unsigned env) {
+    if (env >= corps->settings.env_count) {
+        corps->settings.env_count = env + 1;
+    }
+}
+
+/* What it has answered is here before it is gone; but for those who have never called it, and may not lead. */
+static void take_answers(const struct corps__env *info) {
+    if (atomic_load(&info->peer) != NULL || atomic_load(&info->data_peer) != NULL) {
+        corps__reactor_catch_up();
+    }
+}
+
 enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) {
     int64_t state = corps__record_int(row, 0, -1);
-    if (env >= corps->settings.env_count || state < CORPS__ENV_UP || state > CORPS__ENV_LOST) {
+    if (env >= CORPS__ENVS_MAX || state < CORPS__ENV_UP || state >= CORPS__ENV_STATES) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "what is said of Env %u is not of this Corps", env);
     }
     struct corps__env *info = &corps->envs[env];
     uint64_t incarnation = (uint64_t)corps__record_int(row, 1, 0);
     bool is_newer = incarnation > atomic_load(&info->incarnation);
-    bool comes_back = state == CORPS__ENV_UP && is_newer; /* of what was lost: with a Corps that was started anew */
-    if ((atomic_load(&info->lost) && !comes_back) || incarnation < atomic_load(&info->incarnation)) {
+    /* Of what was lost: with a Corps that was started anew, or another one that was added. */
+    bool comes_back = is_there(state) && is_newer;
+    bool is_final = atomic_load(&info->lost) && !comes_back && state != CORPS__ENV_TAKEN;
+    if (is_final || incarnation < atomic_load(&info->incarnation)) {
         return CORPS_OK; /* older than what is known */
     }
     char text[sizeof info->lost_text];
     corps__record_text(row, 5, text, sizeof text);
-    if (state == CORPS__ENV_LOST) {
+    if (state == CORPS__ENV_TAKEN) {
+        take_answers(info);
+        corps__env_taken(corps, env, text);
+    } else if (state == CORPS__ENV_LOST) {
         corps__env_lost(corps, env, text);
     } else if (state == CORPS__ENV_RESTARTING) {
         corps__env_restarts(corps, env, text);
@@ -48,6 +72,10 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         take_addresses(info, row);
         corps__env_is_up(corps, env, incarnation);
     }
+    if (is_there(state)) {
+        atomic_store(&info->leaving, state == CORPS__ENV_LEAVING);
+    }
+    corps__row_known(corps, env);
     return CORPS_OK;
 }
 
@@ -68,7 +96,7 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
 }
 
 enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
-    if (table == NULL || table->kind != CORPS_ARRAY || table->count != corps->settings.env_count) {
+    if (table == NULL || table->kind != CORPS_ARRAY || table->count > CORPS__ENVS_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
     }
     enum corps_err err = CORPS_OK;

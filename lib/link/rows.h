@@ -12,13 +12,16 @@ void corps__row_items(const struct corps *corps, unsigned env, struct corps_valu
  * PROTOCOL. */
 enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) CORPS_CHECKED;
 
-/* The table of its Envs as a value in `box`, and back into corps->envs. With the lead, or before others know of the
- * Corps. Errors: NO_MEMORY; PROTOCOL. */
+/* The table of its Envs as a value in `box`, and back into corps->envs: of as many as there are in it. With the lead,
+ * or before others know of the Corps. Errors: NO_MEMORY; PROTOCOL. */
 enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box,
                                    struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
 
 /* Of which process a row tells, 0: none now. */
 int corps__row_pid(const struct corps_value *row);
+
+/* This Env is known from now on: with the lead, when its row is whole. */
+void corps__row_known(struct corps *corps, unsigned env);
 
 #endif

@@ -60,6 +60,8 @@ struct corps__link_floor {
     } retired;
     _Atomic unsigned held_count; /* links that hold something back */
 
+    void (*_Atomic read_news)(struct corps *corps); /* news.h; NULL: nobody sends any */
+
     struct { /* relink.c; the leader's */
         uv_timer_t timer;
         bool started;

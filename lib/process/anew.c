@@ -27,7 +27,7 @@ struct corps__anew {
     char front[256];
     struct corps_box *box, *boot_data; /* what `front_args` and the Corps' boot data are in */
     struct corps_value front_args;
-    uint32_t *bounds; /* no Conc of that Env has this number, or one above */
+    uint32_t *bounds; /* no Conc of that Env has this number, or one above; of CORPS__ENVS_MAX */
     uint32_t life;    /* of the process that is there, or is to be */
     bool waits;       /* Env 0's process is there, and was not told to go */
     bool is_due;      /* it should be, once the former ones have gone */
@@ -62,7 +62,7 @@ enum corps_err corps__anew_keep(struct creator *creator, const char *front, stru
         return CORPS_OK;
     }
     struct corps__anew *anew = calloc(1, sizeof *anew);
-    uint32_t *bounds = calloc(settings->env_count, sizeof *bounds);
+    uint32_t *bounds = calloc(CORPS__ENVS_MAX, sizeof *bounds);
     if (anew == NULL || bounds == NULL || keep_boot_data(anew, creator->corps) != CORPS_OK) {
         free(anew);
         free(bounds);
@@ -95,7 +95,7 @@ enum corps_err corps__anew_serves(struct creator *creator) {
 }
 
 void corps__anew_numbers(struct corps__anew *anew, unsigned env, uint32_t bound) {
-    if (anew != NULL && env < anew->creator->corps->settings.env_count && bound > anew->bounds[env]) {
+    if (anew != NULL && env < CORPS__ENVS_MAX && bound > anew->bounds[env]) {
         anew->bounds[env] = bound;
     }
 }
@@ -111,8 +111,9 @@ static enum corps_err start_process(struct corps__anew *anew) {
     }
     for (unsigned i = 0; i < count; i++) {
         uint32_t page = (anew->bounds[i] + CORPS__CONC_PAGE - 1) / CORPS__CONC_PAGE;
-        firsts[i] = corps_int((page > 0 ? page : 1) * (int64_t)CORPS__CONC_PAGE + SPARE);
-        anew->bounds[i] = (uint32_t)firsts[i].integer;
+        int64_t first = (page > 0 ? page : 1) * (int64_t)CORPS__CONC_PAGE + SPARE;
+        firsts[i] = corps_int(atomic_load(&anew->creator->corps->envs[i].taken) ? -first : first);
+        anew->bounds[i] = (uint32_t)first;
     }
     const struct corps_value list = corps_array(firsts, count);
     const struct corps__start start = {corps__incarnation(++anew->life, 1), anew->front, &anew->front_args, &list};

@@ -29,8 +29,10 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const s
     }
     uint8_t processors[CORPS__ALLOWED_BYTES];
     corps__placement_allowed(processors);
+    struct corps__settings told = corps->settings;
+    told.env_count = env < told.env_count ? told.env_count : env + 1; /* one that is being added counts itself */
     struct corps_value settings;
-    enum corps_err err = corps__settings_encode(&corps->settings, box, &settings);
+    enum corps_err err = corps__settings_encode(&told, box, &settings);
     struct corps_value items[] = {
         corps_str("boot"),
         corps_int((int64_t)corps->id),

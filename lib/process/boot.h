@@ -32,7 +32,8 @@ struct corps__start {
     uint64_t incarnation;
     const char *front;
     const struct corps_value *front_args; /* an array as create takes it behind class and count */
-    const struct corps_value *firsts; /* of a Corps that is started anew: from which number on each Env gives them */
+    /* Of a Corps that is started anew: from which number on each Env gives them. Negative: it was taken. */
+    const struct corps_value *firsts;
 };
 
 /* Starts the process of Env `env`, and sends its boot record. Gives the process and the parent's end of the control

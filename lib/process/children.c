@@ -2,11 +2,13 @@
 
 #include "actor/state.h"
 #include "base/log.h"
+#include "base/sparse.h"
 #include "codec/record.h"
 #include "link/foreign.h"
 #include "link/peer.h"
 #include "link/rows.h"
 #include "process/boot.h"
+#include "process/made.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -38,14 +40,14 @@ static void tell_process(const struct corps__life_child *child, int pid) {
 
 /* ["row", env, row, its creator's corps_exit is to say so]: needs no memory, or somebody might wait for ever. Strangers
  * read it in the file. */
-static void tell_row(unsigned env, bool failed) {
+static void tell_row(unsigned env, bool failed, bool publishes) {
     struct corps_value row[CORPS__ROW_ITEMS];
     corps__row_items(corps__life.corps, env, row);
     struct corps_value items[4] = {corps_str("row"), corps_int(env), corps_array(row, CORPS__ROW_ITEMS),
                                    corps_int(failed)};
     corps__tell_children(items, 4);
     corps__tell_parent(items, 4);
-    if (corps__care() != NULL && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+    if (publishes && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         corps__log(CORPS_LOG_WARN, "news_unheard", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", env)),
                    "strangers do not hear what has become of Env %u: %s", env, corps_error_detail());
     }
@@ -58,66 +60,12 @@ void corps__child_log_lost(unsigned env, const char *text, bool failed) {
 
 void corps__child_restarts(unsigned env, const char *text) {
     corps__env_restarts(corps__life.corps, env, text);
-    tell_row(env, false);
+    tell_row(env, false, true);
 }
 
 void corps__child_is_lost(unsigned env, const char *text, bool failed) {
     corps__env_lost(corps__life.corps, env, text);
-    tell_row(env, failed);
-}
-
-/* ---- what is kept to make Concs again ---- */
-
-static void keep_made(struct corps__life_child *child, const struct corps_value *record) {
-    const struct corps_value *order = corps_value_item(record, 1);
-    const struct corps_value *numbers = corps_value_item(record, 2);
-    if (order == NULL || numbers == NULL || numbers->kind != CORPS_ARRAY) {
-        return;
-    }
-    struct corps__made *made = calloc(1, sizeof *made + numbers->count * sizeof made->numbers[0]);
-    if (made == NULL || corps_box_of(order, &made->order) != CORPS_OK) {
-        corps__log(CORPS_LOG_WARN, "no_memory", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", child->env)),
-                   "no memory to make Concs of Env %u again if it must be started again", child->env);
-        free(made);
-        return;
-    }
-    made->count = numbers->count;
-    for (size_t i = 0; i < made->count; i++) {
-        made->numbers[i] = corps_int(corps_value_item(numbers, i)->integer);
-    }
-    *child->last_made = made;
-    child->last_made = &made->next;
-}
-
-static void free_made(struct corps__made *made) {
-    corps_box_unref(made->order);
-    free(made);
-}
-
-static bool take_number(struct corps__made *made, int64_t number) {
-    for (size_t i = 0; i < made->count; i++) {
-        if (made->numbers[i].integer == number) {
-            made->count--;
-            memmove(&made->numbers[i], &made->numbers[i + 1], (made->count - i) * sizeof made->numbers[0]);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* It has ended in order, and does not come back. */
-static void drop_made(struct corps__life_child *child, int64_t number) {
-    for (struct corps__made **at = &child->made; *at != NULL; at = &(*at)->next) {
-        struct corps__made *made = *at;
-        if (take_number(made, number)) {
-            if (made->count == 0) {
-                *at = made->next;
-                child->last_made = child->last_made == &made->next ? at : child->last_made;
-                free_made(made);
-            }
-            return;
-        }
-    }
+    tell_row(env, failed, corps__care() != NULL);
 }
 
 /* ---- records ---- */
@@ -130,7 +78,7 @@ static bool child_started(const struct corps__life_child *child) {
     return child->started;
 }
 
-/* ["start", table, first number, what to make again]; the latter two where Envs may be started again. */
+/* ["start", table, first number, what to make again] */
 static enum corps_err introduce(struct corps__life_child *child) {
     struct corps_box *box = corps_box_create();
     size_t count = 0;
@@ -150,10 +98,8 @@ static enum corps_err introduce(struct corps__life_child *child) {
             both[1] = corps_array(made->numbers, made->count);
             list[at++] = corps_array(both, 2);
         }
-        if (corps__care() != NULL) {
-            items[2] = corps_int(child->first);
-            items[3] = corps_array(list, count);
-        }
+        items[2] = corps_int(child->first);
+        items[3] = corps_array(list, count);
         struct corps_value record = corps_array(items, 4);
         err = corps__control_send(child->control, &record);
     }
@@ -182,8 +128,8 @@ static enum corps_err tell_kept(const struct corps__life_child *child) {
 }
 
 enum corps_err corps__children_introduce(void) {
-    for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
-        if (!child_of(i)->ended && introduce(child_of(i)) == CORPS_ERR_NO_MEMORY) {
+    for (unsigned i = 1; i < corps__life.child_count; i++) {
+        if (child_of(i)->present && !child_of(i)->ended && introduce(child_of(i)) == CORPS_ERR_NO_MEMORY) {
             return CORPS_ERR_NO_MEMORY; /* what else is wrong shows by its end */
         }
     }
@@ -195,7 +141,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
     corps__record_text(record, 1, env->address, sizeof env->address);
     corps__record_text(record, 2, env->data_address, sizeof env->data_address);
     child->ready = true;
-    if (child->incarnation > 1) {
+    if (corps__life.stage == CORPS__SERVING) {
         if (tell_kept(child) == CORPS_OK) { /* what is wrong shows by its end */
             (void)!introduce(child);
         }
@@ -207,14 +153,28 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
     }
 }
 
+static void join(const struct corps__life_child *child) {
+    if (corps__care() != NULL) {
+        corps__care()->joined(child->env, child->incarnation);
+    }
+    ops->joined(child->env);
+}
+
 static void take_started(struct corps__life_child *child) {
     child->started = true;
-    if (child->incarnation > 1) {
+    if (corps__life.stage == CORPS__SERVING) {
+        bool joins = child->joins;
+        child->joins = false;
         corps__env_is_up(corps__life.corps, child->env, incarnation_of(child));
-        tell_row(child->env, false);
-        corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)), "Env %u is up again",
-                   child->env);
-        corps__care()->started(child->env);
+        corps__row_known(corps__life.corps, child->env);
+        tell_row(child->env, false, true);
+        if (joins) {
+            join(child);
+        } else {
+            corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)),
+                       "Env %u is up again", child->env);
+            corps__care()->started(child->env);
+        }
     } else if (corps__all_children(child_started)) {
         ops->all_started();
     }
@@ -225,6 +185,7 @@ static void take_failure(struct corps__life_child *child, const struct corps_val
     struct corps_error_info info =
         failure != NULL ? failure->info : (struct corps_error_info){.code = CORPS_ERR_NO_MEMORY, .text = "no memory"};
     const char *type = info.type != NULL ? info.type : "";
+    child->failure_code = info.code;
     snprintf(child->failure, sizeof child->failure, "Env %u: %s%s%s", child->env, type, type[0] != '\0' ? ": " : "",
              info.text);
     if (corps__life.stage < CORPS__SERVING) {
@@ -241,7 +202,7 @@ static void on_record(void *arg, const struct corps_value *record) {
     if (record == NULL) {
         return; /* its end follows */
     }
-    bool again = child->incarnation > 1 && corps__life.stage == CORPS__SERVING;
+    bool again = corps__life.stage == CORPS__SERVING;
     if (corps__record_is(record, "ready") && (again || corps__life.stage == CORPS__BOOTING)) {
         take_ready(child, record);
     } else if (corps__record_is(record, "started") && (again || corps__life.stage == CORPS__STARTING)) {
@@ -250,13 +211,17 @@ static void on_record(void *arg, const struct corps_value *record) {
         take_failure(child, record);
     } else if (corps__record_is(record, "cleaned")) {
         child->cleaned = true;
+        if (child->leaves && corps__life.stage == CORPS__SERVING) {
+            struct corps_value word = corps_str("exit");
+            corps__tell_child(child, &word, 1);
+        }
         ops->cleaned();
     } else if (corps__record_is(record, "made")) {
-        keep_made(child, record);
+        corps__made_keep(child, record);
     } else if (corps__record_is(record, "ended") && corps__life.stage <= CORPS__SERVING) {
         const struct corps_value *numbers = corps_value_item(record, 1);
         for (size_t i = 0; numbers != NULL && i < numbers->count; i++) {
-            drop_made(child, corps_value_item(numbers, i)->integer);
+            corps__made_drop(child, corps_value_item(numbers, i)->integer);
             corps__keeper()->drop(child->env, corps_value_item(numbers, i)->integer);
         }
     } else if (corps__record_is(record, "keep")) {
@@ -267,6 +232,8 @@ static void on_record(void *arg, const struct corps_value *record) {
     }
 }
 
+static void end_change(struct corps__life_child *child, const char *how, bool in_order);
+
 static void on_end(void *arg, const char *how, enum corps__end end) {
     struct corps__life_child *child = arg;
     if (child->control != NULL) {
@@ -274,6 +241,12 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
     }
     bool had_served = child->started;
     child->ended = true;
+    if (child->joins || child->leaves) {
+        corps__reactor_catch_up(); /* what it has answered comes before the news */
+        end_change(child, how, end == CORPS__END_IN_ORDER && child->cleaned);
+        ops->cleaned();
+        return;
+    }
     char text[128];
     snprintf(text, sizeof text, "Env %u %s", child->env, how);
     if (corps__life.stage < CORPS__SERVING) {
@@ -294,10 +267,13 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
 
 /* ---- processes ---- */
 
+static void stay_away(struct corps__life_child *child);
+
 static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
     child->incarnation = incarnation;
     child->ready = child->started = child->cleaned = child->ended = false;
     child->failure[0] = '\0';
+    child->failure_code = CORPS_OK;
     struct corps_launched launched;
     int fd;
     const struct corps__start start = {.incarnation = incarnation_of(child)};
@@ -327,14 +303,21 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
     ops = given;
     unsigned count = corps__life.corps->settings.env_count;
-    corps__life.children = calloc(count, sizeof *corps__life.children);
+    corps__life.children = corps__sparse_create(CORPS__ENVS_MAX * sizeof *corps__life.children);
+    corps__life.child_count = count;
     enum corps_err err =
         corps__life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
     for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
         struct corps__life_child *child = child_of(i);
         child->env = i;
         child->last_made = &child->made;
-        child->first = corps__first_number(i);
+        child->bound = corps__first_number(i);
+        if (corps__was_taken(i)) {
+            stay_away(child);
+            continue;
+        }
+        child->present = true;
+        child->first = child->bound;
         child->bound = child->first + CORPS__CONC_PAGE;
         err = start_process(child, 1);
     }
@@ -358,17 +341,117 @@ enum corps_err corps__child_start_again(unsigned env, uint32_t incarnation) {
     return err;
 }
 
+/* ---- Envs that are added and taken ---- */
+
+enum {
+    REST = 16
+}; /* so many are taken after one before its number is given again: who has it may still mean the former */
+
+static void taken_text(unsigned env, char *out, size_t bytes) {
+    snprintf(out, bytes, "Env %u was taken from the Corps", env);
+}
+
+/* Of a Corps that was started anew: it had been taken before. */
+static void stay_away(struct corps__life_child *child) {
+    struct corps *corps = corps__life.corps;
+    char text[64];
+    taken_text(child->env, text, sizeof text);
+    child->taken_at = ++corps__life.taken_count;
+    atomic_store(&corps->envs[child->env].incarnation, incarnation_of(child)); /* newer than any of an earlier life */
+    corps__env_taken(corps, child->env, text);
+}
+
+/* Of those whose numbers may be given again, the one that was taken first; 0: none. Concs get numbers that none before
+ * has had, for as long as there are some. */
+static unsigned longest_taken(unsigned *count) {
+    unsigned found = 0;
+    for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
+        const struct corps__life_child *child = child_of(i);
+        if (!child->present && child->bound / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
+            found = found == 0 || child->taken_at < child_of(found)->taken_at ? i : found;
+            ++*count;
+        }
+    }
+    return found;
+}
+
+unsigned corps__child_number(void) {
+    unsigned next = corps__life.corps->settings.env_count;
+    unsigned count = 0;
+    unsigned taken = longest_taken(&count);
+    return taken != 0 && (count > REST || next == CORPS__ENVS_MAX) ? taken : next < CORPS__ENVS_MAX ? next : 0;
+}
+
+/* Nothing of it is left, and its slot may be used again. */
+static void forget_child(struct corps__life_child *child) {
+    close_child(child);
+    corps__made_free(child);
+    child->present = child->joins = child->leaves = false;
+}
+
+enum corps_err corps__child_add(unsigned env) {
+    struct corps__life_child *child = child_of(env);
+    child->env = env;
+    child->last_made = &child->made;
+    child->present = child->joins = true;
+    child->first = child->bound; /* as where one is started again */
+    child->bound = child->first + CORPS__CONC_PAGE;
+    corps__life.child_count = env < corps__life.child_count ? corps__life.child_count : env + 1;
+    enum corps_err err = start_process(child, child->incarnation + 1);
+    if (err != CORPS_OK) {
+        forget_child(child);
+    }
+    return err;
+}
+
+/* Its process has ended. */
+static void end_change(struct corps__life_child *child, const char *how, bool in_order) {
+    unsigned env = child->env;
+    char text[480];
+    if (child->joins) {
+        snprintf(text, sizeof text, "Env %u %s", env, how);
+        bool has_said = child->failure[0] != '\0';
+        const struct corps_error_info info = {.code = has_said ? child->failure_code : CORPS_ERR_WORKER_LOST,
+                                              .text = has_said ? child->failure : text};
+        ops->not_joined(env, &info);
+        forget_child(child);
+        return;
+    }
+    bool was_down = !child->started; /* and nothing of it was there to be cleaned up */
+    child->taken_at = ++corps__life.taken_count;
+    forget_child(child);
+    taken_text(env, text, sizeof text);
+    corps__env_taken(corps__life.corps, env, text);
+    tell_row(env, false, true);
+    corps__keeper()->found_all(env); /* nobody asks for what its Concs knew */
+    ops->left(env, in_order || was_down ? NULL : how);
+}
+
+void corps__child_take(unsigned env) {
+    struct corps__life_child *child = child_of(env);
+    child->leaves = true;
+    if (corps__care() != NULL) {
+        corps__care()->left(env);
+    }
+    if (child->ended) {
+        end_change(child, "had ended", true);
+    } else if (!child->started) {
+        corps__child_kill(child->process);
+    } else {
+        atomic_store(&corps__life.corps->envs[env].leaving, true);
+        tell_row(env, false, true);
+        struct corps_value word = corps_str("take");
+        corps__tell_child(child, &word, 1);
+    }
+}
+
 void corps__child_end_now(unsigned env) {
     corps__child_kill(child_of(env)->process);
 }
 
 void corps__children_close(void) {
-    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
         close_child(child_of(i)); /* an Env that has not ended sees this as its parent's death */
-        while (child_of(i)->made != NULL) {
-            struct corps__made *made = child_of(i)->made;
-            child_of(i)->made = made->next;
-            free_made(made);
-        }
+        corps__made_free(child_of(i));
     }
 }

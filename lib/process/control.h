@@ -2,7 +2,7 @@
  *
  * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
- *                   ["orphan"]  ["kept", number, state]
+ *                   ["take"]  ["orphan"]  ["kept", number, state]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
  *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers]  ["ended", numbers]
  *                   ["numbers", bound]  ["keep", number, state]

@@ -2,7 +2,9 @@
 #include "actor/message.h"
 #include "base/sized.h"
 #include "link/known.h"
+#include "link/news.h"
 #include "process/args.h"
+#include "process/ask.h"
 #include "process/order.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -21,19 +23,6 @@ struct order {
     struct corps_future *future;
 };
 
-static enum corps_err ask_manager(const struct corps *corps, struct order *order, const char *method,
-                                  const struct corps_value *args) {
-    static const char manager_class[] = "corps manager";
-    /* What was made is ended again after an error: no deadline of a request may keep either from being done. */
-    const struct corps_call_options options = {.serializer = "msgpack", .flags = CORPS_CALL_DETACHED};
-    enum corps_err err = CORPS_OK;
-    if (order->manager == NULL) {
-        err = corps__name_create(corps->id, order->env, CORPS__MANAGER, manager_class, sizeof manager_class - 1,
-                                 &order->manager);
-    }
-    return err == CORPS_OK ? corps_call(order->manager, method, args, &options, &order->future) : err;
-}
-
 static enum corps_err order_concs(const struct corps *corps, struct order *order, const char *class_name,
                                   const struct corps_value *policy, const struct corps_value *init_args) {
     size_t extra = init_args->kind == CORPS_ARRAY ? init_args->count : 0;
@@ -48,70 +37,110 @@ static enum corps_err order_concs(const struct corps *corps, struct order *order
         items[CORPS__ORDER_ARGS + i] = init_args->items[i];
     }
     struct corps_value args = corps_array(items, CORPS__ORDER_ARGS + extra);
-    enum corps_err err = ask_manager(corps, order, "create", &args);
+    enum corps_err err = corps__manager_ask(corps, order->env, "create", &args, &order->manager, &order->future);
     free(items);
     return err;
 }
 
-/* How many Concs each Env gets. Writes env_count counts. */
+/* Where the Concs of one creation go. */
+struct spread {
+    struct corps_location location;
+    unsigned envs;                    /* numbers of Envs are below it */
+    unsigned there[CORPS__ENVS_MAX];  /* those that may be chosen, ascending … */
+    unsigned there_count;             /* … and how many they are */
+    unsigned first;                   /* AUTO: which of them is the first */
+    unsigned counts[CORPS__ENVS_MAX]; /* how many each Env gets, by its number */
+    unsigned total;
+    size_t places; /* that the caller has for Names */
+};
+
+static void note_there(const struct corps *corps, struct spread *spread) {
+    spread->there_count = 0;
+    for (unsigned i = 0; i < spread->envs; i++) {
+        if (corps__env_is_there(corps, i)) {
+            spread->there[spread->there_count++] = i;
+        }
+    }
+}
+
+static void distribute(struct corps *corps, unsigned count, struct spread *spread) {
+    memset(spread->counts, 0, sizeof spread->counts);
+    spread->first = 0;
+    spread->total = count;
+    if (spread->location.type == CORPS_LOCATION_ENV_ID) {
+        spread->counts[spread->location.env] = count;
+    } else if (spread->location.type == CORPS_LOCATION_PER_ENV) {
+        for (unsigned i = 0; i < spread->there_count; i++) {
+            spread->counts[spread->there[i]] = count;
+        }
+        spread->total = count * spread->there_count;
+    } else {
+        spread->first = atomic_fetch_add(&corps->next_auto, count) % spread->there_count; /* Env 0 is always there */
+        for (unsigned i = 0; i < count; i++) {
+            spread->counts[spread->there[(spread->first + i) % spread->there_count]]++;
+        }
+    }
+}
+
+/* Does it matter whether an Env was added or taken? */
+static bool needs_news(const struct corps *corps, struct corps_location location) {
+    bool grows = (corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) == 0 && !corps__is_foreign(corps);
+    return grows && (location.type != CORPS_LOCATION_ENV_ID || location.env >= corps->settings.env_count);
+}
+
 static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
-                                       unsigned *counts, unsigned *first) {
+                                       struct spread *spread) {
     static const struct corps__sized kind = CORPS__SIZED(corps_location, sizeof(struct corps_location));
     struct corps_location unused;
-    unsigned envs = corps->settings.env_count;
+    unsigned room = corps->settings.env_count; /* that the caller knows of */
     if (corps__sized_take(&kind, &location, &unused) == NULL) {
         return CORPS_ERR_INVALID;
     }
     if (count == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the number of Concs must be at least 1");
     }
-    memset(counts, 0, envs * sizeof *counts);
-    *first = 0;
-    switch (location.type) {
-    case CORPS_LOCATION_ENV_ID:
-        if (location.env >= envs) {
-            return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u, numbered from 0",
-                                   location.env, envs);
-        }
-        counts[location.env] = count;
-        return CORPS_OK;
-    case CORPS_LOCATION_PER_ENV:
-        for (unsigned i = 0; i < envs; i++) {
-            counts[i] = count;
-        }
-        return CORPS_OK;
-    case CORPS_LOCATION_AUTO:
-        *first = atomic_fetch_add(&corps->next_auto, count) % envs;
-        for (unsigned i = 0; i < count; i++) {
-            counts[(*first + i) % envs]++;
-        }
-        return CORPS_OK;
+    if (needs_news(corps, location)) {
+        corps__news_read(corps);
     }
-    return corps_error_set(CORPS_ERR_INVALID, "there is no location type %d", (int)location.type);
+    spread->location = location;
+    spread->envs = corps->settings.env_count;
+    if (location.type == CORPS_LOCATION_ENV_ID && location.env >= spread->envs) {
+        return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u, numbered from 0", location.env,
+                               spread->envs);
+    }
+    if (location.type != CORPS_LOCATION_ENV_ID && location.type != CORPS_LOCATION_PER_ENV &&
+        location.type != CORPS_LOCATION_AUTO) {
+        return corps_error_set(CORPS_ERR_INVALID, "there is no location type %d", (int)location.type);
+    }
+    if (location.type == CORPS_LOCATION_PER_ENV) {
+        room = location.env != 0 ? location.env : room;
+        spread->envs = spread->envs < room ? spread->envs : room;
+    }
+    note_there(corps, spread);
+    distribute(corps, count, spread);
+    spread->places = location.type == CORPS_LOCATION_PER_ENV ? (size_t)count * room : spread->total;
+    return CORPS_OK;
 }
 
 /* The Env of Conc number `i` in the order of the result, and which of that Env's Concs it is. */
-static void location_of(const struct corps *corps, struct corps_location location, unsigned first, unsigned i,
-                        unsigned *env, unsigned *nth) {
-    unsigned envs = corps->settings.env_count;
-    if (location.type == CORPS_LOCATION_ENV_ID) {
-        *env = location.env;
+static void location_of(const struct spread *spread, unsigned i, unsigned *env, unsigned *nth) {
+    if (spread->location.type == CORPS_LOCATION_ENV_ID) {
+        *env = spread->location.env;
         *nth = i;
     } else {
-        *env = (first + i) % envs;
-        *nth = i / envs;
+        *env = spread->there[(spread->first + i) % spread->there_count];
+        *nth = i / spread->there_count;
     }
 }
 
 static enum corps_err gather_names(const struct corps *corps, struct order *orders, const char *class_name,
-                                   struct corps_location location, unsigned first, unsigned total,
-                                   struct corps_name **names) {
+                                   const struct spread *spread, struct corps_name **names) {
     enum corps_err err = CORPS_OK;
     unsigned made = 0;
-    for (unsigned i = 0; err == CORPS_OK && i < total; i++) {
+    for (unsigned i = 0; err == CORPS_OK && i < spread->total; i++) {
         unsigned env;
         unsigned nth;
-        location_of(corps, location, first, i, &env, &nth);
+        location_of(spread, i, &env, &nth);
         const struct corps_value *ids;
         err = corps_future_wait(orders[env].future, 0, &ids);
         const struct corps_value *id = err == CORPS_OK ? corps_value_item(ids, nth) : NULL;
@@ -130,14 +159,14 @@ static enum corps_err gather_names(const struct corps *corps, struct order *orde
 }
 
 /* Some inits failed: ends the Concs of the Envs where they did not. Keeps the first failure's detail. */
-static void undo_creation(const struct corps *corps, struct order *orders) {
-    for (unsigned env = 0; env < corps->settings.env_count; env++) {
+static void undo_creation(const struct corps *corps, struct order *orders, unsigned envs) {
+    for (unsigned env = 0; env < envs; env++) {
         const struct corps_value *ids;
         if (orders[env].future == NULL || corps_future_wait(orders[env].future, 0, &ids) != CORPS_OK) {
             continue;
         }
         struct order end = {.env = env};
-        if (ask_manager(corps, &end, "end", ids) == CORPS_OK) {
+        if (corps__manager_ask(corps, env, "end", ids, &end.manager, &end.future) == CORPS_OK) {
             (void)!corps_future_wait(end.future, 5000000000, NULL);
         }
         corps_future_destroy(end.future);
@@ -145,19 +174,19 @@ static void undo_creation(const struct corps *corps, struct order *orders) {
     }
 }
 
-static enum corps_err create_all(struct corps *corps, struct order *orders, const char *class_name,
+static enum corps_err create_all(struct corps *corps, struct order *orders, unsigned envs, const char *class_name,
                                  const struct corps_value *policy, const struct corps_value *init_args,
                                  const struct corps_value *local_args) {
     enum corps_err err = CORPS_OK;
     char detail[512] = "";
-    for (unsigned env = 0; env < corps->settings.env_count; env++) {
+    for (unsigned env = 0; env < envs; env++) {
         if (orders[env].count > 0 && err == CORPS_OK) {
             bool here = corps == corps__own() && env == corps__own_env();
             err = order_concs(corps, &orders[env], class_name, policy, here ? local_args : init_args);
             snprintf(detail, sizeof detail, "%s", corps_error_detail());
         }
     }
-    for (unsigned env = 0; env < corps->settings.env_count; env++) {
+    for (unsigned env = 0; env < envs; env++) {
         if (orders[env].future == NULL) {
             continue;
         }
@@ -169,7 +198,7 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
         }
     }
     if (err != CORPS_OK) {
-        undo_creation(corps, orders);
+        undo_creation(corps, orders, envs);
         err = corps_error_set(err, "%s", detail);
     }
     return err;
@@ -178,38 +207,37 @@ static enum corps_err create_all(struct corps *corps, struct order *orders, cons
 static enum corps_err create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
                                    struct corps_location location, unsigned count, const struct corps_value *policy,
                                    struct corps_name **names) {
-    unsigned envs = corps->settings.env_count;
-    unsigned counts[CORPS__ENVS_MAX];
-    unsigned first;
-    enum corps_err err = distribute_concs(corps, location, count, counts, &first);
+    struct spread spread;
+    enum corps_err err = distribute_concs(corps, location, count, &spread);
     if (err != CORPS_OK) {
         return err;
     }
     struct corps_box *box = corps_box_create();
-    struct order *orders = calloc(envs, sizeof *orders);
+    struct order *orders = calloc(spread.envs, sizeof *orders);
     struct corps_value init_args = corps_nil();
     struct corps_value local_args = corps_nil();
     err = box != NULL && orders != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to create Concs");
-    unsigned here = corps == corps__own() ? counts[corps__own_env()] : 0;
-    unsigned total = 0;
-    for (unsigned env = 0; err == CORPS_OK && env < envs; env++) {
+    unsigned here = corps == corps__own() && corps__own_env() < spread.envs ? spread.counts[corps__own_env()] : 0;
+    for (unsigned env = 0; err == CORPS_OK && env < spread.envs; env++) {
         orders[env].env = env;
-        orders[env].count = counts[env];
-        total += counts[env];
+        orders[env].count = spread.counts[env];
     }
-    if (err == CORPS_OK && total > here) {
+    if (err == CORPS_OK && spread.total > here) {
         err = corps__init_args_encode(&corps->settings, args, CORPS__PAYLOAD_BYTES_MAX, box, &init_args);
     }
     if (err == CORPS_OK && here > 0 && args != NULL) {
         err = corps__init_args_lend(args, box, &local_args);
     }
     if (err == CORPS_OK) {
-        err = create_all(corps, orders, class_name, policy, &init_args, &local_args);
+        err = create_all(corps, orders, spread.envs, class_name, policy, &init_args, &local_args);
     }
     if (err == CORPS_OK) {
-        err = gather_names(corps, orders, class_name, location, first, total, names);
+        err = gather_names(corps, orders, class_name, &spread, names);
     }
-    for (unsigned env = 0; orders != NULL && env < envs; env++) {
+    for (size_t i = spread.total; err == CORPS_OK && i < spread.places; i++) {
+        names[i] = NULL; /* of Envs that are not there */
+    }
+    for (unsigned env = 0; orders != NULL && env < spread.envs; env++) {
         corps_future_destroy(orders[env].future);
         corps_name_unref(orders[env].manager);
     }

@@ -14,6 +14,7 @@
 #include "link/trust.h"
 #include "process/anew.h"
 #include "process/args.h"
+#include "process/envs.h"
 #include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -268,6 +269,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     }
     if (err == CORPS_OK) {
         corps__fork_created_set(corps__created_forked);
+        corps__envs_news_begin();
         err = corps__runtime_ensure();
     }
     if (err != CORPS_OK) {
@@ -283,7 +285,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     }
     creator->corps = corps;
-    creator->others.count = settings.env_count;
+    creator->others.count = CORPS__ENVS_MAX;
     corps->creator = creator;
     randombytes_buf(&corps->id, sizeof corps->id);
     randombytes_buf(corps->secret, sizeof corps->secret);

@@ -1,7 +1,10 @@
 #include "process/ending.h"
 
+#include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
+#include "link/peer.h"
+#include "process/changes.h"
 #include "process/creator.h"
 #include "process/life.h"
 #include "wait/wait.h"
@@ -44,6 +47,30 @@ static bool created_have_ended(void) {
     return corps__life.created_done;
 }
 
+enum { LOOK_MS = 2 };
+
+static void look_again(uv_timer_t *timer) {
+    (void)timer;
+    corps__end_when_cleaned();
+}
+
+/* What this Env was asked is answered, also where the reply was put off, and all that it has sent has gone: others stay
+ * and wait for it, which is not so at the end of the Corps. */
+static bool has_answered(void) {
+    static uv_timer_t timer;
+    static bool is_there;
+    corps_flush();
+    if (corps__peers_are_idle()) {
+        return true;
+    }
+    if (!is_there) {
+        is_there = true;
+        uv_timer_init(corps__loop(), &timer);
+    }
+    corps__timer_start(&timer, look_again, LOOK_MS, 0);
+    return false;
+}
+
 /* The Concs of this Env, in Env 0 those of all, then the Corps that they created, then the processes. */
 void corps__end_when_cleaned(void) {
     if (corps__life.stage != CORPS__CLEANING || !corps__life.cleanup_done || !corps__all_children(child_cleaned) ||
@@ -54,6 +81,9 @@ void corps__end_when_cleaned(void) {
         corps__life_stop();
         return;
     }
+    if (corps__life.leaves && !corps__life.waits_for_nobody && !has_answered()) {
+        return; /* it looks again soon */
+    }
     if (!corps__is_env_0()) {
         struct corps_value cleaned = corps_str("cleaned");
         corps__tell_parent(&cleaned, 1);
@@ -61,7 +91,7 @@ void corps__end_when_cleaned(void) {
     }
     struct corps_value word = corps_str("exit");
     corps__tell_children(&word, 1);
-    if (corps__all_children(child_ended)) {
+    if (corps__all_children(child_ended) && corps__changes_are_over()) {
         corps__life.all_have_ended = true;
         corps__life_stop();
     }
@@ -102,7 +132,7 @@ static bool clean_up_next(void) {
         }
         atomic_store(&corps__life.next_cleanup, id - 1);
         struct corps__conc *conc = corps__conc_find(id);
-        if (conc == NULL || conc->class->cleanup == NULL) {
+        if (conc == NULL || (conc->class->cleanup == NULL && !corps__life.leaves)) {
             continue;
         }
         return clean_up_conc(conc, next_cleanup);
@@ -112,6 +142,9 @@ static bool clean_up_next(void) {
 static void next_cleanup(struct corps__group *group, void *arg) {
     (void)arg;
     free(group);
+    if (corps__life.leaves) { /* it is not made again, and what it knew is not kept */
+        corps__checkpoint_end(atomic_load(&corps__life.next_cleanup) + 1);
+    }
     if (!clean_up_next()) {
         (void)!corps__with_lead(concs_are_cleaned, NULL);
     }
@@ -139,6 +172,10 @@ static void front_is_cleaned(struct corps__group *group, void *arg) {
 
 /* The Corps' own Conc first: its cleanup may still call all others. */
 void corps__clean_up(void) {
+    if (corps__life.stage == CORPS__CLEANING && corps__life.leaves && !corps__life.waits_for_nobody) {
+        corps__life.waits_for_nobody = true; /* this Env was being taken, and now the Corps ends altogether */
+        corps__end_when_cleaned();
+    }
     if (corps__life.stage == CORPS__CLEANING || corps__life.stage == CORPS__ENDING) {
         return;
     }
@@ -150,6 +187,9 @@ void corps__clean_up(void) {
     if (corps__care() != NULL) {
         corps__care()->halt();
     }
+    if (corps__is_env_0()) {
+        corps__changes_halt();
+    }
     corps__wards()->halt();
     atomic_store(&corps__actors->ending, true);
     struct corps__conc *front =
@@ -157,6 +197,14 @@ void corps__clean_up(void) {
     if (front == NULL || !clean_up_conc(front, front_is_cleaned)) {
         (void)!clean_up_rest(NULL);
     }
+}
+
+void corps__leave(void) {
+    if (corps__life.stage == CORPS__SERVING) {
+        corps__life.leaves = true;
+        atomic_store(&corps__actors->leaves, true);
+    }
+    corps__clean_up();
 }
 
 static enum corps_err end_job(void *arg) {

@@ -7,6 +7,9 @@
 /* With the lead: begins, unless that was done before. While booting the Env ends at once. */
 void corps__clean_up(void);
 
+/* The same for this Env alone, which is taken from the Corps: every Conc cleans up, after what it was asked before. */
+void corps__leave(void);
+
 /* With the lead, after something that it depends on: goes on to the end of the processes when all is cleaned up. */
 void corps__end_when_cleaned(void);
 

@@ -17,8 +17,10 @@
 #include "link/rows.h"
 #include "process/args.h"
 #include "process/boot.h"
+#include "process/changes.h"
 #include "process/children.h"
 #include "process/ending.h"
+#include "process/envs.h"
 #include "process/life.h"
 #include "process/manager.h"
 #include "process/remake.h"
@@ -164,6 +166,9 @@ static const struct corps__children_ops children_ops = {
     .all_started = all_are_up,
     .failed = boot_failed_with,
     .cleaned = corps__end_when_cleaned,
+    .joined = corps__change_joined,
+    .not_joined = corps__change_not_joined,
+    .left = corps__change_left,
 };
 
 /* ---- records of the parent ---- */
@@ -230,6 +235,9 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "cleanup")) {
         corps__reactor_catch_up(); /* what other Envs had sent until then is handled first */
         corps__clean_up();
+    } else if (corps__record_is(record, "take")) {
+        corps__reactor_catch_up();
+        corps__leave();
     } else if (corps__record_is(record, "exit")) {
         if (corps__is_env_0()) {
             corps__reactor_catch_up(); /* likewise what the program had */
@@ -241,6 +249,11 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
 }
 
 /* ---- main ---- */
+
+static bool nobody(const struct corps__life_child *child) {
+    (void)child;
+    return false;
+}
 
 static enum corps_err boot_job(void *arg) {
     struct corps *corps = corps__life.corps;
@@ -267,7 +280,7 @@ static enum corps_err boot_job(void *arg) {
     }
     if (err == CORPS_OK && corps__is_env_0()) {
         err = corps__children_start(&children_ops);
-        if (err == CORPS_OK && settings->env_count == 1) {
+        if (err == CORPS_OK && corps__all_children(nobody)) {
             all_are_up();
         }
     } else if (err == CORPS_OK) {
@@ -345,6 +358,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
     }
     if (err == CORPS_OK) {
         corps__runtime_own(corps__life.corps);
+        corps__envs_news_begin();
         err = corps__keeper()->begin(corps__life.corps);
     }
     if (err == CORPS_OK) {
@@ -423,7 +437,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
 }
 
 void corps__env_forked(void) {
-    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
         corps__child_forget(corps__life.children[i].process);
     }
     corps__life.parent = NULL;

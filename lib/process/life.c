@@ -49,7 +49,7 @@ void corps__env_fail(const char *why) {
 
 bool corps__is_cared_for(void) {
     const struct corps__settings *settings = &corps__life.corps->settings;
-    return care != NULL && settings->policy.restart != CORPS_RESTART_NEVER && settings->env_count > 1;
+    return care != NULL && settings->policy.restart != CORPS_RESTART_NEVER;
 }
 
 const struct corps__care_ops *corps__care(void) {
@@ -68,9 +68,18 @@ void corps__tell_numbers(unsigned env, uint32_t bound) {
     }
 }
 
-uint32_t corps__first_number(unsigned env) {
+static int64_t first_of(unsigned env) {
     const struct corps_value *firsts = corps_value_item(corps_box_root(corps__life.front_box), 11);
-    return firsts != NULL ? (uint32_t)corps__record_int(firsts, env, 0) : 0;
+    return firsts != NULL ? corps__record_int(firsts, env, 0) : 0;
+}
+
+uint32_t corps__first_number(unsigned env) {
+    int64_t first = first_of(env);
+    return (uint32_t)(first < 0 ? -first : first);
+}
+
+bool corps__was_taken(unsigned env) {
+    return first_of(env) < 0;
 }
 
 unsigned corps__take_row(struct corps *corps, const struct corps_value *record) {
@@ -93,7 +102,7 @@ void corps__tell_parent(const struct corps_value *items, size_t count) {
     }
 }
 
-static void tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count) {
+void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count) {
     struct corps_value record = corps_array(items, count);
     if (child->control != NULL && !child->ended) {
         (void)!corps__control_send(child->control, &record); /* likewise */
@@ -101,14 +110,14 @@ static void tell_child(struct corps__life_child *child, const struct corps_value
 }
 
 void corps__tell_children(const struct corps_value *items, size_t count) {
-    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
-        tell_child(&corps__life.children[i], items, count);
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
+        corps__tell_child(&corps__life.children[i], items, count);
     }
 }
 
 bool corps__all_children(bool (*test)(const struct corps__life_child *child)) {
-    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.corps->settings.env_count; i++) {
-        if (!test(&corps__life.children[i])) {
+    for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
+        if (corps__life.children[i].present && !test(&corps__life.children[i])) {
             return false;
         }
     }

@@ -18,6 +18,9 @@ struct corps__care_ops {
     void (*started)(unsigned env);
     /* The process of one has ended; sees to what follows from that, and to who is told. */
     void (*ended)(unsigned env, bool in_order, const char *how);
+    /* One that was added serves, as this incarnation; one is being taken, and is not started again. */
+    void (*joined)(unsigned env, uint32_t incarnation);
+    void (*left)(unsigned env);
     /* The Corps ends: nothing is started any more. */
     void (*halt)(void);
 };
@@ -64,23 +67,32 @@ struct corps__life_child {
     uint32_t incarnation;
     struct corps__control *control;
     struct corps__child *process;
+    bool present;                        /* there is one: not only to be, and not taken */
+    bool joins;                          /* it was added, and nobody knows of it yet */
+    bool leaves;                         /* it is being taken */
     bool ready, started, cleaned, ended; /* this incarnation */
     char failure[480];                   /* what it said before it ended, "" */
+    enum corps_err failure_code;
+    uint32_t taken_at; /* the how many-th to be taken */
     struct corps__made *made, **last_made;
-    uint32_t first, bound; /* this incarnation's own Concs have numbers from … up to below … */
+    uint32_t first, bound; /* this incarnation's own Concs have numbers from … up to below …; 0, 0: none yet */
 };
 
 struct corps__life {
     struct corps *corps;
     enum corps__stage stage;
     struct corps__control *parent;
-    struct corps__life_child *children; /* Env 0: children[1 … env_count − 1] */
+    struct corps__life_child *children; /* Env 0: children[1 … child_count − 1], with room for all that may be */
+    unsigned child_count;               /* of those that were ever started; one may not be known to others */
+    uint32_t taken_count;
     char front[256];
     struct corps_box *front_box; /* the boot record, for the front Conc's arguments */
     bool cleanup_done;           /* of the own Concs */
     bool created_begun;          /* the end of the Corps that they created … */
     bool created_done;           /* … and that it is over */
     bool orphan;                 /* the parent has died */
+    _Atomic bool leaves;         /* this Env is being taken from the Corps, which goes on … */
+    bool waits_for_nobody;       /* … or did when that began */
     bool all_have_ended;         /* Env 0: in order, and nobody else is left */
     _Atomic uint32_t next_cleanup;
     int status;
@@ -92,14 +104,18 @@ bool corps__is_env_0(void);
 /* A record to the parent; to all Envs that Env 0 has started. One that has gone is noticed by its end of file. */
 void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
+void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count);
 
 /* May the own Corps be started anew by its creator when Env 0 is lost? Then the creator is told what it needs for that:
  * the numbers of Concs that Env `env` may give, below `bound`. Any thread. */
 bool corps__may_be_anew(void);
 void corps__tell_numbers(unsigned env, uint32_t bound);
 
-/* In Env 0: from which number on Env `env` gives them: 0, but in a Corps that was started anew. */
+/* In Env 0: from which number on Env `env` gives them: 0, but in a Corps that was started anew; and was it taken
+ * before?
+ */
 uint32_t corps__first_number(unsigned env);
+bool corps__was_taken(unsigned env);
 
 /* ["row", env, row, …]: what has become of an Env of this Corps; gives its number (0 where nothing is said of any).
  * With the lead. */
@@ -126,7 +142,7 @@ _Noreturn void corps__env_fail(const char *why);
 /* May the Envs of the own Corps but Env 0 be started again? */
 bool corps__is_cared_for(void);
 
-/* Is it true of all Envs that this one has started? */
+/* Is it true of all Envs that this one has started and that were not taken? */
 bool corps__all_children(bool (*test)(const struct corps__life_child *child));
 
 /* The pool's threads end once they have nothing to run, and then the process. */

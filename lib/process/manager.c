@@ -1,5 +1,6 @@
 #include "process/manager.h"
 
+#include "actor/broken.h"
 #include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
@@ -7,6 +8,7 @@
 #include "actor/tell.h"
 #include "process/args.h"
 #include "process/chains.h"
+#include "process/changes.h"
 #include "process/life.h"
 #include "process/members.h"
 #include "process/order.h"
@@ -19,7 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere.
+/* Conc 0 of every Env: makes Concs for others, and ends those whose creation failed elsewhere. That of Env 0 adds Envs
+ * and takes them, too.
  *
  * Making is not one request at a time: the new Concs' inits run as their own first message, and the reply is put off
  * until all have run. So an init may itself create Concs in the same Env, to any depth. */
@@ -94,6 +97,10 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
     (void)self;
     (void)result;
     struct corps__order order;
+    char leaves[CORPS__LEAVES_TEXT_BYTES];
+    if (corps__env_leaves(leaves)) { /* nobody would clean up what is made now */
+        return corps_error_set(CORPS_ERR_WORKER_LOST, "%s", leaves);
+    }
     enum corps_err err = corps__order_read(args, &order);
     if (err != CORPS_OK) {
         return err;
@@ -164,10 +171,26 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
     return CORPS_OK;
 }
 
+static enum corps_err manager_env_add(struct corps_context *context, void *self, const struct corps_value *args,
+                                      struct corps_value *result) {
+    (void)self;
+    (void)result;
+    return corps__change_begin(context, true, args);
+}
+
+static enum corps_err manager_env_take(struct corps_context *context, void *self, const struct corps_value *args,
+                                       struct corps_value *result) {
+    (void)self;
+    (void)result;
+    return corps__change_begin(context, false, args);
+}
+
 static const struct corps_method methods[] = {{"create", manager_create},
                                               {"end", manager_end},
                                               {"probe", corps__members_probe},
                                               {"move", corps__members_move},
+                                              {CORPS__ENV_ADD, manager_env_add},
+                                              {CORPS__ENV_TAKE, manager_env_take},
                                               {CORPS__CHAINS_BEGIN, corps__manager_chains_begin},
                                               {CORPS__CHAINS_TAKE, corps__manager_chains_take},
                                               {CORPS__STATS, corps__stats_answer},

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct corps__others {
-    unsigned count; /* of Envs, 0 included */
+    unsigned count; /* of Envs that there may be, 0 included */
     int *pidfds;    /* -1: none; NULL: nothing was watched yet, or no memory for it */
 };
 

@@ -8,6 +8,7 @@
  *   timer.c    calls at a time
  *   stats.c    what Envs have counted
  *   log.c      the core's log
+ *   envs.c     Envs that are added and taken
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -153,6 +154,10 @@ PyObject *corps__py_give_back(PyObject *module, PyObject *none);
  * event, the text) that end with NUL, at most 4096 bytes in one write; -1: to standard error again */
 PyObject *corps__py_log(PyObject *module, PyObject *args);
 PyObject *corps__py_log_pipe(PyObject *module, PyObject *fd);
+
+/* envs.c */
+PyObject *corps__py_change_env(PyObject *module, PyObject *args);
+PyObject *corps__py_env_count(PyObject *module, PyObject *none);
 
 /* about.c: about() */
 PyObject *corps__py_about(PyObject *module, PyObject *none);

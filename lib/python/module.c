@@ -4,6 +4,7 @@
 
 #include "base/hooks.h"
 #include "base/placement.h"
+#include "link/news.h"
 
 #include <corps/transport.h>
 
@@ -448,7 +449,11 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "Concs are created inside a Corps");
         return NULL;
     }
-    size_t total = (size_t)count * (type == CORPS_LOCATION_PER_ENV ? corps_env_count(corps) : 1);
+    if (type == CORPS_LOCATION_PER_ENV) { /* those that are known now: more may come before the array is filled */
+        corps__news_read(corps);
+        env = corps_env_count(corps);
+    }
+    size_t total = (size_t)count * (type == CORPS_LOCATION_PER_ENV ? env : 1);
     struct corps_name **names = PyMem_Calloc(total, sizeof *names);
     struct corps_box *box = names != NULL ? corps_box_create() : NULL;
     struct corps_value value;
@@ -460,6 +465,9 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     struct corps_location location = {.type = (enum corps_location_type)type, .env = env};
     enum corps_err err = corps_create_supervised(corps, class_name, &value, location, count, &supervision, names);
     corps_box_unref(box);
+    while (err == CORPS_OK && total > 0 && names[total - 1] == NULL) {
+        total--; /* places of Envs that were taken */
+    }
     PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
     for (size_t i = 0; err == CORPS_OK && i < total; i++) {
         PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
@@ -552,6 +560,8 @@ static PyMethodDef functions[] = {
     {"chain_id", corps__py_chain_id, METH_NOARGS, NULL},
     {"chains_begin", corps__py_chains_begin, METH_VARARGS, NULL},
     {"chains_end", corps__py_chains_end, METH_VARARGS, NULL},
+    {"change_env", corps__py_change_env, METH_VARARGS, NULL},
+    {"env_count", corps__py_env_count, METH_NOARGS, NULL},
     {"deadline_within", corps__py_deadline_within, METH_O, NULL},
     {"time_left", corps__py_time_left, METH_NOARGS, NULL},
     {"cancelled", corps__py_cancelled, METH_NOARGS, NULL},

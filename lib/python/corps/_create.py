@@ -307,8 +307,8 @@ def _location(kind, value):
     if kind == LocType.EnvId:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f'LocVal must be the number of an Env, not {value!r}')
-        if not 0 <= value < own[2]:
-            raise IndexError(f'there is no Env {value}; this Corps has {own[2]}, numbered from 0')
+        if not 0 <= value < own[2] and not 0 <= value < _core.env_count():  # one may have been added
+            raise IndexError(f'there is no Env {value}; this Corps has {_core.env_count()}, numbered from 0')
         return 0, value
     if isinstance(value, int) and not isinstance(value, bool) and value > own[2]:
         raise IndexError(f'there is no Env {value}; this Corps has {own[2]}')
@@ -322,7 +322,7 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     run; None when Num < 1.
 
     LocType says where. EnvId: all in the Env with number LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every
-    Env, Env 0, 1, 2 … and again. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
+    Env, Env 0, 1, 2 … and again. Envs that were taken (take_Env) are left out by both. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
     (see load_classes).
 
     Restart says what follows when one of them fails (raises Crash): 'never' (the default: it is lost), 'on_failure' (it is made again, under
@@ -366,6 +366,34 @@ def _create_plain(class_name, args, kind, value, count, supervision):
         raise TypeError(f"'{class_name}' is no class; written in C and made known by load_classes are: "
                         f"{', '.join(_core.classes()) or 'none'}")
     return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True, supervision)]
+
+
+def add_Env(Name=None):
+    """Adds an Env to a running Corps and returns its number, once it serves. In a Corps: to that one. Name, that of a Corps or of any of its
+    Workers, says which one else; a program must say it.
+
+    Auto and PerEnv count the new Env from now on. It is started again like the others (Restart). Raises ValueError (FastPath alone: the
+    transport queue has one Env), CallTimeout (it was not up within Boot_Timeout, and was killed), WorkerLost (its process has ended), and
+    AsyncLocalMaxRetries with what its boot failed with, or when there are 1024. After an error nothing is left.
+    """
+    return _core.change_env(Name, None, None)
+
+
+def take_Env(EnvId, timeout=10.0, Name=None):
+    """Takes the Env with the number EnvId from a running Corps and returns when its process has ended. Its Workers answer what they were asked before,
+    their cleanup runs, the latest first; what is asked of them later raises WorkerLost. It is not started again. After `timeout` seconds
+    (None: never) it is killed.
+
+    Name says which Corps, as for add_Env. Raises ValueError (Env 0, the Env of the calling method, one that is not there),
+    CallTimeout (it was killed), WorkerLost (its process ended otherwise): gone it is then, too.
+    """
+    if isinstance(EnvId, bool) or not isinstance(EnvId, int):
+        raise TypeError(f'EnvId must be the number of an Env, not {EnvId!r}')
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
+        raise TypeError(f'timeout must be a number of seconds or None, not {timeout!r}')
+    if EnvId < 0 or (timeout is not None and timeout < 0):
+        raise ValueError(f'EnvId is {EnvId} and timeout {timeout}; neither may be negative')
+    _core.change_env(Name, EnvId, timeout)
 
 
 class Func(Conc):
