@@ -373,7 +373,7 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
 
 /* The arguments are bytes. */
 static __attribute__((cold, noinline)) void begin_span(const struct corps__call *call, struct corps_future *future) {
-    struct corps__traced *traced = call->traced;
+    struct corps__call_traced *traced = call->traced;
     traced->encoded_ns = corps__now_ns();
     traced->span = corps__chain_called(call->chain, call->to, call->method->name, call->reply, traced->called_ns);
     if (future != NULL) {
@@ -413,13 +413,13 @@ static enum corps_err call_remote(const struct corps__call *call, struct corps_f
 
 /* ---- public ---- */
 
-static __attribute__((cold, noinline)) void begin_tracing(struct corps__call *call, struct corps__traced *traced) {
-    *traced = (struct corps__traced){.called_ns = corps__now_ns()};
+static __attribute__((cold, noinline)) void begin_tracing(struct corps__call *call, struct corps__call_traced *traced) {
+    *traced = (struct corps__call_traced){.called_ns = corps__now_ns()};
     call->traced = traced;
 }
 
 /* Field by field: as one initializer it is more than gcc zeroes by moves. */
-static inline void call_init(struct corps__call *call, bool reply, struct corps__traced *traced) {
+static inline void call_init(struct corps__call *call, bool reply, struct corps__call_traced *traced) {
     call->deadline_ns = CORPS_FOREVER;
     call->try_only = false;
     call->no_wait = false;
@@ -467,7 +467,7 @@ enum corps_err corps__call_begin(struct corps__call *call, struct corps_future *
 enum corps_err corps_call(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options, struct corps_future **future) {
     struct corps__symbol own_method;
-    struct corps__traced traced;
+    struct corps__call_traced traced;
     struct corps__call call;
     call_init(&call, true, &traced);
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);
@@ -480,7 +480,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
     struct corps__symbol own_method;
-    struct corps__traced traced;
+    struct corps__call_traced traced;
     struct corps__call call;
     call_init(&call, false, &traced);
     enum corps_err err = prepare_call(&call, to, method, args, options, &own_method);

@@ -7,7 +7,7 @@
 #include <corps/serializer.h>
 
 /* Where something is traced. Apart, so that a call that is not stays small. */
-struct corps__traced {
+struct corps__call_traced {
     int64_t called_ns, encoded_ns;
     uint32_t span; /* the call's, where its chain is recorded; else 0 */
 };
@@ -29,7 +29,7 @@ struct corps__call {
     bool keyed; /* to a pool: `key` says which member */
     uint64_t key;
     uint64_t chain;                /* that it belongs to, see chain.h */
-    struct corps__traced *traced; /* NULL: nothing is */
+    struct corps__call_traced *traced; /* NULL: nothing is */
 };
 
 /* Begins it at the Worker `call->to`, which is no pool's Name. Gives the Future, unless the call has no reply. Errors:

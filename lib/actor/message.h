@@ -19,8 +19,8 @@ struct corps__message {
     struct corps__mail mail;         /* first */
     bool lent;                       /* it lies on the stack of the thread that runs it: see corps__message_detach */
     bool unkept;                     /* its answer is not kept with the Conc's state: see corps__checkpoint_answer */
-    uint32_t span;                   /* its own, where its chain is recorded; else 0. See chain.h */
     uint8_t weight;                  /* for so many requests its times stand, see timing.h; 0: it is not timed */
+    uint32_t span;                   /* its own, where its chain is recorded; else 0. See chain.h */
     struct corps_block *frame_block; /* of a large frame, one reference; NULL: the frame is in `small`. May hold the
                                         frame's last part alone, see corps_frame_tail */
     const uint8_t *frame;            /* NULL for local requests */

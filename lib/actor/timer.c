@@ -6,6 +6,7 @@
 #include "actor/timers.h"
 #include "base/clock.h"
 #include "base/hooks.h"
+#include "base/log.h"
 #include "base/sized.h"
 #include "base/symbol.h"
 #include "link/foreign.h"
@@ -77,7 +78,9 @@ static struct corps_box *fail_locked(struct corps_timer *timer, enum corps_err c
     if (atomic_load(&timer->failure) == NULL && !in_order) {
         char worker[400];
         (void)corps_name_text(timer->to, worker, sizeof worker);
-        fprintf(stderr, "corps: a timer that calls '%s' of %s has stopped: %s\n", timer->method, worker, text);
+        corps__log(CORPS_LOG_WARN, "timer_stopped",
+                   CORPS__LOG_FIELDS(CORPS__LOG_TEXT("worker", worker), CORPS__LOG_TEXT("method", timer->method)),
+                   "a timer that calls '%s' of %s has stopped: %s", timer->method, worker, text);
     }
     if (atomic_load(&timer->failure) == NULL) {
         atomic_store(&timer->failure, corps__failure_create(&info));
@@ -271,8 +274,11 @@ static struct corps_box *take_failure(struct corps_timer *timer, const struct co
         timer->told_failure = true;
         char worker[400];
         (void)corps_name_text(timer->to, worker, sizeof worker);
-        fprintf(stderr, "corps: %s: '%s', which a timer calls, failed: %s%s%s\n%s", worker, timer->method, info->type,
-                info->type[0] != '\0' ? ": " : "", info->text, info->traceback != NULL ? info->traceback : "");
+        corps__log_traced(
+            CORPS_LOG_WARN, "timer_failed",
+            CORPS__LOG_FIELDS(CORPS__LOG_TEXT("worker", worker), CORPS__LOG_TEXT("method", timer->method)),
+            info->traceback, "%s: '%s', which a timer calls, failed: %s%s%s", worker, timer->method, info->type,
+            info->type[0] != '\0' ? ": " : "", info->text);
     }
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "actor/conc.h"
 #include "actor/tell.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "care/pool.h"
 #include "codec/record.h"
 #include "value/failure.h"
@@ -25,13 +26,15 @@ bool corps__seats_are_nearest(const struct corps__seats *seats) {
     return corps__seats_option(seats, CORPS__POOL_LOCATION) == CORPS_LOCATION_PER_ENV;
 }
 
-void corps__seats_say(const struct corps__seats *seats, const char *format, ...) {
+void corps__seats_say(const struct corps__seats *seats, enum corps_log_level level, const char *event, const char *format,
+                      ...) {
     char text[400];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "corps: %s: %s\n", seats->pool->class_name, text);
+    corps__log(level, event, CORPS__LOG_FIELDS(CORPS__LOG_TEXT("pool", seats->pool->class_name)), "%s: %s",
+               seats->pool->class_name, text);
 }
 
 /* ---- beginning and end ---- */
@@ -282,7 +285,7 @@ static void created(struct corps__seats *seats, uint32_t place, enum corps_err e
     }
     const struct corps_error_info *info = corps_future_error(seat->future);
     if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
-        corps__seats_say(seats, "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
                          info->type[0] != '\0' ? ": " : "", info->text);
     }
     free(seats->failure);
@@ -294,7 +297,7 @@ void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *w
     struct corps__seat *seat = &seats->seats[place];
     bool replaced = corps__seats_is_taken(seats, place) && !seats->scale.closing;
     if (replaced) {
-        corps__seats_say(seats, "member L%u:M%u.%u is lost and will be replaced: %s", seat->env, seat->env, seat->conc,
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_lost", "member L%u:M%u.%u is lost and will be replaced: %s", seat->env, seat->env, seat->conc,
                          why);
     }
     corps_future_destroy(seat->future);

@@ -32,7 +32,8 @@ void corps__seats_probe(struct corps__seats *seats, unsigned env);
 /* A member is there no more. */
 void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *why);
 
-/* What happens to a pool must not go unseen. */
-void corps__seats_say(const struct corps__seats *seats, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What happens to a pool, for the log. */
+void corps__seats_say(const struct corps__seats *seats, enum corps_log_level level, const char *event,
+                      const char *format, ...) CORPS_PRINTF(4, 5);
 
 #endif

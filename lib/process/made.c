@@ -1,6 +1,7 @@
 #include "process/made.h"
 
-#include <stdio.h>
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ void corps__made_keep(struct corps__life_child *child, const struct corps_value 
     }
     struct corps__made *made = calloc(1, sizeof *made + numbers->count * sizeof made->numbers[0]);
     if (made == NULL || corps_box_of(order, &made->order) != CORPS_OK) {
-        fprintf(stderr, "corps: no memory to make Concs of Env %u again if it must be started again\n", child->env);
+        corps__log(CORPS_LOG_WARN, "no_memory", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", child->env)),
+                   "no memory to make Concs of Env %u again if it must be started again", child->env);
         free(made);
         return;
     }
