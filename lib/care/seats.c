@@ -220,23 +220,35 @@ static void begin_start(struct corps__seats *seats, uint32_t place) {
     corps_future_on_ready(future, corps__seats_on_ready, seats->pool);
 }
 
-/* What an Env cannot be asked for now is asked for in the next step. */
-static void ask_again(struct corps__seats *seats, uint32_t place) {
-    struct corps__seat *seat = &seats->seats[place];
-    bool is_move = seat->asked == CORPS__ASKED_MOVE;
-    if (seat->future != NULL || (!is_move && seat->asked != CORPS__ASKED_END)) {
-        return;
+static const char *method_of(enum corps__asked asked) {
+    switch (asked) {
+    case CORPS__ASKED_PROBE:
+        return "probe";
+    case CORPS__ASKED_MOVE:
+        return "move";
+    case CORPS__ASKED_END:
+        return "end";
+    case CORPS__ASKED_CREATE: /* is not asked for like this */
+    case CORPS__ASKED_NOTHING:
+        break;
     }
+    return NULL;
+}
+
+/* Of the member alone; what cannot be asked for now is asked for in the next step. */
+static void ask_of(struct corps__seats *seats, uint32_t place, enum corps__asked asked) {
+    struct corps__seat *seat = &seats->seats[place];
     struct corps_value number = corps_int(seat->conc);
     struct corps_value numbers = corps_array(&number, 1);
+    seat->asked = asked;
+    seat->future = NULL;
     if (corps__seats_can_ask(seats, seat->env) &&
-        corps__seats_ask(seats, seat->env, is_move ? "move" : "end", &numbers, 0, &seat->future) == CORPS_OK) {
+        corps__seats_ask(seats, seat->env, method_of(asked), &numbers, 0, &seat->future) == CORPS_OK) {
         corps_future_on_ready(seat->future, corps__seats_on_ready, seats->pool);
     }
 }
 
 static void do_action(struct corps__seats *seats, const struct corps__scale_action *action) {
-    struct corps__seat *seat = &seats->seats[action->place];
     switch (action->what) {
     case CORPS__SCALE_START:
         begin_start(seats, action->place);
@@ -245,12 +257,10 @@ static void do_action(struct corps__seats *seats, const struct corps__scale_acti
         seats->version++;
         break;
     case CORPS__SCALE_DRAIN:
-        seat->asked = CORPS__ASKED_MOVE;
-        ask_again(seats, action->place);
+        ask_of(seats, action->place, CORPS__ASKED_MOVE);
         break;
     case CORPS__SCALE_END:
-        seat->asked = CORPS__ASKED_END;
-        ask_again(seats, action->place);
+        ask_of(seats, action->place, CORPS__ASKED_END);
         break;
     case CORPS__SCALE_CLOSED:
         break;
@@ -261,7 +271,9 @@ bool corps__seats_act(struct corps__seats *seats) {
     struct corps__scale_action action;
     bool closed = false;
     for (uint32_t i = 0; i < seats->scale.places; i++) {
-        ask_again(seats, i);
+        if (seats->seats[i].future == NULL && method_of(seats->seats[i].asked) != NULL) {
+            ask_of(seats, i, seats->seats[i].asked);
+        }
     }
     while (corps__scale(&seats->scale, corps__now_ns(), &action)) {
         do_action(seats, &action);
@@ -272,25 +284,23 @@ bool corps__seats_act(struct corps__seats *seats) {
 
 /* ---- what managers answer ---- */
 
-static void created(struct corps__seats *seats, uint32_t place, enum corps_err err, const struct corps_value *result) {
-    struct corps__seat *seat = &seats->seats[place];
-    const struct corps_value *number = err == CORPS_OK ? corps_value_item(result, 0) : NULL;
-    if (number != NULL && number->kind == CORPS_INT) {
-        seat->conc = (uint32_t)number->integer;
-        corps__scale_started(&seats->scale, place, corps__now_ns());
-        seats->version++;
-        seats->has_begun = true;
-        corps__seats_probe(seats, seat->env); /* the next step knows something of it */
-        return;
-    }
-    const struct corps_error_info *info = corps_future_error(seat->future);
+static void fail_start(struct corps__seats *seats, uint32_t place, const struct corps_error_info *info) {
     if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
-        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made in Env %u: %s%s%s", seat->env, info->type,
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made in Env %u: %s%s%s",
+                         seats->seats[place].env, info->type,
                          info->type[0] != '\0' ? ": " : "", info->text);
     }
     free(seats->failure);
     seats->failure = corps__failure_create(info);
     corps__scale_start_failed(&seats->scale, place, corps__now_ns());
+}
+
+/* It may be called from now on. */
+static void started(struct corps__seats *seats, uint32_t place) {
+    corps__scale_started(&seats->scale, place, corps__now_ns());
+    seats->version++;
+    seats->has_begun = true;
+    corps__seats_probe(seats, seats->seats[place].env); /* the next step knows something of it */
 }
 
 void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *why) {
@@ -306,27 +316,48 @@ void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *w
     seats->version++;
 }
 
-static void look_at(struct corps__seats *seats, uint32_t place) {
+/* What was asked for is done. */
+static void take_answer(struct corps__seats *seats, uint32_t place, enum corps__asked asked,
+                        const struct corps_value *result) {
     struct corps__seat *seat = &seats->seats[place];
-    const struct corps_value *result = NULL;
-    enum corps_err err = corps_future_wait(seat->future, 0, &result);
-    enum corps__asked asked = seat->asked;
-    seat->asked = CORPS__ASKED_NOTHING;
-    if (asked == CORPS__ASKED_CREATE) {
-        created(seats, place, err, result);
-    } else if (err != CORPS_OK && atomic_load(&corps__seats_row(seat->env)->lost)) {
-        corps__seats_lose(seats, place, "its Env has ended");
-        return;
-    } else if (err != CORPS_OK) {
-        seat->asked = asked; /* the Env is started again, say: once more */
-    } else if (asked == CORPS__ASKED_MOVE) {
+    switch (asked) {
+    case CORPS__ASKED_CREATE:
+        seat->conc = (uint32_t)corps__record_int(result, 0, 0);
+        ask_of(seats, place, CORPS__ASKED_PROBE);
+        break;
+    case CORPS__ASKED_PROBE:
+        started(seats, place);
+        break;
+    case CORPS__ASKED_MOVE:
         seat->moved_ns = corps__now_ns();
-    } else {
+        break;
+    case CORPS__ASKED_END:
         seats->moved++;
         corps__scale_ended(&seats->scale, place, corps__now_ns());
+        break;
+    case CORPS__ASKED_NOTHING:
+        break;
     }
-    corps_future_destroy(seat->future);
+}
+
+static void look_at(struct corps__seats *seats, uint32_t place) {
+    struct corps__seat *seat = &seats->seats[place];
+    struct corps_future *future = seat->future;
+    const struct corps_value *result = NULL;
+    enum corps_err err = corps_future_wait(future, 0, &result);
+    enum corps__asked asked = seat->asked;
+    seat->asked = CORPS__ASKED_NOTHING;
     seat->future = NULL;
+    if (err == CORPS_OK) {
+        take_answer(seats, place, asked, result);
+    } else if (asked == CORPS__ASKED_CREATE) {
+        fail_start(seats, place, corps_future_error(future));
+    } else if (atomic_load(&corps__seats_row(seat->env)->lost)) {
+        corps__seats_lose(seats, place, "its Env has ended");
+    } else {
+        seat->asked = asked; /* the Env is started again, say: once more */
+    }
+    corps_future_destroy(future);
 }
 
 void corps__seats_look(struct corps__seats *seats) {

@@ -9,7 +9,13 @@
 struct corps__conc;
 
 /* What a manager was asked for, or is to be asked for. */
-enum corps__asked { CORPS__ASKED_NOTHING, CORPS__ASKED_CREATE, CORPS__ASKED_MOVE, CORPS__ASKED_END };
+enum corps__asked {
+    CORPS__ASKED_NOTHING,
+    CORPS__ASKED_CREATE,
+    CORPS__ASKED_PROBE, /* the first one: behind it the member counts what it holds, so it may be called */
+    CORPS__ASKED_MOVE,
+    CORPS__ASKED_END
+};
 
 /* One place of the table. */
 struct corps__seat {

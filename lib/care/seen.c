@@ -99,7 +99,7 @@ void corps__seats_probe(struct corps__seats *seats, unsigned env) {
 static void lose_all_in(struct corps__seats *seats, unsigned env) {
     for (uint32_t i = 0; i < seats->scale.places; i++) {
         bool is_there = seats->members[i].state != CORPS__MEMBER_GONE && seats->seats[i].env == env;
-        if (is_there && seats->seats[i].asked != CORPS__ASKED_CREATE) {
+        if (is_there && seats->seats[i].asked != CORPS__ASKED_CREATE) { /* whose answer says it */
             corps__seats_lose(seats, i, corps__seats_row(env)->lost_text);
         }
     }
