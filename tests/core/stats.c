@@ -434,6 +434,45 @@ static void test_envs(void **state) {
     assert_int_equal(err, one_env_only ? CORPS_OK : CORPS_ERR_WORKER_LOST);
 }
 
+/* Counts are those of a process: the next one begins anew. Its Workers have their numbers, and those between are none.
+ */
+static void test_started_again(void **state) {
+    (void)state;
+    if (one_env_only) {
+        print_message("left out: the only Env is Env 0, whose end is that of the Corps\n");
+        return;
+    }
+    struct corps *corps =
+        make_with((struct corps_options){.env_count = 2, .restart = CORPS_RESTART_ON_FAILURE, .backoff_ns = 1000000});
+    struct corps_name *sender = worker_in(corps, "Busy", 0), *name = worker_in(corps, "Busy", 1);
+    const struct corps_value items[] = {corps_value_of_name(name), corps_int(10)};
+    assert_int_equal(outcome(begin(sender, "burst", corps_array(items, 2))), CORPS_OK);
+    await(corps, name, "served", 10);
+    assert_int_equal(kill(corps_env_pid(corps, 1), SIGKILL), 0);
+    const struct corps_call_options retry = {.flags = CORPS_CALL_RETRY};
+    struct corps_future *future = NULL;
+    assert_ok(corps_call(name, "echo", NULL, &retry, &future));
+    assert_int_equal(outcome(future), CORPS_OK);
+    struct corps_name *later = worker_in(corps, "Busy", 1);
+    assert_int_equal(outcome(begin(later, "fail", corps_nil())), CORPS_ERR_REMOTE);
+    assert_int_equal(outcome(begin(sender, "burst", corps_array(items, 2))), CORPS_OK);
+    await(corps, name, "served", 11);
+    struct corps_box *box = look(corps, 1), *from = look(corps, 0);
+    assert_int_equal(number_of(corps_box_root(box), "incarnation"), 2);
+    assert_int_equal(number_of(corps_box_root(box), "workers_left"), 0);
+    assert_int_equal(corps_value_get(corps_box_root(box), "workers")->count, 3); /* with the manager */
+    assert_int_equal(number_of(worker_of(box, name), "failed"), 1);
+    assert_int_equal(number_of(worker_of(box, name), "queued"), 0);
+    assert_int_equal(number_of(worker_of(box, later), "served"), 1);
+    assert_true(number_of(link_of(from, 1, true), "losses") >= 1);
+    corps_box_unref(box);
+    corps_box_unref(from);
+    corps_name_unref(sender);
+    corps_name_unref(name);
+    corps_name_unref(later);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* ---- Corps of others ---- */
 
 static const struct corps_running *find(const struct corps_running *list, size_t count, uint64_t id) {
@@ -528,6 +567,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_made_again_and_ended),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_envs),
+        cmocka_unit_test(test_started_again),
         cmocka_unit_test(test_found_by_another_process),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);

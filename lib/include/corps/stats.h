@@ -33,8 +33,9 @@ extern "C" {
  * wait and service are {count, sum_ns, max_ns, buckets [[upper_ns, count] …]}: from when a request is put into the
  * mailbox until its turn comes, and from then until its answer is there. A bucket counts what took at most `upper_ns`
  * and more than half of it; those that would be empty are left out. One request in `sampled` is timed and counts for as
- * many; every one is (1) while a Worker takes 50 µs or more for each. So `count` is about `served`, and exact where
- * every one is timed. A Worker that was asked a few times only, and is fast, may have no times yet.
+ * many; every one is (1) while a Worker takes 50 µs or more for each. Of small requests without reply that a method
+ * sends in a row, one in 128 is. So `count` is about `served`, and exact where every one is timed. A Worker that was
+ * asked a few times only, and is fast, may have no times yet.
  *
  * links: env −1 is a program. out: this Env has connected it, to call; each direction of calls has a link of its own.
  * outstanding: requests without an answer yet; of those without reply some are given back late. kept_bytes: frames that
