@@ -181,7 +181,8 @@ static void lose_process(struct corps__peer *peer, const char *text) {
     corps__relink(peer);
 }
 
-void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
+static void lose(struct corps *corps, uint32_t env, const char *text,
+                 void (*each)(struct corps__peer *peer, const char *text)) {
     struct corps__env *info = &corps->envs[env];
     if (atomic_load(&info->lost)) {
         return;
@@ -190,12 +191,25 @@ void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
     atomic_store(&info->lost, true);
     atomic_store(&info->restarting, false);
     atomic_store(&info->pid, 0);
-    each_peer(info, lose_process, text);
+    each_peer(info, each, text);
+}
+
+void corps__env_lost(struct corps *corps, uint32_t env, const char *text) {
+    lose(corps, env, text, lose_process);
+}
+
+/* What the Env has answered is read before its link ends, and what it will not answer fails then. */
+static void await_end(struct corps__peer *peer, const char *text) {
+    if (peer->link != NULL) { /* changed with the lead */
+        corps__waitlist_notify(&peer->waiters);
+    } else {
+        lose_process(peer, text);
+    }
 }
 
 void corps__env_taken(struct corps *corps, uint32_t env, const char *text) {
     atomic_store(&corps->envs[env].taken, true);
-    corps__env_lost(corps, env, text);
+    lose(corps, env, text, await_end);
 }
 
 void corps__env_restarts(struct corps *corps, uint32_t env, const char *text) {

@@ -256,7 +256,8 @@ void corps__peer_log(const struct corps__peer *peer, const char *event, const ch
 /* Env `env` of `corps` has ended: every call to it fails with this text, now and later. With the lead. */
 void corps__env_lost(struct corps *corps, uint32_t env, const char *text);
 
-/* The same for one that was taken from its Corps, and is not missed. */
+/* The same for one that is taken from its Corps, and may have answers under way: calls that were sent to it fail when
+ * its link ends. */
 void corps__env_taken(struct corps *corps, uint32_t env, const char *text);
 
 /* Its process has ended and another is to take its place: what was under way to it fails with this text, and calls from

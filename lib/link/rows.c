@@ -38,13 +38,6 @@ void corps__row_known(struct corps *corps, unsigned env) {
     }
 }
 
-/* What it has answered is here before it is gone; but for those who have never called it, and may not lead. */
-static void take_answers(const struct corps__env *info) {
-    if (atomic_load(&info->peer) != NULL || atomic_load(&info->data_peer) != NULL) {
-        corps__reactor_catch_up();
-    }
-}
-
 enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct corps_value *row) {
     int64_t state = corps__record_int(row, 0, -1);
     if (env >= CORPS__ENVS_MAX || state < CORPS__ENV_UP || state >= CORPS__ENV_STATES) {
@@ -62,7 +55,6 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     char text[sizeof info->lost_text];
     corps__record_text(row, 5, text, sizeof text);
     if (state == CORPS__ENV_TAKEN) {
-        take_answers(info);
         corps__env_taken(corps, env, text);
     } else if (state == CORPS__ENV_LOST) {
         corps__env_lost(corps, env, text);

@@ -68,6 +68,20 @@ void corps__child_is_lost(unsigned env, const char *text, bool failed) {
     tell_row(env, failed, corps__care() != NULL);
 }
 
+static void taken_text(unsigned env, char *out, size_t bytes) {
+    snprintf(out, bytes, "Env %u was taken from the Corps", env);
+}
+
+/* That nothing comes of it any more; once. */
+static void tell_taken(unsigned env) {
+    if (!atomic_load(&corps__life.corps->envs[env].taken)) {
+        char text[64];
+        taken_text(env, text, sizeof text);
+        corps__env_taken(corps__life.corps, env, text);
+        tell_row(env, false, true);
+    }
+}
+
 /* ---- records ---- */
 
 static bool child_ready(const struct corps__life_child *child) {
@@ -213,6 +227,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         child->cleaned = true;
         if (child->leaves && corps__life.stage == CORPS__SERVING) {
             struct corps_value word = corps_str("exit");
+            tell_taken(child->env); /* first: whoever sees the end of its link knows why */
             corps__tell_child(child, &word, 1);
         }
         ops->cleaned();
@@ -242,7 +257,6 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
     bool had_served = child->started;
     child->ended = true;
     if (child->joins || child->leaves) {
-        corps__reactor_catch_up(); /* what it has answered comes before the news */
         end_change(child, how, end == CORPS__END_IN_ORDER && child->cleaned);
         ops->cleaned();
         return;
@@ -347,10 +361,6 @@ enum {
     REST = 16
 }; /* so many are taken after one before its number is given again: who has it may still mean the former */
 
-static void taken_text(unsigned env, char *out, size_t bytes) {
-    snprintf(out, bytes, "Env %u was taken from the Corps", env);
-}
-
 /* Of a Corps that was started anew: it had been taken before. */
 static void stay_away(struct corps__life_child *child) {
     struct corps *corps = corps__life.corps;
@@ -420,9 +430,7 @@ static void end_change(struct corps__life_child *child, const char *how, bool in
     bool was_down = !child->started; /* and nothing of it was there to be cleaned up */
     child->taken_at = ++corps__life.taken_count;
     forget_child(child);
-    taken_text(env, text, sizeof text);
-    corps__env_taken(corps__life.corps, env, text);
-    tell_row(env, false, true);
+    tell_taken(env);
     corps__keeper()->found_all(env); /* nobody asks for what its Concs knew */
     ops->left(env, in_order || was_down ? NULL : how);
 }

@@ -16,6 +16,8 @@ struct hand {
     int64_t value;
     struct corps_request *held;
     struct corps_future *asked;
+    struct corps_name *made[4];
+    unsigned made_count;
 };
 
 static inline enum corps_err hand_init(struct corps_context *context, void *self, const struct corps_value *args,
@@ -41,6 +43,9 @@ static inline void hand_cleanup(struct corps_context *context, void *self) {
         corps_name_address(corps_context_name(context), &corps, &env, &conc);
         fprintf(file, "%u\n", conc);
         fclose(file);
+    }
+    for (unsigned i = 0; i < hand->made_count; i++) {
+        corps_name_unref(hand->made[i]);
     }
     if (hand->held != NULL) {
         struct corps_value late = corps_str("late");
@@ -118,12 +123,13 @@ static inline enum corps_err hand_env_take(struct corps_context *context, void *
 /* A Hand in that Env. */
 static inline enum corps_err hand_make(struct corps_context *context, void *self, const struct corps_value *args,
                                        struct corps_value *result) {
-    (void)self;
     struct corps_name *name = NULL;
     enum corps_err err =
         corps_create_concs(corps_context_corps(context), "Hand", NULL, CORPS_ENV_ID((unsigned)args->integer), 1, &name);
     if (err == CORPS_OK) {
-        *result = corps_value_of_name(name); /* the few that a test makes stay */
+        struct hand *hand = self;
+        hand->made[hand->made_count++] = name; /* the few that a test makes */
+        *result = corps_value_of_name(name);
     }
     return outcome(context, err);
 }
