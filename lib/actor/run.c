@@ -253,6 +253,7 @@ static void end_timers(const struct corps__conc *conc) {
 /* What there was of it is no more. */
 static void forget_self(struct corps__conc *conc) {
     conc->alive = false;
+    atomic_store(&conc->serves, false);
     memset(conc->self, 0, conc->class->bytes);
 }
 
@@ -282,6 +283,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
         return;
     }
     conc->alive = err == CORPS_OK;
+    atomic_store(&conc->serves, conc->alive);
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
@@ -314,6 +316,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
         corps__context_leave(&context);
     }
     conc->alive = false;
+    atomic_store(&conc->serves, false);
 }
 
 static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {

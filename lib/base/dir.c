@@ -188,6 +188,35 @@ void corps__dir_remove_last(const char *path, bool patient) {
     }
 }
 
+/* The number that a directory is named for; 0: it is named otherwise. */
+static uint64_t number_of(const char *name) {
+    char *end;
+    uint64_t number = strtoull(name, &end, 16);
+    return strlen(name) == 16 && *end == '\0' ? number : 0;
+}
+
+enum corps_err corps__dir_each(void (*each)(uint64_t corps_id, void *arg), void *arg) {
+    char base[CORPS__DIR_BYTES];
+    enum corps_err err = corps__dir_base(base, sizeof base);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    DIR *dir = opendir(base);
+    if (dir == NULL) {
+        return corps_error_system("cannot read %s", base);
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        char path[CORPS__DIR_BYTES + 260];
+        snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
+        uint64_t number = number_of(entry->d_name);
+        if (number != 0 && is_own_directory(path, 0) && !is_dead(path)) {
+            each(number, arg);
+        }
+    }
+    closedir(dir);
+    return CORPS_OK;
+}
+
 int corps__dir_clean(bool remove_them, void (*each)(const char *path, bool removed, void *arg), void *arg) {
     char base[CORPS__DIR_BYTES];
     if (corps__dir_base(base, sizeof base) != CORPS_OK) {

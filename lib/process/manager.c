@@ -4,6 +4,8 @@
 #include "actor/conc.h"
 #include "actor/group.h"
 #include "process/args.h"
+#include "process/delete.h"
+#include "process/find.h"
 #include "process/life.h"
 #include "process/order.h"
 #include "value/failure.h"
@@ -111,7 +113,7 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
 }
 
 /* They are not made again with this Env. */
-static void tell_ended(const struct corps_value *numbers) {
+void corps__tell_ended(const struct corps_value *numbers) {
     if (!corps__is_env_0() && corps__is_cared_for()) {
         struct corps_value items[2] = {corps_str("ended"), *numbers};
         corps__tell_parent(items, 2);
@@ -122,7 +124,7 @@ void corps__conc_is_gone(uint32_t conc) {
     corps__checkpoint_end(conc);
     struct corps_value number = corps_int(conc);
     struct corps_value numbers = corps_array(&number, 1);
-    tell_ended(&numbers);
+    corps__tell_ended(&numbers);
 }
 
 void corps__conc_has_ended(const struct corps_name *name) {
@@ -131,6 +133,10 @@ void corps__conc_has_ended(const struct corps_name *name) {
     }
     if (corps__actors->timers.ops != NULL) {
         corps__actors->timers.ops->conc_ended(name->conc);
+    }
+    struct corps__conc *conc = corps__conc_find(name->conc);
+    if (conc != NULL) {
+        atomic_store(&conc->serves, false);
     }
     if (!corps__wards()->left(name->conc)) {
         corps__conc_is_gone(name->conc);
@@ -150,9 +156,13 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
             end_conc((uint32_t)id->integer);
         }
     }
-    tell_ended(args);
+    corps__tell_ended(args);
     return CORPS_OK;
 }
 
-static const struct corps_method methods[] = {{"create", manager_create}, {"end", manager_end}, {NULL, NULL}};
+static const struct corps_method methods[] = {{"create", manager_create},
+                                              {"end", manager_end},
+                                              {"corps:delete", corps__manager_delete},
+                                              {"corps:find", corps__manager_find},
+                                              {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

@@ -36,6 +36,7 @@ from ._around import Request
 from ._boot import load_classes
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
+from ._directory import delete_Concs, find_Corps, find_Workers
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost)
@@ -54,7 +55,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'as_completed', 'call_every', 'call_later', 'cancelled', 'checkpoint_counts', 'create_Concs', 'create_Corps', 'create_Funcs',
-           'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'time_left', 'wait_all', 'wait_next']
 
 
