@@ -186,6 +186,7 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
     err = allocate_conc(class, &conc);
     if (err == CORPS_OK) {
         conc->alive = !has_init;
+        atomic_store(&conc->serves, !has_init);
         conc->stuck_ns = class->stuck_ns;
         err = enlist_conc(conc, id, class_name, class_bytes);
     }
@@ -205,6 +206,26 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
     message->group = group;
     corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
     return CORPS_OK;
+}
+
+enum corps_err corps__conc_tag_set(struct corps__conc *conc, const char *tag) {
+    char *made = tag != NULL ? strdup(tag) : NULL;
+    if (tag != NULL && made == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the tag of a Conc of class %s", conc->class_name);
+    }
+    pthread_mutex_lock(&corps__actors->concs.lock);
+    char *before = conc->tag;
+    conc->tag = made;
+    pthread_mutex_unlock(&corps__actors->concs.lock);
+    free(before);
+    return CORPS_OK;
+}
+
+char *corps__conc_tag(struct corps__conc *conc) {
+    pthread_mutex_lock(&corps__actors->concs.lock);
+    char *tag = conc->tag != NULL ? strdup(conc->tag) : NULL;
+    pthread_mutex_unlock(&corps__actors->concs.lock);
+    return tag;
 }
 
 /* ---- mailbox and states ---- */
@@ -325,6 +346,7 @@ void corps__concs_free(void) {
         }
         free(atomic_load(&conc->keep));
         free(atomic_load(&conc->timing));
+        free(conc->tag);
         corps__once_free(conc->once);
         corps_name_unref(atomic_load(&conc->name));
         if (conc->class_name != conc->class->name) {

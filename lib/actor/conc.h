@@ -52,6 +52,8 @@ struct corps__conc {
     int64_t stuck_ns;                 /* how long a method may run, see stuck.h; 0: for ever. Of the running thread */
     struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
     struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
+    _Atomic bool serves;      /* `alive`, for other threads: who looks for Workers finds this one */
+    char *tag;                /* NULL: none. Its malloc's; under the lock of the table */
     struct corps__cancel *cancelled; /* these two under the lock of cancel.c */
     struct corps__cancel_watch *watches;
     _Atomic uint32_t held_count; /* requests whose replies were put off, of those that were counted (is_probed) */
@@ -119,6 +121,11 @@ void corps__conc_numbers_begin(uint32_t first, void (*on_bound)(uint32_t bound))
 /* The Conc with this number, NULL when there is none. */
 struct corps__conc *corps__conc_find(uint32_t id);
 uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */
+
+/* Its tag, for who looks for Workers (NULL: none). Setting copies. Getting gives a copy that the caller frees, NULL
+ * where there is none or no memory. Any thread. Errors: NO_MEMORY. */
+enum corps_err corps__conc_tag_set(struct corps__conc *conc, const char *tag) CORPS_CHECKED;
+char *corps__conc_tag(struct corps__conc *conc);
 
 /* Puts mail into the mailbox and makes the Conc runnable. Takes it. Any thread. */
 void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how);

@@ -156,6 +156,14 @@ bool corps_context_is_local(struct corps_context *context) {
     return context->message->from == NULL;
 }
 
+enum corps_err corps_context_tag(struct corps_context *context, const char *tag) {
+    enum { BYTES_MAX = 255 };
+    if (tag != NULL && strlen(tag) > BYTES_MAX) {
+        return corps_error_set(CORPS_ERR_INVALID, "a tag of %zu bytes; the longest has %d", strlen(tag), BYTES_MAX);
+    }
+    return corps__conc_tag_set(context->conc, tag);
+}
+
 /* ---- putting a reply off ---- */
 
 struct corps_request {

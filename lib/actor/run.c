@@ -266,6 +266,7 @@ static void end_timers(const struct corps__conc *conc) {
 static void forget_self(struct corps__conc *conc) {
     conc->alive = false;
     conc->away = false;
+    atomic_store(&conc->serves, false);
     memset(conc->self, 0, conc->class->bytes);
 }
 
@@ -308,6 +309,7 @@ static void run_init(struct corps__conc *conc, struct corps__message *message) {
     }
     conc->alive = err == CORPS_OK;
     atomic_store(&conc->ended, err != CORPS_OK);
+    atomic_store(&conc->serves, conc->alive);
     if (err != CORPS_OK && group != NULL) {
         const struct corps_error_info plain = {
             .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
@@ -346,6 +348,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     conc->alive = false;
     conc->away = false;
     atomic_store(&conc->ended, true);
+    atomic_store(&conc->serves, false);
 }
 
 static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {

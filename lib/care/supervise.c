@@ -183,6 +183,18 @@ void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t numbe
     unit->state = unit->lost ? CORPS__UNIT_GONE : CORPS__UNIT_DOWN;
 }
 
+enum corps__unit_state corps__supervise_dismiss(struct corps__supervisor *supervisor, uint32_t number) {
+    struct corps__unit *unit = &supervisor->units[number];
+    enum corps__unit_state before = unit->state;
+    if (before == CORPS__UNIT_STARTING) {
+        unit->lost = true;
+    } else {
+        unit->state = CORPS__UNIT_GONE;
+        unit->told = true;
+    }
+    return before;
+}
+
 void corps__supervise_stop(struct corps__supervisor *supervisor) {
     supervisor->stopped = true;
 }

@@ -121,6 +121,10 @@ void corps__supervise_started(struct corps__supervisor *supervisor, uint32_t uni
 void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation, bool in_order,
                             const char *how, int64_t now_ns);
 
+/* Somebody else ends this one for good: it is not started again. Gives what it was. What is STARTING stays that until
+ * its start is over, and is to be dismissed once more then. */
+enum corps__unit_state corps__supervise_dismiss(struct corps__supervisor *supervisor, uint32_t unit);
+
 /* From now on everything is stopped, latest first, and nothing starts; at the end STOPPED is told. */
 void corps__supervise_stop(struct corps__supervisor *supervisor);
 

@@ -26,6 +26,7 @@ struct seat {
     struct ward *ward;
     uint32_t number;
     uint32_t incarnation;  /* that the init is of */
+    bool dismissed;        /* … and not to come back, whatever comes of that */
     char lost[TEXT_BYTES]; /* what calls are told, once it is given up */
 };
 
@@ -110,7 +111,11 @@ static enum corps_err init_is_over(void *arg) {
                  failure != NULL ? failure->info.text : "no memory to say what failed");
         start_failed(seat, why);
     } else {
-        corps__supervise_started(&ward->supervisor, (uint32_t)(seat - ward->seats), seat->incarnation, corps__now_ns());
+        uint32_t unit = (uint32_t)(seat - ward->seats);
+        corps__supervise_started(&ward->supervisor, unit, seat->incarnation, corps__now_ns());
+        if (seat->dismissed) {
+            (void)corps__supervise_dismiss(&ward->supervisor, unit);
+        }
     }
     free(failure);
     act(ward);
@@ -307,6 +312,34 @@ static void forget(uint32_t number) {
     (void)!corps__with_lead(forget_job, &event);
 }
 
+/* It is ended by hand. */
+static enum corps_err dismiss_job(void *arg) {
+    const struct event *event = arg;
+    uint32_t unit;
+    struct seat *seat = find_seat(event->number, &unit);
+    if (seat == NULL || wards.halted || seat->ward->units[unit].state == CORPS__UNIT_GONE) {
+        return CORPS_OK;
+    }
+    static const char why[] = "the Worker was deleted";
+    struct ward *ward = seat->ward;
+    enum corps__unit_state before = corps__supervise_dismiss(&ward->supervisor, unit);
+    snprintf(seat->lost, sizeof seat->lost, "%s", why);
+    seat->dismissed = before == CORPS__UNIT_STARTING;
+    if (before == CORPS__UNIT_DOWN || before == CORPS__UNIT_STOPPING) { /* who has called it waits */
+        corps__conc_give_up(corps__conc_find(event->number), why);
+    }
+    act(ward);
+    if (before == CORPS__UNIT_RUNNING && all_are_gone(ward)) {
+        drop_ward(ward);
+    }
+    return CORPS_OK;
+}
+
+static void dismiss(uint32_t number) {
+    struct event event = {.number = number};
+    (void)!corps__with_lead(dismiss_job, &event);
+}
+
 /* ---- beginning and end ---- */
 
 static struct ward *ward_create(const struct corps_value *value, const struct corps_value *numbers, size_t count,
@@ -373,7 +406,8 @@ static void halt(void) {
     }
 }
 
-static const struct corps__ward_ops ops = {.made = made, .left = left, .forget = forget, .halt = halt};
+static const struct corps__ward_ops ops = {
+    .made = made, .left = left, .forget = forget, .dismiss = dismiss, .halt = halt};
 
 void corps__wards_begin(void) {
     corps__wards_set(&ops);

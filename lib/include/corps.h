@@ -387,6 +387,28 @@ CORPS_API enum corps_err corps_create_pool(struct corps *corps, const char *clas
                                            const struct corps_pool_options *options,
                                            struct corps_name **pool) CORPS_CHECKED;
 
+/** Ends Concs by their Names, from anywhere, in place of an exit of their own: what is in their mailboxes is done
+ * first, then their cleanups run, and nobody makes them again; their timers and checkpoints go with them. Waits until
+ * all have ended; `timeout_ns` 0: does not wait, and tells of no error in their Envs. Those that have ended already
+ * count as ended. Calls afterwards fail with NO_WORKER. Errors: INVALID (a Conc of Corps' own, or a Corps' front; of
+ * such an Env none is ended; or, unless timeout_ns is 0, a method's own Conc), NO_WORKER (there never was such a Conc,
+ * likewise), TIMEOUT, WORKER_LOST, EXITED. The others are ended all the same. */
+CORPS_API enum corps_err corps_delete(struct corps_name *const *names, size_t count, int64_t timeout_ns) CORPS_CHECKED;
+
+/** Finds the Concs of a Corps that serve at this moment, by their class and their tag (NULL: any), in one Env or in all
+ * (-1). A class is meant by its whole name, or by what stands in that before " in ". Writes how many there are, and
+ * gives the first `room` of their Names, in the order of Envs and numbers. Errors: INVALID, TIMEOUT, WORKER_LOST (the
+ * one Env is lost), EXITED, NO_MEMORY. */
+CORPS_API enum corps_err corps_find(struct corps *corps, const char *class_name, const char *tag, int env,
+                                    int64_t timeout_ns, struct corps_name **names, size_t room,
+                                    size_t *count) CORPS_CHECKED;
+
+/** The same for Corps: finds the fronts of those of this user that run on this host, by the Corps' tag (NULL: any). A
+ * Corps that does not answer within the time is left out, and so is one without a front. Errors: INVALID, SYSTEM,
+ * NO_MEMORY. */
+CORPS_API enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct corps_name **names, size_t room,
+                                           size_t *count) CORPS_CHECKED;
+
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);
 CORPS_API void corps_name_unref(struct corps_name *name); /**< accepts NULL */
@@ -636,6 +658,9 @@ CORPS_API void *corps_context_alloc(struct corps_context *context, size_t bytes)
 CORPS_API void *corps_context_loan(struct corps_context *context, size_t bytes);
 /** The request's argument box, to keep args beyond the method: gives a reference. NULL when out of memory. */
 CORPS_API struct corps_box *corps_context_box(struct corps_context *context);
+/** Tags the Conc, for corps_find: a text of at most 255 bytes, which is copied; NULL takes the tag away. In an init, so
+ * that a Conc that is made again has it too. Errors: INVALID (it is longer), NO_MEMORY. */
+CORPS_API enum corps_err corps_context_tag(struct corps_context *context, const char *tag) CORPS_CHECKED;
 /** Fails the request: the caller's Future gives REMOTE with this type and text. Returns CORPS_ERR_REMOTE. */
 CORPS_API enum corps_err corps_fail(struct corps_context *context, const char *type, const char *format, ...)
     CORPS_PRINTF(3, 4);

@@ -49,6 +49,8 @@ struct corps__ward_ops {
     bool (*left)(uint32_t number);
     /* Likewise: one is not to be. */
     void (*forget)(uint32_t number);
+    /* Likewise: one is ended by hand, and does not come back; those that were made with it stay as they are. */
+    void (*dismiss)(uint32_t number);
     /* With the lead: the Corps ends, and none comes back. */
     void (*halt)(void);
 };

@@ -9,6 +9,8 @@
 #include "process/args.h"
 #include "process/chains.h"
 #include "process/changes.h"
+#include "process/delete.h"
+#include "process/find.h"
 #include "process/life.h"
 #include "process/members.h"
 #include "process/order.h"
@@ -127,7 +129,7 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
 }
 
 /* They are not made again with this Env. */
-static void tell_ended(const struct corps_value *numbers) {
+void corps__tell_ended(const struct corps_value *numbers) {
     if (!corps__is_env_0() && corps__is_cared_for()) {
         struct corps_value items[2] = {corps_str("ended"), *numbers};
         corps__tell_parent(items, 2);
@@ -139,7 +141,7 @@ void corps__conc_is_gone(uint32_t conc) {
     corps__probe_gone(conc);
     struct corps_value number = corps_int(conc);
     struct corps_value numbers = corps_array(&number, 1);
-    tell_ended(&numbers);
+    corps__tell_ended(&numbers);
 }
 
 void corps__conc_has_ended(const struct corps_name *name) {
@@ -148,6 +150,10 @@ void corps__conc_has_ended(const struct corps_name *name) {
     }
     if (corps__actors->timers.ops != NULL) {
         corps__actors->timers.ops->conc_ended(name->conc);
+    }
+    struct corps__conc *conc = corps__conc_find(name->conc);
+    if (conc != NULL) {
+        atomic_store(&conc->serves, false);
     }
     if (!corps__wards()->left(name->conc)) {
         corps__conc_is_gone(name->conc);
@@ -167,7 +173,7 @@ static enum corps_err manager_end(struct corps_context *context, void *self, con
             end_conc((uint32_t)id->integer);
         }
     }
-    tell_ended(args);
+    corps__tell_ended(args);
     return CORPS_OK;
 }
 
@@ -194,5 +200,7 @@ static const struct corps_method methods[] = {{"create", manager_create},
                                               {CORPS__CHAINS_BEGIN, corps__manager_chains_begin},
                                               {CORPS__CHAINS_TAKE, corps__manager_chains_take},
                                               {CORPS__STATS, corps__stats_answer},
+                                              {"corps:delete", corps__manager_delete},
+                                              {"corps:find", corps__manager_find},
                                               {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

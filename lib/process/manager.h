@@ -12,6 +12,9 @@ extern const struct corps_class corps__manager_class;
 /* A Conc of this Env does not come back: it is not made again with the Env, and its state is not kept. */
 void corps__conc_is_gone(uint32_t conc);
 
+/* Likewise of several, to who would make them again: an array of their numbers. */
+void corps__tell_ended(const struct corps_value *numbers);
+
 /* A Conc of this Env has ended of its own accord: it is not made again, if this Env must be started again. Any thread.
  */
 CORPS_API void corps__conc_has_ended(const struct corps_name *name);

@@ -9,6 +9,7 @@
  *   stats.c    what Envs have counted
  *   log.c      the core's log
  *   envs.c     Envs that are added and taken
+ *   timer.c    calls at a time                    find.c     Workers that are found, and deleted
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -146,6 +147,12 @@ PyObject *corps__py_timers_stop(PyObject *module, PyObject *none);
 
 /* name.c: the arguments of a call as one object. New reference, NULL with an exception. */
 PyObject *corps__py_payload(PyObject *positional, PyObject *keywords);
+
+/* find.c: delete([Name …], timeout_ns); find(corps_id or 0, class, tag, env, timeout_ns) and find_fronts(tag,
+ * timeout_ns) → [address …] */
+PyObject *corps__py_delete(PyObject *module, PyObject *args);
+PyObject *corps__py_find(PyObject *module, PyObject *args);
+PyObject *corps__py_find_fronts(PyObject *module, PyObject *args);
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);

@@ -572,6 +572,9 @@ static PyMethodDef functions[] = {
     {"picklers_set", picklers_set, METH_VARARGS, NULL},
     {"give_back", corps__py_give_back, METH_NOARGS, NULL},
     {"timer_start", corps__py_timer_start, METH_VARARGS, NULL},
+    {"delete", corps__py_delete, METH_VARARGS, NULL},
+    {"find", corps__py_find, METH_VARARGS, NULL},
+    {"find_fronts", corps__py_find_fronts, METH_VARARGS, NULL},
     {"timers_stop", corps__py_timers_stop, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

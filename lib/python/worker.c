@@ -224,6 +224,20 @@ static PyObject *handle_around(PyObject *self, PyObject *around) {
     Py_RETURN_NONE;
 }
 
+static PyObject *handle_tag(PyObject *self, PyObject *tag) {
+    struct corps_context *context = ((struct handle *)self)->context;
+    const char *text = PyUnicode_AsUTF8(tag);
+    if (text == NULL) {
+        return NULL;
+    }
+    enum corps_err err = context != NULL ? corps_context_tag(context, text)
+                                         : corps_error_set(CORPS_ERR_INVALID, "that is for a Worker's init");
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *handle_keep(PyObject *self, PyObject *none) {
     (void)none;
     return corps__py_keep(((struct handle *)self)->name);
@@ -250,6 +264,7 @@ static PyMethodDef handle_methods[] = {
     {"serve", handle_serve, METH_NOARGS, "That thread, until the Worker has ended."},
     {"keep_every", handle_keep_every, METH_O, "Checkpoints, in its init: ns between."},
     {"stuck_after", handle_stuck_after, METH_O, "In its init: ns after which a method is stuck."},
+    {"tag", handle_tag, METH_O, "In its init: what find_Workers may find it by."},
     {"around", handle_around, METH_O, "In its init: what runs its requests."},
     {"keep", handle_keep, METH_NOARGS, "A checkpoint now: None, or a Future."},
     {"kept", handle_kept, METH_NOARGS, "(checkpoints that were kept, that failed)"},

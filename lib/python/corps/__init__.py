@@ -37,6 +37,7 @@ from ._boot import load_classes
 from ._chains import chain_id, record_chains
 from ._create import Func, LocType, add_Env, create_Concs, create_Corps, create_Funcs, take_Env
 from ._deadline import cancelled, deadline, time_left
+from ._directory import delete_Concs, find_Corps, find_Workers
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
@@ -57,7 +58,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'add_Env', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
-           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'record_chains', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next']
 
 

@@ -47,6 +47,7 @@ DEFAULTS = {
     'Restart_Max_Backoff': None,  # seconds; None: 10
     'ResultsCache_Max_Entries': None,  # results that an Env keeps for calls with Retry; None: 65,536
     'ResultsCache_Max_Bytes': None,  # bytes of them; None: 64 MiB
+    'AutoLoad': None,  # what is loaded in every Env at boot: names of modules, classes of Workers, (class, argument, …)
     'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
 }
 

@@ -102,6 +102,32 @@ def _results_options(config):
     return options
 
 
+def _auto_load(config, by_name):
+    """What AutoLoad says: leaves the names of modules in the config, which every Env imports; gives what creates Workers, as it travels:
+    [(class or its name, arguments) …]."""
+    given = config['AutoLoad'] or ()
+    if isinstance(given, str) or not isinstance(given, (list, tuple)):
+        raise TypeError(f'AutoLoad is a list of names of modules, classes of Workers and (class, argument, …), not {given!r}')
+    modules, workers = [], []
+    for item in given:
+        cls, *arguments = item if isinstance(item, tuple) and item else (item,)
+        if isinstance(item, str):
+            modules.append(item)
+        elif isinstance(cls, type) and issubclass(cls, Conc) and not issubclass(cls, Corps):
+            retries_of(cls)
+            workers.append((_plain.class_name(cls) if by_name else cls, tuple(arguments)))
+        else:
+            raise TypeError(f'AutoLoad takes the name of a module, a class of Workers or (class, argument, …), not {item!r}')
+    config['AutoLoad'] = modules
+    return workers
+
+
+def load(workers):
+    """In Env 0, before the Corps' __init__: what _auto_load gave."""
+    for cls, arguments in workers:
+        create_Concs(cls if isinstance(cls, type) else _plain.find_class(*cls), *arguments, LocType=LocType.PerEnv)
+
+
 def _options(config, detached):
     """What the core is told, from a config."""
     try:
@@ -224,6 +250,9 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     does every other variable of the configuration that is given as a keyword and that the __init__ does not name. LocType and LocVal
     are accepted and have no effect.
 
+    AutoLoad is a list of what every Env loads before CorpsClass(…) is made: names of modules, which are imported; classes of Workers, or (class,
+    argument, …), of which one Worker is created in every Env: find_Workers finds them.
+
     ResultsCache_Max_Entry_TTL (a timedelta, or seconds) is how long a call with Retry may take, a minute if nobody says it;
     ResultsCache_Max_Entries and ResultsCache_Max_Bytes limit the results that an Env keeps for such calls.
 
@@ -247,11 +276,14 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
                       (('Transport', Transport), ('Serializer', Serializer), ('Wake', Wake)) if value is not None)
         config['FastPath'] = _config.fast_path(config)
         options = _options(config, inside and not Managed)
+        by_name = not _core.runs_code(options['serializer'])
+        loaded = _auto_load(config, by_name)
     except Exception as exception:
         raise _hooks.own_failure(exception) from exception
-    by_name = not _core.runs_code(options['serializer'])
     kwargs, attributes = _split(kwargs)
-    attributes['ConfigFiles'], attributes['ConfigDicts'] = list(ConfigFiles), list(ConfigDicts)
+    attributes['ConfigFiles'], attributes['ConfigDicts'] = list(ConfigFiles), _without_load(ConfigDicts)
+    if loaded:
+        attributes['_corps_load'] = loaded
     manager = None
     if inside and Managed:
         manager = _own_ext_name()
@@ -285,6 +317,11 @@ def _start(text, payload, boot_data, options):
             raise
         told = str(error.Value)
     raise (_guard.Unguarded if _core.own() is not None else RuntimeError)(told)
+
+
+def _without_load(dicts):
+    """What a Corps keeps of its ConfigDicts: what AutoLoad says has been done, and may not travel where classes go by name."""
+    return [{name: value for name, value in entries.items() if name != 'AutoLoad'} for entries in dicts]
 
 
 def _own_ext_name():
@@ -331,6 +368,8 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     borne; the second in a row waits Restart_Backoff seconds, each further one twice as long, up to Restart_Max_Backoff. Class attributes
     of the same names are the defaults; keywords that the __init__ names are its own.
 
+    Tag is a label that find_Workers finds them by, unless the __init__ has a parameter of that name.
+
     Raises AsyncExecutionError if an __init__ raises (the Concs made until then are ended), AttributeError if ConcClass is a Corps,
     ValueError for a policy that makes no sense, ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region, and RuntimeError in a program.
     """
@@ -344,7 +383,10 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
         return None
     kind, env = _location(LocType, LocVal)
     supervision = _supervision(ConcClass, kwargs)
+    tag = _tag(ConcClass, kwargs)
     kwargs, attributes = _split(kwargs)
+    if tag is not None:
+        attributes['_corps_tag'] = tag
     kwargs.pop('NoReply', None)
     attributes['Mgr'] = Mgr
     creator = _core.own()[1]
@@ -355,6 +397,18 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
         raise _hooks.mix(error) from None
     made = name_class(ConcClass)
     return [made(address, False, creator) for address in addresses]
+
+
+def _tag(cls, kwargs):
+    """The keyword Tag, unless it is the __init__'s."""
+    if 'Tag' not in kwargs or compat or 'Tag' in _config.parameters_of(cls):
+        return None
+    tag = kwargs.pop('Tag')
+    if not isinstance(tag, str):
+        raise TypeError(f'the Tag of a Worker is a text, not {tag!r}')
+    if len(tag.encode('utf-8', 'surrogateescape')) > 255 or '\0' in tag:
+        raise ValueError('the Tag of a Worker has at most 255 bytes, and no NUL')
+    return tag
 
 
 def _create_plain(class_name, args, kind, value, count, supervision):

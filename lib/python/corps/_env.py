@@ -2,6 +2,7 @@
 
 import atexit
 import enum
+import importlib
 import os
 import pickle
 import signal
@@ -99,6 +100,8 @@ def boot(data):
     _log.begin()
     _modules.prepare(sent['modules'])
     _main.prepare(sent['main'])
+    for module in sent['config'].get('AutoLoad') or ():
+        importlib.import_module(module)
     _pickling.start()
     _logging.settle(sent['logging'])
     manager = pickle.loads(sent['manager']) if _pickling.allowed else _plain.boot_manager(sent['manager'])

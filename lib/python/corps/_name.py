@@ -20,7 +20,7 @@ from ._future import Future
 OWN = ('Proxy', 'TheClassName', 'TheModuleName')
 """A Name's own attributes; they hide the Worker's of the same name."""
 
-_OF_ALL = ('start', 'main', 'cleanup', 'exit', 'my_Class', 'my_Name', 'my_Mgr', 'my_ExtName', 'my_Tag', 'before_rec_msg',
+_OF_ALL = ('start', 'main', 'cleanup', 'exit', 'my_Class', 'my_Name', 'my_Self', 'my_Mgr', 'my_ExtName', 'my_Tag', 'before_rec_msg',
            'before_request', 'after_request', 'after_reply')
 """The methods of every Worker."""
 

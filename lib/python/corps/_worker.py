@@ -64,6 +64,11 @@ class Conc:
         """This Worker's Name."""
         return name_class(type(self))(self._corps_worker.address, False, self.ConcAddr.MgrEnvId)
 
+    def my_Self(self):
+        """A Name by which the Worker can call itself: such a call is a request of its own, which comes when its turn comes, never within
+        this one. `self.my_Self().work()` and going on is fine; to wait for its Future in a method that is no coroutine raises Deadlock."""
+        return self.my_Name()
+
     def my_Mgr(self):
         """What was given as Mgr at creation, normally a Name; otherwise None."""
         return self.Mgr
@@ -176,6 +181,10 @@ def make(cls, worker, creator, args, kwargs, attributes):
     stuck_ns = _stuck_ns(cls)
     if stuck_ns != 0:
         worker.stuck_after(stuck_ns)
+    tag = attributes.pop('_corps_tag', None)
+    if tag is not None:
+        worker.tag(tag)
+    load = attributes.pop('_corps_load', None)
     around = _around.of(cls, Conc)
     if around is not None:
         worker.around(around)
@@ -183,6 +192,9 @@ def make(cls, worker, creator, args, kwargs, attributes):
     made.__dict__['_corps_worker'] = worker
     made.__dict__['ConcAddr'] = _address_of(worker, creator)
     made.__dict__.update(attributes)
+    if load:
+        from . import _create
+        _create.load(load)
     name_class(cls)  # so that Names of it in this process know the class, importable or not
     answer = made.__init__(*args, **kwargs)
     if answer is not None:  # a coroutine would never be awaited

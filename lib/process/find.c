@@ -1,0 +1,254 @@
+#include "process/find.h"
+
+#include "actor/conc.h"
+#include "actor/runtime.h"
+#include "base/clock.h"
+#include "base/dir.h"
+#include "codec/record.h"
+#include "link/foreign.h"
+#include "link/known.h"
+#include "value/name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- in one Env ---- */
+
+static bool text_is(const struct corps_value *wanted, const char *text, size_t bytes) {
+    return wanted->count == bytes && memcmp(wanted->str, text, bytes) == 0;
+}
+
+static bool class_fits(const struct corps_value *wanted, const char *class_name) {
+    const char *module = strstr(class_name, " in ");
+    return wanted->kind != CORPS_STR || text_is(wanted, class_name, strlen(class_name)) ||
+           (module != NULL && text_is(wanted, class_name, (size_t)(module - class_name)));
+}
+
+static bool tag_fits(const struct corps_value *wanted, struct corps__conc *conc) {
+    if (wanted->kind != CORPS_STR) {
+        return true;
+    }
+    char *tag = corps__conc_tag(conc);
+    bool fits = tag != NULL && text_is(wanted, tag, strlen(tag));
+    free(tag);
+    return fits;
+}
+
+static bool is_corps_own(const struct corps__conc *conc) {
+    static const char own[] = "corps ";
+    return conc->id == CORPS__MANAGER || strncmp(conc->class->name, own, sizeof own - 1) == 0;
+}
+
+static bool fits(struct corps__conc *conc, const struct corps_value *args) {
+    const struct corps_value *number = corps_value_item(args, 2);
+    return atomic_load(&conc->serves) && !is_corps_own(conc) &&
+           (number->kind != CORPS_INT || number->integer == conc->id) &&
+           class_fits(corps_value_item(args, 0), conc->class_name) && tag_fits(corps_value_item(args, 1), conc);
+}
+
+enum corps_err corps__manager_find(struct corps_context *context, void *self, const struct corps_value *args,
+                                   struct corps_value *result) {
+    (void)self;
+    if (args->kind != CORPS_ARRAY || args->count != 3) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "corps:find takes [class, tag, number]");
+    }
+    uint32_t count = corps__conc_count(), found = 0;
+    struct corps_value *rows = corps_context_alloc(context, ((size_t)count + 1) * sizeof *rows);
+    for (uint32_t id = 0; rows != NULL && id < count; id++) {
+        struct corps__conc *conc = corps__conc_find(id);
+        if (conc == NULL || !fits(conc, args)) {
+            continue;
+        }
+        struct corps_value *items = corps_context_alloc(context, 2 * sizeof *items);
+        if (items == NULL) {
+            rows = NULL;
+            break;
+        }
+        items[0] = corps_int(id);
+        items[1] = corps_str(conc->class_name);
+        rows[found++] = corps_array(items, 2);
+    }
+    if (rows == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to list Workers");
+    }
+    *result = corps_array(rows, found);
+    return CORPS_OK;
+}
+
+/* ---- in a Corps ---- */
+
+/* What is found: as many as fit are given, all are counted. */
+struct found {
+    struct corps_name **names;
+    size_t room, count;
+};
+
+static void forget(struct found *found) {
+    for (size_t i = 0; i < found->count && i < found->room; i++) {
+        corps_name_unref(found->names[i]);
+    }
+    found->count = 0;
+}
+
+static enum corps_err take_rows(const struct corps *corps, unsigned env, const struct corps_value *rows,
+                                struct found *found) {
+    for (size_t i = 0; rows->kind == CORPS_ARRAY && i < rows->count; i++) {
+        const struct corps_value *row = corps_value_item(rows, i);
+        const struct corps_value *class_name = row->kind == CORPS_ARRAY ? corps_value_item(row, 1) : NULL;
+        int64_t number = corps__record_int(row, 0, -1);
+        if (class_name == NULL || class_name->kind != CORPS_STR || number < 0 || number >= UINT32_MAX) {
+            return corps_error_set(CORPS_ERR_PROTOCOL, "Env %u answered with something else than its Workers", env);
+        }
+        if (found->count < found->room) {
+            enum corps_err err = corps__name_create(corps->id, env, (uint32_t)number, class_name->str,
+                                                    class_name->count, &found->names[found->count]);
+            if (err != CORPS_OK) {
+                return err;
+            }
+        }
+        found->count++;
+    }
+    return CORPS_OK;
+}
+
+static enum corps_err ask(const struct corps *corps, unsigned env, const struct corps_value *args, int64_t timeout_ns,
+                          struct corps_future **future) {
+    static const char class_name[] = "corps manager";
+    struct corps_name *manager = NULL;
+    enum corps_err err =
+        corps__name_create(corps->id, env, CORPS__MANAGER, class_name, sizeof class_name - 1, &manager);
+    const struct corps_call_options options = {.serializer = "msgpack", .timeout_ns = timeout_ns};
+    err = err == CORPS_OK ? corps_call(manager, "corps:find", args, &options, future) : err;
+    corps_name_unref(manager);
+    return err;
+}
+
+static enum corps_err find_in(const struct corps *corps, unsigned first, unsigned end, const struct corps_value *args,
+                              int64_t timeout_ns, struct found *found) {
+    struct corps_future **futures = calloc(end - first, sizeof(struct corps_future *));
+    if (futures == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to look for Workers");
+    }
+    enum corps_err err = CORPS_OK;
+    for (unsigned env = first; err == CORPS_OK && env < end; env++) {
+        if (!atomic_load(&corps->envs[env].lost)) { /* nor do its Workers live */
+            err = ask(corps, env, args, timeout_ns, &futures[env - first]);
+        }
+    }
+    for (unsigned env = first; err == CORPS_OK && env < end; env++) {
+        const struct corps_value *rows;
+        if (futures[env - first] == NULL) {
+            continue;
+        }
+        err = corps_future_wait(futures[env - first], CORPS_FOREVER, &rows);
+        if (err == CORPS_OK) {
+            err = take_rows(corps, env, rows, found);
+        } else if (err == CORPS_ERR_WORKER_LOST && end - first > 1) {
+            err = CORPS_OK; /* it died meanwhile */
+        }
+    }
+    for (unsigned i = 0; i < end - first; i++) {
+        corps_future_destroy(futures[i]);
+    }
+    free(futures);
+    return err;
+}
+
+static struct corps_value text_or_nil(const char *text) {
+    return text != NULL ? corps_str(text) : corps_nil();
+}
+
+enum corps_err corps_find(struct corps *corps, const char *class_name, const char *tag, int env, int64_t timeout_ns,
+                          struct corps_name **names, size_t room, size_t *count) {
+    unsigned envs = corps->settings.env_count;
+    if (env < -1 || env >= (int)envs) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "there is no Env %d; the Corps has %u, numbered from 0, and -1 is all", env, envs);
+    }
+    if (timeout_ns <= 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "it takes some time to look for Workers, not %lld ns",
+                               (long long)timeout_ns);
+    }
+    (void)corps__corps_ref(corps); /* it may exit meanwhile */
+    const struct corps_value items[3] = {text_or_nil(class_name), text_or_nil(tag), corps_nil()};
+    const struct corps_value args = corps_array(items, 3);
+    struct found found = {.names = names, .room = room};
+    unsigned first = env < 0 ? 0 : (unsigned)env;
+    enum corps_err err =
+        find_in(corps, first, env < 0 ? envs : first + 1, &args, timeout_ns == CORPS_FOREVER ? 0 : timeout_ns, &found);
+    corps__corps_unref(corps);
+    if (err == CORPS_OK) {
+        *count = found.count;
+    } else {
+        forget(&found);
+    }
+    return err;
+}
+
+/* ---- among the Corps of this user ---- */
+
+struct numbers {
+    uint64_t *numbers;
+    size_t count, room;
+    bool short_of_memory;
+};
+
+static void note_number(uint64_t corps_id, void *arg) {
+    struct numbers *list = arg;
+    if (list->count == list->room) {
+        size_t room = 2 * list->room + 16;
+        uint64_t *grown = realloc(list->numbers, room * sizeof *grown);
+        if (grown == NULL) {
+            list->short_of_memory = true;
+            return;
+        }
+        list->numbers = grown;
+        list->room = room;
+    }
+    list->numbers[list->count++] = corps_id;
+}
+
+/* The front of one Corps, if that has the tag. What cannot be asked, or does not answer, is none. */
+static void find_front(uint64_t corps_id, const char *tag, int64_t timeout_ns, struct found *found) {
+    struct corps *corps = NULL;
+    if (corps__foreign_find(corps_id, &corps) != CORPS_OK) {
+        return; /* it has just ended, is just beginning, or is of another version */
+    }
+    const struct corps_value items[3] = {corps_nil(), corps_nil(), corps_int(CORPS__FRONT_CONC)};
+    const struct corps_value args = corps_array(items, 3);
+    struct corps_name *front = NULL;
+    struct found one = {.names = &front, .room = 1};
+    bool wanted = tag == NULL || strcmp(corps->settings.tag, tag) == 0;
+    if (wanted && find_in(corps, 0, 1, &args, timeout_ns, &one) == CORPS_OK && one.count == 1) {
+        if (found->count < found->room) {
+            found->names[found->count] = corps_name_ref(front);
+        }
+        found->count++;
+    }
+    corps_name_unref(front);
+    corps__corps_unref(corps);
+}
+
+enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct corps_name **names, size_t room,
+                                 size_t *count) {
+    if (timeout_ns <= 0) {
+        return corps_error_set(CORPS_ERR_INVALID, "it takes some time to look for Corps, not %lld ns",
+                               (long long)timeout_ns);
+    }
+    enum corps_err err = corps__runtime_ensure();
+    struct numbers list = {.numbers = NULL};
+    err = err == CORPS_OK ? corps__dir_each(note_number, &list) : err;
+    if (err == CORPS_OK && list.short_of_memory) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to list Corps");
+    }
+    struct found found = {.names = names, .room = room};
+    for (size_t i = 0; err == CORPS_OK && i < list.count; i++) {
+        find_front(list.numbers[i], tag, timeout_ns == CORPS_FOREVER ? 0 : timeout_ns, &found);
+    }
+    free(list.numbers);
+    if (err == CORPS_OK) {
+        *count = found.count;
+    }
+    return err;
+}
