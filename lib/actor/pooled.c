@@ -32,11 +32,10 @@ static uint64_t load_of(const struct corps_name *member, void *arg) {
         return local_load(member);
     }
     if (member->env >= corps->settings.env_count) {
-        return CORPS__LOAD_NONE; /* the news of an Env that was added is on its way */
+        return 0; /* it is new: who calls it looks for it, as for one that seems to be lost */
     }
     const struct corps__env *env = &corps->envs[member->env];
-    if (atomic_load_explicit(&env->lost, memory_order_relaxed) ||
-        atomic_load_explicit(&env->restarting, memory_order_relaxed)) {
+    if (atomic_load_explicit(&env->restarting, memory_order_relaxed)) {
         return CORPS__LOAD_NONE;
     }
     const struct corps__route *route = atomic_load(&member->route);
@@ -133,6 +132,7 @@ struct way {
     struct corps__replicas *table;
     int64_t until_ns; /* the table may be used */
     bool try_only;    /* as the caller said it */
+    int64_t empty_ns; /* since then the pool has no member; 0: it has */
 };
 
 /* How hard it looks for room: at the one chosen, at the one with the least to do, and there it waits. */
@@ -184,16 +184,15 @@ static enum corps_err call_member(const struct way *way, const struct corps_name
                                   struct corps_future **future) {
     struct corps__call *call = way->call;
     enum corps_err err = is_local(call->corps, member) ? check_local(member) : CORPS_OK;
-    if (err == CORPS_OK && member->env >= call->corps->settings.env_count) {
-        err = corps_error_set(CORPS_ERR_WORKER_LOST, "Env %u is not known here yet", member->env);
-    }
     if (err != CORPS_OK) {
         return err;
     }
     call->to = member;
     call->try_only = way->try_only || stage != WAIT;
     call->until_ns = way->until_ns < call->deadline_ns ? way->until_ns : call->deadline_ns;
-    return corps__call_begin(call, future);
+    err = corps__call_begin(call, future);
+    bool is_unknown = err == CORPS_ERR_INVALID && member->env >= call->corps->settings.env_count;
+    return is_unknown ? corps_error_set(CORPS_ERR_WORKER_LOST, "Env %u is not known here yet", member->env) : err;
 }
 
 static bool is_gone(enum corps_err err) {
@@ -204,8 +203,8 @@ static bool is_gone(enum corps_err err) {
 static enum corps_err call_one_of(const struct way *way, struct corps_future **future) {
     struct corps__replicas *table = way->table;
     enum stage stage = table->spreading == CORPS__STICKY ? WAIT : CHOSEN;
-    enum corps_err err =
-        corps_error_set(CORPS_ERR_WORKER_LOST, "the %s has no member that can be called now", way->pool->class_name);
+    enum corps_err err = corps_error_set(table->count == 0 ? CORPS_ERR_EMPTY : CORPS_ERR_WORKER_LOST,
+                                         "the %s has no member that can be called now", way->pool->class_name);
     for (size_t left = table->count + WAIT; left > 0; left--) {
         size_t at = choose(way, stage);
         if (at == CORPS__NO_MEMBER) {
@@ -256,6 +255,35 @@ static enum corps_err call_by_table(struct way *way, struct corps_future **futur
     return err;
 }
 
+enum { PAUSE_NS = 10 * 1000 * 1000 };
+#define EMPTY_MAX_NS INT64_C(30000000000) /* by default the time that an Env has to boot */
+
+static enum corps_err pause_ns(int64_t time_ns) {
+    struct corps_future *never = corps_future_create();
+    if (never == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to wait for a member");
+    }
+    enum corps_err err = corps_future_wait(never, time_ns, NULL);
+    corps_future_destroy(never);
+    return err == CORPS_ERR_TIMEOUT ? CORPS_OK : err;
+}
+
+/* The pool has lost all members and is making others: asks again in a moment. Errors: FULL (TRY), TIMEOUT, WORKER_LOST
+ * (it takes too long), and of asking. */
+static enum corps_err await_members(struct way *way) {
+    int64_t now_ns = corps__now_ns();
+    way->empty_ns = way->empty_ns != 0 ? way->empty_ns : now_ns;
+    if (way->try_only) {
+        return corps_error_set(CORPS_ERR_FULL, "the %s has no member now", way->pool->class_name);
+    }
+    if (now_ns - way->empty_ns > EMPTY_MAX_NS) {
+        return corps_error_set(CORPS_ERR_WORKER_LOST, "the %s has had no member for 30 s", way->pool->class_name);
+    }
+    int64_t left_ns = way->call->deadline_ns - now_ns;
+    enum corps_err err = pause_ns(left_ns < PAUSE_NS ? left_ns : PAUSE_NS);
+    return err == CORPS_OK ? fetch_for(way->view, way->call) : err;
+}
+
 /* Was the table's time over before there was room, and the call's is not? */
 static bool was_too_old(const struct way *way) {
     int64_t now_ns = corps__now_ns();
@@ -273,6 +301,8 @@ enum corps_err corps__pooled_call(struct corps__call *call, struct corps_future 
             err = fetch_for(way.view, call);
         } else if (err == CORPS_ERR_TIMEOUT && was_too_old(&way)) {
             err = CORPS_OK; /* choose again */
+        } else if (err == CORPS_ERR_EMPTY) {
+            err = await_members(&way);
         } else {
             break;
         }

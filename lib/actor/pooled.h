@@ -8,7 +8,8 @@
  * A member is chosen (link/replicas.h) and called by its own Name, as any Worker is. Where the call fails before it was
  * sent because that one is gone (WORKER_LOST, NO_WORKER, MOVED), the member is avoided until the next table, and
  * another one is called: nothing has run. Where its mailbox is full the call goes to the one with the least to do;
- * where that is full too it waits there, but no longer than the table may be used, and then chooses again.
+ * where that is full too it waits there, but no longer than the table may be used, and then chooses again. Where the
+ * pool has no member, since all are lost and others are being made, it waits for one, for half a minute at most.
  */
 #ifndef CORPS_POOLED_H
 #define CORPS_POOLED_H

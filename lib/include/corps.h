@@ -398,7 +398,8 @@ CORPS_API enum corps_err corps_send(const struct corps_name *to, const char *met
  * replicated. Members come and go: the table of them is asked for beside the calls, and a call waits where none is
  * known that is young enough (a second), as it does for a connection; with CORPS_CALL_NO_WAIT it is FULL then.
  *
- * A call whose member turns out to be gone before it was sent goes to another one. FULL means that the one with the
+ * A call whose member turns out to be gone before it was sent goes to another one; where all are lost and others are
+ * being made it waits for those, for half a minute at most. FULL means that the one with the
  * least to do has no room. A request that comes to a member which has just left the pool is not run, and fails with
  * MOVED: it may be called again. A call with CORPS_CALL_RETRY goes again to the member that it went to. Between calls
  * of one sender there is no order, but for those with one key while the members stay. A loan (corps_loan) for a pool is

@@ -223,10 +223,6 @@ static void test_dead_member(void **state) {
     struct corps_future *future = NULL;
     sleep_ns(SHORT_NS);
     assert_int_equal(corps_call(pool.name, "who", NULL, NULL, &future), CORPS_ERR_WORKER_LOST);
-    set_table(&pool, CORPS__SPREAD, SHORT_NS, 0, 0);
-    sleep_ns(SHORT_NS);
-    assert_int_equal(corps_call(pool.name, "who", NULL, NULL, &future), CORPS_ERR_WORKER_LOST);
-    assert_non_null(strstr(corps_error_detail(), "has no member"));
     struct corps *corps = pool.corps;
     pool.corps = NULL;
     end_pool(&pool);
@@ -310,6 +306,43 @@ static void test_full(void **state) {
 
 static void *call_who(void *arg) {
     return (void *)(intptr_t)ask_int(arg, "who", corps_nil());
+}
+
+/* A member in an Env that is not known here. */
+static void test_unknown_env(void **state) {
+    (void)state;
+    struct pool pool = make_pool(2, CORPS__SPREAD, USUAL_NS);
+    assert_ok(corps__name_create(pool.nodes[0]->corps_id, 50, 5, "Node", 4, &pool.nodes[pool.count]));
+    set_table(&pool, CORPS__SPREAD, SHORT_NS, 0, ++pool.count);
+    unsigned counts[LIST_MAX];
+    count_calls(&pool, 50, counts);
+    assert_int_equal(counts[2], 0);
+    set_table(&pool, CORPS__SPREAD, SHORT_NS, 2, 3);
+    sleep_ns(SHORT_NS);
+    struct corps_future *future = NULL;
+    assert_int_equal(corps_call(pool.name, "who", NULL, NULL, &future), CORPS_ERR_WORKER_LOST);
+    assert_non_null(strstr(corps_error_detail(), "Env 50 is not known here yet"));
+    end_pool(&pool);
+}
+
+/* All were lost, and others are being made. */
+static void test_empty(void **state) {
+    (void)state;
+    struct pool pool = make_pool(1, CORPS__SPREAD, USUAL_NS);
+    set_table(&pool, CORPS__SPREAD, USUAL_NS, 0, 0);
+    struct corps_future *future = NULL;
+    const struct corps_call_options try = {.flags = CORPS_CALL_TRY}, soon = {.timeout_ns = SHORT_NS};
+    assert_int_equal(corps_call(pool.name, "who", NULL, &try, &future), CORPS_ERR_FULL);
+    assert_non_null(strstr(corps_error_detail(), "has no member now"));
+    assert_int_equal(corps_call(pool.name, "who", NULL, &soon, &future), CORPS_ERR_TIMEOUT);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, call_who, pool.name), 0);
+    sleep_ns(SHORT_NS / 4);
+    set_table(&pool, CORPS__SPREAD, USUAL_NS, 0, 1);
+    void *who;
+    assert_int_equal(pthread_join(thread, &who), 0);
+    assert_int_equal((intptr_t)who, id_of(pool.nodes[0]));
+    end_pool(&pool);
 }
 
 /* A call that waits for room does not wait for a member that leaves. */
@@ -419,6 +452,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_waits_for_another),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_unknown_env),
         cmocka_unit_test(test_another_corps),
         cmocka_unit_test(test_retry_and_loan),
         cmocka_unit_test(test_fork),
