@@ -17,6 +17,7 @@ enum { ENVS = 2, CALLS = 4000, AHEAD = 64 };
 struct adder {
     int64_t first;
     int64_t sum;
+    struct corps_name *made; /* a pool */
 };
 
 /* [number, path]: a file of that name makes it fail. */
@@ -94,29 +95,27 @@ static enum corps_err adder_hold(struct corps_context *context, void *self, cons
     return CORPS_ERR_PENDING;
 }
 
-/* Makes a pool of its own, in whichever Env it is, and calls it. */
+/* Makes a pool of its own, in whichever Env it is. */
 static enum corps_err adder_make(struct corps_context *context, void *self, const struct corps_value *args,
                                  struct corps_value *result) {
-    (void)self;
     (void)args;
+    struct adder *adder = self;
     const struct corps_pool_options options = {.min_count = 2, .location = CORPS_AUTO};
-    struct corps_name *pool;
-    enum corps_err err = corps_create_pool(corps_context_corps(context), "Adder", NULL, &options, &pool);
-    if (err == CORPS_OK) {
-        *result = corps_value_of_name(pool);
-        struct corps_box *kept;
-        err = corps_box_of(result, &kept);
-        *result = err == CORPS_OK ? corps_value_of_box(kept) : corps_nil();
-        corps_name_unref(pool);
-    }
+    enum corps_err err = corps_create_pool(corps_context_corps(context), "Adder", NULL, &options, &adder->made);
+    *result = err == CORPS_OK ? corps_value_of_name(adder->made) : corps_nil();
     return err;
+}
+
+static void adder_cleanup(struct corps_context *context, void *self) {
+    (void)context;
+    corps_name_unref(((struct adder *)self)->made);
 }
 
 static const struct corps_method methods[] = {
     {"add", adder_add},   {"work", adder_work}, {"crash", adder_crash},        {"hold", adder_hold},
     {"make", adder_make}, {"pid", method_pid},  {"wait_for", method_wait_for}, {NULL, NULL}};
 static const struct corps_class adder_class = {
-    .name = "Adder", .bytes = sizeof(struct adder), .init = adder_init, .methods = methods};
+    .name = "Adder", .bytes = sizeof(struct adder), .init = adder_init, .methods = methods, .cleanup = adder_cleanup};
 static const struct corps_class *const classes[] = {&adder_class, NULL};
 
 /* ---- what the tests share ---- */
