@@ -27,12 +27,13 @@ static void all_have_ended(struct corps__group *group, void *arg) {
 
 static enum corps_err may_delete(const struct corps_value *number) {
     static const char own[] = "corps ";
-    struct corps__conc *conc = number->kind == CORPS_INT && number->integer >= 0 && number->integer < UINT32_MAX
-                                   ? corps__conc_find((uint32_t)number->integer)
-                                   : NULL;
-    if (conc == NULL) {
+    if (number->kind != CORPS_INT || number->integer < 0 || number->integer >= corps__conc_count()) {
         return corps_error_set(CORPS_ERR_NO_WORKER, "Env %u has no Worker %lld, and nothing was deleted",
                                corps__own_env(), number->kind == CORPS_INT ? (long long)number->integer : -1);
+    }
+    const struct corps__conc *conc = corps__conc_find((uint32_t)number->integer);
+    if (conc == NULL) {
+        return CORPS_OK; /* it has ended with an earlier process of this Env */
     }
     if (conc->id == CORPS__MANAGER || strncmp(conc->class->name, own, sizeof own - 1) == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "Worker %u of Env %u is one of Corps' own, and nothing was deleted",
@@ -48,6 +49,10 @@ static enum corps_err may_delete(const struct corps_value *number) {
 
 /* In the order of their numbers, the latest first, as at the end of a Corps. */
 static bool begin_end(struct deletion *deletion, uint32_t number) {
+    struct corps__conc *conc = corps__conc_find(number);
+    if (conc == NULL) {
+        return true;
+    }
     corps__wards()->dismiss(number);
     corps__checkpoint_end(number);
     struct corps__message *message = corps__message_create();
@@ -59,7 +64,7 @@ static bool begin_end(struct deletion *deletion, uint32_t number) {
         atomic_fetch_add(&deletion->group.left, 1);
         message->group = &deletion->group;
     }
-    corps__conc_post(corps__conc_find(number), &message->mail, CORPS__PUSH_OTHER);
+    corps__conc_post(conc, &message->mail, CORPS__PUSH_OTHER);
     return true;
 }
 

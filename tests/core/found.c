@@ -78,7 +78,8 @@ static size_t find(struct corps *corps, const char *class_name, const char *tag,
 
 static void make_all(struct corps *corps, const char *class_name, const char *tag, enum corps_restart restart,
                      unsigned count, struct corps_name **names) {
-    const struct corps_supervision supervision = {.restart = restart, .strategy = CORPS_ONE_FOR_ALL};
+    const struct corps_supervision supervision = {
+        .restart = restart, .strategy = restart != CORPS_RESTART_NEVER ? CORPS_ONE_FOR_ALL : CORPS_ONE_FOR_ONE};
     struct corps_value args = tag != NULL ? corps_str(tag) : corps_nil();
     assert_ok(
         corps_create_supervised(corps, class_name, &args, CORPS_ENV_ID(last_env(corps)), count, &supervision, names));
