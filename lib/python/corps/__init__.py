@@ -33,13 +33,17 @@ import sys as _sys
 
 from . import _core, _main
 from ._boot import load_classes
+from ._crew import BrokenWorker
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
 from ._env import MajorStatus, MinorStatus
+from ._executor import Executor
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
+from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
+from ._process_pool import ProcessPool
 from ._state import checkpoint_counts, keep_checkpoint
 from ._worker import Conc, Corps
 
@@ -53,7 +57,8 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'TypedName', 'WorkerLost', 'WorkerMoved', 'as_completed', 'cancelled', 'checkpoint_counts',
            'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'time_left', 'wait_all', 'wait_next']
+           'time_left', 'wait_all', 'wait_next',
+           'BrokenWorker', 'Executor', 'ProcessPool', 'Results']
 
 
 def get_include():

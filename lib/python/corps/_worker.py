@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Coroutine
 
-from . import _core, _env, _loop, _state
+from . import _chunks, _core, _env, _loop, _state
 from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
@@ -83,6 +83,14 @@ class Conc:
     def after_reply(self, Msg, RetBody):
         """Kept for programs written for Corps Python 0.1, which may override it; it is never called."""
         return 0
+
+    def _corps_chunk(self, kind, what, items):
+        """Many items in one call: see _chunks."""
+        return _chunks.run(self, kind, what, items)
+
+    def _corps_apply(self, function, args, kwargs):
+        """A call of a function, for Executors."""
+        return function(*args, **kwargs)
 
     def __repr__(self):
         worker = self.__dict__.get('_corps_worker')

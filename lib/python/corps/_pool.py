@@ -1,0 +1,1 @@
+"""Pools: one Name over Workers of one class, more of them as they are needed."""
