@@ -43,7 +43,7 @@ from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalExcept
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
-from ._pool import create_Pool, members as pool_members
+from ._pool import create_Pool, pool_members
 from ._process_pool import ProcessPool
 from ._state import checkpoint_counts, keep_checkpoint
 from ._worker import Conc, Corps

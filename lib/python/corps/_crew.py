@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from . import _chunks, _core
-from ._errors import AsyncExecutionError, AsyncRemoteException, CallTimeout, WorkerLost
+from ._errors import AsyncExecutionError, AsyncRemoteException, CallTimeout, WorkerLost, WorkerMoved
 from ._future import _start_callbacks
 
 
@@ -366,7 +366,10 @@ class Crew:
         try:
             answer = reply.Ret
         except BaseException as error:
-            self._failed(place, work, error)
+            if isinstance(error, WorkerMoved) and not isinstance(error, AsyncRemoteException):
+                self._send(place, work)  # it has not run: the pool has another member for it
+            else:
+                self._failed(place, work, error)
             return
         with self.lock:
             self._release(place)

@@ -12,7 +12,7 @@ from itertools import chain, compress
 from types import MethodType
 
 from . import _chunks, _core
-from ._errors import AsyncRemoteException, CallTimeout, NotSerializable, WorkerLost
+from ._errors import AsyncRemoteException, CallTimeout, NotSerializable, WorkerLost, WorkerMoved
 from ._name import Name
 
 UNTAKEN_EACH = 4
@@ -108,6 +108,7 @@ class _Stream:
         self.members = [_Member(name) for name in names]
         self.kind, self.what, self.source = kind, what, source
         self.end, self.ordered, self.retry = end, ordered, retry
+        self.keeps = retry or kind == 'filter' or any(hasattr(type(name), '_members_count') for name in names)  # the items, till the answer
         self.sizer = _chunks.Sizer(chunk)
         self.calls = deque()  # what was cut from the input and not yet taken, in order
         self.out = []  # those of them that have no answer yet
@@ -170,7 +171,10 @@ class _Stream:
         try:
             seconds, call.results, *failure = call.future.Ret
         except Exception as error:
-            if isinstance(error, WorkerLost) and not isinstance(error, AsyncRemoteException):  # a method may have raised it too
+            is_own = not isinstance(error, AsyncRemoteException)  # else a method has raised it
+            if isinstance(error, WorkerMoved) and is_own:
+                self.again.append(call)  # it has not run
+            elif isinstance(error, WorkerLost) and is_own:
                 self._lost(call, error)
             else:
                 self._failed(call, error)
@@ -254,7 +258,7 @@ class _Stream:
         member.out += 1
         self.out.append(call)
         call.here += time.perf_counter() - begun
-        if not self.retry and self.kind != 'filter':
+        if not self.keeps:
             call.items = None  # nobody needs them here any more
 
     def _call(self, name, call):

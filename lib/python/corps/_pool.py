@@ -84,7 +84,7 @@ def _place_of(function, parameter):
 
 # ---- Names of pools ----
 
-def members(Pool):
+def pool_members(Pool):
     """The Names of the Workers that are in the pool with the Name Pool now, a list. They stay Names of these Workers; which leave the pool
     when it shrinks. Raises TypeError if it is no pool's Name."""
     if not isinstance(Pool, _core.Name) or not Pool.__corps_class__.startswith(POOL_PREFIX):
@@ -280,5 +280,5 @@ def _options(Min, Max, Target, Quiet, sticky, env_each, is_nearest):
     return options
 
 
-for _thing in (create_Pool, members):
+for _thing in (create_Pool, pool_members):
     _thing.__module__ = 'corps'  # where users find them
