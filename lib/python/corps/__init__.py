@@ -33,18 +33,15 @@ import sys as _sys
 
 from . import _core, _main
 from ._boot import load_classes
-from ._crew import BrokenWorker
 from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
 from ._env import MajorStatus, MinorStatus
-from ._executor import Executor
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
 from ._pool import create_Pool, pool_members
-from ._process_pool import ProcessPool
 from ._state import checkpoint_counts, keep_checkpoint
 from ._worker import Conc, Corps
 
@@ -95,6 +92,18 @@ def my_Port():
     """The number that stands for this Corps in printed addresses, an int; None in a program."""
     own = _core.own()
     return _port_of(own[0]) if own is not None else None
+
+
+_LATER = {'BrokenWorker': '_crew', 'Executor': '_executor', 'ProcessPool': '_process_pool'}
+
+
+def __getattr__(name):
+    """What brings much of the standard library along is imported when it is first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'corps' has no attribute '{name}'")
+    import importlib
+    found = globals()[name] = getattr(importlib.import_module(f'{__name__}.{_LATER[name]}'), name)
+    return found
 
 
 def _start():

@@ -1,6 +1,5 @@
 """Pools: one Name over several Workers of one class, its members, of which there are more or fewer as it is needed."""
 
-import hashlib
 import inspect
 import time
 
@@ -33,6 +32,7 @@ def _encoded(value):
 
 def key_of(value):
     """A key as a number of 64 bits, the same in every process. hash() would be another one in each."""
+    import hashlib
     return int.from_bytes(hashlib.blake2b(_encoded(value), digest_size=8).digest(), 'little')
 
 
