@@ -165,6 +165,56 @@ def check_growth(service, folder):
     assert len(pool_members(near)) == 2
 
 
+class Moved:
+    """The answer of a member that has just left its pool."""
+
+    def ret_ready(self):
+        return True
+
+    def _wait(self, seconds):
+        return True
+
+    def _notify(self, callback):
+        return False
+
+    @property
+    def Ret(self):
+        raise corps.WorkerMoved('it has left (MOVED)')
+
+
+def check_moved(service):
+    """What has come to a member too late goes to another one; nothing is lost, and nothing is done twice."""
+    from corps import _crew, _map
+    pool = service.make('moved', Worker, Min=2, Max=2).Ret
+    call, late = corps._core.call, [0]
+
+    class Core:
+        Name = corps._core.Name
+
+        @staticmethod
+        def wait_next(futures, seconds):
+            moved = [index for index, future in enumerate(futures) if isinstance(future, Moved)]
+            return moved[0] if moved else corps._core.wait_next(futures, seconds)
+
+        @staticmethod
+        def call(*args):
+            late[0] += 1
+            return Moved() if late[0] % 3 == 0 else call(*args)
+
+    before = _map._core, _crew._core
+    _map._core = _crew._core = Core
+    try:
+        for options in {}, {'Ordered': False}, {'Chunk': 7}:
+            assert sorted(pool.map('square', range(300), **options)) == [x * x for x in range(300)]
+        assert list(pool.filter(None, range(50), Chunk=3)) == list(range(1, 50)) and late[0] > 20
+        with Executor(pool=pool) as executor:
+            assert [executor.submit(pow, x, 2).result() for x in range(20)] == [x * x for x in range(20)]
+            assert list(executor.map(str, range(100), chunksize=9)) == list(map(str, range(100)))
+    finally:
+        _map._core, _crew._core = before
+    assert wait_until(lambda: not executor._crew.active)
+
+
 def check_refusals(service):
     for kind, words, options in (
             ('ValueError', 'at least 3 members and at most 2', {'Min': 3, 'Max': 2}), ('ValueError', 'Target', {'Target': 0}),
@@ -187,6 +237,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, create_Corps(Service, NumEnvs=2, Restart='on_failure') as service:
         check_calls(service)
         check_keys(service)
+        check_moved(service)
         check_growth(service, folder)
         check_refusals(service)
     print('OK')
