@@ -125,7 +125,7 @@ static const char restricted_source[] =
     "    \"\"\"pickle.loads that takes what `allowed` names alone, such as: datetime, collections:OrderedDict\"\"\"\n"
     "    import io\n"
     "    entries = {entry.strip() for entry in allowed.split(',')} | {'_corps:Name', 'corps._name:restore', "
-    "'_corps_instances:Shape'}\n"
+    "'_corps_instances:Shape', 'corps._chunks:Failure', 'builtins:range'}\n"
     "    class Restricted(pickle.Unpickler):\n"
     "        def find_class(self, module, name):\n"
     "            home = '__main__' if module == '__mp_main__' else module  # an Env's name of the program\n"

@@ -5,11 +5,11 @@
  *   deadline.c until when calls may take           end.c      the end of the interpreter
  *   chain.c    call chains
  *   about.c    what this build has                state.c    what Workers know, kept
- *   timer.c    calls at a time
  *   stats.c    what Envs have counted
  *   log.c      the core's log
  *   envs.c     Envs that are added and taken
  *   timer.c    calls at a time                    find.c     Workers that are found, and deleted
+ *   pool.c     pools
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -30,7 +30,7 @@
     X(error)                                                                                                           \
     X(remote)                                                                                                          \
     X(coroutine)                                                                                                       \
-    X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt) X(checkpoint) X(give_state)
+    X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt) X(checkpoint) X(give_state) X(key)
 
 struct hooks {
 #define HOOK_FIELD(name) PyObject *name;
@@ -46,13 +46,14 @@ struct name {
     PyObject_HEAD struct corps_name *name;
     bool external; /* shown with its host */
     bool plain;    /* a Worker written in C: takes and gives plain values */
+    bool pool;     /* of several Workers */
     int creator;   /* the Env that had it made, as it is shown; -1: the one where it lives */
 };
 extern PyTypeObject corps__name_type;
 extern PyTypeObject corps__method_type;
 bool corps__py_names_begin(void); /* false with an exception */
 PyObject *corps__py_call(PyObject *module, PyObject *const *args,
-                         Py_ssize_t count); /* call(name, method, args, kwargs, no_reply, retry) */
+                         Py_ssize_t count); /* call(name, method, args, kwargs, no_reply, retry[, key]) */
 
 PyObject *corps__py_loan(PyObject *module, PyObject *args); /* loan(name, bytes) */
 
@@ -171,6 +172,17 @@ PyObject *corps__py_about(PyObject *module, PyObject *none);
 
 /* stats.c: stats_ask(Name, capsule or None, seconds) → [Future or text for each Env] */
 PyObject *corps__py_stats_ask(PyObject *module, PyObject *args);
+
+/* pool.c */
+PyObject *corps__py_create_pool(PyObject *module, PyObject *args);  /* create_pool(class, payload, location type, env,
+                                                                       plain, options,  supervision) → address */
+PyObject *corps__py_pool_members(PyObject *module, PyObject *pool); /* pool_members(Name) → [address …] */
+
+/* module.c, for what creates Workers. A number of a dict: 1 found, 0 not there, -1 with an exception. */
+int corps__py_number(PyObject *given, const char *key, long long *number);
+bool corps__py_supervision(PyObject *given, struct corps_supervision *supervision); /* false with an exception */
+/* After an error of creating: what failed in a Worker is raised as its exception. Returns NULL. */
+PyObject *corps__py_raise_create(enum corps_err err);
 
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);

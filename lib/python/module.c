@@ -218,7 +218,7 @@ static struct corps *corps_of(PyObject *capsule) {
     X(backoff_ns)                                                                                                      \
     X(backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns)
 
-static int number_of(PyObject *options, const char *key, long long *out) {
+int corps__py_number(PyObject *options, const char *key, long long *out) {
     PyObject *item = corps__py_item(options, key);
     if (item == NULL) {
         return PyErr_Occurred() ? -1 : 0;
@@ -240,7 +240,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
     long long number;
     int found;
 #define COUNT_TAKE(field)                                                                                              \
-    found = number_of(given, #field, &number);                                                                         \
+    found = corps__py_number(given, #field, &number);                                                                  \
     if (found < 0) {                                                                                                   \
         return false;                                                                                                  \
     }                                                                                                                  \
@@ -269,7 +269,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
 }
 
 /* After an error of creating: what failed in a Worker is raised as its exception. */
-static PyObject *raise_create(enum corps_err err) {
+PyObject *corps__py_raise_create(enum corps_err err) {
     const struct corps_error_info *info = corps_create_failure();
     return err == CORPS_ERR_REMOTE && info->code != CORPS_OK ? corps__py_remote(info) : corps__py_raise(err);
 }
@@ -298,7 +298,7 @@ static PyObject *create_corps(PyObject *module, PyObject *args) {
     object->ops->release(object);
     if (capsule == NULL || err != CORPS_OK) {
         Py_XDECREF(capsule);
-        return capsule != NULL ? raise_create(err) : NULL;
+        return capsule != NULL ? corps__py_raise_create(err) : NULL;
     }
     (void)PyCapsule_SetPointer(capsule, corps);
     return capsule;
@@ -413,11 +413,11 @@ static PyObject *own(PyObject *module, PyObject *none) {
 /* X(field): numbers of struct corps_supervision. */
 #define SUPERVISION(X) X(restart) X(strategy) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
 
-static bool fill_supervision(PyObject *given, struct corps_supervision *supervision) {
+bool corps__py_supervision(PyObject *given, struct corps_supervision *supervision) {
     long long number;
     int found;
 #define SUPERVISION_TAKE(field)                                                                                        \
-    found = number_of(given, #field, &number);                                                                         \
+    found = corps__py_number(given, #field, &number);                                                                  \
     if (found < 0) {                                                                                                   \
         return false;                                                                                                  \
     }                                                                                                                  \
@@ -441,7 +441,7 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     PyObject *given;
     struct corps_supervision supervision = {.size = 0};
     if (!PyArg_ParseTuple(args, "sOiIIpO!", &class_name, &payload, &type, &env, &count, &plain, &PyDict_Type, &given) ||
-        !fill_supervision(given, &supervision)) {
+        !corps__py_supervision(given, &supervision)) {
         return NULL;
     }
     struct corps *corps = corps_own();
@@ -468,7 +468,7 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     while (err == CORPS_OK && total > 0 && names[total - 1] == NULL) {
         total--; /* places of Envs that were taken */
     }
-    PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : raise_create(err);
+    PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : corps__py_raise_create(err);
     for (size_t i = 0; err == CORPS_OK && i < total; i++) {
         PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
         corps_name_unref(names[i]);
@@ -555,6 +555,8 @@ static PyMethodDef functions[] = {
     {"transport", transport, METH_O, NULL},
     {"create_concs", create_concs, METH_VARARGS, NULL},
     {"stats_ask", corps__py_stats_ask, METH_VARARGS, NULL},
+    {"create_pool", corps__py_create_pool, METH_VARARGS, NULL},
+    {"pool_members", corps__py_pool_members, METH_O, NULL},
     {"call", (PyCFunction)(void (*)(void))corps__py_call, METH_FASTCALL, NULL},
     {"loan", corps__py_loan, METH_VARARGS, NULL},
     {"chain_id", corps__py_chain_id, METH_NOARGS, NULL},

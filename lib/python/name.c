@@ -37,7 +37,16 @@ bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, s
 struct how {
     bool no_reply;
     bool retry;
+    bool keyed;
+    uint64_t key; /* which member of a sticky pool */
 };
+
+/* What the core is told of it; NULL: nothing. */
+static const struct corps_call_options *options_of(struct how how, struct corps_call_options *own) {
+    own->flags |= (how.retry ? CORPS_CALL_RETRY : 0u) | (how.keyed ? CORPS_CALL_KEYED : 0u);
+    own->key = how.key;
+    return own->flags != 0 ? own : NULL;
+}
 
 /* Both were asked for: ValueError. */
 static void raise_both(void) {
@@ -47,7 +56,8 @@ static void raise_both(void) {
 
 /* To a Worker written in C: plain values, also inside the Env. */
 static PyObject *send_plain(struct name *to, const char *method, PyObject *payload, struct how how) {
-    struct corps_call_options options = {.serializer = "msgpack", .flags = how.retry ? CORPS_CALL_RETRY : 0};
+    struct corps_call_options options = {.serializer = "msgpack"};
+    (void)options_of(how, &options);
     if (corps__py_deadlines && !how.no_reply && !corps__py_limit(&options)) {
         return NULL;
     }
@@ -65,8 +75,8 @@ static PyObject *send_plain(struct name *to, const char *method, PyObject *paylo
 }
 
 /* A pool's Name may go to a member in this Env. */
-static bool may_be_here(const struct corps_name *name) {
-    return corps_name_is_here(name) || (corps_own() != NULL && strncmp(corps_name_class(name), "pool of ", 8) == 0);
+static bool may_be_here(const struct name *to) {
+    return corps_name_is_here(to->name) || (to->pool && corps_own() != NULL);
 }
 
 /* Sends at once; what finds no room waits without the interpreter's lock. */
@@ -77,8 +87,8 @@ static PyObject *send_here(struct name *to, const char *method, PyObject *payloa
     if (to->plain) {
         return send_plain(to, method, payload, how);
     }
-    struct corps_call_options own_options = {.flags = how.retry ? CORPS_CALL_RETRY : 0};
-    const struct corps_call_options *options = how.retry ? &own_options : NULL;
+    struct corps_call_options own_options = {.flags = 0};
+    const struct corps_call_options *options = options_of(how, &own_options);
     if (corps__py_deadlines && !how.no_reply) { /* nobody waits for one without reply */
         if (!corps__py_limit(&own_options)) {
             return NULL;
@@ -86,7 +96,7 @@ static PyObject *send_here(struct name *to, const char *method, PyObject *payloa
         options = &own_options;
     }
     PyObject *own = NULL;
-    if (corps__hooks.copy_local && may_be_here(to->name)) {
+    if (corps__hooks.copy_local && may_be_here(to)) {
         own = corps__py_copy(payload);
         if (own == NULL) {
             return NULL;
@@ -99,7 +109,7 @@ static PyObject *send_here(struct name *to, const char *method, PyObject *payloa
     }
     struct corps_value value = corps_value_of_object(object);
     struct corps_future *future = NULL;
-    enum corps_err err = how.no_reply ? corps_send(to->name, method, &value, NULL)
+    enum corps_err err = how.no_reply ? corps_send(to->name, method, &value, how.keyed ? options : NULL)
                                       : corps_call(to->name, method, &value, options, &future);
     object->ops->release(object);
     return err == CORPS_OK ? corps__py_future(future) : corps__py_raise(err);
@@ -120,12 +130,19 @@ static PyObject *send(struct name *to, const char *method, PyObject *payload, st
 
 PyObject *corps__py_call(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    if (count != 6 || !PyObject_TypeCheck(args[0], &corps__name_type) || !PyUnicode_Check(args[1]) ||
+    if (count < 6 || count > 7 || !PyObject_TypeCheck(args[0], &corps__name_type) || !PyUnicode_Check(args[1]) ||
         !PyTuple_Check(args[2]) || !(PyDict_Check(args[3]) || args[3] == Py_None)) {
-        PyErr_SetString(PyExc_TypeError, "call takes (Name, str, tuple, dict or None, bool, bool)");
+        PyErr_SetString(PyExc_TypeError, "call takes (Name, str, tuple, dict or None, bool, bool[, int or None])");
         return NULL;
     }
-    const struct how how = {.no_reply = args[4] == Py_True, .retry = args[5] == Py_True};
+    struct how how = {.no_reply = args[4] == Py_True, .retry = args[5] == Py_True};
+    if (count == 7 && args[6] != Py_None) {
+        how.keyed = true;
+        how.key = PyLong_AsUnsignedLongLongMask(args[6]);
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+    }
     if (how.no_reply && how.retry) {
         raise_both();
         return NULL;
@@ -165,13 +182,23 @@ struct method {
 
 static PyObject *no_reply_word;
 static PyObject *retry_word;
+static PyObject *key_word;
 
 static bool is_word(PyObject *key, PyObject *word) {
     return key == word || PyUnicode_Compare(key, word) == 0;
 }
 
+/* Key=value, of a call to a pool. */
+static bool take_key(PyObject *value, struct how *how) {
+    PyObject *number = PyObject_CallFunctionObjArgs(corps__hooks.key, value, NULL);
+    how->keyed = true;
+    how->key = number != NULL ? PyLong_AsUnsignedLongLongMask(number) : 0;
+    Py_XDECREF(number);
+    return PyErr_Occurred() == NULL;
+}
+
 /* Takes a keyword that belongs to the system. 1: it did, 0: it is the method's, -1 with an exception. */
-static int take_word(PyObject *key, PyObject *value, struct how *how, bool *retry_said) {
+static int take_word(const struct name *to, PyObject *key, PyObject *value, struct how *how, bool *retry_said) {
     if (is_word(key, no_reply_word)) {
         int equal = PyObject_RichCompareBool(value, Py_True, Py_EQ);
         how->no_reply = equal > 0;
@@ -182,16 +209,20 @@ static int take_word(PyObject *key, PyObject *value, struct how *how, bool *retr
         how->retry = *retry_said = is_true > 0;
         return is_true < 0 ? -1 : 1;
     }
+    if (to->pool && is_word(key, key_word)) {
+        return take_key(value, how) ? 1 : -1;
+    }
     return 0;
 }
 
-/* Keyword arguments without NoReply and Retry. New reference, NULL with or without an exception (none were given). */
-static PyObject *keywords_of(PyObject *const *values, PyObject *names, struct how *how) {
+/* Keyword arguments without NoReply, Retry and a pool's Key. New reference, NULL with or without an exception (none
+ * were given). */
+static PyObject *keywords_of(const struct name *to, PyObject *const *values, PyObject *names, struct how *how) {
     PyObject *keywords = NULL;
     bool retry_said = false;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject *key = PyTuple_GET_ITEM(names, i);
-        int taken = take_word(key, values[i], how, &retry_said);
+        int taken = take_word(to, key, values[i], how, &retry_said);
         if (taken > 0) {
             continue;
         }
@@ -217,7 +248,7 @@ static PyObject *method_call(PyObject *self, PyObject *const *args, size_t flags
         return NULL;
     }
     struct how how = {.retry = method->retry};
-    PyObject *keywords = names != NULL ? keywords_of(args + count, names, &how) : NULL;
+    PyObject *keywords = names != NULL ? keywords_of((struct name *)args[0], args + count, names, &how) : NULL;
     if (keywords == NULL && PyErr_Occurred()) {
         return NULL;
     }
@@ -330,7 +361,8 @@ PyTypeObject corps__method_type = {
 bool corps__py_names_begin(void) {
     no_reply_word = no_reply_word != NULL ? no_reply_word : PyUnicode_InternFromString("NoReply");
     retry_word = retry_word != NULL ? retry_word : PyUnicode_InternFromString("Retry");
-    return no_reply_word != NULL && retry_word != NULL;
+    key_word = key_word != NULL ? key_word : PyUnicode_InternFromString("Key");
+    return no_reply_word != NULL && retry_word != NULL && key_word != NULL;
 }
 
 /* ---- Names ---- */
@@ -356,6 +388,7 @@ static PyObject *name_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     made->name = name;
     made->external = external != 0;
     made->plain = strstr(corps_name_class(name), " in ") == NULL; /* Python's classes say in which module they are */
+    made->pool = strncmp(corps_name_class(name), "pool of ", 8) == 0;
     made->creator = creator;
     return (PyObject *)made;
 }

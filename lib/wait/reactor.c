@@ -112,7 +112,8 @@ static size_t arm_all(struct corps__reactor *reactor) {
 
 /* When the loop's next timer, or the next alarm, is due. */
 static int64_t next_timer(struct corps__reactor *reactor) {
-    int timeout = uv_backend_timeout(&reactor->loop);
+    /* A loop with nothing in it says 0: look again at once. There is nothing to look at. */
+    int timeout = uv_loop_alive(&reactor->loop) ? uv_backend_timeout(&reactor->loop) : -1;
     if (timeout > 0) {
         uv_update_time(&reactor->loop); /* the time left counts from the loop's own clock, which stands between runs */
         timeout = uv_backend_timeout(&reactor->loop);

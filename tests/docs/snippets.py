@@ -1,4 +1,4 @@
-"""Every whole program that a page shows runs, and prints what the comments beside its prints say. Tutorials have a test of their own, and so
+"""Every whole program that a page shows (in C: if it says what it prints) runs, and prints what the comments beside its prints say. Tutorials have a test of their own, and so
 has first-steps.md.
 
     snippets.py PYTHON BUILD_FOLDER COMPILER
@@ -20,6 +20,20 @@ GUARD = "if __name__ == '__main__':"
 def expected(text):
     """What the program prints, by the comments beside its prints."""
     return ''.join(found + '\n' for found in re.findall(r'^\s*print\(.*\)\s+# (.*)$', text, re.MULTILINE))
+
+
+def expected_of_c(text):
+    """The same of a program in C: one line for each printf."""
+    return ''.join(found + '\n' for found in re.findall(r'^\s*printf\(.*\);\s+/\* (.*) \*/$', text, re.MULTILINE))
+
+
+def run_c(text, compiler, folder, environment):
+    """(status, what it printed, what it said) of a program in C."""
+    with open(os.path.join(folder, 'program.c'), 'w', encoding='utf-8') as file:
+        file.write(text)
+    build = f'{compiler} -std=gnu11 -Wall -Wextra -Werror program.c -o program $(pkg-config --cflags --libs corps)'
+    status, out, err = run(['bash', '-euc', build], folder, environment)
+    return (status, out, err) if status else run([os.path.join(folder, 'program')], folder, environment)
 
 
 def run(command, folder, environment):
@@ -48,6 +62,11 @@ def check(page, python, build, compiler, runtime):
                 status, out, err = run(['bash', '-euc', block.text.replace('cc ', compiler + ' ', 1)], folder, environment)
                 if status:
                     faults.append(f'{page}: {block.text}{out}{err}')
+            if block.language == 'c' and 'int main(' in block.text and expected_of_c(block.text):
+                ran += 1
+                status, out, err = run_c(block.text, compiler, folder, environment)
+                if status or out != expected_of_c(block.text) or unsaid(err, page):
+                    faults.append(f'{page}: status {status}, printed\n{out}and on standard error\n{err}shown\n{expected_of_c(block.text)}of\n{block.text}')
             if block.language == 'python' and GUARD in block.text:
                 program = block.name or f'program{number}.py'
                 with open(os.path.join(folder, program), 'w', encoding='utf-8') as file:

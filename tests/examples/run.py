@@ -3,7 +3,8 @@
 
   run.py SOURCE MESON BUILD PYTHON PACKAGE [NAME …]
 
-The C programs are built against an installation into a scratch prefix, by pkg-config.
+The C programs are built against an installation into a scratch prefix, by pkg-config. A program that names what it imports instead of the
+standard library runs with that too, and prints the same.
 """
 
 import os
@@ -13,6 +14,7 @@ import sys
 import tempfile
 
 TIMEOUT_S = 180
+IMPORT = re.compile(r'^from corps import .*# instead of: (from .* import .*)$', re.M)
 
 
 def head(path):
@@ -52,6 +54,14 @@ def try_example(path, environment, scratch):
             return f'{build}\n{built.stderr}'
     runtime = tempfile.mkdtemp(prefix='c')  # paths of sockets are short
     done = shell(run, folder, dict(environment, XDG_RUNTIME_DIR=runtime))
+    with open(path, encoding='utf-8') as file:
+        text, changed = IMPORT.subn(r'\1', file.read())
+    if changed and not done.returncode:
+        with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
+            file.write(text)
+        theirs = shell(run, folder, dict(environment, PYTHONPATH=''))
+        if theirs.stdout != done.stdout:
+            return f'with the standard library it prints\n{theirs.stdout}{theirs.stderr}--- and with ours\n{done.stdout}'
     said = re.sub(r'corps: Env \d+ \(pid \d+\) was killed by signal 9 \(SIGKILL\)(?:; it is lost)?\n', '', done.stderr) if loses_envs else done.stderr
     left = [entry for _, _, files in os.walk(runtime) for entry in files]
     subprocess.run(['rm', '-rf', runtime], check=True)

@@ -43,7 +43,9 @@ from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalExcept
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._log import log_to_logging
+from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
+from ._pool import create_Pool, pool_members
 from ._state import checkpoint_counts, keep_checkpoint
 from ._timer import Timer, call_every, call_later
 from ._stats import stats
@@ -59,7 +61,8 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'add_Env', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
            'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'record_chains', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next']
+           'record_chains', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next',
+           'BrokenWorker', 'Executor', 'ProcessPool', 'Results', 'create_Pool', 'pool_members']
 
 
 def get_include():
@@ -95,6 +98,18 @@ def my_Port():
     """The number that stands for this Corps in printed addresses, an int; None in a program."""
     own = _core.own()
     return _port_of(own[0]) if own is not None else None
+
+
+_LATER = {'BrokenWorker': '_crew', 'Executor': '_executor', 'ProcessPool': '_process_pool'}
+
+
+def __getattr__(name):
+    """What brings much of the standard library along is imported when it is first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'corps' has no attribute '{name}'")
+    import importlib
+    found = globals()[name] = getattr(importlib.import_module(f'{__name__}.{_LATER[name]}'), name)
+    return found
 
 
 def _start():

@@ -153,6 +153,12 @@ def coroutine(started, request):
     _loop.start(started, request)
 
 
+def key(value):
+    """What a call says with Key, as a number."""
+    from ._pool import key_of
+    return key_of(value)
+
+
 def copy(thing):
     """What FastPath = 'copy' passes inside an Env."""
     return pickle.loads(_pickling.dumps(thing)) if _pickling.allowed else copying.deepcopy(thing)

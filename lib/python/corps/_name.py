@@ -24,6 +24,9 @@ _OF_ALL = ('start', 'main', 'cleanup', 'exit', 'my_Class', 'my_Name', 'my_Self',
            'before_request', 'after_request', 'after_reply')
 """The methods of every Worker."""
 
+POOL_PREFIX = 'pool of '
+"""How the class text of a pool's Name begins; the rest is that of its members."""
+
 LOCAL_IP = ipaddress.IPv4Address('127.0.0.1')
 
 
@@ -91,6 +94,14 @@ def _take(names, name):
             del names[index]
             return True
     return False
+
+
+def leaves(name):
+    """At the end of its with block: is it this process's to end? The child of a fork leaves the block too, but the Worker is its parent's."""
+    if _take(_of_parent, name):
+        return False
+    _take(_entered, name)
+    return True
 
 
 def _remote_get(name, attribute):
@@ -173,9 +184,8 @@ class Name(_core.Name):
         """Ends the Worker; of a Corps that this process created, waits until all of it has ended (after Ctrl-C not for
         long)."""
         from . import _create
-        if _take(_of_parent, self):
-            return  # the child of a fork leaves the block too, but the Worker is not its to end
-        _take(_entered, self)
+        if not leaves(self):
+            return
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             _create.wait_end(self, _create.INTERRUPTED_SECONDS)
             return
@@ -245,7 +255,11 @@ def _no_method(name_type, attribute):
 def _call(name, method, args, kwargs):
     """Calls a method of which the class is not known here. Takes NoReply out of the keywords (1 counts, as it always did), and Retry."""
     no_reply = kwargs.pop('NoReply', False) == True  # noqa: E712
-    return _core.call(name, method, args, kwargs, no_reply, bool(kwargs.pop('Retry', False)))
+    key = None
+    if 'Key' in kwargs and name.__corps_class__.startswith(POOL_PREFIX):
+        from ._pool import key_of
+        key = key_of(kwargs.pop('Key'))
+    return _core.call(name, method, args, kwargs, no_reply, bool(kwargs.pop('Retry', False)), key)
 
 
 class Unknown:
@@ -382,6 +396,14 @@ def _find(text):
 def restore(address, external=False, creator=-1, methods=None):
     """A Name from its address."""
     text = bytes(address[16:]).decode()
+    if text.startswith(POOL_PREFIX):
+        from . import _pool
+        return _pool.restore(address, external, creator, methods)
+    return class_by_text(text, methods)(address, external, creator)
+
+
+def class_by_text(text, methods=None):
+    """The class of Names of the Workers whose class has this text."""
     key = text if methods is None else (text, methods)  # classes made at run time may share their names
     made = _by_text.get(key)
     if made is None:
@@ -395,7 +417,7 @@ def restore(address, external=False, creator=-1, methods=None):
             made = Name
         if made is not Name or _pickling.allowed:  # else the module may be imported later
             _by_text[key] = made
-    return made(address, external, creator)
+    return made
 
 
 class _Callable(Name):

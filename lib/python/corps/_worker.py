@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Coroutine
 
-from . import _around, _core, _env, _loop, _state
+from . import _around, _chunks, _core, _env, _loop, _state
 from ._name import ConcAddr, name_class
 
 HIDDEN = ('ConcAddr', 'Mgr', 'ConfigFiles', 'ConfigDicts')
@@ -92,6 +92,14 @@ class Conc:
         """After the reply has left, with what it was: what the method has returned, or the exception. What it raises is told on standard
         error. Not for requests without reply."""
         return 0
+
+    def _corps_chunk(self, kind, what, items):
+        """Many items in one call: see _chunks."""
+        return _chunks.run(self, kind, what, items)
+
+    def _corps_apply(self, function, args, kwargs):
+        """A call of a function, for Executors."""
+        return function(*args, **kwargs)
 
     def __repr__(self):
         worker = self.__dict__.get('_corps_worker')

@@ -129,9 +129,10 @@ class _Writer:
         given.defaults = [ast.Constant(...) for _ in given.defaults]
         given.kw_defaults = [None if default is None else ast.Constant(...) for default in given.kw_defaults]
         (given.posonlyargs or given.args).insert(0, ast.arg('self'))
-        for word in 'NoReply', 'Retry':
+        of_system = [('NoReply', 'bool'), ('Retry', 'bool')] + [('Key', 'Any')] * (getattr(cls, 'Sticky', None) is not None)
+        for word, kind in of_system:
             if all(argument.arg != word for argument in positional + given.kwonlyargs):
-                given.kwonlyargs.append(ast.arg(word, ast.Name('bool', ast.Load())))
+                given.kwonlyargs.append(ast.arg(word, ast.Name(kind, ast.Load())))
                 given.kw_defaults.append(ast.Constant(...))
         returns = ast.unparse(self.annotation(node.returns, cls))
         return f'    def {node.name}({ast.unparse(given)}) -> Future[{returns}]: ...'

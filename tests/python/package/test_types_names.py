@@ -26,6 +26,7 @@ def check_text(folder):
                  '    def kept(self, number: int, *, NoReply: bool=..., Retry: bool=...) -> Future[int]: ...',
                  '    def lost(self, *args: Any, **kwargs: Any) -> Future[Any]: ...',
                  '    def both(self, a: str, *, NoReply: bool=..., Retry: bool=...) -> Future[str]: ...',
+                 '    def put(self, user: str, count: int=..., *, NoReply: bool=..., Retry: bool=..., Key: Any=...) -> Future[int]: ...',
                  '    def adders(self, *, NoReply: bool=..., Retry: bool=...) -> Future[List[AdderName]]: ...'):
         assert line in lines, line
 

@@ -26,7 +26,7 @@ SOURCES = {
         import points as pts
 
         if TYPE_CHECKING:
-            from service_names import AdderName, BetterName, ServiceName
+            from service_names import AdderName, BetterName, CartName, ServiceName
 
 
         def strange(function: Any) -> Any:
@@ -103,6 +103,13 @@ SOURCES = {
                 pass
 
 
+        class Cart(Conc['CartName']):
+            Sticky = 'user'
+
+            def put(self, user: str, count: int = 1) -> int:
+                return count
+
+
         class Service(Helper, Corps['ServiceName']):
             def total(self, n: int) -> int:
                 return n
@@ -115,9 +122,22 @@ SOURCES = {
         import concurrent.futures
         from typing import List
 
+        import corps
         import points
-        from corps import Corps, Name, as_completed, create_Corps, wait_all
-        from service import Service
+        from corps import Corps, Name, as_completed, create_Corps, create_Pool, pool_members, wait_all
+        from service import Cart, Service
+
+
+        def many() -> List[int]:
+            carts = create_Pool(Cart, Min=2, Sticky='user')
+            counts: List[int] = [carts.put('a', Key='b').Ret, carts.put('a', 3).Ret, *corps.map(carts, Cart.put, ['a'])]
+            members: List[Name] = pool_members(carts)
+            counts += corps.map(members, len, ['abc'], Ordered=False)
+            counts.append(corps.reduce(members, max, [1, 2], 0))
+            with corps.Executor(2) as executor, corps.ProcessPool(2) as pool:
+                counts += [executor.submit(len, 'abc').result(), *executor.map(len, ['abc'], chunksize=2)]
+                counts += pool.map(len, ['abc']) + pool.map_async(len, ['abc']).get(60) + [pool.imap(len, ['abc']).next(60)]
+            return counts
 
 
         class Plain(Corps):
@@ -154,8 +174,11 @@ SOURCES = {
             asyncio.run(main())
         ''',
     'bad.py': '''
-        from corps import Conc, create_Concs, create_Corps
-        from service import Better, Service
+        from typing import List
+
+        import corps
+        from corps import Conc, create_Concs, create_Corps, create_Pool
+        from service import Better, Cart, Service
 
         service = create_Corps(Service)
         service.totl(3)  # wrong
@@ -176,6 +199,14 @@ SOURCES = {
 
         async def wait() -> str:
             return await service.total(3)  # wrong
+
+
+        carts = create_Pool(Cart)
+        carts.put(3)  # wrong
+        carts.put('a', Kye='b')  # wrong
+        counts: List[str] = list(corps.map(carts, Cart.put, ['a']))  # wrong
+        corps.map(carts, Cart.put, ['a'], Chunk='x')  # wrong
+        corps.Executor(2).submit()  # wrong
         ''',
 }
 OUTPUT = "[3, 3, 3, 1, 3] 2 x1w [Point(x=1, y=2)] 9 6 No Name 4\n1\n"
