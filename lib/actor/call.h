@@ -28,7 +28,7 @@ struct corps__call {
     bool retry; /* may be sent again */
     bool keyed; /* to a pool: `key` says which member */
     uint64_t key;
-    uint64_t chain;                /* that it belongs to, see chain.h */
+    uint64_t chain;                    /* that it belongs to, see chain.h */
     struct corps__call_traced *traced; /* NULL: nothing is */
 };
 

@@ -26,8 +26,8 @@ bool corps__seats_are_nearest(const struct corps__seats *seats) {
     return corps__seats_option(seats, CORPS__POOL_LOCATION) == CORPS_LOCATION_PER_ENV;
 }
 
-void corps__seats_say(const struct corps__seats *seats, enum corps_log_level level, const char *event, const char *format,
-                      ...) {
+void corps__seats_say(const struct corps__seats *seats, enum corps_log_level level, const char *event,
+                      const char *format, ...) {
     char text[400];
     va_list args;
     va_start(args, format);
@@ -287,8 +287,7 @@ bool corps__seats_act(struct corps__seats *seats) {
 static void fail_start(struct corps__seats *seats, uint32_t place, const struct corps_error_info *info) {
     if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
         corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made in Env %u: %s%s%s",
-                         seats->seats[place].env, info->type,
-                         info->type[0] != '\0' ? ": " : "", info->text);
+                         seats->seats[place].env, info->type, info->type[0] != '\0' ? ": " : "", info->text);
     }
     free(seats->failure);
     seats->failure = corps__failure_create(info);
@@ -307,8 +306,8 @@ void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *w
     struct corps__seat *seat = &seats->seats[place];
     bool replaced = corps__seats_is_taken(seats, place) && !seats->scale.closing;
     if (replaced) {
-        corps__seats_say(seats, CORPS_LOG_WARN, "member_lost", "member L%u:M%u.%u is lost and will be replaced: %s", seat->env, seat->env, seat->conc,
-                         why);
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_lost", "member L%u:M%u.%u is lost and will be replaced: %s",
+                         seat->env, seat->env, seat->conc, why);
     }
     corps_future_destroy(seat->future);
     *seat = (struct corps__seat){0};

@@ -152,7 +152,8 @@ static void decide(struct corps__seats *seats, uint32_t callers) {
     corps__scale_step(&seats->scale, corps__now_ns());
     uint32_t after = seats->scale.wanted;
     if (after != before) {
-        corps__seats_say(seats, CORPS_LOG_INFO, after > before ? "pool_grown" : "pool_shrunk", "%s from %u to %u members, the longest wait is %lld.%03d ms",
+        corps__seats_say(seats, CORPS_LOG_INFO, after > before ? "pool_grown" : "pool_shrunk",
+                         "%s from %u to %u members, the longest wait is %lld.%03d ms",
                          after > before ? "grows" : "shrinks", before, after,
                          (long long)(corps__scale_wait_ns(&seats->scale) / 1000000),
                          (int)(corps__scale_wait_ns(&seats->scale) / 1000 % 1000));
