@@ -151,11 +151,6 @@ static enum corps_err prepare_call(struct call *call, const struct corps_name *t
     }
     call->to = to;
     call->context = corps__context();
-    if (call->context != NULL) {
-        call->chain = call->context->chain;
-    } else if (call->traced != NULL) {
-        call->chain = corps__chain_outside(to, method);
-    }
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;
     if (options != NULL) {
@@ -494,6 +489,11 @@ static __attribute__((cold, noinline)) struct traced *begin_tracing(struct trace
 }
 
 static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
+    if (call->context != NULL) {
+        call->chain = call->context->chain;
+    } else if (call->traced != NULL) {
+        call->chain = corps__chain_outside(call->to, call->method->name);
+    }
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
         return call_remote(call, future);
     }
