@@ -491,7 +491,7 @@ static __attribute__((cold, noinline)) struct traced *begin_tracing(struct trace
 static enum corps_err dispatch_call(struct call *call, struct corps_future *future) {
     if (call->context != NULL) {
         call->chain = call->context->chain;
-    } else if (call->traced != NULL) {
+    } else if (call->traced != NULL && call->chain == 0) {
         call->chain = corps__chain_outside(call->to, call->method->name);
     }
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
