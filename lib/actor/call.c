@@ -72,11 +72,6 @@ static enum corps_err prepare_call(struct corps__call *call, const struct corps_
         }
     }
     call->context = corps__context();
-    if (call->context != NULL) {
-        call->chain = call->context->chain;
-    } else if (call->traced != NULL) {
-        call->chain = corps__chain_outside(to, method);
-    }
     call->args = args != NULL ? args : &nil_args;
     call->deadline_ns = CORPS_FOREVER;
     if (options != NULL) {
@@ -434,6 +429,11 @@ static inline void call_init(struct corps__call *call, bool reply, struct corps_
 }
 
 static enum corps_err dispatch_call(struct corps__call *call, struct corps_future *future) {
+    if (call->context != NULL) {
+        call->chain = call->context->chain;
+    } else if (call->traced != NULL && call->chain == 0) {
+        call->chain = corps__chain_outside(call->to, call->method->name);
+    }
     if (call->corps != corps__own() || call->to->env != corps__own_env()) {
         return call_remote(call, future);
     }

@@ -56,7 +56,22 @@ class Front(Corps):
 
 def read(path):
     with open(path, encoding='utf-8') as file:
-        return json.load(file)
+        found = json.load(file)
+    check_bars(found['traceEvents'])
+    return found
+
+
+def check_bars(events):
+    """Viewers show the bars of a thread only where each lies within another, or beside it."""
+    bars = [(event['pid'], event['tid'], round(event['ts'] * 1000), -round(event['dur'] * 1000)) for event in events if event['ph'] == 'X']
+    thread, ends = None, []
+    for pid, tid, start, minus in sorted(bars):
+        if thread != (pid, tid):
+            thread, ends = (pid, tid), []
+        while ends and ends[-1] <= start:
+            ends.pop()
+        assert not ends or start - minus <= ends[-1], (pid, tid, start, minus, ends)
+        ends.append(start - minus)
 
 
 def spans(found, name, category='request'):
