@@ -49,9 +49,10 @@ enum corps_err corps_find_running(struct corps_running *out, size_t capacity, si
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a list of Corps");
     }
     if (err == CORPS_OK) {
-        if (list.count > 0) {
+        size_t written = list.count < capacity ? list.count : capacity;
+        if (written > 0) { /* else there may be no memory on either side */
             qsort(list.items, list.count, sizeof *list.items, by_id);
-            memcpy(out, list.items, (list.count < capacity ? list.count : capacity) * sizeof *out);
+            memcpy(out, list.items, written * sizeof *out);
         }
         *count = list.count;
     }

@@ -239,6 +239,7 @@ static void test_refused_before_their_turn(void **state) {
     assert_true(corps_future_cancel(cancelled));
     assert_int_equal(outcome(late), CORPS_ERR_TIMEOUT);
     assert_int_equal(outcome(cancelled), CORPS_ERR_CANCELLED);
+    assert_int_equal(now(corps, name, "queued"), 2); /* which is said behind the word that one is cancelled */
     gate_finish(&gate);
     assert_int_equal(outcome(begin(name, "echo", corps_nil())), CORPS_OK);
     await(corps, name, "served", 4);
