@@ -337,16 +337,15 @@ static void test_stealing(void **state) {
     assert_int_equal(fixture.pool->threads, 3);
 }
 
-/* However idle threads are distributed, each push finds one. (DISPATCH is the leader's own way, who does not sleep
- * then.) */
+/* However idle threads are distributed, each push finds one. */
 static void test_nobody_sleeps_on(void **state) {
     (void)state;
-    static const enum corps__push ways[] = {CORPS__PUSH_LATER, CORPS__PUSH_OTHER};
+    static const enum corps__push ways[] = {CORPS__PUSH_LATER, CORPS__PUSH_OTHER, CORPS__PUSH_DISPATCH};
     start(4, 4);
     pthread_t thread = serve_elsewhere();
     for (unsigned i = 0; i < 9; i++) {
         wait_for(fixture.pool->idle_count == 3 && corps__leader_is_idle());
-        push(i, ways[i % 2]);
+        push(i, ways[i % 3]);
         wait_for(jobs[i].runs == 1);
     }
     wait_for(fixture.pool->idle_count == 3 && corps__leader_is_idle());
