@@ -20,7 +20,7 @@ static const struct corps__policy usual = {.restart = CORPS_RESTART_ALWAYS,
                                            .start_ns = 30 * S,
                                            .shutdown_ns = 5 * S};
 
-static struct corps__unit units[3];
+static struct corps__unit units[4]; /* three, and room for one that joins */
 static struct corps__care_failure failures[8];
 static struct corps__supervisor supervisor;
 
@@ -74,6 +74,32 @@ static void test_one_for_one(void **state) {
                                  "1.000 s later: death at 3000 ms");
     dies(0, 3 * S); /* counts from the start */
     assert_string_equal(does(3 * S), "start 0");
+}
+
+/* One more, and one less: what has left is nobody's concern, in whichever state it was, until it joins again. */
+static void test_join_and_leave(void **state) {
+    (void)state;
+    begin(&usual);
+    corps__supervisor_join(&supervisor, 3, 1, S);
+    dies(3, 2 * S);
+    assert_string_equal(does(2 * S), "start 3");
+    runs(3, 2 * S);
+    corps__supervisor_leave(&supervisor, 3);
+    dies(3, 3 * S);
+    assert_string_equal(does(3 * S), "");
+    dies(1, 20 * S);
+    assert_string_equal(does(20 * S), "start 1");
+    runs(1, 20 * S);
+    dies(1, 21 * S); /* the second in a row waits */
+    assert_string_equal(does(21 * S), "");
+    corps__supervisor_leave(&supervisor, 1);
+    assert_true(corps__supervise_due(&supervisor) == INT64_MAX);
+    assert_string_equal(does(40 * S), "");
+    corps__supervisor_join(&supervisor, 1, 7, 40 * S);
+    assert_int_equal(supervisor.count, 4);
+    dies(1, 60 * S);
+    assert_string_equal(does(60 * S), "start 1");
+    assert_int_equal(units[1].incarnation, 8);
 }
 
 static void test_one_for_all(void **state) {
@@ -220,11 +246,17 @@ static void test_policies_without_sense(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_for_one),      cmocka_unit_test(test_one_for_all),
-        cmocka_unit_test(test_rest_for_one),     cmocka_unit_test(test_ends_in_order),
-        cmocka_unit_test(test_old_incarnations), cmocka_unit_test(test_a_start_takes_too_long),
-        cmocka_unit_test(test_long_lives),       cmocka_unit_test(test_stop_and_halt),
-        cmocka_unit_test(test_history_is_cut),   cmocka_unit_test(test_policies_without_sense),
+        cmocka_unit_test(test_join_and_leave),
+        cmocka_unit_test(test_one_for_one),
+        cmocka_unit_test(test_one_for_all),
+        cmocka_unit_test(test_rest_for_one),
+        cmocka_unit_test(test_ends_in_order),
+        cmocka_unit_test(test_old_incarnations),
+        cmocka_unit_test(test_a_start_takes_too_long),
+        cmocka_unit_test(test_long_lives),
+        cmocka_unit_test(test_stop_and_halt),
+        cmocka_unit_test(test_history_is_cut),
+        cmocka_unit_test(test_policies_without_sense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
