@@ -25,7 +25,7 @@ static struct corps__peer *add_peer(struct corps *corps, uint32_t env, bool data
 
 enum corps_err corps__peer_of(struct corps *corps, uint32_t env, bool data, struct corps__peer **peer) {
     if (env >= corps->settings.env_count || atomic_load(&corps->envs[env].taken)) {
-        corps__news_read(corps); /* one may have been added */
+        corps__news_await(corps, env, false); /* one may have been added */
     }
     if (env >= corps->settings.env_count) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u", env,

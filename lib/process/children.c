@@ -9,6 +9,7 @@
 #include "link/rows.h"
 #include "process/boot.h"
 #include "process/made.h"
+#include "process/report.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -29,15 +30,6 @@ static uint64_t incarnation_of(const struct corps__life_child *child) {
 
 /* ---- telling ---- */
 
-/* What the creator needs should it start the Corps anew: who is to be gone then, and which numbers were given. */
-static void tell_process(const struct corps__life_child *child, int pid) {
-    if (corps__may_be_anew()) {
-        struct corps_value items[3] = {corps_str("process"), corps_int(child->env), corps_int(pid)};
-        corps__tell_parent(items, 3);
-        corps__tell_numbers(child->env, child->bound);
-    }
-}
-
 /* ["row", env, row, its creator's corps_exit is to say so]: needs no memory, or somebody might wait for ever. Strangers
  * read it in the file. */
 static void tell_row(unsigned env, bool failed, bool publishes) {
@@ -46,7 +38,7 @@ static void tell_row(unsigned env, bool failed, bool publishes) {
     struct corps_value items[4] = {corps_str("row"), corps_int(env), corps_array(row, CORPS__ROW_ITEMS),
                                    corps_int(failed)};
     corps__tell_children(items, 4);
-    corps__tell_parent(items, 4);
+    corps__report_row(child_of(env), failed);
     if (publishes && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         corps__log(CORPS_LOG_WARN, "news_unheard", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", env)),
                    "strangers do not hear what has become of Env %u: %s", env, corps_error_detail());
@@ -243,7 +235,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         corps__keeper()->take(child->env, record);
     } else if (corps__record_is(record, "numbers")) {
         child->bound = (uint32_t)corps__record_int(record, 1, child->bound);
-        corps__tell_numbers(child->env, child->bound);
+        corps__report_process(child);
     }
 }
 
@@ -310,7 +302,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
         return err;
     }
     atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
-    tell_process(child, launched.pid);
+    corps__report_process(child);
     return CORPS_OK;
 }
 

@@ -35,12 +35,16 @@ struct corps__control {
 
 /* ---- records ---- */
 
-static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes) {
+/* `tries`: FULL instead of waiting, as long as nothing was written; the kernel takes what is small as a whole. */
+static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes, bool tries) {
     while (bytes > 0) {
         ssize_t done = send(fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (done > 0) {
             data += done;
             bytes -= (size_t)done;
+            tries = false;
+        } else if (errno == EAGAIN && tries) {
+            return CORPS_ERR_FULL;
         } else if (errno == EAGAIN) {
             struct pollfd room = {.fd = fd, .events = POLLOUT};
             if (poll(&room, 1, WRITE_TIMEOUT_MS) == 0) {
@@ -55,7 +59,7 @@ static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes) {
     return CORPS_OK;
 }
 
-enum corps_err corps__control_write(int fd, const struct corps_value *record) {
+static enum corps_err write_record(int fd, const struct corps_value *record, bool tries) {
     const struct corps_serializer *msgpack;
     enum corps_err err = corps_serializer_find("msgpack", &msgpack);
     struct corps_encoding encoding;
@@ -88,7 +92,7 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
             memcpy(frame + at + 4, data, part);
             at += 4 + part;
         }
-        err = write_all(fd, frame, at);
+        err = write_all(fd, frame, at, tries);
         if (frame != small) {
             free(frame);
         }
@@ -97,6 +101,10 @@ enum corps_err corps__control_write(int fd, const struct corps_value *record) {
     }
     corps_encoding_finish(&encoding);
     return err;
+}
+
+enum corps_err corps__control_write(int fd, const struct corps_value *record) {
+    return write_record(fd, record, false);
 }
 
 /* Says on `fd` why this side cannot go on, and ends the channel for both: a record that was lost must not be waited
@@ -114,18 +122,26 @@ static struct corps_value failure_of(enum corps_err err, const char *text, struc
     return corps_array(items, 1 + CORPS__FAILURE_ITEMS);
 }
 
-enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record) {
+static enum corps_err send_record(struct corps__control *control, const struct corps_value *record, bool tries) {
     pthread_mutex_lock(&control->write_lock);
-    enum corps_err err = corps__control_write(control->fd, record);
+    enum corps_err err = write_record(control->fd, record, tries);
     if (err == CORPS_ERR_NO_MEMORY) { /* nothing of it was written */
         struct corps_value items[1 + CORPS__FAILURE_ITEMS];
         struct corps_value failure = failure_of(err, "no memory for a control record", items);
         give_up(control->fd, &failure);
-    } else if (err != CORPS_OK) {
+    } else if (err != CORPS_OK && err != CORPS_ERR_FULL) {
         shutdown(control->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&control->write_lock);
     return err;
+}
+
+enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record) {
+    return send_record(control, record, false);
+}
+
+enum corps_err corps__control_try(struct corps__control *control, const struct corps_value *record) {
+    return send_record(control, record, true);
 }
 
 static uint32_t get32(const uint8_t *at) {

@@ -36,6 +36,9 @@ void corps__control_drain(struct corps__control *control);
 enum corps_err corps__control_write(int fd, const struct corps_value *record) CORPS_CHECKED;
 enum corps_err corps__control_send(struct corps__control *control, const struct corps_value *record);
 
+/* The same for what can be told later: FULL, and nothing was written, where a record of up to 16 KiB finds no room. */
+enum corps_err corps__control_try(struct corps__control *control, const struct corps_value *record) CORPS_CHECKED;
+
 /* Reads one record, blocking at most `timeout_ns`: the boot record. Errors: CLOSED, TIMEOUT, PROTOCOL. */
 enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) CORPS_CHECKED;
 

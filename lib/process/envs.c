@@ -64,13 +64,13 @@ static enum corps_err begin(const struct corps *corps, bool adds, unsigned env, 
     return err;
 }
 
-static enum corps_err end(struct corps *corps, struct corps_future *future, unsigned *env) {
+static enum corps_err end(struct corps *corps, bool adds, struct corps_future *future, unsigned *env) {
     const struct corps_value *answer;
     unsigned which = 0;
     enum corps_err err = corps_future_wait(future, CORPS_FOREVER, &answer);
     err = err == CORPS_OK ? outcome_of(answer, &which) : err;
     if (err == CORPS_OK) {
-        corps__news_read(corps); /* this process has been told: it knows when this returns */
+        corps__news_await(corps, which, adds); /* so that this process knows when this returns */
         *env = which;
     }
     return err;
@@ -80,7 +80,7 @@ static enum corps_err change(struct corps *corps, bool adds, unsigned env, int64
     (void)corps__corps_ref(corps); /* it may exit meanwhile */
     struct corps_future *future = NULL;
     enum corps_err err = begin(corps, adds, env, timeout_ns, &future);
-    err = err == CORPS_OK ? end(corps, future, which) : err;
+    err = err == CORPS_OK ? end(corps, adds, future, which) : err;
     corps_future_destroy(future);
     corps__corps_unref(corps);
     return err;
@@ -113,11 +113,11 @@ enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, unsigned en
     return err;
 }
 
-enum corps_err corps__env_change_end(uint64_t corps_id, struct corps_future *future, unsigned *env) {
+enum corps_err corps__env_change_end(uint64_t corps_id, bool adds, struct corps_future *future, unsigned *env) {
     struct corps *corps;
     enum corps_err err = find(corps_id, &corps);
     if (err == CORPS_OK) {
-        err = end(corps, future, env);
+        err = end(corps, adds, future, env);
         corps__corps_unref(corps);
     }
     return err;

@@ -13,7 +13,7 @@ CORPS_API enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, u
                                                  struct corps_future **future) CORPS_CHECKED;
 
 /* Waits for that, and tells what has come of it. */
-CORPS_API enum corps_err corps__env_change_end(uint64_t corps_id, struct corps_future *future,
+CORPS_API enum corps_err corps__env_change_end(uint64_t corps_id, bool adds, struct corps_future *future,
                                                unsigned *env) CORPS_CHECKED;
 
 #endif

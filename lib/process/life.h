@@ -72,6 +72,8 @@ struct corps__life_child {
     bool present;                        /* there is one: not only to be, and not taken */
     bool joins;                          /* it was added, and nobody knows of it yet */
     bool leaves;                         /* it is being taken */
+    bool failed;                         /* its loss is one that the creator's corps_exit says */
+    bool untold;                         /* the creator has not heard of it as it is, see report.h */
     bool ready, started, cleaned, ended; /* this incarnation */
     char failure[480];                   /* what it said before it ended, "" */
     enum corps_err failure_code;

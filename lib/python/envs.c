@@ -55,7 +55,7 @@ PyObject *corps__py_change_env(PyObject *module, PyObject *args) {
     enum corps_err err = corps__env_change_begin(id, adds, env, timeout_ns, &future);
     bool waited = err == CORPS_OK && await(future);
     if (waited) {
-        err = corps__env_change_end(id, future, &env);
+        err = corps__env_change_end(id, adds, future, &env);
     }
     corps_future_destroy(future);
     return err != CORPS_OK ? corps__py_raise(err) : waited ? PyLong_FromUnsignedLong(env) : NULL;

@@ -247,6 +247,34 @@ static void test_come_and_go(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* A hundred and fifty come and go while the program reads nothing: nobody waits for it, and then it knows. */
+static void test_nobody_listens(void **state) {
+    (void)state;
+    struct corps *corps = make(2);
+    struct corps_name *one = hand_in(corps, 1);
+    char path[] = "/tmp/corps-envs-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    struct corps_value args[2] = {corps_int(150), corps_str(path)};
+    struct corps_value come_and_go = corps_array(args, 2);
+    assert_ok(corps_send(one, "come_and_go", &come_and_go, NULL));
+    corps_flush();
+    char word;
+    while (read(fd, &word, 1) != 1) { /* not a call: nothing of Corps is read here */
+        poll(NULL, 0, 1);
+    }
+    unsigned env = add_env(corps);
+    assert_true(corps_env_pid(corps, env) > 0);
+    struct corps_name *hand = hand_in(corps, env);
+    assert_int_equal(add(hand, 1), 1);
+    assert_int_equal(add(one, 1), 1);
+    corps_name_unref(hand);
+    corps_name_unref(one);
+    close(fd);
+    unlink(path);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* ---- others ---- */
 
 /* A process that knows the Corps by Names alone gets them from a Worker. */
@@ -347,8 +375,9 @@ int main(int argc, char **argv) {
         return failed;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_everywhere), cmocka_unit_test(test_places), cmocka_unit_test(test_asked_before),
-        cmocka_unit_test(test_come_and_go),     cmocka_unit_test(test_guests), cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_nobody_listens), cmocka_unit_test(test_from_everywhere), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_asked_before),   cmocka_unit_test(test_come_and_go),     cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_ports),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }

@@ -113,6 +113,28 @@ static inline enum corps_err hand_env_add(struct corps_context *context, void *s
     return outcome(context, err);
 }
 
+/* [count, path]: so many Envs, one after the other; then there is something in the file. */
+static inline enum corps_err hand_come_and_go(struct corps_context *context, void *self, const struct corps_value *args,
+                                              struct corps_value *result) {
+    (void)self;
+    (void)result;
+    enum corps_err err = CORPS_OK;
+    for (int64_t i = 0; err == CORPS_OK && i < corps_value_item(args, 0)->integer; i++) {
+        unsigned env = 0;
+        err = corps_env_add(corps_context_corps(context), &env);
+        err = err == CORPS_OK ? corps_env_take(corps_context_corps(context), env, LONG_NS) : err;
+    }
+    char path[64];
+    const struct corps_value *text = corps_value_item(args, 1);
+    snprintf(path, sizeof path, "%.*s", (int)text->count, text->str);
+    FILE *file = fopen(path, "w");
+    if (file != NULL) {
+        fputs(err == CORPS_OK ? "x" : "", file);
+        fclose(file);
+    }
+    return outcome(context, err);
+}
+
 static inline enum corps_err hand_env_take(struct corps_context *context, void *self, const struct corps_value *args,
                                            struct corps_value *result) {
     (void)self;
@@ -151,6 +173,7 @@ static const struct corps_method hand_methods[] = {{"add", hand_add},
                                                    {"env_take", hand_env_take},
                                                    {"make", hand_make},
                                                    {"descriptors", hand_descriptors},
+                                                   {"come_and_go", hand_come_and_go},
                                                    {"hold", hand_hold},
                                                    {"wait_for", method_wait_for},
                                                    {NULL, NULL}};
