@@ -17,9 +17,8 @@ never = False
 
 
 class Request:
-    """What before_request and the steps after it are told: the request. before_request may change what is run."""
-
-    __slots__ = ('Method', 'Args', 'KwArgs', 'HasReply')
+    """What before_request and the steps after it are told: the request. Method is a text, Args a tuple, KwArgs a dict; HasReply tells whether
+    somebody waits for the outcome. before_request may change what is run."""
 
     def __init__(self, method, args, kwargs, has_reply):
         self.Method, self.Args, self.KwArgs, self.HasReply = method, args, kwargs, has_reply

@@ -67,8 +67,8 @@ def find_Corps(Tag=None, Timeout=10.0):
 
 
 def delete_Concs(names, Timeout=None):
-    """Ends Workers by their Names (one, or an iterable of them), from anywhere, in place of their exit: what they were asked before is done,
-    their cleanup runs, and nobody makes them again.
+    """Ends Workers by their Names (names: one, or an iterable of them), from anywhere, in place of their exit: what they were asked before is
+    done, their cleanup runs, and nobody makes them again.
 
     Returns when all have ended; within Timeout seconds (None: whatever it takes), or raises CallTimeout. With Timeout=0 it only asks, which
     is how a Worker ends itself from a method. Those that have ended already are no error. Raises ValueError (the front of a Corps, which ends with

@@ -115,8 +115,8 @@ def _start(bound, args, kwargs, first_ns, every_ns, count, when):
 
 
 def call_later(seconds, bound, *args, **kwargs):
-    """Has a method called once, in `seconds`: call_later(5, name.tick, 1); inside a Worker also call_later(5, self.tick, 1), which comes as
-    a request of its own, when its turn comes. Returns a Timer at once.
+    """Has bound(*args, **kwargs) called once, in `seconds`, where bound is a method of a Name: call_later(5, name.tick, 1); or, inside a Worker,
+    one of its own: call_later(5, self.tick, 1), which comes as a request of its own, when its turn comes. Returns a Timer at once.
 
     No result is asked for; what fails is told on standard error. It does not take a thread, and waits where the mailbox is full. A timer
     ends with the Worker in whose method (or __init__, if that is no coroutine) it was started, and with its process. Raises TypeError (no
@@ -126,8 +126,8 @@ def call_later(seconds, bound, *args, **kwargs):
 
 
 def call_every(seconds, bound, *args, First=None, Count=None, **kwargs):
-    """Has a method called every `seconds`, the first time in `First` seconds (None: in `seconds`), `Count` times (None: until it is
-    cancelled). Returns a Timer at once.
+    """Has bound(*args, **kwargs) called every `seconds`, the first time in `First` seconds (None: in `seconds`), `Count` times (None: until it
+    is cancelled). Returns a Timer at once.
 
     The steps are even, however long the calls take. One is skipped where the last one has not been answered, the mailbox is full, or this
     process was stopped meanwhile: nothing is made up for. The rest is as for call_later.
