@@ -198,7 +198,8 @@ static __attribute__((cold, noinline)) enum corps_err call_hooked(corps_method_f
         return err;
     }
     err = call_bare(method, context, args, result);
-    return conc->class->after != NULL && corps__is_env() ? conc->class->after(context, conc->self, err, result) : err;
+    bool ends = !context->held && corps__is_env(); /* else the request is another thread's, or this a forked child */
+    return ends && conc->class->after != NULL ? conc->class->after(context, conc->self, err, result) : err;
 }
 
 static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,

@@ -114,8 +114,8 @@ struct corps_class {
      * gets the method's args; its result is ignored. An error of it is the request's, and the method does not run, nor
      * does `after`. */
     corps_method_fn before;
-    /** What the method has given, before its answer leaves: gives what is to be answered, as a rule `err`. PENDING: the
-     * reply was put off, and stays so. */
+    /** What the method has given, before its answer leaves: gives what is to be answered, as a rule `err`. Not after a
+     * method that has put its reply off. */
     enum corps_err (*after)(struct corps_context *context, void *self, enum corps_err err, struct corps_value *result);
     uint64_t reserved[1];
 };
