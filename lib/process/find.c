@@ -134,6 +134,7 @@ static enum corps_err find_in(const struct corps *corps, unsigned first, unsigne
     for (unsigned env = first; err == CORPS_OK && env < end; env++) {
         if (!atomic_load(&corps->envs[env].lost)) { /* nor do its Workers live */
             err = ask(corps, env, args, timeout_ns, &futures[env - first]);
+            err = err == CORPS_ERR_WORKER_LOST && end - first > 1 ? CORPS_OK : err; /* it is, by now */
         }
     }
     for (unsigned env = first; err == CORPS_OK && env < end; env++) {
