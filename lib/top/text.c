@@ -46,10 +46,10 @@ static bool is_continuation(char byte) {
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* Characters below a blank, DEL, and U+0080 to U+009F, which are commands too (ECMA-48). */
+/* Characters below a blank, DEL, U+0080 to U+009F, which are commands too (ECMA-48), and bytes that begin none. */
 static bool is_command(const char *bytes, size_t left) {
     unsigned char first = (unsigned char)bytes[0];
-    return first < 0x20 || first == 0x7f || (first >= 0x80 && first < 0xc2) ||
+    return first < 0x20 || first == 0x7f || (first >= 0x80 && first < 0xc2) || first > 0xf4 ||
            (first == 0xc2 && left > 1 && (unsigned char)bytes[1] < 0xa0);
 }
 
