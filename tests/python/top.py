@@ -127,6 +127,15 @@ def check_histogram(name, samples):
     return len(series)
 
 
+def threads(pid):
+    """The states of a process's threads."""
+    states = set()
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{thread}/stat', encoding='utf-8', errors='replace') as file:
+            states.add(file.read().rpartition(')')[2].split()[0])
+    return states
+
+
 class Terminal:
     """corps-top in a terminal of its own."""
 
@@ -300,6 +309,9 @@ class OneCorps(unittest.TestCase):
         stopped = self.json()['envs'][1]['pid']
         os.kill(stopped, signal.SIGSTOP)
         try:
+            end = time.monotonic() + PATIENCE
+            while threads(stopped) != {'T'} and time.monotonic() < end:  # one that was running may still answer
+                time.sleep(0.01)
             known = self.json()
         finally:
             os.kill(stopped, signal.SIGCONT)
