@@ -51,6 +51,15 @@ static bool find_probed(const struct corps__seats *seats, unsigned env, int64_t 
     return false;
 }
 
+/* Its Env cannot be asked, or is started again: calls wait for it, and what was seen is of the past. */
+static void forget_waits(struct corps__seats *seats, unsigned env) {
+    for (uint32_t i = 0; i < seats->scale.places; i++) {
+        if (is_probed(seats, i, env)) {
+            corps__scale_waits(&seats->scale, i, 0, 0);
+        }
+    }
+}
+
 static void take_probes(struct corps__seats *seats, unsigned env) {
     struct corps__seat_env *known = &seats->envs[env];
     const struct corps_value *rows = NULL;
@@ -62,7 +71,10 @@ static void take_probes(struct corps__seats *seats, unsigned env) {
             see(seats, place, seen, known->asked_ns);
         }
     }
-    known->is_greeted = known->is_greeted && err == CORPS_OK;
+    if (err != CORPS_OK) {
+        known->is_greeted = false;
+        forget_waits(seats, env);
+    }
     corps_future_destroy(known->probes);
     known->probes = NULL;
 }
@@ -93,6 +105,8 @@ void corps__seats_probe(struct corps__seats *seats, unsigned env) {
     if (count > 0 && corps__seats_can_ask(seats, env) &&
         corps__seats_ask(seats, env, "probe", &args, 0, &known->probes) == CORPS_OK) {
         corps_future_on_ready(known->probes, corps__seats_on_ready, seats->pool);
+    } else if (count > 0) {
+        forget_waits(seats, env);
     }
 }
 

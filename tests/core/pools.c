@@ -111,12 +111,33 @@ static void adder_cleanup(struct corps_context *context, void *self) {
     corps_name_unref(((struct adder *)self)->made);
 }
 
+/* What test_made_anew's Corps has as its own: makes a pool in its init. */
+static enum corps_err maker_init(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    return adder_make(context, self, args, result);
+}
+
+static enum corps_err maker_made(struct corps_context *context, void *self, const struct corps_value *args,
+                                 struct corps_value *result) {
+    (void)context;
+    (void)args;
+    *result = corps_value_of_name(((struct adder *)self)->made);
+    return CORPS_OK;
+}
+
+static const struct corps_method maker_methods[] = {{"made", maker_made}, {NULL, NULL}};
+static const struct corps_class maker_class = {.name = "Maker",
+                                               .bytes = sizeof(struct adder),
+                                               .init = maker_init,
+                                               .methods = maker_methods,
+                                               .cleanup = adder_cleanup};
+
 static const struct corps_method methods[] = {
     {"add", adder_add},   {"work", adder_work}, {"crash", adder_crash},        {"hold", adder_hold},
     {"make", adder_make}, {"pid", method_pid},  {"wait_for", method_wait_for}, {NULL, NULL}};
 static const struct corps_class adder_class = {
     .name = "Adder", .bytes = sizeof(struct adder), .init = adder_init, .methods = methods, .cleanup = adder_cleanup};
-static const struct corps_class *const classes[] = {&adder_class, NULL};
+static const struct corps_class *const classes[] = {&adder_class, &maker_class, NULL};
 
 /* ---- what the tests share ---- */
 
@@ -332,6 +353,73 @@ static void test_members_die(void **state) {
     (void)!corps_exit(corps, LONG_NS); /* it says that an Env had died */
 }
 
+/* An Env that is started again has its members again: calls wait for them. */
+static void test_env_comes_back(void **state) {
+    (void)state;
+    if (one_env_only) {
+        skip();
+    }
+    struct corps *corps = make_corps((struct corps_options){.restart = CORPS_RESTART_ON_FAILURE});
+    struct corps_name *pool =
+        make_pool(corps, (struct corps_pool_options){.min_count = 2, .max_count = 2, .location = CORPS_ENV_ID(1)});
+    for (int i = 0; i < 2; i++) {
+        int pid = corps_env_pid(corps, 1);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        while (corps_env_pid(corps, 1) == pid) { /* until this process has heard of it */
+            poll(NULL, 0, 5);
+            (void)stat_of(pool, "members");
+        }
+        (void)call_many(pool, "add", 200);
+        assert_int_equal(stat_of(pool, "members"), 2);
+    }
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
+/* Returns when this process has noticed. */
+static void kill_env_0(struct corps *corps) {
+    int pid = corps_env_pid(corps, 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    while (corps_env_pid(corps, 0) == pid) {
+        struct corps_future *future = NULL;
+        if (corps_call(corps_front(corps), "made", NULL, NULL, &future) == CORPS_OK) {
+            (void)!corps_future_wait(future, LONG_NS, NULL);
+        }
+        corps_future_destroy(future);
+    }
+}
+
+/* The Corps is started anew: so is the pool that its own Conc makes in its init, under another Name. */
+static void test_made_anew(void **state) {
+    (void)state;
+    if (one_env_only) {
+        skip();
+    }
+    struct corps *corps = NULL;
+    const struct corps_options options = {.env_count = ENVS, .restart = CORPS_RESTART_ALWAYS};
+    assert_ok(corps_create("Maker", NULL, &options, &corps));
+    struct corps_future *future[2];
+    for (int i = 0; i < 2; i++) {
+        const struct corps_value *pool;
+        future[i] = ask(corps_front(corps), "made", corps_nil(), &pool);
+        (void)call_many(corps_value_open(pool)->name, "add", 100);
+        if (i == 0) {
+            kill_env_0(corps);
+        }
+    }
+    const struct corps_value *former;
+    assert_ok(corps_future_wait(future[0], 0, &former));
+    struct corps_future *late = NULL;
+    const struct corps_value one = corps_int(1);
+    enum corps_err err = corps_call(corps_value_open(former)->name, "add", &one, NULL, &late);
+    err = err == CORPS_OK ? corps_future_wait(late, LONG_NS, NULL) : err;
+    assert_int_not_equal(err, CORPS_OK); /* the pool of that life is gone */
+    corps_future_destroy(late);
+    corps_future_destroy(future[0]);
+    corps_future_destroy(future[1]);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* Its Env is killed while a member drains there: the pool goes on, and gives the place up. */
 static void test_killed_while_draining(void **state) {
     (void)state;
@@ -471,6 +559,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_drain_under_load),
         cmocka_unit_test(test_ends_what_it_has),
         cmocka_unit_test(test_members_die),
+        cmocka_unit_test(test_env_comes_back),
+        cmocka_unit_test(test_made_anew),
         cmocka_unit_test(test_killed_while_draining),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_made_by_workers),
