@@ -457,6 +457,29 @@ static void test_nearest(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Calls of one key go to one member. */
+static void test_sticky(void **state) {
+    (void)state;
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool =
+        make_pool(corps, (struct corps_pool_options){.min_count = 4, .sticky = 1, .location = CORPS_AUTO});
+    const struct corps_value one = corps_int(1);
+    struct corps_future *future = NULL;
+    assert_int_equal(corps_call(pool, "add", &one, NULL, &future), CORPS_ERR_INVALID);
+    int64_t of_key[8];
+    for (uint64_t i = 0; i < 64; i++) {
+        const struct corps_call_options options = {.flags = CORPS_CALL_KEYED, .key = i % 8};
+        const struct corps_value *who;
+        assert_ok(corps_call(pool, "add", &one, &options, &future));
+        assert_ok(corps_future_wait(future, LONG_NS, &who));
+        assert_true(i < 8 || of_key[i % 8] == who->integer);
+        of_key[i % 8] = who->integer;
+        corps_future_destroy(future);
+    }
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* From a Worker of Env 0, and from one of another Env. */
 static void test_made_by_workers(void **state) {
     (void)state;
@@ -563,6 +586,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_made_anew),
         cmocka_unit_test(test_killed_while_draining),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_sticky),
         cmocka_unit_test(test_made_by_workers),
         cmocka_unit_test(test_failing_inits),
         cmocka_unit_test(test_refused),
