@@ -97,6 +97,14 @@ void corps__scale_lost(struct corps__scale *scale, uint32_t place, int64_t now_n
     enter(member, CORPS__MEMBER_GONE, now_ns);
 }
 
+bool corps__scale_take_out(struct corps__scale *scale, uint32_t place, int64_t now_ns) {
+    bool is_active = scale->members[place].state == CORPS__MEMBER_ACTIVE;
+    if (is_active) {
+        enter(&scale->members[place], CORPS__MEMBER_LEAVING, now_ns);
+    }
+    return is_active;
+}
+
 void corps__scale_waits(struct corps__scale *scale, uint32_t place, int64_t wait_ns, int64_t probed_ns) {
     scale->members[place].wait_ns = wait_ns;
     scale->members[place].probed_ns = probed_ns;

@@ -126,6 +126,10 @@ void corps__scale_start_failed(struct corps__scale *scale, uint32_t place, int64
 /* It is there no more, and was not told to end: it is replaced. Also one that drained. */
 void corps__scale_lost(struct corps__scale *scale, uint32_t place, int64_t now_ns);
 
+/* One of the table goes, whatever the size: where it is there will soon be nothing. Another comes in its place. False:
+ * it is not in the table. */
+bool corps__scale_take_out(struct corps__scale *scale, uint32_t place, int64_t now_ns);
+
 /* A probe that was sent at `probed_ns` (above 0) has waited `wait_ns`, or has waited so long so far. */
 void corps__scale_waits(struct corps__scale *scale, uint32_t place, int64_t wait_ns, int64_t probed_ns);
 

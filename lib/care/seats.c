@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "care/pool.h"
 #include "codec/record.h"
+#include "process/changes.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -16,6 +17,7 @@
 
 #define MARGIN_NS INT64_C(200000000) /* of a caller's clock, and of one that is slow to send what it has chosen */
 #define GREET_NS INT64_C(250000000)  /* an Env that cannot be reached in this time gets no member now … */
+#define TAKE_NS INT64_C(10000000000) /* of an Env in which nothing is called any more */
 #define AGAIN_NS INT64_C(5000000000) /* … and for so long */
 
 int64_t corps__seats_option(const struct corps__seats *seats, unsigned index) {
@@ -158,7 +160,7 @@ static uint32_t count_in(const struct corps__seats *seats, unsigned env, uint32_
 static bool may_have(const struct corps__seats *seats, unsigned env) {
     int64_t location = corps__seats_option(seats, CORPS__POOL_LOCATION);
     bool is_meant = location != CORPS_LOCATION_ENV_ID || env == corps__seats_option(seats, CORPS__POOL_ENV);
-    return is_meant && !atomic_load(&corps__seats_row(env)->lost);
+    return is_meant && corps__env_is_there(corps__own(), env) && !atomic_load(&corps__seats_row(env)->lost);
 }
 
 /* Of the Envs that can be asked the one with the fewest. False: there is none. */
@@ -206,19 +208,87 @@ static enum corps_err order(struct corps__seats *seats, unsigned env, struct cor
     return err;
 }
 
-static void begin_start(struct corps__seats *seats, uint32_t place) {
-    struct corps__seat *seat = &seats->seats[place];
-    *seat = (struct corps__seat){0};
-    unsigned env = 0;
-    struct corps_future *future = NULL;
-    if (!choose_env(seats, place, &env) || order(seats, env, &future) != CORPS_OK) {
-        corps__scale_start_failed(&seats->scale, place, corps__now_ns());
+static void fail_start(struct corps__seats *seats, uint32_t place, const struct corps_error_info *info) {
+    if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made: %s%s%s", info->type, info->type[0] != '\0' ? ": " : "",
+                         info->text);
+    }
+    free(seats->failure);
+    seats->failure = corps__failure_create(info);
+    corps__scale_start_failed(&seats->scale, place, corps__now_ns());
+}
+
+/* ---- Envs of their own ---- */
+
+static bool has_own_env(const struct corps__seats *seats) {
+    return corps__seats_option(seats, CORPS__POOL_ENV_EACH) != 0;
+}
+
+/* The member has gone, and where it was goes with it; how that ends concerns nobody here. */
+static void take_env(struct corps__seats *seats, unsigned env) {
+    if (!has_own_env(seats) || atomic_load(&corps__seats_row(env)->lost)) {
         return;
     }
-    seats->members[place].group = env;
-    *seat = (struct corps__seat){.env = env, .asked = CORPS__ASKED_CREATE, .future = future};
-    corps_future_on_ready(future, corps__seats_on_ready, seats->pool);
+    const struct corps_value items[2] = {corps_int(env), corps_int(TAKE_NS)};
+    const struct corps_value args = corps_array(items, 2);
+    struct corps_future *future = NULL;
+    if (corps__seats_ask(seats, 0, CORPS__ENV_TAKE, &args, 0, &future) != CORPS_OK) {
+        corps__seats_say(seats, "Env %u, which a member had, could not be taken: %s", env, corps_error_detail());
+    }
+    corps_future_destroy(future);
 }
+
+static enum corps_err make_member(struct corps__seats *seats, uint32_t place, unsigned env) {
+    struct corps__seat *seat = &seats->seats[place];
+    enum corps_err err = order(seats, env, &seat->future);
+    if (err == CORPS_OK) {
+        seat->env = env;
+        seat->asked = CORPS__ASKED_CREATE;
+        seats->members[place].group = env;
+        corps_future_on_ready(seat->future, corps__seats_on_ready, seats->pool);
+    }
+    return err;
+}
+
+static enum corps_err make_env(struct corps__seats *seats, uint32_t place) {
+    struct corps__seat *seat = &seats->seats[place];
+    const struct corps_value none = corps_nil();
+    enum corps_err err = corps__seats_ask(seats, 0, CORPS__ENV_ADD, &none, 0, &seat->future);
+    if (err == CORPS_OK) {
+        seat->asked = CORPS__ASKED_ENV;
+        corps_future_on_ready(seat->future, corps__seats_on_ready, seats->pool);
+    }
+    return err;
+}
+
+/* Env 0's manager has answered [error, Env, text]. */
+static void env_is_added(struct corps__seats *seats, uint32_t place, const struct corps_value *answer) {
+    enum corps_err err = (enum corps_err)corps__record_int(answer, 0, CORPS_ERR_PROTOCOL);
+    unsigned env = (unsigned)corps__record_int(answer, 1, 0);
+    char text[CORPS__CHANGE_TEXT_BYTES];
+    corps__record_text(answer, 2, text, sizeof text);
+    if (err != CORPS_OK) {
+        const struct corps_error_info info = {.code = err, .type = corps_error_name(err), .text = text};
+        fail_start(seats, place, &info);
+    } else if (corps__seats_know_envs(seats) != CORPS_OK || !corps__seats_can_ask(seats, env) ||
+               make_member(seats, place, env) != CORPS_OK) {
+        take_env(seats, env);
+        corps__scale_start_failed(&seats->scale, place, corps__now_ns());
+    }
+}
+
+/* Where it cannot begin now, it is tried again in a while. */
+static void begin_start(struct corps__seats *seats, uint32_t place) {
+    seats->seats[place] = (struct corps__seat){0};
+    unsigned env = 0;
+    bool begun = has_own_env(seats) ? make_env(seats, place) == CORPS_OK
+                                    : choose_env(seats, place, &env) && make_member(seats, place, env) == CORPS_OK;
+    if (!begun) {
+        corps__scale_start_failed(&seats->scale, place, corps__now_ns());
+    }
+}
+
+/* ---- asking members ---- */
 
 static const char *method_of(enum corps__asked asked) {
     switch (asked) {
@@ -228,7 +298,8 @@ static const char *method_of(enum corps__asked asked) {
         return "move";
     case CORPS__ASKED_END:
         return "end";
-    case CORPS__ASKED_CREATE: /* is not asked for like this */
+    case CORPS__ASKED_ENV: /* are not asked for like this */
+    case CORPS__ASKED_CREATE:
     case CORPS__ASKED_NOTHING:
         break;
     }
@@ -284,16 +355,6 @@ bool corps__seats_act(struct corps__seats *seats) {
 
 /* ---- what managers answer ---- */
 
-static void fail_start(struct corps__seats *seats, uint32_t place, const struct corps_error_info *info) {
-    if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
-        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made in Env %u: %s%s%s",
-                         seats->seats[place].env, info->type, info->type[0] != '\0' ? ": " : "", info->text);
-    }
-    free(seats->failure);
-    seats->failure = corps__failure_create(info);
-    corps__scale_start_failed(&seats->scale, place, corps__now_ns());
-}
-
 /* It may be called from now on. */
 static void started(struct corps__seats *seats, uint32_t place) {
     corps__scale_started(&seats->scale, place, corps__now_ns());
@@ -309,6 +370,7 @@ void corps__seats_lose(struct corps__seats *seats, uint32_t place, const char *w
         corps__seats_say(seats, CORPS_LOG_WARN, "member_lost", "member L%u:M%u.%u is lost and will be replaced: %s",
                          seat->env, seat->env, seat->conc, why);
     }
+    take_env(seats, seat->env);
     corps_future_destroy(seat->future);
     *seat = (struct corps__seat){0};
     corps__scale_lost(&seats->scale, place, corps__now_ns());
@@ -320,6 +382,9 @@ static void take_answer(struct corps__seats *seats, uint32_t place, enum corps__
                         const struct corps_value *result) {
     struct corps__seat *seat = &seats->seats[place];
     switch (asked) {
+    case CORPS__ASKED_ENV:
+        env_is_added(seats, place, result);
+        break;
     case CORPS__ASKED_CREATE:
         seat->conc = (uint32_t)corps__record_int(result, 0, 0);
         ask_of(seats, place, CORPS__ASKED_PROBE);
@@ -332,6 +397,7 @@ static void take_answer(struct corps__seats *seats, uint32_t place, enum corps__
         break;
     case CORPS__ASKED_END:
         seats->moved++;
+        take_env(seats, seat->env);
         corps__scale_ended(&seats->scale, place, corps__now_ns());
         break;
     case CORPS__ASKED_NOTHING:
@@ -349,8 +415,11 @@ static void look_at(struct corps__seats *seats, uint32_t place) {
     seat->future = NULL;
     if (err == CORPS_OK) {
         take_answer(seats, place, asked, result);
-    } else if (asked == CORPS__ASKED_CREATE) {
+    } else if (asked == CORPS__ASKED_CREATE || asked == CORPS__ASKED_ENV) {
         fail_start(seats, place, corps_future_error(future));
+        if (asked == CORPS__ASKED_CREATE) {
+            take_env(seats, seat->env);
+        }
     } else if (atomic_load(&corps__seats_row(seat->env)->lost)) {
         corps__seats_lose(seats, place, "its Env has ended");
     } else {

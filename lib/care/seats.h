@@ -11,6 +11,7 @@ struct corps__conc;
 /* What a manager was asked for, or is to be asked for. */
 enum corps__asked {
     CORPS__ASKED_NOTHING,
+    CORPS__ASKED_ENV, /* Env 0's manager: for an Env of its own */
     CORPS__ASKED_CREATE,
     CORPS__ASKED_PROBE, /* the first one: behind it the member counts what it holds, so it may be called */
     CORPS__ASKED_MOVE,

@@ -113,7 +113,8 @@ void corps__seats_probe(struct corps__seats *seats, unsigned env) {
 static void lose_all_in(struct corps__seats *seats, unsigned env) {
     for (uint32_t i = 0; i < seats->scale.places; i++) {
         bool is_there = seats->members[i].state != CORPS__MEMBER_GONE && seats->seats[i].env == env;
-        if (is_there && seats->seats[i].asked != CORPS__ASKED_CREATE) { /* whose answer says it */
+        bool begins = seats->seats[i].asked == CORPS__ASKED_ENV || seats->seats[i].asked == CORPS__ASKED_CREATE;
+        if (is_there && !begins) { /* whose answer says it */
             corps__seats_lose(seats, i, corps__seats_row(env)->lost_text);
         }
     }
@@ -128,10 +129,22 @@ static bool have_answered(const struct corps__seats *seats) {
     return true;
 }
 
+/* Its Env is being taken from the Corps. */
+static void leave_with_env(struct corps__seats *seats, unsigned env) {
+    for (uint32_t i = 0; i < seats->scale.places; i++) {
+        if (seats->seats[i].env == env && corps__scale_take_out(&seats->scale, i, corps__now_ns())) {
+            seats->version++;
+        }
+    }
+}
+
 static void take_all_probes(struct corps__seats *seats) {
     int64_t now_ns = corps__now_ns();
     for (unsigned env = 0; env < seats->env_count; env++) {
         struct corps__seat_env *known = &seats->envs[env];
+        if (atomic_load(&corps__seats_row(env)->leaving)) {
+            leave_with_env(seats, env);
+        }
         if (atomic_load(&corps__seats_row(env)->lost)) {
             corps_future_destroy(known->probes);
             known->probes = NULL;

@@ -483,6 +483,56 @@ static void test_sticky(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Where the members are, as digits; Envs below 10. */
+static int64_t envs_of(const struct corps_name *pool) {
+    const struct corps_value nothing[3] = {corps_int(0), corps_int(0), corps_nil()};
+    struct corps_name *own = own_conc(pool);
+    const struct corps_value *table;
+    struct corps_future *future = ask(own, "corps:members", corps_array(nothing, 3), &table);
+    const struct corps_value *list = corps_value_item(table, 3);
+    int64_t digits = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        digits = 10 * digits + corps_value_item(corps_value_item(list, i), 0)->integer;
+    }
+    corps_future_destroy(future);
+    corps_name_unref(own);
+    return digits;
+}
+
+/* Each member brings its Env, and takes it with it. */
+static void test_env_each(void **state) {
+    (void)state;
+    if (one_env_only) {
+        skip();
+    }
+    struct corps *corps = make_corps((struct corps_options){0});
+    struct corps_name *pool =
+        make_pool(corps, (struct corps_pool_options){
+                             .max_count = 2, .target_ns = MS, .quiet_ns = 1, .location = CORPS_AUTO, .env_each = 1});
+    assert_int_equal(envs_of(pool), 2);
+    struct gate gate;
+    gate_shut(&gate, pool);
+    await_stat(pool, "members", 2, 2);
+    assert_int_equal(envs_of(pool), 23);
+    assert_int_not_equal(corps_env_pid(corps, 3), 0);
+    gate_finish(&gate);
+    await_stat(pool, "members", 1, 1);
+    unsigned gone = envs_of(pool) == 2 ? 3 : 2;
+    while (corps_env_pid(corps, gone) != 0) {
+        (void)call_many(pool, "add", 1);
+        poll(NULL, 0, 5);
+    }
+    /* An Env is taken with its member, which another one replaces. */
+    assert_ok(corps_env_take(corps, gone == 3 ? 2 : 3, LONG_NS));
+    await_stat(pool, "members", 1, 1);
+    while (envs_of(pool) != 4) {
+        poll(NULL, 0, 5);
+    }
+    (void)call_many(pool, "add", 100);
+    corps_name_unref(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* From a Worker of Env 0, and from one of another Env. */
 static void test_made_by_workers(void **state) {
     (void)state;
@@ -590,6 +640,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_killed_while_draining),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_sticky),
+        cmocka_unit_test(test_env_each),
         cmocka_unit_test(test_made_by_workers),
         cmocka_unit_test(test_failing_inits),
         cmocka_unit_test(test_refused),

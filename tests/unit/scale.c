@@ -338,6 +338,23 @@ static void test_bounds(void **state) {
     assert_string_equal(does(), "leave 2, leave 1");
 }
 
+/* Where it is there will soon be nothing: it drains as any other, and the size stays. */
+static void test_taken_out(void **state) {
+    (void)state;
+    begin(2, 8, S);
+    start_all();
+    assert_true(corps__scale_take_out(&scale, 0, now_ns));
+    assert_false(corps__scale_take_out(&scale, 0, now_ns));
+    assert_string_equal(does(), "start 2");
+    now_ns += LEAVE;
+    assert_string_equal(does(), "drain 0");
+    corps__scale_lost(&scale, 0, now_ns);
+    corps__scale_started(&scale, 2, now_ns);
+    assert_string_equal(does(), "");
+    assert_int_equal(scale.wanted, 2);
+    assert_int_equal(scale.shrunk, 0);
+}
+
 static void test_callers(void **state) {
     (void)state;
     struct corps__callers callers = {0};
@@ -367,7 +384,7 @@ int main(void) {
         cmocka_unit_test(test_is_not_pinned), cmocka_unit_test(test_does_not_balance),
         cmocka_unit_test(test_replaces),      cmocka_unit_test(test_lost_while_draining),
         cmocka_unit_test(test_closes),        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_callers),       cmocka_unit_test(test_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
