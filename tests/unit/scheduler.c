@@ -346,6 +346,9 @@ static void test_nobody_sleeps_on(void **state) {
     for (unsigned i = 0; i < 9; i++) {
         wait_for(fixture.pool->idle_count == 3 && corps__leader_is_idle());
         push(i, ways[i % 3]);
+        if (ways[i % 3] == CORPS__PUSH_DISPATCH) {
+            corps__kick(); /* else it is the leader that dispatches, and so is awake */
+        }
         wait_for(jobs[i].runs == 1);
     }
     wait_for(fixture.pool->idle_count == 3 && corps__leader_is_idle());
