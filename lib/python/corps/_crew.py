@@ -78,17 +78,20 @@ class _Chunk:
         self.results = self.error = None
 
     def finish(self, answer):
-        seconds, self.results, *failure = answer
-        self.payload = None
+        seconds, results, *failure = answer
         if failure:
-            self.error = original(_chunks.exception_of(failure[0], self.first + len(self.results)))
+            self._answer(results, original(_chunks.exception_of(failure[0], self.first + len(results))))
         else:
             self.job.sizer.learn(self.count, seconds)
-        self.job.answered(self)
+            self._answer(results, None)
 
     def fail(self, error):
+        self._answer((), original(error))
+
+    def _answer(self, results, error):
         self.payload = None
-        self.results, self.error = (), original(error)
+        self.error = error
+        self.results = results  # last: then it is taken
         self.job.answered(self)
 
 
@@ -240,7 +243,7 @@ class Crew:
         """Takes a Task or a Job. new: from a user, who is refused once this is closed: RuntimeError, or BrokenWorker."""
         with self.lock:
             if new and self.broken is not None:
-                raise BrokenWorker(f'the Executor has lost its Workers: {self.broken}')
+                raise self._no_workers()
             if new and self.closed is not None:
                 raise RuntimeError(self.closed)
             self.waiting.append(work)
@@ -298,6 +301,9 @@ class Crew:
         """(place, work) under the lock; a Job still has to be cut."""
         while self.waiting:
             work = self.waiting[0]
+            if self.broken is not None:
+                self.waiting.popleft().break_off(self._no_workers())
+                continue
             place = self._free(work.depth())
             if place is None:
                 return None
@@ -334,14 +340,11 @@ class Crew:
         chunk = job.cut(sum(place.weight for place in self.places))
         with self.lock:
             if chunk is None:
-                self._release(place)
+                place.out -= 1
+                self.active -= 1
             else:
                 self.waiting.appendleft(job)
         return chunk
-
-    def _release(self, place):
-        place.out -= 1
-        self.active -= 1
 
     def _send(self, place, work):
         try:
@@ -372,19 +375,27 @@ class Crew:
                 self._failed(place, work, error)
             return
         with self.lock:
-            self._release(place)
-        work.finish(answer)
+            place.out -= 1
+        self._tell(work.finish, answer)
+
+    def _tell(self, tell, outcome):
+        """Only then it is done: who waits for that finds the outcome."""
+        try:
+            tell(outcome)
+        finally:
+            with self.lock:
+                self.active -= 1
 
     def _failed(self, place, work, error):
         lost = isinstance(error, WorkerLost) and not isinstance(error, AsyncRemoteException)
         with self.lock:
-            self._release(place)
+            place.out -= 1
             heals = lost and self.heal is not None and place.up
             if heals:
                 place.up = False
         if heals:
             threading.Thread(target=self._heal, args=(place,), name='corps-executor-heal', daemon=True).start()
-        work.fail(error)
+        self._tell(work.fail, error)
 
     def _heal(self, place):
         try:
@@ -404,12 +415,11 @@ class Crew:
             if self.places:
                 return
             self.broken = error
-            left = list(self.waiting) + self.parked
-            self.waiting.clear()
+            self.waiting.extend(self.parked)
             self.parked.clear()
-        for work in left:
-            work.break_off(BrokenWorker(f'the Executor has lost its Workers: {error}'))
-        self._look_for_idle()
+
+    def _no_workers(self):
+        return BrokenWorker(f'the Executor has lost its Workers: {self.broken}')
 
     def _look_for_idle(self):
         with self.lock:

@@ -170,8 +170,21 @@ def check_deaths():
         got, results = [], executor.map(dies_at_7, range(40), chunksize=1)
         expect(BrokenWorker, lambda: [got.append(x) for x in results])
         assert got == list(range(7)) and list(executor.map(square, range(5))) == [0, 1, 4, 9, 16]
+    with tempfile.TemporaryDirectory() as folder, Executor(1, initializer=only_once, initargs=(folder,)) as executor:
+        waiting = [executor.submit(time.sleep, 0.05), executor.submit(os.abort), executor.submit(square, 1)]
+        errors = [future.exception() for future in waiting]
+        assert errors[0] is None and all(isinstance(error, BrokenWorker) for error in errors[1:]), errors
+        assert 'has lost its Workers' in str(errors[2]) and 'once' in str(errors[2]), 'its initializer fails where it is started again'
+        expect(BrokenWorker, executor.submit, square, 1)
     error = expect(BrokenWorker, Executor, 1, initializer=raises, initargs=(4,))
     assert 'not 4' in str(error) and isinstance(error, concurrent.futures.BrokenExecutor)
+
+
+def only_once(folder):
+    try:
+        os.mkdir(os.path.join(folder, 'begun'))
+    except FileExistsError:
+        raise ValueError('once is enough') from None
 
 
 def dies_at_7(x):
@@ -206,6 +219,10 @@ def check_over_workers():
         with Executor(pool=names) as executor:
             assert executor.submit(square, 3).result() == 9 and list(executor.map(square, range(5))) == [0, 1, 4, 9, 16]
         assert names[0].nested(10).Ret == 285, 'the Workers are still there'
+        for _ in range(50):
+            with Executor(pool=names) as executor:
+                last = executor.submit(square, 3)
+            assert last.done(), 'what was asked for is there when the block has ended'
         for options in {'max_workers': 2}, {'initializer': print}, {'Threads': 1}:
             assert 'over a pool' in str(expect(ValueError, Executor, pool=names, **options))
 
