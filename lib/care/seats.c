@@ -210,8 +210,8 @@ static enum corps_err order(struct corps__seats *seats, unsigned env, struct cor
 
 static void fail_start(struct corps__seats *seats, uint32_t place, const struct corps_error_info *info) {
     if (seats->has_begun && !seats->scale.closing) { /* of the first ones its creator is told */
-        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made: %s%s%s", info->type, info->type[0] != '\0' ? ": " : "",
-                         info->text);
+        corps__seats_say(seats, CORPS_LOG_WARN, "member_failed", "a member could not be made: %s%s%s", info->type,
+                         info->type[0] != '\0' ? ": " : "", info->text);
     }
     free(seats->failure);
     seats->failure = corps__failure_create(info);
@@ -233,7 +233,8 @@ static void take_env(struct corps__seats *seats, unsigned env) {
     const struct corps_value args = corps_array(items, 2);
     struct corps_future *future = NULL;
     if (corps__seats_ask(seats, 0, CORPS__ENV_TAKE, &args, 0, &future) != CORPS_OK) {
-        corps__seats_say(seats, "Env %u, which a member had, could not be taken: %s", env, corps_error_detail());
+        corps__seats_say(seats, CORPS_LOG_WARN, "env_stays", "Env %u, which a member had, could not be taken: %s", env,
+                         corps_error_detail());
     }
     corps_future_destroy(future);
 }
