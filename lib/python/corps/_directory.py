@@ -1,6 +1,7 @@
 """Directories: Workers and Corps that are found by class or tag; and Workers that are ended by their Names."""
 
 from . import _core
+from ._errors import WorkerLost
 from ._name import Name, class_text, name_class, restore
 
 
@@ -48,10 +49,12 @@ def find_Workers(cls_or_name=None, Tag=None, Env=None, Corps=None, Timeout=10.0)
     for corps in _corps_ids(Corps, Timeout):
         try:
             found += _core.find(corps, text, Tag, -1 if Env is None else Env, timeout_ns)
+        except WorkerLost:
+            if Corps is not None or corps == 0:
+                raise  # of all that there were, one has ended meanwhile
         except ValueError as error:
-            if Corps is None and corps != 0:
-                continue  # of several, one has fewer Envs
-            raise IndexError(str(error)) from None
+            if Corps is not None or corps == 0:
+                raise IndexError(str(error)) from None  # of several, one may have fewer Envs
     if isinstance(cls_or_name, type):
         made = name_class(cls_or_name)
         return [made(address) for address in found]
