@@ -133,16 +133,16 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
         corps__reply_failure(message, conc, conc->moved ? CORPS_ERR_MOVED : CORPS_ERR_WORKER_LOST, "", why);
         return NULL;
     }
+    char text[400];
+    if (!conc->alive && corps__env_leaves(text)) {
+        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", text);
+        return NULL;
+    }
     if (!conc->alive && atomic_load(&corps__actors->ending)) {
         corps__reply_failure(message, conc, CORPS_ERR_EXITED, "", "the Corps ends, and the Worker has ended");
         return NULL;
     }
     if (method == NULL) {
-        char text[400];
-        if (!conc->alive && corps__env_leaves(text)) {
-            corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", text);
-            return NULL;
-        }
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
                  conc->class_name, message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);

@@ -4,6 +4,8 @@
 
 #include <corps/stats.h>
 
+#include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -397,6 +399,28 @@ static void test_links(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* One thread after the other stops. */
+static bool has_stopped(int pid) {
+    char path[320];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    bool all = tasks != NULL;
+    for (struct dirent *task; all && (task = readdir(tasks)) != NULL;) {
+        char line[512] = "";
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", pid, task->d_name);
+        FILE *file = task->d_name[0] != '.' ? fopen(path, "r") : NULL;
+        if (file != NULL) {
+            const char *end = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
+            all = end == NULL || end[2] == 'T';
+            (void)fclose(file);
+        }
+    }
+    if (tasks != NULL) {
+        (void)closedir(tasks);
+    }
+    return all;
+}
+
 static void test_envs(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2, .tag = "looked at"});
@@ -422,6 +446,9 @@ static void test_envs(void **state) {
     assert_non_null(strstr(corps_error_detail(), "there is no Env"));
     int pid = corps_env_pid(corps, last_env(corps));
     assert_int_equal(kill(pid, SIGSTOP), 0);
+    for (int ms = 0; !has_stopped(pid) && ms < 10000; ms++) {
+        poll(NULL, 0, 1);
+    }
     assert_int_equal(corps_stats(corps, last_env(corps), 30000000, &box), CORPS_ERR_TIMEOUT);
     assert_int_equal(corps_stats(corps, last_env(corps), 0, &box), CORPS_ERR_TIMEOUT);
     assert_int_equal(kill(pid, SIGCONT), 0);
