@@ -351,15 +351,9 @@ static enum corps_err check_options(const struct corps_timer_options *options) {
                                  options->flags, (unsigned)CORPS_TIMER_DETACHED);
 }
 
-/* A pool's Name is none of one Conc, and a call to it goes elsewhere. */
-static bool is_one_conc(const struct corps_name *to) {
-    static const char pool[] = "pool of ";
-    return strncmp(to->class_name, pool, sizeof pool - 1) != 0;
-}
-
 static enum corps_err find_target(struct corps_timer *timer) {
     const struct corps_name *to = timer->to;
-    timer->single = is_one_conc(to);
+    timer->single = !to->is_pool; /* a call to that goes elsewhere */
     timer->local = timer->single && corps_name_is_here(to);
     if (timer->local) {
         return corps__conc_find(to->conc) != NULL
