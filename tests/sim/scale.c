@@ -390,7 +390,7 @@ static void call_one(struct world *world) {
 
 static void change_load(struct world *world) {
     struct sim *sim = world->sim;
-    world->noise = 0.6 + 0.8 * (double)sim_below(sim, 1000) / 1000;
+    world->noise = world->mode == SURGE ? 1 : 0.6 + 0.8 * (double)sim_below(sim, 1000) / 1000;
     if (world->mode == CHAOS && sim_chance(sim, 20)) {
         world->load = 0.05 + 6.0 * (double)sim_below(sim, 1000) / 1000;
     }
@@ -492,7 +492,8 @@ static void judge(struct world *world) {
     if (closed && !world->scale.closed_told) {
         sim_fault(sim, "the pool is over, and does not say so");
     }
-    if (world->mode == SURGE && (world->big_enough_ns == 0 || world->big_enough_ns > SURGE_NS + SIM_S)) {
+    if (world->mode == SURGE &&
+        (world->big_enough_ns == 0 || world->big_enough_ns > SURGE_NS + SIM_S + CORPS__SCALE_STEP_NS)) {
         sim_fault(sim, "a load ten times as large is not met within a second");
     }
 }
