@@ -17,6 +17,7 @@ OPTIONAL = {
     'joblib': 'what maps.py measures beside ours, where somebody has installed it',
     'ray': 'a peer, which scripts/peers installs',
     'corps': 'the package that is measured',
+    'joblib': 'a way that maps.py measures, where somebody has installed it',
 }
 
 
