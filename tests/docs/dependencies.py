@@ -14,7 +14,6 @@ OPTIONAL = {
     'annotationlib': 'of the standard library from Python 3.14 on',
     'cbor2': 'a row of corps-lab coverage, where somebody has installed it',
     'ormsgpack': 'the same',
-    'joblib': 'what maps.py measures beside ours, where somebody has installed it',
     'ray': 'a peer, which scripts/peers installs',
     'corps': 'the package that is measured',
     'joblib': 'a way that maps.py measures, where somebody has installed it',
