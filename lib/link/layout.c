@@ -3,10 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool corps__bit_is_set(const uint8_t *bits, size_t bytes, uint32_t number) {
-    return number / 8 < bytes && (bits[number / 8] & 1u << number % 8) != 0;
-}
-
 void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number) {
     size_t byte = number / 8;
     if (byte >= *bytes) {
@@ -19,10 +15,6 @@ void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number) {
         *bytes = byte + 32;
     }
     (*bits)[byte] |= (uint8_t)(1u << number % 8);
-}
-
-bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
-    return corps__bit_is_set(peer->named, peer->named_bytes, method->number);
 }
 
 static const uint8_t zeros[CORPS__ALIGNMENT];

@@ -18,12 +18,16 @@ struct corps__layout {
 /* `out` for this peer: refers to its segments and method. */
 void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out);
 
-/* Does the peer know the method by its number? It does once a frame that names it was taken. */
-bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method);
-void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out);
-
 /* Bits by number. Out of memory, a bit stays clear: then the thing is sent again next time. */
-bool corps__bit_is_set(const uint8_t *bits, size_t bytes, uint32_t number);
+static inline bool corps__bit_is_set(const uint8_t *bits, size_t bytes, uint32_t number) {
+    return number / 8 < bytes && (bits[number / 8] & 1u << number % 8) != 0;
+}
 void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number);
+
+/* Does the peer know the method by its number? It does once a frame that names it was taken. */
+static inline bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
+    return corps__bit_is_set(peer->named, peer->named_bytes, method->number);
+}
+void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out);
 
 #endif
