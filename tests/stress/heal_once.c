@@ -7,8 +7,9 @@
  * find that the one before it has come, once: in this life of its Env or in any other. */
 
 enum { ONCE_CALLS = 60, ONCE_WINDOW = 8 };
-#define ONCE_TIMEOUT_NS (60 * 1000000000LL) /* the most: what a crowded machine takes longer for must not end a call   \
-                                             */
+#define ONCE_TIMEOUT_NS                                                                                                \
+    (60 * 1000000000LL) /* the most: what a crowded machine takes longer for must not end a call                       \
+                         */
 
 static enum corps_err tally_checkpoint(struct corps_context *context, void *self, const struct corps_value *args,
                                        struct corps_value *result) {
