@@ -1,5 +1,6 @@
 #include "actor/run.h"
 
+#include "actor/admit.h"
 #include "actor/broken.h"
 #include "actor/burst.h"
 #include "actor/cancel.h"
@@ -7,89 +8,19 @@
 #include "actor/checkpoint.h"
 #include "actor/credit.h"
 #include "actor/defer.h"
-#include "actor/group.h"
 #include "actor/home.h"
-#include "actor/probe.h"
+#include "actor/innermost.h"
 #include "actor/reply.h"
+#include "actor/stages.h"
 #include "actor/stuck.h"
 #include "actor/timing.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/symbol.h"
 #include "value/failure.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAILS_A_TURN = 256 }; /* of one Conc before another has its turn */
-
-static corps_method_fn method_named(const struct corps_class *class, const char *name) {
-    for (const struct corps_method *method = class->methods; method != NULL && method->name != NULL; method++) {
-        if (strcmp(method->name, name) == 0) {
-            return method->run;
-        }
-    }
-    return NULL;
-}
-
-void corps__context_enter(struct corps_context *context, struct corps__conc *conc, struct corps__message *message) {
-    context->conc = conc;
-    context->burst = (struct corps__burst){0};
-    context->sent_text = NULL;
-    context->deadline_ns = (int64_t)message->header.deadline_ns;
-    context->chain = (uint64_t)message->header.trace << 32;
-    context->message = message;
-    context->box = NULL;
-    context->batch = NULL;
-    context->args = NULL;
-    context->scratch = NULL;
-    context->held = false;
-    context->failure = NULL;
-    context->depth = corps__innermost != NULL ? corps__innermost->depth + 1 : 0;
-    context->outer = corps__innermost;
-    corps__innermost = context;
-}
-
-/* The method is over: what was there for it goes. */
-static void context_clear(struct corps_context *context) {
-    if (context->burst.to != NULL) {
-        corps__burst_end(&context->burst);
-    }
-    if (context->box != NULL) {
-        corps_box_unref(context->box);
-    }
-    if (context->scratch != NULL) {
-        corps_box_unref(context->scratch);
-    }
-    if (context->failure != NULL) {
-        free(context->failure);
-    }
-}
-
-void corps__context_leave(struct corps_context *context) {
-    corps__innermost = context->outer;
-    context_clear(context);
-}
-
-void corps__fork_end(enum corps_err err, const struct corps_error_info *failure) {
-    if (err == CORPS_OK || err == CORPS_ERR_PENDING) {
-        _exit(0);
-    }
-    corps__log_traced(CORPS_LOG_WARN, "child_failed", NULL, failure != NULL ? failure->traceback : NULL,
-                      "a child that a method has forked failed: %s: %s",
-                      failure != NULL ? failure->type : corps_error_name(err),
-                      failure != NULL ? failure->text : corps_error_detail());
-    _exit(1);
-}
-
-/* What ran may have forked, and this be the child. */
-void corps__context_forked(const struct corps_context *context, enum corps_err err) {
-    if (!corps__is_env()) {
-        corps__fork_end(err, context->failure != NULL ? &context->failure->info : NULL);
-    }
-}
 
 static void answer_request(struct corps_context *context, enum corps_err err, const struct corps_value *result) {
     struct corps__message *message = context->message;
@@ -104,76 +35,6 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
     } else {
         corps__reply_failure(message, context->conc, CORPS_ERR_REMOTE, corps_error_name(err), corps_error_detail());
     }
-}
-
-/* A retry call whose answer could not be kept is refused before it runs. */
-static bool refuses_retry(const struct corps__conc *conc, struct corps__message *message) {
-    if (!corps__answer_is_kept(message, conc) || atomic_load(&conc->keep) == NULL || !corps__checkpoint_is_full(conc)) {
-        return false;
-    }
-    message->unkept = true;
-    corps__reply_failure(message, conc, CORPS_ERR_FULL, "",
-                         "the answers to retry calls that are kept with this Worker's state take up as much as they "
-                         "may, and nothing was run; shorter timeouts help");
-    return true;
-}
-
-/* Of a request that cannot simply run: answers it, and gives NULL, unless it may all the same. `method`: the one that
- * it asks for, NULL for none. */
-static __attribute__((noinline)) corps_method_fn
-refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_method_fn method) {
-    if (!conc->alive && !conc->moved && (message->header.flags & CORPS__NO_REPLY) != 0) {
-        corps__conc_fails(conc);
-        corps__message_free(message); /* its Corps ends, and nobody waits: no news for standard error */
-        return NULL;
-    }
-    if (!conc->alive && (conc->lost || conc->moved)) {
-        char why[CORPS__BROKEN_TEXT_BYTES];
-        corps__conc_lost_text(conc, why);
-        corps__reply_failure(message, conc, conc->moved ? CORPS_ERR_MOVED : CORPS_ERR_WORKER_LOST, "", why);
-        return NULL;
-    }
-    char text[400];
-    if (!conc->alive && corps__env_leaves(text)) {
-        corps__reply_failure(message, conc, CORPS_ERR_WORKER_LOST, "", text);
-        return NULL;
-    }
-    if (!conc->alive && atomic_load(&corps__actors->ending)) {
-        corps__reply_failure(message, conc, CORPS_ERR_EXITED, "", "the Corps ends, and the Worker has ended");
-        return NULL;
-    }
-    if (method == NULL) {
-        snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
-                 conc->class_name, message->method->name);
-        corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
-        return NULL;
-    }
-    if (message->header.deadline_ns != 0 && (int64_t)message->header.deadline_ns < corps__now_ns()) {
-        corps__reply_failure(message, conc, CORPS_ERR_TIMEOUT, "",
-                             "the request came after its deadline and was dropped");
-        return NULL;
-    }
-    if (corps__cancelled(conc, message, true)) {
-        corps__reply_failure(message, conc, CORPS_ERR_CANCELLED, "", "the call was cancelled before its turn came");
-        return NULL;
-    }
-    if ((message->header.flags & CORPS__RETRY) != 0 && refuses_retry(conc, message)) {
-        return NULL;
-    }
-    return method;
-}
-
-/* The method that the request asks for; NULL after having answered that there is none, or that it comes too late, or
- * that its caller has given it up. */
-static corps_method_fn admitted_method(struct corps__conc *conc, struct corps__message *message) {
-    corps_method_fn method = NULL;
-    if (conc->alive) {
-        method = method_named(conc->class, message->method->name);
-        method = method != NULL ? method : conc->class->any;
-    }
-    bool simple = method != NULL && message->header.deadline_ns == 0 && (message->header.flags & CORPS__RETRY) == 0 &&
-                  !atomic_load_explicit(&conc->cancels, memory_order_acquire);
-    return simple ? method : refuse_or_admit(conc, message, method);
 }
 
 static enum corps_err call_bare(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
@@ -209,7 +70,7 @@ static enum corps_err call_method(corps_method_fn method, struct corps_context *
 }
 
 static void run_request(struct corps__conc *conc, struct corps__message *message) {
-    corps_method_fn method = admitted_method(conc, message);
+    corps_method_fn method = corps__admitted_method(conc, message);
     if (method == NULL) {
         return;
     }
@@ -253,150 +114,6 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     corps__context_leave(&context);
 }
 
-static void run_parked(struct corps__conc *conc);
-
-/* What it has started goes with it. */
-static void end_timers(const struct corps__conc *conc) {
-    const struct corps__timers_ops *timers = corps__actors->timers.ops;
-    if (timers != NULL) {
-        timers->conc_ended(conc->id);
-    }
-}
-
-/* What there was of it is no more. */
-static void forget_self(struct corps__conc *conc) {
-    conc->alive = false;
-    conc->away = false;
-    atomic_store(&conc->serves, false);
-    memset(conc->self, 0, conc->class->bytes);
-}
-
-/* Its init has run, and its cleanup has not. */
-static bool is_there(const struct corps__conc *conc) {
-    return conc->alive || conc->away;
-}
-
-/* From now on it takes no request, and so is not alive to those who bring one. */
-static void go_away(struct corps__conc *conc) {
-    conc->leaving = false;
-    conc->away = is_there(conc);
-    conc->alive = false;
-}
-
-static void run_init(struct corps__conc *conc, struct corps__message *message) {
-    bool again = atomic_load(&conc->down);
-    if (again && is_there(conc)) { /* it has ended by itself */
-        forget_self(conc);
-    }
-    struct corps_context context;
-    corps__context_enter(&context, conc, message);
-    static const struct corps_value nil;
-    struct corps__group *group = message->group;
-    struct corps__kept kept;
-    enum corps_err err = corps__restore_begin(conc, group, &kept); /* may run user code, and so may the next */
-    if (err == CORPS_OK && group != NULL && group->argument != NULL && message->box == NULL) {
-        err = group->argument(group, &message->box);
-    }
-    const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
-    struct corps_value result = corps_nil();
-    if (err == CORPS_OK && conc->class->init != NULL) {
-        err = conc->class->init(&context, conc->self, args, &result);
-    }
-    corps__context_forked(&context, err);
-    err = corps__restore_end(&context, &kept, err);
-    if (err == CORPS_ERR_PENDING && corps__home_takes_init(conc, message)) {
-        corps__context_leave(&context);
-        return;
-    }
-    conc->alive = err == CORPS_OK;
-    atomic_store(&conc->ended, err != CORPS_OK);
-    atomic_store(&conc->serves, conc->alive);
-    if (err != CORPS_OK && group != NULL) {
-        const struct corps_error_info plain = {
-            .code = CORPS_ERR_REMOTE, .type = corps_error_name(err), .text = corps_error_detail()};
-        corps__group_fail(group, context.failure != NULL ? &context.failure->info : &plain);
-    }
-    if (err != CORPS_OK) {
-        end_timers(conc);
-    }
-    corps__context_leave(&context);
-    corps__message_free(message);
-    if (again && err == CORPS_OK) {
-        atomic_fetch_add(&conc->life, 1);
-        atomic_fetch_add(&conc->restarted, 1);
-    } else if (again) {
-        forget_self(conc);
-    }
-    corps__group_finish(group);
-    if (again && err == CORPS_OK) { /* first whoever has it made again knows that it is there */
-        corps__conc_is_up(conc);
-        run_parked(conc);
-    }
-    if (conc->moved) {
-        go_away(conc);
-    }
-}
-
-static void clean_up(struct corps__conc *conc, struct corps__message *message) {
-    end_timers(conc);
-    if (is_there(conc) && conc->class->cleanup != NULL) {
-        struct corps_context context;
-        corps__context_enter(&context, conc, message);
-        conc->class->cleanup(&context, conc->self);
-        corps__context_forked(&context, CORPS_OK);
-        corps__context_leave(&context);
-    }
-    conc->alive = false;
-    conc->away = false;
-    atomic_store(&conc->ended, true);
-    atomic_store(&conc->serves, false);
-}
-
-static void run_cleanup(struct corps__conc *conc, struct corps__message *message) {
-    clean_up(conc, message);
-    struct corps__group *group = message->group;
-    corps__message_free(message);
-    corps__group_finish(group);
-}
-
-/* ---- stopping, to be made again (broken.h) ---- */
-
-static void run_stop(struct corps__conc *conc, struct corps__message *message, bool failed) {
-    char how[CORPS__SMALL_FRAME_BYTES];
-    memcpy(how, message->small, sizeof how);
-    bool meant = is_there(conc) && (!failed || message->header.id == atomic_load(&conc->life));
-    if (meant) {
-        clean_up(conc, message);
-        forget_self(conc);
-    }
-    corps__message_free(message);
-    if (meant) {
-        corps__actors->broken.stopped(conc->id, failed, how);
-    } else if (is_there(conc)) { /* meant its former life */
-        corps__conc_is_up(conc);
-        run_parked(conc);
-    }
-}
-
-static void run_give_up(struct corps__conc *conc, struct corps__message *message) {
-    corps__message_free(message);
-    conc->alive = false;
-    conc->lost = true;
-    corps__conc_is_up(conc);
-    run_parked(conc);
-}
-
-/* What was put aside came before it. */
-static void run_move(struct corps__conc *conc, struct corps__message *message) {
-    corps__conc_has_moved(conc, (const char *)message->small);
-    corps__message_free(message);
-    if (conc->deferred_count == 0) {
-        go_away(conc);
-    } else {
-        conc->leaving = true;
-    }
-}
-
 /* A request, and the room that it took up. */
 static void run_counted(struct corps__conc *conc, struct corps__message *message) {
     struct corps__peer *from = message->from;
@@ -415,36 +132,6 @@ static void run_counted(struct corps__conc *conc, struct corps__message *message
         run_request(conc, message);
         corps__conc_credit(conc, from, grant, 1, bytes);
         corps__conc_let_go(conc, from);
-    }
-}
-
-/* What somebody has the Conc do. */
-static void run_order(struct corps__conc *conc, struct corps__message *message) {
-    switch (message->mail.kind) {
-    case CORPS__MAIL_INIT:
-        run_init(conc, message);
-        break;
-    case CORPS__MAIL_CLEANUP:
-        run_cleanup(conc, message);
-        break;
-    case CORPS__MAIL_CRASH:
-    case CORPS__MAIL_STOP:
-        run_stop(conc, message, message->mail.kind == CORPS__MAIL_CRASH);
-        break;
-    case CORPS__MAIL_GIVE_UP:
-        run_give_up(conc, message);
-        break;
-    case CORPS__MAIL_MOVE:
-        run_move(conc, message);
-        break;
-    case CORPS__MAIL_PROBE:
-        corps__probe_passes(conc, message, is_there(conc));
-        break;
-    case CORPS__MAIL_REQUEST: /* is no order */
-    case CORPS__MAIL_BATCH:   /* are no messages */
-    case CORPS__MAIL_RESUME:
-    case CORPS__MAIL_CHECKPOINT:
-        break;
     }
 }
 
@@ -503,7 +190,7 @@ static inline __attribute__((always_inline)) void run_entry(struct run *run, con
     run->message.method = entry->method;
     run->message.header.deadline_ns = entry->deadline_ns;
     if (entry->method != run->symbol || entry->deadline_ns != 0 || !conc->alive) {
-        run->method = admitted_method(conc, &run->message);
+        run->method = corps__admitted_method(conc, &run->message);
         run->symbol = run->method != NULL && entry->deadline_ns == 0 ? entry->method : NULL;
     }
     if (run->method == NULL) {
@@ -523,7 +210,7 @@ static inline __attribute__((always_inline)) void run_entry(struct run *run, con
     if (args != NULL && err != CORPS_OK) {
         answer_request(context, err, &result);
     }
-    context_clear(context);
+    corps__context_clear(context);
     context->message = &run->message;
     context->box = context->scratch = NULL;
     context->batch = NULL;
@@ -583,6 +270,8 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
     return count;
 }
 
+static void run_parked(struct corps__conc *conc);
+
 /* Runs what a mail says; gives how many requests that were. */
 static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
     if (atomic_load_explicit(&conc->down, memory_order_relaxed) && corps__conc_parks(conc, mail)) {
@@ -600,7 +289,12 @@ static unsigned run_mail(struct corps__conc *conc, struct corps__mail *mail) {
         return 1;
     }
     bool is_init = mail->kind == CORPS__MAIL_INIT;
-    run_order(conc, (struct corps__message *)mail);
+    if (corps__stage_run(conc, (struct corps__message *)mail)) {
+        run_parked(conc);
+    }
+    if (is_init) {
+        corps__stage_begun(conc);
+    }
     return is_init && corps__home_awaits(conc) ? MAILS_A_TURN : 1; /* the rest is its home's */
 }
 
@@ -630,7 +324,7 @@ static unsigned run_deferred(struct corps__conc *conc, struct corps__route *rout
         corps__conc_let_go(conc, route->peer);
     }
     if (conc->leaving && conc->deferred_count == 0) {
-        go_away(conc);
+        corps__stage_go_away(conc);
     }
     return count;
 }

@@ -3,6 +3,7 @@
 #include "actor/conc.h"
 #include "actor/fork.h"
 #include "actor/group.h"
+#include "actor/innermost.h"
 #include "actor/monitor.h"
 #include "actor/run.h"
 #include "actor/runtime.h"
