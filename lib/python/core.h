@@ -9,7 +9,8 @@
  *   log.c      the core's log
  *   envs.c     Envs that are added and taken
  *   timer.c    calls at a time                    find.c     Workers that are found, and deleted
- *   pool.c     pools
+ *   pool.c     pools                              request.c  requests whose replies were put off
+ *   fail.c     what was raised, for callers
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -80,12 +81,22 @@ int64_t corps__py_ask_within(void);       /* the same for calls, which may wait 
 /* worker.c */
 extern const struct corps_class corps__python_class;
 extern PyTypeObject corps__worker_type;
-extern PyTypeObject corps__request_type;
 PyObject *corps__py_worker_object(void *self); /* a Worker of `self`: new reference, NULL once it has ended */
 void corps__py_worker_lost(void *self);        /* … which is none, after all */
 void corps__py_end_if_forked(void);            /* after code of a class */
+PyObject *corps__py_copy(PyObject *object);    /* what the FastPath passes when it copies: new reference */
+
+/* request.c. hold gives the request that runs, to be answered by who gets it: new reference; NULL with an exception:
+ * nobody could be answered, and it does not begin. Once whom it was given to has returned (`done`), or raised (NULL:
+ * then that is the answer, if there was none), held takes both; it gives PENDING. put_off is both for a coroutine,
+ * which runs on the Env's event loop and answers later. */
+extern PyTypeObject corps__request_type;
+PyObject *corps__py_hold(struct corps_context *context);
+enum corps_err corps__py_held(PyObject *held, PyObject *done);
+enum corps_err corps__py_put_off(struct corps_context *context, PyObject *coroutine);
+
+/* fail.c */
 enum corps_err corps__py_fail_context(struct corps_context *context); /* the method raised */
-PyObject *corps__py_copy(PyObject *object); /* what the FastPath passes when it copies: new reference */
 
 /* Takes the pending exception and passes what the hook says of it to `use`, or, of a Crash, to `crash`; gives the
  * result of that. */

@@ -2,13 +2,7 @@
 
 #include "process/manager.h"
 
-#include "base/clock.h"
-
-#include <errno.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* Concs of Python classes: one class of the core serves them all. */
@@ -25,17 +19,6 @@ struct handle {
     struct corps_context *context;       /* of its init, NULL afterwards */
     PyObject *address;
     struct corps_name *name;
-};
-
-/* A request whose reply was put off. */
-struct request {
-    PyObject_HEAD struct corps_request *request; /* NULL once answered */
-    bool local;
-    bool has_reply;  /* does somebody wait for it? */
-    PyObject *limit; /* its deadline, as the variable has it; or None */
-    int64_t deadline_ns;
-    uint64_t chain; /* that it belongs to; 0: there is nothing to say */
-    _Atomic bool cancelled;
 };
 
 /* ---- the interpreter's lock around requests ---- */
@@ -68,56 +51,6 @@ static void enter(void) {
 static void leave(void) {
     enter_depth--;
     corps__python_leave(entered[enter_depth]); /* the core nests fewer methods on one stack than there is room for */
-}
-
-/* ---- failing ---- */
-
-enum corps_err corps__py_fail(corps__py_fail_fn *use, corps__py_fail_fn *crash, void *arg) {
-    PyObject *type;
-    PyObject *exception;
-    PyObject *traceback;
-    PyErr_Fetch(&type, &exception, &traceback);
-    PyErr_NormalizeException(&type, &exception, &traceback);
-    if (traceback != NULL && exception != NULL) {
-        (void)PyException_SetTraceback(exception, traceback);
-    }
-    PyObject *told = PyObject_CallFunctionObjArgs(corps__hooks.failure, exception, NULL);
-    struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
-    const char *detail = NULL;
-    Py_ssize_t detail_bytes = 0;
-    int is_crash = 0;
-    if (told == NULL ||
-        !PyArg_ParseTuple(told, "sssy#p", &info.type, &info.text, &info.traceback, &detail, &detail_bytes, &is_crash)) {
-        PyErr_Clear(); /* the texts above must do */
-    }
-    info.detail = detail;
-    info.detail_bytes = (size_t)detail_bytes;
-    enum corps_err err = is_crash ? crash(arg, &info) : use(arg, &info);
-    Py_XDECREF(told);
-    Py_XDECREF(type);
-    Py_XDECREF(exception);
-    Py_XDECREF(traceback);
-    return err;
-}
-
-static enum corps_err fail_context(void *arg, const struct corps_error_info *info) {
-    return corps_fail_with(arg, info);
-}
-
-static enum corps_err fail_request(void *arg, const struct corps_error_info *info) {
-    return corps_request_fail_with(arg, info);
-}
-
-static enum corps_err crash_context(void *arg, const struct corps_error_info *info) {
-    return corps_context_crash_with(arg, info);
-}
-
-enum corps_err corps__py_fail_context(struct corps_context *context) {
-    return corps__py_fail(fail_context, crash_context, context);
-}
-
-static enum corps_err crash_request(void *arg, const struct corps_error_info *info) {
-    return corps_request_crash_with(arg, info);
 }
 
 /* ---- handles ---- */
@@ -461,83 +394,6 @@ static PyObject *run(PyObject *object, const char *method, PyObject *positional,
     return answer;
 }
 
-/* ---- cancelled requests ---- */
-
-static _Atomic int cancels_fd = -1; /* the event loop's, once there is one */
-
-/* Any thread, without the interpreter's lock. The request lasts until it is answered, and is not told after that. */
-static void on_cancel(void *arg) {
-    atomic_store(&((struct request *)arg)->cancelled, true);
-    const uint64_t one = 1;
-    int fd = atomic_load(&cancels_fd);
-    if (fd >= 0 && write(fd, &one, sizeof one) < 0 && errno != EAGAIN) {
-        perror("corps: eventfd");
-    }
-}
-
-PyObject *corps__py_cancels_fd(PyObject *module, PyObject *none) {
-    (void)module;
-    (void)none;
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) {
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    atomic_store(&cancels_fd, fd);
-    return PyLong_FromLong(fd);
-}
-
-void corps__py_cancels_forked(void) {
-    int fd = atomic_exchange(&cancels_fd, -1);
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-/* The request, to be answered by who gets it. NULL with an exception: nobody could be answered, and it does not begin.
- */
-static struct request *hold(struct corps_context *context) {
-    struct request *made = PyObject_New(struct request, &corps__request_type);
-    if (made == NULL) {
-        return NULL;
-    }
-    made->local = corps_context_is_local(context);
-    made->has_reply = corps_context_has_reply(context);
-    made->deadline_ns = corps__deadline_ns(corps_context_time_left_ns(context));
-    made->chain = corps__py_chain_to_keep();
-    atomic_init(&made->cancelled, false);
-    made->limit = corps__py_limit_of(corps_context_time_left_ns(context));
-    made->request = made->limit != NULL ? corps_request_hold(context) : NULL;
-    if (made->request == NULL) {
-        Py_DECREF(made);
-        (void)PyErr_NoMemory();
-        return NULL;
-    }
-    corps_request_on_cancel(made->request, on_cancel, made);
-    return made;
-}
-
-/* Who got it has returned (`done`), or raised (NULL): then that is the answer, if there was none. */
-static enum corps_err held(struct request *request, PyObject *done) {
-    if (done == NULL && request->request != NULL) {
-        (void)corps__py_fail(fail_request, crash_request, request->request);
-        request->request = NULL;
-    } else if (done == NULL) {
-        PyErr_WriteUnraisable((PyObject *)request);
-    }
-    Py_XDECREF(done);
-    Py_DECREF(request);
-    return CORPS_ERR_PENDING;
-}
-
-/* A coroutine runs on the Env's event loop, which answers later. */
-static enum corps_err put_off(struct corps_context *context, PyObject *coroutine) {
-    struct request *made = hold(context);
-    if (made == NULL) {
-        return corps__py_fail_context(context);
-    }
-    return held(made, PyObject_CallFunctionObjArgs(corps__hooks.coroutine, coroutine, (PyObject *)made, NULL));
-}
-
 /* With the steps of its class around it. Gives the answer; or `around` itself where that is to answer. */
 static PyObject *call_around(const struct worker *worker, PyObject *object, struct corps_context *context,
                              PyObject *positional, PyObject *keywords) {
@@ -552,11 +408,11 @@ static PyObject *call_around(const struct worker *worker, PyObject *object, stru
 }
 
 static enum corps_err answer_around(const struct worker *worker, struct corps_context *context) {
-    struct request *made = hold(context);
+    PyObject *made = corps__py_hold(context);
     if (made == NULL) {
         return corps__py_fail_context(context);
     }
-    return held(made, PyObject_CallMethod(worker->around, "answer", "O", (PyObject *)made));
+    return corps__py_held(made, PyObject_CallMethod(worker->around, "answer", "O", made));
 }
 
 static enum corps_err give(struct corps_context *context, PyObject *answer, struct corps_value *result) {
@@ -602,7 +458,7 @@ static enum corps_err any(struct corps_context *context, void *self, const struc
     } else if (answer == worker->around) {
         err = answer_around(worker, context);
     } else if (PyCoro_CheckExact(answer)) {
-        err = put_off(context, answer);
+        err = corps__py_put_off(context, answer);
     } else if (answer != Py_None) {
         err = give(context, answer, result);
     }
@@ -622,94 +478,4 @@ const struct corps_class corps__python_class = {
     .checkpoint = corps__py_checkpoint,
     .restore = corps__py_restore,
     .checkpoint_every_ns = CORPS_FOREVER, /* a Worker's init says otherwise where its own class does */
-};
-
-/* ---- replies that were put off ---- */
-
-static PyObject *request_reply(PyObject *self, PyObject *answer) {
-    struct request *request = (struct request *)self;
-    if (request->request == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "this request has been answered");
-        return NULL;
-    }
-    PyObject *own = corps__hooks.copy_local && request->local ? corps__py_copy(answer) : Py_NewRef(answer);
-    struct corps_object *object = own != NULL ? corps_python_object(own) : NULL;
-    Py_XDECREF(own);
-    if (object == NULL) {
-        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
-    }
-    struct corps_value value = corps_value_of_object(object);
-    struct corps_request *core = request->request;
-    request->request = NULL;
-    (void)!corps_request_reply(core, answer != Py_None ? &value : NULL);
-    object->ops->release(object);
-    Py_RETURN_NONE;
-}
-
-static PyObject *request_fail(PyObject *self, PyObject *exception) {
-    struct request *request = (struct request *)self;
-    if (request->request == NULL || !PyExceptionInstance_Check(exception)) {
-        PyErr_SetString(PyExc_RuntimeError, "fail takes an exception, once");
-        return NULL;
-    }
-    struct corps_request *core = request->request;
-    request->request = NULL;
-    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    (void)corps__py_fail(fail_request, crash_request, core);
-    Py_RETURN_NONE;
-}
-
-static PyObject *request_has_reply(PyObject *self, void *closure) {
-    (void)closure;
-    return PyBool_FromLong(((struct request *)self)->has_reply);
-}
-
-static PyObject *request_cancelled(PyObject *self, void *closure) {
-    (void)closure;
-    return PyBool_FromLong(atomic_load(&((struct request *)self)->cancelled));
-}
-
-static PyObject *request_given_up(PyObject *self, void *closure) {
-    (void)closure;
-    struct request *request = (struct request *)self;
-    return PyBool_FromLong(atomic_load(&request->cancelled) ||
-                           (request->deadline_ns != CORPS_FOREVER && request->deadline_ns <= corps__now_ns()));
-}
-
-static PyObject *request_limit(PyObject *self, void *closure) {
-    (void)closure;
-    return Py_NewRef(((struct request *)self)->limit);
-}
-
-static PyObject *request_chain(PyObject *self, void *closure) {
-    (void)closure;
-    uint64_t chain = ((struct request *)self)->chain;
-    return chain != 0 ? PyLong_FromUnsignedLongLong(chain) : Py_NewRef(Py_None);
-}
-
-static void request_free(PyObject *self) {
-    Py_XDECREF(((struct request *)self)->limit);
-    struct corps_request *core = ((struct request *)self)->request;
-    if (core != NULL) { /* nobody will answer any more: the caller must not wait for ever */
-        (void)corps_request_fail(core, "RuntimeError", "the method ended without an answer");
-    }
-    PyObject_Free(self);
-}
-
-static PyMethodDef request_methods[] = {{"reply", request_reply, METH_O, "Answers with a result."},
-                                        {"fail", request_fail, METH_O, "Answers with an exception."},
-                                        {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef request_properties[] = {
-    {"has_reply", request_has_reply, NULL, NULL, NULL}, {"limit", request_limit, NULL, NULL, NULL},
-    {"chain", request_chain, NULL, NULL, NULL},         {"cancelled", request_cancelled, NULL, NULL, NULL},
-    {"given_up", request_given_up, NULL, NULL, NULL},   {NULL, NULL, NULL, NULL, NULL}};
-
-PyTypeObject corps__request_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "corps._core.Request",
-    .tp_basicsize = sizeof(struct request),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_dealloc = request_free,
-    .tp_methods = request_methods,
-    .tp_getset = request_properties,
 };
