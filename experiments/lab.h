@@ -99,6 +99,7 @@ enum lab_workload_trait {
     LAB_WORKLOAD_ALIKE = 1 << 7,   /* all Concs do the same, so that no language calls the other */
     LAB_WORKLOAD_HEALS = 1 << 8,   /* kills an Env, which comes back */
     LAB_WORKLOAD_RETRIES = 1 << 9, /* an echo whose Envs keep their results */
+    LAB_WORKLOAD_ONCE = 1 << 10,   /* one message, whatever length is set */
 };
 
 /* Does the cell's workload have this trait? */

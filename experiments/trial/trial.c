@@ -116,7 +116,8 @@ static json_t *notes_of(const struct lab_cell *cell, const struct corps_value *r
 static json_t *flags_of(const struct lab_cell *cell, const struct corps_value *result) {
     json_t *flags = json_array();
     const struct corps_value *unverified = corps_value_get(result, "unverified");
-    bool whole = lab_cell_does(cell, LAB_WORKLOAD_SEARCHES) || cell->scale > 0; /* as much as there is to do */
+    bool whole = lab_cell_does(cell, LAB_WORKLOAD_SEARCHES | LAB_WORKLOAD_ONCE) ||
+                 cell->scale > 0; /* as much as there is to do */
     if (!whole && number(result, "messages") < (double)cell->min_count) {
         json_array_append_new(flags, json_string("short"));
     }
@@ -146,7 +147,9 @@ static void add_stages(json_t *fields, const struct corps_value *stages) {
 
 /* What only some workloads tell. */
 static void add_extra(json_t *fields, const struct corps_value *result) {
-    static const char *const keys[] = {"total", "files", "laps", "late"};
+    static const char *const keys[] = {"total",     "files", "laps",           "late",           "requests",
+                                       "lost",      "moved", "members_before", "members",        "needed",
+                                       "overshoot", "turns", "windows_over",   "longest_wait_ns"};
     static const char *const numbers[] = {"system_calls_per_message",
                                           "system_call_bytes_per_message",
                                           "instructions_per_message",

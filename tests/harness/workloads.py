@@ -279,6 +279,31 @@ class Workloads(Base):
             self.assertLess(fields["messages"], 64)
             self.assertIn("short", fields["flags"])
 
+    def test_surge(self):
+        """The driver checks each answer; here, that the figures fit together, whatever the machine does beside."""
+        if TRANSPORT not in ("shm", "unix", "tcp"):
+            refused = subprocess.run([LAB, "cell", "workload=surge", f"transport={TRANSPORT}", "envs=1" if TRANSPORT == "queue" else "envs=3"],
+                                     capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual((2, ""), (refused.returncode, refused.stdout))
+            self.assertIn("envs=2", refused.stderr)
+            return
+        fields = self.run_workload("surge")
+        self.assertEqual((1, 1, 0), (fields["messages"], fields["latencies"], fields["lost"]))
+        self.assertEqual([], [flag for flag in fields["flags"] if flag != "sentinel"])  # not short: it is one step
+        self.assertGreaterEqual(fields["seconds"], 0.05)
+        self.assertEqual(0, round(1000 * fields["seconds"]) % 50, "waits are back at the end of a window")
+        self.assertGreaterEqual(fields["requests"], 125 + round(2500 * (fields["seconds"] + 1.5)))
+        self.assertGreaterEqual(fields["needed"], 6)  # 2,500 a second, of 2 ms and a little more
+        self.assertGreaterEqual(fields["members"], max(fields["members_before"], 2))
+        self.assertEqual(fields["members"] - fields["needed"], fields["overshoot"])
+        self.assertGreaterEqual(fields["longest_wait_ns"], 0)
+
+    def test_surge_is_of_the_core(self):
+        if TRANSPORT == "shm":
+            refused = subprocess.run([LAB, "cell", "workload=surge", "lang=python"], capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual((2, ""), (refused.returncode, refused.stdout))
+            self.assertIn("lang=c", refused.stderr)
+
     def test_raw_streams(self):
         if TRANSPORT not in ("unix", "tcp"):
             return  # the others have no stream of their own
