@@ -179,7 +179,7 @@ static enum corps_err land(struct surge *surge) {
     return CORPS_OK;
 }
 
-static bool is_over(const struct surge *surge, uint64_t due) {
+static bool has_ended(const struct surge *surge, uint64_t due) {
     uint64_t limit_ns =
         surge->back_ns != 0 ? surge->back_ns + (uint64_t)AFTER_MS * MS_NS : (uint64_t)PATIENCE_MS * MS_NS;
     return due >= step_ns(surge) + limit_ns || surge->lost > 0;
@@ -189,7 +189,7 @@ static enum corps_err send_all(struct surge *surge) {
     struct lab_driver *driver = &surge->driver;
     enum corps_err err = CORPS_OK;
     surge->begin_ns = lab_now_ns();
-    while (err == CORPS_OK && !is_over(surge, due_ns(surge, driver->next)) && driver->next < REQUESTS_MAX) {
+    while (err == CORPS_OK && !has_ended(surge, due_ns(surge, driver->next)) && driver->next < REQUESTS_MAX) {
         if (driver->next == CALM_COUNT) {
             surge->members_before = surge_watch_members(&surge->watch);
         }
