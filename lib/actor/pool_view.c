@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH_NS = 100 * 1000 * 1000 }; /* a table in use is asked for again when it is older */
+enum { REFRESH_NS = 50 * 1000 * 1000 }; /* a table in use is asked for again when it is older */
 
 /* ---- the list ---- */
 

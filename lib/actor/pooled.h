@@ -2,7 +2,7 @@
  *
  * A pool's own Conc, in Env 0, is asked who the members are (`corps:members`), and nothing else: calls never pass
  * through it. Its answer is a table that may be used for a time from when it was asked for. A caller asks for the next
- * one beside its calls when it is older than 100 ms, and waits for one when the time is over. So nobody calls a member
+ * one beside its calls when it is older than 50 ms, and waits for one when the time is over. So nobody calls a member
  * that has left the table for longer than that, whoever was stopped or has died meanwhile.
  *
  * A member is chosen (link/replicas.h) and called by its own Name, as any Worker is. Where the call fails before it was

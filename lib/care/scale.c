@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { WHOLE = 1000 };
+enum { WHOLE = 1000, ONE_IN_TWENTY = CORPS__SCALE_STEPS * WHOLE / 20 }; /* of the shares of all steps */
 
 #define RETRY_NS INT64_C(100000000)
 #define RETRY_MAX_NS INT64_C(10000000000)
@@ -240,16 +240,17 @@ void corps__scale_step(struct corps__scale *scale, int64_t now_ns) {
         scale->failures = 0;
     }
     bool waits = view.awaits || view.active == 0 || view.active + view.starting < scale->wanted;
-    if (waits || sum(scale->fewer) >= WHOLE) {
+    if (waits || sum(scale->fewer) >= ONE_IN_TWENTY) {
         scale->quiet_ns = now_ns;
     }
-    if (waits || sum(scale->quarter) >= WHOLE) {
+    if (waits || sum(scale->quarter) >= ONE_IN_TWENTY) {
         scale->calm_ns = now_ns;
     }
     if (scale->closing || waits) {
         return;
     }
-    if (view.over > 0 && sum(scale->over) >= WHOLE && scale->wanted < scale->options.max) {
+    bool too_long = scale->over[scale->step] == WHOLE || sum(scale->over) >= ONE_IN_TWENTY;
+    if (view.over > 0 && too_long && scale->wanted < scale->options.max) {
         grow(scale, &view, now_ns);
     } else if (may_shrink(scale, now_ns)) {
         scale->wanted--;

@@ -13,8 +13,8 @@
  * Growth. Each step estimates which share of requests would wait for longer than the target. A caller that knows
  * nothing takes any member; one that is alone knows what it has under way, and takes the better of two: so the share is
  * between that of the members that are over the target and that of the pairs of them, by the number of callers. When
- * these shares of the last CORPS__SCALE_STEPS steps (two seconds) come to one whole step, one request in twenty waits
- * too long, and the pool grows: by the share of its members that this step found over the target, so at most to twice
+ * these shares of the last CORPS__SCALE_STEPS steps (two seconds) come to a twentieth of them, one request in twenty
+ * waits too long, and the pool grows: by the share of its members that this step found over the target, so at most to twice
  * as many. Where all are over it, as one member that is alone, a single step is enough: at once. What was there before
  * does not count: a growth begins the window anew, and of a member only a probe that was sent after the last new one
  * came says anything, so that a queue from before makes the pool grow once and not again. While new members start (for
@@ -45,9 +45,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CORPS__SCALE_STEP_NS INT64_C(100000000)
+#define CORPS__SCALE_STEP_NS INT64_C(50000000)
 #define CORPS__SCALE_START_NS INT64_C(10000000000) /* a start that takes longer holds up no decision */
-enum { CORPS__SCALE_STEPS = 20, CORPS__SCALE_HOLD = 20 };
+enum { CORPS__SCALE_STEPS = 40, CORPS__SCALE_HOLD = 20 };
 
 enum corps__member_state {
     CORPS__MEMBER_GONE, /* the place is free */
