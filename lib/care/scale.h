@@ -14,11 +14,11 @@
  * nothing takes any member; one that is alone knows what it has under way, and takes the better of two: so the share is
  * between that of the members that are over the target and that of the pairs of them, by the number of callers. When
  * these shares of the last CORPS__SCALE_STEPS steps (two seconds) come to a twentieth of them, one request in twenty
- * waits too long, and the pool grows: by the share of its members that this step found over the target, so at most to twice
- * as many. Where all are over it, as one member that is alone, a single step is enough: at once. What was there before
- * does not count: a growth begins the window anew, and of a member only a probe that was sent after the last new one
- * came says anything, so that a queue from before makes the pool grow once and not again. While new members start (for
- * CORPS__SCALE_START_NS at most) nothing is decided.
+ * waits too long, and the pool grows: by the share of its members that this step found over the target, so at most to
+ * twice as many. Where all are over it, as one member that is alone, a single step is enough: at once. What was there
+ * before does not count: a growth begins the window anew, and of a member only a probe that was sent after the last new
+ * one came says anything, so that a queue from before makes the pool grow once and not again. While new members start
+ * (for CORPS__SCALE_START_NS at most) nothing is decided.
  *
  * Shrinking. One member goes when a quarter of the members would have been enough for half of the target in every such
  * window of the last `quiet_ns`; then the next quiet time begins. (So it is when no wait was longer than half of the
