@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 import time
 
@@ -39,7 +40,8 @@ class Counter(Conc):
     def pid(self):
         return os.getpid()
 
-    def sleep(self, seconds):
+    def sleep(self, seconds, path):
+        open(path, 'w').close()
         time.sleep(seconds)
         return self.value
 
@@ -195,7 +197,9 @@ def check_slow_sibling(service):
     """A sibling whose request does not end in time ends with its Env."""
     one, two = service.make(Counter, 1, LocVal=1, Num=2, Restart_Strategy='one_for_all').result(60)
     pid = one.pid().result(60)
-    slow = two.sleep(60)
+    with tempfile.TemporaryDirectory() as folder:
+        slow = two.sleep(60, os.path.join(folder, 'begun'))
+        assert wait_until(lambda: os.listdir(folder))
     expect(Crash, lambda: one.crash('now').result(60))
     error = expect(WorkerLost, lambda: slow.result(60))
     assert 'did not end its request within 5 s' in str(error), error
