@@ -126,8 +126,11 @@ static ssize_t write_once(const struct iovec *parts, int count) {
 
 /* Drops the first `bytes` of what is to be written. */
 static void advance(struct iovec *parts, int count, size_t bytes) {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && bytes > 0; i++) { /* an empty part may be nowhere, and is left as it is */
         size_t taken = bytes < parts[i].iov_len ? bytes : parts[i].iov_len;
+        if (taken == 0) {
+            continue;
+        }
         parts[i].iov_base = (char *)parts[i].iov_base + taken;
         parts[i].iov_len -= taken;
         bytes -= taken;
