@@ -102,6 +102,8 @@ class Published(unittest.TestCase):
                     flagged = bool(cell.flags)
                     counted[flagged] += 1
                     moved[flagged] += abs(math.log(second[0][key].estimate("p50_ns") / cell.estimate("p50_ns"))) > noise.APART
+            if not cells_of_both:
+                continue  # nothing of this machine was measured in two sessions
             with self.subTest(machine=os.path.basename(machine), moved=moved, counted=counted):
                 self.assertGreaterEqual(moved[True] / counted[True], 8 * moved[False] / counted[False])
                 self.assertLessEqual(moved[False] / counted[False], 0.02)
