@@ -253,28 +253,3 @@ enum corps_err corps__dir_living(void (*each)(const char *path, const char *name
     struct living living = {each, arg};
     return each_directory(tell_living, &living);
 }
-
-/* The number that a directory is named for; 0: it is named otherwise. */
-static uint64_t number_of(const char *name) {
-    char *end;
-    uint64_t number = strtoull(name, &end, 16);
-    return strlen(name) == 16 && *end == '\0' ? number : 0;
-}
-
-struct numbers {
-    void (*each)(uint64_t corps_id, void *arg);
-    void *arg;
-};
-
-static void take_number(const char *path, const char *name, void *arg) {
-    struct numbers *numbers = arg;
-    (void)path;
-    if (number_of(name) != 0) {
-        numbers->each(number_of(name), numbers->arg);
-    }
-}
-
-enum corps_err corps__dir_each(void (*each)(uint64_t corps_id, void *arg), void *arg) {
-    struct numbers numbers = {each, arg};
-    return corps__dir_living(take_number, &numbers);
-}

@@ -47,10 +47,6 @@ void corps__dir_remove_dead(const char *path);
  * directory of the own Corps. */
 void corps__dir_remove_last(const char *path, bool patient);
 
-/* Calls `each` with the number of every Corps of this user that has a living process. Errors: as corps__dir_base,
- * SYSTEM. */
-enum corps_err corps__dir_each(void (*each)(uint64_t corps_id, void *arg), void *arg) CORPS_CHECKED;
-
 /* Looks for directories whose Corps has no living process; removes them if `remove`. Calls `each` (may be NULL) for
  * every one found. Returns their number, or -1 (detail) when the base cannot be read. */
 CORPS_API int corps__dir_clean(bool remove, void (*each)(const char *path, bool removed, void *arg), void *arg);

@@ -3,7 +3,6 @@
 #include "actor/conc.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
-#include "base/dir.h"
 #include "codec/record.h"
 #include "link/foreign.h"
 #include "link/known.h"
@@ -189,14 +188,20 @@ enum corps_err corps_find(struct corps *corps, const char *class_name, const cha
 
 /* ---- among the Corps of this user ---- */
 
+/* Those that have the tag. */
 struct numbers {
+    const char *tag; /* NULL: any */
     uint64_t *numbers;
     size_t count, room;
     bool short_of_memory;
 };
 
-static void note_number(uint64_t corps_id, void *arg) {
+static void note_number(uint64_t corps_id, const struct corps__settings *settings, int pid, void *arg) {
     struct numbers *list = arg;
+    (void)pid;
+    if (list->tag != NULL && strcmp(settings->tag, list->tag) != 0) {
+        return;
+    }
     if (list->count == list->room) {
         size_t room = 2 * list->room + 16;
         uint64_t *grown = realloc(list->numbers, room * sizeof *grown);
@@ -210,8 +215,8 @@ static void note_number(uint64_t corps_id, void *arg) {
     list->numbers[list->count++] = corps_id;
 }
 
-/* The front of one Corps, if that has the tag. What cannot be asked, or does not answer, is none. */
-static void find_front(uint64_t corps_id, const char *tag, int64_t timeout_ns, struct found *found) {
+/* The front of one Corps. What cannot be asked, or does not answer, is none. */
+static void find_front(uint64_t corps_id, int64_t timeout_ns, struct found *found) {
     struct corps *corps = NULL;
     if (corps__foreign_find(corps_id, &corps) != CORPS_OK) {
         return; /* it has just ended, is just beginning, or is of another version */
@@ -220,8 +225,7 @@ static void find_front(uint64_t corps_id, const char *tag, int64_t timeout_ns, s
     const struct corps_value args = corps_array(items, 3);
     struct corps_name *front = NULL;
     struct found one = {.names = &front, .room = 1};
-    bool wanted = tag == NULL || strcmp(corps->settings.tag, tag) == 0;
-    if (wanted && find_in(corps, 0, 1, &args, timeout_ns, &one) == CORPS_OK && one.count == 1) {
+    if (find_in(corps, 0, 1, &args, timeout_ns, &one) == CORPS_OK && one.count == 1) {
         if (found->count < found->room) {
             found->names[found->count] = corps_name_ref(front);
         }
@@ -238,14 +242,14 @@ enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct cor
                                (long long)timeout_ns);
     }
     enum corps_err err = corps__runtime_ensure();
-    struct numbers list = {.numbers = NULL};
-    err = err == CORPS_OK ? corps__dir_each(note_number, &list) : err;
+    struct numbers list = {.tag = tag};
+    err = err == CORPS_OK ? corps__foreign_list(note_number, &list) : err;
     if (err == CORPS_OK && list.short_of_memory) {
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to list Corps");
     }
     struct found found = {.names = names, .room = room};
     for (size_t i = 0; err == CORPS_OK && i < list.count; i++) {
-        find_front(list.numbers[i], tag, timeout_ns == CORPS_FOREVER ? 0 : timeout_ns, &found);
+        find_front(list.numbers[i], timeout_ns == CORPS_FOREVER ? 0 : timeout_ns, &found);
     }
     free(list.numbers);
     if (err == CORPS_OK) {
