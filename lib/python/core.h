@@ -95,7 +95,9 @@ PyObject *corps__py_hold(struct corps_context *context);
 enum corps_err corps__py_held(PyObject *held, PyObject *done);
 enum corps_err corps__py_put_off(struct corps_context *context, PyObject *coroutine);
 
-/* fail.c */
+/* fail.c. take_raised: the pending exception as an object with its traceback, which is not pending any more; new
+ * references, NULL where there is none. */
+void corps__py_take_raised(PyObject **type, PyObject **exception, PyObject **traceback);
 enum corps_err corps__py_fail_context(struct corps_context *context); /* the method raised */
 
 /* Takes the pending exception and passes what the hook says of it to `use`, or, of a Crash, to `crash`; gives the
@@ -118,6 +120,9 @@ void corps__py_cancels_forked(void);
 
 /* name.c: a Name's address as bytes; new reference, or NULL with an exception. */
 PyObject *corps__py_address(const struct corps_name *name);
+
+/* Those of several as a list, likewise; takes the references to the Names in any case. */
+PyObject *corps__py_addresses(struct corps_name **names, size_t count);
 
 /* future.c: the calling thread is the one that signals' handlers run on. */
 void corps__py_main_thread(void);
@@ -191,6 +196,20 @@ PyObject *corps__py_pool_members(PyObject *module, PyObject *pool); /* pool_memb
 
 /* module.c, for what creates Workers. A number of a dict: 1 found, 0 not there, -1 with an exception. */
 int corps__py_number(PyObject *given, const char *key, long long *number);
+
+/* Sets target->field to the dict's number of that name, if it has one. In a function that gives a bool: it returns
+ * false with an exception. */
+#define CORPS_PY_TAKE_NUMBER(given, target, field)                                                                     \
+    do {                                                                                                               \
+        long long number;                                                                                              \
+        int found = corps__py_number((given), #field, &number);                                                        \
+        if (found < 0) {                                                                                               \
+            return false;                                                                                              \
+        }                                                                                                              \
+        if (found > 0) {                                                                                               \
+            (target)->field = (__typeof__((target)->field))number;                                                     \
+        }                                                                                                              \
+    } while (0);
 bool corps__py_supervision(PyObject *given, struct corps_supervision *supervision); /* false with an exception */
 /* After an error of creating: what failed in a Worker is raised as its exception. Returns NULL. */
 PyObject *corps__py_raise_create(enum corps_err err);

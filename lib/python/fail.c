@@ -2,17 +2,19 @@
 
 /* What was raised here becomes what a caller is told. */
 
-/* ---- failing ---- */
+void corps__py_take_raised(PyObject **type, PyObject **exception, PyObject **traceback) {
+    PyErr_Fetch(type, exception, traceback);
+    PyErr_NormalizeException(type, exception, traceback);
+    if (*traceback != NULL && *exception != NULL) {
+        (void)PyException_SetTraceback(*exception, *traceback);
+    }
+}
 
 enum corps_err corps__py_fail(corps__py_fail_fn *use, corps__py_fail_fn *crash, void *arg) {
     PyObject *type;
     PyObject *exception;
     PyObject *traceback;
-    PyErr_Fetch(&type, &exception, &traceback);
-    PyErr_NormalizeException(&type, &exception, &traceback);
-    if (traceback != NULL && exception != NULL) {
-        (void)PyException_SetTraceback(exception, traceback);
-    }
+    corps__py_take_raised(&type, &exception, &traceback);
     PyObject *told = PyObject_CallFunctionObjArgs(corps__hooks.failure, exception, NULL);
     struct corps_error_info info = {.type = "Exception", .text = "the exception cannot be described"};
     const char *detail = NULL;

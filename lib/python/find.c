@@ -7,20 +7,6 @@
 
 enum { ROOM = 1024 }; /* for the first look */
 
-static PyObject *addresses_of(struct corps_name **names, size_t count) {
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; i < count; i++) {
-        PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
-        corps_name_unref(names[i]);
-        if (address == NULL) {
-            Py_CLEAR(list);
-        } else {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, address);
-        }
-    }
-    return list;
-}
-
 /* What is asked for; once more with more room, if there are more than expected. */
 struct search {
     struct corps *corps; /* NULL: for fronts */
@@ -44,7 +30,7 @@ static PyObject *found(const struct search *search) {
         size_t count = 0;
         enum corps_err err = look(search, names, room, &count);
         bool all = err != CORPS_OK || count <= room;
-        PyObject *list = err != CORPS_OK ? corps__py_raise(err) : addresses_of(names, all ? count : room);
+        PyObject *list = err != CORPS_OK ? corps__py_raise(err) : corps__py_addresses(names, all ? count : room);
         PyMem_Free(names);
         if (all || list == NULL) {
             return list;

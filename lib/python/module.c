@@ -237,16 +237,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
         const char *name;
         enum corps_wake wake;
     } wakes[] = {{"block", CORPS_WAKE_BLOCK}, {"spin", CORPS_WAKE_SPIN}, {"adaptive", CORPS_WAKE_ADAPTIVE}};
-    long long number;
-    int found;
-#define COUNT_TAKE(field)                                                                                              \
-    found = corps__py_number(given, #field, &number);                                                                  \
-    if (found < 0) {                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    if (found > 0) {                                                                                                   \
-        options->field = (__typeof__(options->field))number;                                                           \
-    }
+#define COUNT_TAKE(field) CORPS_PY_TAKE_NUMBER(given, options, field)
     COUNTS(COUNT_TAKE)
 #undef COUNT_TAKE
     options->tag = text_of(given, "tag");
@@ -414,16 +405,7 @@ static PyObject *own(PyObject *module, PyObject *none) {
 #define SUPERVISION(X) X(restart) X(strategy) X(intensity) X(period_ns) X(backoff_ns) X(backoff_max_ns)
 
 bool corps__py_supervision(PyObject *given, struct corps_supervision *supervision) {
-    long long number;
-    int found;
-#define SUPERVISION_TAKE(field)                                                                                        \
-    found = corps__py_number(given, #field, &number);                                                                  \
-    if (found < 0) {                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    if (found > 0) {                                                                                                   \
-        supervision->field = (__typeof__(supervision->field))number;                                                   \
-    }
+#define SUPERVISION_TAKE(field) CORPS_PY_TAKE_NUMBER(given, supervision, field)
     SUPERVISION(SUPERVISION_TAKE)
 #undef SUPERVISION_TAKE
     return true;
@@ -468,16 +450,7 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
     while (err == CORPS_OK && total > 0 && names[total - 1] == NULL) {
         total--; /* places of Envs that were taken */
     }
-    PyObject *list = err == CORPS_OK ? PyList_New((Py_ssize_t)total) : corps__py_raise_create(err);
-    for (size_t i = 0; err == CORPS_OK && i < total; i++) {
-        PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
-        corps_name_unref(names[i]);
-        if (address == NULL) {
-            Py_CLEAR(list);
-        } else {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, address);
-        }
-    }
+    PyObject *list = err == CORPS_OK ? corps__py_addresses(names, total) : corps__py_raise_create(err);
     PyMem_Free(names);
     return list;
 }

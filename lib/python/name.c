@@ -406,6 +406,20 @@ PyObject *corps__py_address(const struct corps_name *name) {
     return err == CORPS_OK ? PyBytes_FromStringAndSize((const char *)address, (Py_ssize_t)bytes) : corps__py_raise(err);
 }
 
+PyObject *corps__py_addresses(struct corps_name **names, size_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; i < count; i++) {
+        PyObject *address = list != NULL ? corps__py_address(names[i]) : NULL;
+        corps_name_unref(names[i]);
+        if (address == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, address);
+        }
+    }
+    return list;
+}
+
 static PyObject *name_address(PyObject *self, void *closure) {
     (void)closure;
     return corps__py_address(((struct name *)self)->name);

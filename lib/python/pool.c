@@ -6,16 +6,7 @@
 #define POOL_NUMBERS(X) X(min_count) X(max_count) X(target_ns) X(quiet_ns) X(sticky) X(env_each)
 
 static bool fill_options(PyObject *given, struct corps_pool_options *options) {
-    long long number;
-    int found;
-#define POOL_TAKE(field)                                                                                               \
-    found = corps__py_number(given, #field, &number);                                                                  \
-    if (found < 0) {                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    if (found > 0) {                                                                                                   \
-        options->field = (__typeof__(options->field))number;                                                           \
-    }
+#define POOL_TAKE(field) CORPS_PY_TAKE_NUMBER(given, options, field)
     POOL_NUMBERS(POOL_TAKE)
 #undef POOL_TAKE
     return true;
@@ -60,19 +51,6 @@ PyObject *corps__py_create_pool(PyObject *module, PyObject *args) {
     return address;
 }
 
-static PyObject *addresses(struct corps_name *const *names, size_t count) {
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        PyObject *address = corps__py_address(names[i]);
-        if (address != NULL) {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, address);
-        } else {
-            Py_CLEAR(list);
-        }
-    }
-    return list;
-}
-
 PyObject *corps__py_pool_members(PyObject *module, PyObject *pool) {
     (void)module;
     enum { ROOM = 1024 }; /* a pool has no more */
@@ -87,10 +65,7 @@ PyObject *corps__py_pool_members(PyObject *module, PyObject *pool) {
     size_t count = ROOM;
     enum corps_err err = corps_pool_members(((struct name *)pool)->name, names, &count);
     count = err == CORPS_OK && count > ROOM ? ROOM : count;
-    PyObject *list = err == CORPS_OK ? addresses(names, count) : corps__py_raise(err);
-    for (size_t i = 0; err == CORPS_OK && i < count; i++) {
-        corps_name_unref(names[i]);
-    }
+    PyObject *list = err == CORPS_OK ? corps__py_addresses(names, count) : corps__py_raise(err);
     PyMem_Free(names);
     return list;
 }

@@ -248,11 +248,7 @@ void corps__py_end_if_forked(void) {
     PyObject *type;
     PyObject *exception;
     PyObject *traceback;
-    PyErr_Fetch(&type, &exception, &traceback);
-    PyErr_NormalizeException(&type, &exception, &traceback);
-    if (traceback != NULL && exception != NULL) {
-        (void)PyException_SetTraceback(exception, traceback);
-    }
+    corps__py_take_raised(&type, &exception, &traceback);
     (void)PyObject_CallFunctionObjArgs(corps__hooks.child_ends, exception != NULL ? exception : Py_None, NULL);
     _exit(1); /* the hook does not return */
 }
