@@ -17,8 +17,8 @@
 
 #define MARGIN_NS INT64_C(200000000) /* of a caller's clock, and of one that is slow to send what it has chosen */
 #define GREET_NS INT64_C(250000000)  /* an Env that cannot be reached in this time gets no member now … */
-#define TAKE_NS INT64_C(10000000000) /* of an Env in which nothing is called any more */
 #define AGAIN_NS INT64_C(5000000000) /* … and for so long */
+#define TAKE_NS INT64_C(10000000000) /* of an Env in which nothing is called any more */
 
 int64_t corps__seats_option(const struct corps__seats *seats, unsigned index) {
     return corps__record_int(corps_box_root(seats->box), index, 0);

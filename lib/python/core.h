@@ -191,7 +191,7 @@ PyObject *corps__py_stats_ask(PyObject *module, PyObject *args);
 
 /* pool.c */
 PyObject *corps__py_create_pool(PyObject *module, PyObject *args);  /* create_pool(class, payload, location type, env,
-                                                                       plain, options,  supervision) → address */
+                                                                       plain, options, supervision) → address */
 PyObject *corps__py_pool_members(PyObject *module, PyObject *pool); /* pool_members(Name) → [address …] */
 
 /* module.c, for what creates Workers. A number of a dict: 1 found, 0 not there, -1 with an exception. */
