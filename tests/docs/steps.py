@@ -23,7 +23,7 @@ def copy(build, python, folder):
     """The sources, without what is not theirs; the build, and the environment of this Python, as links."""
     for name in os.listdir(blocks.SOURCE):
         path = os.path.join(blocks.SOURCE, name)
-        if name in KEPT_APART or name.startswith('build'):
+        if name in KEPT_APART or name.startswith(('build', '.mesonpy')):  # wheels that are being built beside have their own
             continue
         if os.path.isdir(path):
             shutil.copytree(path, os.path.join(folder, name), symlinks=True)
