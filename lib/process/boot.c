@@ -20,7 +20,12 @@
 extern char **environ;
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data,
- * incarnation, first numbers] ---- */
+ * incarnation, first numbers, host, address for other hosts]. What starts it on another host puts what is that host's
+ * own in the place of items 4, 5, 8, 12 and 13. ---- */
+
+static uint32_t host_of(const struct corps *corps, unsigned env) {
+    return corps->envs[env].host != 0 ? corps->envs[env].host : corps->settings.host;
+}
 
 static enum corps_err send_boot(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
     struct corps_box *box = corps_box_create();
@@ -46,6 +51,8 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const s
         corps->boot_data,
         corps_int((int64_t)start->incarnation),
         start->firsts != NULL ? *start->firsts : corps_nil(),
+        corps_int(host_of(corps, env)),
+        corps_str(corps->remote_bind),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -81,6 +88,9 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     atomic_store(&corps->envs[*env].incarnation, (uint64_t)corps__record_int(record, 10, 0));
     corps__record_text(record, 4, corps->directory, sizeof corps->directory);
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    int64_t host = corps__record_int(record, 12, 0);
+    corps->settings.host = host > 0 && host <= CORPS__HOST_MAX ? (uint32_t)host : 0;
+    corps__record_text(record, 13, corps->remote_bind, sizeof corps->remote_bind);
     const struct corps_value *boot_data = corps_value_item(record, 9);
     corps->boot_data = boot_data != NULL ? *boot_data : corps_nil(); /* lives as long as the record: for ever */
     const struct corps_value *processors = corps_value_item(record, 8);

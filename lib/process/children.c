@@ -146,6 +146,8 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
     struct corps__env *env = &corps__life.corps->envs[child->env];
     corps__record_text(record, 1, env->address, sizeof env->address);
     corps__record_text(record, 2, env->data_address, sizeof env->data_address);
+    corps__record_text(record, 3, env->remote_address, sizeof env->remote_address);
+    env->host = env->host != 0 ? env->host : corps__life.corps->settings.host;
     child->ready = true;
     if (corps__life.stage == CORPS__SERVING) {
         if (tell_kept(child) == CORPS_OK) { /* what is wrong shows by its end */
