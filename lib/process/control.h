@@ -13,6 +13,8 @@
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
 
+#include "process/child.h"
+
 #include <corps.h>
 
 enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
