@@ -38,6 +38,10 @@ enum corps_err corps__courier_start(unsigned env, uint64_t incarnation, int fd) 
 void corps__courier_kill(unsigned env, uint64_t incarnation);
 void corps__courier_forget(unsigned env, uint64_t incarnation);
 
+/* Readable when there is news of ends, which the latter tells; the courier's, until this process ends. */
+int corps__courier_news_fd(void);
+void corps__courier_read_news(void);
+
 /* How many Envs a host has, and whether it is heard; the own one always is. */
 void corps__courier_look(uint32_t host, uint32_t *envs, bool *is_heard);
 
