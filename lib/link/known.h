@@ -39,6 +39,7 @@ struct corps__env {
     char data_address[CORPS_ADDRESS_BYTES];   /* of the data transport, when that is another one */
     uint32_t host;                            /* its host's number; 0: the Corps is on one */
     char remote_address[CORPS_ADDRESS_BYTES]; /* where processes on other hosts reach it, "": nowhere */
+    char host_name[64];
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
