@@ -63,7 +63,7 @@ static void tell_ended(const struct agent_env *env, const char *how, enum corps_
     char text[320];
     snprintf(text, sizeof text, "%s on host %u (%s)%s%s", how, agent.own->number, agent.own->name,
              env->reason[0] != '\0' ? ": " : "", env->reason);
-    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(end)};
+    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(env->displaced ? CORPS__END_DISPLACED : end)};
     tell(env, "ended", items, 5);
 }
 
@@ -182,7 +182,7 @@ void agent_env_write(struct agent_env *env, const uint8_t *data, size_t bytes) {
         return;
     }
     if (!keep(env, data, bytes)) {
-        agent_env_kill(env, "its agent has no memory for what it is to be told");
+        agent_env_displace(env, false, "its agent has no memory for what it is to be told");
         return;
     }
     if (!env->booted && env->stage == AGENT_ENV_RUNS && pass_boot_record(env) != CORPS_OK) {
@@ -408,5 +408,17 @@ void agent_env_kill(struct agent_env *env, const char *reason) {
         leave(env);
     } else {
         corps__child_kill(env->child);
+    }
+}
+
+void agent_env_displace(struct agent_env *env, bool in_order, const char *reason) {
+    env->displaced = true;
+    if (in_order && env->reason[0] == '\0') {
+        snprintf(env->reason, sizeof env->reason, "%s", reason);
+    }
+    if (in_order) {
+        agent_env_close(env);
+    } else {
+        agent_env_kill(env, reason);
     }
 }

@@ -34,7 +34,8 @@ struct agent_env {
     bool paused;     /* not read, since the session has no room */
     uint8_t *kept;   /* to be written to the process: from `at` to `end` */
     size_t at, end, capacity;
-    char reason[160]; /* why it was killed; "": by its owner, or not */
+    char reason[160]; /* why it was ended here; "": by its owner, or not */
+    bool displaced;   /* … and not for anything that it did */
 };
 
 extern struct agent_env *agent_envs;
@@ -53,6 +54,9 @@ void agent_env_close(struct agent_env *env);
 
 /* Kills it. `reason` is told; NULL: its owner wanted it. */
 void agent_env_kill(struct agent_env *env, const char *reason);
+
+/* Ends it, in order or by a signal, for no fault of its own: its end is told as CORPS__END_DISPLACED. */
+void agent_env_displace(struct agent_env *env, bool in_order, const char *reason);
 
 /* The session may have room again: reads on. */
 void agent_env_resume(struct agent_env *env);

@@ -82,6 +82,16 @@ static void close_env(struct agent_env *env, const char *unused) {
     agent_env_close(env);
 }
 
+static void end_env(struct agent_env *env, const char *reason) {
+    if (!env->to_close) {
+        agent_env_displace(env, true, reason);
+    }
+}
+
+static void kill_env(struct agent_env *env, const char *reason) {
+    agent_env_displace(env, false, reason);
+}
+
 /* ---- ends ---- */
 
 static void cut(struct agent_session *session) {
@@ -366,7 +376,7 @@ static void check_time(struct agent_session *session, int64_t now) {
         if (each_env(session, NULL, NULL) > 0) {
             agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended", session->corps_id);
         }
-        each_env(session, agent_env_kill, "its owner has not been heard for 2.4 s");
+        each_env(session, kill_env, "its owner has not been heard for 2.4 s");
     }
     if (session->expired && session->visit == NULL && each_env(session, NULL, NULL) == 0 &&
         now >= session->quiet_ns + FORGET_NS) {
@@ -390,7 +400,7 @@ void agent_sessions_tick(bool asks) {
 unsigned agent_sessions_end(bool kill) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
-        if (each_env(at, kill ? agent_env_kill : close_env, kill ? "its agent ended" : NULL) == 0) {
+        if (each_env(at, kill ? kill_env : end_env, "its agent ended") == 0) {
             end(at, true, NULL);
         }
     }

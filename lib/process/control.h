@@ -46,7 +46,12 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
 
 /* A watched child: its pidfd becomes readable when it ends. With the lead. */
 struct corps__child;
-enum corps__end { CORPS__END_IN_ORDER /* status 0 */, CORPS__END_FAILED, CORPS__END_SIGNAL };
+enum corps__end {
+    CORPS__END_IN_ORDER, /* status 0 */
+    CORPS__END_FAILED,
+    CORPS__END_SIGNAL,
+    CORPS__END_DISPLACED, /* its host ended it, and not for anything that it did */
+};
 typedef void (*corps__child_fn)(void *arg, const char *how_text, enum corps__end end);
 /* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
 enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
