@@ -350,12 +350,25 @@ static struct agent_env *find_former(const struct agent_env *env) {
     return NULL;
 }
 
+static bool may_begin(const struct agent_env *env) {
+    return env->stage == AGENT_ENV_WAITS && find_former(env) == NULL && agent_session_may_act(env->session);
+}
+
 /* A process has ended: one that waited for that begins. */
 static void start_waiting(uint64_t corps_id, uint32_t number) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->stage == AGENT_ENV_WAITS && at->corps_id == corps_id && at->env == number && find_former(at) == NULL) {
+        if (at->corps_id == corps_id && at->env == number && may_begin(at)) {
             start_now(at);
             return;
+        }
+    }
+}
+
+void agent_env_start_waiting(struct agent_session *session) {
+    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->session == session && may_begin(at)) {
+            start_now(at);
         }
     }
 }
@@ -394,7 +407,7 @@ void agent_env_order(struct agent_session *session, uint32_t number, uint64_t in
     struct agent_env *former = find_former(env);
     if (former != NULL) {
         agent_env_kill(former, "another one was started in its place");
-    } else {
+    } else if (may_begin(env)) {
         start_now(env);
     }
 }

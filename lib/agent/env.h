@@ -46,6 +46,9 @@ struct agent_env *agent_env_find(const struct agent_session *session, uint32_t e
 /* An order. What becomes of it is told to the session: begun or refused. */
 void agent_env_order(struct agent_session *session, uint32_t env, uint64_t incarnation, const struct corps_value *launch);
 
+/* There is time again: what was ordered meanwhile begins. */
+void agent_env_start_waiting(struct agent_session *session);
+
 /* A piece of the control stream. */
 void agent_env_write(struct agent_env *env, const uint8_t *data, size_t bytes);
 
