@@ -61,9 +61,10 @@ def sweep():
 
 
 class Cluster:
-    """`clocks`: {number of a host: by how many seconds its clock is off}. Hosts are numbered from 1; `folder` is one that all of them see."""
+    """`clocks`: {number of a host: by how many seconds its clock is off}; `names`: likewise, otherwise they are h1, h2 …
+    Hosts are numbered from 1; `folder` is one that all of them see."""
 
-    def __init__(self, count, clocks=None):
+    def __init__(self, count, clocks=None, names=None):
         sweep()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `with` is left in order
         self._hosts, self.bridge = {}, None
@@ -73,7 +74,7 @@ class Cluster:
             self.bridge = bridge.Bridge()
             for number in range(1, count + 1):
                 group = root and os.path.join(root, f'{os.path.basename(self.folder)}-{number}')
-                self._hosts[number] = host.Host(number, f'h{number}', (clocks or {}).get(number, 0), group)
+                self._hosts[number] = host.Host(number, (names or {}).get(number, f'h{number}'), (clocks or {}).get(number, 0), group)
                 self.bridge.join(self._hosts[number])
         except BaseException:
             self.close()

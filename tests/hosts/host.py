@@ -69,7 +69,7 @@ class Host:
     """`clock_s`: so far its monotonic and boot clocks are from this machine's."""
 
     def __init__(self, number, name, clock_s=0, group=None):
-        self.number, self.name, self.address = number, name, f'10.77.0.{number}'
+        self.number, self.name, self.address = number, name, f'10.0.0.{number}'
         self._started = []
         self.group = group  # the cgroup of its processes, which can be frozen
         if group is not None:
@@ -94,13 +94,16 @@ class Host:
             if group is not None:
                 with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:
                     file.write('0')
-        whole = {**os.environ, 'XDG_RUNTIME_DIR': RUNTIME, **(environ or {})}
-        self._started.append(subprocess.Popen(self.enter(*command), env=whole, preexec_fn=join, **keywords))
+        self._started.append(subprocess.Popen(self.enter(*command), env=self._environ(environ), preexec_fn=join, **keywords))
         return Process(self._started[-1])
 
     def run(self, *command, **keywords):
         """Runs a short program there, outside of what can be frozen; gives its standard output."""
-        return subprocess.run(self.enter(*command), check=True, stdout=subprocess.PIPE, text=True, **keywords).stdout
+        return subprocess.run(self.enter(*command), check=True, stdout=subprocess.PIPE, text=True, env=self._environ(), **keywords).stdout
+
+    @staticmethod
+    def _environ(changes=None):
+        return {**os.environ, 'XDG_RUNTIME_DIR': RUNTIME, **(changes or {})}
 
     def processes(self):
         """{pid: its command line, as a list} of what is there, the host's own first process left out, and nsenter."""
