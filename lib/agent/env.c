@@ -26,7 +26,7 @@ struct agent_env *agent_envs;
 
 struct agent_env *agent_env_find(const struct agent_session *session, uint32_t env, uint64_t incarnation) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->session == session && at->env == env && at->incarnation == incarnation) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session && at->env == env && at->incarnation == incarnation) {
             return at;
         }
     }
@@ -243,17 +243,17 @@ void agent_env_resume(struct agent_env *env) {
 
 /* ---- the process ---- */
 
-static void free_env(struct agent_env *env) {
-    struct agent_env **at = &agent_envs;
-    while (*at != env) {
-        at = &(*at)->next;
+/* Those that have ended: whoever was walking along the list has gone on. */
+void agent_envs_sweep(void) {
+    for (struct agent_env **at = &agent_envs; *at != NULL;) {
+        struct agent_env *env = *at;
+        if (env->stage != AGENT_ENV_ENDED) {
+            at = &env->next;
+            continue;
+        }
+        *at = env->next;
+        free(env);
     }
-    *at = env->next;
-    close_control(env);
-    corps__child_close(env->child);
-    corps_box_unref(env->order);
-    free(env->kept);
-    free(env);
 }
 
 static void start_waiting(uint64_t corps_id, uint32_t number);
@@ -264,7 +264,14 @@ static void leave(struct agent_env *env) {
     uint32_t number = env->env;
     struct agent_session *session = env->session;
     env->stage = AGENT_ENV_ENDED;
-    free_env(env);
+    close_control(env);
+    corps__child_close(env->child);
+    env->child = NULL;
+    corps_box_unref(env->order);
+    env->order = NULL;
+    free(env->kept);
+    env->kept = NULL;
+    env->at = env->end = env->capacity = 0;
     start_waiting(corps_id, number);
     agent_session_env_left(session);
 }
@@ -324,13 +331,13 @@ static enum corps_err start_process(struct agent_env *env) {
 
 static void start_now(struct agent_env *env) {
     enum corps_err err = start_process(env);
-    corps_box_unref(env->order);
-    env->order = NULL;
     if (err != CORPS_OK) {
         tell_refused(env, err);
         leave(env);
         return;
     }
+    corps_box_unref(env->order);
+    env->order = NULL;
     env->stage = AGENT_ENV_RUNS;
     struct corps_value items[4] = {[3] = corps_int(env->pid)};
     tell(env, "begun", items, 4);
@@ -365,8 +372,7 @@ static void start_waiting(uint64_t corps_id, uint32_t number) {
 }
 
 void agent_env_start_waiting(struct agent_session *session) {
-    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
-        next = at->next;
+    for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
         if (at->session == session && may_begin(at)) {
             start_now(at);
         }
@@ -419,7 +425,7 @@ void agent_env_kill(struct agent_env *env, const char *reason) {
     if (env->stage == AGENT_ENV_WAITS) {
         tell_ended(env, "was not started", CORPS__END_SIGNAL);
         leave(env);
-    } else {
+    } else if (env->stage == AGENT_ENV_RUNS) {
         corps__child_kill(env->child);
     }
 }

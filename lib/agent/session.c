@@ -65,9 +65,8 @@ unsigned agent_session_count(void) {
 static unsigned each_env(struct agent_session *session, void (*act)(struct agent_env *env, const char *reason),
                          const char *reason) {
     unsigned count = 0;
-    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
-        next = at->next;
-        if (at->session == session) {
+    for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             count++;
             if (act != NULL) {
                 act(at, reason);
@@ -179,7 +178,7 @@ void agent_session_room(struct agent_session *session) {
 
 static void read_on(struct agent_session *session) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->session == session) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             agent_env_resume(at);
         }
     }
