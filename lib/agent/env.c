@@ -280,6 +280,10 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
     struct agent_env *env = arg;
     while (env->poll != NULL && read_piece(env)) {
     }
+    if (end != CORPS__END_IN_ORDER && !env->displaced && !agent_session_may_act(env->session)) {
+        env->displaced = true; /* it has looked itself, while this agent was stopped */
+        snprintf(env->reason, sizeof env->reason, "its owner has not been heard for 2.4 s");
+    }
     tell_ended(env, how, end);
     leave(env);
 }
@@ -289,9 +293,10 @@ static enum corps_err open_control(struct agent_env *env, int *child_fd) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return corps_error_system("cannot make a control channel");
     }
-    if (pair[1] == 3) { /* where the child wants it: as in process/boot.c */
-        pair[1] = fcntl(3, F_DUPFD_CLOEXEC, 10);
-        close(3);
+    if (pair[1] < 10) { /* not where the child wants its descriptors: as in process/boot.c */
+        int low = pair[1];
+        pair[1] = fcntl(low, F_DUPFD_CLOEXEC, 10);
+        close(low);
     }
     env->poll = calloc(1, sizeof *env->poll);
     if (env->poll == NULL || pair[1] < 0 || uv_poll_init(corps__loop(), env->poll, pair[0]) != 0) {
@@ -316,7 +321,7 @@ static enum corps_err start_process(struct agent_env *env) {
     int child_fd = -1;
     err = err == CORPS_OK ? open_control(env, &child_fd) : err;
     if (err == CORPS_OK) {
-        err = agent_launch(launch, child_fd, &env->pid);
+        err = agent_launch(launch, child_fd, agent_session_page(env->session), &env->pid);
         close(child_fd);
     }
     if (err != CORPS_OK) {
