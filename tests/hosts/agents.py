@@ -13,7 +13,7 @@ SOCKET = host.RUNTIME + '/corps/agent'
 class Agents:
     """`build`: the build folder. `slots`: of each host. `labels`: {number of a host: labels}. `environ`: for all of them."""
 
-    def __init__(self, hosts, build, slots=4, labels=None, environ=None):
+    def __init__(self, hosts, build, slots=6, labels=None, environ=None):
         self._hosts, self._environ, self.running = hosts, environ, {}
         self.program = os.path.join(build, 'corps-agent')
         self.file, self.key = os.path.join(hosts.folder, 'hosts'), os.path.join(hosts.folder, 'key')

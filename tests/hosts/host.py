@@ -53,10 +53,12 @@ class Process:
         self.pid = until(lambda: (children(popen.pid) or ([popen.pid] if popen.poll() is not None else None)), 10, 'a program on a host')[0]
 
     def kill(self, number=signal.SIGKILL):
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
-            pass
+        # nsenter stops when the program does, and lets it go on when it goes on itself.
+        for pid in (self.pid, self.popen.pid) if number == signal.SIGCONT else (self.pid,):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def wait(self, seconds):
         return self.popen.wait(seconds)
@@ -125,12 +127,13 @@ class Host:
         return sorted(os.path.relpath(os.path.join(folder, name), root) for folder, folders, names in os.walk(root) for name in folders + names)
 
     def kill_all(self):
-        """The host loses its power: every process of it is killed at once, as far as anybody sees."""
+        """The host loses its power: every process of it is killed at once, as far as anybody sees, and what it had in memory is gone."""
         if self.group is not None and os.path.exists(os.path.join(self.group, 'cgroup.kill')):
             self._write('cgroup.kill', '1')
         for _ in range(100):
             there = self.processes()
             if not there:
+                self.run('find', RUNTIME, '/dev/shm', '-mindepth', '1', '-delete')
                 return
             for pid in there:
                 try:
@@ -152,6 +155,8 @@ class Host:
         if self._unshare.poll() is None:
             if self.group is not None:
                 self._write('cgroup.freeze', '0')
+            for popen in self._started:
+                popen.send_signal(signal.SIGCONT)
             self._unshare.stdin.close()
             self._unshare.wait(20)
         self._unshare.stdout.close()

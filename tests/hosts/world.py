@@ -107,6 +107,8 @@ class World:
             except ProcessLookupError:
                 pass
         self._stopped = []
+        for agent in self.agents.running.values():
+            agent.kill(signal.SIGCONT)
 
     def hang(self, env):
         self.tell(f'hang {env}')
@@ -122,7 +124,6 @@ class World:
     def stop_agent(self, number):
         if number in self.agents.running:
             self.agents.kill(number, signal.SIGSTOP)
-            self._stopped.append(self.agents.running[number].pid)
 
     def lose(self, number):
         """The host is off: whatever ran there has gone, and says nothing."""
