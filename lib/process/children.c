@@ -69,6 +69,7 @@ static void tell_taken(unsigned env) {
     if (!atomic_load(&corps__life.corps->envs[env].taken)) {
         char text[64];
         taken_text(env, text, sizeof text);
+        corps__log(CORPS_LOG_INFO, "env_taken", CORPS__LOG_FIELDS(CORPS__LOG_INT("taken", env)), "%s", text);
         corps__env_taken(corps__life.corps, env, text);
         tell_row(env, false, true);
     }
@@ -175,6 +176,8 @@ static void take_started(struct corps__life_child *child) {
         corps__row_known(corps__life.corps, child->env);
         tell_row(child->env, false, true);
         if (joins) {
+            corps__log(CORPS_LOG_INFO, "env_added", CORPS__LOG_FIELDS(CORPS__LOG_INT("added", child->env)),
+                       "Env %u was added", child->env);
             join(child);
         } else {
             corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)),
