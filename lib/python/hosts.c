@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include "hosts/desk.h"
+#include "link/known.h"
 #include "process/fleet.h"
 
 #include <stdlib.h>
@@ -44,7 +45,9 @@ PyObject *corps__py_env_hosts(PyObject *module, PyObject *none) {
     PyObject *list = PyList_New(count);
     for (unsigned env = 0; list != NULL && env < count; env++) {
         unsigned number = 0;
-        (void)corps_env_host(corps, env, &number);
+        if (!atomic_load(&corps->envs[env].lost)) {
+            (void)corps_env_host(corps, env, &number);
+        }
         PyObject *item = PyLong_FromUnsignedLong(number);
         if (item != NULL) {
             PyList_SET_ITEM(list, env, item);

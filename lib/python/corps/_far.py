@@ -117,8 +117,7 @@ def check_modules(expected):
     for path in {getattr(module, '__file__', None) for module in list(sys.modules.values())} & set(expected):
         here = hash_of(path)
         if here != expected[path]:
-            raise ImportError(f'{path} is another file on this host: it has the hash {here}, and {expected[path]} where the Corps was created; '
-                              'copy it there')
+            raise ImportError(f'{path} is another one here (hash {here[:16]}) than where the Corps was created ({expected[path][:16]}); install the same')
 
 
 def main(fd):

@@ -22,7 +22,7 @@ def hosts():
     own, rows = _core.hosts()
     placed = {}
     for env, number in enumerate(_core.env_hosts()):
-        if number:  # else it was taken
+        if number:  # else it was taken, or is lost
             placed.setdefault(number, []).append(env)
     return [Host(number, name, address, slots, tuple(labels.split()), number == own, tuple(placed.get(number, ())))
             for number, name, address, slots, labels in rows]
