@@ -63,7 +63,7 @@ static void tell_ended(const struct agent_env *env, const char *how, enum corps_
     char text[320];
     snprintf(text, sizeof text, "%s on host %u (%s)%s%s", how, agent.own->number, agent.own->name,
              env->reason[0] != '\0' ? ": " : "", env->reason);
-    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(end)};
+    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(env->displaced ? CORPS__END_DISPLACED : end)};
     tell(env, "ended", items, 5);
 }
 
@@ -182,7 +182,7 @@ void agent_env_write(struct agent_env *env, const uint8_t *data, size_t bytes) {
         return;
     }
     if (!keep(env, data, bytes)) {
-        agent_env_kill(env, "its agent has no memory for what it is to be told");
+        agent_env_displace(env, false, "its agent has no memory for what it is to be told");
         return;
     }
     if (!env->booted && env->stage == AGENT_ENV_RUNS && pass_boot_record(env) != CORPS_OK) {
@@ -350,12 +350,25 @@ static struct agent_env *find_former(const struct agent_env *env) {
     return NULL;
 }
 
+static bool may_begin(const struct agent_env *env) {
+    return env->stage == AGENT_ENV_WAITS && find_former(env) == NULL && agent_session_may_act(env->session);
+}
+
 /* A process has ended: one that waited for that begins. */
 static void start_waiting(uint64_t corps_id, uint32_t number) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->stage == AGENT_ENV_WAITS && at->corps_id == corps_id && at->env == number && find_former(at) == NULL) {
+        if (at->corps_id == corps_id && at->env == number && may_begin(at)) {
             start_now(at);
             return;
+        }
+    }
+}
+
+void agent_env_start_waiting(struct agent_session *session) {
+    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->session == session && may_begin(at)) {
+            start_now(at);
         }
     }
 }
@@ -394,7 +407,7 @@ void agent_env_order(struct agent_session *session, uint32_t number, uint64_t in
     struct agent_env *former = find_former(env);
     if (former != NULL) {
         agent_env_kill(former, "another one was started in its place");
-    } else {
+    } else if (may_begin(env)) {
         start_now(env);
     }
 }
@@ -408,5 +421,17 @@ void agent_env_kill(struct agent_env *env, const char *reason) {
         leave(env);
     } else {
         corps__child_kill(env->child);
+    }
+}
+
+void agent_env_displace(struct agent_env *env, bool in_order, const char *reason) {
+    env->displaced = true;
+    if (in_order && env->reason[0] == '\0') {
+        snprintf(env->reason, sizeof env->reason, "%s", reason);
+    }
+    if (in_order) {
+        agent_env_close(env);
+    } else {
+        agent_env_kill(env, reason);
     }
 }

@@ -5,6 +5,7 @@
 #include "session.h"
 #include "visit.h"
 
+#include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
 #include "wait/lead.h"
@@ -170,6 +171,7 @@ static void on_signal(uv_signal_t *signal, int number) {
 
 static enum corps_err open_all(void) {
     enum corps_err err = agent_desk_open();
+    (void)corps__dir_clean(true, NULL, NULL); /* what a killed agent and its Envs have left */
     if (err == CORPS_OK) {
         err = agent_visits_open();
         if (err != CORPS_OK) {

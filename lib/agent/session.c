@@ -8,6 +8,7 @@
 #include "codec/framed.h"
 #include "codec/record.h"
 #include "hosts/channel.h"
+#include "hosts/lease.h"
 #include "hosts/resume.h"
 
 #include <inttypes.h>
@@ -19,7 +20,6 @@
 
 enum { ENVS_MAX = 1024, SMALL_BYTES = 1024 }; /* as many Envs as a Corps may have */
 
-#define GRANT_NS INT64_C(2395200000) /* 2.4 s from when it was asked for, × 0.998 for drift: hosts.md, section 5 */
 #define ORDER_NS INT64_C(5000000000) /* for Envs that end in order */
 #define FORGET_NS INT64_C(60000000000) /* after which nobody comes any more to hear how its Envs have ended */
 
@@ -29,7 +29,7 @@ struct agent_session {
     uint64_t number;
     struct agent_visit *visit; /* NULL: cut */
     struct corps__resume resume;
-    int64_t until_ns;   /* what was granted */
+    struct corps__lease lease;
     int64_t quiet_ns;   /* since when there is neither a connection nor an Env */
     int64_t end_by_ns;  /* of one that is over: then what still runs is killed */
     bool over;          /* ends with its last Env; nothing is told any more */
@@ -80,6 +80,16 @@ static unsigned each_env(struct agent_session *session, void (*act)(struct agent
 static void close_env(struct agent_env *env, const char *unused) {
     (void)unused;
     agent_env_close(env);
+}
+
+static void end_env(struct agent_env *env, const char *reason) {
+    if (!env->to_close) {
+        agent_env_displace(env, true, reason);
+    }
+}
+
+static void kill_env(struct agent_env *env, const char *reason) {
+    agent_env_displace(env, false, reason);
 }
 
 /* ---- ends ---- */
@@ -152,7 +162,7 @@ void agent_session_tell(struct agent_session *session, const struct corps_value 
     }
     if (err != CORPS_OK) { /* what is lost must not be waited for */
         agent_say("the Corps %016" PRIx64 " cannot be served any more: %s", session->corps_id, corps_error_detail());
-        session->until_ns = 0;
+        corps__lease_init(&session->lease); /* its Envs end */
         cut(session);
         return;
     }
@@ -178,13 +188,15 @@ static void read_on(struct agent_session *session) {
 /* That this host lives, and how it is; and so it asks for time. */
 static void say_alive(struct agent_session *session) {
     double load = 0;
+    int64_t now = agent_now_ns();
     (void)getloadavg(&load, 1);
+    corps__lease_asked(&session->lease, now);
     const struct corps_entry loads[] = {
         {corps_str("envs"), corps_int(agent_env_count())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
     };
-    struct corps_value items[] = {corps_str("alive"), corps_int(agent_now_ns()),
+    struct corps_value items[] = {corps_str("alive"), corps_int(now),
                                   corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
     (void)!corps__greet_send(agent_visit_conn(session->visit), CORPS__FRAME_NOTE, session->resume.taken, &record);
@@ -193,11 +205,14 @@ static void say_alive(struct agent_session *session) {
 /* ---- records of the owner ---- */
 
 static void take_grant(struct agent_session *session, int64_t asked_ns) {
-    int64_t now = agent_now_ns();
-    if (asked_ns <= now && asked_ns + GRANT_NS > session->until_ns) {
-        session->until_ns = asked_ns + GRANT_NS;
-        session->expired = session->until_ns <= now;
+    if (corps__lease_granted(&session->lease, asked_ns, CORPS__GRANT_NS, agent_now_ns())) {
+        session->expired = false;
+        agent_env_start_waiting(session);
     }
+}
+
+bool agent_session_may_act(const struct agent_session *session) {
+    return !corps__lease_expired(&session->lease, agent_now_ns());
 }
 
 static void take_order(struct agent_session *session, uint32_t number, uint64_t incarnation,
@@ -322,7 +337,10 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
     }
     cut(session);
     session->visit = visit;
-    take_grant(session, asked_ns);
+    if (asked_ns > session->lease.asked_ns) {
+        corps__lease_asked(&session->lease, asked_ns);
+    }
+    take_grant(session, asked_ns); /* what it has just said was the answer */
     *out = session;
     *taken = session->resume.taken;
     return CORPS_OK;
@@ -361,12 +379,12 @@ static void check_time(struct agent_session *session, int64_t now) {
         }
         return;
     }
-    if (now >= session->until_ns && !session->expired) {
+    if (corps__lease_expired(&session->lease, now) && !session->expired) {
         session->expired = true;
         if (each_env(session, NULL, NULL) > 0) {
             agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended", session->corps_id);
         }
-        each_env(session, agent_env_kill, "its owner has not been heard for 2.4 s");
+        each_env(session, kill_env, "its owner has not been heard for 2.4 s");
     }
     if (session->expired && session->visit == NULL && each_env(session, NULL, NULL) == 0 &&
         now >= session->quiet_ns + FORGET_NS) {
@@ -390,7 +408,7 @@ void agent_sessions_tick(bool asks) {
 unsigned agent_sessions_end(bool kill) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
-        if (each_env(at, kill ? agent_env_kill : close_env, kill ? "its agent ended" : NULL) == 0) {
+        if (each_env(at, kill ? kill_env : end_env, "its agent ended") == 0) {
             end(at, true, NULL);
         }
     }

@@ -32,6 +32,9 @@ void agent_session_frame(struct agent_session *session, const struct corps__fram
 void agent_session_room(struct agent_session *session);
 void agent_session_cut(struct agent_session *session);
 
+/* Has its owner granted time that is not over? Otherwise nothing is begun. */
+bool agent_session_may_act(const struct agent_session *session);
+
 /* Tells the owner; whatever cannot be told ends the session. */
 void agent_session_tell(struct agent_session *session, const struct corps_value *record);
 
