@@ -7,7 +7,6 @@
 #include "codec/record.h"
 #include "process/control.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,6 +46,11 @@ static bool has_ended(void *arg) {
 
 static bool was_refused(void *arg) {
     return ((struct owner_env *)arg)->refused != 0;
+}
+
+static unsigned wanted_alive;
+static bool has_asked(void *arg) {
+    return ((struct owner *)arg)->alive >= wanted_alive;
 }
 
 static bool is_gone(void *arg) {
@@ -140,11 +144,27 @@ static void test_no_grant(void **state) {
     (void)state;
     struct owner owner;
     owner_begin(&owner, 0);
-    owner.grants = false;
     boot(&owner, 1, 1, "echo");
+    owner_until(&owner, has_begun, &owner.envs[1]);
+    owner.grants = false;
     owner_until(&owner, has_ended, &owner.envs[1]);
     assert_int_equal(owner.envs[1].end, CORPS__END_DISPLACED);
     assert_non_null(strstr(owner.envs[1].text, "has not been heard for 2.4 s"));
+    owner_end(&owner);
+}
+
+/* What is still to be started waits for time. */
+static void test_begins_with_a_grant(void **state) {
+    (void)state;
+    struct owner owner;
+    owner_begin(&owner, 0);
+    owner.grants = false;
+    boot(&owner, 1, 1, "echo");
+    wanted_alive = 3;
+    owner_until(&owner, has_asked, &owner);
+    assert_int_equal(owner.envs[1].pid, 0);
+    owner.grants = true;
+    owner_until(&owner, has_begun, &owner.envs[1]);
     owner_end(&owner);
 }
 
@@ -302,7 +322,7 @@ int main(int argc, char **argv) {
     agent_program = argv[1];
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant),
+        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant),
         CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file), CASE(test_cuts),     CASE(test_much),    CASE(test_real_env),
         CASE(test_terminated),
     };
