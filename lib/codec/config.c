@@ -186,6 +186,9 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
         err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
     }
     if (err == CORPS_OK) {
+        err = copy_text("hosts", o->hosts != NULL ? o->hosts : "", out->hosts, sizeof out->hosts);
+    }
+    if (err == CORPS_OK) {
         err = decide_care(o, out);
         err = err == CORPS_OK ? decide_results(o, out) : err;
     }

@@ -39,6 +39,7 @@ struct corps__env {
     char data_address[CORPS_ADDRESS_BYTES];   /* of the data transport, when that is another one */
     uint32_t host;                            /* its host's number; 0: the Corps is on one */
     char remote_address[CORPS_ADDRESS_BYTES]; /* where processes on other hosts reach it, "": nowhere */
+    char host_name[64];
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
@@ -117,6 +118,14 @@ static inline uint64_t corps__incarnation(uint32_t life, uint32_t nth) {
 }
 static inline uint32_t corps__life_of(uint64_t incarnation) {
     return (uint32_t)(incarnation >> 32);
+}
+
+/* The number of this process's host, as it concerns a Corps (NULL: the own one); 0: there is but one. */
+uint32_t corps__host_here(const struct corps *corps);
+
+/* Is it a host, and another one than ours? */
+static inline bool corps__hosts_differ(uint32_t here, uint32_t there) {
+    return here != 0 && there != 0 && here != there;
 }
 
 /* Frees what nobody holds. With the lead. */
