@@ -250,12 +250,12 @@ int main(int argc, char **argv) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
         return look_ask("corps-agent");
     }
+    if (read_files() != CORPS_OK) {
+        return fail();
+    }
     if (action == SERVE && geteuid() == 0 && !as_root) {
         agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs these are");
         return FAILED;
-    }
-    if (read_files() != CORPS_OK) {
-        return fail();
     }
     do {
         randombytes_buf(&agent.boot, sizeof agent.boot);

@@ -7,6 +7,7 @@
 #include "codec/record.h"
 #include "process/control.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -168,6 +169,39 @@ static void test_begins_with_a_grant(void **state) {
     owner_end(&owner);
 }
 
+static bool is_zombie(int pid) {
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return true;
+    }
+    bool read_it = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    const char *state = strrchr(line, ')');
+    return !read_it || state == NULL || state[2] == 'Z';
+}
+
+/* Agent and Env are stopped together, or the agent alone: the Env looks itself, and ends. */
+static void test_stopped_agent(void **state) {
+    (void)state;
+    struct owner owner;
+    owner_begin(&owner, 0);
+    boot(&owner, 1, 1, "env");
+    wanted_bytes = 8;
+    owner_until(&owner, has_bytes, &owner.envs[1]);
+    kill(stage.agent_pid, SIGSTOP);
+    for (int i = 0; i < 400 && !is_zombie(owner.envs[1].pid); i++) {
+        (void)poll(NULL, 0, 50); /* at most 20 s */
+    }
+    bool ended_itself = is_zombie(owner.envs[1].pid);
+    kill(stage.agent_pid, SIGCONT);
+    assert_true(ended_itself);
+    owner_until(&owner, has_ended, &owner.envs[1]);
+    assert_int_equal(owner.envs[1].end, CORPS__END_DISPLACED);
+    owner_end(&owner);
+}
+
 /* The owner says goodbye, or dies: what it had is gone, and another Corps can be there. */
 static void test_owner_leaves(void **state) {
     (void)state;
@@ -322,7 +356,7 @@ int main(int argc, char **argv) {
     agent_program = argv[1];
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant),
+        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant), CASE(test_stopped_agent),
         CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file), CASE(test_cuts),     CASE(test_much),    CASE(test_real_env),
         CASE(test_terminated),
     };
