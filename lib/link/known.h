@@ -35,8 +35,11 @@ enum corps__env_state {
 };
 
 struct corps__env {
-    char address[CORPS_ADDRESS_BYTES];      /* of the system transport */
-    char data_address[CORPS_ADDRESS_BYTES]; /* of the data transport, when that is another one */
+    char address[CORPS_ADDRESS_BYTES];        /* of the system transport */
+    char data_address[CORPS_ADDRESS_BYTES];   /* of the data transport, when that is another one */
+    uint32_t host;                            /* its host's number; 0: the Corps is on one */
+    char remote_address[CORPS_ADDRESS_BYTES]; /* where processes on other hosts reach it, "": nowhere */
+    char host_name[64];
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
@@ -53,6 +56,8 @@ struct corps {
     uint64_t id;
     struct corps__settings settings;
     char directory[80];
+    char remote_bind[128]; /* "address" or "address:FIRST-LAST": where this process is reached from other hosts; "":
+                              nowhere */
     uint8_t secret[CORPS_SECRET_BYTES];
     /* There is room for CORPS__ENVS_MAX of them, so that none ever moves. Those that are known are the first
      * settings.env_count: a number that grows, with the lead, when the row is whole. */
@@ -113,6 +118,14 @@ static inline uint64_t corps__incarnation(uint32_t life, uint32_t nth) {
 }
 static inline uint32_t corps__life_of(uint64_t incarnation) {
     return (uint32_t)(incarnation >> 32);
+}
+
+/* The number of this process's host, as it concerns a Corps (NULL: the own one); 0: there is but one. */
+uint32_t corps__host_here(const struct corps *corps);
+
+/* Is it a host, and another one than ours? */
+static inline bool corps__hosts_differ(uint32_t here, uint32_t there) {
+    return here != 0 && there != 0 && here != there;
 }
 
 /* Frees what nobody holds. With the lead. */

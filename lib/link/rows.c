@@ -20,6 +20,9 @@ void corps__row_items(const struct corps *corps, unsigned env, struct corps_valu
     items[3] = corps_str(info->data_address);
     items[4] = corps_int(atomic_load(&info->pid));
     items[5] = corps_str(is_there(state) ? "" : info->lost_text);
+    items[6] = corps_int(info->host);
+    items[7] = corps_str(is_there(state) ? info->remote_address : "");
+    items[8] = corps_str(info->host_name);
 }
 
 int corps__row_pid(const struct corps_value *row) {
@@ -29,6 +32,10 @@ int corps__row_pid(const struct corps_value *row) {
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
     corps__record_text(row, 2, env->address, sizeof env->address);
     corps__record_text(row, 3, env->data_address, sizeof env->data_address);
+    int64_t host = corps__record_int(row, 6, 0);
+    env->host = host > 0 && host <= CORPS__HOST_MAX ? (uint32_t)host : 0;
+    corps__record_text(row, 7, env->remote_address, sizeof env->remote_address);
+    corps__record_text(row, 8, env->host_name, sizeof env->host_name);
     atomic_store(&env->pid, (int)corps__record_int(row, 4, 0));
 }
 
@@ -44,6 +51,9 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         return corps_error_set(CORPS_ERR_PROTOCOL, "what is said of Env %u is not of this Corps", env);
     }
     struct corps__env *info = &corps->envs[env];
+    if (info->host_name[0] == '\0') { /* an Env's own is told to it like this, before it is known to be up */
+        corps__record_text(row, 8, info->host_name, sizeof info->host_name);
+    }
     uint64_t incarnation = (uint64_t)corps__record_int(row, 1, 0);
     bool is_newer = incarnation > atomic_load(&info->incarnation);
     /* Of what was lost: with a Corps that was started anew, or another one that was added. */

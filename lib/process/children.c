@@ -8,8 +8,10 @@
 #include "link/peer.h"
 #include "link/rows.h"
 #include "process/boot.h"
+#include "process/fleet.h"
 #include "process/made.h"
 #include "process/report.h"
+#include "process/starting.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -18,14 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { TRIES = 4 }; /* of an Env, on hosts that do not answer, before its Corps cannot be created */
+
 static const struct corps__children_ops *ops;
 
 static struct corps__life_child *child_of(unsigned env) {
     return &corps__life.children[env];
-}
-
-static uint64_t incarnation_of(const struct corps__life_child *child) {
-    return corps__incarnation(corps__life_of(corps__own_incarnation()), child->incarnation);
 }
 
 /* ---- telling ---- */
@@ -69,6 +69,7 @@ static void tell_taken(unsigned env) {
     if (!atomic_load(&corps__life.corps->envs[env].taken)) {
         char text[64];
         taken_text(env, text, sizeof text);
+        corps__log(CORPS_LOG_INFO, "env_taken", CORPS__LOG_FIELDS(CORPS__LOG_INT("taken", env)), "%s", text);
         corps__env_taken(corps__life.corps, env, text);
         tell_row(env, false, true);
     }
@@ -142,10 +143,22 @@ enum corps_err corps__children_introduce(void) {
     return CORPS_OK;
 }
 
+/* Where it is, for its row. */
+static void take_host(unsigned env, uint32_t host) {
+    struct corps__env *info = &corps__life.corps->envs[env];
+    info->host = host;
+    const struct corps__fleet_host *known = corps__own_fleet() != NULL ? corps__own_fleet()->host(host) : NULL;
+    if (known != NULL) {
+        memcpy(info->host_name, known->name, sizeof info->host_name);
+    }
+}
+
 static void take_ready(struct corps__life_child *child, const struct corps_value *record) {
     struct corps__env *env = &corps__life.corps->envs[child->env];
     corps__record_text(record, 1, env->address, sizeof env->address);
     corps__record_text(record, 2, env->data_address, sizeof env->data_address);
+    corps__record_text(record, 3, env->remote_address, sizeof env->remote_address);
+    take_host(child->env, child->host);
     child->ready = true;
     if (corps__life.stage == CORPS__SERVING) {
         if (tell_kept(child) == CORPS_OK) { /* what is wrong shows by its end */
@@ -153,7 +166,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
         }
         return;
     }
-    atomic_store(&env->incarnation, incarnation_of(child));
+    atomic_store(&env->incarnation, corps__child_incarnation(child));
     if (corps__all_children(child_ready)) {
         ops->all_ready();
     }
@@ -171,10 +184,12 @@ static void take_started(struct corps__life_child *child) {
     if (corps__life.stage == CORPS__SERVING) {
         bool joins = child->joins;
         child->joins = false;
-        corps__env_is_up(corps__life.corps, child->env, incarnation_of(child));
+        corps__env_is_up(corps__life.corps, child->env, corps__child_incarnation(child));
         corps__row_known(corps__life.corps, child->env);
         tell_row(child->env, false, true);
         if (joins) {
+            corps__log(CORPS_LOG_INFO, "env_added", CORPS__LOG_FIELDS(CORPS__LOG_INT("added", child->env)),
+                       "Env %u was added", child->env);
             join(child);
         } else {
             corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)),
@@ -241,6 +256,26 @@ static void on_record(void *arg, const struct corps_value *record) {
 
 static void end_change(struct corps__life_child *child, const char *how, bool in_order);
 
+/* Is its end its host's fault? */
+static bool is_its_hosts(enum corps__end end) {
+    return end == CORPS__END_DISPLACED || end == CORPS__END_UNREACHED;
+}
+
+static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation);
+static void close_child(struct corps__life_child *child);
+
+/* While the Corps boots, one that any host may have is tried on others. */
+static bool begin_elsewhere(struct corps__life_child *child, const char *text) {
+    if (child->where[0] != '\0' || child->incarnation >= TRIES) {
+        return false;
+    }
+    corps__log(CORPS_LOG_WARN, "env_elsewhere",
+               CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", child->env), CORPS__LOG_TEXT("reason", text)),
+               "%s; it is started again", text);
+    close_child(child);
+    return start_process(child, child->incarnation + 1) == CORPS_OK;
+}
+
 static void on_end(void *arg, const char *how, enum corps__end end) {
     struct corps__life_child *child = arg;
     if (child->control != NULL) {
@@ -253,18 +288,22 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
         ops->cleaned();
         return;
     }
-    char text[128];
+    char text[480];
     snprintf(text, sizeof text, "Env %u %s", child->env, how);
+    bool has_said = child->failure[0] != '\0' && !is_its_hosts(end);
+    const char *why = has_said ? child->failure : text;
+    if (corps__life.stage == CORPS__BOOTING && is_its_hosts(end) && begin_elsewhere(child, text)) {
+        return;
+    }
     if (corps__life.stage < CORPS__SERVING) {
         const struct corps_error_info info = {.code = CORPS_ERR_WORKER_LOST, .text = text};
         ops->failed(&info);
     } else if (corps__life.stage == CORPS__SERVING && corps__care() != NULL) {
-        bool has_said = child->failure[0] != '\0';
-        corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
+        bool in_order = end == CORPS__END_IN_ORDER;
+        corps__care()->ended(child->env, in_order && !had_served ? CORPS__END_FAILED : end, why);
     } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
-        bool has_said = child->failure[0] != '\0';
-        corps__child_log_lost(child->env, has_said ? child->failure : text, has_said || end != CORPS__END_IN_ORDER);
-        corps__child_is_lost(child->env, has_said ? child->failure : text, true);
+        corps__child_log_lost(child->env, why, has_said || end != CORPS__END_IN_ORDER);
+        corps__child_is_lost(child->env, why, true);
     }
     if (corps__life.stage == CORPS__CLEANING) {
         ops->cleaned();
@@ -276,34 +315,7 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
 static void stay_away(struct corps__life_child *child);
 
 static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
-    child->incarnation = incarnation;
-    child->ready = child->started = child->cleaned = child->ended = false;
-    child->failure[0] = '\0';
-    child->failure_code = CORPS_OK;
-    struct corps_launched launched;
-    int fd;
-    const struct corps__start start = {.incarnation = incarnation_of(child)};
-    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, &start, &launched, &fd);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    err = corps__control_open(fd, on_record, child, &child->control);
-    if (err != CORPS_OK) {
-        close(fd);
-        corps__env_unspawn(&launched);
-        return err;
-    }
-    err = corps__child_watch(launched.pid, launched.status_fd, on_end, child, &child->process);
-    if (err != CORPS_OK) {
-        launched.status_fd = -1; /* child_watch took it */
-        corps__env_unspawn(&launched);
-        corps__control_close(child->control);
-        child->control = NULL;
-        return err;
-    }
-    atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
-    corps__report_process(child);
-    return CORPS_OK;
+    return corps__child_begin(child, incarnation, on_record, on_end);
 }
 
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
@@ -313,6 +325,10 @@ enum corps_err corps__children_start(const struct corps__children_ops *given) {
     corps__life.child_count = count;
     enum corps_err err =
         corps__life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
+    if (err == CORPS_OK && corps__own_fleet() != NULL) {
+        err = corps__own_fleet()->begin(corps__life.corps);
+        take_host(0, corps__life.corps->settings.host);
+    }
     for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
         struct corps__life_child *child = child_of(i);
         child->env = i;
@@ -359,7 +375,8 @@ static void stay_away(struct corps__life_child *child) {
     char text[64];
     taken_text(child->env, text, sizeof text);
     child->taken_at = ++corps__life.taken_count;
-    atomic_store(&corps->envs[child->env].incarnation, incarnation_of(child)); /* newer than any of an earlier life */
+    atomic_store(&corps->envs[child->env].incarnation,
+                 corps__child_incarnation(child)); /* newer than any of an earlier life */
     corps__env_taken(corps, child->env, text);
 }
 
@@ -389,11 +406,15 @@ static void forget_child(struct corps__life_child *child) {
     close_child(child);
     corps__made_free(child);
     child->present = child->joins = child->leaves = false;
+    if (corps__own_fleet() != NULL) {
+        corps__own_fleet()->leave(child->env);
+    }
 }
 
-enum corps_err corps__child_add(unsigned env) {
+enum corps_err corps__child_add(unsigned env, const char *where) {
     struct corps__life_child *child = child_of(env);
     child->env = env;
+    snprintf(child->where, sizeof child->where, "%s", where);
     child->last_made = &child->made;
     child->present = child->joins = true;
     child->first = child->bound; /* as where one is started again */
@@ -453,5 +474,8 @@ void corps__children_close(void) {
     for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
         close_child(child_of(i)); /* an Env that has not ended sees this as its parent's death */
         corps__made_free(child_of(i));
+    }
+    if (corps__own_fleet() != NULL) {
+        corps__own_fleet()->end();
     }
 }

@@ -1,7 +1,7 @@
 #include "process/control.h"
 
 #include "base/clock.h"
-#include "codec/payload.h"
+#include "codec/framed.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -9,18 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { SMALL_BYTES = 1024, FEW_SEGMENTS = 4 };
+enum { SMALL_BYTES = 1024 };
 #define WRITE_TIMEOUT_MS 5000
-#define STATUS_TIMEOUT_MS 1000 /* between a process's end and its parent's word about it */
 
 struct corps__control {
     uv_poll_t poll;
@@ -60,46 +56,16 @@ static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes, bool 
 }
 
 static enum corps_err write_record(int fd, const struct corps_value *record, bool tries) {
-    const struct corps_serializer *msgpack;
-    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
-    struct corps_encoding encoding;
-    corps_encoding_init(&encoding);
-    if (err == CORPS_OK) {
-        err = msgpack->encode(record, &encoding);
-    }
-    if (err == CORPS_OK) {
-        err = corps__encoding_check(&encoding, "what an Env is told at its start",
-                                    CORPS__RECORD_BYTES_MAX - 4 * (CORPS__PAYLOAD_SEGMENTS_MAX + 2));
-    }
-    /* Segments: how many, then each with its length (large buffers go out of band in msgpack too). */
-    uint32_t count = htole32((uint32_t)(1 + encoding.buffer_count));
-    size_t bytes = 0;
-    for (size_t i = 0; err == CORPS_OK && i <= encoding.buffer_count; i++) {
-        bytes += 4 + (i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len);
-    }
     uint8_t small[SMALL_BYTES]; /* the end of a Corps is told without memory */
-    uint8_t *frame = err != CORPS_OK ? NULL : 8 + bytes <= sizeof small ? small : malloc(8 + bytes);
-    if (frame != NULL) {
-        uint32_t length = htole32((uint32_t)(4 + bytes));
-        memcpy(frame, &length, 4);
-        memcpy(frame + 4, &count, 4);
-        size_t at = 8;
-        for (size_t i = 0; i <= encoding.buffer_count; i++) {
-            const void *data = i == 0 ? encoding.stream : encoding.buffers[i - 1].iov_base;
-            size_t part = i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len;
-            uint32_t part_length = htole32((uint32_t)part);
-            memcpy(frame + at, &part_length, 4);
-            memcpy(frame + at + 4, data, part);
-            at += 4 + part;
-        }
-        err = write_all(fd, frame, at, tries);
+    uint8_t *frame;
+    size_t bytes;
+    enum corps_err err = corps__framed_encode(record, small, sizeof small, &frame, &bytes);
+    if (err == CORPS_OK) {
+        err = write_all(fd, frame, bytes, tries);
         if (frame != small) {
             free(frame);
         }
-    } else if (err == CORPS_OK) {
-        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
     }
-    corps_encoding_finish(&encoding);
     return err;
 }
 
@@ -154,39 +120,6 @@ static enum corps_err no_memory(void) {
     return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
 }
 
-static enum corps_err decode_record(const uint8_t *data, size_t bytes, struct corps_box **box) {
-    uint32_t count = bytes >= 4 ? get32(data) : 0;
-    if (count == 0 || count > bytes / 4) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
-    }
-    struct iovec few[FEW_SEGMENTS];
-    struct iovec *segments = count <= FEW_SEGMENTS ? few : malloc(count * sizeof *segments);
-    const struct corps_serializer *msgpack;
-    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack) : no_memory();
-    size_t at = 4;
-    for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
-        size_t left = bytes - at; /* `at` never passes the end */
-        uint32_t part = left >= 4 ? get32(data + at) : 0;
-        if (left < 4 || part > left - 4) {
-            err = corps_error_set(CORPS_ERR_PROTOCOL, "a control record is cut short");
-            break;
-        }
-        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(data + at + 4), .iov_len = part};
-        at += 4 + (size_t)part;
-    }
-    if (err == CORPS_OK) {
-        *box = corps_box_create();
-        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : no_memory();
-        if (err != CORPS_OK) {
-            corps_box_unref(*box);
-        }
-    }
-    if (segments != few) {
-        free(segments);
-    }
-    return err;
-}
-
 static enum corps_err read_exactly(int fd, uint8_t *out, size_t bytes, int64_t deadline_ns) {
     while (bytes > 0) {
         int64_t left = deadline_ns - corps__now_ns();
@@ -224,7 +157,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
     }
     err = read_exactly(fd, data, bytes, deadline);
     if (err == CORPS_OK) {
-        err = decode_record(data, bytes, box);
+        err = corps__framed_decode(data, bytes, box);
     }
     free(data);
     return err;
@@ -263,7 +196,7 @@ static bool take_record(struct corps__control *control) {
         return false;
     }
     struct corps_box *box;
-    enum corps_err err = decode_record(control->in + 4, bytes, &box);
+    enum corps_err err = corps__framed_decode(control->in + 4, bytes, &box);
     control->in_bytes -= 4 + (size_t)bytes;
     memmove(control->in, control->in + 4 + bytes, control->in_bytes);
     if (err != CORPS_OK) {
@@ -347,128 +280,5 @@ void corps__control_close(struct corps__control *control) {
         close(control->fd);
         uv_close((uv_handle_t *)&control->poll, free_control);
         corps__loop_changed();
-    }
-}
-
-/* ---- children ---- */
-
-struct corps__child {
-    uv_poll_t poll;
-    int pidfd;
-    int status_fd;
-    int pid;
-    corps__child_fn on_end;
-    void *arg;
-};
-
-/* How it ended: 0 = not yet, 1 = `wait_status` says it, -1 = nobody knows. */
-static int ending_of(const struct corps__child *child, int *wait_status) {
-    if (child->status_fd >= 0) {
-        struct pollfd in = {.fd = child->status_fd, .events = POLLIN};
-        bool told = poll(&in, 1, STATUS_TIMEOUT_MS) > 0 &&
-                    read(child->status_fd, wait_status, sizeof *wait_status) == (ssize_t)sizeof *wait_status;
-        return told ? 1 : -1;
-    }
-    siginfo_t info = {0};
-    if (waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0) {
-        return -1; /* the program ignores SIGCHLD, or has waited for every child itself */
-    }
-    *wait_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
-    return info.si_pid != 0 ? 1 : 0;
-}
-
-/* As the shell names it. */
-static void name_signal(int number, char name[24]) {
-    if (sigabbrev_np(number) != NULL) {
-        snprintf(name, 24, "SIG%s", sigabbrev_np(number));
-    } else if (number > SIGRTMIN && number <= SIGRTMAX) {
-        snprintf(name, 24, "SIGRTMIN+%d", number - SIGRTMIN);
-    } else {
-        snprintf(name, 24, "%s", number == SIGRTMIN ? "SIGRTMIN" : "SIG?"); /* ?: the C library's own */
-    }
-}
-
-static void on_child(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    struct corps__child *child = poll->data;
-    int wait_status = 0;
-    int known = ending_of(child, &wait_status);
-    if (known == 0) {
-        return;
-    }
-    uv_poll_stop(&child->poll);
-    char text[96];
-    if (known < 0) {
-        snprintf(text, sizeof text, "(pid %d) has ended, and its exit status was taken by somebody else", child->pid);
-    } else if (WIFEXITED(wait_status)) {
-        snprintf(text, sizeof text, "(pid %d) exited with status %d", child->pid, WEXITSTATUS(wait_status));
-    } else {
-        char name[24];
-        name_signal(WTERMSIG(wait_status), name);
-        snprintf(text, sizeof text, "(pid %d) was killed by signal %d (%s)", child->pid, WTERMSIG(wait_status), name);
-    }
-    bool in_order = known > 0 && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
-    bool by_signal = known > 0 && WIFSIGNALED(wait_status);
-    child->on_end(child->arg, text, in_order ? CORPS__END_IN_ORDER : by_signal ? CORPS__END_SIGNAL : CORPS__END_FAILED);
-}
-
-static void close_status(int status_fd) {
-    if (status_fd >= 0) {
-        close(status_fd);
-    }
-}
-
-enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
-                                  struct corps__child **child) {
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
-    if (pidfd < 0) {
-        close_status(status_fd);
-        return corps_error_system("cannot watch process %d (Linux 5.4 or later is needed)", pid);
-    }
-    struct corps__child *made = calloc(1, sizeof *made);
-    if (made == NULL) {
-        close(pidfd);
-        close_status(status_fd);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to watch a process");
-    }
-    *made = (struct corps__child){.pidfd = pidfd, .status_fd = status_fd, .pid = pid, .on_end = on_end, .arg = arg};
-    made->poll.data = made;
-    int failed = uv_poll_init(corps__loop(), &made->poll, pidfd);
-    if (failed != 0) {
-        free(made);
-        close(pidfd);
-        close_status(status_fd);
-        return corps_error_set(CORPS_ERR_SYSTEM, "cannot watch process %d: %s", pid, uv_strerror(failed));
-    }
-    uv_poll_start(&made->poll, UV_READABLE, on_child);
-    corps__loop_changed();
-    *child = made;
-    return CORPS_OK;
-}
-
-void corps__child_kill(struct corps__child *child) {
-    if (child != NULL) {
-        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
-    }
-}
-
-static void free_child(uv_handle_t *handle) {
-    free(handle->data);
-}
-
-void corps__child_close(struct corps__child *child) {
-    if (child != NULL) {
-        uv_poll_stop(&child->poll);
-        close(child->pidfd);
-        close_status(child->status_fd);
-        uv_close((uv_handle_t *)&child->poll, free_child);
-        corps__loop_changed();
-    }
-}
-
-void corps__child_forget(const struct corps__child *child) {
-    if (child != NULL) {
-        close_status(child->status_fd);
     }
 }

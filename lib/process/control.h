@@ -1,6 +1,6 @@
 /* The control channel: a socket pair between a process and an Env that it started.
  *
- * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
+ * Records are values as codec/framed.h has them: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
  *                   ["take"]  ["orphan"]  ["kept", number, state]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
@@ -13,9 +13,12 @@
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
 
+#include "codec/framed.h"
+#include "process/child.h"
+
 #include <corps.h>
 
-enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
+enum { CORPS__RECORD_BYTES_MAX = CORPS__FRAMED_BYTES_MAX }; /* no record is longer */
 
 struct corps__control;
 
@@ -41,17 +44,5 @@ enum corps_err corps__control_try(struct corps__control *control, const struct c
 
 /* Reads one record, blocking at most `timeout_ns`: the boot record. Errors: CLOSED, TIMEOUT, PROTOCOL. */
 enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) CORPS_CHECKED;
-
-/* A watched child: its pidfd becomes readable when it ends. With the lead. */
-struct corps__child;
-enum corps__end { CORPS__END_IN_ORDER /* status 0 */, CORPS__END_FAILED, CORPS__END_SIGNAL };
-typedef void (*corps__child_fn)(void *arg, const char *how_text, enum corps__end end);
-/* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
-enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
-                                  struct corps__child **child) CORPS_CHECKED;
-void corps__child_kill(struct corps__child *child);  /* accepts NULL */
-void corps__child_close(struct corps__child *child); /* accepts NULL */
-/* In the child of a fork, where the pidfd is closed: closes what else there is. Accepts NULL. */
-void corps__child_forget(const struct corps__child *child);
 
 #endif

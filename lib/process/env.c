@@ -2,6 +2,7 @@
 #include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/fork.h"
+#include "actor/granted.h"
 #include "actor/group.h"
 #include "actor/innermost.h"
 #include "actor/monitor.h"
@@ -274,6 +275,11 @@ static enum corps_err boot_job(void *arg) {
         err = corps__port_open(settings->transport, corps, &port);
         memcpy(own->data_address, port != NULL ? port->address : "", CORPS_ADDRESS_BYTES);
     }
+    own->host = settings->host;
+    if (err == CORPS_OK && corps->remote_bind[0] != '\0') {
+        err = corps__port_open_far(corps, &port);
+        memcpy(own->remote_address, err == CORPS_OK ? port->address : "", err == CORPS_OK ? CORPS_ADDRESS_BYTES : 1);
+    }
     struct corps__conc *manager;
     if (err == CORPS_OK) {
         const char *name = corps__manager_class.name;
@@ -285,8 +291,9 @@ static enum corps_err boot_job(void *arg) {
             all_are_up();
         }
     } else if (err == CORPS_OK) {
-        struct corps_value items[3] = {corps_str("ready"), corps_str(own->address), corps_str(own->data_address)};
-        corps__tell_parent(items, 3);
+        struct corps_value items[4] = {corps_str("ready"), corps_str(own->address), corps_str(own->data_address),
+                                       corps_str(own->remote_address)};
+        corps__tell_parent(items, 4);
     }
     return err;
 }
@@ -362,6 +369,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
         corps__envs_news_begin();
         err = corps__keeper()->begin(corps__life.corps);
     }
+    err = err == CORPS_OK ? corps__granted_begin(corps__env_fail) : err;
     if (err == CORPS_OK) {
         err = corps__thread_pool_start(corps__life.corps->settings.thread_count,
                                        corps__life.corps->settings.thread_count_max, corps__conc_run);
