@@ -1,6 +1,6 @@
-/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells
- * how it ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its
- * connections are cut. The Env is this program: one that echoes its control channel, or a real one. */
+/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells how it
+ * ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its connections are
+ * cut. The Env is this program: one that echoes its control channel, or a real one. */
 #include "owner.h"
 
 #include "codec/framed.h"
