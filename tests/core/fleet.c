@@ -150,6 +150,7 @@ static void test_heals(void **state) {
     for (unsigned env = 1; env < 4; env++) {
         struct corps_name *hand = hand_in(corps, env);
         assert_int_equal(add(hand, 5), 5);
+        int64_t epoch = ask_int(hand, "epoch", corps_nil());
         assert_ok(corps_send(hand, "kill", NULL, NULL));
         corps_flush();
         int64_t value = 0;
@@ -158,6 +159,7 @@ static void test_heals(void **state) {
         }
         assert_int_equal(err, CORPS_OK);
         assert_int_equal(value, 1);
+        assert_true(ask_int(hand, "epoch", corps_nil()) > epoch);
         unsigned host = 0;
         assert_true(corps_env_host(corps, env, &host)[0] != '\0');
         corps_name_unref(hand);
@@ -189,6 +191,7 @@ static void test_anew(void **state) {
     assert_ok(corps_create("Hand", NULL, &options, &corps));
     struct corps_name *front = corps_front(corps);
     assert_int_equal(add(front, 5), 5);
+    int64_t epoch = ask_int(front, "epoch", corps_nil());
     int64_t before_ns = corps__now_ns();
     assert_int_equal(kill(corps_env_pid(corps, 0), SIGKILL), 0);
     int64_t value = 0;
@@ -198,10 +201,10 @@ static void test_anew(void **state) {
     } while (err == CORPS_ERR_WORKER_LOST || (err == CORPS_OK && value > 5));
     assert_int_equal(err, CORPS_OK);
     assert_int_equal(value, 1);
+    assert_true(ask_int(front, "epoch", corps_nil()) > epoch);
     assert_true(corps__now_ns() - before_ns >= FAKE_SETTLE_MS * INT64_C(1000000));
     unsigned host = 0;
     assert_true(corps_env_host(corps, 2, &host)[0] != '\0');
-    corps_name_unref(front);
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
