@@ -65,6 +65,9 @@ void agent_env_displace(struct agent_env *env, bool in_order, const char *reason
 /* The session may have room again: reads on. */
 void agent_env_resume(struct agent_env *env);
 
+/* Now and then, outside of all that walks along agent_envs: frees those that have ended. */
+void agent_envs_sweep(void);
+
 /* How many run, or are about to. */
 unsigned agent_env_count(void);
 

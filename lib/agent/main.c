@@ -161,6 +161,7 @@ static unsigned ticks, ending_ticks;
 static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
+    agent_envs_sweep();
     agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
     if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);
@@ -258,13 +259,13 @@ int main(int argc, char **argv) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
         return look_ask("corps-agent");
     }
+    if (read_files() != CORPS_OK) {
+        return fail();
+    }
     if (action == SERVE && geteuid() == 0 && !as_root) {
         agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs "
                   "these are");
         return FAILED;
-    }
-    if (read_files() != CORPS_OK) {
-        return fail();
     }
     do {
         randombytes_buf(&agent.boot, sizeof agent.boot);

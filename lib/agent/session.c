@@ -2,6 +2,7 @@
 
 #include "agent.h"
 #include "env.h"
+#include "page.h"
 #include "visit.h"
 
 #include "base/dir.h"
@@ -20,7 +21,7 @@
 
 enum { ENVS_MAX = 1024, SMALL_BYTES = 1024 }; /* as many Envs as a Corps may have */
 
-#define ORDER_NS INT64_C(5000000000)   /* for Envs that end in order */
+#define ORDER_NS INT64_C(5000000000) /* for Envs that end in order */
 #define FORGET_NS INT64_C(60000000000) /* after which nobody comes any more to hear how its Envs have ended */
 
 struct agent_session {
@@ -30,11 +31,13 @@ struct agent_session {
     struct agent_visit *visit; /* NULL: cut */
     struct corps__resume resume;
     struct corps__lease lease;
-    int64_t quiet_ns;  /* since when there is neither a connection nor an Env */
-    int64_t end_by_ns; /* of one that is over: then what still runs is killed */
-    bool over;         /* ends with its last Env; nothing is told any more */
-    bool expired;      /* since the last grant */
-    int lock_fd;       /* of the directory; -1: not made yet */
+    agent_page *page; /* the end of the lease, as its Envs see it */
+    int page_fd;
+    int64_t quiet_ns;   /* since when there is neither a connection nor an Env */
+    int64_t end_by_ns;  /* of one that is over: then what still runs is killed */
+    bool over;          /* ends with its last Env; nothing is told any more */
+    bool expired;       /* there is no grant, and its Envs were ended */
+    int lock_fd;        /* of the directory; -1: not made yet */
     char directory[CORPS__DIR_BYTES];
     uint64_t newest[ENVS_MAX]; /* incarnations that were ordered */
 };
@@ -65,9 +68,8 @@ unsigned agent_session_count(void) {
 static unsigned each_env(struct agent_session *session, void (*act)(struct agent_env *env, const char *reason),
                          const char *reason) {
     unsigned count = 0;
-    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
-        next = at->next;
-        if (at->session == session) {
+    for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             count++;
             if (act != NULL) {
                 act(at, reason);
@@ -117,6 +119,7 @@ static void free_if_over(struct agent_session *session) {
         corps__dir_remove_dead(session->directory);
     }
     corps__resume_free(&session->resume);
+    agent_page_free(session->page_fd, session->page);
     free(session);
 }
 
@@ -179,7 +182,7 @@ void agent_session_room(struct agent_session *session) {
 
 static void read_on(struct agent_session *session) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->session == session) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             agent_env_resume(at);
         }
     }
@@ -196,18 +199,27 @@ static void say_alive(struct agent_session *session) {
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
     };
-    struct corps_value items[] = {corps_str("alive"), corps_int(now), corps_map(loads, sizeof loads / sizeof loads[0])};
+    struct corps_value items[] = {corps_str("alive"), corps_int(now),
+                                  corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
     (void)!corps__greet_send(agent_visit_conn(session->visit), CORPS__FRAME_NOTE, session->resume.taken, &record);
 }
 
 /* ---- records of the owner ---- */
 
-static void take_grant(struct agent_session *session, int64_t asked_ns) {
-    if (corps__lease_granted(&session->lease, asked_ns, CORPS__GRANT_NS, agent_now_ns())) {
+static void check_time(struct agent_session *session, int64_t now);
+
+static void take_grant(struct agent_session *session, int64_t asked_ns, int64_t length_ns) {
+    check_time(session, agent_now_ns()); /* first: after a stop, what is over is over */
+    if (corps__lease_granted(&session->lease, asked_ns, length_ns, agent_now_ns())) {
         session->expired = false;
+        atomic_store(session->page, session->lease.until_ns);
         agent_env_start_waiting(session);
     }
+}
+
+int agent_session_page(const struct agent_session *session) {
+    return session->page_fd;
 }
 
 bool agent_session_may_act(const struct agent_session *session) {
@@ -222,9 +234,17 @@ static void take_order(struct agent_session *session, uint32_t number, uint64_t 
     }
 }
 
+/* To a "kill" of what has ended, or never was: whoever waits for its end is told once more. */
+static void tell_not_there(struct agent_session *session, uint32_t number, uint64_t incarnation) {
+    const struct corps_value items[] = {corps_str("ended"), corps_int(number), corps_int((int64_t)incarnation),
+                                        corps_str("is not there any more"), corps_int(CORPS__END_DISPLACED)};
+    const struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
+    agent_session_tell(session, &record);
+}
+
 static void take_record(struct agent_session *session, const struct corps_value *record) {
     if (corps__record_is(record, "grant")) {
-        take_grant(session, corps__record_int(record, 1, 0));
+        take_grant(session, corps__record_int(record, 1, 0), corps__record_int(record, 2, CORPS__GRANT_NS));
         return;
     }
     if (corps__record_is(record, "bye")) {
@@ -240,6 +260,9 @@ static void take_record(struct agent_session *session, const struct corps_value 
     }
     struct agent_env *env = agent_env_find(session, number, incarnation);
     if (env == NULL) {
+        if (corps__record_is(record, "kill")) {
+            tell_not_there(session, number, incarnation);
+        }
         return; /* it has ended, which is on its way to the owner */
     }
     if (corps__record_is(record, "send") && what != NULL && what->kind == CORPS_BIN) {
@@ -313,34 +336,44 @@ static void end_former(uint64_t corps_id) {
     }
 }
 
-enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit, int64_t asked_ns,
+static enum corps_err make_session(const struct corps__handshake *greeting, struct agent_session **out) {
+    struct agent_session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Corps");
+    }
+    enum corps_err err = agent_page_make(&session->page_fd, &session->page);
+    if (err != CORPS_OK) {
+        free(session);
+        return err;
+    }
+    session->corps_id = greeting->corps_id;
+    session->number = greeting->session;
+    session->lock_fd = -1;
+    session->expired = true; /* nothing was granted yet */
+    session->next = sessions;
+    sessions = session;
+    *out = session;
+    return CORPS_OK;
+}
+
+enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **out, uint64_t *taken) {
     struct agent_session *session = find(greeting->corps_id, greeting->session);
     if (session == NULL && greeting->taken > 0) {
-        return corps_error_set(CORPS_ERR_CLOSED,
-                               "host %u (%s) has ended what this Corps had there, since nobody came for it",
+        return corps_error_set(CORPS_ERR_CLOSED, "host %u (%s) has ended what this Corps had there, since nobody came for it",
                                agent.own->number, agent.own->name);
     }
     if (session == NULL) {
         end_former(greeting->corps_id);
-        session = calloc(1, sizeof *session);
-        if (session == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Corps");
+        enum corps_err err = make_session(greeting, &session);
+        if (err != CORPS_OK) {
+            return err;
         }
-        session->corps_id = greeting->corps_id;
-        session->number = greeting->session;
-        session->lock_fd = -1;
-        session->next = sessions;
-        sessions = session;
     } else if (!corps__resume_begin(&session->resume, greeting->taken)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the owner says to have taken what was never sent");
     }
     cut(session);
     session->visit = visit;
-    if (asked_ns > session->lease.asked_ns) {
-        corps__lease_asked(&session->lease, asked_ns);
-    }
-    take_grant(session, asked_ns); /* what it has just said was the answer */
     *out = session;
     *taken = session->resume.taken;
     return CORPS_OK;
@@ -382,8 +415,7 @@ static void check_time(struct agent_session *session, int64_t now) {
     if (corps__lease_expired(&session->lease, now) && !session->expired) {
         session->expired = true;
         if (each_env(session, NULL, NULL) > 0) {
-            agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended",
-                      session->corps_id);
+            agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended", session->corps_id);
         }
         each_env(session, kill_env, "its owner has not been heard for 2.4 s");
     }

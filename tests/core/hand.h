@@ -188,6 +188,7 @@ static inline enum corps_err hand_epoch(struct corps_context *context, void *sel
 static const struct corps_method hand_methods[] = {{"epoch", hand_epoch},
                                                    {"add", hand_add},
                                                    {"kill", hand_kill},
+                                                   {"pid", method_pid},
                                                    {"ask", hand_ask},
                                                    {"begin_ask", hand_begin_ask},
                                                    {"end_ask", hand_end_ask},

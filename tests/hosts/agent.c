@@ -1,13 +1,13 @@
-/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells
- * how it ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its
- * connections are cut. The Env is this program: one that echoes its control channel, or a real one. */
+/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells how it
+ * ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its connections are
+ * cut. The Env is this program: one that echoes its control channel, or a real one. */
 #include "owner.h"
 
 #include "codec/framed.h"
 #include "codec/record.h"
 #include "process/control.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,6 +47,11 @@ static bool has_ended(void *arg) {
 
 static bool was_refused(void *arg) {
     return ((struct owner_env *)arg)->refused != 0;
+}
+
+static unsigned wanted_alive;
+static bool has_asked(void *arg) {
+    return ((struct owner *)arg)->alive >= wanted_alive;
 }
 
 static bool is_gone(void *arg) {
@@ -140,11 +145,60 @@ static void test_no_grant(void **state) {
     (void)state;
     struct owner owner;
     owner_begin(&owner, 0);
-    owner.grants = false;
     boot(&owner, 1, 1, "echo");
+    owner_until(&owner, has_begun, &owner.envs[1]);
+    owner.grants = false;
     owner_until(&owner, has_ended, &owner.envs[1]);
     assert_int_equal(owner.envs[1].end, CORPS__END_DISPLACED);
     assert_non_null(strstr(owner.envs[1].text, "has not been heard for 2.4 s"));
+    owner_end(&owner);
+}
+
+/* What is still to be started waits for time. */
+static void test_begins_with_a_grant(void **state) {
+    (void)state;
+    struct owner owner;
+    owner_begin(&owner, 0);
+    owner.grants = false;
+    boot(&owner, 1, 1, "echo");
+    wanted_alive = 3;
+    owner_until(&owner, has_asked, &owner);
+    assert_int_equal(owner.envs[1].pid, 0);
+    owner.grants = true;
+    owner_until(&owner, has_begun, &owner.envs[1]);
+    owner_end(&owner);
+}
+
+static bool is_zombie(int pid) {
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return true;
+    }
+    bool read_it = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    const char *state = strrchr(line, ')');
+    return !read_it || state == NULL || state[2] == 'Z';
+}
+
+/* Agent and Env are stopped together, or the agent alone: the Env looks itself, and ends. */
+static void test_stopped_agent(void **state) {
+    (void)state;
+    struct owner owner;
+    owner_begin(&owner, 0);
+    boot(&owner, 1, 1, "env");
+    wanted_bytes = 8;
+    owner_until(&owner, has_bytes, &owner.envs[1]);
+    kill(stage.agent_pid, SIGSTOP);
+    for (int i = 0; i < 400 && !is_zombie(owner.envs[1].pid); i++) {
+        (void)poll(NULL, 0, 50); /* at most 20 s */
+    }
+    bool ended_itself = is_zombie(owner.envs[1].pid);
+    kill(stage.agent_pid, SIGCONT);
+    assert_true(ended_itself);
+    owner_until(&owner, has_ended, &owner.envs[1]);
+    assert_int_equal(owner.envs[1].end, CORPS__END_DISPLACED);
     owner_end(&owner);
 }
 
@@ -302,9 +356,9 @@ int main(int argc, char **argv) {
     agent_program = argv[1];
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),    CASE(test_killed),       CASE(test_replaced),         CASE(test_refused),
-        CASE(test_no_grant), CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file),
-        CASE(test_cuts),     CASE(test_much),         CASE(test_real_env),         CASE(test_terminated),
+        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant), CASE(test_stopped_agent),
+        CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file), CASE(test_cuts),     CASE(test_much),    CASE(test_real_env),
+        CASE(test_terminated),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);
