@@ -243,7 +243,8 @@ struct corps_options {
     int64_t results_clean_ns; /**< at most so often it looks for what nobody can ask for any more; default 1 s */
     /** The hosts that the Corps lives on (docs/hosts.md): "auto", all that the agent of this host knows; or some of
      * them by name, number or label, with commas between. NULL: this host alone, and no agent is asked. This process
-     * and Env 0 are on this host; the other Envs are spread by what each host has room for. */
+     * and Env 0 are on this host; the other Envs are spread by what each host has room for, and are on this one only if
+     * it is among them. */
     const char *hosts;
     uint64_t reserved[4];
 };
@@ -400,7 +401,8 @@ struct corps_pool_options {
     int64_t target_ns;  /**< how long a request may wait at a member; default 10 ms. Longer: the pool grows, at once */
     int64_t quiet_ns;   /**< no longer than half of that for so long: one member goes; default 30 s */
     /** AUTO: in the Env that has the fewest of them. ENV_ID (what a cleared struct says): in that Env. PER_ENV: one in
-     * every Env, and callers take the nearest; then min_count and max_count are 0. */
+     * every Env, and callers take the nearest; then min_count and max_count are 0. HOST and REGION: likewise AUTO, in
+     * the Envs on that host, or on those with that label; one is added on each of them that has none. */
     struct corps_location location;
     int sticky;   /**< nonzero: calls carry a key, and those of one key go to one member while members stay */
     int env_each; /**< nonzero: each member has an Env of its own, which comes and goes with it */
