@@ -1,6 +1,6 @@
-/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells how it
- * ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its connections are
- * cut. The Env is this program: one that echoes its control channel, or a real one. */
+/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells
+ * how it ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its
+ * connections are cut. The Env is this program: one that echoes its control channel, or a real one. */
 #include "owner.h"
 
 #include "codec/framed.h"
@@ -356,9 +356,11 @@ int main(int argc, char **argv) {
     agent_program = argv[1];
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant), CASE(test_stopped_agent),
-        CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file), CASE(test_cuts),     CASE(test_much),    CASE(test_real_env),
-        CASE(test_terminated),
+        CASE(test_relay),         CASE(test_killed),       CASE(test_replaced),
+        CASE(test_refused),       CASE(test_no_grant),     CASE(test_begins_with_a_grant),
+        CASE(test_stopped_agent), CASE(test_owner_leaves), CASE(test_agent_is_another),
+        CASE(test_other_file),    CASE(test_cuts),         CASE(test_much),
+        CASE(test_real_env),      CASE(test_terminated),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);
