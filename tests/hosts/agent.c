@@ -277,7 +277,7 @@ static void test_cuts(void **state) {
     for (uint32_t i = 0; i < word; i++) {
         assert_memory_equal(owner.envs[1].stream + 4 * i, &i, 4);
     }
-    assert_true(door_shut_count(door) > 10);
+    assert_true(door_shut_count(door) >= 5);
     owner_end(&owner);
     door_close(door);
 }
@@ -354,8 +354,9 @@ int main(int argc, char **argv) {
     owner_child(argc, argv);
     static const struct corps_class *const none[] = {NULL};
     corps_start(none); /* of a real Env */
-    assert_int_equal(argc, 2);
+    assert_in_range(argc, 2, 3);
     agent_program = argv[1];
+    cmocka_set_test_filter(argc == 3 ? argv[2] : NULL);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_relay),         CASE(test_killed),       CASE(test_replaced),
