@@ -120,10 +120,10 @@ def check_msgpack():
 
 
 def check_executor(hosts):
-    with Executor(3, Hosts='auto') as executor:
+    with Executor(3, Hosts=['gpu']) as executor:
         assert list(executor.map(abs, range(-20, 0))) == list(range(20, 0, -1))
         assert executor.submit(lambda: 6 * 7).result() == 42
-        assert hosts.left_on(2), 'nothing of it on the second host'
+        assert len(hosts.left_on(2)) == 3, hosts.left_on(2)  # all but Env 0, which is here
 
 
 def check_refused(agents):
@@ -194,10 +194,17 @@ def check_lost(agents):
         pid, env = lost.where().Ret[1], loses.hosts().Ret[1].envs[0]
         agents.kill(2)
         assert wait_until(lambda: not is_alive(pid))
-        assert far.where(Retry=True).result(60)[0] == agents.hosts[1].runtime
+        assert wait_until(lambda: answers_from(agents.hosts[1], far))
         assert f'Env {env}' in str(expect(WorkerLost, lambda: lost.where().result(60)))
         assert wait_until(lambda: loses.hosts().Ret[1].envs == ()) and heals.hosts().Ret[0].envs == (0, 1)
         agents.start(2)
+
+
+def answers_from(host, name):
+    try:
+        return name.where().result(60)[0] == host.runtime
+    except WorkerLost:
+        return False  # nobody knows yet what has become of it
 
 
 def main():

@@ -120,7 +120,7 @@ SOURCES = {
     'good.py': '''
         import asyncio
         import concurrent.futures
-        from typing import List
+        from typing import Dict, List
 
         import corps
         import points
