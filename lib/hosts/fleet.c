@@ -106,7 +106,7 @@ static enum corps_err ask_hosts(const struct corps__settings *settings, struct c
         bool meant = all || is_meant(&hosts->rows[i], settings->hosts);
         if (meant || hosts->rows[i].number == hosts->own) {
             hosts->rows[count] = hosts->rows[i];
-            hosts->rows[count].slots = meant ? hosts->rows[i].slots : 1; /* of the own one for Env 0 alone */
+            hosts->rows[count].slots = meant ? hosts->rows[count].slots : 1; /* Env 0's */
             count++;
         }
     }
