@@ -190,6 +190,27 @@ static enum corps_err add_to_local_batch(const struct corps__call *call, struct 
     return CORPS_OK;
 }
 
+/* The usual send of a stream, by the shortest way: the same method of the same Conc as before, and room in the batch.
+ * False: nothing was done, and the request has to go the whole way. */
+static inline bool send_follows(const struct corps_name *to, const char *method, const struct corps_value *args) {
+    struct corps_context *context = corps__context();
+    if (context == NULL || context->burst.batch == NULL || context->burst.room == 0 || context->chain != 0) {
+        return false;
+    }
+    bool same_conc = to->conc == context->burst.to->id && to->env == corps__own_env() &&
+                     to->corps_id == corps__own_id() && !to->is_pool;
+    if (!same_conc || context->sent_text != method || strcmp(context->sent_method->name, method) != 0 ||
+        corps__traces() || atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
+        return false;
+    }
+    const struct corps__batch_entry entry = {.method = context->sent_method};
+    if (corps__batch_add_plain(context->burst.batch, &entry, args != NULL ? args : &nil_args) != CORPS_OK) {
+        return false;
+    }
+    context->burst.room--;
+    return true;
+}
+
 /* Room for one more request of a burst. May end it, where it has to wait. */
 static enum corps_err burst_room(const struct corps__call *call, struct corps__conc *conc, struct corps__burst *burst) {
     if (burst->room == 0) {
@@ -479,6 +500,9 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
+    if (options == NULL && send_follows(to, method, args)) {
+        return CORPS_OK;
+    }
     struct corps__symbol own_method;
     struct corps__call_traced traced;
     struct corps__call call;

@@ -29,7 +29,18 @@
     X(ENDS_UNEMPTIED, "scale", "a member ends with what is in its mailbox")                                            \
     X(GROWN_TWICE, "scale", "a growth is counted twice")                                                               \
     X(UNFINISHED_IS_QUIET, "scale", "shrinks below what is in flight, which no probe has passed yet")                  \
-    X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")
+    X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")            \
+    X(GRANT_TOO_LONG, "hosts", "a grant runs longer than its granter waits")                                           \
+    X(GRANT_FROM_ANSWER, "hosts", "a grant counts from its answer, not from its question")                             \
+    X(REPLACES_EARLY, "hosts", "who replaces waits less than the grant runs")                                          \
+    X(SUCCEEDS_AT_ONCE, "hosts", "an owner's successor begins while its grants run")                                   \
+    X(DOES_NOT_LOOK, "hosts", "an Env does not look whether it may act still")                                         \
+    X(FREES_EARLY, "hosts", "a dead agent's grants are taken for over")                                                \
+    X(LATE_END, "hosts", "the end of an Env's former life is taken for the present one's")                             \
+    X(FORGETS_UNBEGUN, "hosts", "what was ordered and has not begun is not lost with its host")                        \
+    X(KEEPS_SLOTS, "hosts", "the slot of what has ended is not free again")                                            \
+    X(PLACES_ON_SILENT, "hosts", "a host that has failed is chosen like any other")                                    \
+    X(NEVER_REOPENS, "hosts", "a host that comes back is not tried again")
 
 enum corps__plant {
     CORPS__PLANT_NONE,

@@ -181,6 +181,9 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
         err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
     }
     if (err == CORPS_OK) {
+        err = copy_text("hosts", o->hosts != NULL ? o->hosts : "", out->hosts, sizeof out->hosts);
+    }
+    if (err == CORPS_OK) {
         err = decide_care(o, out);
         err = err == CORPS_OK ? decide_results(o, out) : err;
     }
@@ -235,7 +238,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(policy.intensity)                                                                                                \
     X(policy.period_ns)                                                                                                \
     X(policy.backoff_ns)                                                                                               \
-    X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns)
+    X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns) X(host)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {
@@ -243,6 +246,7 @@ enum corps_err corps__settings_encode(const struct corps__settings *s, struct co
                                     {corps_str("bind"), corps_str(s->bind)},
                                     {corps_str("module"), corps_str(s->module)},
                                     {corps_str("keep_directory"), corps_str(s->keep_directory)},
+                                    {corps_str("hosts"), corps_str(s->hosts)},
                                     {corps_str("transport"), corps_str(s->transport->name)},
                                     {corps_str("serializer"), corps_str(s->serializer->name)},
 #define NUMBER_ENTRY(field) {corps_str(#field), corps_int((int64_t)s->field)},
@@ -280,6 +284,7 @@ static enum corps_err decode(const struct corps_value *map, bool may_load, struc
     err = err != CORPS_OK ? err : get_text(map, "bind", out->bind, sizeof out->bind);
     err = err != CORPS_OK ? err : get_text(map, "module", out->module, sizeof out->module);
     err = err != CORPS_OK ? err : get_text(map, "keep_directory", out->keep_directory, sizeof out->keep_directory);
+    err = err != CORPS_OK ? err : get_text(map, "hosts", out->hosts, sizeof out->hosts);
     err = err != CORPS_OK ? err : get_text(map, "transport", transport, sizeof transport);
     err = err != CORPS_OK ? err : get_text(map, "serializer", serializer, sizeof serializer);
     int64_t number = 0;

@@ -9,6 +9,8 @@
 
 #define CORPS__ENVS_MAX 1024u
 #define CORPS__KEEP_DIRECTORY_BYTES 512u
+#define CORPS__HOSTS_BYTES 256u
+#define CORPS__HOST_MAX 65535u /* numbers of hosts are 16 bits of a Corps' id */
 
 /* Every option, with its value decided. */
 struct corps__settings {
@@ -29,6 +31,9 @@ struct corps__settings {
     char bind[128];
     char module[256];
     char keep_directory[CORPS__KEEP_DIRECTORY_BYTES]; /* "" or absolute */
+    char
+        hosts[CORPS__HOSTS_BYTES]; /* on which it lives: names, numbers and labels with commas, or "auto"; "": on one */
+    uint32_t host; /* the number of this process's own, 1 … 65535; 0: the Corps is on one host. Each process's own */
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;

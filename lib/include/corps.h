@@ -241,7 +241,11 @@ struct corps_options {
     size_t results_count; /**< so many results an Env keeps, default 65,536; a call that finds no room gets FULL … */
     size_t results_bytes; /**< … and so many bytes of them, default 64 MiB */
     int64_t results_clean_ns; /**< at most so often it looks for what nobody can ask for any more; default 1 s */
-    uint64_t reserved[5];
+    /** The hosts that the Corps lives on (docs/hosts.md): "auto", all that the agent of this host knows; or some of
+     * them by name, number or label, with commas between. NULL: this host alone, and no agent is asked. This process
+     * and Env 0 are on this host; the other Envs are spread by what each host has room for. */
+    const char *hosts;
+    uint64_t reserved[4];
 };
 
 /* ---- Corps ---- */
@@ -269,7 +273,11 @@ CORPS_API struct corps_name *corps_front(const struct corps *corps);
 
 /** Numbers of Envs are below it, as far as this process has heard; those of Envs that were taken are among them. */
 CORPS_API unsigned corps_env_count(const struct corps *corps);
-CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /**< 0 when unknown or ended */
+/** 0 when unknown or ended, and of an Env on another host. */
+CORPS_API int corps_env_pid(const struct corps *corps, unsigned env);
+/** The name of the host that an Env is on, or was last, and its number (may be NULL); "" and 0 where the Corps lives on
+ * one. Lent as long as the Corps; an Env that is started again on another host has that one's name then. */
+CORPS_API const char *corps_env_host(const struct corps *corps, unsigned env, unsigned *number);
 
 /** Adds an Env to a running Corps, and waits until it serves: from the program that created the Corps, and from any of
  * its Envs. Gives its number: the next one; or, of Envs that were taken, that of the one taken first, once there are
@@ -278,6 +286,11 @@ CORPS_API int corps_env_pid(const struct corps *corps, unsigned env); /**< 0 whe
  * Envs at a time), EXITED (the Corps ends), TIMEOUT (boot_timeout_ns; it is killed), WORKER_LOST (its process has
  * ended, or Env 0), SYSTEM, and what its boot failed with; the detail says what. After an error nothing is left. */
 CORPS_API enum corps_err corps_env_add(struct corps *corps, unsigned *env) CORPS_CHECKED;
+
+/** The same for an Env on a certain host: its name, its number as text, or a label, which several may have. It is
+ * started again there alone, or on another one with the label. Errors: as corps_env_add; INVALID (the Corps lives on
+ * one host: see corps_options.hosts), UNKNOWN (it lives on no such host). */
+CORPS_API enum corps_err corps_env_add_on(struct corps *corps, const char *host, unsigned *env) CORPS_CHECKED;
 
 /** Takes an Env from a running Corps, and waits until its process has ended: from the program that created the Corps,
  * and from any other of its Envs. Its Concs are cleaned up, latest first, each after what it was asked before; replies
@@ -307,28 +320,47 @@ CORPS_API bool corps_has_ended(const struct corps *corps);
 CORPS_API enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) CORPS_CHECKED;
 
 /** Where corps_create_concs puts Concs. */
-enum corps_location_type { CORPS_LOCATION_ENV_ID, CORPS_LOCATION_PER_ENV, CORPS_LOCATION_AUTO };
+enum corps_location_type {
+    CORPS_LOCATION_ENV_ID,
+    CORPS_LOCATION_PER_ENV,
+    CORPS_LOCATION_AUTO,
+    CORPS_LOCATION_HOST,    /**< in Envs on one host */
+    CORPS_LOCATION_CLUSTER, /**< in one Env on every host */
+    CORPS_LOCATION_REGION,  /**< in one Env on every host that has a label */
+};
 struct corps_location {
     enum corps_location_type type;
-    unsigned env; /**< ENV_ID: which. PER_ENV: those with numbers below it; 0: all that corps_env_count tells of */
-    size_t size;  /**< 0, or sizeof(struct corps_location), which never changes: it is passed by value */
-    uint64_t reserved[2];
+    /** ENV_ID: which. PER_ENV: those with numbers below it; 0: all that corps_env_count tells of. CLUSTER, REGION: for
+     * how many hosts there is room */
+    unsigned env;
+    size_t size;      /**< 0, or sizeof(struct corps_location), which never changes: it is passed by value */
+    const char *host; /**< HOST: its name, or its number as text. REGION: the label */
+    uint64_t reserved[1];
 };
 static inline struct corps_location corps_location_make(enum corps_location_type type, unsigned env) {
-    struct corps_location location = {type, env, 0, {0, 0}};
+    struct corps_location location = {type, env, 0, NULL, {0}};
+    return location;
+}
+static inline struct corps_location corps_location_host(enum corps_location_type type, unsigned env, const char *host) {
+    struct corps_location location = {type, env, 0, host, {0}};
     return location;
 }
 #define CORPS_ENV_ID(e) corps_location_make(CORPS_LOCATION_ENV_ID, (e))
 #define CORPS_PER_ENV corps_location_make(CORPS_LOCATION_PER_ENV, 0)
 #define CORPS_AUTO corps_location_make(CORPS_LOCATION_AUTO, 0)
+#define CORPS_HOST(host) corps_location_host(CORPS_LOCATION_HOST, 0, (host))
+#define CORPS_CLUSTER(room) corps_location_host(CORPS_LOCATION_CLUSTER, (room), NULL)
+#define CORPS_REGION(label, room) corps_location_host(CORPS_LOCATION_REGION, (room), (label))
 
 /** Creates Concs and waits until every init has run. (Where the Corps' serializer carries bytes only, arguments of init
  * that are no bytes travel as msgpack.) ENV_ID: `count` in that Env. AUTO: the next Env, round robin from
  * 0, for each. PER_ENV: `count` in every Env, listed round by round (Env 0, 1, 2, …, then 0, 1, 2 … again). Envs that
  * were taken, or are being, are left out by both. Writes `count` Names; PER_ENV: count × location.env, or where that is
  * 0, count × corps_env_count, of which the last ones are NULL where Envs are left out. (Where Envs are added meanwhile,
- * say how many the array has room for.) Gives one reference each. On error none is given, and those that were
- * made are ended. Errors: INVALID, UNKNOWN (class), REMOTE (an init failed), WORKER_LOST. */
+ * say how many the array has room for.) HOST: as AUTO, among the Envs on that host. CLUSTER and REGION: `count` in one
+ * Env on each host, listed round by round; writes count × location.env Names, of which the last ones are NULL where
+ * there are fewer hosts. On a host without an Env one is added first. Gives one reference each. On error none is given,
+ * and those that were made are ended. Errors: INVALID, UNKNOWN (class, host), REMOTE (an init failed), WORKER_LOST. */
 CORPS_API enum corps_err corps_create_concs(struct corps *corps, const char *class_name, const struct corps_value *args,
                                             struct corps_location location, unsigned count,
                                             struct corps_name **names) CORPS_CHECKED;

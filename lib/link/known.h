@@ -35,8 +35,11 @@ enum corps__env_state {
 };
 
 struct corps__env {
-    char address[CORPS_ADDRESS_BYTES];      /* of the system transport */
-    char data_address[CORPS_ADDRESS_BYTES]; /* of the data transport, when that is another one */
+    char address[CORPS_ADDRESS_BYTES];        /* of the system transport */
+    char data_address[CORPS_ADDRESS_BYTES];   /* of the data transport, when that is another one */
+    uint32_t host;                            /* its host's number; 0: the Corps is on one */
+    char remote_address[CORPS_ADDRESS_BYTES]; /* where processes on other hosts reach it, "": nowhere */
+    char host_name[64];
     _Atomic int pid;
     _Atomic bool lost;
     _Atomic bool restarting;               /* not lost */
@@ -53,6 +56,8 @@ struct corps {
     uint64_t id;
     struct corps__settings settings;
     char directory[80];
+    char remote_bind[128]; /* "address" or "address:FIRST-LAST": where this process is reached from other hosts; "":
+                              nowhere */
     uint8_t secret[CORPS_SECRET_BYTES];
     /* There is room for CORPS__ENVS_MAX of them, so that none ever moves. Those that are known are the first
      * settings.env_count: a number that grows, with the lead, when the row is whole. */

@@ -31,12 +31,17 @@ static void run_closed(void) {
 static enum corps_err open_endpoint(struct corps__port *port, const struct corps *corps) {
     char name[32];
     char bind[sizeof corps->settings.bind + 8];
+    _Static_assert(sizeof bind >= sizeof corps->remote_bind, "it holds either");
     if (corps == corps__own()) {
-        snprintf(name, sizeof name, "env-%u-%s", corps__own_env(), port->transport->name);
+        snprintf(name, sizeof name, "env-%u-%s", corps__own_env(), port->is_far ? "far" : port->transport->name);
     } else {
         snprintf(name, sizeof name, "p%llx-%x", (unsigned long long)corps__own_id(), corps__own_env() & 0xffff);
     }
-    bind_text(corps, bind, sizeof bind);
+    if (port->is_far) { /* nobody calls a program: it is not reached, and connects from where it is */
+        snprintf(bind, sizeof bind, "%s", corps == corps__own() ? corps->remote_bind : "");
+    } else {
+        bind_text(corps, bind, sizeof bind);
+    }
     struct corps_endpoint_options options = {
         .loop = corps__loop(),
         .directory = corps->directory,
@@ -70,11 +75,12 @@ static void close_port(struct corps__port *port) {
     free(port);
 }
 
-enum corps_err corps__port_open(const struct corps_transport *transport, const struct corps *corps,
+static enum corps_err open_port(const struct corps_transport *transport, const struct corps *corps, bool is_far,
                                 struct corps__port **port) {
     struct corps__link_floor *links = corps__link_floor;
     for (unsigned i = 0; i < links->port_count; i++) {
-        if (links->ports[i]->transport == transport && links->ports[i]->corps == corps) {
+        if (links->ports[i]->transport == transport && links->ports[i]->corps == corps &&
+            links->ports[i]->is_far == is_far) {
             *port = links->ports[i];
             return CORPS_OK;
         }
@@ -85,6 +91,7 @@ enum corps_err corps__port_open(const struct corps_transport *transport, const s
     }
     made->transport = transport;
     made->corps = corps;
+    made->is_far = is_far;
     enum corps_err err = open_endpoint(made, corps);
     if (err != CORPS_OK) {
         free(made);
@@ -98,6 +105,17 @@ enum corps_err corps__port_open(const struct corps_transport *transport, const s
     links->ports[links->port_count++] = made;
     *port = made;
     return CORPS_OK;
+}
+
+enum corps_err corps__port_open(const struct corps_transport *transport, const struct corps *corps,
+                                struct corps__port **port) {
+    return open_port(transport, corps, false, port);
+}
+
+enum corps_err corps__port_open_far(const struct corps *corps, struct corps__port **port) {
+    const struct corps_transport *transport = corps_transport_with(CORPS_TRANSPORT_REMOTE);
+    return transport != NULL ? open_port(transport, corps, true, port)
+                             : corps_error_set(CORPS_ERR_UNKNOWN, "no transport of this build reaches other hosts");
 }
 
 void corps__ports_close(const struct corps *corps) {

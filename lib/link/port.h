@@ -8,6 +8,7 @@
 struct corps__port {
     const struct corps_transport *transport;
     const struct corps *corps; /* whose directory and secret it uses */
+    bool is_far;               /* for links to other hosts */
     struct corps_endpoint *endpoint;
     char address[CORPS_ADDRESS_BYTES];
 };
@@ -16,6 +17,10 @@ struct corps__port {
  * the transport. */
 enum corps_err corps__port_open(const struct corps_transport *transport, const struct corps *corps,
                                 struct corps__port **port) CORPS_CHECKED;
+
+/* Its endpoint for links to other hosts, likewise: where an Env of the Corps is reached from there (remote_bind), and
+ * from which every process connects there. Errors: also UNKNOWN (no transport reaches other hosts). */
+enum corps_err corps__port_open_far(const struct corps *corps, struct corps__port **port) CORPS_CHECKED;
 
 /* Closes every endpoint of a Corps (NULL: all). With the lead; its links are disconnected already. */
 void corps__ports_close(const struct corps *corps);

@@ -20,6 +20,9 @@ void corps__row_items(const struct corps *corps, unsigned env, struct corps_valu
     items[3] = corps_str(info->data_address);
     items[4] = corps_int(atomic_load(&info->pid));
     items[5] = corps_str(is_there(state) ? "" : info->lost_text);
+    items[6] = corps_int(info->host);
+    items[7] = corps_str(is_there(state) ? info->remote_address : "");
+    items[8] = corps_str(info->host_name);
 }
 
 int corps__row_pid(const struct corps_value *row) {
@@ -29,6 +32,10 @@ int corps__row_pid(const struct corps_value *row) {
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
     corps__record_text(row, 2, env->address, sizeof env->address);
     corps__record_text(row, 3, env->data_address, sizeof env->data_address);
+    int64_t host = corps__record_int(row, 6, 0);
+    env->host = host > 0 && host <= CORPS__HOST_MAX ? (uint32_t)host : 0;
+    corps__record_text(row, 7, env->remote_address, sizeof env->remote_address);
+    corps__record_text(row, 8, env->host_name, sizeof env->host_name);
     atomic_store(&env->pid, (int)corps__record_int(row, 4, 0));
 }
 

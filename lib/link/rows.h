@@ -5,7 +5,7 @@
 #include "link/known.h"
 
 /* One of its Envs as the items of an array; borrowed, as long as nothing changes. */
-enum { CORPS__ROW_ITEMS = 6 };
+enum { CORPS__ROW_ITEMS = 9 };
 void corps__row_items(const struct corps *corps, unsigned env, struct corps_value items[CORPS__ROW_ITEMS]);
 
 /* What somebody has said of one, into the table: links and calls to what has ended end too. With the lead. Errors:

@@ -116,7 +116,10 @@ static enum corps_err start_process(struct corps__anew *anew) {
         anew->bounds[i] = (uint32_t)first;
     }
     const struct corps_value list = corps_array(firsts, count);
-    const struct corps__start start = {corps__incarnation(++anew->life, 1), anew->front, &anew->front_args, &list};
+    const struct corps__start start = {.incarnation = corps__incarnation(++anew->life, 1),
+                                       .front = anew->front,
+                                       .front_args = &anew->front_args,
+                                       .firsts = &list};
     anew->creator->failure[0] = '\0';
     enum corps_err err = corps__creator_start_env_0(anew->creator, &start);
     anew->waits = err == CORPS_OK;

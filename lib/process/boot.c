@@ -20,9 +20,10 @@
 extern char **environ;
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data,
- * incarnation, first numbers] ---- */
+ * incarnation, first numbers, host, address for other hosts]. What starts it on another host puts what is that host's
+ * own in the place of items 4, 5, 8, 12 and 13. ---- */
 
-static enum corps_err send_boot(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
+enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
@@ -43,9 +44,11 @@ static enum corps_err send_boot(const struct corps *corps, unsigned env, const s
         start->front != NULL ? corps_str(start->front) : corps_nil(),
         start->front_args != NULL ? *start->front_args : corps_nil(),
         corps_bin(processors, sizeof processors),
-        corps->boot_data,
+        start->boot_data != NULL ? *start->boot_data : corps->boot_data,
         corps_int((int64_t)start->incarnation),
         start->firsts != NULL ? *start->firsts : corps_nil(),
+        corps_int(start->host != 0 ? start->host : corps->settings.host),
+        corps_str(start->host != 0 ? start->remote_bind : corps->remote_bind),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
@@ -81,6 +84,9 @@ enum corps_err corps__boot_decode(const struct corps_value *record, struct corps
     atomic_store(&corps->envs[*env].incarnation, (uint64_t)corps__record_int(record, 10, 0));
     corps__record_text(record, 4, corps->directory, sizeof corps->directory);
     memcpy(corps->secret, secret->bin, sizeof corps->secret);
+    int64_t host = corps__record_int(record, 12, 0);
+    corps->settings.host = host > 0 && host <= CORPS__HOST_MAX ? (uint32_t)host : 0;
+    corps__record_text(record, 13, corps->remote_bind, sizeof corps->remote_bind);
     const struct corps_value *boot_data = corps_value_item(record, 9);
     corps->boot_data = boot_data != NULL ? *boot_data : corps_nil(); /* lives as long as the record: for ever */
     const struct corps_value *processors = corps_value_item(record, 8);
@@ -110,7 +116,7 @@ static char **boot_environment(char *module) {
 }
 
 /* corps-env: beside the program, or in the path. */
-static void program_of(const struct corps__settings *settings, char out[PATH_MAX]) {
+void corps__env_program(const struct corps__settings *settings, char *out) {
     snprintf(out, PATH_MAX, "/proc/self/exe");
     if (settings->module[0] == '\0') {
         return;
@@ -142,7 +148,7 @@ static enum corps_err spawn_process(const struct corps *corps, unsigned env, int
         return launcher(launcher_arg, corps->settings.tag, env, fd, launched);
     }
     char program[PATH_MAX];
-    program_of(&corps->settings, program);
+    corps__env_program(&corps->settings, program);
     char number[16];
     snprintf(number, sizeof number, "%u", env);
     char tag[sizeof corps->settings.tag];
@@ -185,8 +191,8 @@ void corps__env_unspawn(const struct corps_launched *launched) {
     }
 }
 
-enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const struct corps__start *start,
-                                struct corps_launched *launched, int *control_fd) {
+enum corps_err corps__env_launch(const struct corps *corps, unsigned env, struct corps_launched *launched,
+                                 int *control_fd) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return corps_error_system("cannot make a control channel");
@@ -199,16 +205,24 @@ enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const s
     }
     enum corps_err err = spawn_process(corps, env, pair[1], launched);
     close(pair[1]);
-    if (err == CORPS_OK) {
-        err = send_boot(corps, env, start, pair[0]);
-        if (err != CORPS_OK) {
-            corps__env_unspawn(launched);
-        }
-    }
     if (err != CORPS_OK) {
         close(pair[0]);
         return err;
     }
     *control_fd = pair[0];
     return CORPS_OK;
+}
+
+enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                struct corps_launched *launched, int *control_fd) {
+    enum corps_err err = corps__env_launch(corps, env, launched, control_fd);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = corps__boot_send(corps, env, start, *control_fd);
+    if (err != CORPS_OK) {
+        corps__env_unspawn(launched);
+        close(*control_fd);
+    }
+    return err;
 }

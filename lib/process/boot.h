@@ -23,6 +23,7 @@
 #define CORPS_BOOT_H
 
 #include "link/known.h"
+#include "process/child.h"
 #include "process/control.h"
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
@@ -34,12 +35,28 @@ struct corps__start {
     const struct corps_value *front_args; /* an array as create takes it behind class and count */
     /* Of a Corps that is started anew: from which number on each Env gives them. Negative: it was taken. */
     const struct corps_value *firsts;
+    /* Of an Env on another host: which, and the address that it listens on for those of others. 0: of this one. */
+    uint32_t host;
+    const char *remote_bind;
+    const struct corps_value *boot_data; /* NULL: the Corps' */
 };
 
 /* Starts the process of Env `env`, and sends its boot record. Gives the process and the parent's end of the control
  * channel. Errors: SYSTEM, NO_MEMORY, and of sending. */
 enum corps_err corps__env_spawn(const struct corps *corps, unsigned env, const struct corps__start *start,
                                 struct corps_launched *launched, int *control_fd) CORPS_CHECKED;
+
+/* The first half of it: the process waits for its boot record. */
+enum corps_err corps__env_launch(const struct corps *corps, unsigned env, struct corps_launched *launched,
+                                 int *control_fd) CORPS_CHECKED;
+
+/* The second half, also for a process that somebody else has started: writes that record. Errors: as
+ * corps__control_write. */
+enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                int fd) CORPS_CHECKED;
+
+/* The program that Envs are started from: a path, or a name that is looked for in PATH. */
+void corps__env_program(const struct corps__settings *settings, char *out /* of PATH_MAX */);
 
 /* Ends a process that was started just now, since what follows has failed. */
 void corps__env_unspawn(const struct corps_launched *launched);

@@ -17,6 +17,7 @@ struct change {
     struct corps_request *request;
     bool adds;
     unsigned env;
+    char where[CORPS__WHERE_BYTES]; /* adds: the host, "": any */
     int64_t timeout_ns;
     bool killed; /* it took too long */
     enum corps_err err;
@@ -66,7 +67,7 @@ static enum corps_err begin_adding(void *arg) {
         snprintf(text, sizeof text, "a Corps can have %u Envs; take one that is not needed", CORPS__ENVS_MAX);
         return fails(change, CORPS_ERR_LIMIT, text);
     }
-    enum corps_err err = corps__child_add(change->env);
+    enum corps_err err = corps__child_add(change->env, change->where);
     if (err == CORPS_ERR_CLOSED) { /* it could not be told anything */
         return fails(change, CORPS_ERR_WORKER_LOST, "the process of the new Env has ended before it began");
     }
@@ -266,6 +267,7 @@ enum corps_err corps__change_begin(struct corps_context *context, bool adds, con
     }
     change->adds = adds;
     change->env = adds ? 0 : (unsigned)corps__record_int(args, 0, 0);
+    corps__record_text(args, adds ? 0 : SIZE_MAX, change->where, sizeof change->where);
     change->timeout_ns = adds ? corps__life.corps->settings.boot_timeout_ns : corps__record_int(args, 1, 0);
     change->request = corps_request_hold(context);
     if (change->request == NULL) {

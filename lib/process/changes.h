@@ -14,7 +14,8 @@
 #define CORPS__ENV_TAKE "env_take"
 enum { CORPS__CHANGE_TEXT_BYTES = 480 };
 
-/* Begins one for the request that the calling method serves: NIL, or [Env, timeout]. Returns PENDING. Errors: INVALID
+/* Begins one for the request that the calling method serves: NIL or [host] (fleet.h), or [Env, timeout]. Returns
+ * PENDING. Errors: INVALID
  * (not in Env 0), NO_MEMORY, SYSTEM (no thread). */
 enum corps_err corps__change_begin(struct corps_context *context, bool adds, const struct corps_value *args);
 

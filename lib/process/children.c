@@ -8,6 +8,7 @@
 #include "link/peer.h"
 #include "link/rows.h"
 #include "process/boot.h"
+#include "process/fleet.h"
 #include "process/made.h"
 #include "process/report.h"
 #include "value/failure.h"
@@ -69,6 +70,7 @@ static void tell_taken(unsigned env) {
     if (!atomic_load(&corps__life.corps->envs[env].taken)) {
         char text[64];
         taken_text(env, text, sizeof text);
+        corps__log(CORPS_LOG_INFO, "env_taken", CORPS__LOG_FIELDS(CORPS__LOG_INT("taken", env)), "%s", text);
         corps__env_taken(corps__life.corps, env, text);
         tell_row(env, false, true);
     }
@@ -142,10 +144,22 @@ enum corps_err corps__children_introduce(void) {
     return CORPS_OK;
 }
 
+/* Where it is, for its row. */
+static void take_host(unsigned env, uint32_t host) {
+    struct corps__env *info = &corps__life.corps->envs[env];
+    info->host = host;
+    const struct corps__fleet_host *known = corps__own_fleet() != NULL ? corps__own_fleet()->host(host) : NULL;
+    if (known != NULL) {
+        memcpy(info->host_name, known->name, sizeof info->host_name);
+    }
+}
+
 static void take_ready(struct corps__life_child *child, const struct corps_value *record) {
     struct corps__env *env = &corps__life.corps->envs[child->env];
     corps__record_text(record, 1, env->address, sizeof env->address);
     corps__record_text(record, 2, env->data_address, sizeof env->data_address);
+    corps__record_text(record, 3, env->remote_address, sizeof env->remote_address);
+    take_host(child->env, child->host);
     child->ready = true;
     if (corps__life.stage == CORPS__SERVING) {
         if (tell_kept(child) == CORPS_OK) { /* what is wrong shows by its end */
@@ -175,6 +189,8 @@ static void take_started(struct corps__life_child *child) {
         corps__row_known(corps__life.corps, child->env);
         tell_row(child->env, false, true);
         if (joins) {
+            corps__log(CORPS_LOG_INFO, "env_added", CORPS__LOG_FIELDS(CORPS__LOG_INT("added", child->env)),
+                       "Env %u was added", child->env);
             join(child);
         } else {
             corps__log(CORPS_LOG_INFO, "env_up", CORPS__LOG_FIELDS(CORPS__LOG_INT("up", child->env)),
@@ -275,15 +291,11 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
 
 static void stay_away(struct corps__life_child *child);
 
-static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
-    child->incarnation = incarnation;
-    child->ready = child->started = child->cleaned = child->ended = false;
-    child->failure[0] = '\0';
-    child->failure_code = CORPS_OK;
+/* On this host. */
+static enum corps_err start_here(struct corps__life_child *child, const struct corps__start *start) {
     struct corps_launched launched;
     int fd;
-    const struct corps__start start = {.incarnation = incarnation_of(child)};
-    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, &start, &launched, &fd);
+    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, start, &launched, &fd);
     if (err != CORPS_OK) {
         return err;
     }
@@ -302,8 +314,50 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
         return err;
     }
     atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
-    corps__report_process(child);
     return CORPS_OK;
+}
+
+/* On another one, whose agent tells of it. */
+static enum corps_err start_there(struct corps__life_child *child, const struct corps__start *given) {
+    const struct corps__fleet_ops *fleet = corps__own_fleet();
+    struct corps__start start = *given;
+    int fd;
+    enum corps_err err = fleet->start(child->env, child->host, start.incarnation, on_end, child, &fd, &child->process);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    start.host = child->host;
+    start.remote_bind = fleet->host(child->host)->address; /* its agent knows more of that */
+    start.boot_data = fleet->boot_data();
+    err = corps__boot_send(corps__life.corps, child->env, &start, fd);
+    err = err == CORPS_OK ? corps__control_open(fd, on_record, child, &child->control) : err;
+    if (err != CORPS_OK) {
+        close(fd);
+        corps__child_close(child->process);
+        child->process = NULL;
+        return err;
+    }
+    atomic_store(&corps__life.corps->envs[child->env].pid, 0); /* until it says its own */
+    return CORPS_OK;
+}
+
+static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
+    const struct corps__fleet_ops *fleet = corps__own_fleet();
+    uint32_t own_host = corps__life.corps->settings.host;
+    child->incarnation = incarnation;
+    child->ready = child->started = child->cleaned = child->ended = false;
+    child->failure[0] = '\0';
+    child->failure_code = CORPS_OK;
+    child->host = own_host;
+    enum corps_err err = fleet != NULL ? fleet->place(child->env, child->where, &child->host) : CORPS_OK;
+    const struct corps__start start = {.incarnation = incarnation_of(child)};
+    if (err == CORPS_OK) {
+        err = child->host == own_host ? start_here(child, &start) : start_there(child, &start);
+    }
+    if (err == CORPS_OK) {
+        corps__report_process(child);
+    }
+    return err;
 }
 
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
@@ -313,6 +367,10 @@ enum corps_err corps__children_start(const struct corps__children_ops *given) {
     corps__life.child_count = count;
     enum corps_err err =
         corps__life.children != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Envs", count);
+    if (err == CORPS_OK && corps__own_fleet() != NULL) {
+        err = corps__own_fleet()->begin(corps__life.corps);
+        take_host(0, corps__life.corps->settings.host);
+    }
     for (unsigned i = 1; err == CORPS_OK && i < count; i++) {
         struct corps__life_child *child = child_of(i);
         child->env = i;
@@ -389,11 +447,15 @@ static void forget_child(struct corps__life_child *child) {
     close_child(child);
     corps__made_free(child);
     child->present = child->joins = child->leaves = false;
+    if (corps__own_fleet() != NULL) {
+        corps__own_fleet()->leave(child->env);
+    }
 }
 
-enum corps_err corps__child_add(unsigned env) {
+enum corps_err corps__child_add(unsigned env, const char *where) {
     struct corps__life_child *child = child_of(env);
     child->env = env;
+    snprintf(child->where, sizeof child->where, "%s", where);
     child->last_made = &child->made;
     child->present = child->joins = true;
     child->first = child->bound; /* as where one is started again */
@@ -453,5 +515,8 @@ void corps__children_close(void) {
     for (unsigned i = 1; corps__life.children != NULL && i < corps__life.child_count; i++) {
         close_child(child_of(i)); /* an Env that has not ended sees this as its parent's death */
         corps__made_free(child_of(i));
+    }
+    if (corps__own_fleet() != NULL) {
+        corps__own_fleet()->end();
     }
 }

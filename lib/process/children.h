@@ -30,9 +30,9 @@ void corps__child_end_now(unsigned env);
  * is none. */
 unsigned corps__child_number(void);
 
-/* Starts the process of an Env that the Corps did not have; ops->joined or ops->not_joined follows. Errors: of starting
- * processes; then nothing follows. */
-enum corps_err corps__child_add(unsigned env) CORPS_CHECKED;
+/* Starts the process of an Env that the Corps did not have, on the host `where` ("": any; see fleet.h); ops->joined or
+ * ops->not_joined follows. Errors: of starting processes and of placing; then nothing follows. */
+enum corps_err corps__child_add(unsigned env, const char *where) CORPS_CHECKED;
 
 /* Has an Env clean up and end, for good; ops->left follows, maybe at once. */
 void corps__child_take(unsigned env);

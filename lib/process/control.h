@@ -13,6 +13,8 @@
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
 
+#include "process/child.h"
+
 #include <corps.h>
 
 enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
@@ -41,17 +43,5 @@ enum corps_err corps__control_try(struct corps__control *control, const struct c
 
 /* Reads one record, blocking at most `timeout_ns`: the boot record. Errors: CLOSED, TIMEOUT, PROTOCOL. */
 enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box **box) CORPS_CHECKED;
-
-/* A watched child: its pidfd becomes readable when it ends. With the lead. */
-struct corps__child;
-enum corps__end { CORPS__END_IN_ORDER /* status 0 */, CORPS__END_FAILED, CORPS__END_SIGNAL };
-typedef void (*corps__child_fn)(void *arg, const char *how_text, enum corps__end end);
-/* `status_fd`: -1, or where the process's own parent will write its wait status (taken, also on error). */
-enum corps_err corps__child_watch(int pid, int status_fd, corps__child_fn on_end, void *arg,
-                                  struct corps__child **child) CORPS_CHECKED;
-void corps__child_kill(struct corps__child *child);  /* accepts NULL */
-void corps__child_close(struct corps__child *child); /* accepts NULL */
-/* In the child of a fork, where the pidfd is closed: closes what else there is. Accepts NULL. */
-void corps__child_forget(const struct corps__child *child);
 
 #endif

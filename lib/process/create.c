@@ -6,6 +6,7 @@
 #include "process/args.h"
 #include "process/ask.h"
 #include "process/order.h"
+#include "process/places.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -63,13 +64,19 @@ static void note_there(const struct corps *corps, struct spread *spread) {
     }
 }
 
+/* `count` in each Env that may be chosen? Else so many in all. */
+static bool in_each(const struct spread *spread) {
+    enum corps_location_type type = spread->location.type;
+    return type == CORPS_LOCATION_PER_ENV || type == CORPS_LOCATION_CLUSTER || type == CORPS_LOCATION_REGION;
+}
+
 static void distribute(struct corps *corps, unsigned count, struct spread *spread) {
     memset(spread->counts, 0, sizeof spread->counts);
     spread->first = 0;
     spread->total = count;
     if (spread->location.type == CORPS_LOCATION_ENV_ID) {
         spread->counts[spread->location.env] = count;
-    } else if (spread->location.type == CORPS_LOCATION_PER_ENV) {
+    } else if (in_each(spread)) {
         for (unsigned i = 0; i < spread->there_count; i++) {
             spread->counts[spread->there[i]] = count;
         }
@@ -86,6 +93,24 @@ static void distribute(struct corps *corps, unsigned count, struct spread *sprea
 static bool needs_news(const struct corps *corps, struct corps_location location) {
     bool grows = (corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) == 0 && !corps__is_foreign(corps);
     return grows && (location.type != CORPS_LOCATION_ENV_ID || location.env >= corps->settings.env_count);
+}
+
+/* Of CLUSTER and REGION the caller says how many hosts it has room for. */
+static enum corps_err distribute_hosts(struct corps *corps, unsigned count, struct spread *spread) {
+    unsigned room = spread->location.env;
+    enum corps_err err = corps__places_find(corps, spread->location, spread->there, &spread->there_count);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (in_each(spread) && spread->there_count > room) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "the location means %u hosts, and the array has room for %u (its env)",
+                               spread->there_count, room);
+    }
+    spread->envs = spread->there[spread->there_count - 1] + 1;
+    distribute(corps, count, spread);
+    spread->places = in_each(spread) ? (size_t)count * room : spread->total;
+    return CORPS_OK;
 }
 
 static enum corps_err distribute_concs(struct corps *corps, struct corps_location location, unsigned count,
@@ -108,9 +133,15 @@ static enum corps_err distribute_concs(struct corps *corps, struct corps_locatio
         return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u, numbered from 0", location.env,
                                spread->envs);
     }
-    if (location.type != CORPS_LOCATION_ENV_ID && location.type != CORPS_LOCATION_PER_ENV &&
-        location.type != CORPS_LOCATION_AUTO) {
+    if (location.type > CORPS_LOCATION_REGION) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no location type %d", (int)location.type);
+    }
+    if (location.host != NULL && !corps__location_is_of_hosts(location)) {
+        return corps_error_set(CORPS_ERR_INVALID, "the location names host '%s', which is for HOST and REGION",
+                               location.host);
+    }
+    if (corps__location_is_of_hosts(location)) {
+        return distribute_hosts(corps, count, spread);
     }
     if (location.type == CORPS_LOCATION_PER_ENV) {
         room = location.env != 0 ? location.env : room;

@@ -15,6 +15,7 @@
 #include "process/anew.h"
 #include "process/args.h"
 #include "process/envs.h"
+#include "process/fleet.h"
 #include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -250,6 +251,23 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
     return corps__with_lead(watch_others, creator);
 }
 
+/* What depends on the host that this is, of a Corps that lives on several. */
+static enum corps_err know_hosts(struct corps *corps) {
+    if (!corps__has_fleet(corps)) {
+        return CORPS_OK;
+    }
+    if (corps__fleet() == NULL) {
+        return corps_error_set(CORPS_ERR_INVALID, "the option hosts is for programs that have called corps_start");
+    }
+    if ((corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) != 0) {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED,
+                               "transport %s joins the Workers of one Env, and the option hosts is '%s'; choose a "
+                               "transport between processes",
+                               corps->settings.transport->name, corps->settings.hosts);
+    }
+    return corps__fleet()->create(corps);
+}
+
 static enum corps_err may_create(const char *front) {
     enum corps_err err = corps__classes_check();
     if (err != CORPS_OK || front == NULL || corps__class_find(front, strlen(front)) != NULL) {
@@ -295,7 +313,8 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     if (!corps__is_env()) {
         corps__reactor_wake_set(settings.client_wake);
     }
-    err = corps__dir_path(corps->id, corps->directory);
+    err = know_hosts(corps);
+    err = err == CORPS_OK ? corps__dir_path(corps->id, corps->directory) : err;
     if (err == CORPS_OK) {
         corps__corps_list(corps);
         err = boot_corps(creator, front, args);

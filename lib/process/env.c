@@ -274,6 +274,11 @@ static enum corps_err boot_job(void *arg) {
         err = corps__port_open(settings->transport, corps, &port);
         memcpy(own->data_address, port != NULL ? port->address : "", CORPS_ADDRESS_BYTES);
     }
+    own->host = settings->host;
+    if (err == CORPS_OK && corps->remote_bind[0] != '\0') {
+        err = corps__port_open_far(corps, &port);
+        memcpy(own->remote_address, err == CORPS_OK ? port->address : "", err == CORPS_OK ? CORPS_ADDRESS_BYTES : 1);
+    }
     struct corps__conc *manager;
     if (err == CORPS_OK) {
         const char *name = corps__manager_class.name;
@@ -285,8 +290,9 @@ static enum corps_err boot_job(void *arg) {
             all_are_up();
         }
     } else if (err == CORPS_OK) {
-        struct corps_value items[3] = {corps_str("ready"), corps_str(own->address), corps_str(own->data_address)};
-        corps__tell_parent(items, 3);
+        struct corps_value items[4] = {corps_str("ready"), corps_str(own->address), corps_str(own->data_address),
+                                       corps_str(own->remote_address)};
+        corps__tell_parent(items, 4);
     }
     return err;
 }

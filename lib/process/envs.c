@@ -8,9 +8,12 @@
 #include "process/ask.h"
 #include "process/changes.h"
 #include "process/creator.h"
+#include "process/fleet.h"
 #include "process/life.h"
 
 #include <corps.h>
+
+#include <string.h>
 
 static void read_news(struct corps *corps) {
     struct corps__control *control = corps->creator != NULL  ? corps->control
@@ -34,8 +37,28 @@ static enum corps_err outcome_of(const struct corps_value *answer, unsigned *env
     return code == CORPS_OK ? CORPS_OK : corps_error_set((enum corps_err)code, "%s", text);
 }
 
-static enum corps_err begin(const struct corps *corps, bool adds, unsigned env, int64_t timeout_ns,
+/* NULL: any. */
+static enum corps_err check_host(const struct corps *corps, const char *host) {
+    if (host == NULL || host[0] == '\0') {
+        return CORPS_OK;
+    }
+    if (!corps__has_fleet(corps)) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "an Env on host '%s' was asked for, and the Corps lives on one host; create it with the "
+                               "option hosts",
+                               host);
+    }
+    return strlen(host) < CORPS__WHERE_BYTES
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_INVALID, "a host's name has at most %d bytes", CORPS__WHERE_BYTES - 1);
+}
+
+static enum corps_err begin(const struct corps *corps, bool adds, const char *host, unsigned env, int64_t timeout_ns,
                             struct corps_future **future) {
+    enum corps_err err = check_host(corps, host);
+    if (err != CORPS_OK) {
+        return err;
+    }
     if ((corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) != 0) {
         return corps_error_set(CORPS_ERR_UNSUPPORTED,
                                "transport %s joins the Workers of one Env, so none can be added or taken; create the "
@@ -56,10 +79,11 @@ static enum corps_err begin(const struct corps *corps, bool adds, unsigned env, 
                                "another Env or the program do it",
                                env);
     }
-    struct corps_value items[2] = {corps_int(env), corps_int(timeout_ns)};
-    struct corps_value args = adds ? corps_nil() : corps_array(items, 2);
+    const struct corps_value place = corps_str(host != NULL ? host : "");
+    const struct corps_value items[2] = {corps_int(env), corps_int(timeout_ns)};
+    const struct corps_value args = adds ? corps_array(&place, 1) : corps_array(items, 2);
     struct corps_name *manager = NULL;
-    enum corps_err err = corps__manager_ask(corps, 0, adds ? CORPS__ENV_ADD : CORPS__ENV_TAKE, &args, &manager, future);
+    err = corps__manager_ask(corps, 0, adds ? CORPS__ENV_ADD : CORPS__ENV_TAKE, &args, &manager, future);
     corps_name_unref(manager);
     return err;
 }
@@ -76,10 +100,11 @@ static enum corps_err end(struct corps *corps, bool adds, struct corps_future *f
     return err;
 }
 
-static enum corps_err change(struct corps *corps, bool adds, unsigned env, int64_t timeout_ns, unsigned *which) {
+static enum corps_err change(struct corps *corps, bool adds, const char *host, unsigned env, int64_t timeout_ns,
+                             unsigned *which) {
     (void)corps__corps_ref(corps); /* it may exit meanwhile */
     struct corps_future *future = NULL;
-    enum corps_err err = begin(corps, adds, env, timeout_ns, &future);
+    enum corps_err err = begin(corps, adds, host, env, timeout_ns, &future);
     err = err == CORPS_OK ? end(corps, adds, future, which) : err;
     corps_future_destroy(future);
     corps__corps_unref(corps);
@@ -87,12 +112,24 @@ static enum corps_err change(struct corps *corps, bool adds, unsigned env, int64
 }
 
 enum corps_err corps_env_add(struct corps *corps, unsigned *env) {
-    return change(corps, true, 0, 0, env);
+    return change(corps, true, NULL, 0, 0, env);
+}
+
+enum corps_err corps_env_add_on(struct corps *corps, const char *host, unsigned *env) {
+    return change(corps, true, host, 0, 0, env);
 }
 
 enum corps_err corps_env_take(struct corps *corps, unsigned env, int64_t timeout_ns) {
     unsigned unused;
-    return change(corps, false, env, timeout_ns, &unused);
+    return change(corps, false, NULL, env, timeout_ns, &unused);
+}
+
+const char *corps_env_host(const struct corps *corps, unsigned env, unsigned *number) {
+    bool is_known = env < corps->settings.env_count;
+    if (number != NULL) {
+        *number = is_known ? corps->envs[env].host : 0;
+    }
+    return is_known ? corps->envs[env].host_name : "";
 }
 
 /* ---- by the number of the Corps ---- */
@@ -102,12 +139,12 @@ static enum corps_err find(uint64_t corps_id, struct corps **corps) {
     return err == CORPS_OK ? corps__foreign_find(corps_id, corps) : err;
 }
 
-enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, unsigned env, int64_t timeout_ns,
+enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, const char *host, unsigned env, int64_t timeout_ns,
                                        struct corps_future **future) {
     struct corps *corps;
     enum corps_err err = find(corps_id, &corps);
     if (err == CORPS_OK) {
-        err = begin(corps, adds, env, timeout_ns, future);
+        err = begin(corps, adds, host, env, timeout_ns, future);
         corps__corps_unref(corps);
     }
     return err;

@@ -8,9 +8,9 @@
 void corps__envs_news_begin(void);
 
 /* For who waits in its own way, and may know the Corps by a Name alone: begins to add an Env, or to take `env`, and
- * gives the Future. Errors: as corps_env_add and corps_env_take. */
-CORPS_API enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, unsigned env, int64_t timeout_ns,
-                                                 struct corps_future **future) CORPS_CHECKED;
+ * gives the Future. `host`: the one that it is to be on, NULL: any. Errors: as corps_env_add_on and corps_env_take. */
+CORPS_API enum corps_err corps__env_change_begin(uint64_t corps_id, bool adds, const char *host, unsigned env,
+                                                 int64_t timeout_ns, struct corps_future **future) CORPS_CHECKED;
 
 /* Waits for that, and tells what has come of it. */
 CORPS_API enum corps_err corps__env_change_end(uint64_t corps_id, bool adds, struct corps_future *future,

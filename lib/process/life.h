@@ -4,7 +4,9 @@
 #define CORPS_LIFE_H
 
 #include "link/known.h"
+#include "process/child.h"
 #include "process/control.h"
+#include "process/fleet.h"
 
 enum corps__stage { CORPS__BOOTING, CORPS__STARTING, CORPS__SERVING, CORPS__CLEANING, CORPS__ENDING };
 
@@ -80,6 +82,8 @@ struct corps__life_child {
     uint32_t taken_at; /* the how many-th to be taken */
     struct corps__made *made, **last_made;
     uint32_t first, bound; /* this incarnation's own Concs have numbers from … up to below …; 0, 0: none yet */
+    char where[CORPS__WHERE_BYTES]; /* the host that it is to be on, "": any; see fleet.h */
+    uint32_t host;                  /* … and the one that it is on; 0: the Corps lives on one */
 };
 
 struct corps__life {

@@ -14,6 +14,7 @@
 #include "process/life.h"
 #include "process/members.h"
 #include "process/order.h"
+#include "process/places.h"
 #include "process/stats.h"
 #include "value/failure.h"
 #include "value/name.h"
@@ -202,5 +203,6 @@ static const struct corps_method methods[] = {{"create", manager_create},
                                               {CORPS__STATS, corps__stats_answer},
                                               {"corps:delete", corps__manager_delete},
                                               {"corps:find", corps__manager_find},
+                                              {CORPS__HOSTS, corps__manager_hosts},
                                               {NULL, NULL}};
 const struct corps_class corps__manager_class = {.name = "corps manager", .methods = methods};

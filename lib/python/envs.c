@@ -52,7 +52,7 @@ PyObject *corps__py_change_env(PyObject *module, PyObject *args) {
     }
     unsigned env = taken < UINT32_MAX ? (unsigned)taken : UINT32_MAX;
     struct corps_future *future = NULL;
-    enum corps_err err = corps__env_change_begin(id, adds, env, timeout_ns, &future);
+    enum corps_err err = corps__env_change_begin(id, adds, NULL, env, timeout_ns, &future);
     bool waited = err == CORPS_OK && await(future);
     if (waited) {
         err = corps__env_change_end(id, adds, future, &env);

@@ -6,6 +6,7 @@
 #include "gate.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -165,7 +166,18 @@ static inline enum corps_err hand_descriptors(struct corps_context *context, voi
     return CORPS_OK;
 }
 
+static inline enum corps_err hand_kill(struct corps_context *context, void *self, const struct corps_value *args,
+                                       struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)args;
+    (void)result;
+    kill(getpid(), SIGKILL);
+    return CORPS_OK;
+}
+
 static const struct corps_method hand_methods[] = {{"add", hand_add},
+                                                   {"kill", hand_kill},
                                                    {"ask", hand_ask},
                                                    {"begin_ask", hand_begin_ask},
                                                    {"end_ask", hand_end_ask},

@@ -122,7 +122,7 @@ static void test_calls(void **state) {
     assert_null(future);
     struct corps_name *other = NULL;
     struct corps_location location = CORPS_ENV_ID(0);
-    location.reserved[1] = 1;
+    location.reserved[0] = 1;
     assert_invalid(corps_create_concs(corps, "Plain", NULL, location, 1, &other), "struct corps_location");
     corps_name_unref(name);
     assert_ok(corps_exit(corps, LONG_NS));

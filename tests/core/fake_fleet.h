@@ -1,0 +1,19 @@
+/* Hosts that are not there: a fleet (process/fleet.h) whose other hosts are this one. Envs that claim another host's
+ * number are started here, as any others; what differs between hosts can so be tested on one.
+ *
+ *   int main(int argc, char **argv) {
+ *       fake_fleet_set();                    // before corps_start, also in Envs
+ *       …corps_create(…, {.hosts = "auto", .env_count = 3}, …)
+ *
+ * There are three: 1 "one" (the program's and Env 0's own, label "here"), 2 "two" and 3 "three" (both with the label
+ * "there"), each with FAKE_SLOTS slots. Any Env goes to the one that has the fewest, own host last among equals. Their
+ * Envs' remote endpoints are bound to 127.0.0.1, 127.0.0.2, 127.0.0.3. */
+#ifndef CORPS_TEST_FAKE_FLEET_H
+#define CORPS_TEST_FAKE_FLEET_H
+
+enum { FAKE_HOSTS = 3, FAKE_SLOTS = 8 };
+
+/* Has this program's Corps with the option `hosts` live on those. */
+void fake_fleet_set(void);
+
+#endif
