@@ -6,6 +6,7 @@
 #include "actor/future.h"
 #include "actor/requests.h"
 #include "codec/definitions.h"
+#include "link/clocks.h"
 #include "link/hello.h"
 #include "link/peer.h"
 #include "link/trust.h"
@@ -81,10 +82,13 @@ static enum corps_err on_hello(struct corps__peer *peer, struct corps_event *eve
         atomic_store(&peer->incarnation, greeting.incarnation);
         corps__peer_identify(peer, greeting.identity);
         corps__peer_log(peer, "link_up", "ready");
-    } else {
+    }
+    bool waits;
+    err = corps__clocks_greeted(peer, greeting.host, greeting.features, &waits);
+    if (err == CORPS_OK && !called_us && !waits) {
         corps__peer_greeted(peer);
     }
-    return CORPS_OK;
+    return err;
 }
 
 static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *event,
@@ -237,7 +241,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
     case CORPS__HELLO:
         return on_hello(peer, event, &header);
     case CORPS__REQUEST:
-        return corps__request_take(peer, event, &header, name);
+        err = peer->skew != NULL ? corps__clocks_translate(peer, &header) : CORPS_OK;
+        return err == CORPS_OK ? corps__request_take(peer, event, &header, name) : err;
     case CORPS__REPLY:
         return on_reply(peer, event, &header);
     case CORPS__FAILURE:
@@ -252,6 +257,8 @@ static enum corps_err on_frame(struct corps__peer *peer, struct corps_event *eve
         return on_define(peer, event, &header);
     case CORPS__CANCEL:
         return corps__cancel_take(peer, &header, event->bytes);
+    case CORPS__CLOCK:
+        return corps__clocks_take(peer, &header, event->bytes);
     }
     return CORPS_ERR_PROTOCOL;
 }

@@ -6,6 +6,7 @@
 #include "actor/chain.h"
 #include "actor/reply.h"
 #include "actor/timing.h"
+#include "link/clocks.h"
 #include "link/peer.h"
 #include "link/trust.h"
 
@@ -259,6 +260,9 @@ enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_ev
         struct corps__header entry;
         uint32_t bytes;
         enum corps_err err = corps__wire_read_entry(event->data + at, event->bytes - at, &entry, &bytes);
+        if (err == CORPS_OK && peer->skew != NULL) {
+            err = corps__clocks_translate(peer, &entry);
+        }
         if (err == CORPS_OK) {
             err = on_entry(peer, &entry, event->data + at + CORPS__ENTRY_BYTES, bytes);
         }

@@ -40,7 +40,8 @@
     X(FORGETS_UNBEGUN, "hosts", "what was ordered and has not begun is not lost with its host")                        \
     X(KEEPS_SLOTS, "hosts", "the slot of what has ended is not free again")                                            \
     X(PLACES_ON_SILENT, "hosts", "a host that has failed is chosen like any other")                                    \
-    X(NEVER_REOPENS, "hosts", "a host that comes back is not tried again")
+    X(NEVER_REOPENS, "hosts", "a host that comes back is not tried again")                                             \
+    X(BLAMES_DISPLACED, "hosts", "the loss of a host counts as a failure of each Env there")
 
 enum corps__plant {
     CORPS__PLANT_NONE,

@@ -119,15 +119,20 @@ static void give_up(struct corps__supervisor *supervisor, uint32_t unit) {
     }
 }
 
-/* It has failed, and is to come back. */
-static void restart(struct corps__supervisor *supervisor, uint32_t unit, const char *how, int64_t now_ns) {
-    struct corps__unit *failed = &supervisor->units[unit];
-    int64_t due_ns = after(now_ns, backoff_of(supervisor, failed, now_ns));
+/* What counts of a failure is noted. Is it too much? */
+static bool count_failure(struct corps__supervisor *supervisor, uint32_t unit, const char *how, int64_t now_ns) {
     note_failure(supervisor, unit, how, now_ns);
     if (CORPS__PLANTED(COUNTED_TWICE)) {
         note_failure(supervisor, unit, how, now_ns);
     }
-    if (is_too_much(supervisor, now_ns)) {
+    return is_too_much(supervisor, now_ns);
+}
+
+/* It has failed, or was displaced, and is to come back. */
+static void restart(struct corps__supervisor *supervisor, uint32_t unit, bool counts, const char *how, int64_t now_ns) {
+    struct corps__unit *failed = &supervisor->units[unit];
+    int64_t due_ns = after(now_ns, backoff_of(supervisor, failed, now_ns));
+    if (counts && count_failure(supervisor, unit, how, now_ns)) {
         give_up(supervisor, unit);
     } else if (supervisor->policy.strategy == CORPS_ONE_FOR_ONE) {
         failed->due_ns = due_ns;
@@ -163,8 +168,8 @@ static bool is_to_come_back(const struct corps__supervisor *supervisor, const st
            CORPS__PLANTED(ENDS_IN_ORDER_FAIL);
 }
 
-void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t number, uint32_t incarnation, bool in_order,
-                            const char *how, int64_t now_ns) {
+static void end(struct corps__supervisor *supervisor, uint32_t number, uint32_t incarnation, bool in_order, bool counts,
+                const char *how, int64_t now_ns) {
     struct corps__unit *unit = present(supervisor, number, incarnation);
     if (unit == NULL || unit->state == CORPS__UNIT_DOWN || unit->state == CORPS__UNIT_GONE) {
         return;
@@ -178,9 +183,20 @@ void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t numbe
     bool is_stopping = supervisor->step == CORPS__GROUP_STOPS && number >= supervisor->group;
     if (unit->state != CORPS__UNIT_STOPPING && !is_stopping) {
         bool late = unit->state == CORPS__UNIT_STARTING && unit->killed;
-        restart(supervisor, number, late ? "did not start in time" : how, now_ns);
+        restart(supervisor, number, counts || CORPS__PLANTED(BLAMES_DISPLACED), late ? "did not start in time" : how,
+                now_ns);
     }
     unit->state = unit->lost ? CORPS__UNIT_GONE : CORPS__UNIT_DOWN;
+}
+
+void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation, bool in_order,
+                            const char *how, int64_t now_ns) {
+    end(supervisor, unit, incarnation, in_order, true, how, now_ns);
+}
+
+void corps__supervise_displaced(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation,
+                                const char *how, int64_t now_ns) {
+    end(supervisor, unit, incarnation, false, false, how, now_ns);
 }
 
 enum corps__unit_state corps__supervise_dismiss(struct corps__supervisor *supervisor, uint32_t number) {

@@ -121,6 +121,12 @@ void corps__supervise_started(struct corps__supervisor *supervisor, uint32_t uni
 void corps__supervise_ended(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation, bool in_order,
                             const char *how, int64_t now_ns);
 
+/* The same of one that has ended, or could not be started, through no fault of its own: its host was lost, or none had
+ * room. It comes back as after a failure, later each time in a row, but does not count for the intensity: with the host
+ * others end too, and it cannot happen faster than a host is given up. */
+void corps__supervise_displaced(struct corps__supervisor *supervisor, uint32_t unit, uint32_t incarnation,
+                                const char *how, int64_t now_ns);
+
 /* Somebody else ends this one for good: it is not started again. Gives what it was. What is STARTING stays that until
  * its start is over, and is to be dismissed once more then. */
 enum corps__unit_state corps__supervise_dismiss(struct corps__supervisor *supervisor, uint32_t unit);

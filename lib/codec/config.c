@@ -16,6 +16,7 @@
 #define OPTIONS_BYTES 256u /* of struct corps_options in 0.1 */
 
 static const char *const wake_names[] = {"default", "block", "spin", "adaptive", NULL};
+static const char *const seal_names[] = {"default", "auto", "always", "never", NULL};
 static const char *const placement_names[] = {"default", "unpinned", "same", "cross", NULL};
 
 static const char *text_or(const char *given, const char *variable, const char *builtin) {
@@ -158,6 +159,10 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     enum corps_err err = decide_count(o, out);
     int wake = 0;
     int placement = 0;
+    int seal = 0;
+    if (err == CORPS_OK) {
+        err = decide_choice(0, "way to seal", "CORPS_SEAL", "auto", seal_names, &seal);
+    }
     if (err == CORPS_OK) {
         err = decide_transport(
             text_or(o->transport, "CORPS_TRANSPORT", corps_transport_with(CORPS_TRANSPORT_DEFAULT)->name), out);
@@ -189,6 +194,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     }
     out->wake = (enum corps_wake)wake;
     out->placement = (enum corps_placement)placement;
+    out->seal = (enum corps_seal)(seal - 1);
     out->client_wake = o->client_wake != CORPS_WAKE_DEFAULT ? o->client_wake
                        : out->wake == CORPS_WAKE_SPIN       ? CORPS_WAKE_ADAPTIVE
                                                             : out->wake;
@@ -238,7 +244,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(policy.intensity)                                                                                                \
     X(policy.period_ns)                                                                                                \
     X(policy.backoff_ns)                                                                                               \
-    X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns) X(host)
+    X(policy.backoff_max_ns) X(results_ttl_ns) X(results_count) X(results_bytes) X(results_clean_ns) X(host) X(seal)
 
 enum corps_err corps__settings_encode(const struct corps__settings *s, struct corps_box *box,
                                       struct corps_value *value) {

@@ -29,6 +29,7 @@ struct corps__settings {
     size_t buffer_bytes;
     size_t queue_count;
     char bind[128];
+    enum corps_seal seal;
     char module[256];
     char keep_directory[CORPS__KEEP_DIRECTORY_BYTES]; /* "" or absolute */
     char

@@ -1,15 +1,14 @@
 #include "codec/registry.h"
 
 #include "base/hooks.h"
+#include "base/module.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TRANSPORT(name) extern const struct corps_transport corps_transport_##name;
 #define SERIALIZER(name) extern const struct corps_serializer corps_serializer_##name;
@@ -60,49 +59,14 @@ static const struct corps_serializer *_Atomic by_wire_id[256];
 
 /* ---- modules ---- */
 
-static void *open_in(const char *folder, const char *module, char *reason, size_t reason_bytes) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s.so", folder, module);
-    if (access(path, R_OK) != 0) {
-        return NULL;
-    }
-    void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-    if (handle == NULL) {
-        snprintf(reason, reason_bytes, "%s", dlerror());
-    }
-    return handle;
-}
-
 static void *open_module(const char *module) {
-    char reason[256] = "not found";
-    const char *named = getenv("CORPS_PLUGIN_PATH");
-    void *handle = NULL;
-    if (named != NULL && named[0] != '\0') {
-        handle = open_in(named, module, reason, sizeof reason);
-    }
-    Dl_info info;
-    if (handle == NULL && dladdr((const void *)&transports, &info) != 0 && info.dli_fname != NULL) {
-        char folder[PATH_MAX];
-        char real[PATH_MAX];
-        snprintf(folder, sizeof folder, "%s", realpath(info.dli_fname, real) != NULL ? real : info.dli_fname);
-        char *slash = strrchr(folder, '/');
-        if (slash != NULL) {
-            *slash = '\0';
-            handle = open_in(folder, module, reason, sizeof reason);
-            if (handle == NULL && strlen(folder) + 7 < sizeof folder) {
-                strcat(folder, "/corps");
-                handle = open_in(folder, module, reason, sizeof reason);
-            }
-        }
-    }
-#ifdef CORPS_PLUGIN_FOLDER
+    char file[NAME_MAX];
+    char reason[256];
+    snprintf(file, sizeof file, "%s.so", module);
+    void *handle = corps__module_open(file, true, reason, sizeof reason);
     if (handle == NULL) {
-        handle = open_in(CORPS_PLUGIN_FOLDER, module, reason, sizeof reason);
-    }
-#endif
-    if (handle == NULL) {
-        (void)corps_error_set(CORPS_ERR_UNKNOWN, "cannot load module %s.so: %s; set CORPS_PLUGIN_PATH to its folder",
-                              module, reason);
+        (void)corps_error_set(CORPS_ERR_UNKNOWN, "cannot load module %s: %s; set CORPS_PLUGIN_PATH to its folder", file,
+                              reason);
     }
     return handle;
 }
@@ -121,7 +85,7 @@ static void *module_symbol_locked(const char *module, const char *symbol) {
             opened[i].name = strdup(module);
         }
         if (opened[i].name != NULL && strcmp(opened[i].name, module) == 0) {
-            void *address = dlsym(opened[i].handle, symbol);
+            void *address = corps__module_symbol(opened[i].handle, symbol);
             if (address == NULL) {
                 (void)corps_error_set(CORPS_ERR_UNKNOWN, "module %s.so has no symbol %s", module, symbol);
             }

@@ -1,7 +1,6 @@
 /* The plug-ins that were built, and the modules that are loaded on first use. Internal, except for the laboratory.
  *
- * Modules (such as corps_python.so) are looked for in the folder named by CORPS_PLUGIN_PATH, beside libcorps (in its
- * folder, then in its subfolder corps/), and in the installed plug-in folder. */
+ * Modules (such as corps_python.so) are looked for as base/module.h says. */
 #ifndef CORPS_REGISTRY_H
 #define CORPS_REGISTRY_H
 

@@ -82,7 +82,7 @@ enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps
         .name_bytes = get32(frame + 44),
     };
     size_t table = h->segment_count > 1 ? 8u * (size_t)h->segment_count : 0;
-    if (h->kind < CORPS__HELLO || h->kind > CORPS__CANCEL || h->name_bytes > CORPS__METHOD_BYTES_MAX ||
+    if (h->kind < CORPS__HELLO || h->kind > CORPS__CLOCK || h->name_bytes > CORPS__METHOD_BYTES_MAX ||
         h->segment_count > CORPS__PAYLOAD_SEGMENTS_MAX || CORPS__HEADER_BYTES + h->name_bytes + table > bytes) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a message of kind %u announces more than its %zu bytes hold",
                                h->kind, bytes);

@@ -108,3 +108,23 @@ enum corps_err corps__launch_value(const struct corps *corps, struct corps_box *
     corps__launch_describe_fn describes = corps__launch_describe(&arg);
     return describes != NULL ? describes(arg, box, launch) : describe(corps, box, launch);
 }
+
+enum corps_err corps__launch_without(struct corps_box *box, struct corps_value *launch, const char *key) {
+    if (launch->kind != CORPS_MAP) {
+        return corps_error_set(CORPS_ERR_INVALID, "how Envs are started on other hosts was not described by a map");
+    }
+    struct corps_entry *entries = corps_box_alloc(box, (launch->count + 1) * sizeof *entries);
+    if (entries == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say how Envs are started on other hosts");
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < launch->count; i++) {
+        const struct corps_value *its = corps_value_open(&launch->entries[i].key);
+        bool is_it = its->kind == CORPS_STR && its->count == strlen(key) && memcmp(its->str, key, its->count) == 0;
+        if (!is_it) {
+            entries[count++] = launch->entries[i];
+        }
+    }
+    *launch = corps_map(entries, count);
+    return CORPS_OK;
+}

@@ -10,6 +10,9 @@
 enum corps_err corps__launch_value(const struct corps *corps, struct corps_box *box,
                                    struct corps_value *launch) CORPS_CHECKED;
 
+/* The same without one of its keys. Errors: NO_MEMORY. */
+enum corps_err corps__launch_without(struct corps_box *box, struct corps_value *launch, const char *key) CORPS_CHECKED;
+
 /* BLAKE2b-256 of a file's bytes. Errors: SYSTEM. */
 enum corps_err corps__file_hash(const char *path, uint8_t hash[32]) CORPS_CHECKED;
 

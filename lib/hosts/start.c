@@ -6,6 +6,7 @@
 #include "care/pool.h"
 #include "care/wards.h"
 #include "codec/registry.h"
+#include "hosts/fleet.h"
 #include "link/known.h"
 #include "process/boot.h"
 #include "process/creator.h"
@@ -24,6 +25,7 @@ static void know_classes(const struct corps_class *const *classes) {
     corps__wards_begin();
     corps__pool_begin();
     corps__anew_care_set();
+    corps__hosts_begin();
 }
 
 void corps_start(const struct corps_class *const *classes) {

@@ -119,6 +119,29 @@ static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), 
     return err;
 }
 
+static bool is_elsewhere(const struct corps__peer *peer) {
+    return corps__hosts_differ(corps__host_here(peer->corps), peer->env_info->host);
+}
+
+/* By the Corps' own transport. */
+static enum corps_err connect_here(struct corps__peer *peer, struct corps_link **link) {
+    const struct corps__settings *settings = &peer->corps->settings;
+    const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
+    const char *address = peer->discards ? peer->env_info->data_address : peer->env_info->address;
+    enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
+    return err == CORPS_OK ? transport->connect(peer->port->endpoint, address, link) : err;
+}
+
+static enum corps_err connect_far(struct corps__peer *peer, struct corps_link **link) {
+    const struct corps__env *info = peer->env_info;
+    if (info->remote_address[0] == '\0') {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED, "Env %u is on host %u, and has no address for other hosts", peer->env,
+                               info->host);
+    }
+    enum corps_err err = corps__port_open_far(peer->corps, &peer->port);
+    return err == CORPS_OK ? peer->port->transport->connect(peer->port->endpoint, info->remote_address, link) : err;
+}
+
 enum corps_err corps__peer_connect(struct corps__peer *peer) {
     int state = atomic_load(&peer->state);
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
@@ -134,14 +157,8 @@ enum corps_err corps__peer_connect(struct corps__peer *peer) {
         }
     }
     atomic_store(&peer->incarnation, atomic_load(&peer->env_info->incarnation));
-    const struct corps__settings *settings = &peer->corps->settings;
-    const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
-    enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
     struct corps_link *link = NULL;
-    if (err == CORPS_OK) {
-        const char *address = peer->discards ? peer->env_info->data_address : peer->env_info->address;
-        err = transport->connect(peer->port->endpoint, address, &link);
-    }
+    enum corps_err err = is_elsewhere(peer) ? connect_far(peer, &link) : connect_here(peer, &link);
     if (err != CORPS_OK) {
         return err;
     }

@@ -1,22 +1,26 @@
 #include "link/hello.h"
 
+#include "codec/config.h"
 #include "codec/wire.h"
 
 #include <string.h>
 
 enum corps_err corps__hello_encode(const struct corps__greeting *greeting, int pid, struct corps_encoding *encoding) {
+    bool has_host = greeting->host != 0; /* where there is but one, no byte is spent on it */
     struct corps_value versions[] = {corps_int(CORPS__WIRE_VERSION), corps_int(CORPS__WIRE_VERSION)};
     struct corps_entry entries[] = {
         {corps_str("versions"), corps_array(versions, 2)},
-        {corps_str("features"), corps_int(CORPS__FEATURE_CANCEL)},
+        {corps_str("features"), corps_int(CORPS__FEATURE_CANCEL | (has_host ? CORPS__FEATURE_CLOCK : 0))},
         {corps_str("corps"), corps_int((int64_t)greeting->corps_id)},
         {corps_str("env"), corps_int(greeting->env)},
         {corps_str("incarnation"), corps_int((int64_t)greeting->incarnation)},
         {corps_str("wanted"), corps_int((int64_t)greeting->wanted)},
         {corps_str("pid"), corps_int(pid)},
         {corps_str("identity"), corps_bin(greeting->identity, sizeof greeting->identity)},
+        {corps_str("host"), corps_int(greeting->host)},
     };
-    const struct corps_value map = corps_map(entries, sizeof entries / sizeof entries[0]);
+    size_t count = sizeof entries / sizeof entries[0] - (has_host ? 0 : 1);
+    const struct corps_value map = corps_map(entries, count);
     const struct corps_serializer *msgpack;
     enum corps_err err = corps_serializer_find("msgpack", &msgpack);
     return err == CORPS_OK ? msgpack->encode(&map, encoding) : err;
@@ -50,6 +54,14 @@ static enum corps_err read_number(const struct corps_value *map, const char *key
     return CORPS_OK;
 }
 
+static enum corps_err read_host(const struct corps_value *host, uint32_t *out) {
+    if (host != NULL && !is_number(host, 0, CORPS__HOST_MAX)) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's HELLO has a host that has no number");
+    }
+    *out = host != NULL ? (uint32_t)host->integer : 0;
+    return CORPS_OK;
+}
+
 static enum corps_err read_identity(const struct corps_value *identity, uint64_t out[2]) {
     enum { BYTES = 16 };
     if (identity == NULL) {
@@ -79,6 +91,7 @@ enum corps_err corps__hello_read(const struct corps_value *map, struct corps__gr
     err = read_number(map, "incarnation", &read.incarnation);
     err = err == CORPS_OK ? read_number(map, "wanted", &read.wanted) : err;
     err = err == CORPS_OK ? read_number(map, "features", &read.features) : err;
+    err = err == CORPS_OK ? read_host(corps_value_get(map, "host"), &read.host) : err;
     err = err == CORPS_OK ? read_identity(corps_value_get(map, "identity"), read.identity) : err;
     if (err == CORPS_OK) {
         *greeting = read;

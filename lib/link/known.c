@@ -158,6 +158,11 @@ uint64_t corps__own_incarnation(void) {
     return corps__own() != NULL ? atomic_load(&corps__own()->envs[corps__own_env()].incarnation) : 0;
 }
 
+uint32_t corps__host_here(const struct corps *corps) {
+    const struct corps *own = corps__own();
+    return own != NULL && own->settings.host != 0 ? own->settings.host : corps != NULL ? corps->settings.host : 0;
+}
+
 void corps__known_forked(void) {
     pthread_mutex_init(&corps__link_floor->lock, NULL);
 }

@@ -120,6 +120,14 @@ static inline uint32_t corps__life_of(uint64_t incarnation) {
     return (uint32_t)(incarnation >> 32);
 }
 
+/* The number of this process's host, as it concerns a Corps (NULL: the own one); 0: there is but one. */
+uint32_t corps__host_here(const struct corps *corps);
+
+/* Is it a host, and another one than ours? */
+static inline bool corps__hosts_differ(uint32_t here, uint32_t there) {
+    return here != 0 && there != 0 && here != there;
+}
+
 /* Frees what nobody holds. With the lead. */
 void corps__corps_reap(void);
 

@@ -33,6 +33,7 @@ void corps__peer_greet_locked(struct corps__peer *peer) {
                                              .env = corps__own_env(),
                                              .incarnation = corps__own_incarnation(),
                                              .wanted = atomic_load(&peer->incarnation),
+                                             .host = corps__host_here(peer->corps),
                                              .identity = {identity[0], identity[1]}};
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
@@ -48,9 +49,10 @@ void corps__peer_greet_locked(struct corps__peer *peer) {
 
 void corps__peer_connected(struct corps__peer *peer) {
     pthread_mutex_lock(&peer->tx); /* whoever sees READY sends after this frame */
-    peer->hello_seen = false;
+    peer->hello_seen = peer->elsewhere = false;
     atomic_store(&peer->writable, true);
-    atomic_store(&peer->state, peer->discards ? CORPS__PEER_READY : CORPS__PEER_GREETING);
+    bool needs_no_greeting = peer->discards && !peer->port->is_far;
+    atomic_store(&peer->state, needs_no_greeting ? CORPS__PEER_READY : CORPS__PEER_GREETING);
     corps__peer_greet_locked(peer);
     pthread_mutex_unlock(&peer->tx);
     corps__waitlist_notify(&peer->waiters);
@@ -265,6 +267,7 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
 void corps__peers_close(const struct corps *corps) {
     if (corps == NULL) {
         corps__relink_stop();
+        corps__clocks_stop();
     }
     struct corps__peer *peer = corps__peers_walk();
     corps__peers_walked(); /* who leads frees, so none goes meanwhile */

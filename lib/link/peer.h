@@ -3,7 +3,8 @@
  * A peer is made when this process first wants to call an Env (and connects), or when somebody connects to it. States:
  * NEW → CONNECTING → GREETING → READY → CLOSED; a CLOSED peer of a living Env may be connected again by the next call.
  * One that we connect is READY once it has said HELLO and is the process that the table of Envs tells of: so no call is
- * ever under way to another. An accepted one is READY at once.
+ * ever under way to another. (On another host it has also got to know our clock by then, see clocks.h.) An accepted one
+ * is READY at once.
  *
  * Life: peers are freed by the leader alone. One that this process connects belongs to its Corps and goes with it
  * (known.h). An accepted one is freed when its link has gone and every request that came on it is over: requests that
@@ -40,6 +41,7 @@
 enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_GREETING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
 
 struct corps__post; /* a frame that waits for room */
+struct corps__skew;
 
 struct corps__route {
     struct corps__peer *peer;
@@ -65,6 +67,8 @@ struct corps__peer {
     _Atomic uint64_t incarnation; /* … of an accepted one; else of the process that was last connected to */
     uint64_t features;            /* likewise; the leader's */
     bool hello_seen;              /* on the present link */
+    bool elsewhere;               /* on the present link it has said that it is on another host, and we have called it */
+    struct corps__skew *skew;     /* of an accepted one on another host: what its clock says, see clocks.h. The leader's */
     uint64_t identity[2];         /* of an accepted one's process, as it said in HELLO; 0, 0: none */
     bool is_old;                  /* that process has made a newer link */
     bool discards;                /* the transport delivers nothing */

@@ -56,6 +56,7 @@ static void free_memory(struct corps__peer *peer) {
     corps__routes_free(peer);
     corps__posts_drop(peer);
     free(peer->again); /* what it listed is over */
+    free(peer->skew);
     free(peer->named);
     free(peer->defined);
     for (uint32_t i = 0; i < peer->method_count; i++) {
@@ -234,4 +235,5 @@ void corps__peers_forked(void) {
     corps__link_floor->retired.last = &corps__link_floor->retired.first;
     corps__link_floor->retired.count = 0;
     corps__link_floor->relink.started = false;
+    corps__link_floor->clocks.started = false;
 }

@@ -51,6 +51,7 @@ static enum corps_err open_endpoint(struct corps__port *port, const struct corps
         .frame_bytes_max = CORPS_FRAME_BYTES_MAX,
         .buffer_bytes = corps->settings.buffer_bytes,
         .queue_count = corps->settings.queue_count,
+        .seal = corps->settings.seal,
     };
     size_t bytes = (port->transport->endpoint_bytes + 63) / 64 * 64;
     port->endpoint = aligned_alloc(64, bytes);

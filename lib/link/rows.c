@@ -73,6 +73,9 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     }
     if (is_there(state)) {
         atomic_store(&info->leaving, state == CORPS__ENV_LEAVING);
+        if (info->host_name[0] == '\0') { /* an Env's own is told to it like this */
+            corps__record_text(row, 8, info->host_name, sizeof info->host_name);
+        }
     }
     corps__row_known(corps, env);
     return CORPS_OK;

@@ -64,6 +64,13 @@ void corps__identify(bool is_env, uint64_t corps_id, uint32_t env) {
     }
 }
 
+void corps__clocks_stop(void) {
+    uv_handle_t *timer = (uv_handle_t *)&corps__link_floor->clocks.timer;
+    if (corps__link_floor->clocks.started && !uv_is_closing(timer)) {
+        uv_close(timer, NULL);
+    }
+}
+
 void corps__check_links(void) {
     atomic_store(&corps__link_floor->check_links, true);
     corps__reactor_tend();

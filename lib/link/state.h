@@ -66,6 +66,11 @@ struct corps__link_floor {
         uv_timer_t timer;
         bool started;
     } relink;
+    struct { /* clocks.c; the leader's */
+        uv_timer_t timer;
+        bool started;
+        int64_t due_ns;
+    } clocks;
 
     /* What corps__link_floor_tend has to do. */
     _Atomic bool check_links;   /* a link is to be closed, or a peer has read */
@@ -96,6 +101,9 @@ static inline bool corps__is_env(void) {
 
 /* Says so, before other threads are started. A guest gets a random id. */
 void corps__identify(bool is_env, uint64_t corps_id, uint32_t env);
+
+/* No clock is asked any more (clocks.h): with the lead, at the end of the process or of the runtime. */
+void corps__clocks_stop(void);
 
 /* Have the leader look for links to close and peers that have read; for peers and Corps to free; for Corps of others
  * that have ended. Any thread. */

@@ -5,7 +5,13 @@
 
 #include <corps/error.h>
 
-enum corps__end { CORPS__END_IN_ORDER /* status 0 */, CORPS__END_FAILED, CORPS__END_SIGNAL };
+enum corps__end {
+    CORPS__END_IN_ORDER, /* status 0 */
+    CORPS__END_FAILED,
+    CORPS__END_SIGNAL,
+    CORPS__END_DISPLACED, /* for nothing that it did: its host was silent, or ended it */
+    CORPS__END_UNREACHED, /* likewise, and it never began */
+};
 
 /* It has ended, as `how_text` says behind the words "Env 3". Once, with the lead, not within what is called below. */
 typedef void (*corps__child_fn)(void *arg, const char *how_text, enum corps__end end);

@@ -1,7 +1,7 @@
 #include "process/control.h"
 
 #include "base/clock.h"
-#include "codec/payload.h"
+#include "codec/framed.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SMALL_BYTES = 1024, FEW_SEGMENTS = 4 };
+enum { SMALL_BYTES = 1024 };
 #define WRITE_TIMEOUT_MS 5000
 
 struct corps__control {
@@ -56,46 +56,16 @@ static enum corps_err write_all(int fd, const uint8_t *data, size_t bytes, bool 
 }
 
 static enum corps_err write_record(int fd, const struct corps_value *record, bool tries) {
-    const struct corps_serializer *msgpack;
-    enum corps_err err = corps_serializer_find("msgpack", &msgpack);
-    struct corps_encoding encoding;
-    corps_encoding_init(&encoding);
-    if (err == CORPS_OK) {
-        err = msgpack->encode(record, &encoding);
-    }
-    if (err == CORPS_OK) {
-        err = corps__encoding_check(&encoding, "what an Env is told at its start",
-                                    CORPS__RECORD_BYTES_MAX - 4 * (CORPS__PAYLOAD_SEGMENTS_MAX + 2));
-    }
-    /* Segments: how many, then each with its length (large buffers go out of band in msgpack too). */
-    uint32_t count = htole32((uint32_t)(1 + encoding.buffer_count));
-    size_t bytes = 0;
-    for (size_t i = 0; err == CORPS_OK && i <= encoding.buffer_count; i++) {
-        bytes += 4 + (i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len);
-    }
     uint8_t small[SMALL_BYTES]; /* the end of a Corps is told without memory */
-    uint8_t *frame = err != CORPS_OK ? NULL : 8 + bytes <= sizeof small ? small : malloc(8 + bytes);
-    if (frame != NULL) {
-        uint32_t length = htole32((uint32_t)(4 + bytes));
-        memcpy(frame, &length, 4);
-        memcpy(frame + 4, &count, 4);
-        size_t at = 8;
-        for (size_t i = 0; i <= encoding.buffer_count; i++) {
-            const void *data = i == 0 ? encoding.stream : encoding.buffers[i - 1].iov_base;
-            size_t part = i == 0 ? encoding.stream_bytes : encoding.buffers[i - 1].iov_len;
-            uint32_t part_length = htole32((uint32_t)part);
-            memcpy(frame + at, &part_length, 4);
-            memcpy(frame + at + 4, data, part);
-            at += 4 + part;
-        }
-        err = write_all(fd, frame, at, tries);
+    uint8_t *frame;
+    size_t bytes;
+    enum corps_err err = corps__framed_encode(record, small, sizeof small, &frame, &bytes);
+    if (err == CORPS_OK) {
+        err = write_all(fd, frame, bytes, tries);
         if (frame != small) {
             free(frame);
         }
-    } else if (err == CORPS_OK) {
-        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
     }
-    corps_encoding_finish(&encoding);
     return err;
 }
 
@@ -150,39 +120,6 @@ static enum corps_err no_memory(void) {
     return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
 }
 
-static enum corps_err decode_record(const uint8_t *data, size_t bytes, struct corps_box **box) {
-    uint32_t count = bytes >= 4 ? get32(data) : 0;
-    if (count == 0 || count > bytes / 4) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a control record has no segments");
-    }
-    struct iovec few[FEW_SEGMENTS];
-    struct iovec *segments = count <= FEW_SEGMENTS ? few : malloc(count * sizeof *segments);
-    const struct corps_serializer *msgpack;
-    enum corps_err err = segments != NULL ? corps_serializer_find("msgpack", &msgpack) : no_memory();
-    size_t at = 4;
-    for (uint32_t i = 0; err == CORPS_OK && i < count; i++) {
-        size_t left = bytes - at; /* `at` never passes the end */
-        uint32_t part = left >= 4 ? get32(data + at) : 0;
-        if (left < 4 || part > left - 4) {
-            err = corps_error_set(CORPS_ERR_PROTOCOL, "a control record is cut short");
-            break;
-        }
-        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(data + at + 4), .iov_len = part};
-        at += 4 + (size_t)part;
-    }
-    if (err == CORPS_OK) {
-        *box = corps_box_create();
-        err = *box != NULL ? msgpack->decode(segments, count, NULL, CORPS_DECODE_VALUES, *box) : no_memory();
-        if (err != CORPS_OK) {
-            corps_box_unref(*box);
-        }
-    }
-    if (segments != few) {
-        free(segments);
-    }
-    return err;
-}
-
 static enum corps_err read_exactly(int fd, uint8_t *out, size_t bytes, int64_t deadline_ns) {
     while (bytes > 0) {
         int64_t left = deadline_ns - corps__now_ns();
@@ -220,7 +157,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
     }
     err = read_exactly(fd, data, bytes, deadline);
     if (err == CORPS_OK) {
-        err = decode_record(data, bytes, box);
+        err = corps__framed_decode(data, bytes, box);
     }
     free(data);
     return err;
@@ -259,7 +196,7 @@ static bool take_record(struct corps__control *control) {
         return false;
     }
     struct corps_box *box;
-    enum corps_err err = decode_record(control->in + 4, bytes, &box);
+    enum corps_err err = corps__framed_decode(control->in + 4, bytes, &box);
     control->in_bytes -= 4 + (size_t)bytes;
     memmove(control->in, control->in + 4 + bytes, control->in_bytes);
     if (err != CORPS_OK) {

@@ -1,6 +1,6 @@
 /* The control channel: a socket pair between a process and an Env that it started.
  *
- * Records are values (msgpack) behind a 4-byte little-endian length: an array whose first item is a word.
+ * Records are values as codec/framed.h has them: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
  *                   ["take"]  ["orphan"]  ["kept", number, state]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
@@ -13,11 +13,12 @@
 #ifndef CORPS_CONTROL_H
 #define CORPS_CONTROL_H
 
+#include "codec/framed.h"
 #include "process/child.h"
 
 #include <corps.h>
 
-enum { CORPS__RECORD_BYTES_MAX = 1 << 30 }; /* no record is longer */
+enum { CORPS__RECORD_BYTES_MAX = CORPS__FRAMED_BYTES_MAX }; /* no record is longer */
 
 struct corps__control;
 

@@ -74,7 +74,7 @@ static size_t message(uint64_t *random, enum corps__kind kind, uint8_t *out) {
                                    .method = unnumbered ? CORPS__UNNUMBERED : number_of(name),
                                    .deadline_ns = raw_random(random) % 2,
                                    .name_bytes = named ? (uint32_t)strlen(name) : 0};
-    if (kind == CORPS__CANCEL && raw_random(random) % 4 != 0) {
+    if ((kind == CORPS__CANCEL || kind == CORPS__CLOCK) && raw_random(random) % 4 != 0) {
         header.segment_count = 0;
     }
     if (kind == CORPS__DEFINE) {
@@ -110,7 +110,7 @@ static size_t well_formed(uint64_t *random, uint8_t *out) {
     /* Half of them of the kinds that a caller may send. */
     static const enum corps__kind callers[] = {CORPS__REQUEST, CORPS__BATCH, CORPS__PROBE, CORPS__CANCEL};
     enum corps__kind kind = raw_random(random) % 2 == 0 ? callers[raw_random(random) % 4]
-                                                        : (enum corps__kind)(CORPS__HELLO + raw_random(random) % 9);
+                                                        : (enum corps__kind)(CORPS__HELLO + raw_random(random) % 10);
     return kind == CORPS__BATCH ? batch(random, out) : message(random, kind, out);
 }
 

@@ -16,6 +16,7 @@ static void test_round_trip(void **state) {
                                          .env = UINT32_MAX,
                                          .incarnation = INT64_MAX,
                                          .wanted = INT64_MAX - 1,
+                                         .host = 65535,
                                          .identity = {UINT64_MAX, 1}};
     struct corps_encoding encoding;
     const struct corps_serializer *msgpack;
@@ -31,7 +32,8 @@ static void test_round_trip(void **state) {
     assert_true(heard.corps_id == said.corps_id && heard.env == said.env);
     assert_true(heard.incarnation == said.incarnation && heard.wanted == said.wanted);
     assert_memory_equal(heard.identity, said.identity, sizeof said.identity);
-    assert_true(heard.features == CORPS__FEATURE_CANCEL);
+    assert_true(heard.host == said.host);
+    assert_true(heard.features == (CORPS__FEATURE_CANCEL | CORPS__FEATURE_CLOCK));
     corps_box_unref(box);
     corps_encoding_finish(&encoding);
 }
@@ -60,6 +62,18 @@ static void test_versions(void **state) {
     assert_int_equal(read_it(1, OURS - 1, NULL), CORPS_ERR_VERSION);
     assert_int_equal(read_it(OURS + 1, OURS, NULL), CORPS_ERR_PROTOCOL);
     assert_int_equal(read_it(-1, OURS, NULL), CORPS_ERR_PROTOCOL);
+}
+
+static void test_hosts(void **state) {
+    (void)state;
+    const struct corps_entry ours = {corps_str("host"), corps_int(65535)};
+    const struct corps_entry wrong[] = {{corps_str("host"), corps_int(65536)},
+                                        {corps_str("host"), corps_int(-1)},
+                                        {corps_str("host"), corps_str("a")}};
+    assert_int_equal(read_it(4, 4, &ours), CORPS_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(read_it(4, 4, &wrong[i]), CORPS_ERR_PROTOCOL);
+    }
 }
 
 static void test_features(void **state) {
@@ -139,7 +153,8 @@ static void test_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),     cmocka_unit_test(test_features),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),     cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_features),
         cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_incarnations), cmocka_unit_test(test_identities),
         cmocka_unit_test(test_damage),
     };

@@ -153,6 +153,32 @@ static void test_ends_in_order(void **state) {
     assert_string_equal(does(S), "gone 0");
 }
 
+/* Its host is lost again and again: it comes back later each time, and is never given up. */
+static void test_displaced(void **state) {
+    (void)state;
+    begin(&usual);
+    static const int waits_ms[] = {0, 100, 200, 400, 800, 1000};
+    int64_t now_ns = S;
+    for (int i = 0; i < 6; i++) {
+        corps__supervise_displaced(&supervisor, 1, units[1].incarnation, "its host is lost", now_ns);
+        now_ns += waits_ms[i] * MS;
+        if (i > 0) {
+            assert_string_equal(does(now_ns - 1), "");
+        }
+        assert_string_equal(does(now_ns), "start 1");
+    }
+    corps__supervise_displaced(&supervisor, 1, 1, "an old life", now_ns);
+    assert_string_equal(does(now_ns), "");
+    dies(0, now_ns); /* what counts is as before */
+    assert_string_equal(does(now_ns), "start 0");
+    assert_int_equal(supervisor.failure_count, 1);
+    struct corps__policy never = usual;
+    never.restart = CORPS_RESTART_NEVER;
+    begin(&never);
+    corps__supervise_displaced(&supervisor, 1, 1, "its host is lost", now_ns);
+    assert_string_equal(does(now_ns), "gone 1");
+}
+
 static void test_old_incarnations(void **state) {
     (void)state;
     begin(&usual);
@@ -246,17 +272,12 @@ static void test_policies_without_sense(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_and_leave),
-        cmocka_unit_test(test_one_for_one),
-        cmocka_unit_test(test_one_for_all),
-        cmocka_unit_test(test_rest_for_one),
-        cmocka_unit_test(test_ends_in_order),
-        cmocka_unit_test(test_old_incarnations),
-        cmocka_unit_test(test_a_start_takes_too_long),
-        cmocka_unit_test(test_long_lives),
-        cmocka_unit_test(test_stop_and_halt),
-        cmocka_unit_test(test_history_is_cut),
-        cmocka_unit_test(test_policies_without_sense),
+        cmocka_unit_test(test_join_and_leave),   cmocka_unit_test(test_one_for_one),
+        cmocka_unit_test(test_one_for_all),      cmocka_unit_test(test_rest_for_one),
+        cmocka_unit_test(test_ends_in_order),    cmocka_unit_test(test_displaced),
+        cmocka_unit_test(test_old_incarnations), cmocka_unit_test(test_a_start_takes_too_long),
+        cmocka_unit_test(test_long_lives),       cmocka_unit_test(test_stop_and_halt),
+        cmocka_unit_test(test_history_is_cut),   cmocka_unit_test(test_policies_without_sense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

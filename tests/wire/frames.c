@@ -65,6 +65,11 @@ static const struct frame_case frames[] = {
     {"credit-largest", {.kind = CORPS__CREDIT, LARGEST}, NULL, {0}},
     {"probe", {.kind = CORPS__PROBE, .serializer = 1, .segment_count = 1, DISTINCT}, NULL, {30}},
     {"cancel", {.kind = CORPS__CANCEL, .flags = CORPS__NIL_PAYLOAD, DISTINCT}, NULL, {0}},
+    {"clock-question",
+     {.kind = CORPS__CLOCK, .flags = CORPS__NIL_PAYLOAD, .id = 0x0102030405060708, .source_env = 0x11121314},
+     NULL,
+     {0}},
+    {"clock-answer", {.kind = CORPS__CLOCK, .flags = CORPS__NIL_PAYLOAD, DISTINCT}, NULL, {0}},
     {"define", {.kind = CORPS__DEFINE, .segment_count = 2, .source_env = 0x11121314}, NULL, {16, 300}},
 };
 

@@ -43,7 +43,8 @@ struct corps_transport;
 #define CORPS_TRANSPORT_CAPABILITIES(X)                                                                                \
     X(INTRA, 0, "intra", "joins threads of one process; no other process can connect")                                 \
     X(BY_REFERENCE, 1, "by-reference", "carries parcel.object, so that nothing is serialized; INTRA")                  \
-    X(REMOTE, 2, "remote", "reaches other hosts: listens on `bind`, and peers prove `secret`")                         \
+    X(REMOTE, 2, "remote",                                                                                             \
+      "reaches other hosts: listens on `bind`, and peers prove `secret`, sealed where that is asked")                  \
     X(LOAN, 3, "loan", "has loan")                                                                                     \
     X(DISCARDS, 4, "discards", "delivers nothing: for measuring the harness only")                                     \
     X(COMPARISON, 5, "comparison", "is there to be compared with; programs have better choices")                       \
@@ -61,17 +62,32 @@ enum {
 #define CORPS_SECRET_BYTES 32u
 #define CORPS_FRAME_BYTES_MAX ((size_t)1 << 31) /**< no frame is longer: 2 GiB, its headers included */
 
+/** Which links of a REMOTE transport are sealed: encrypted, and their peers proved (docs/security.md). */
+enum corps_seal {
+    CORPS_SEAL_AUTO,   /**< those of an endpoint whose address is not loopback, and those to such addresses */
+    CORPS_SEAL_ALWAYS, /**< all: an endpoint takes no others, and connects to none that takes others */
+    CORPS_SEAL_NEVER,  /**< none. For networks that one trusts: peers still prove `secret` when they connect */
+};
+
 /** What the core tells an endpoint when it opens it. Borrowed until `open` returns, except `loop`. */
 struct corps_endpoint_options {
     struct uv_loop_s *loop; /**< for rare work only (listening, connecting, a peer's death); callbacks run on
                                the polling thread inside its uv_run. Lent until `close`. NULL for INTRA. */
     const char *directory;  /**< existing 0700 directory for rendezvous sockets; NULL for INTRA */
     const char *name;       /**< this endpoint's name, unique within the directory, at most 31 bytes */
-    const char *bind;       /**< REMOTE: address to listen on; NULL means 127.0.0.1 */
+    const char *bind;       /**< REMOTE: address to listen on; NULL means 127.0.0.1. Numeric: "address",
+                               "address:port", "address:FIRST-LAST" (the first free port of them), IPv6 in brackets.
+                               "WHERE=ADDRESS" listens on WHERE and tells peers ADDRESS instead, with the port of
+                               WHERE: for a host that others reach by another address */
     const uint8_t *secret;  /**< CORPS_SECRET_BYTES bytes; a REMOTE peer must prove that it knows them */
     size_t frame_bytes_max; /**< a longer incoming frame closes its link with TOO_LARGE */
     size_t buffer_bytes;    /**< wanted buffering per link and direction; 0 = the transport's default */
     size_t queue_count;     /**< wanted number of slots, where messages are counted; 0 = the transport's default */
+    enum corps_seal seal;   /**< REMOTE */
+    const char *identity;   /**< REMOTE: who this endpoint is, for peers that seal: at most 119 signs from '!' to '~'
+                               without '>' and '#', unique among all that know `secret`. The address that `open` writes
+                               ends in "#identity" where links to it are sealed, and connects to nobody else. NULL: a
+                               random one */
 };
 
 /** Base of every transport's endpoint: the first member of its private struct. The core provides
@@ -160,7 +176,8 @@ struct corps_transport {
 
     /** Mandatory. Opens an endpoint and writes the address that peers pass to `connect`.
      * Called by: polling thread. Does not block. Ownership: borrows options until return.
-     * Errors: INVALID, SYSTEM, LIMIT (a kernel limit is below what was asked: says which), NO_MEMORY;
+     * Errors: INVALID, SYSTEM, LIMIT (a kernel limit is below what was asked: says which; no port is free), NO_MEMORY,
+     * UNSUPPORTED (REMOTE: its links would have to be sealed, and what seals is not installed);
      * after an error nothing is left open. */
     enum corps_err (*open)(struct corps_endpoint *endpoint, const struct corps_endpoint_options *options,
                            char address[CORPS_ADDRESS_BYTES]);
@@ -172,7 +189,8 @@ struct corps_transport {
     /** Mandatory. Starts a link to a peer's address and gives it at once; CONNECTED or CLOSED follows as an
      * event. Until then send says FULL. The link's memory is the transport's, valid until `disconnect`.
      * Called by: polling thread. Does not block.
-     * Errors: INVALID (address not of this transport), SYSTEM, NO_MEMORY, CLOSED (nobody listens there). */
+     * Errors: INVALID (address not of this transport), SYSTEM, NO_MEMORY, CLOSED (nobody listens there, or nothing
+     * leads there), DENIED and UNSUPPORTED (REMOTE: `seal` and the address do not agree, nothing here can seal). */
     enum corps_err (*connect)(struct corps_endpoint *endpoint, const char *address, struct corps_link **link);
 
     /** Mandatory. Ends a link and frees it. Frames already accepted by send and not yet delivered may be

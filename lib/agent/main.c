@@ -1,0 +1,261 @@
+#include "agent.h"
+#include "desk_server.h"
+#include "env.h"
+#include "look.h"
+#include "session.h"
+#include "visit.h"
+
+#include "hosts/channel.h"
+#include "hosts/desk.h"
+#include "wait/lead.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* corps-agent: see agent.h, and corps-agent(1). */
+
+enum { FAILED = 1, WRONG_USAGE = 2 }; /* exit statuses, beside 0 */
+enum { TICK_MS = 100, TICKS_TO_ASK = CORPS__ALIVE_MS / TICK_MS, END_TICKS = 50 /* 5 s: then Envs are killed */ };
+
+struct agent agent;
+
+static enum { SERVE, CHECK, LIST } action;
+static bool as_root;
+
+static const char usage[] =
+    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check | --list]\n"
+    "       corps-agent --make-key FILE\n"
+    "\n"
+    "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its own\n"
+    "host which hosts there are. It runs until SIGTERM, which ends its Envs in order.\n"
+    "\n"
+    "  --hosts FILE       which hosts there are: the same file on all; lines of number, name, address:port, slots, labels\n"
+    "  --key FILE         the cluster key: the same file on all, of mode 0600\n"
+    "  --number N         which of the hosts this is; default: the one that has an address of this machine\n"
+    "  --socket PATH      where programs of this host ask; default: $CORPS_AGENT, else 'agent' in the runtime directory\n"
+    "  --make-key FILE    makes a new key, and ends\n"
+    "  --check            reads the file and the key, and ends\n"
+    "  --list             which hosts there are, and which agents answer; and ends\n"
+    "  --as-root          runs as root, whom it refuses otherwise: for tests\n"
+    "  --version, --help\n";
+
+void agent_say(const char *format, ...) {
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "corps-agent: %s\n", text); /* one write */
+}
+
+static int fail(void) {
+    agent_say("%s", corps_error_detail());
+    return FAILED;
+}
+
+static int wrong_usage(const char *what, const char *given) {
+    agent_say("%s '%s'; corps-agent --help says what is possible", what, given);
+    return WRONG_USAGE;
+}
+
+static int say(const char *words) {
+    return fputs(words, stdout) >= 0 && fflush(stdout) == 0 ? 0 : FAILED;
+}
+
+/* ---- arguments ---- */
+
+static bool take_number(const char *text) {
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    agent.number = (uint32_t)number;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number >= 1 && number <= CORPS__HOST_NUMBER_MAX;
+}
+
+static int make_key(const char *path) {
+    return corps__key_make(path) == CORPS_OK ? 0 : fail();
+}
+
+static bool take_socket(const char *path) {
+    return snprintf(agent.socket_path, sizeof agent.socket_path, "%s", path) < (int)sizeof agent.socket_path;
+}
+
+/* -1: go on; else the exit status. */
+static int take_arguments(int argc, char **argv) {
+    static const struct option known[] = {
+        {"hosts", required_argument, NULL, 'f'},    {"key", required_argument, NULL, 'k'},
+        {"number", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
+        {"make-key", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},           {"as-root", no_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    int at, option;
+    while (at = optind, (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            agent.hosts_file = optarg;
+            break;
+        case 'k':
+            agent.key_file = optarg;
+            break;
+        case 'n':
+            if (!take_number(optarg)) {
+                return wrong_usage("--number is a host's number from 1 to 65535, not", optarg);
+            }
+            break;
+        case 's':
+            if (!take_socket(optarg)) {
+                return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
+            }
+            break;
+        case 'm':
+            return make_key(optarg);
+        case 'c':
+            action = CHECK;
+            break;
+        case 'l':
+            action = LIST;
+            break;
+        case 'r':
+            as_root = true;
+            break;
+        case 'v':
+            return say("corps-agent " CORPS_VERSION "\n");
+        case 'h':
+            return say(usage);
+        default:
+            return wrong_usage("there is no such option, or it lacks its value:", argv[at]);
+        }
+    }
+    if (optind < argc) {
+        return wrong_usage("there is no place for", argv[optind]);
+    }
+    if (action != LIST && (agent.hosts_file == NULL || agent.key_file == NULL)) {
+        return wrong_usage("it needs an option:", agent.hosts_file == NULL ? "--hosts FILE" : "--key FILE");
+    }
+    return -1;
+}
+
+/* ---- serving ---- */
+
+static uv_signal_t terminate, interrupt;
+static uv_timer_t ticker;
+static unsigned ticks, ending_ticks;
+static bool ending;
+
+static void on_tick(uv_timer_t *timer) {
+    agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
+    if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+        uv_timer_stop(timer);
+        uv_stop(corps__loop());
+    }
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+    (void)signal;
+    if (!ending) {
+        agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
+    }
+    ending = true;
+    agent_visits_close();
+}
+
+static enum corps_err open_all(void) {
+    enum corps_err err = agent_desk_open();
+    if (err == CORPS_OK) {
+        err = agent_visits_open();
+        if (err != CORPS_OK) {
+            agent_desk_close();
+        }
+    }
+    return err;
+}
+
+static int serve(void) {
+    int failed = uv_loop_init(corps__loop());
+    if (failed != 0) {
+        (void)corps_error_set(CORPS_ERR_SYSTEM, "cannot make an event loop: %s", uv_strerror(failed));
+        return fail();
+    }
+    signal(SIGPIPE, SIG_IGN);
+    if (open_all() != CORPS_OK) {
+        return fail();
+    }
+    uv_signal_init(corps__loop(), &terminate);
+    uv_signal_start(&terminate, on_signal, SIGTERM);
+    uv_signal_init(corps__loop(), &interrupt);
+    uv_signal_start(&interrupt, on_signal, SIGINT);
+    uv_timer_init(corps__loop(), &ticker);
+    uv_timer_start(&ticker, on_tick, TICK_MS, TICK_MS);
+    char address[80];
+    corps__host_address(agent.own, address, sizeof address);
+    agent_say("host %u (%s) serves other hosts at %s, and its own at %s", agent.own->number, agent.own->name, address,
+              agent.socket_path);
+    uv_run(corps__loop(), UV_RUN_DEFAULT);
+    agent_desk_close();
+    return 0;
+}
+
+/* ---- the file and the key ---- */
+
+static enum corps_err read_files(void) {
+    enum corps_err err = corps__hosts_read(agent.hosts_file, &agent.hosts);
+    err = err == CORPS_OK ? corps__key_read(agent.key_file, agent.key) : err;
+    if (err == CORPS_OK && agent.number == 0) {
+        err = corps__hosts_own(agent.hosts, agent.hosts_file, &agent.number);
+    }
+    if (err != CORPS_OK) {
+        return err;
+    }
+    agent.own = corps__hosts_find(agent.hosts, agent.number);
+    agent.hosts->own = agent.number;
+    return agent.own != NULL ? CORPS_OK
+                             : corps_error_set(CORPS_ERR_UNKNOWN, "there is no host %u in %s; add its line, or give another --number",
+                                               agent.number, agent.hosts_file);
+}
+
+static int say_checked(void) {
+    char hash[CORPS__HASH_TEXT_BYTES];
+    corps__hash_text(agent.hosts->hash, hash);
+    printf("%s is right: %u hosts, hash %s; this is host %u (%s); the key is right\n", agent.hosts_file, agent.hosts->count,
+           hash, agent.own->number, agent.own->name);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    int status = take_arguments(argc, argv);
+    if (status >= 0) {
+        return status;
+    }
+    if (sodium_init() < 0) {
+        agent_say("libsodium cannot start");
+        return FAILED;
+    }
+    if (agent.socket_path[0] == '\0' && action != CHECK &&
+        corps__desk_path(agent.socket_path, sizeof agent.socket_path) != CORPS_OK) {
+        return fail();
+    }
+    if (action == LIST && agent.hosts_file == NULL) {
+        setenv("CORPS_AGENT", agent.socket_path, 1);
+        return look_ask("corps-agent");
+    }
+    if (action == SERVE && geteuid() == 0 && !as_root) {
+        agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs these are");
+        return FAILED;
+    }
+    if (read_files() != CORPS_OK) {
+        return fail();
+    }
+    do {
+        randombytes_buf(&agent.boot, sizeof agent.boot);
+    } while (agent.boot == 0);
+    return action == CHECK ? say_checked() : action == LIST ? look_list("corps-agent", agent.hosts, agent.key) : serve();
+}
