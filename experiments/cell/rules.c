@@ -258,15 +258,12 @@ static const char *wire_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYT
         snprintf(why, LAB_ERROR_BYTES, "%s joins two hosts; choose hosts=2", raw->name);
         return why;
     }
-    if (cell->hosts > 0 && !is(cell->lang, "c")) {
-        return "hosts is for lang=c";
-    }
     if (cell->hosts > cell->envs) {
         snprintf(why, LAB_ERROR_BYTES, "%u hosts need an Env each; choose envs=%u", cell->hosts, cell->hosts);
         return why;
     }
-    if ((cell->hosts > 0 || cell->seal > 0) && raw == NULL) {
-        return "hosts and seal are for bare controls: raw:tcp and raw:tls";
+    if ((cell->hosts > 0 || cell->seal > 0) && !is(cell->lang, "c")) {
+        return "hosts and seal are for lang=c";
     }
     return NULL;
 }

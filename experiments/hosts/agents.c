@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +46,10 @@ static bool write_file(const char *path, const void *data, size_t bytes) {
         close(fd);
     }
     return written;
+}
+
+void lab_agents_name(unsigned host, char out[16]) {
+    snprintf(out, 16, "host%u", host);
 }
 
 static bool write_hosts(const struct lab_agents *agents) {
@@ -113,31 +116,13 @@ void lab_agents_clean(void) {
 
 /* ---- starting ---- */
 
-/* Where the host's processes run. */
-static void place(unsigned host, const char *placement) {
-    cpu_set_t allowed, one;
-    unsigned wanted = strcmp(placement, "cross") == 0 ? host - 1 : 0;
-    if (strcmp(placement, "unpinned") == 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-        return;
-    }
-    wanted %= (unsigned)CPU_COUNT(&allowed);
-    CPU_ZERO(&one);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
-            CPU_SET(cpu, &one);
-            (void)sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
-}
-
 struct command {
     char program[PATH_MAX], hosts[LAB_AGENTS_PATH_BYTES], key[LAB_AGENTS_PATH_BYTES], number[16],
         socket[LAB_AGENTS_PATH_BYTES], run[LAB_AGENTS_PATH_BYTES], words[LAB_AGENTS_PATH_BYTES];
 };
 
 static _Noreturn void become_agent(const struct lab_agents *agents, const struct lab_net *net, unsigned host,
-                                   const char *placement, pid_t parent) {
+                                   pid_t parent) {
     static struct command c;
     static char as_root[] = "--as-root", hosts[] = "--hosts", key[] = "--key", number[] = "--number",
                 socket_option[] = "--socket";
@@ -156,7 +141,6 @@ static _Noreturn void become_agent(const struct lab_agents *agents, const struct
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && lab_net_enter(net, host) && words >= 0 &&
         dup2(nothing, 0) == 0 && dup2(words, 1) == 1 && dup2(words, 2) == 2 &&
         setenv("XDG_RUNTIME_DIR", c.run, 1) == 0) {
-        place(host, placement);
         execv(c.program, argv);
         dprintf(2, "cannot start %s: %s\n", c.program, strerror(errno));
     }
@@ -214,8 +198,7 @@ static bool await_agent(struct lab_agents *agents, unsigned host, char error[LAB
     return false;
 }
 
-bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, const char *placement,
-                      char error[LAB_ERROR_BYTES]) {
+bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, char error[LAB_ERROR_BYTES]) {
     char path[LAB_AGENTS_PATH_BYTES], unused[LAB_ERROR_BYTES];
     pid_t parent = getpid();
     *agents = (struct lab_agents){.count = net->count};
@@ -224,7 +207,7 @@ bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, cons
         fflush(NULL);
         pid_t pid = fork();
         if (pid == 0) {
-            become_agent(agents, net, host, placement, parent);
+            become_agent(agents, net, host, parent);
         }
         agents->pids[host] = pid > 0 ? pid : 0;
         ok = pid > 0 || fail(error, "cannot start an agent");

@@ -17,11 +17,12 @@ struct lab_agents {
     pid_t pids[LAB_NET_HOSTS_MAX + 1]; /* by host */
 };
 
-/* Starts an agent in each host of `net` and waits until each can be asked. `placement` is the cell's: "cross" gives
- * each host a processor of its own, as far as there are, "same" all of them one. The environment of the calling process
- * then names host 1's agent. False with a line in `error`, and nothing is left. */
-bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, const char *placement,
-                      char error[LAB_ERROR_BYTES]);
+/* Starts an agent in each host of `net` and waits until each can be asked. The environment of the calling process then
+ * names host 1's agent. False with a line in `error`, and nothing is left. */
+bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, char error[LAB_ERROR_BYTES]);
+
+/* What a host is called in the file of hosts. */
+void lab_agents_name(unsigned host, char out[16]);
 
 /* Asks them to end, waits, removes the folder. False with a line in `error` where one had to be killed, or failed. */
 bool lab_agents_end(struct lab_agents *agents, char error[LAB_ERROR_BYTES]);

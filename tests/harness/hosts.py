@@ -1,5 +1,6 @@
 """Several hosts in one trial: namespaces, the wire between them, and the bare controls over it. Skipped where nobody may make namespaces."""
 
+import glob
 import json
 import signal
 import unittest
@@ -34,6 +35,38 @@ class Hosts(lab.LabTest):
         self.assertGreaterEqual(line["p50_ns"], 4000000)
         line = self.trial("transport=raw:tcp", "hosts=2", "rate_mbit=100", "workload=oneway", "payload=bytes:65536")
         self.assertLess(line["bytes_per_s"], 100e6 / 8)
+
+    def test_a_corps_over_hosts(self):
+        """Through agents in namespaces: each Env where it belongs, and nothing of them left."""
+        for pairs in (("hosts=2",), ("hosts=2", "seal=1", "payload=bytes:65536"), ("hosts=3", "workload=fanout", "concs=2", "delay_us=500"),
+                      ("hosts=2", "workload=oneway", "seal=1"), ("hosts=2", "workload=heal", "min_count=1", "min_ms=0", "warmup_count=0")):
+            with self.subTest(pairs=pairs):
+                line = self.trial("transport=tcp", "wake=block", *pairs)
+                self.assertEqual([], [flag for flag in line["flags"] if flag == "unverified"])
+                if "workload=heal" not in pairs:
+                    self.assertIsNotNone(line["cpu_ns_per_message"], "the processes on other hosts are not known")
+                if "delay_us=500" in pairs:
+                    self.assertGreaterEqual(line["p50_ns"], 1000000)
+        self.nothing_left()
+        left = glob.glob("/tmp/corps-lab-hosts-*")
+        self.assertEqual([], [folder for folder in left if folder.split("-")[3] not in map(str, lab.processes())])
+
+    def test_sealed_links_on_this_host(self):
+        line = self.trial("transport=tcp", "seal=1")
+        self.assertEqual(1, line["cell"]["seal"])
+
+    def test_controls_of_a_family(self):
+        """As the cells: over the same wire, sealed where they are, and the bandwidth."""
+        matrix = self.matrix("{transport: tcp, hosts: 2, seal: [0, 1], delay_us: 100, placement: cross, wake: block}")
+        status, out, err = self.lab("run", matrix, "--dry-run")
+        self.assertEqual(0, status, err)
+        controls = {line.split("control: ")[1].strip() for line in out.splitlines() if "control: " in line}
+        for name in ("raw:tcp", "raw:tls"):
+            for workload, payload in (("echo", "bytes:64"), ("oneway", "bytes:65536")):
+                wanted = f"{workload} {name} none {payload} block cross hosts=2 delay_us=100"
+                self.assertTrue(any(c.startswith(wanted) for c in controls), f"{wanted} is not among {controls}")
+        plain = [c for c in controls if c.split()[1] == "raw:pipe"]
+        self.assertTrue(plain and not any("hosts" in c for c in plain), "a pipe does not leave its host")
 
     def test_a_killed_trial_leaves_nothing(self):
         self.trial("transport=raw:tcp", "hosts=2")  # skips where it cannot be
