@@ -233,6 +233,23 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     return NULL;
 }
 
+/* Hosts that the laboratory has not made are as they are: nothing can be done to them. */
+static const char *foreign_hosts_rule(const struct lab_cell *cell, const struct raw_mechanism *raw) {
+    if (cell->hosts == 0 || getenv(LAB_HOSTS_VARIABLE) == NULL) {
+        return NULL;
+    }
+    if (raw != NULL) {
+        return "bare controls join hosts that the laboratory makes; leave --hosts out";
+    }
+    if (has_wire(cell)) {
+        return "delay_us and rate_mbit are of hosts that the laboratory makes; leave --hosts out";
+    }
+    if (lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
+        return "heal kills processes, and those of other machines are out of reach; leave --hosts out";
+    }
+    return NULL;
+}
+
 /* Over what the messages travel. */
 static const char *wire_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     const struct raw_mechanism *raw = raw_find(cell->transport);
@@ -261,6 +278,10 @@ static const char *wire_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYT
     if (cell->hosts > cell->envs) {
         snprintf(why, LAB_ERROR_BYTES, "%u hosts need an Env each; choose envs=%u", cell->hosts, cell->hosts);
         return why;
+    }
+    const char *foreign = foreign_hosts_rule(cell, raw);
+    if (foreign != NULL) {
+        return foreign;
     }
     if ((cell->hosts > 0 || cell->seal > 0) && !is(cell->lang, "c")) {
         return "hosts and seal are for lang=c";

@@ -1,5 +1,6 @@
 #include "trial/hosts.h"
 
+#include "cell/cell.h"
 #include "workloads/where.h"
 
 #include <stdio.h>
@@ -22,18 +23,11 @@ static unsigned read_names(const char *path, char names[LAB_NET_HOSTS_MAX][LAB_H
 
 static bool use_hosts_of(struct lab_hosts *hosts, const char *path, char error[LAB_ERROR_BYTES]) {
     unsigned count = read_names(path, hosts->names);
-    if (lab_cell_does(hosts->cell, LAB_WORKLOAD_HEALS)) {
-        snprintf(error, LAB_ERROR_BYTES, "heal kills processes, and those of %.200s are out of reach; leave --hosts out", path);
-    } else if (hosts->cell->delay_us > 0 || hosts->cell->rate_mbit > 0) {
-        snprintf(error, LAB_ERROR_BYTES, "delay_us and rate_mbit are of hosts that the laboratory makes, and %.200s names "
-                 "others; leave them out", path);
-    } else if (count < hosts->cell->hosts) {
-        snprintf(error, LAB_ERROR_BYTES, "%.200s has %u hosts, and hosts=%u needs more; add some, or choose fewer", path,
-                 count, hosts->cell->hosts);
-    } else {
-        return true;
+    if (count < hosts->cell->hosts) {
+        snprintf(error, LAB_ERROR_BYTES, "%.200s has %u hosts, and hosts=%u needs more; add some, or choose fewer",
+                 path, count, hosts->cell->hosts);
     }
-    return false;
+    return count >= hosts->cell->hosts;
 }
 
 static bool make_hosts(struct lab_hosts *hosts, char error[LAB_ERROR_BYTES]) {
@@ -53,7 +47,7 @@ static bool make_hosts(struct lab_hosts *hosts, char error[LAB_ERROR_BYTES]) {
 }
 
 bool lab_hosts_begin(struct lab_hosts *hosts, const struct lab_cell *cell, char error[LAB_ERROR_BYTES]) {
-    const char *file = getenv("CORPS_LAB_HOSTS");
+    const char *file = getenv(LAB_HOSTS_VARIABLE);
     memset(hosts, 0, sizeof *hosts);
     hosts->cell = cell;
     if (cell->hosts == 0 && cell->seal == 0) {

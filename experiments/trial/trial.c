@@ -261,7 +261,8 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
 }
 
 /* On hosts that are there. */
-static json_t *perform(const struct lab_workload *workload, const struct lab_cell *cell, const struct lab_hosts *hosts) {
+static json_t *perform(const struct lab_workload *workload, const struct lab_cell *cell,
+                       const struct lab_hosts *hosts) {
     struct corps *corps = NULL;
     struct lab_noise noise;
     struct lab_words words = {.file = -1, .own = -1};
@@ -305,7 +306,7 @@ static json_t *own_trial(const struct lab_cell *cell) {
 }
 
 json_t *lab_trial(const struct lab_cell *cell) {
-    return lab_cell_is_peer(cell)          ? lab_peer_trial(cell)
+    return lab_cell_is_peer(cell)         ? lab_peer_trial(cell)
            : strcmp(cell->lang, "c") != 0 ? lab_python_trial(cell)
            : lab_cell_is_raw(cell)        ? lab_raw_trial(cell)
                                           : own_trial(cell);

@@ -282,18 +282,9 @@ static enum corps_err unseal(struct corps__conn *conn, const uint8_t *data, size
     return conn->closed || err == CORPS_ERR_AGAIN ? CORPS_OK : err;
 }
 
-static bool seal_says(const char *word) {
-    const char *seal = getenv("CORPS_SEAL");
-    return seal != NULL && strcmp(seal, word) == 0;
-}
-
 static bool must_seal(void) {
-    return seal_says("always");
-}
-
-/* On all hosts of a network that somebody trusts. */
-static bool never_seals(void) {
-    return seal_says("never");
+    const char *seal = getenv("CORPS_SEAL");
+    return seal != NULL && strcmp(seal, "always") == 0;
 }
 
 static bool find_psk(void *arg, const char *identity, uint8_t psk[CORPS__KEY_BYTES]) {
@@ -306,7 +297,7 @@ static enum corps_err see_first(struct corps__conn *conn, uint8_t first) {
     if (first == TLS_HANDSHAKE) {
         return corps__seal_listener(find_psk, conn, &conn->seal);
     }
-    if ((!conn->peer_is_near && !never_seals()) || must_seal()) {
+    if (!conn->peer_is_near || must_seal()) {
         return corps_error_set(CORPS_ERR_DENIED, "%s came without a seal; from other hosts none is taken", conn->where);
     }
     is_open(conn);
@@ -439,7 +430,9 @@ bool corps__address_is_loopback(const char *address) {
 }
 
 static bool is_sealed(const char *address) {
-    return must_seal() || (!never_seals() && !corps__address_is_loopback(address));
+    const char *seal = getenv("CORPS_SEAL");
+    bool never = seal != NULL && strcmp(seal, "never") == 0;
+    return must_seal() || (!never && !corps__address_is_loopback(address));
 }
 
 static socklen_t socket_address(const struct corps__host *host, struct sockaddr_storage *out) {
