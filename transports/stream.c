@@ -96,6 +96,9 @@ void corps__stream_disconnect(struct corps_link *base) {
         /* Closing alone does not do: a process that was just forked has the descriptor too. */
         epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
     }
+    if (link->cipher != NULL) {
+        link->cipher->close(link);
+    }
     close_link_fds(link);
     free(link->in);
     free(link->out);
@@ -175,8 +178,11 @@ static enum corps_err read_more(struct corps__stream_link *link) {
     to[count++] = (struct iovec){.iov_base = link->in + link->in_end, .iov_len = ahead};
     ssize_t got;
     do {
-        got = readv(link->read_fd, to, count);
+        got = link->cipher != NULL ? link->cipher->read(link, to, count) : readv(link->read_fd, to, count);
     } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EPROTO && link->cipher != NULL) {
+        return CORPS_ERR_PROTOCOL;
+    }
     if (got < 0) {
         /* Who has closed writes no more: what is there was all. */
         return errno == EAGAIN && !atomic_load(&link->base.shut) ? CORPS_ERR_EMPTY : CORPS_ERR_CLOSED;
@@ -341,7 +347,8 @@ enum corps_err corps__stream_arm(struct corps_endpoint *base, struct pollfd *fds
     for (struct corps__link *at = stream->links.first; at != NULL; at = at->next) {
         struct corps__stream_link *link = (struct corps__stream_link *)at;
         bool blocked = corps__link_waits(at);
-        if (can_read(link) && holds_frame(link)) {
+        if (can_read(link) && (holds_frame(link) || (link->cipher != NULL && link->cipher->holds(link)))) {
+            link->ready = true;
             return CORPS_ERR_AGAIN;
         }
         if (*count + 2 > CORPS_ARM_FDS_MAX) {

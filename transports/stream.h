@@ -17,10 +17,25 @@
 
 enum { CORPS__STREAM_LENGTH_BYTES = 8 }; /* in front of every frame */
 
+struct corps__stream_link;
+
+/* What stands between a stream's bytes and the socket where they do not go as they are (stream_sealed.h). */
+struct corps__stream_cipher {
+    /* As readv: plain bytes, 0 at the end, −1 with EAGAIN; −1 with EPROTO and a detail for what cannot be believed. */
+    ssize_t (*read)(struct corps__stream_link *link, const struct iovec *to, int count);
+    /* May a read give something although the socket has nothing more? */
+    bool (*holds)(const struct corps__stream_link *link);
+    /* What is held back, then the frame, from link->sent on: OK when the kernel has all, else corps__stream_full's. */
+    enum corps_err (*write)(struct corps__stream_link *link, const struct corps_parcel *parcel);
+    void (*close)(struct corps__stream_link *link); /* before the descriptors are */
+};
+
 struct corps__stream_link {
-    struct corps__link base; /* first */
-    int read_fd, write_fd;   /* −1 until the link starts; may be the same */
-    bool is_socket;          /* sendmsg without SIGPIPE; otherwise writev */
+    struct corps__link base;                   /* first */
+    int read_fd, write_fd;                     /* −1 until the link starts; may be the same */
+    bool is_socket;                            /* sendmsg without SIGPIPE; otherwise writev */
+    const struct corps__stream_cipher *cipher; /* NULL: bytes go as they are */
+    void *cipher_data;
 
     /* Receiving. Polling thread. */
     uint8_t *in; /* what was read and is not given yet; a frame larger than that is gathered */
@@ -70,6 +85,9 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
 
 /* Reports CLOSED with this reason. Polling thread. */
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason);
+
+/* A send finds no room: WRITABLE will follow. PARTIAL when a part of the frame was taken, else FULL. */
+enum corps_err corps__stream_full(struct corps__stream_link *link);
 
 /* Asks the kernel for the endpoint's wanted buffers, before or after a socket is connected. */
 void corps__stream_set_buffers(const struct corps__stream *stream, int fd);

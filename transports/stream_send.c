@@ -102,12 +102,15 @@ static enum corps_err write_small(struct corps__stream_link *link, const struct 
     return done >= 0 || errno == EAGAIN || errno == ENOBUFS ? CORPS_ERR_PARTIAL : CORPS_ERR_CLOSED;
 }
 
-static enum corps_err stream_full(struct corps__stream_link *link) {
+enum corps_err corps__stream_full(struct corps__stream_link *link) {
     (void)corps__link_set_blocked(&link->base, true);
     return link->sent > 0 ? CORPS_ERR_PARTIAL : CORPS_ERR_FULL;
 }
 
 static enum corps_err write_through(struct corps__stream_link *link, const struct corps_parcel *parcel) {
+    if (link->cipher != NULL) {
+        return link->cipher->write(link, parcel);
+    }
     uint64_t length = htole64(parcel->bytes);
     size_t whole = parcel->segment_count > 0 ? CORPS__STREAM_LENGTH_BYTES + parcel->bytes : 0;
     struct gather gather;
@@ -122,7 +125,7 @@ static enum corps_err write_through(struct corps__stream_link *link, const struc
             return err;
         }
         if (done == 0) {
-            return stream_full(link);
+            return corps__stream_full(link);
         }
         size_t of_held = (size_t)done < gather.held ? (size_t)done : gather.held;
         link->out_start += of_held;
@@ -172,7 +175,7 @@ enum corps_err corps__stream_send(struct corps_link *base, const struct corps_pa
         }
         return CORPS_OK;
     }
-    if (link->sent == 0 && link->out_end == link->out_start && parcel->segment_count > 0 &&
+    if (link->cipher == NULL && link->sent == 0 && link->out_end == link->out_start && parcel->segment_count > 0 &&
         parcel->bytes <= SMALL_BYTES - CORPS__STREAM_LENGTH_BYTES) {
         err = write_small(link, parcel);
         if (err != CORPS_ERR_PARTIAL) {

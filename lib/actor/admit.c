@@ -3,6 +3,7 @@
 #include "actor/broken.h"
 #include "actor/cancel.h"
 #include "actor/checkpoint.h"
+#include "actor/granted.h"
 #include "actor/reply.h"
 #include "actor/timing.h"
 #include "base/clock.h"
@@ -82,6 +83,9 @@ corps_method_fn corps__admitted_method(struct corps__conc *conc, struct corps__m
     if (conc->alive) {
         method = method_named(conc->class, message->method->name);
         method = method != NULL ? method : conc->class->any;
+    }
+    if (corps__granted != NULL) {
+        corps__granted_look();
     }
     bool simple = method != NULL && message->header.deadline_ns == 0 && (message->header.flags & CORPS__RETRY) == 0 &&
                   !atomic_load_explicit(&conc->cancels, memory_order_acquire);

@@ -4,6 +4,7 @@
 #include "actor/conc.h"
 #include "actor/deadlock.h"
 #include "actor/future.h"
+#include "actor/granted.h"
 #include "actor/pool_view.h"
 #include "actor/requests.h"
 #include "actor/runtime.h"
@@ -62,6 +63,7 @@ static void in_child(void) {
     corps__reactor_forked(); /* first: closes what the loop watches */
     corps__thread_pool_forked();
     corps__stuck_forked();
+    corps__granted_forked();
     corps__requests_forked();
     corps__conc_forked();
     corps__cancels_forked();

@@ -1,5 +1,6 @@
 #include "actor/monitor.h"
 
+#include "actor/granted.h"
 #include "actor/state.h"
 #include "actor/stuck.h"
 #include "link/peer.h"
@@ -54,6 +55,9 @@ static bool monitor_tick(const struct corps__thread_pool *pool, struct watch *wa
     grow_if_stuck(pool, watch, stale || runnable);
     corps_flush();
     corps__stuck_look(&watch->looked_ns);
+    if (corps__granted != NULL) {
+        corps__granted_look();
+    }
     return vacant || runnable || moved || corps__held_any();
 }
 
@@ -91,7 +95,10 @@ bool corps__monitor_may_sleep(void) {
 
 /* Once it has said that it sleeps: for how long it may. */
 static int sleep_ms(void) {
-    return !corps__monitor_may_sleep() ? TICK_MS : corps__stuck_any() ? CORPS__STUCK_LOOK_MS : -1;
+    return !corps__monitor_may_sleep() ? TICK_MS
+           : corps__stuck_any()        ? CORPS__STUCK_LOOK_MS
+           : corps__granted != NULL    ? CORPS__GRANTED_LOOK_MS
+                                       : -1;
 }
 
 static void *monitor_main(void *arg) {

@@ -26,7 +26,7 @@ struct agent_env *agent_envs;
 
 struct agent_env *agent_env_find(const struct agent_session *session, uint32_t env, uint64_t incarnation) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->session == session && at->env == env && at->incarnation == incarnation) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session && at->env == env && at->incarnation == incarnation) {
             return at;
         }
     }
@@ -63,7 +63,7 @@ static void tell_ended(const struct agent_env *env, const char *how, enum corps_
     char text[320];
     snprintf(text, sizeof text, "%s on host %u (%s)%s%s", how, agent.own->number, agent.own->name,
              env->reason[0] != '\0' ? ": " : "", env->reason);
-    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(end)};
+    struct corps_value items[5] = {[3] = corps_str(text), [4] = corps_int(env->displaced ? CORPS__END_DISPLACED : end)};
     tell(env, "ended", items, 5);
 }
 
@@ -182,7 +182,7 @@ void agent_env_write(struct agent_env *env, const uint8_t *data, size_t bytes) {
         return;
     }
     if (!keep(env, data, bytes)) {
-        agent_env_kill(env, "its agent has no memory for what it is to be told");
+        agent_env_displace(env, false, "its agent has no memory for what it is to be told");
         return;
     }
     if (!env->booted && env->stage == AGENT_ENV_RUNS && pass_boot_record(env) != CORPS_OK) {
@@ -243,17 +243,17 @@ void agent_env_resume(struct agent_env *env) {
 
 /* ---- the process ---- */
 
-static void free_env(struct agent_env *env) {
-    struct agent_env **at = &agent_envs;
-    while (*at != env) {
-        at = &(*at)->next;
+/* Those that have ended: whoever was walking along the list has gone on. */
+void agent_envs_sweep(void) {
+    for (struct agent_env **at = &agent_envs; *at != NULL;) {
+        struct agent_env *env = *at;
+        if (env->stage != AGENT_ENV_ENDED) {
+            at = &env->next;
+            continue;
+        }
+        *at = env->next;
+        free(env);
     }
-    *at = env->next;
-    close_control(env);
-    corps__child_close(env->child);
-    corps_box_unref(env->order);
-    free(env->kept);
-    free(env);
 }
 
 static void start_waiting(uint64_t corps_id, uint32_t number);
@@ -264,7 +264,14 @@ static void leave(struct agent_env *env) {
     uint32_t number = env->env;
     struct agent_session *session = env->session;
     env->stage = AGENT_ENV_ENDED;
-    free_env(env);
+    close_control(env);
+    corps__child_close(env->child);
+    env->child = NULL;
+    corps_box_unref(env->order);
+    env->order = NULL;
+    free(env->kept);
+    env->kept = NULL;
+    env->at = env->end = env->capacity = 0;
     start_waiting(corps_id, number);
     agent_session_env_left(session);
 }
@@ -272,6 +279,10 @@ static void leave(struct agent_env *env) {
 static void on_end(void *arg, const char *how, enum corps__end end) {
     struct agent_env *env = arg;
     while (env->poll != NULL && read_piece(env)) {
+    }
+    if (end != CORPS__END_IN_ORDER && !env->displaced && !agent_session_may_act(env->session)) {
+        env->displaced = true; /* it has looked itself, while this agent was stopped */
+        snprintf(env->reason, sizeof env->reason, "its owner has not been heard for 2.4 s");
     }
     tell_ended(env, how, end);
     leave(env);
@@ -282,9 +293,10 @@ static enum corps_err open_control(struct agent_env *env, int *child_fd) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return corps_error_system("cannot make a control channel");
     }
-    if (pair[1] == 3) { /* where the child wants it: as in process/boot.c */
-        pair[1] = fcntl(3, F_DUPFD_CLOEXEC, 10);
-        close(3);
+    if (pair[1] < 10) { /* not where the child wants its descriptors: as in process/boot.c */
+        int low = pair[1];
+        pair[1] = fcntl(low, F_DUPFD_CLOEXEC, 10);
+        close(low);
     }
     env->poll = calloc(1, sizeof *env->poll);
     if (env->poll == NULL || pair[1] < 0 || uv_poll_init(corps__loop(), env->poll, pair[0]) != 0) {
@@ -309,7 +321,7 @@ static enum corps_err start_process(struct agent_env *env) {
     int child_fd = -1;
     err = err == CORPS_OK ? open_control(env, &child_fd) : err;
     if (err == CORPS_OK) {
-        err = agent_launch(launch, child_fd, &env->pid);
+        err = agent_launch(launch, child_fd, agent_session_page(env->session), &env->pid);
         close(child_fd);
     }
     if (err != CORPS_OK) {
@@ -324,13 +336,13 @@ static enum corps_err start_process(struct agent_env *env) {
 
 static void start_now(struct agent_env *env) {
     enum corps_err err = start_process(env);
-    corps_box_unref(env->order);
-    env->order = NULL;
     if (err != CORPS_OK) {
         tell_refused(env, err);
         leave(env);
         return;
     }
+    corps_box_unref(env->order);
+    env->order = NULL;
     env->stage = AGENT_ENV_RUNS;
     struct corps_value items[4] = {[3] = corps_int(env->pid)};
     tell(env, "begun", items, 4);
@@ -350,12 +362,24 @@ static struct agent_env *find_former(const struct agent_env *env) {
     return NULL;
 }
 
+static bool may_begin(const struct agent_env *env) {
+    return env->stage == AGENT_ENV_WAITS && find_former(env) == NULL && agent_session_may_act(env->session);
+}
+
 /* A process has ended: one that waited for that begins. */
 static void start_waiting(uint64_t corps_id, uint32_t number) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->stage == AGENT_ENV_WAITS && at->corps_id == corps_id && at->env == number && find_former(at) == NULL) {
+        if (at->corps_id == corps_id && at->env == number && may_begin(at)) {
             start_now(at);
             return;
+        }
+    }
+}
+
+void agent_env_start_waiting(struct agent_session *session) {
+    for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
+        if (at->session == session && may_begin(at)) {
+            start_now(at);
         }
     }
 }
@@ -394,7 +418,7 @@ void agent_env_order(struct agent_session *session, uint32_t number, uint64_t in
     struct agent_env *former = find_former(env);
     if (former != NULL) {
         agent_env_kill(former, "another one was started in its place");
-    } else {
+    } else if (may_begin(env)) {
         start_now(env);
     }
 }
@@ -406,7 +430,19 @@ void agent_env_kill(struct agent_env *env, const char *reason) {
     if (env->stage == AGENT_ENV_WAITS) {
         tell_ended(env, "was not started", CORPS__END_SIGNAL);
         leave(env);
-    } else {
+    } else if (env->stage == AGENT_ENV_RUNS) {
         corps__child_kill(env->child);
+    }
+}
+
+void agent_env_displace(struct agent_env *env, bool in_order, const char *reason) {
+    env->displaced = true;
+    if (in_order && env->reason[0] == '\0') {
+        snprintf(env->reason, sizeof env->reason, "%s", reason);
+    }
+    if (in_order) {
+        agent_env_close(env);
+    } else {
+        agent_env_kill(env, reason);
     }
 }

@@ -34,7 +34,8 @@ struct agent_env {
     bool paused;     /* not read, since the session has no room */
     uint8_t *kept;   /* to be written to the process: from `at` to `end` */
     size_t at, end, capacity;
-    char reason[160]; /* why it was killed; "": by its owner, or not */
+    char reason[160]; /* why it was ended here; "": by its owner, or not */
+    bool displaced;   /* … and not for anything that it did */
 };
 
 extern struct agent_env *agent_envs;
@@ -45,6 +46,9 @@ struct agent_env *agent_env_find(const struct agent_session *session, uint32_t e
 /* An order. What becomes of it is told to the session: begun or refused. */
 void agent_env_order(struct agent_session *session, uint32_t env, uint64_t incarnation, const struct corps_value *launch);
 
+/* There is time again: what was ordered meanwhile begins. */
+void agent_env_start_waiting(struct agent_session *session);
+
 /* A piece of the control stream. */
 void agent_env_write(struct agent_env *env, const uint8_t *data, size_t bytes);
 
@@ -54,8 +58,14 @@ void agent_env_close(struct agent_env *env);
 /* Kills it. `reason` is told; NULL: its owner wanted it. */
 void agent_env_kill(struct agent_env *env, const char *reason);
 
+/* Ends it, in order or by a signal, for no fault of its own: its end is told as CORPS__END_DISPLACED. */
+void agent_env_displace(struct agent_env *env, bool in_order, const char *reason);
+
 /* The session may have room again: reads on. */
 void agent_env_resume(struct agent_env *env);
+
+/* Now and then, outside of all that walks along agent_envs: frees those that have ended. */
+void agent_envs_sweep(void);
 
 /* How many run, or are about to. */
 unsigned agent_env_count(void);

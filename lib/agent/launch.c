@@ -1,6 +1,7 @@
 #include "launch.h"
 
 #include "hosts/hosts_file.h"
+#include "page.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,7 +190,7 @@ static enum corps_err take_arguments(const struct corps_value *launch, struct te
 /* Is it set by what was ordered, or by the agent itself? */
 static bool is_replaced(const char *variable, const struct corps_value *map) {
     size_t bytes = strcspn(variable, "=");
-    if (strncmp(variable, "CORPS_BOOT_FD=", 14) == 0) {
+    if (strncmp(variable, "CORPS_BOOT_FD=", 14) == 0 || strncmp(variable, AGENT_PAGE_VARIABLE "=", 15) == 0) {
         return true;
     }
     for (size_t i = 0; map != NULL && map->kind == CORPS_MAP && i < map->count; i++) {
@@ -209,8 +210,9 @@ static enum corps_err take_environment(const struct corps_value *launch, struct 
     while (environ[own] != NULL) {
         own++;
     }
-    texts->list = calloc(own + count + 2, sizeof *texts->list);
-    bool made = texts->list != NULL && add_text(texts, "CORPS_BOOT_FD", 13, "3", 1);
+    texts->list = calloc(own + count + 3, sizeof *texts->list);
+    bool made = texts->list != NULL && add_text(texts, "CORPS_BOOT_FD", 13, "3", 1) &&
+                add_text(texts, AGENT_PAGE_VARIABLE, strlen(AGENT_PAGE_VARIABLE), "4", 1);
     for (size_t i = 0; made && i < own; i++) {
         made = is_replaced(environ[i], map) || add_text(texts, environ[i], strlen(environ[i]), NULL, 0);
     }
@@ -225,7 +227,8 @@ static enum corps_err take_environment(const struct corps_value *launch, struct 
     return made ? CORPS_OK : no_memory();
 }
 
-static enum corps_err spawn(const char *program, const char *cwd, char **argv, char **environment, int fd, int *pid) {
+static enum corps_err spawn(const char *program, const char *cwd, char **argv, char **environment, int fd, int page_fd,
+                            int *pid) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -237,7 +240,8 @@ static enum corps_err spawn(const char *program, const char *cwd, char **argv, c
     }
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, fd, CONTROL_FD);
-    posix_spawn_file_actions_addclosefrom_np(&actions, CONTROL_FD + 1);
+    posix_spawn_file_actions_adddup2(&actions, page_fd, AGENT_PAGE_FD);
+    posix_spawn_file_actions_addclosefrom_np(&actions, AGENT_PAGE_FD + 1);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
@@ -252,7 +256,7 @@ static enum corps_err spawn(const char *program, const char *cwd, char **argv, c
     return CORPS_OK;
 }
 
-enum corps_err agent_launch(const struct corps_value *launch, int fd, int *pid) {
+enum corps_err agent_launch(const struct corps_value *launch, int fd, int page_fd, int *pid) {
     char program[PATH_MAX], cwd[PATH_MAX] = "";
     const struct corps_value *where = corps_value_get(launch, "cwd");
     if (!take_text(corps_value_get(launch, "program"), program, sizeof program) ||
@@ -266,7 +270,7 @@ enum corps_err agent_launch(const struct corps_value *launch, int fd, int *pid) 
     struct texts argv = {0}, environment = {0};
     enum corps_err err = take_arguments(launch, &argv);
     err = err == CORPS_OK ? take_environment(launch, &environment) : err;
-    err = err == CORPS_OK ? spawn(program, cwd, argv.list, environment.list, fd, pid) : err;
+    err = err == CORPS_OK ? spawn(program, cwd, argv.list, environment.list, fd, page_fd, pid) : err;
     free_texts(&argv);
     free_texts(&environment);
     return err;

@@ -5,6 +5,7 @@
 #include "session.h"
 #include "visit.h"
 
+#include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
 #include "wait/lead.h"
@@ -152,6 +153,7 @@ static unsigned ticks, ending_ticks;
 static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
+    agent_envs_sweep();
     agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
     if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);
@@ -170,6 +172,7 @@ static void on_signal(uv_signal_t *signal, int number) {
 
 static enum corps_err open_all(void) {
     enum corps_err err = agent_desk_open();
+    (void)corps__dir_clean(true, NULL, NULL); /* what a killed agent and its Envs have left */
     if (err == CORPS_OK) {
         err = agent_visits_open();
         if (err != CORPS_OK) {
@@ -247,12 +250,12 @@ int main(int argc, char **argv) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
         return look_ask("corps-agent");
     }
+    if (read_files() != CORPS_OK) {
+        return fail();
+    }
     if (action == SERVE && geteuid() == 0 && !as_root) {
         agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs these are");
         return FAILED;
-    }
-    if (read_files() != CORPS_OK) {
-        return fail();
     }
     do {
         randombytes_buf(&agent.boot, sizeof agent.boot);

@@ -2,12 +2,14 @@
 
 #include "agent.h"
 #include "env.h"
+#include "page.h"
 #include "visit.h"
 
 #include "base/dir.h"
 #include "codec/framed.h"
 #include "codec/record.h"
 #include "hosts/channel.h"
+#include "hosts/lease.h"
 #include "hosts/resume.h"
 
 #include <inttypes.h>
@@ -19,7 +21,6 @@
 
 enum { ENVS_MAX = 1024, SMALL_BYTES = 1024 }; /* as many Envs as a Corps may have */
 
-#define GRANT_NS INT64_C(2395200000) /* 2.4 s from when it was asked for, × 0.998 for drift: hosts.md, section 5 */
 #define ORDER_NS INT64_C(5000000000) /* for Envs that end in order */
 #define FORGET_NS INT64_C(60000000000) /* after which nobody comes any more to hear how its Envs have ended */
 
@@ -29,11 +30,13 @@ struct agent_session {
     uint64_t number;
     struct agent_visit *visit; /* NULL: cut */
     struct corps__resume resume;
-    int64_t until_ns;   /* what was granted */
+    struct corps__lease lease;
+    agent_page *page; /* the end of the lease, as its Envs see it */
+    int page_fd;
     int64_t quiet_ns;   /* since when there is neither a connection nor an Env */
     int64_t end_by_ns;  /* of one that is over: then what still runs is killed */
     bool over;          /* ends with its last Env; nothing is told any more */
-    bool expired;       /* since the last grant */
+    bool expired;       /* there is no grant, and its Envs were ended */
     int lock_fd;        /* of the directory; -1: not made yet */
     char directory[CORPS__DIR_BYTES];
     uint64_t newest[ENVS_MAX]; /* incarnations that were ordered */
@@ -65,9 +68,8 @@ unsigned agent_session_count(void) {
 static unsigned each_env(struct agent_session *session, void (*act)(struct agent_env *env, const char *reason),
                          const char *reason) {
     unsigned count = 0;
-    for (struct agent_env *at = agent_envs, *next; at != NULL; at = next) {
-        next = at->next;
-        if (at->session == session) {
+    for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             count++;
             if (act != NULL) {
                 act(at, reason);
@@ -80,6 +82,16 @@ static unsigned each_env(struct agent_session *session, void (*act)(struct agent
 static void close_env(struct agent_env *env, const char *unused) {
     (void)unused;
     agent_env_close(env);
+}
+
+static void end_env(struct agent_env *env, const char *reason) {
+    if (!env->to_close) {
+        agent_env_displace(env, true, reason);
+    }
+}
+
+static void kill_env(struct agent_env *env, const char *reason) {
+    agent_env_displace(env, false, reason);
 }
 
 /* ---- ends ---- */
@@ -107,6 +119,7 @@ static void free_if_over(struct agent_session *session) {
         corps__dir_remove_dead(session->directory);
     }
     corps__resume_free(&session->resume);
+    agent_page_free(session->page_fd, session->page);
     free(session);
 }
 
@@ -152,7 +165,7 @@ void agent_session_tell(struct agent_session *session, const struct corps_value 
     }
     if (err != CORPS_OK) { /* what is lost must not be waited for */
         agent_say("the Corps %016" PRIx64 " cannot be served any more: %s", session->corps_id, corps_error_detail());
-        session->until_ns = 0;
+        corps__lease_init(&session->lease); /* its Envs end */
         cut(session);
         return;
     }
@@ -169,7 +182,7 @@ void agent_session_room(struct agent_session *session) {
 
 static void read_on(struct agent_session *session) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->session == session) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session) {
             agent_env_resume(at);
         }
     }
@@ -178,13 +191,15 @@ static void read_on(struct agent_session *session) {
 /* That this host lives, and how it is; and so it asks for time. */
 static void say_alive(struct agent_session *session) {
     double load = 0;
+    int64_t now = agent_now_ns();
     (void)getloadavg(&load, 1);
+    corps__lease_asked(&session->lease, now);
     const struct corps_entry loads[] = {
         {corps_str("envs"), corps_int(agent_env_count())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
     };
-    struct corps_value items[] = {corps_str("alive"), corps_int(agent_now_ns()),
+    struct corps_value items[] = {corps_str("alive"), corps_int(now),
                                   corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
     (void)!corps__greet_send(agent_visit_conn(session->visit), CORPS__FRAME_NOTE, session->resume.taken, &record);
@@ -192,12 +207,23 @@ static void say_alive(struct agent_session *session) {
 
 /* ---- records of the owner ---- */
 
-static void take_grant(struct agent_session *session, int64_t asked_ns) {
-    int64_t now = agent_now_ns();
-    if (asked_ns <= now && asked_ns + GRANT_NS > session->until_ns) {
-        session->until_ns = asked_ns + GRANT_NS;
-        session->expired = session->until_ns <= now;
+static void check_time(struct agent_session *session, int64_t now);
+
+static void take_grant(struct agent_session *session, int64_t asked_ns, int64_t length_ns) {
+    check_time(session, agent_now_ns()); /* first: after a stop, what is over is over */
+    if (corps__lease_granted(&session->lease, asked_ns, length_ns, agent_now_ns())) {
+        session->expired = false;
+        atomic_store(session->page, session->lease.until_ns);
+        agent_env_start_waiting(session);
     }
+}
+
+int agent_session_page(const struct agent_session *session) {
+    return session->page_fd;
+}
+
+bool agent_session_may_act(const struct agent_session *session) {
+    return !corps__lease_expired(&session->lease, agent_now_ns());
 }
 
 static void take_order(struct agent_session *session, uint32_t number, uint64_t incarnation,
@@ -208,9 +234,17 @@ static void take_order(struct agent_session *session, uint32_t number, uint64_t 
     }
 }
 
+/* To a "kill" of what has ended, or never was: whoever waits for its end is told once more. */
+static void tell_not_there(struct agent_session *session, uint32_t number, uint64_t incarnation) {
+    const struct corps_value items[] = {corps_str("ended"), corps_int(number), corps_int((int64_t)incarnation),
+                                        corps_str("is not there any more"), corps_int(CORPS__END_DISPLACED)};
+    const struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
+    agent_session_tell(session, &record);
+}
+
 static void take_record(struct agent_session *session, const struct corps_value *record) {
     if (corps__record_is(record, "grant")) {
-        take_grant(session, corps__record_int(record, 1, 0));
+        take_grant(session, corps__record_int(record, 1, 0), corps__record_int(record, 2, CORPS__GRANT_NS));
         return;
     }
     if (corps__record_is(record, "bye")) {
@@ -226,6 +260,9 @@ static void take_record(struct agent_session *session, const struct corps_value 
     }
     struct agent_env *env = agent_env_find(session, number, incarnation);
     if (env == NULL) {
+        if (corps__record_is(record, "kill")) {
+            tell_not_there(session, number, incarnation);
+        }
         return; /* it has ended, which is on its way to the owner */
     }
     if (corps__record_is(record, "send") && what != NULL && what->kind == CORPS_BIN) {
@@ -299,7 +336,27 @@ static void end_former(uint64_t corps_id) {
     }
 }
 
-enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit, int64_t asked_ns,
+static enum corps_err make_session(const struct corps__handshake *greeting, struct agent_session **out) {
+    struct agent_session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Corps");
+    }
+    enum corps_err err = agent_page_make(&session->page_fd, &session->page);
+    if (err != CORPS_OK) {
+        free(session);
+        return err;
+    }
+    session->corps_id = greeting->corps_id;
+    session->number = greeting->session;
+    session->lock_fd = -1;
+    session->expired = true; /* nothing was granted yet */
+    session->next = sessions;
+    sessions = session;
+    *out = session;
+    return CORPS_OK;
+}
+
+enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **out, uint64_t *taken) {
     struct agent_session *session = find(greeting->corps_id, greeting->session);
     if (session == NULL && greeting->taken > 0) {
@@ -308,21 +365,15 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
     }
     if (session == NULL) {
         end_former(greeting->corps_id);
-        session = calloc(1, sizeof *session);
-        if (session == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Corps");
+        enum corps_err err = make_session(greeting, &session);
+        if (err != CORPS_OK) {
+            return err;
         }
-        session->corps_id = greeting->corps_id;
-        session->number = greeting->session;
-        session->lock_fd = -1;
-        session->next = sessions;
-        sessions = session;
     } else if (!corps__resume_begin(&session->resume, greeting->taken)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the owner says to have taken what was never sent");
     }
     cut(session);
     session->visit = visit;
-    take_grant(session, asked_ns);
     *out = session;
     *taken = session->resume.taken;
     return CORPS_OK;
@@ -361,12 +412,12 @@ static void check_time(struct agent_session *session, int64_t now) {
         }
         return;
     }
-    if (now >= session->until_ns && !session->expired) {
+    if (corps__lease_expired(&session->lease, now) && !session->expired) {
         session->expired = true;
         if (each_env(session, NULL, NULL) > 0) {
             agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended", session->corps_id);
         }
-        each_env(session, agent_env_kill, "its owner has not been heard for 2.4 s");
+        each_env(session, kill_env, "its owner has not been heard for 2.4 s");
     }
     if (session->expired && session->visit == NULL && each_env(session, NULL, NULL) == 0 &&
         now >= session->quiet_ns + FORGET_NS) {
@@ -390,7 +441,7 @@ void agent_sessions_tick(bool asks) {
 unsigned agent_sessions_end(bool kill) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
-        if (each_env(at, kill ? agent_env_kill : close_env, kill ? "its agent ended" : NULL) == 0) {
+        if (each_env(at, kill ? kill_env : end_env, "its agent ended") == 0) {
             end(at, true, NULL);
         }
     }

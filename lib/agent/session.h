@@ -18,10 +18,9 @@ struct agent_session;
 struct agent_visit;
 
 /* An owner has proved itself. Its visit is the session's that it names, or a new one's, until agent_session_cut.
- * `asked_ns` (CLOCK_BOOTTIME) is when this agent had said its nonce: what the owner says to that grants time from then on.
  * `taken` is how many records of the owner were taken before. Errors: CLOSED (such a session has been, and is no more),
  * NO_MEMORY. */
-enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit, int64_t asked_ns,
+enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **session, uint64_t *taken) CORPS_CHECKED;
 
 /* The owner was told so: goes on. */
@@ -32,6 +31,9 @@ void agent_session_frame(struct agent_session *session, const struct corps__fram
 void agent_session_room(struct agent_session *session);
 void agent_session_cut(struct agent_session *session);
 
+/* Has its owner granted time that is not over? Otherwise nothing is begun. */
+bool agent_session_may_act(const struct agent_session *session);
+
 /* Tells the owner; whatever cannot be told ends the session. */
 void agent_session_tell(struct agent_session *session, const struct corps_value *record);
 
@@ -39,6 +41,9 @@ void agent_session_tell(struct agent_session *session, const struct corps_value 
 bool agent_session_has_room(const struct agent_session *session);
 
 uint64_t agent_session_corps(const struct agent_session *session);
+
+/* The descriptor of the page in which its Envs see until when they may act. */
+int agent_session_page(const struct agent_session *session);
 
 /* The Corps' directory on this host, made with its first Env. Errors: of base/dir.h. */
 enum corps_err agent_session_enter_directory(struct agent_session *session) CORPS_CHECKED;

@@ -29,7 +29,6 @@ struct agent_visit {
     struct corps__conn *conn;
     struct corps__handshake greeting;
     uint8_t key[CORPS__KEY_BYTES];
-    int64_t asked_ns; /* when its nonce was said */
     enum stage stage;
     struct agent_session *session;
 };
@@ -91,7 +90,6 @@ static enum corps_err take_corps(struct agent_visit *visit, const struct corps_v
     randombytes_buf(greeting->agent_nonce, sizeof greeting->agent_nonce);
     corps__key_channel(agent.key, greeting->corps_id, agent.own->number, visit->key);
     corps__greet_agent_proof(greeting, visit->key, proof);
-    visit->asked_ns = agent_now_ns();
     visit->stage = GREETED;
     const struct corps_value items[] = {
         corps_str("agent"),
@@ -154,7 +152,7 @@ static enum corps_err take_open(struct agent_visit *visit, const struct corps_va
     }
     uint64_t taken = 0;
     enum corps_err err = check_hash(greeting);
-    err = err == CORPS_OK ? agent_session_join(greeting, visit, visit->asked_ns, &visit->session, &taken) : err;
+    err = err == CORPS_OK ? agent_session_join(greeting, visit, &visit->session, &taken) : err;
     if (err == CORPS_OK) {
         visit->stage = OPENED;
         struct agent_session *session = visit->session;

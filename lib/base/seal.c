@@ -218,12 +218,20 @@ enum corps_err corps__seal_cut(const struct corps__seal *seal) {
 
 /* ---- the plain side ---- */
 
+/* Bytes that were opened before, or a whole record. */
+static bool has_some(const struct corps__seal *seal) {
+    size_t here = seal->in.end - seal->in.start;
+    const uint8_t *record = seal->in.data + seal->in.start;
+    return (here >= HEADER_BYTES && here - HEADER_BYTES >= ((size_t)record[3] << 8 | record[4])) ||
+           module->ready(seal->session) > 0;
+}
+
 enum corps_err corps__seal_read(struct corps__seal *seal, uint8_t *out, size_t bytes, size_t *done) {
     *done = 0;
     if (seal->fault != CORPS_OK) {
         return broken(seal);
     }
-    while (seal->open && !seal->goodbye && *done < bytes) {
+    while (seal->open && !seal->goodbye && *done < bytes && has_some(seal)) {
         size_t got;
         enum corps__seal_outcome outcome = module->read(seal->session, out + *done, bytes - *done, &got);
         *done += got;
@@ -278,10 +286,7 @@ enum corps_err corps__seal_write(struct corps__seal *seal, const uint8_t *data, 
 }
 
 bool corps__seal_holds(const struct corps__seal *seal) {
-    size_t here = seal->in.end - seal->in.start;
-    const uint8_t *record = seal->in.data + seal->in.start;
-    return seal->fault != CORPS_OK || module->ready(seal->session) > 0 ||
-           (here >= HEADER_BYTES && here - HEADER_BYTES >= ((size_t)record[3] << 8 | record[4]));
+    return seal->fault != CORPS_OK || (has_some(seal) && !seal->goodbye);
 }
 
 bool corps__seal_is_open(const struct corps__seal *seal) {

@@ -46,7 +46,10 @@ static void set_timer(void) {
 }
 
 static void start(uint32_t unit, uint32_t incarnation) {
-    if (corps__child_start_again(unit + 1, incarnation) != CORPS_OK) {
+    enum corps_err err = corps__child_start_again(unit + 1, incarnation);
+    if (err == CORPS_ERR_LIMIT || err == CORPS_ERR_WORKER_LOST) { /* there is no room on any host that is heard */
+        corps__supervise_displaced(&owner.supervisor, unit, incarnation, corps_error_detail(), corps__now_ns());
+    } else if (err != CORPS_OK) {
         corps__supervise_ended(&owner.supervisor, unit, incarnation, false, corps_error_detail(), corps__now_ns());
     }
 }
@@ -103,9 +106,14 @@ static void env_started(unsigned env) {
     act("");
 }
 
-static void env_ended(unsigned env, bool in_order, const char *how) {
+static void env_ended(unsigned env, enum corps__end end, const char *how) {
     struct corps__unit *unit = &owner.units[env - 1];
-    corps__supervise_ended(&owner.supervisor, env - 1, unit->incarnation, in_order, how, corps__now_ns());
+    if (end == CORPS__END_DISPLACED || end == CORPS__END_UNREACHED) {
+        corps__supervise_displaced(&owner.supervisor, env - 1, unit->incarnation, how, corps__now_ns());
+    } else {
+        bool in_order = end == CORPS__END_IN_ORDER;
+        corps__supervise_ended(&owner.supervisor, env - 1, unit->incarnation, in_order, how, corps__now_ns());
+    }
     if (unit->state != CORPS__UNIT_GONE) { /* before it is started: what was under way to it ends at once */
         char text[HISTORY_BYTES + 64];
         snprintf(text, sizeof text, "%s; it is started again", how);

@@ -7,15 +7,12 @@
  *        4     1 flags
  *        5     1 serializer (wire id of the payload's serializer)
  *        6     2 segment_count
- *        8     8 id: the caller's number of the call; CREDIT: messages given back; CLOCK: when it was asked, by the clock
- *                of who asks
- *       16     4 source Env           20  4 source Worker
- *       24     4 destination Worker; a CLOCK question: 1 if the other clock is known well enough for calls
- *       28     4 method (its number on this link, or none)
- *       32     8 deadline, CLOCK_MONOTONIC ns of its sender, 0 = none; CREDIT: bytes given back; a CLOCK answer: what the
- *                clock says, 0 in a question
- *       40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use
- *       48       name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
+ *        8     8 id: the caller's number of the call; CREDIT: messages given back; CLOCK: when it was asked, by the
+ * clock of who asks 16     4 source Env           20  4 source Worker 24     4 destination Worker; a CLOCK question: 1
+ * if the other clock is known well enough for calls 28     4 method (its number on this link, or none) 32     8
+ * deadline, CLOCK_MONOTONIC ns of its sender, 0 = none; CREDIT: bytes given back; a CLOCK answer: what the clock says,
+ * 0 in a question 40     4 trace slot           44  4 name_bytes: length of the method's name, 0 after its first use 48
+ * name, then 8 bytes a segment with its length (only when segment_count > 1), then the segments
  *
  * A segment of CORPS__ALIGNED_FROM bytes or more begins at the next multiple of CORPS__ALIGNMENT of the frame, with
  * zeros before it: so it lies aligned at its receiver, who keeps frames at such addresses. Whoever reads knows from the
@@ -60,7 +57,7 @@ enum corps__kind {
     CORPS__BATCH = 7,   /* several requests without reply: `id` entries follow the header */
     CORPS__DEFINE = 8,  /* a definition that later messages name: its key, then itself; see definitions.h */
     CORPS__CANCEL = 9,  /* the caller gives call `id` to the destination up. Only to who knows it, see hello.h */
-    CORPS__CLOCK = 10,  /* between hosts: who is called asks what the caller's clock says, who calls answers; clocks.h */
+    CORPS__CLOCK = 10, /* between hosts: who is called asks what the caller's clock says, who calls answers; clocks.h */
 };
 
 enum {

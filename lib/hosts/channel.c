@@ -332,6 +332,11 @@ void corps__channel_close(struct corps__channel *channel) {
     if (channel == NULL || channel->closed) {
         return;
     }
+    if (channel->stage == OPEN) { /* else the agent learns by silence */
+        const struct corps_value word = corps_str("bye");
+        const struct corps_value record = corps_array(&word, 1);
+        (void)!corps__greet_send(channel->conn, CORPS__FRAME_NOTE, channel->resume.taken, &record);
+    }
     channel->closed = true;
     channel->stage = GONE;
     corps__conn_close(channel->conn);

@@ -60,7 +60,8 @@ bool corps__channel_has_room(struct corps__channel *channel);
 /* Why there is no connection now: one line; "" when there is one. Lent until the loop turns. */
 const char *corps__channel_trouble(const struct corps__channel *channel);
 
-/* Nothing is called any more; what was queued and not written is dropped. Memory goes when the loop has turned. Accepts
+/* Nothing is called any more; what was queued and not written is dropped, and the agent ends what is left of the Corps on
+ * its host, in order: ["bye"]. Memory goes when the loop has turned. Accepts
  * NULL. */
 void corps__channel_close(struct corps__channel *channel);
 

@@ -282,9 +282,9 @@ static enum corps_err unseal(struct corps__conn *conn, const uint8_t *data, size
     return conn->closed || err == CORPS_ERR_AGAIN ? CORPS_OK : err;
 }
 
-static bool must_seal(void) {
+static bool seal_is(const char *word) {
     const char *seal = getenv("CORPS_SEAL");
-    return seal != NULL && strcmp(seal, "always") == 0;
+    return seal != NULL && strcmp(seal, word) == 0;
 }
 
 static bool find_psk(void *arg, const char *identity, uint8_t psk[CORPS__KEY_BYTES]) {
@@ -297,8 +297,8 @@ static enum corps_err see_first(struct corps__conn *conn, uint8_t first) {
     if (first == TLS_HANDSHAKE) {
         return corps__seal_listener(find_psk, conn, &conn->seal);
     }
-    if (!conn->peer_is_near || must_seal()) {
-        return corps_error_set(CORPS_ERR_DENIED, "%s came without a seal; from other hosts none is taken", conn->where);
+    if (seal_is("always") || (!conn->peer_is_near && !seal_is("never"))) {
+        return corps_error_set(CORPS_ERR_DENIED, "%s came without a seal; set CORPS_SEAL alike on both hosts", conn->where);
     }
     is_open(conn);
     return CORPS_OK;
@@ -430,9 +430,7 @@ bool corps__address_is_loopback(const char *address) {
 }
 
 static bool is_sealed(const char *address) {
-    const char *seal = getenv("CORPS_SEAL");
-    bool never = seal != NULL && strcmp(seal, "never") == 0;
-    return must_seal() || (!never && !corps__address_is_loopback(address));
+    return seal_is("always") || (!seal_is("never") && !corps__address_is_loopback(address));
 }
 
 static socklen_t socket_address(const struct corps__host *host, struct sockaddr_storage *out) {

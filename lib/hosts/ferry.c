@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 64 << 10, HOW_BYTES = 480 };
+enum { PIECE_BYTES = 64 << 10, EARLY_BYTES_MAX = 1 << 30 /* of a record that boots it */, HOW_BYTES = 480 };
 
 struct corps__ferry {
     struct corps__ferry *next;
@@ -20,6 +20,9 @@ struct corps__ferry {
     struct corps__channel *channel; /* NULL: not ordered yet, or cut */
     bool paused;                    /* the channel has no room */
     bool told_end;                  /* Env 0 has closed the control channel */
+    bool begun;                     /* ordered */
+    uint8_t *early;                 /* what Env 0 has said before that: it must not wait for a host */
+    size_t early_at, early_end, early_capacity;
     uint8_t *kept;                  /* for Env 0, from `at` to `end` */
     size_t at, end, capacity;
     bool over; /* ended, as `how` says, when that is written */
@@ -41,6 +44,7 @@ struct corps__ferry *corps__ferry_find(unsigned env, uint64_t incarnation) {
 static void free_ferry(uv_handle_t *poll) {
     struct corps__ferry *ferry = poll->data;
     free(ferry->kept);
+    free(ferry->early);
     free(ferry);
 }
 
@@ -69,7 +73,8 @@ static void finish(struct corps__ferry *ferry) {
 static void on_socket(uv_poll_t *poll, int status, int events);
 
 static void watch(struct corps__ferry *ferry) {
-    bool reads = ferry->channel != NULL && !ferry->paused && !ferry->told_end && !ferry->over;
+    bool may_read = ferry->begun ? ferry->channel != NULL && !ferry->paused : ferry->early_end < EARLY_BYTES_MAX;
+    bool reads = may_read && !ferry->told_end && !ferry->over;
     int events = (reads ? UV_READABLE : 0) | (ferry->at < ferry->end ? UV_WRITABLE : 0);
     if (events != 0) {
         uv_poll_start(&ferry->poll, events, on_socket);
@@ -85,6 +90,49 @@ static enum corps_err send_on(struct corps__ferry *ferry, const char *word, stru
                                          what};
     const struct corps_value record = corps_array(items, what.kind != CORPS_NIL ? 4 : 3);
     return corps__channel_send(ferry->channel, &record);
+}
+
+/* Makes room for `bytes` more behind `end`. */
+static bool make_room(uint8_t **data, size_t end, size_t *capacity, size_t bytes) {
+    if (*capacity - end < bytes) {
+        uint8_t *grown = realloc(*data, 2 * (end + bytes));
+        if (grown == NULL) {
+            return false;
+        }
+        *data = grown;
+        *capacity = 2 * (end + bytes);
+    }
+    return true;
+}
+
+/* Before the order. Its end is seen once that was sent. */
+static void read_early(struct corps__ferry *ferry) {
+    if (!make_room(&ferry->early, ferry->early_end, &ferry->early_capacity, PIECE_BYTES)) {
+        shutdown(ferry->fd, SHUT_RDWR); /* as if its process could not be told */
+        return;
+    }
+    ssize_t got = recv(ferry->fd, ferry->early + ferry->early_end, PIECE_BYTES, MSG_DONTWAIT);
+    ferry->early_end += got > 0 ? (size_t)got : 0;
+    ferry->told_end = got == 0;
+}
+
+/* What was said early goes first. False: not all of it has found room. */
+static bool send_early(struct corps__ferry *ferry) {
+    while (ferry->early_at < ferry->early_end) {
+        size_t left = ferry->early_end - ferry->early_at;
+        size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+        if (!corps__channel_has_room(ferry->channel) ||
+            send_on(ferry, "send", corps_bin(ferry->early + ferry->early_at, piece)) != CORPS_OK) {
+            return false;
+        }
+        ferry->early_at += piece;
+    }
+    if (ferry->early != NULL && ferry->told_end) {
+        (void)!send_on(ferry, "end", corps_nil());
+    }
+    free(ferry->early);
+    ferry->early = NULL;
+    return true;
 }
 
 static void read_piece(struct corps__ferry *ferry) {
@@ -137,7 +185,9 @@ static void go_on(struct corps__ferry *ferry) {
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct corps__ferry *ferry = poll->data;
-    if (status < 0 || (events & UV_READABLE) != 0) {
+    if ((status < 0 || (events & UV_READABLE) != 0) && !ferry->begun) {
+        read_early(ferry);
+    } else if (status < 0 || (events & UV_READABLE) != 0) {
         ferry->paused = !corps__channel_has_room(ferry->channel);
         if (!ferry->paused) {
             read_piece(ferry);
@@ -147,15 +197,9 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
 }
 
 void corps__ferry_write(struct corps__ferry *ferry, const uint8_t *data, size_t bytes) {
-    if (ferry->capacity - ferry->end < bytes) {
-        size_t capacity = 2 * (ferry->end + bytes);
-        uint8_t *grown = realloc(ferry->kept, capacity);
-        if (grown == NULL) { /* Env 0 must not go on without it: as if its process could not be read */
-            shutdown(ferry->fd, SHUT_RDWR);
-            return;
-        }
-        ferry->kept = grown;
-        ferry->capacity = capacity;
+    if (!make_room(&ferry->kept, ferry->end, &ferry->capacity, bytes)) {
+        shutdown(ferry->fd, SHUT_RDWR); /* Env 0 must not go on without it: as if its process could not be read */
+        return;
     }
     memcpy(ferry->kept + ferry->end, data, bytes);
     ferry->end += bytes;
@@ -183,19 +227,22 @@ enum corps_err corps__ferry_create(uv_loop_t *loop, unsigned env, uint64_t incar
     ferry->ended = ended;
     ferry->next = ferries;
     ferries = ferry;
+    watch(ferry);
     *out = ferry;
     return CORPS_OK;
 }
 
 void corps__ferry_begin(struct corps__ferry *ferry, struct corps__channel *channel) {
     ferry->channel = channel;
+    ferry->begun = true;
+    ferry->paused = !send_early(ferry);
     watch(ferry);
 }
 
 void corps__ferries_room(struct corps__channel *channel) {
     for (struct corps__ferry *at = ferries; at != NULL; at = at->next) {
         if (at->channel == channel) {
-            at->paused = false;
+            at->paused = !send_early(at);
             watch(at);
         }
     }

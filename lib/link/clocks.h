@@ -13,8 +13,8 @@
 
 #include "link/peer.h"
 
-/* A peer has said HELLO: it is on this host. Begins what is to be done about its clock. `*waits`: the link cannot be used
- * for calls yet, and corps__peer_greeted will follow. Errors: VERSION (it cannot tell its clock), NO_MEMORY. */
+/* A peer has said HELLO: it is on this host. Begins what is to be done about its clock. `*waits`: the link cannot be
+ * used for calls yet, and corps__peer_greeted will follow. Errors: VERSION (it cannot tell its clock), NO_MEMORY. */
 enum corps_err corps__clocks_greeted(struct corps__peer *peer, uint32_t host, uint64_t features,
                                      bool *waits) CORPS_CHECKED;
 
@@ -22,7 +22,7 @@ enum corps_err corps__clocks_greeted(struct corps__peer *peer, uint32_t host, ui
 enum corps_err corps__clocks_take(struct corps__peer *peer, const struct corps__header *header,
                                   size_t bytes) CORPS_CHECKED;
 
-/* The deadline of what a peer with a clock of its own has asked for, by ours. Errors: PROTOCOL (it was not told that its
- * clock is known). */
+/* The deadline of what a peer with a clock of its own has asked for, by ours. Errors: PROTOCOL (it was not told that
+ * its clock is known). */
 enum corps_err corps__clocks_translate(const struct corps__peer *peer, struct corps__header *header) CORPS_CHECKED;
 #endif

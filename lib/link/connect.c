@@ -135,8 +135,8 @@ static enum corps_err connect_here(struct corps__peer *peer, struct corps_link *
 static enum corps_err connect_far(struct corps__peer *peer, struct corps_link **link) {
     const struct corps__env *info = peer->env_info;
     if (info->remote_address[0] == '\0') {
-        return corps_error_set(CORPS_ERR_UNSUPPORTED, "Env %u is on host %u, and has no address for other hosts", peer->env,
-                               info->host);
+        return corps_error_set(CORPS_ERR_UNSUPPORTED, "Env %u is on host %u, and has no address for other hosts",
+                               peer->env, info->host);
     }
     enum corps_err err = corps__port_open_far(peer->corps, &peer->port);
     return err == CORPS_OK ? peer->port->transport->connect(peer->port->endpoint, info->remote_address, link) : err;

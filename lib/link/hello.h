@@ -34,7 +34,7 @@ struct corps__greeting {
     uint64_t incarnation, wanted;
     uint64_t identity[2]; /* 0, 0: it says none. Bytes: not to be read as numbers */
     uint32_t host;
-    uint64_t features;    /* of who has said it; what is said are this program's */
+    uint64_t features; /* of who has said it; what is said are this program's */
 };
 
 /* What this process says, as a stream of msgpack. Errors: NO_MEMORY. */

@@ -67,12 +67,12 @@ struct corps__peer {
     _Atomic uint64_t incarnation; /* … of an accepted one; else of the process that was last connected to */
     uint64_t features;            /* likewise; the leader's */
     bool hello_seen;              /* on the present link */
-    bool elsewhere;               /* on the present link it has said that it is on another host, and we have called it */
-    struct corps__skew *skew;     /* of an accepted one on another host: what its clock says, see clocks.h. The leader's */
-    uint64_t identity[2];         /* of an accepted one's process, as it said in HELLO; 0, 0: none */
-    bool is_old;                  /* that process has made a newer link */
-    bool discards;                /* the transport delivers nothing */
-    uint64_t number;              /* no other peer of this process ever has it */
+    bool elsewhere;           /* on the present link it has said that it is on another host, and we have called it */
+    struct corps__skew *skew; /* of an accepted one on another host: what its clock says, see clocks.h. The leader's */
+    uint64_t identity[2];     /* of an accepted one's process, as it said in HELLO; 0, 0: none */
+    bool is_old;              /* that process has made a newer link */
+    bool discards;            /* the transport delivers nothing */
+    uint64_t number;          /* no other peer of this process ever has it */
     _Atomic int state;
     struct corps__port *port;
 

@@ -28,6 +28,18 @@ static void run_closed(void) {
     uv_run(corps__loop(), UV_RUN_NOWAIT);
 }
 
+/* Who this process is: no other one of the Corps, also none that comes later, is called so. */
+static void identity_text(const struct corps *corps, char *out, size_t out_bytes) {
+    uint32_t host = corps__host_here(corps);
+    if (corps == corps__own()) {
+        snprintf(out, out_bytes, "h%u.e%u.i%llx", host, corps__own_env(), (unsigned long long)corps__own_incarnation());
+    } else {
+        const uint64_t *random = corps__link_floor->identity;
+        snprintf(out, out_bytes, "h%u.g%016llx%016llx", host, (unsigned long long)random[0],
+                 (unsigned long long)random[1]);
+    }
+}
+
 static enum corps_err open_endpoint(struct corps__port *port, const struct corps *corps) {
     char name[32];
     char bind[sizeof corps->settings.bind + 8];
@@ -42,7 +54,10 @@ static enum corps_err open_endpoint(struct corps__port *port, const struct corps
     } else {
         bind_text(corps, bind, sizeof bind);
     }
+    char identity[64];
+    identity_text(corps, identity, sizeof identity);
     struct corps_endpoint_options options = {
+        .identity = identity,
         .loop = corps__loop(),
         .directory = corps->directory,
         .name = name,

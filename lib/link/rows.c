@@ -51,6 +51,9 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
         return corps_error_set(CORPS_ERR_PROTOCOL, "what is said of Env %u is not of this Corps", env);
     }
     struct corps__env *info = &corps->envs[env];
+    if (info->host_name[0] == '\0') { /* an Env's own is told to it like this, before it is known to be up */
+        corps__record_text(row, 8, info->host_name, sizeof info->host_name);
+    }
     uint64_t incarnation = (uint64_t)corps__record_int(row, 1, 0);
     bool is_newer = incarnation > atomic_load(&info->incarnation);
     /* Of what was lost: with a Corps that was started anew, or another one that was added. */
@@ -73,9 +76,6 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     }
     if (is_there(state)) {
         atomic_store(&info->leaving, state == CORPS__ENV_LEAVING);
-        if (info->host_name[0] == '\0') { /* an Env's own is told to it like this */
-            corps__record_text(row, 8, info->host_name, sizeof info->host_name);
-        }
     }
     corps__row_known(corps, env);
     return CORPS_OK;

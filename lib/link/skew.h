@@ -4,10 +4,10 @@
  * goes at `asked` by our clock, the answer is here at `now`, and in between the other clock said `theirs`. So theirs
  * minus ours lies within theirs − now … theirs − asked: the middle is the estimate, half of the round trip is how wrong
  * it can be, whatever held up either of the two. Of a series of eight round trips the smallest counts. There is another
- * series each minute, since clocks drift apart: by less than CORPS__DRIFT_PPM together, as quartz and what NTP adds to it
- * do (500 is the most that Linux lets NTP slew one by, 1 to 100 is usual), so what is known gets that much worse with
- * time. A later series takes the place of what is known where that is now worse, or cannot be true any more: a clock that
- * stood still, as that of a virtual machine that was stopped, is known again after a minute at the latest.
+ * series each minute, since clocks drift apart: by less than CORPS__DRIFT_PPM together, as quartz and what NTP adds to
+ * it do (500 is the most that Linux lets NTP slew one by, 1 to 100 is usual), so what is known gets that much worse
+ * with time. A later series takes the place of what is known where that is now worse, or cannot be true any more: a
+ * clock that stood still, as that of a virtual machine that was stopped, is known again after a minute at the latest.
  *
  * The difference is *known* once the error is below CORPS__SKEW_KNOWN_NS, and the other side is told so by the next
  * question. Questions follow each other at once until then.
@@ -35,9 +35,9 @@ struct corps__skew {
     int64_t series_ns;
     unsigned left; /* of the questions of this series */
     bool has_estimate, has_best;
-    int64_t difference_ns, error_ns, at_ns; /* theirs minus ours, as it was at at_ns */
+    int64_t difference_ns, error_ns, at_ns;                /* theirs minus ours, as it was at at_ns */
     int64_t best_difference_ns, best_error_ns, best_at_ns; /* of this series */
-    bool told;                                              /* a question has said that it is known */
+    bool told;                                             /* a question has said that it is known */
 };
 
 /* Zeroed memory knows nothing, and is to ask. */

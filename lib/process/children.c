@@ -11,6 +11,7 @@
 #include "process/fleet.h"
 #include "process/made.h"
 #include "process/report.h"
+#include "process/starting.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
@@ -19,14 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { TRIES = 4 }; /* of an Env, on hosts that do not answer, before its Corps cannot be created */
+
 static const struct corps__children_ops *ops;
 
 static struct corps__life_child *child_of(unsigned env) {
     return &corps__life.children[env];
-}
-
-static uint64_t incarnation_of(const struct corps__life_child *child) {
-    return corps__incarnation(corps__life_of(corps__own_incarnation()), child->incarnation);
 }
 
 /* ---- telling ---- */
@@ -167,7 +166,7 @@ static void take_ready(struct corps__life_child *child, const struct corps_value
         }
         return;
     }
-    atomic_store(&env->incarnation, incarnation_of(child));
+    atomic_store(&env->incarnation, corps__child_incarnation(child));
     if (corps__all_children(child_ready)) {
         ops->all_ready();
     }
@@ -185,7 +184,7 @@ static void take_started(struct corps__life_child *child) {
     if (corps__life.stage == CORPS__SERVING) {
         bool joins = child->joins;
         child->joins = false;
-        corps__env_is_up(corps__life.corps, child->env, incarnation_of(child));
+        corps__env_is_up(corps__life.corps, child->env, corps__child_incarnation(child));
         corps__row_known(corps__life.corps, child->env);
         tell_row(child->env, false, true);
         if (joins) {
@@ -257,6 +256,26 @@ static void on_record(void *arg, const struct corps_value *record) {
 
 static void end_change(struct corps__life_child *child, const char *how, bool in_order);
 
+/* Is its end its host's fault? */
+static bool is_its_hosts(enum corps__end end) {
+    return end == CORPS__END_DISPLACED || end == CORPS__END_UNREACHED;
+}
+
+static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation);
+static void close_child(struct corps__life_child *child);
+
+/* While the Corps boots, one that any host may have is tried on others. */
+static bool begin_elsewhere(struct corps__life_child *child, const char *text) {
+    if (child->where[0] != '\0' || child->incarnation >= TRIES) {
+        return false;
+    }
+    corps__log(CORPS_LOG_WARN, "env_elsewhere",
+               CORPS__LOG_FIELDS(CORPS__LOG_INT("lost", child->env), CORPS__LOG_TEXT("reason", text)),
+               "%s; it is started again", text);
+    close_child(child);
+    return start_process(child, child->incarnation + 1) == CORPS_OK;
+}
+
 static void on_end(void *arg, const char *how, enum corps__end end) {
     struct corps__life_child *child = arg;
     if (child->control != NULL) {
@@ -269,18 +288,22 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
         ops->cleaned();
         return;
     }
-    char text[128];
+    char text[480];
     snprintf(text, sizeof text, "Env %u %s", child->env, how);
+    bool has_said = child->failure[0] != '\0' && !is_its_hosts(end);
+    const char *why = has_said ? child->failure : text;
+    if (corps__life.stage == CORPS__BOOTING && is_its_hosts(end) && begin_elsewhere(child, text)) {
+        return;
+    }
     if (corps__life.stage < CORPS__SERVING) {
         const struct corps_error_info info = {.code = CORPS_ERR_WORKER_LOST, .text = text};
         ops->failed(&info);
     } else if (corps__life.stage == CORPS__SERVING && corps__care() != NULL) {
-        bool has_said = child->failure[0] != '\0';
-        corps__care()->ended(child->env, end == CORPS__END_IN_ORDER && had_served, has_said ? child->failure : text);
+        bool in_order = end == CORPS__END_IN_ORDER;
+        corps__care()->ended(child->env, in_order && !had_served ? CORPS__END_FAILED : end, why);
     } else if (had_served && (corps__life.stage == CORPS__SERVING || !child->cleaned)) {
-        bool has_said = child->failure[0] != '\0';
-        corps__child_log_lost(child->env, has_said ? child->failure : text, has_said || end != CORPS__END_IN_ORDER);
-        corps__child_is_lost(child->env, has_said ? child->failure : text, true);
+        corps__child_log_lost(child->env, why, has_said || end != CORPS__END_IN_ORDER);
+        corps__child_is_lost(child->env, why, true);
     }
     if (corps__life.stage == CORPS__CLEANING) {
         ops->cleaned();
@@ -291,73 +314,8 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
 
 static void stay_away(struct corps__life_child *child);
 
-/* On this host. */
-static enum corps_err start_here(struct corps__life_child *child, const struct corps__start *start) {
-    struct corps_launched launched;
-    int fd;
-    enum corps_err err = corps__env_spawn(corps__life.corps, child->env, start, &launched, &fd);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    err = corps__control_open(fd, on_record, child, &child->control);
-    if (err != CORPS_OK) {
-        close(fd);
-        corps__env_unspawn(&launched);
-        return err;
-    }
-    err = corps__child_watch(launched.pid, launched.status_fd, on_end, child, &child->process);
-    if (err != CORPS_OK) {
-        launched.status_fd = -1; /* child_watch took it */
-        corps__env_unspawn(&launched);
-        corps__control_close(child->control);
-        child->control = NULL;
-        return err;
-    }
-    atomic_store(&corps__life.corps->envs[child->env].pid, launched.pid);
-    return CORPS_OK;
-}
-
-/* On another one, whose agent tells of it. */
-static enum corps_err start_there(struct corps__life_child *child, const struct corps__start *given) {
-    const struct corps__fleet_ops *fleet = corps__own_fleet();
-    struct corps__start start = *given;
-    int fd;
-    enum corps_err err = fleet->start(child->env, child->host, start.incarnation, on_end, child, &fd, &child->process);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    start.host = child->host;
-    start.remote_bind = fleet->host(child->host)->address; /* its agent knows more of that */
-    start.boot_data = fleet->boot_data();
-    err = corps__boot_send(corps__life.corps, child->env, &start, fd);
-    err = err == CORPS_OK ? corps__control_open(fd, on_record, child, &child->control) : err;
-    if (err != CORPS_OK) {
-        close(fd);
-        corps__child_close(child->process);
-        child->process = NULL;
-        return err;
-    }
-    atomic_store(&corps__life.corps->envs[child->env].pid, 0); /* until it says its own */
-    return CORPS_OK;
-}
-
 static enum corps_err start_process(struct corps__life_child *child, uint32_t incarnation) {
-    const struct corps__fleet_ops *fleet = corps__own_fleet();
-    uint32_t own_host = corps__life.corps->settings.host;
-    child->incarnation = incarnation;
-    child->ready = child->started = child->cleaned = child->ended = false;
-    child->failure[0] = '\0';
-    child->failure_code = CORPS_OK;
-    child->host = own_host;
-    enum corps_err err = fleet != NULL ? fleet->place(child->env, child->where, &child->host) : CORPS_OK;
-    const struct corps__start start = {.incarnation = incarnation_of(child)};
-    if (err == CORPS_OK) {
-        err = child->host == own_host ? start_here(child, &start) : start_there(child, &start);
-    }
-    if (err == CORPS_OK) {
-        corps__report_process(child);
-    }
-    return err;
+    return corps__child_begin(child, incarnation, on_record, on_end);
 }
 
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
@@ -417,7 +375,7 @@ static void stay_away(struct corps__life_child *child) {
     char text[64];
     taken_text(child->env, text, sizeof text);
     child->taken_at = ++corps__life.taken_count;
-    atomic_store(&corps->envs[child->env].incarnation, incarnation_of(child)); /* newer than any of an earlier life */
+    atomic_store(&corps->envs[child->env].incarnation, corps__child_incarnation(child)); /* newer than any of an earlier life */
     corps__env_taken(corps, child->env, text);
 }
 

@@ -2,6 +2,7 @@
 #include "actor/class.h"
 #include "actor/conc.h"
 #include "actor/fork.h"
+#include "actor/granted.h"
 #include "actor/group.h"
 #include "actor/innermost.h"
 #include "actor/monitor.h"
@@ -368,6 +369,7 @@ static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
         corps__envs_news_begin();
         err = corps__keeper()->begin(corps__life.corps);
     }
+    err = err == CORPS_OK ? corps__granted_begin(corps__env_fail) : err;
     if (err == CORPS_OK) {
         err = corps__thread_pool_start(corps__life.corps->settings.thread_count,
                                        corps__life.corps->settings.thread_count_max, corps__conc_run);

@@ -19,7 +19,7 @@ struct corps__care_ops {
     /* One that was started again serves. */
     void (*started)(unsigned env);
     /* The process of one has ended; sees to what follows from that, and to who is told. */
-    void (*ended)(unsigned env, bool in_order, const char *how);
+    void (*ended)(unsigned env, enum corps__end end, const char *how);
     /* One that was added serves, as this incarnation; one is being taken, and is not started again. */
     void (*joined)(unsigned env, uint32_t incarnation);
     void (*left)(unsigned env);

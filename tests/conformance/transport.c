@@ -1,5 +1,6 @@
 /* Conformance of one transport with corps/transport.h: `transport NAME [CASE]`. Passed by every transport; a transport
- * that passes can stand under the core. CORPS_TEST_LARGE=1 makes the very large frame 1 GiB. */
+ * that passes can stand under the core. CORPS_TEST_LARGE=1 makes the very large frame 1 GiB, CORPS_TEST_SEALED=1 seals
+ * all links. */
 #include "transport_driver.h"
 
 #include "transport_cases.h"
@@ -70,6 +71,7 @@ static const struct CMUnitTest cases[] = {
     CASE(close_leaves_nothing),
     CASE(name_in_use),
     CASE(bind_in_use),
+    CASE(bind_to_range),
     CASE(connect_to_nobody),
     CASE(discards),
     CASE(order_and_content),

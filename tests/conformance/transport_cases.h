@@ -12,6 +12,15 @@
         }                                                                                                              \
     } while (0)
 
+/* Where a case is about addresses that other hosts reach. */
+#define SKIP_UNLESS_REMOTE(reason)                                                                                     \
+    do {                                                                                                               \
+        if (!has(CORPS_TRANSPORT_REMOTE)) {                                                                            \
+            print_message("skipped for %s: %s\n", transport->name, (reason));                                          \
+            skip();                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
 #define SKIP_DISCARDS SKIP_IF(CORPS_TRANSPORT_DISCARDS, "it delivers nothing")
 
 /* Where a case needs two ends. */
@@ -30,6 +39,7 @@ void connect_and_accept(void **state);
 void close_leaves_nothing(void **state);
 void name_in_use(void **state);
 void bind_in_use(void **state);
+void bind_to_range(void **state);
 void connect_to_nobody(void **state);
 void discards(void **state);
 

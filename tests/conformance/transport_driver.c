@@ -38,6 +38,11 @@ bool has(uint32_t capability) {
     return (transport->capabilities & capability) != 0;
 }
 
+bool is_sealed(void) {
+    const char *set = getenv("CORPS_TEST_SEALED");
+    return set != NULL && set[0] != '\0';
+}
+
 static int64_t now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -51,6 +56,7 @@ struct corps_endpoint_options default_options(const char *name) {
                                            .directory = has(CORPS_TRANSPORT_INTRA) ? NULL : directory,
                                            .name = name,
                                            .secret = secret,
+                                           .seal = is_sealed() ? CORPS_SEAL_ALWAYS : CORPS_SEAL_AUTO,
                                            .frame_bytes_max = ((size_t)1 << 30) + 4096};
 }
 

@@ -39,6 +39,9 @@ extern uint8_t secret[CORPS_SECRET_BYTES];
 
 bool has(uint32_t capability);
 
+/* Is this a run in which every link is sealed? */
+bool is_sealed(void);
+
 /* Standard options: the shared loop, directory and secret; frames of up to 1 GiB and a little more. */
 struct corps_endpoint_options default_options(const char *name);
 

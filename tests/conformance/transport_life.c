@@ -75,6 +75,7 @@ void address_fits(void **state) {
     for (size_t i = 0; i < length; i++) {
         check(a.address[i] >= ' ' && a.address[i] <= '~');
     }
+    check(!has(CORPS_TRANSPORT_REMOTE) || (strchr(a.address, '#') != NULL) == is_sealed()); /* says whom to ask for */
     if (!has(CORPS_TRANSPORT_INTRA | CORPS_TRANSPORT_DISCARDS)) {
         struct side b;
         options.name = "b";
@@ -193,20 +194,30 @@ void name_in_use(void **state) {
 
 void bind_in_use(void **state) {
     (void)state;
-    if (!has(CORPS_TRANSPORT_REMOTE)) {
-        print_message("skipped for %s: it binds no port\n", transport->name);
-        skip();
-    }
+    SKIP_UNLESS_REMOTE("it binds no port");
     struct corps_endpoint_options options = default_options("a");
     struct side a;
     side_open(&a, &options);
     struct side b;
-    options.bind = a.address;
+    char taken[CORPS_ADDRESS_BYTES];
+    snprintf(taken, sizeof taken, "%.*s", (int)strcspn(a.address, "#"), a.address);
+    options.bind = taken;
     enum corps_err err = side_try_open(&b, &options);
     check(err == CORPS_ERR_LIMIT || err == CORPS_ERR_SYSTEM);
-    check(strstr(corps_error_detail(), strrchr(a.address, ':') + 1) != NULL); /* says which port */
+    check(strstr(corps_error_detail(), strrchr(taken, ':') + 1) != NULL); /* says which port */
     side_close(&a);
-    static const char *const bad[] = {"", "not-an-address", "127.0.0.1:99999", "127.0.0.1:port", "[::1", "127.0.0.1:"};
+    static const char *const bad[] = {"",
+                                      "not-an-address",
+                                      "127.0.0.1:99999",
+                                      "127.0.0.1:port",
+                                      "[::1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:0-5",
+                                      "127.0.0.1:7-5",
+                                      "127.0.0.1:5-",
+                                      "127.0.0.1=",
+                                      "127.0.0.1=host",
+                                      "127.0.0.1=127.0.0.2:80"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         options.bind = bad[i];
         check(side_try_open(&b, &options) == CORPS_ERR_INVALID);
@@ -223,6 +234,41 @@ void bind_in_use(void **state) {
         side_close(&c);
         side_close(&b);
     }
+}
+
+/* A range of ports: each endpoint takes the first that is free, and peers are told another address where that is said.
+ */
+void bind_to_range(void **state) {
+    (void)state;
+    SKIP_UNLESS_REMOTE("it binds no port");
+    struct corps_endpoint_options options = default_options("a");
+    char range[64];
+    char reached[64];
+    struct side sides[3];
+    unsigned opened = 0;
+    /* Nobody can know a free range: some are tried. */
+    for (unsigned first = 20000; opened < 2 && first < 60000; first += 1999) {
+        opened = 0;
+        snprintf(range, sizeof range, "0.0.0.0:%u-%u=127.0.0.1", first, first + 1);
+        snprintf(reached, sizeof reached, "127.0.0.1:%u", first + 1);
+        options.bind = range;
+        while (opened < 2 && side_try_open(&sides[opened], &options) == CORPS_OK) {
+            opened++;
+        }
+        for (unsigned i = 0; opened < 2 && i < opened; i++) {
+            side_close(&sides[i]);
+        }
+    }
+    check(opened == 2);
+    check(strncmp(sides[1].address, reached, strlen(reached)) == 0);
+    check(side_try_open(&sides[2], &options) == CORPS_ERR_LIMIT && strstr(corps_error_detail(), range) != NULL);
+    struct corps_link *from;
+    struct corps_link *to;
+    sides_connect(&sides[0], &sides[1], &from, &to);
+    transport->disconnect(from);
+    transport->disconnect(to);
+    side_close(&sides[0]);
+    side_close(&sides[1]);
 }
 
 /* Either connect says so, or CLOSED follows. */

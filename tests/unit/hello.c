@@ -67,9 +67,8 @@ static void test_versions(void **state) {
 static void test_hosts(void **state) {
     (void)state;
     const struct corps_entry ours = {corps_str("host"), corps_int(65535)};
-    const struct corps_entry wrong[] = {{corps_str("host"), corps_int(65536)},
-                                        {corps_str("host"), corps_int(-1)},
-                                        {corps_str("host"), corps_str("a")}};
+    const struct corps_entry wrong[] = {
+        {corps_str("host"), corps_int(65536)}, {corps_str("host"), corps_int(-1)}, {corps_str("host"), corps_str("a")}};
     assert_int_equal(read_it(4, 4, &ours), CORPS_OK);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(read_it(4, 4, &wrong[i]), CORPS_ERR_PROTOCOL);
@@ -153,10 +152,9 @@ static void test_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_versions),     cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_features),
-        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_incarnations), cmocka_unit_test(test_identities),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_versions),     cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_features),   cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_incarnations),
+        cmocka_unit_test(test_identities), cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("hello", tests, NULL, NULL);
 }

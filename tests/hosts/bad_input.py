@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""What corps-agent and `corps hosts` say where something is wrong: one line, which names what to do, and no traceback or wait.
+
+    bad_input.py BUILD
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.path.abspath(sys.argv[1])
+HOSTS = '1 alpha 127.0.0.1:%d 4 left\n2 beta 127.0.0.2:%d 4\n'
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(('127.0.0.1', 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Place:
+    """A directory with files of a cluster, and the agents that were started in it."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix='corps-bad-input-')
+        self.ports = free_ports(2)
+        self.agents = []
+        self.write('hosts', HOSTS % tuple(self.ports))
+        self.run('agent', '--make-key', self.at('key'), status=0)
+
+    def at(self, name):
+        return os.path.join(self.path, name)
+
+    def write(self, name, text, mode=0o600):
+        with open(self.at(name), 'w', encoding='utf-8') as file:
+            file.write(text)
+        os.chmod(self.at(name), mode)
+        return self.at(name)
+
+    def environment(self, number):
+        runtime = self.at('run%d' % number)
+        os.makedirs(runtime, mode=0o700, exist_ok=True)
+        return {**os.environ, 'XDG_RUNTIME_DIR': runtime, 'CORPS_PLUGIN_PATH': BUILD}
+
+    def program(self, kind, *arguments):
+        return [os.path.join(BUILD, 'corps-agent' if kind == 'agent' else 'corps'), *arguments]
+
+    def run(self, kind, *arguments, status=1, says=None, number=1, lines=1):
+        """Runs it to its end: its status and its one line are as they should be. Gives what it wrote to standard output."""
+        done = subprocess.run(self.program(kind, *arguments), env=self.environment(number), capture_output=True, text=True, timeout=20, check=False)
+        said = done.stderr.strip()
+        assert done.returncode == status, (arguments, done)
+        if says is not None:
+            assert re.search(says, said), (arguments, said)
+            assert len(said.split('\n')) == lines, said
+            assert 'Traceback' not in said
+        return done.stdout
+
+    def serve(self, number, hosts='hosts', key='key', program=None):
+        """Starts an agent, and returns when it serves."""
+        agent = subprocess.Popen(
+            [*(program or self.program('agent')), '--hosts', self.at(hosts), '--key', self.at(key), '--number', str(number), '--as-root'],
+            env=self.environment(number), stderr=subprocess.PIPE, text=True)
+        line = agent.stderr.readline()
+        assert 'serves other hosts' in line, line
+        self.agents.append(agent)
+        return agent
+
+    def end(self):
+        for agent in self.agents:
+            agent.terminate()
+            agent.wait(timeout=20)
+            agent.stderr.close()
+            assert agent.returncode == 0, agent.returncode
+        for number in 1, 2:
+            left = os.listdir(self.at('run%d/corps' % number)) if os.path.isdir(self.at('run%d/corps' % number)) else []
+            assert left == [], left
+        shutil.rmtree(self.path)
+
+
+def files(place):
+    """What is wrong with the file, the key, or the place of the host in it."""
+    common = ['--hosts', place.at('hosts'), '--key', place.at('key')]
+    place.run('agent', *common, '--number', '2', '--check', status=0)
+    place.run('agent', '--key', place.at('key'), status=2, says='--hosts FILE')
+    place.run('agent', *common, '--number', 'two', status=2, says="not 'two'")
+    place.run('agent', *common, 'more', status=2, says="no place for 'more'")
+    place.run('agent', '--wrong', status=2, says='no such option')
+    place.run('agent', *common, '--number', '3', '--check', says='there is no host 3 in .*; add its line')
+    place.run('agent', '--hosts', place.at('none'), '--key', place.at('key'), says='cannot read the hosts file .*: No such file')
+    twice = place.write('twice', HOSTS % tuple(place.ports) + '2 gamma 127.0.0.3:7 1\n')
+    place.run('agent', '--hosts', twice, '--key', place.at('key'), says="line 3: the hosts 'beta' and 'gamma' have one number")
+    elsewhere = place.write('elsewhere', '1 far 192.0.2.1:7 4\n')
+    place.run('agent', '--hosts', elsewhere, '--key', place.at('key'), '--check', says='no address of this machine is in .*--number')
+    place.run('agent', '--hosts', elsewhere, '--key', place.at('key'), '--as-root', '--number', '1', says='is no address of this machine')
+    open_key = place.write('open-key', 'x' * 32, 0o644)
+    place.run('agent', '--hosts', place.at('hosts'), '--key', open_key, says=r'others may read or write the key .*mode 644')
+    short = place.write('short-key', 'x' * 31)
+    place.run('agent', '--hosts', place.at('hosts'), '--key', short, says='does not have 32 bytes')
+    place.run('agent', '--make-key', place.at('key'), says='is there already and is left alone')
+    if os.geteuid() == 0:
+        place.run('agent', *common, '--number', '1', says='does not run as root')
+
+
+def agents(place):
+    """What is wrong between agents."""
+    place.run('corps', 'hosts', says='no agent runs on this host .*: start corps-agent')
+    place.run('corps', 'envs', status=2, says='corps hosts')
+    place.serve(1)
+    common = ['--hosts', place.at('hosts'), '--key', place.at('key'), '--as-root']
+    place.run('agent', *common, '--number', '1', says='an agent runs here already')
+    place.run('agent', *common, '--number', '1', number=2, says='is in use')
+    seen = place.run('corps', 'hosts')
+    assert re.search(r'^1 +alpha .* yes ', seen, re.M) and re.search(r'^2 +beta .* no +nobody listens at 127.0.0.2:\d+; start corps-agent there$', seen, re.M), seen
+    beta = place.serve(2)
+    assert re.search(r'^2 +beta .* yes ', place.run('corps', 'hosts', status=0), re.M)
+    beta.terminate()
+    beta.wait(timeout=20)
+    place.write('other', HOSTS % tuple(place.ports) + '3 gamma 192.0.2.1:7 1\n')
+    beta = place.serve(2, hosts='other')
+    assert re.search(r'^2 +beta .* yes .*ANOTHER HOSTS FILE$', place.run('corps', 'hosts'), re.M)
+    beta.terminate()
+    beta.wait(timeout=20)
+    place.run('agent', '--make-key', place.at('other-key'), status=0)
+    place.serve(2, key='other-key')
+    assert re.search(r'^2 +beta .* no .*could not prove that it has this cluster\'s key', place.run('corps', 'hosts'), re.M)
+
+
+def strangers(place):
+    """Who says something else is refused, told why, and does not disturb."""
+    place.serve(1)
+    for said in b'GET / HTTP/1.1\r\n\r\n', b'\0' * 64, os.urandom(512), b'\x16\x03\x01\x00\x05hello':
+        with socket.create_connection(('127.0.0.1', place.ports[0]), timeout=20) as stranger:
+            stranger.sendall(said)
+            stranger.shutdown(socket.SHUT_WR)
+            try:
+                while stranger.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    assert re.search(r'^1 +alpha .* yes ', place.run('corps', 'hosts'), re.M)
+
+
+def main():
+    for case in files, agents, strangers:
+        place = Place()
+        case(place)
+        place.end()
+        print('%s: as it should be' % case.__name__)
+
+
+main()
