@@ -5,6 +5,7 @@
 #include "link/known.h"
 #include "process/args.h"
 #include "process/order.h"
+#include "process/places.h"
 #include "value/failure.h"
 #include "value/name.h"
 
@@ -27,6 +28,7 @@ enum { MEMBERS_AN_ENV = 4, CLASS_BYTES = 256 };
 
 /* ---- options ---- */
 
+/* Of those on certain hosts there may be as many as there are Envs: more are added. */
 static unsigned usable_envs(const struct corps *corps, const struct corps_pool_options *options) {
     return options->location.type == CORPS_LOCATION_ENV_ID ? 1 : corps->settings.env_count;
 }
@@ -37,12 +39,24 @@ static unsigned long can_run(const struct corps *corps, const struct corps_pool_
                                   : (unsigned long)usable_envs(corps, options) * corps->settings.thread_count_max;
 }
 
+static bool of_hosts(const struct corps_pool_options *options) {
+    return options->location.type == CORPS_LOCATION_HOST || options->location.type == CORPS_LOCATION_REGION;
+}
+
 static enum corps_err check_location(const struct corps *corps, const struct corps_pool_options *options) {
     bool nearest = options->location.type == CORPS_LOCATION_PER_ENV;
     bool one = options->location.type == CORPS_LOCATION_ENV_ID;
     unsigned envs = corps->settings.env_count;
-    if (!nearest && !one && options->location.type != CORPS_LOCATION_AUTO) {
+    if (options->location.type > CORPS_LOCATION_REGION) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no location type %d", (int)options->location.type);
+    }
+    if (options->location.type == CORPS_LOCATION_CLUSTER) {
+        return corps_error_set(CORPS_ERR_INVALID, "a pool is on one host (HOST), on those with a label (REGION), or "
+                                                  "anywhere (AUTO), not CLUSTER");
+    }
+    if (options->location.host != NULL && !of_hosts(options)) {
+        return corps_error_set(CORPS_ERR_INVALID, "the location names host '%s', which is for HOST and REGION",
+                               options->location.host);
     }
     if (one && options->location.env >= envs) {
         return corps_error_set(CORPS_ERR_INVALID, "there is no Env %u; the Corps has %u, numbered from 0",
@@ -56,8 +70,9 @@ static enum corps_err check_location(const struct corps *corps, const struct cor
         return corps_error_set(CORPS_ERR_INVALID, "a pool whose callers take the nearest member (PER_ENV) cannot be "
                                                   "sticky, which has the key choose");
     }
-    if (options->env_each != 0 && options->location.type != CORPS_LOCATION_AUTO) {
-        return corps_error_set(CORPS_ERR_INVALID, "with env_each the location is AUTO: each member gets a new Env");
+    if (options->env_each != 0 && options->location.type != CORPS_LOCATION_AUTO && !of_hosts(options)) {
+        return corps_error_set(CORPS_ERR_INVALID, "with env_each the location is AUTO, HOST or REGION: each member "
+                                                  "gets a new Env");
     }
     return CORPS_OK;
 }
@@ -137,6 +152,7 @@ static enum corps_err encode(const struct corps *corps, const char *class_name, 
         [CORPS__POOL_QUIET_NS] = corps_int(options->quiet_ns),
         [CORPS__POOL_LOCATION] = corps_int(options->location.type),
         [CORPS__POOL_ENV] = corps_int(options->location.env),
+        [CORPS__POOL_HOST] = corps_str(options->location.host != NULL ? options->location.host : ""),
         [CORPS__POOL_IS_STICKY] = corps_int(options->sticky != 0),
         [CORPS__POOL_ENV_EACH] = corps_int(options->env_each != 0),
     };
@@ -249,6 +265,18 @@ static enum corps_err create_pool(const struct corps *corps, const char *class_n
     return err == CORPS_OK ? corps__name_create(corps->id, 0, conc, pool_class, (size_t)length, pool) : err;
 }
 
+/* There is somebody at least on each of the hosts; with Envs of their own members bring theirs. */
+static enum corps_err know_hosts(struct corps *corps, const struct corps_pool_options *options) {
+    unsigned count = 0;
+    unsigned *envs = options->env_each == 0 ? malloc(CORPS__ENVS_MAX * sizeof *envs) : NULL;
+    if (envs == NULL && options->env_each == 0) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a list of Envs");
+    }
+    enum corps_err err = corps__places_find(corps, options->location, envs, &count);
+    free(envs);
+    return err;
+}
+
 enum corps_err corps_create_pool(struct corps *corps, const char *class_name, const struct corps_value *args,
                                  const struct corps_pool_options *options, struct corps_name **pool) {
     struct corps_pool_options decided;
@@ -258,7 +286,8 @@ enum corps_err corps_create_pool(struct corps *corps, const char *class_name, co
     enum corps_err err = decide(corps, options, &decided);
     if (err == CORPS_OK) {
         (void)corps__corps_ref(corps); /* it may exit meanwhile */
-        err = create_pool(corps, class_name, args, &decided, pool);
+        err = of_hosts(&decided) ? know_hosts(corps, &decided) : CORPS_OK;
+        err = err != CORPS_OK ? err : create_pool(corps, class_name, args, &decided, pool);
         corps__corps_unref(corps);
     }
     return err;

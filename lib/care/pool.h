@@ -35,6 +35,7 @@ enum {
     CORPS__POOL_QUIET_NS,
     CORPS__POOL_LOCATION,
     CORPS__POOL_ENV,
+    CORPS__POOL_HOST, /* "", or a host's name, number or label */
     CORPS__POOL_IS_STICKY,
     CORPS__POOL_ENV_EACH,
     CORPS__POOL_POLICY, /* an order's (order.h) */

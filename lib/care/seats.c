@@ -7,8 +7,10 @@
 #include "care/pool.h"
 #include "codec/record.h"
 #include "process/changes.h"
+#include "process/fleet.h"
 #include "value/failure.h"
 #include "value/name.h"
+#include "wait/wait.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +47,19 @@ static enum corps_err no_memory(void) {
     return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the members of a pool");
 }
 
+/* With the lead: which hosts are meant. */
+static enum corps_err know_hosts(void *arg) {
+    struct corps__seats *seats = arg;
+    char where[CORPS__WHERE_BYTES];
+    corps__record_text(corps_box_root(seats->box), CORPS__POOL_HOST, where, sizeof where);
+    if (where[0] == '\0' || corps__own_fleet() == NULL) {
+        return CORPS_OK;
+    }
+    seats->hosts = calloc(CORPS__ENVS_MAX, sizeof *seats->hosts); /* as many as there can be Envs */
+    return seats->hosts != NULL ? corps__own_fleet()->find(where, seats->hosts, CORPS__ENVS_MAX, &seats->host_count)
+                                : no_memory();
+}
+
 enum corps_err corps__seats_init(struct corps__seats *seats, struct corps__conc *pool, struct corps_box *box) {
     *seats = (struct corps__seats){.pool = pool, .box = corps_box_ref(box), .version = (uint64_t)corps__now_ns()};
     uint32_t envs = corps__own()->settings.env_count;
@@ -64,6 +79,11 @@ enum corps_err corps__seats_init(struct corps__seats *seats, struct corps__conc 
         return no_memory();
     }
     seats->first_env = atomic_fetch_add(&corps__own()->next_auto, 1);
+    enum corps_err err = corps__with_lead(know_hosts, seats);
+    if (err != CORPS_OK) {
+        corps__seats_finish(seats);
+        return err;
+    }
     corps__scale_init(&seats->scale, &options, seats->members, places, corps__now_ns());
     return CORPS_OK;
 }
@@ -77,6 +97,7 @@ void corps__seats_finish(struct corps__seats *seats) {
         corps_name_unref(seats->envs[i].manager);
     }
     free(seats->failure);
+    free(seats->hosts);
     free(seats->envs);
     free(seats->members);
     free(seats->seats);
@@ -160,6 +181,11 @@ static uint32_t count_in(const struct corps__seats *seats, unsigned env, uint32_
 static bool may_have(const struct corps__seats *seats, unsigned env) {
     int64_t location = corps__seats_option(seats, CORPS__POOL_LOCATION);
     bool is_meant = location != CORPS_LOCATION_ENV_ID || env == corps__seats_option(seats, CORPS__POOL_ENV);
+    bool is_on_one = seats->host_count == 0;
+    for (unsigned i = 0; i < seats->host_count; i++) {
+        is_on_one = is_on_one || seats->hosts[i] == corps__seats_row(env)->host;
+    }
+    is_meant = is_meant && is_on_one;
     return is_meant && corps__env_is_there(corps__own(), env) && !atomic_load(&corps__seats_row(env)->lost);
 }
 
@@ -253,8 +279,9 @@ static enum corps_err make_member(struct corps__seats *seats, uint32_t place, un
 
 static enum corps_err make_env(struct corps__seats *seats, uint32_t place) {
     struct corps__seat *seat = &seats->seats[place];
-    const struct corps_value none = corps_nil();
-    enum corps_err err = corps__seats_ask(seats, 0, CORPS__ENV_ADD, &none, 0, &seat->future);
+    const struct corps_value *where = corps_value_item(corps_box_root(seats->box), CORPS__POOL_HOST);
+    const struct corps_value args = corps_array(where, 1);
+    enum corps_err err = corps__seats_ask(seats, 0, CORPS__ENV_ADD, &args, 0, &seat->future);
     if (err == CORPS_OK) {
         seat->asked = CORPS__ASKED_ENV;
         corps_future_on_ready(seat->future, corps__seats_on_ready, seats->pool);

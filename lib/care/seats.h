@@ -43,6 +43,8 @@ struct corps__seats {
     struct corps__seat *seats; /* as many */
     struct corps__seat_env *envs;
     unsigned env_count;
+    uint32_t *hosts; /* whose Envs members may be in; none: all */
+    unsigned host_count;
     unsigned first_env;             /* where the first member goes, of those without */
     uint64_t version;               /* of the table */
     uint64_t moved;                 /* how many have left */

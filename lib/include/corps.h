@@ -400,7 +400,8 @@ struct corps_pool_options {
     int64_t target_ns;  /**< how long a request may wait at a member; default 10 ms. Longer: the pool grows, at once */
     int64_t quiet_ns;   /**< no longer than half of that for so long: one member goes; default 30 s */
     /** AUTO: in the Env that has the fewest of them. ENV_ID (what a cleared struct says): in that Env. PER_ENV: one in
-     * every Env, and callers take the nearest; then min_count and max_count are 0. */
+     * every Env, and callers take the nearest; then min_count and max_count are 0. HOST and REGION: likewise AUTO, in
+     * the Envs on that host, or on those with that label; one is added on each of them that has none. */
     struct corps_location location;
     int sticky;   /**< nonzero: calls carry a key, and those of one key go to one member while members stay */
     int env_each; /**< nonzero: each member has an Env of its own, which comes and goes with it */

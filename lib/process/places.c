@@ -157,7 +157,7 @@ enum corps_err corps__places_find(struct corps *corps, struct corps_location loc
     if (err == CORPS_OK && hosts->kind != CORPS_ARRAY) {
         err = corps_error_set(CORPS_ERR_PROTOCOL, "Env 0 answered with something else than its hosts");
     }
-    err = err == CORPS_OK ? find_envs(corps, location, hosts, chosen) : err;
+    err = err == CORPS_OK && envs != NULL ? find_envs(corps, location, hosts, chosen) : err;
     corps_future_destroy(future);
     corps_name_unref(manager);
     *count = 0;

@@ -10,7 +10,7 @@
  *   envs.c     Envs that are added and taken
  *   timer.c    calls at a time                    find.c     Workers that are found, and deleted
  *   pool.c     pools                              request.c  requests whose replies were put off
- *   fail.c     what was raised, for callers
+ *   fail.c     what was raised, for callers      hosts.c    hosts, and starting Envs on others
  *
  * The interpreter's lock: functions here run with it. A thread that waits inside Corps gives it up
  * (corps_wait_hooks_set), everything else that the core does is short. A request of a Python Conc runs with it from
@@ -191,7 +191,7 @@ PyObject *corps__py_stats_ask(PyObject *module, PyObject *args);
 
 /* pool.c */
 PyObject *corps__py_create_pool(PyObject *module, PyObject *args);  /* create_pool(class, payload, location type, env,
-                                                                       plain, options, supervision) → address */
+                                                                       host, plain, options, supervision) → address */
 PyObject *corps__py_pool_members(PyObject *module, PyObject *pool); /* pool_members(Name) → [address …] */
 
 /* module.c, for what creates Workers. A number of a dict: 1 found, 0 not there, -1 with an exception. */
@@ -213,6 +213,13 @@ int corps__py_number(PyObject *given, const char *key, long long *number);
 bool corps__py_supervision(PyObject *given, struct corps_supervision *supervision); /* false with an exception */
 /* After an error of creating: what failed in a Worker is raised as its exception. Returns NULL. */
 PyObject *corps__py_raise_create(enum corps_err err);
+
+/* hosts.c: hosts() → (own number, [(number, name, address, slots, labels) …]); env_hosts() → the number of the host of
+ * each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are told, with boot_data: what
+ * Envs there are told */
+PyObject *corps__py_hosts(PyObject *module, PyObject *none);
+PyObject *corps__py_env_hosts(PyObject *module, PyObject *none);
+PyObject *corps__py_launch_set(PyObject *module, PyObject *given);
 
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);

@@ -34,14 +34,15 @@ static bool await(struct corps_future *future) {
     return true;
 }
 
-/* change_env(Name or None, Env to take or None, seconds or None) → the Env's number */
+/* change_env(Name or None, Env to take or None, seconds or None, host to add it on or None) → the Env's number */
 PyObject *corps__py_change_env(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *name;
     PyObject *which;
     PyObject *seconds;
+    const char *host;
     uint64_t id;
-    if (!PyArg_ParseTuple(args, "OOO", &name, &which, &seconds) || !corps_meant(name, &id) || !corps__python_serves()) {
+    if (!PyArg_ParseTuple(args, "OOOz", &name, &which, &seconds, &host) || !corps_meant(name, &id) || !corps__python_serves()) {
         return NULL;
     }
     bool adds = which == Py_None;
@@ -52,7 +53,7 @@ PyObject *corps__py_change_env(PyObject *module, PyObject *args) {
     }
     unsigned env = taken < UINT32_MAX ? (unsigned)taken : UINT32_MAX;
     struct corps_future *future = NULL;
-    enum corps_err err = corps__env_change_begin(id, adds, NULL, env, timeout_ns, &future);
+    enum corps_err err = corps__env_change_begin(id, adds, host, env, timeout_ns, &future);
     bool waited = err == CORPS_OK && await(future);
     if (waited) {
         err = corps__env_change_end(id, adds, future, &env);

@@ -245,6 +245,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
     options->serializer = text_of(given, "serializer");
     options->bind = text_of(given, "bind");
     options->keep_directory = text_of(given, "keep_directory");
+    options->hosts = text_of(given, "hosts");
     const char *wake = text_of(given, "wake");
     for (size_t i = 0; wake != NULL && i < sizeof wakes / sizeof wakes[0]; i++) {
         if (strcmp(wake, wakes[i].name) == 0) {
@@ -411,18 +412,20 @@ bool corps__py_supervision(PyObject *given, struct corps_supervision *supervisio
     return true;
 }
 
-/* create_concs(class, payload, location type, env, count, plain, supervision) → [address …] */
+/* create_concs(class, payload, location type, env, host or None, count, plain, supervision) → [address …] */
 static PyObject *create_concs(PyObject *module, PyObject *args) {
     (void)module;
     const char *class_name;
     PyObject *payload;
     int type;
     unsigned env;
+    const char *host;
     unsigned count;
     int plain;
     PyObject *given;
     struct corps_supervision supervision = {.size = 0};
-    if (!PyArg_ParseTuple(args, "sOiIIpO!", &class_name, &payload, &type, &env, &count, &plain, &PyDict_Type, &given) ||
+    if (!PyArg_ParseTuple(args, "sOiIzIpO!", &class_name, &payload, &type, &env, &host, &count, &plain, &PyDict_Type,
+                          &given) ||
         !corps__py_supervision(given, &supervision)) {
         return NULL;
     }
@@ -435,7 +438,9 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
         corps__news_read(corps);
         env = corps_env_count(corps);
     }
-    size_t total = (size_t)count * (type == CORPS_LOCATION_PER_ENV ? env : 1);
+    bool per_host = type == CORPS_LOCATION_CLUSTER || type == CORPS_LOCATION_REGION;
+    env = per_host ? CORPS__ENVS_MAX : env; /* hosts; there are not more that have Envs */
+    size_t total = (size_t)count * (per_host || type == CORPS_LOCATION_PER_ENV ? env : 1);
     struct corps_name **names = PyMem_Calloc(total, sizeof *names);
     struct corps_box *box = names != NULL ? corps_box_create() : NULL;
     struct corps_value value;
@@ -444,11 +449,11 @@ static PyObject *create_concs(PyObject *module, PyObject *args) {
         corps_box_unref(box);
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
-    struct corps_location location = {.type = (enum corps_location_type)type, .env = env};
+    struct corps_location location = {.type = (enum corps_location_type)type, .env = env, .host = host};
     enum corps_err err = corps_create_supervised(corps, class_name, &value, location, count, &supervision, names);
     corps_box_unref(box);
     while (err == CORPS_OK && total > 0 && names[total - 1] == NULL) {
-        total--; /* places of Envs that were taken */
+        total--; /* places of Envs that were taken, and of hosts that there could be */
     }
     PyObject *list = err == CORPS_OK ? corps__py_addresses(names, total) : corps__py_raise_create(err);
     PyMem_Free(names);
@@ -537,6 +542,9 @@ static PyMethodDef functions[] = {
     {"chains_end", corps__py_chains_end, METH_VARARGS, NULL},
     {"change_env", corps__py_change_env, METH_VARARGS, NULL},
     {"env_count", corps__py_env_count, METH_NOARGS, NULL},
+    {"hosts", corps__py_hosts, METH_NOARGS, NULL},
+    {"env_hosts", corps__py_env_hosts, METH_NOARGS, NULL},
+    {"launch_set", corps__py_launch_set, METH_O, NULL},
     {"deadline_within", corps__py_deadline_within, METH_O, NULL},
     {"time_left", corps__py_time_left, METH_NOARGS, NULL},
     {"cancelled", corps__py_cancelled, METH_NOARGS, NULL},

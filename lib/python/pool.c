@@ -20,10 +20,11 @@ PyObject *corps__py_create_pool(PyObject *module, PyObject *args) {
     PyObject *policy;
     int type;
     unsigned env;
+    const char *host;
     int plain;
     struct corps_supervision supervision = {.size = 0};
     struct corps_pool_options options = {.supervision = &supervision};
-    if (!PyArg_ParseTuple(args, "sOiIpO!O!", &class_name, &payload, &type, &env, &plain, &PyDict_Type, &given,
+    if (!PyArg_ParseTuple(args, "sOiIzpO!O!", &class_name, &payload, &type, &env, &host, &plain, &PyDict_Type, &given,
                           &PyDict_Type, &policy) ||
         !fill_options(given, &options) || !corps__py_supervision(policy, &supervision)) {
         return NULL;
@@ -33,7 +34,7 @@ PyObject *corps__py_create_pool(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "pools are created inside a Corps");
         return NULL;
     }
-    options.location = (struct corps_location){.type = (enum corps_location_type)type, .env = env};
+    options.location = (struct corps_location){.type = (enum corps_location_type)type, .env = env, .host = host};
     struct corps_box *box = corps_box_create();
     struct corps_value value;
     if (box == NULL || !corps__py_arguments(payload, plain != 0, box, &value)) {

@@ -164,6 +164,40 @@ static void test_heals(void **state) {
     assert_ok(corps_exit(corps, LONG_NS));
 }
 
+/* Members where they were asked for; with Envs of their own, too. */
+static void test_pools(void **state) {
+    (void)state;
+    struct corps *corps = make_fleet((struct corps_options){.env_count = 1});
+    for (int each = 0; each < 2; each++) {
+        const struct corps_pool_options options = {
+            .min_count = 3, .max_count = 3, .location = CORPS_HOST("two"), .env_each = each};
+        struct corps_name *pool = NULL;
+        assert_ok(corps_create_pool(corps, "Hand", NULL, &options, &pool));
+        struct corps_name *members[3];
+        size_t count = 3;
+        assert_ok(corps_pool_members(pool, members, &count));
+        assert_int_equal(count, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_host(corps, corps_name_env(members[i]), 2, "two");
+        }
+        assert_true((corps_name_env(members[0]) == corps_name_env(members[1])) == (each == 0));
+        assert_int_equal(add(pool, 1), 1);
+        free_names(members, 3);
+        corps_name_unref(pool);
+    }
+    struct corps_pool_options options = {.location = CORPS_REGION("there", 0)};
+    struct corps_name *pool = NULL;
+    assert_ok(corps_create_pool(corps, "Hand", NULL, &options, &pool));
+    corps_name_unref(pool);
+    pool = NULL;
+    options.location = CORPS_HOST("four");
+    assert_int_equal(corps_create_pool(corps, "Hand", NULL, &options, &pool), CORPS_ERR_UNKNOWN);
+    options.location = CORPS_CLUSTER(3);
+    assert_int_equal(corps_create_pool(corps, "Hand", NULL, &options, &pool), CORPS_ERR_INVALID);
+    assert_null(pool);
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 /* … and without one it is lost, with the reason. */
 static void test_lost(void **state) {
     (void)state;
@@ -186,6 +220,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spread),    cmocka_unit_test(test_add_on), cmocka_unit_test(test_locations),
         cmocka_unit_test(test_bad_input), cmocka_unit_test(test_heals),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_pools),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

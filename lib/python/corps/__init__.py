@@ -41,6 +41,7 @@ from ._directory import delete_Concs, find_Corps, find_Workers
 from ._env import MajorStatus, MinorStatus
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
+from ._hosts import Host, hosts
 from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._log import log_to_logging
 from ._map import Results, filter, map, reduce, starmap
@@ -58,9 +59,9 @@ TypedName = Name
 
 __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 'AsyncLocalMaxRetries',
            'AsyncRemoteException', 'AsyncRemoteMaxRetries', 'Attribute', 'CallTimeout', 'Conc', 'ConcAddr', 'Corps', 'Crash', 'Deadlock',
-           'ExtAddr', 'Func', 'Future', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
+           'ExtAddr', 'Func', 'Future', 'Host', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'add_Env', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
-           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
+           'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'hosts', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
            'record_chains', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next',
            'BrokenWorker', 'Executor', 'ProcessPool', 'Results', 'create_Pool', 'pool_members']
 

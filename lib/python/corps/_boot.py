@@ -7,6 +7,7 @@ import sys
 import threading
 
 from . import _core, _limits, _main, _pickling, _plain
+from ._name import class_text
 
 _lock = threading.Lock()
 _requests = None  # our end of the template's socket
@@ -145,13 +146,22 @@ def _directory():
                                 "change to one that is there, by os.chdir, before you create a Corps") from None
 
 
-def boot_data(config, front_text, manager, compat, births, logging, modules, by_name):
-    """What every Env of a new Corps is told, see _env.boot. by_name: without pickles."""
+def boot_data(config, front, manager, compat, births, logging, modules, by_name):
+    """What every Env of a new Corps is told, see _env.boot. front: its class. by_name: without pickles."""
     sent = {
         'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
-        'executable': sys.executable, 'compat': compat, 'front': front_text, 'config': config,
+        'executable': sys.executable, 'compat': compat, 'front': class_text(front), 'config': config,
         'libraries': list(_libraries), 'births': births, 'logging': logging, 'modules': modules,
         'limits': _limits.own(), 'tracker': _tracker(), 'main': _main.description() if _core.own() is None else _described()}
+    if not config['Hosts']:
+        return _dumps(sent, manager, by_name)
+    from . import _far
+    launch, told = _far.describe(_executable(), _interpreter_flags(), sent, front.__module__)
+    told = _dumps(told, manager, by_name)
+    return _dumps(dict(sent, far=[launch, told.decode() if by_name else told]), manager, by_name)
+
+
+def _dumps(sent, manager, by_name):
     return _plain.boot_dumps(sent, manager) if by_name else _pickling.dumps(dict(sent, manager=_pickling.dumps(manager)))
 
 

@@ -49,7 +49,13 @@ DEFAULTS = {
     'ResultsCache_Max_Bytes': None,  # bytes of them; None: 64 MiB
     'AutoLoad': None,  # what is loaded in every Env at boot: names of modules, classes of Workers, (class, argument, …)
     'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
+    'Hosts': None,  # 'auto', or names, numbers and labels of hosts; None: this host alone
+    'Env_Variables': None,  # names of environment variables that Envs on other hosts get too; NAME*: all that begin so
 }
+
+class Usual(int):
+    """A number that nobody has chosen."""
+
 
 values = dict(DEFAULTS)
 """What is in force in this process."""
@@ -83,7 +89,7 @@ def _read_file(path, config):
 
 def read(files, dicts):
     """A config from files and dicts, in order. What a file raises is the caller's."""
-    config = dict(DEFAULTS, NumEnvs=default_env_count())
+    config = dict(DEFAULTS, NumEnvs=Usual(default_env_count()))
     for path in files:
         _read_file(path, config)
     for entries in dicts:

@@ -8,9 +8,9 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _logging, _main, _modules, _pickling, _plain
+from . import _boot, _config, _core, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain
 from ._deadline import deadline
-from ._errors import AsyncExecutionError
+from ._errors import AsyncExecutionError, AsyncLocalMaxRetries
 from ._name import callable_name, class_text, name_class, restore, retries_of
 from ._worker import HIDDEN, Conc, Corps
 
@@ -38,6 +38,7 @@ def _text(options, key, variable, otherwise):
 
 RESTARTS = 'never', 'on_failure', 'always'  # as enum corps_restart counts them
 STRATEGIES = 'one_for_one', 'one_for_all', 'rest_for_one'  # as enum corps_strategy does
+ENVS_MAX = 1024
 SUPERVISION = 'Restart', 'Restart_Strategy', 'Restart_Intensity', 'Restart_Period', 'Restart_Backoff', 'Restart_Max_Backoff'
 
 
@@ -130,8 +131,11 @@ def load(workers):
 
 def _options(config, detached):
     """What the core is told, from a config."""
+    config['Hosts'] = hosts = _hosts.chosen(config)
+    if hosts and isinstance(config['NumEnvs'], _config.Usual):
+        config['NumEnvs'] = min(_hosts.slots(hosts), ENVS_MAX)
     try:
-        config['NumEnvs'] = count = operator.index(config['NumEnvs'])  # numpy's numbers too
+        config['NumEnvs'] = count = int(operator.index(config['NumEnvs']))  # numpy's numbers too
     except TypeError:
         raise TypeError(f"NumEnvs must be a number, not {config['NumEnvs']!r}") from None
     transport, within_one_env = _core.transport(_text(config, 'Transport', 'CORPS_TRANSPORT', ''))
@@ -147,6 +151,8 @@ def _options(config, detached):
                       ('buffer_bytes', 'Buffer_Bytes')):
         if config[name]:
             options[key] = config[name]
+    if hosts:
+        options['hosts'] = hosts
     options.update(_restart_options(config), **_results_options(config))
     if config['Keep_Directory'] is not None:
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
@@ -250,6 +256,9 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     does every other variable of the configuration that is given as a keyword and that the __init__ does not name. LocType and LocVal
     are accepted and have no effect.
 
+    Hosts makes it a Corps of several hosts: 'auto' (all that the file of this host's agent has), or a list of names, numbers and labels of hosts.
+    NumEnvs is then as many as their slots, unless it is said. Env_Variables is a list of the environment variables that Envs on other hosts get.
+
     AutoLoad is a list of what every Env loads before CorpsClass(…) is made: names of modules, which are imported; classes of Workers, or (class,
     argument, …), of which one Worker is created in every Env: find_Workers finds them.
 
@@ -257,7 +266,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     ResultsCache_Max_Entries and ResultsCache_Max_Bytes limit the results that an Env keeps for such calls.
 
     Raises AssertionError (CorpsClass is no Corps), AsyncExecutionError (its __init__, the main program or a config file
-    raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted), RuntimeError (the
+    raised), ValueError (no such transport, …), AsyncLocalMaxRetries (an Env died while it booted; with Hosts also: no agent runs on this host, or a
+    host has no room), RuntimeError (the
     main program creates a Corps when it is imported: the text shows where, and the lines to write instead).
     """
     global _registered
@@ -278,6 +288,8 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         options = _options(config, inside and not Managed)
         by_name = not _core.runs_code(options['serializer'])
         loaded = _auto_load(config, by_name)
+    except AsyncLocalMaxRetries:  # no agent runs here
+        raise
     except Exception as exception:
         raise _hooks.own_failure(exception) from exception
     kwargs, attributes = _split(kwargs)
@@ -296,7 +308,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
     logging = {} if compat else _logging.description(config, ConfigDicts, by_name)
-    boot_data = _boot.boot_data(config, text, manager, compat, births, logging, _modules.description(CorpsClass.__module__), by_name)
+    boot_data = _boot.boot_data(config, CorpsClass, manager, compat, births, logging, _modules.description(CorpsClass.__module__), by_name)
     corps = _start(text, payload, boot_data, options)
     try:
         front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
@@ -333,25 +345,28 @@ def _own_ext_name():
 
 
 def _location(kind, value):
-    """(type, Env) as the core takes them; checks."""
+    """(type, Env, host or label) as the core takes them; checks."""
     if not isinstance(kind, LocType):
         raise AttributeError(f'LocType must be a member of LocType, not {kind!r}')
-    if kind in (LocType.Host, LocType.Cluster, LocType.Region):
-        raise NotImplementedError(f'{kind.name} needs several hosts, which are not supported yet')
+    over_hosts = kind in (LocType.Host, LocType.Cluster, LocType.Region)
+    if over_hosts and not _hosts.are_several():
+        raise NotImplementedError(f"{kind.name} needs a Corps of several hosts: create it with Hosts, as in create_Corps(…, Hosts='auto')")
     own = _core.own()
     if own is None:
         raise RuntimeError('Concs are created inside a Corps: call create_Concs in a method or an __init__')
+    if kind in (LocType.Host, LocType.Region):
+        return int(kind), 0, _hosts.one(value, 'LocVal')
     if kind == LocType.EnvId:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f'LocVal must be the number of an Env, not {value!r}')
         if not 0 <= value < own[2] and not 0 <= value < _core.env_count():  # one may have been added
             raise IndexError(f'there is no Env {value}; this Corps has {_core.env_count()}, numbered from 0')
-        return 0, value
+        return 0, value, None
     if isinstance(value, int) and not isinstance(value, bool) and value > own[2]:
         raise IndexError(f'there is no Env {value}; this Corps has {own[2]}')
     if value is not None:
         raise ValueError(f'LocVal must be None with {kind.name}')
-    return (1 if kind == LocType.PerEnv else 2), 0
+    return int(kind), 0, None
 
 
 def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, Num=1, **kwargs):
@@ -359,7 +374,9 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     run; None when Num < 1.
 
     LocType says where. EnvId: all in the Env with number LocVal. Auto: each in the next Env, round robin from Env 0. PerEnv: Num in every
-    Env, Env 0, 1, 2 … and again. Envs that were taken (take_Env) are left out by both. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
+    Env, Env 0, 1, 2 … and again. Envs that were taken (take_Env) are left out by both. In a Corps of several hosts, Host: each in the next Env on the
+    host LocVal (its name or number), to which an Env is added if there is none; Cluster: Num in an Env of every host; Region: Num on every
+    host with the label LocVal. Mgr is what my_Mgr() of the new Concs returns. ConcClass may be the name of a class written in C
     (see load_classes).
 
     Restart says what follows when one of them fails (raises Crash): 'never' (the default: it is lost), 'on_failure' (it is made again, under
@@ -371,7 +388,8 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     Tag is a label that find_Workers finds them by, unless the __init__ has a parameter of that name.
 
     Raises AsyncExecutionError if an __init__ raises (the Concs made until then are ended), AttributeError if ConcClass is a Corps,
-    ValueError for a policy that makes no sense, ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region, and RuntimeError in a program.
+    ValueError for a policy that makes no sense, ValueError or IndexError for a LocVal that does not fit, NotImplementedError for Host, Cluster and Region in a Corps
+    of one host, and RuntimeError in a program.
     """
     if isinstance(ConcClass, str):
         return _create_plain(ConcClass, args, LocType, LocVal, Num, _supervision(None, kwargs))
@@ -381,7 +399,7 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     retries_of(ConcClass)  # what is wrong with it is said before anything is made
     if Num < 1:
         return None
-    kind, env = _location(LocType, LocVal)
+    location = _location(LocType, LocVal)
     supervision = _supervision(ConcClass, kwargs)
     tag = _tag(ConcClass, kwargs)
     kwargs, attributes = _split(kwargs)
@@ -392,7 +410,7 @@ def create_Concs(ConcClass, *args, Mgr=None, LocType=LocType.Auto, LocVal=None, 
     creator = _core.own()[1]
     payload = ConcClass if _pickling.allowed else _plain.class_name(ConcClass), creator, args, kwargs, attributes
     try:
-        addresses = _core.create_concs(class_text(ConcClass), payload, kind, env, Num, False, supervision)
+        addresses = _core.create_concs(class_text(ConcClass), payload, *location, Num, False, supervision)
     except AsyncExecutionError as error:  # of the original type too: in the own Env it always was that
         raise _hooks.mix(error) from None
     made = name_class(ConcClass)
@@ -415,22 +433,23 @@ def _create_plain(class_name, args, kind, value, count, supervision):
     """Concs of a class written in C, that load_classes has made known; their arguments are plain values."""
     if count < 1:
         return None
-    kind, env = _location(kind, value)
+    location = _location(kind, value)
     if class_name not in _core.classes():
         raise TypeError(f"'{class_name}' is no class; written in C and made known by load_classes are: "
                         f"{', '.join(_core.classes()) or 'none'}")
-    return [restore(address) for address in _core.create_concs(class_name, args, kind, env, count, True, supervision)]
+    return [restore(address) for address in _core.create_concs(class_name, args, *location, count, True, supervision)]
 
 
-def add_Env(Name=None):
+def add_Env(Name=None, Host=None):
     """Adds an Env to a running Corps and returns its number, once it serves. In a Corps: to that one. Name, that of a Corps or of any of its
-    Workers, says which one else; a program must say it.
+    Workers, says which one else; a program must say it. Host, a host's name or number or a label, says where, in a Corps of several hosts; None:
+    where the slots are.
 
     Auto and PerEnv count the new Env from now on. It is started again like the others (Restart). Raises ValueError (FastPath alone: the
     transport queue has one Env), CallTimeout (it was not up within Boot_Timeout, and was killed), WorkerLost (its process has ended), and
     AsyncLocalMaxRetries with what its boot failed with, or when there are 1024. After an error nothing is left.
     """
-    return _core.change_env(Name, None, None)
+    return _core.change_env(Name, None, None, None if Host is None else _hosts.one(Host, 'Host'))
 
 
 def take_Env(EnvId, timeout=10.0, Name=None):
@@ -447,7 +466,7 @@ def take_Env(EnvId, timeout=10.0, Name=None):
         raise TypeError(f'timeout must be a number of seconds or None, not {timeout!r}')
     if EnvId < 0 or (timeout is not None and timeout < 0):
         raise ValueError(f'EnvId is {EnvId} and timeout {timeout}; neither may be negative')
-    _core.change_env(Name, EnvId, timeout)
+    _core.change_env(Name, EnvId, timeout, None)
 
 
 class Func(Conc):

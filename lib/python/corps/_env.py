@@ -72,12 +72,17 @@ def _share_tracker(pid, fd):
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
+    from . import _far
     status = MajorStatus.Booting
     _pickling.allowed = data[:1] != b'{'  # said by whoever started this process, and so decides what it runs anyway
     sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
-    os.environ.clear()
-    os.environ.update(sent['environ'])
-    time.tzset()
+    is_far = sent['environ'] is None  # on another host than the program: what of the environment comes along is there from the start
+    if is_far:
+        _far.check_version(sent)
+    else:
+        os.environ.clear()
+        os.environ.update(sent['environ'])
+        time.tzset()
     _limits.apply(sent['limits'])
     if sent['tracker']:
         _share_tracker(*sent['tracker'])
@@ -104,6 +109,10 @@ def boot(data):
         importlib.import_module(module)
     _pickling.start()
     _logging.settle(sent['logging'])
+    if is_far:
+        _far.check_modules(sent['own_modules'])
+    if sent.get('far'):
+        _far.hand_on(sent['far'])
     manager = pickle.loads(sent['manager']) if _pickling.allowed else _plain.boot_manager(sent['manager'])
     status = MajorStatus.Running
 
@@ -118,15 +127,16 @@ def flush():
 
 
 def main(control_fd, template_fd, env, tag_text):
-    """The process's life; does not return."""
+    """The process's life; does not return. template_fd, env: None where no template process has made it."""
     global status
     try:
-        from . import _boot
-        _boot.inherit(template_fd)
-        _core.template_set(template_fd)
         thread = threading.current_thread()
-        thread.name = f'corps-env-{env}'
-        thread._set_native_id()  # it is the template process's otherwise
+        thread.name = 'corps-env' if env is None else f'corps-env-{env}'
+        if template_fd is not None:
+            from . import _boot
+            _boot.inherit(template_fd)
+            _core.template_set(template_fd)
+            thread._set_native_id()  # it is the template process's otherwise
         exit_status = _core.serve(control_fd)
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -14,6 +14,8 @@ from . import _env, _main
 
 BIRTHS_MAX = 8
 
+_BEGINNINGS = f'{__package__}._template', f'{__package__}._far'  # what is below them on the stack are ways to start an Env
+
 _making = {}  # by thread, how many inits are on its stack
 
 
@@ -47,7 +49,7 @@ if __name__ == '__main__':"""
 def _module_frames():
     """The frames of modules that this Env is importing, innermost first."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get('__name__') != f'{__package__}._template':
+    while frame is not None and frame.f_globals.get('__name__') not in _BEGINNINGS:
         if frame.f_code.co_name == '<module>':
             yield frame
         frame = frame.f_back

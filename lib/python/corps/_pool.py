@@ -201,7 +201,7 @@ def _check_sticky(cls, sticky):
 
 
 def _where(kind, value, replicated):
-    """(type, Env) as the core takes them."""
+    """(type, Env, host or label) as the core takes them."""
     if _core.own() is None:
         raise RuntimeError('pools are created inside a Corps: call create_Pool in a method or an __init__')
     if replicated:
@@ -227,7 +227,8 @@ def create_Pool(ConcClass, *args, Min=1, Max=None, Target=0.01, Quiet=30.0, LocT
     grows, at once; when they have waited no longer than half of that for Quiet seconds it gives up one member, which does first what it has.
     A member that fails is made again; Restart and what goes with it are those of create_Concs, but for the default, which is 'on_failure'.
 
-    LocType and LocVal say where members are: Auto: in the Env that has the fewest; EnvId: in that of number LocVal. Replicated=True: one in each
+    LocType and LocVal say where members are: Auto: in the Env that has the fewest; EnvId: in that of number LocVal; in a Corps of several hosts, Host
+    and Region: on the host, or on those with the label, LocVal. Replicated=True: one in each
     Env, and callers take the nearest; Min and Max are not given then. Env_Each=True: each member gets an Env of its own, which comes and goes
     with it.
 
@@ -246,8 +247,8 @@ def create_Pool(ConcClass, *args, Min=1, Max=None, Target=0.01, Quiet=30.0, LocT
             raise AttributeError(f'{ConcClass.__name__} is a Corps: a pool is made of Concs')
         _name.retries_of(ConcClass)
     sticky = _check_sticky(cls, Sticky)
-    kind, env = _where(LocType, LocVal, Replicated)
-    options = _options(Min, Max, Target, Quiet, sticky, Env_Each, kind == 1)
+    location = _where(LocType, LocVal, Replicated)
+    options = _options(Min, Max, Target, Quiet, sticky, Env_Each, location[0] == _create.LocType.PerEnv)
     policy = _policy(cls, kwargs)
     if plain:
         payload, text = args, ConcClass
@@ -259,7 +260,7 @@ def create_Pool(ConcClass, *args, Min=1, Max=None, Target=0.01, Quiet=30.0, LocT
         text = class_text(ConcClass)
         payload = ConcClass if _pickling.allowed else _plain.class_name(ConcClass), _core.own()[1], args, kwargs, attributes
     try:
-        address = _core.create_pool(text, payload, kind, env, plain, options, policy)
+        address = _core.create_pool(text, payload, *location, plain, options, policy)
     except AsyncExecutionError as error:
         from ._hooks import mix
         raise mix(error) from None
