@@ -11,8 +11,8 @@
 
 enum { DIRECTORY = 4, SECRET = 5, PROCESSORS = 8, HOST = 12, BIND = 13, ITEMS = 14, ITEMS_MAX = 64 };
 
-enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory, uint8_t **out,
-                                 size_t *out_bytes) {
+enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
+                                 uint8_t **out, size_t *out_bytes) {
     struct corps_box *box;
     enum corps_err err = corps__framed_decode(data, bytes, &box);
     if (err != CORPS_OK) {

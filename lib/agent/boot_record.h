@@ -10,7 +10,7 @@
 
 /* The bytes of the record, without its length; gives those of the new one with their length, malloc's. Errors: PROTOCOL
  * (it is none), NO_MEMORY, and of decoding. */
-enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory, uint8_t **out,
-                                 size_t *out_bytes) CORPS_CHECKED;
+enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
+                                 uint8_t **out, size_t *out_bytes) CORPS_CHECKED;
 
 #endif

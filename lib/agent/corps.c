@@ -8,10 +8,11 @@
 
 /* corps: what a person asks of the hosts. One subcommand: `corps hosts`. */
 
-static const char usage[] = "usage: corps hosts\n"
-                            "\n"
-                            "Which hosts there are, by the agent of this one, and what each host's agent says: version, Envs, slots, load,\n"
-                            "and the hash of its hosts file. Exit status 1: one does not answer, or has another file.\n";
+static const char usage[] =
+    "usage: corps hosts\n"
+    "\n"
+    "Which hosts there are, by the agent of this one, and what each host's agent says: version, Envs, slots, load,\n"
+    "and the hash of its hosts file. Exit status 1: one does not answer, or has another file.\n";
 
 int main(int argc, char **argv) {
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {

@@ -45,11 +45,8 @@ static void answer_hosts(struct caller *caller) {
         rows[i] = corps_array(items, ROW_ITEMS);
     }
     const struct corps_value answer[] = {
-        corps_str("hosts"),
-        corps_int(agent.own->number),
-        corps_bin(hosts->hash, sizeof hosts->hash),
-        corps_str(hosts->ports),
-        corps_array(rows, hosts->count),
+        corps_str("hosts"),      corps_int(agent.own->number),    corps_bin(hosts->hash, sizeof hosts->hash),
+        corps_str(hosts->ports), corps_array(rows, hosts->count),
     };
     const struct corps_value record = corps_array(answer, sizeof answer / sizeof answer[0]);
     (void)!corps__control_send(caller->control, &record);
@@ -97,8 +94,9 @@ static void on_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "key")) {
         answer_key(caller, record, corps_id);
     } else {
-        answer_failure(caller, CORPS_ERR_VERSION, "the agent of this host is of another version (" CORPS_VERSION "); start it again from this "
-                                                  "installation");
+        answer_failure(caller, CORPS_ERR_VERSION,
+                       "the agent of this host is of another version (" CORPS_VERSION "); start it again from this "
+                       "installation");
     }
 }
 
@@ -129,12 +127,14 @@ static enum corps_err make_way(const struct sockaddr_un *where) {
     bool serves = connect(fd, (const struct sockaddr *)where, sizeof *where) == 0 || errno == EAGAIN;
     close(fd);
     if (serves) {
-        return corps_error_set(CORPS_ERR_LIMIT, "an agent runs here already (it serves %s); one is enough for a user and host",
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "an agent runs here already (it serves %s); one is enough for a user and host",
                                where->sun_path);
     }
     struct stat st;
     if (lstat(where->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-        return corps_error_set(CORPS_ERR_SYSTEM, "%s is there and is no socket; give another --socket", where->sun_path);
+        return corps_error_set(CORPS_ERR_SYSTEM, "%s is there and is no socket; give another --socket",
+                               where->sun_path);
     }
     unlink(where->sun_path);
     return CORPS_OK;

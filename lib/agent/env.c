@@ -387,13 +387,14 @@ void agent_env_start_waiting(struct agent_session *session) {
 static enum corps_err check_slots(void) {
     if (agent_env_count() >= agent.own->slots) {
         return corps_error_set(CORPS_ERR_LIMIT,
-                               "its %u slots are used up; raise them in %s, or have the Env on another host", agent.own->slots,
-                               agent.hosts_file);
+                               "its %u slots are used up; raise them in %s, or have the Env on another host",
+                               agent.own->slots, agent.hosts_file);
     }
     return CORPS_OK;
 }
 
-void agent_env_order(struct agent_session *session, uint32_t number, uint64_t incarnation, const struct corps_value *launch) {
+void agent_env_order(struct agent_session *session, uint32_t number, uint64_t incarnation,
+                     const struct corps_value *launch) {
     if (agent_env_find(session, number, incarnation) != NULL) {
         return; /* asked twice, started once */
     }
@@ -411,7 +412,8 @@ void agent_env_order(struct agent_session *session, uint32_t number, uint64_t in
         agent_session_env_left(session);
         return;
     }
-    *env = (struct agent_env){.next = agent_envs, .session = session, .env = number, .incarnation = incarnation, .fd = -1};
+    *env =
+        (struct agent_env){.next = agent_envs, .session = session, .env = number, .incarnation = incarnation, .fd = -1};
     env->corps_id = agent_session_corps(session);
     env->order = order;
     agent_envs = env;

@@ -1,8 +1,8 @@
 /* An Env that was ordered: its process, and the relay of its control channel.
  *
- * Its owner's records come in pieces of the control stream, of which the first record is the boot record; they are written
- * to the process as it reads them. What it writes goes to the owner, as long as the session has room. An Env whose number a
- * former process still has waits for the end of that one: two never run at once.
+ * Its owner's records come in pieces of the control stream, of which the first record is the boot record; they are
+ * written to the process as it reads them. What it writes goes to the owner, as long as the session has room. An Env
+ * whose number a former process still has waits for the end of that one: two never run at once.
  */
 #ifndef CORPS_AGENT_ENV_H
 #define CORPS_AGENT_ENV_H
@@ -29,10 +29,10 @@ struct agent_env {
     struct corps__child *child;
     uv_poll_t *poll; /* of the control channel; NULL: it is closed */
     int fd;
-    bool booted;     /* the boot record has passed */
-    bool to_close;   /* when what is kept was written */
-    bool paused;     /* not read, since the session has no room */
-    uint8_t *kept;   /* to be written to the process: from `at` to `end` */
+    bool booted;   /* the boot record has passed */
+    bool to_close; /* when what is kept was written */
+    bool paused;   /* not read, since the session has no room */
+    uint8_t *kept; /* to be written to the process: from `at` to `end` */
     size_t at, end, capacity;
     char reason[160]; /* why it was ended here; "": by its owner, or not */
     bool displaced;   /* … and not for anything that it did */
@@ -44,7 +44,8 @@ extern struct agent_env *agent_envs;
 struct agent_env *agent_env_find(const struct agent_session *session, uint32_t env, uint64_t incarnation);
 
 /* An order. What becomes of it is told to the session: begun or refused. */
-void agent_env_order(struct agent_session *session, uint32_t env, uint64_t incarnation, const struct corps_value *launch);
+void agent_env_order(struct agent_session *session, uint32_t env, uint64_t incarnation,
+                     const struct corps_value *launch);
 
 /* There is time again: what was ordered meanwhile begins. */
 void agent_env_start_waiting(struct agent_session *session);

@@ -90,7 +90,8 @@ static enum corps_err hash_file(const char *path, uint8_t hash[HASH_BYTES]) {
 
 /* Text, with its NUL; false: there is none, or it is too long. */
 static bool take_text(const struct corps_value *value, char *out, size_t bytes) {
-    if (value == NULL || value->kind != CORPS_STR || value->count >= bytes || memchr(value->str, '\0', value->count) != NULL) {
+    if (value == NULL || value->kind != CORPS_STR || value->count >= bytes ||
+        memchr(value->str, '\0', value->count) != NULL) {
         return false;
     }
     memcpy(out, value->str, value->count);
@@ -110,9 +111,10 @@ static enum corps_err check_file(const struct corps_value *path_value, const str
         char here[CORPS__HASH_TEXT_BYTES], there[CORPS__HASH_TEXT_BYTES];
         corps__hash_text(hash, here);
         corps__hash_text(wanted->bin, there);
-        err = corps_error_set(CORPS_ERR_INVALID,
-                              "%s is another one here (hash %s) than where the Corps was created (%s); install the same",
-                              path, here, there);
+        err =
+            corps_error_set(CORPS_ERR_INVALID,
+                            "%s is another one here (hash %s) than where the Corps was created (%s); install the same",
+                            path, here, there);
     }
     return err;
 }

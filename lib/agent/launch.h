@@ -1,5 +1,6 @@
 /* What an order starts: {program, hash, argv, cwd, environ, files}. The program, and every file that is named, must be
- * there and have the hash that is named (BLAKE2b-256 of its bytes): a host with another version of it is told at once. */
+ * there and have the hash that is named (BLAKE2b-256 of its bytes): a host with another version of it is told at once.
+ */
 #ifndef CORPS_AGENT_LAUNCH_H
 #define CORPS_AGENT_LAUNCH_H
 

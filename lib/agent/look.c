@@ -65,7 +65,10 @@ static void take_agent(struct look *look, const struct corps_value *record) {
     }
     corps__greet_owner_proof(greeting, look->key, "look", proof);
     const struct corps_value items[] = {
-        corps_str("look"), corps_int(0), corps_int(0), corps_bin(greeting->hash, sizeof greeting->hash),
+        corps_str("look"),
+        corps_int(0),
+        corps_int(0),
+        corps_bin(greeting->hash, sizeof greeting->hash),
         corps_bin(proof, sizeof proof),
     };
     const struct corps_value answer = corps_array(items, sizeof items / sizeof items[0]);
@@ -107,7 +110,8 @@ static void on_closed(void *arg, enum corps_err err) {
     snprintf(look->trouble, sizeof look->trouble, "%s", corps_error_detail());
 }
 
-static const struct corps__conn_ops conn_ops = {.open = on_open, .frame = on_frame, .room = on_room, .closed = on_closed};
+static const struct corps__conn_ops conn_ops = {
+    .open = on_open, .frame = on_frame, .room = on_room, .closed = on_closed};
 
 static void begin(uv_loop_t *loop, struct look *look) {
     char identity[CORPS__IDENTITY_BYTES];
@@ -126,7 +130,7 @@ static void begin(uv_loop_t *loop, struct look *look) {
 
 static double number_of(const struct corps_value *map, const char *key) {
     const struct corps_value *value = corps_value_get(map, key);
-    return value == NULL                 ? 0
+    return value == NULL                ? 0
            : value->kind == CORPS_INT   ? (double)value->integer
            : value->kind == CORPS_FLOAT ? value->number
                                         : 0;
@@ -157,16 +161,16 @@ static bool print_look(const struct look *look) {
     if (hash != NULL && hash->kind == CORPS_BIN && hash->count == CORPS__HOSTS_HASH_BYTES) {
         corps__hash_text(hash->bin, hash_text);
     }
-    printf("%-6u %-16s %-22s yes  %-9s %4.0f  %5.0f  %5.2f  %s%s\n", look->host->number, look->host->name, address, version,
-           number_of(map, "envs"), number_of(map, "slots"), number_of(map, "load"), hash_text,
+    printf("%-6u %-16s %-22s yes  %-9s %4.0f  %5.0f  %5.2f  %s%s\n", look->host->number, look->host->name, address,
+           version, number_of(map, "envs"), number_of(map, "slots"), number_of(map, "load"), hash_text,
            same ? "" : "  ANOTHER HOSTS FILE");
     return same;
 }
 
 static int print_all(const struct look *looks, unsigned count) {
     bool all = true;
-    printf("%-6s %-16s %-22s %-4s %-9s %4s  %5s  %5s  %s\n", "number", "name", "address", "up", "version", "envs", "slots", "load",
-           "hosts file");
+    printf("%-6s %-16s %-22s %-4s %-9s %4s  %5s  %5s  %s\n", "number", "name", "address", "up", "version", "envs",
+           "slots", "load", "hosts file");
     for (unsigned i = 0; i < count; i++) {
         all = print_look(&looks[i]) && all;
     }

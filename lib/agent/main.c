@@ -34,13 +34,16 @@ static const char usage[] =
     "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check | --list]\n"
     "       corps-agent --make-key FILE\n"
     "\n"
-    "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its own\n"
+    "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
+    "own\n"
     "host which hosts there are. It runs until SIGTERM, which ends its Envs in order.\n"
     "\n"
-    "  --hosts FILE       which hosts there are: the same file on all; lines of number, name, address:port, slots, labels\n"
+    "  --hosts FILE       which hosts there are: the same file on all; lines of number, name, address:port, slots, "
+    "labels\n"
     "  --key FILE         the cluster key: the same file on all, of mode 0600\n"
     "  --number N         which of the hosts this is; default: the one that has an address of this machine\n"
-    "  --socket PATH      where programs of this host ask; default: $CORPS_AGENT, else 'agent' in the runtime directory\n"
+    "  --socket PATH      where programs of this host ask; default: $CORPS_AGENT, else 'agent' in the runtime "
+    "directory\n"
     "  --make-key FILE    makes a new key, and ends\n"
     "  --check            reads the file and the key, and ends\n"
     "  --list             which hosts there are, and which agents answer; and ends\n"
@@ -90,11 +93,16 @@ static bool take_socket(const char *path) {
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
     static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},    {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
-        {"make-key", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},           {"as-root", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},        {"help", no_argument, NULL, 'h'},
+        {"hosts", required_argument, NULL, 'f'},
+        {"key", required_argument, NULL, 'k'},
+        {"number", required_argument, NULL, 'n'},
+        {"socket", required_argument, NULL, 's'},
+        {"make-key", required_argument, NULL, 'm'},
+        {"check", no_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},
+        {"as-root", no_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     opterr = 0;
@@ -220,16 +228,17 @@ static enum corps_err read_files(void) {
     }
     agent.own = corps__hosts_find(agent.hosts, agent.number);
     agent.hosts->own = agent.number;
-    return agent.own != NULL ? CORPS_OK
-                             : corps_error_set(CORPS_ERR_UNKNOWN, "there is no host %u in %s; add its line, or give another --number",
-                                               agent.number, agent.hosts_file);
+    return agent.own != NULL
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_UNKNOWN, "there is no host %u in %s; add its line, or give another --number",
+                                 agent.number, agent.hosts_file);
 }
 
 static int say_checked(void) {
     char hash[CORPS__HASH_TEXT_BYTES];
     corps__hash_text(agent.hosts->hash, hash);
-    printf("%s is right: %u hosts, hash %s; this is host %u (%s); the key is right\n", agent.hosts_file, agent.hosts->count,
-           hash, agent.own->number, agent.own->name);
+    printf("%s is right: %u hosts, hash %s; this is host %u (%s); the key is right\n", agent.hosts_file,
+           agent.hosts->count, hash, agent.own->number, agent.own->name);
     return 0;
 }
 
@@ -254,11 +263,14 @@ int main(int argc, char **argv) {
         return fail();
     }
     if (action == SERVE && geteuid() == 0 && !as_root) {
-        agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs these are");
+        agent_say("it does not run as root, since it starts what other hosts order; start it as the user whose Envs "
+                  "these are");
         return FAILED;
     }
     do {
         randombytes_buf(&agent.boot, sizeof agent.boot);
     } while (agent.boot == 0);
-    return action == CHECK ? say_checked() : action == LIST ? look_list("corps-agent", agent.hosts, agent.key) : serve();
+    return action == CHECK  ? say_checked()
+           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key)
+                            : serve();
 }

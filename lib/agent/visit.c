@@ -127,10 +127,11 @@ static enum corps_err check_hash(const struct corps__handshake *greeting) {
     char here[CORPS__HASH_TEXT_BYTES], there[CORPS__HASH_TEXT_BYTES];
     corps__hash_text(agent.hosts->hash, here);
     corps__hash_text(greeting->hash, there);
-    return corps_error_set(CORPS_ERR_INVALID,
-                           "the hosts file of host %u (%s) says something else (hash %s) than that of the host where the "
-                           "Corps is (%s); make them the same, and start the agents again",
-                           agent.own->number, agent.own->name, here, there);
+    return corps_error_set(
+        CORPS_ERR_INVALID,
+        "the hosts file of host %u (%s) says something else (hash %s) than that of the host where the "
+        "Corps is (%s); make them the same, and start the agents again",
+        agent.own->number, agent.own->name, here, there);
 }
 
 /* [word, session, taken, hash, proof] */
@@ -274,8 +275,9 @@ static enum corps_err listen_at(const struct corps__host *host, const char *text
         return CORPS_OK;
     }
     return errno == EADDRINUSE
-               ? corps_error_set(CORPS_ERR_LIMIT, "%s is in use; is an agent running already, or another program? Give the "
-                                                  "host another port in the hosts file",
+               ? corps_error_set(CORPS_ERR_LIMIT,
+                                 "%s is in use; is an agent running already, or another program? Give the "
+                                 "host another port in the hosts file",
                                  text)
            : errno == EADDRNOTAVAIL
                ? corps_error_set(CORPS_ERR_SYSTEM,

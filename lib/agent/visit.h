@@ -1,5 +1,5 @@
-/* A connection that was accepted: until it has said and proved who it is, in a lobby, which bounds how many such there are
- * and for how long; then as the present connection of a session. */
+/* A connection that was accepted: until it has said and proved who it is, in a lobby, which bounds how many such there
+ * are and for how long; then as the present connection of a session. */
 #ifndef CORPS_AGENT_VISIT_H
 #define CORPS_AGENT_VISIT_H
 

@@ -94,8 +94,8 @@ static void tell_room(struct corps__channel *channel) {
 
 static enum corps_err queue(struct corps__channel *channel, const uint8_t *data, size_t bytes) {
     if (bytes > CORPS__CHANNEL_RECORD_BYTES_MAX) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "a record of %zu bytes is too long for another host (%d at most)", bytes,
-                               CORPS__CHANNEL_RECORD_BYTES_MAX);
+        return corps_error_set(CORPS_ERR_TOO_LARGE, "a record of %zu bytes is too long for another host (%d at most)",
+                               bytes, CORPS__CHANNEL_RECORD_BYTES_MAX);
     }
     if (channel->resume.bytes + bytes > CORPS__CHANNEL_QUEUE_BYTES_MAX) {
         return corps_error_set(CORPS_ERR_FULL, "the agent of host %u (%s) takes nothing, and %zu bytes wait for it",
@@ -141,8 +141,10 @@ static void on_open(void *arg) {
     struct corps__handshake *greeting = &channel->greeting;
     randombytes_buf(greeting->owner_nonce, sizeof greeting->owner_nonce);
     const struct corps_value items[] = {
-        corps_str("corps"),       corps_int(CORPS__CHANNEL_VERSION),
-        corps_int((int64_t)greeting->corps_id), corps_int(greeting->host),
+        corps_str("corps"),
+        corps_int(CORPS__CHANNEL_VERSION),
+        corps_int((int64_t)greeting->corps_id),
+        corps_int(greeting->host),
         corps_bin(greeting->owner_nonce, sizeof greeting->owner_nonce),
     };
     const struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
@@ -157,7 +159,8 @@ static void take_agent(struct corps__channel *channel, const struct corps_value 
     if (corps__record_int(record, 1, 0) != CORPS__CHANNEL_VERSION) {
         char version[32];
         corps__record_text(record, 2, version, sizeof version);
-        snprintf(text, sizeof text, "the agent of host %u (%s) is of version %s, and this is %s; install the same one on both",
+        snprintf(text, sizeof text,
+                 "the agent of host %u (%s) is of version %s, and this is %s; install the same one on both",
                  channel->to.number, channel->to.name, version, CORPS_VERSION);
         is_gone(channel, CORPS_ERR_VERSION, text);
         return;
@@ -167,14 +170,16 @@ static void take_agent(struct corps__channel *channel, const struct corps_value 
     bool whole = corps__greet_bytes(record, 5, greeting->agent_nonce, sizeof greeting->agent_nonce);
     corps__greet_agent_proof(greeting, channel->key, proof);
     if (!whole || !corps__greet_is_proof(record, 6, proof)) {
-        snprintf(text, sizeof text,
-                 "who listens for host %u (%s) could not prove that it has this cluster's key; is it the same file there?",
-                 channel->to.number, channel->to.name);
+        snprintf(
+            text, sizeof text,
+            "who listens for host %u (%s) could not prove that it has this cluster's key; is it the same file there?",
+            channel->to.number, channel->to.name);
         drop(channel, text); /* it may be anybody: this ends nothing */
         return;
     }
     if (channel->boot != 0 && channel->boot != greeting->boot) {
-        snprintf(text, sizeof text, "the agent of host %u (%s) was started again", channel->to.number, channel->to.name);
+        snprintf(text, sizeof text, "the agent of host %u (%s) was started again", channel->to.number,
+                 channel->to.name);
         is_gone(channel, CORPS_ERR_WORKER_LOST, text);
         return;
     }
@@ -183,8 +188,10 @@ static void take_agent(struct corps__channel *channel, const struct corps_value 
     greeting->taken = channel->resume.taken;
     corps__greet_owner_proof(greeting, channel->key, "open", proof);
     const struct corps_value items[] = {
-        corps_str("open"),        corps_int((int64_t)greeting->session),
-        corps_int((int64_t)greeting->taken), corps_bin(greeting->hash, sizeof greeting->hash),
+        corps_str("open"),
+        corps_int((int64_t)greeting->session),
+        corps_int((int64_t)greeting->taken),
+        corps_bin(greeting->hash, sizeof greeting->hash),
         corps_bin(proof, sizeof proof),
     };
     const struct corps_value answer = corps_array(items, sizeof items / sizeof items[0]);
@@ -290,7 +297,8 @@ static void connect_now(struct corps__channel *channel) {
     corps__greet_identity(channel->greeting.corps_id, channel->to.number, identity);
     corps__greet_psk(identity, channel->key, psk);
     channel->stage = CONNECTING;
-    if (corps__conn_connect(channel->loop, &channel->to, identity, psk, &conn_ops, channel, &channel->conn) != CORPS_OK) {
+    if (corps__conn_connect(channel->loop, &channel->to, identity, psk, &conn_ops, channel, &channel->conn) !=
+        CORPS_OK) {
         come_apart(channel, corps_error_detail());
     }
     sodium_memzero(psk, sizeof psk);

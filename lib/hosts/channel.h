@@ -11,8 +11,8 @@
  *                   ["data", env, incarnation, bytes]     ["ended", env, incarnation, how, enum corps__end]
  *                   ["alive", asked_ns, map of loads]     every 0.3 s
  *
- * An order is idempotent: (env, incarnation) asked twice is started once. "grant" and "alive" are notes: they are sent at
- * once or never, since they would be of no use later, and are written around the queue.
+ * An order is idempotent: (env, incarnation) asked twice is started once. "grant" and "alive" are notes: they are sent
+ * at once or never, since they would be of no use later, and are written around the queue.
  *
  * Threads: all of one channel on the thread of its loop, which need not have the lead; nothing here touches the lead.
  */
@@ -60,9 +60,8 @@ bool corps__channel_has_room(struct corps__channel *channel);
 /* Why there is no connection now: one line; "" when there is one. Lent until the loop turns. */
 const char *corps__channel_trouble(const struct corps__channel *channel);
 
-/* Nothing is called any more; what was queued and not written is dropped, and the agent ends what is left of the Corps on
- * its host, in order: ["bye"]. Memory goes when the loop has turned. Accepts
- * NULL. */
+/* Nothing is called any more; what was queued and not written is dropped, and the agent ends what is left of the Corps
+ * on its host, in order: ["bye"]. Memory goes when the loop has turned. Accepts NULL. */
 void corps__channel_close(struct corps__channel *channel);
 
 #endif

@@ -15,11 +15,11 @@
 
 enum {
     HEAD_BYTES = 4 + 1 + 8 + 8,
-    PIECE_BYTES = 64 << 10,     /* read at once */
-    USER_TIMEOUT_MS = 1500,     /* hosts.md, section 5 */
+    PIECE_BYTES = 64 << 10, /* read at once */
+    USER_TIMEOUT_MS = 1500, /* hosts.md, section 5 */
     KEEPALIVE_S = 1,
     KEEPALIVE_COUNT = 2,
-    TLS_HANDSHAKE = 0x16,       /* the first byte of a TLS client: RFC 8446, 5.1 */
+    TLS_HANDSHAKE = 0x16, /* the first byte of a TLS client: RFC 8446, 5.1 */
 };
 
 /* Bytes on their way: what is before `at` has gone. */
@@ -383,8 +383,9 @@ static void on_event(uv_poll_t *poll, int status, int events) {
 
 static void on_timer(uv_timer_t *timer) {
     struct corps__conn *conn = timer->data;
-    fail(conn, corps_error_set(CORPS_ERR_TIMEOUT, "%s does not answer within %d ms; is the address right, and the way to it "
-                                                  "open?",
+    fail(conn, corps_error_set(CORPS_ERR_TIMEOUT,
+                               "%s does not answer within %d ms; is the address right, and the way to it "
+                               "open?",
                                conn->where, CORPS__CONN_CONNECT_MS));
 }
 
@@ -425,7 +426,8 @@ static struct corps__conn *make_conn(uv_loop_t *loop, int fd, const struct corps
 
 bool corps__address_is_loopback(const char *address) {
     struct in6_addr six;
-    return strncmp(address, "127.", 4) == 0 || (inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six)) ||
+    return strncmp(address, "127.", 4) == 0 ||
+           (inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six)) ||
            strncmp(address, "::ffff:127.", 11) == 0;
 }
 

@@ -1,7 +1,7 @@
 /* One TCP connection between two hosts that carries frames, sealed or not; on a libuv loop, and never blocking.
  *
- * A frame is a 4-byte little-endian length of what follows: a kind (1 byte), a number, an acknowledgement (8 bytes each,
- * little-endian), and data. The connection knows no more of them. A cut is noticed within about two seconds
+ * A frame is a 4-byte little-endian length of what follows: a kind (1 byte), a number, an acknowledgement (8 bytes
+ * each, little-endian), and data. The connection knows no more of them. A cut is noticed within about two seconds
  * (TCP_USER_TIMEOUT, keepalive; hosts.md, section 5: without these it takes a minute), a peer that does not answer at
  * all when the connect timer rings.
  *
@@ -20,10 +20,10 @@
 #include <uv.h>
 
 enum {
-    CORPS__CONN_FRAME_BYTES_MAX = 16 << 20,  /* of a frame, once the peer is trusted … */
+    CORPS__CONN_FRAME_BYTES_MAX = 16 << 20,   /* of a frame, once the peer is trusted … */
     CORPS__CONN_STRANGER_BYTES_MAX = 8 << 10, /* … and before */
-    CORPS__CONN_ROOM_BYTES = 1 << 20,        /* so much may wait to be written before there is no room */
-    CORPS__CONN_CONNECT_MS = 1000,           /* until it is connected and sealed */
+    CORPS__CONN_ROOM_BYTES = 1 << 20,         /* so much may wait to be written before there is no room */
+    CORPS__CONN_CONNECT_MS = 1000,            /* until it is connected and sealed */
 };
 
 struct corps__frame {

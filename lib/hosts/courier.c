@@ -449,9 +449,10 @@ void corps__courier_read_news(void) {
 static enum corps_err know_keys(void) {
     for (unsigned i = 0; i < courier.hosts->count; i++) {
         courier.posts[i].row = &courier.hosts->rows[i];
-        enum corps_err err = courier.posts[i].row->number == courier.hosts->own
-                                 ? CORPS_OK
-                                 : corps__desk_key(courier.corps_id, courier.posts[i].row->number, courier.posts[i].key);
+        enum corps_err err =
+            courier.posts[i].row->number == courier.hosts->own
+                ? CORPS_OK
+                : corps__desk_key(courier.corps_id, courier.posts[i].row->number, courier.posts[i].key);
         if (err != CORPS_OK) {
             return err;
         }
@@ -472,8 +473,8 @@ static enum corps_err make_plan(void) {
         courier.plan_hosts[i] = (struct corps__plan_host){
             .number = row->number, .slots = row->slots, .name = row->name, .labels = row->labels};
     }
-    enum corps_err err = corps__plan_init(&courier.plan, courier.plan_hosts, hosts->count, hosts->own,
-                                          courier.plan_envs, ENVS_MAX);
+    enum corps_err err =
+        corps__plan_init(&courier.plan, courier.plan_hosts, hosts->count, hosts->own, courier.plan_envs, ENVS_MAX);
     return err == CORPS_OK ? know_keys() : err;
 }
 
@@ -485,8 +486,9 @@ static enum corps_err start_thread(void) {
     int failed = pthread_create(&courier.thread, NULL, run, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     courier.begun = failed == 0;
-    return failed == 0 ? CORPS_OK
-                       : corps_error_set(CORPS_ERR_SYSTEM, "Env 0 cannot start the thread that speaks with other hosts");
+    return failed == 0
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_SYSTEM, "Env 0 cannot start the thread that speaks with other hosts");
 }
 
 enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id,

@@ -27,7 +27,8 @@ enum corps_err corps__desk_path(char *path, size_t bytes) {
     int length = given != NULL && given[0] != '\0' ? snprintf(path, bytes, "%s", given)
                                                    : snprintf(path, bytes, "%s/agent", base);
     if (length < 0 || (size_t)length >= bytes) {
-        return corps_error_set(CORPS_ERR_TOO_LARGE, "the agent's socket has too long a path; set CORPS_AGENT to a shorter one");
+        return corps_error_set(CORPS_ERR_TOO_LARGE,
+                               "the agent's socket has too long a path; set CORPS_AGENT to a shorter one");
     }
     return CORPS_OK;
 }
@@ -44,10 +45,11 @@ static enum corps_err connect_desk(int *out) {
     }
     if (connect(fd, (struct sockaddr *)&where, sizeof where) != 0) {
         err = errno == ENOENT || errno == ECONNREFUSED
-                  ? corps_error_set(CORPS_ERR_SYSTEM,
-                                    "no agent runs on this host (%s): start corps-agent here, or create the Corps without "
-                                    "hosts",
-                                    where.sun_path)
+                  ? corps_error_set(
+                        CORPS_ERR_SYSTEM,
+                        "no agent runs on this host (%s): start corps-agent here, or create the Corps without "
+                        "hosts",
+                        where.sun_path)
                   : corps_error_system("cannot ask the agent of this host (%s)", where.sun_path);
         close(fd);
         return err;
@@ -80,14 +82,16 @@ static enum corps_err ask(const char *word, const struct corps_value *items, siz
         return corps_error_set(err, "the agent of this host does not answer within 2 s; look at it, or start it again");
     }
     if (err != CORPS_OK) {
-        return corps_error_set(err, "the agent of this host gave no answer (%s); look at what it says", corps_error_text(err));
+        return corps_error_set(err, "the agent of this host gave no answer (%s); look at what it says",
+                               corps_error_text(err));
     }
     const struct corps_value *root = corps_box_root(box);
     if (!corps__record_is(root, word)) {
         err = corps__record_is(root, "failed")
                   ? failure_of(root)
-                  : corps_error_set(CORPS_ERR_VERSION,
-                                    "the agent of this host is of another version; start it again from this installation");
+                  : corps_error_set(
+                        CORPS_ERR_VERSION,
+                        "the agent of this host is of another version; start it again from this installation");
         corps_box_unref(box);
         return err;
     }

@@ -23,7 +23,7 @@ struct corps__ferry {
     bool begun;                     /* ordered */
     uint8_t *early;                 /* what Env 0 has said before that: it must not wait for a host */
     size_t early_at, early_end, early_capacity;
-    uint8_t *kept;                  /* for Env 0, from `at` to `end` */
+    uint8_t *kept; /* for Env 0, from `at` to `end` */
     size_t at, end, capacity;
     bool over; /* ended, as `how` says, when that is written */
     char how[HOW_BYTES];

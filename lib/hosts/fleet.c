@@ -228,8 +228,7 @@ static enum corps_err start(unsigned env, uint32_t host, uint64_t incarnation, c
         free(far);
         return corps_error_system("cannot make a control channel");
     }
-    *far = (struct far){
-        .child = {&far_ops}, .env = env, .incarnation = incarnation, .on_end = on_end, .arg = arg};
+    *far = (struct far){.child = {&far_ops}, .env = env, .incarnation = incarnation, .on_end = on_end, .arg = arg};
     enum corps_err err = corps__courier_start(env, incarnation, pair[1]);
     if (err != CORPS_OK) {
         close(pair[0]);

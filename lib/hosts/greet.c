@@ -83,7 +83,8 @@ void corps__greet_psk(const char *identity, const uint8_t key[CORPS__KEY_BYTES],
     corps__seal_key(key, "corps agent 1", client, agent, psk);
 }
 
-enum corps_err corps__greet_send(struct corps__conn *conn, uint8_t kind, uint64_t ack, const struct corps_value *record) {
+enum corps_err corps__greet_send(struct corps__conn *conn, uint8_t kind, uint64_t ack,
+                                 const struct corps_value *record) {
     uint8_t small[SMALL_BYTES];
     uint8_t *frame;
     size_t bytes;

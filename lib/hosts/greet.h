@@ -7,10 +7,10 @@
  *        ◀── ["welcome", taken]                                ◀── ["seen", what]
  *   at any time ◀── ["refused", code, text]
  *
- * A proof is BLAKE2b-256, keyed by the key of the channel, over a label for the side that gives it, both nonces and what
- * that side says: so neither a reflected proof nor an old one is of use. The seal has proved the same where there is
- * one; between processes of one host this is all there is. `boot` is drawn by each process of an agent, `session` by each
- * channel; `taken` is how many records of the other side were taken.
+ * A proof is BLAKE2b-256, keyed by the key of the channel, over a label for the side that gives it, both nonces and
+ * what that side says: so neither a reflected proof nor an old one is of use. The seal has proved the same where there
+ * is one; between processes of one host this is all there is. `boot` is drawn by each process of an agent, `session` by
+ * each channel; `taken` is how many records of the other side were taken.
  *
  * Threads: any. Records are framed (codec/framed.h) in frames (hosts/conn.h) of the kind GREETING.
  */

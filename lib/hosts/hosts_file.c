@@ -24,8 +24,9 @@ struct reading {
 };
 
 static enum corps_err wrong(const struct reading *reading, const char *what, const char *given) {
-    return corps_error_set(CORPS_ERR_INVALID, "%s, line %u: %s '%s'; a line is: number name address:port slots [label …]",
-                           reading->file, reading->line, what, given);
+    return corps_error_set(CORPS_ERR_INVALID,
+                           "%s, line %u: %s '%s'; a line is: number name address:port slots [label …]", reading->file,
+                           reading->line, what, given);
 }
 
 /* A whole number from `low` to `high`; false: it is none. */
@@ -55,9 +56,9 @@ static enum corps_err take_address(const struct reading *reading, const char *te
     host->address[bytes] = '\0';
     host->port = (uint16_t)port;
     if (!is_numeric_address(host->address) || (strchr(host->address, ':') != NULL) != bracketed) {
-        return wrong(reading,
-                     "the address must be numeric (`getent hosts NAME` tells it; IPv6 in brackets), and this is none:",
-                     text);
+        return wrong(
+            reading,
+            "the address must be numeric (`getent hosts NAME` tells it; IPv6 in brackets), and this is none:", text);
     }
     return CORPS_OK;
 }
@@ -75,7 +76,8 @@ static enum corps_err take_labels(const struct reading *reading, char **rest, st
     for (char *label; (label = strtok_r(NULL, " \t\r", rest)) != NULL;) {
         unsigned long unused;
         if (!is_word(label) || take_number(label, 0, ULONG_MAX, &unused)) {
-            return wrong(reading, "a label is a word of letters, digits, '-', '_' and '.', and no number, unlike", label);
+            return wrong(reading, "a label is a word of letters, digits, '-', '_' and '.', and no number, unlike",
+                         label);
         }
         size_t used = strlen(host->labels);
         if (used + strlen(label) + 2 > sizeof host->labels) {
@@ -96,8 +98,9 @@ static enum corps_err check_unique(const struct reading *reading, const struct c
                                ? "address with its port"
                                : NULL;
         if (what != NULL) {
-            return corps_error_set(CORPS_ERR_INVALID, "%s, line %u: the hosts '%s' and '%s' have one %s; give each its own",
-                                   reading->file, reading->line, other->name, host->name, what);
+            return corps_error_set(CORPS_ERR_INVALID,
+                                   "%s, line %u: the hosts '%s' and '%s' have one %s; give each its own", reading->file,
+                                   reading->line, other->name, host->name, what);
         }
     }
     return CORPS_OK;
@@ -116,10 +119,12 @@ static enum corps_err take_host(struct reading *reading, char *first, char **res
         return wrong(reading, "something is missing behind", address != NULL ? address : name != NULL ? name : first);
     }
     if (!is_word(name) || strlen(name) >= sizeof host.name || take_number(name, 0, ULONG_MAX, &unused)) {
-        return wrong(reading, "a name is a word of up to 63 letters, digits, '-', '_' and '.', and no number, unlike", name);
+        return wrong(reading, "a name is a word of up to 63 letters, digits, '-', '_' and '.', and no number, unlike",
+                     name);
     }
     if (!take_number(slots_text, 0, CORPS__HOST_SLOTS_MAX, &slots)) {
-        return wrong(reading, "slots are a number from 0 to 1024 (how many Envs the host should have), not", slots_text);
+        return wrong(reading, "slots are a number from 0 to 1024 (how many Envs the host should have), not",
+                     slots_text);
     }
     host.number = (uint32_t)number;
     host.slots = (uint32_t)slots;
@@ -176,8 +181,8 @@ static void take_hash(struct corps__hosts *hosts) {
     for (unsigned i = 0; i < hosts->count; i++) {
         const struct corps__host *host = &hosts->rows[i];
         char line[LINE_BYTES];
-        int bytes = snprintf(line, sizeof line, "%u %s %s %u %u %s\n", host->number, host->name, host->address, host->port,
-                             host->slots, host->labels);
+        int bytes = snprintf(line, sizeof line, "%u %s %s %u %u %s\n", host->number, host->name, host->address,
+                             host->port, host->slots, host->labels);
         crypto_generichash_update(&state, (const uint8_t *)line, (size_t)bytes);
     }
     crypto_generichash_update(&state, (const uint8_t *)hosts->ports, strlen(hosts->ports));
@@ -201,8 +206,8 @@ static enum corps_err take_lines(struct reading *reading, const char *text, size
         at += length + 1;
     }
     if (err == CORPS_OK && reading->hosts->count == 0) {
-        err = corps_error_set(CORPS_ERR_INVALID, "%s names no host; a line is: number name address:port slots [label …]",
-                              reading->file);
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "%s names no host; a line is: number name address:port slots [label …]", reading->file);
     }
     return err;
 }
@@ -304,9 +309,9 @@ enum corps_err corps__hosts_own(const struct corps__hosts *hosts, const char *fi
     }
     freeifaddrs(list);
     if (found == NULL) {
-        return corps_error_set(CORPS_ERR_UNKNOWN,
-                               "no address of this machine is in %s; add its line there, or say by --number which it is",
-                               file);
+        return corps_error_set(
+            CORPS_ERR_UNKNOWN,
+            "no address of this machine is in %s; add its line there, or say by --number which it is", file);
     }
     if (several) {
         return corps_error_set(CORPS_ERR_UNKNOWN,

@@ -14,8 +14,9 @@ static enum corps_err check_file(const char *path, int fd) {
         return corps_error_set(CORPS_ERR_INVALID, "the key %s is no file", path);
     }
     if (st.st_uid != geteuid()) {
-        return corps_error_set(CORPS_ERR_DENIED, "the key %s belongs to another user (%u); give this user a copy of its own",
-                               path, (unsigned)st.st_uid);
+        return corps_error_set(CORPS_ERR_DENIED,
+                               "the key %s belongs to another user (%u); give this user a copy of its own", path,
+                               (unsigned)st.st_uid);
     }
     if ((st.st_mode & 077) != 0) {
         return corps_error_set(CORPS_ERR_DENIED,
@@ -36,8 +37,9 @@ enum corps_err corps__key_read(const char *path, uint8_t key[CORPS__KEY_BYTES]) 
     ssize_t got = err == CORPS_OK ? read(fd, bytes, sizeof bytes) : 0;
     close(fd);
     if (err == CORPS_OK && got != CORPS__KEY_BYTES) {
-        err = corps_error_set(CORPS_ERR_INVALID, "the key %s does not have %d bytes; copy it whole, or make one by "
-                                                 "corps-agent --make-key FILE",
+        err = corps_error_set(CORPS_ERR_INVALID,
+                              "the key %s does not have %d bytes; copy it whole, or make one by "
+                              "corps-agent --make-key FILE",
                               path, CORPS__KEY_BYTES);
     }
     if (err == CORPS_OK) {
@@ -53,9 +55,9 @@ enum corps_err corps__key_make(const char *path) {
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return errno == EEXIST ? corps_error_set(CORPS_ERR_SYSTEM, "%s is there already and is left alone; remove it first",
-                                                 path)
-                               : corps_error_system("cannot make the key %s", path);
+        return errno == EEXIST
+                   ? corps_error_set(CORPS_ERR_SYSTEM, "%s is there already and is left alone; remove it first", path)
+                   : corps_error_system("cannot make the key %s", path);
     }
     uint8_t bytes[CORPS__KEY_BYTES];
     randombytes_buf(bytes, sizeof bytes);

@@ -1,8 +1,8 @@
 /* The cluster key, and what is derived from it: no secret of a Corps is ever sent or stored.
  *
  * The key is 32 random bytes in a file of mode 0600, the same on every host; whoever has it is everybody. Everything
- * else is BLAKE2b-256 keyed by it (crypto_generichash), over a label, a NUL byte, and numbers as 8 bytes, little-endian:
- * labels keep the uses apart.
+ * else is BLAKE2b-256 keyed by it (crypto_generichash), over a label, a NUL byte, and numbers as 8 bytes,
+ * little-endian: labels keep the uses apart.
  *
  * Threads: any.
  */

@@ -48,7 +48,11 @@ bool corps__resume_begin(struct corps__resume *resume, uint64_t number);
 const struct corps__resume_item *corps__resume_next(struct corps__resume *resume);
 
 /* A record of the other side has come. */
-enum corps__resume_news { CORPS__RESUME_NEW, CORPS__RESUME_KNOWN /* taken before */, CORPS__RESUME_GAP /* some are missing */ };
+enum corps__resume_news {
+    CORPS__RESUME_NEW,
+    CORPS__RESUME_KNOWN /* taken before */,
+    CORPS__RESUME_GAP /* some are missing */
+};
 enum corps__resume_news corps__resume_take(struct corps__resume *resume, uint64_t number);
 
 #endif

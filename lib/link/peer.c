@@ -115,8 +115,14 @@ static void grace_over(uv_timer_t *timer) {
     struct corps__peer *peer = timer->data;
     char text[128];
     bool exited = corps__peer_has_exited(peer);
-    snprintf(text, sizeof text, exited ? "the Corps has exited" : "the link to Env %u has closed and nothing tells why",
-             peer->env);
+    if (exited) {
+        snprintf(text, sizeof text, "the Corps has exited");
+    } else if (peer->port->is_far) {
+        snprintf(text, sizeof text, "the link to Env %u is cut, or its host %u is lost", peer->env,
+                 peer->env_info->host);
+    } else {
+        snprintf(text, sizeof text, "the link to Env %u has closed and nothing tells why", peer->env);
+    }
     corps__peer_fail(peer, exited ? CORPS_ERR_EXITED : CORPS_ERR_WORKER_LOST, text);
     corps__check_foreign();
 }

@@ -375,7 +375,8 @@ static void stay_away(struct corps__life_child *child) {
     char text[64];
     taken_text(child->env, text, sizeof text);
     child->taken_at = ++corps__life.taken_count;
-    atomic_store(&corps->envs[child->env].incarnation, corps__child_incarnation(child)); /* newer than any of an earlier life */
+    atomic_store(&corps->envs[child->env].incarnation,
+                 corps__child_incarnation(child)); /* newer than any of an earlier life */
     corps__env_taken(corps, child->env, text);
 }
 

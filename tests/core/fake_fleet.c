@@ -116,5 +116,9 @@ static const struct corps__fleet_ops ops = {
 };
 
 void fake_fleet_set(void) {
+    const char *net = getenv("FAKE_FLEET_NET");
+    for (unsigned i = 0; net != NULL && i < FAKE_HOSTS; i++) {
+        snprintf(hosts[i].address, sizeof hosts[i].address, "%s%u", net, i + 1);
+    }
     corps__fleet_set(&ops);
 }

@@ -7,7 +7,8 @@
  *
  * There are three: 1 "one" (the program's and Env 0's own, label "here"), 2 "two" and 3 "three" (both with the label
  * "there"), each with FAKE_SLOTS slots. Any Env goes to the one that has the fewest, own host last among equals. Their
- * Envs' remote endpoints are bound to 127.0.0.1, 127.0.0.2, 127.0.0.3. */
+ * Envs' remote endpoints are bound to 127.0.0.1, 127.0.0.2, 127.0.0.3; or to $FAKE_FLEET_NET1, … ("10.9.9."), where
+ * that is set. */
 #ifndef CORPS_TEST_FAKE_FLEET_H
 #define CORPS_TEST_FAKE_FLEET_H
 

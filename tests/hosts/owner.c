@@ -39,7 +39,8 @@ static uint16_t free_port(const char *address) {
     socklen_t bytes = sizeof where;
     inet_pton(AF_INET, address, &where.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&where, sizeof where) != 0 || getsockname(fd, (struct sockaddr *)&where, &bytes) != 0) {
+    if (bind(fd, (struct sockaddr *)&where, sizeof where) != 0 ||
+        getsockname(fd, (struct sockaddr *)&where, &bytes) != 0) {
         give_up("no free port");
     }
     close(fd);
@@ -56,8 +57,8 @@ void stage_start_agent(struct stage *stage) {
         int said = open(stage->said, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(said, STDERR_FILENO);
         setenv("XDG_RUNTIME_DIR", stage->path, 1);
-        execl(agent_path, "corps-agent", "--hosts", hosts, "--key", key, "--number", "2", "--socket", socket_path, "--as-root",
-              (char *)NULL);
+        execl(agent_path, "corps-agent", "--hosts", hosts, "--key", key, "--number", "2", "--socket", socket_path,
+              "--as-root", (char *)NULL);
         _exit(127);
     }
     setenv("CORPS_AGENT", socket_path, 1);
@@ -262,8 +263,8 @@ void owner_order(struct owner *owner, unsigned env, uint64_t incarnation, const 
     const struct corps_value argv[] = {corps_str(path), corps_str(mode)};
     const struct corps_entry environment[] = {{corps_str("OWNER_SAYS"), corps_str("this")}};
     const struct corps_entry launch[] = {
-        {corps_str("program"), corps_str(path)}, {corps_str("hash"), corps_bin(hash, sizeof hash)},
-        {corps_str("argv"), corps_array(argv, 2)}, {corps_str("cwd"), corps_str("/nowhere/at/all")},
+        {corps_str("program"), corps_str(path)},           {corps_str("hash"), corps_bin(hash, sizeof hash)},
+        {corps_str("argv"), corps_array(argv, 2)},         {corps_str("cwd"), corps_str("/nowhere/at/all")},
         {corps_str("environ"), corps_map(environment, 1)},
     };
     const struct corps_value items[] = {corps_str("order"), corps_int(env), corps_int((int64_t)incarnation),
@@ -271,7 +272,8 @@ void owner_order(struct owner *owner, unsigned env, uint64_t incarnation, const 
     send_it(owner, items, 4);
 }
 
-void owner_send(struct owner *owner, const char *word, unsigned env, uint64_t incarnation, const void *data, size_t bytes) {
+void owner_send(struct owner *owner, const char *word, unsigned env, uint64_t incarnation, const void *data,
+                size_t bytes) {
     const struct corps_value items[] = {corps_str(word), corps_int(env), corps_int((int64_t)incarnation),
                                         corps_bin(data, bytes)};
     send_it(owner, items, data != NULL ? 4 : 3);
@@ -289,9 +291,20 @@ uint8_t *owner_boot_record(struct owner *owner, unsigned env, size_t *bytes) {
     }
     const uint8_t nothing[32] = {0};
     const struct corps_value items[] = {
-        corps_str("boot"),     corps_int((int64_t)owner->corps_id), corps_int(env), map, corps_str("/not/here"),
-        corps_bin(nothing, 32), corps_nil(), corps_nil(), corps_nil(), corps_nil(), corps_int(FIRST_ENV_INCARNATION),
-        corps_nil(),           corps_int(1), corps_str(""),
+        corps_str("boot"),
+        corps_int((int64_t)owner->corps_id),
+        corps_int(env),
+        map,
+        corps_str("/not/here"),
+        corps_bin(nothing, 32),
+        corps_nil(),
+        corps_nil(),
+        corps_nil(),
+        corps_nil(),
+        corps_int(FIRST_ENV_INCARNATION),
+        corps_nil(),
+        corps_int(1),
+        corps_str(""),
     };
     const struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     uint8_t *frame;

@@ -1,5 +1,5 @@
-/* An owner in a test: an agent as a process of its own, a channel to it through a door that can be shut, and what has come
- * of it. One thread, one loop. */
+/* An owner in a test: an agent as a process of its own, a channel to it through a door that can be shut, and what has
+ * come of it. One thread, one loop. */
 #ifndef TESTS_HOSTS_OWNER_H
 #define TESTS_HOSTS_OWNER_H
 
@@ -13,9 +13,9 @@ enum { OWNER_ENVS = 4 };
 struct owner_env {
     int pid;
     bool ended;
-    int end; /* enum corps__end */
-    char text[512]; /* how it ended, or why it was refused */
-    int refused; /* the code */
+    int end;         /* enum corps__end */
+    char text[512];  /* how it ended, or why it was refused */
+    int refused;     /* the code */
     uint8_t *stream; /* what its control channel said */
     size_t bytes;
 };
@@ -35,8 +35,8 @@ struct owner {
     struct owner_env envs[OWNER_ENVS];
 };
 
-/* The directory of this test, its hosts file with two hosts on loopback (the agent is number 2), the key, the agent, and
- * what its standard error said: lines. Ends the test process on any failure. */
+/* The directory of this test, its hosts file with two hosts on loopback (the agent is number 2), the key, the agent,
+ * and what its standard error said: lines. Ends the test process on any failure. */
 struct stage {
     char path[64];
     char said[128]; /* the file */
@@ -57,7 +57,8 @@ void owner_end(struct owner *owner);
 void owner_until(struct owner *owner, bool (*done)(void *arg), void *arg);
 
 void owner_order(struct owner *owner, unsigned env, uint64_t incarnation, const char *mode);
-void owner_send(struct owner *owner, const char *word, unsigned env, uint64_t incarnation, const void *data, size_t bytes);
+void owner_send(struct owner *owner, const char *word, unsigned env, uint64_t incarnation, const void *data,
+                size_t bytes);
 
 /* The boot record of a real Env, or one that only looks so; malloc's. */
 uint8_t *owner_boot_record(struct owner *owner, unsigned env, size_t *bytes);
