@@ -53,7 +53,7 @@ struct corps__plan_host {
     int64_t due_ns;   /* CLOSED: the next channel */
 };
 
-/* Why a life was lost. */
+/* Why a life was lost. None of these is its own fault (corps__supervise_displaced). */
 enum corps__plan_why {
     CORPS__WHY_SILENT,    /* its host has been silent for 3 s */
     CORPS__WHY_UNREACHED, /* its host did not answer within 3 s; nothing was ordered */

@@ -146,8 +146,7 @@ static void act(struct world *world, uint32_t corps, const struct corps__plan_ac
         tell(world, corps, KILL, host, action->env, action->incarnation);
         break;
     case CORPS__PLAN_LOST:
-        ended(world, corps, action->env, action->incarnation, action->why != CORPS__WHY_KILLED,
-              corps__plan_why_text(action->why));
+        ended(world, corps, action->env, action->incarnation, true, corps__plan_why_text(action->why));
         break;
     }
 }

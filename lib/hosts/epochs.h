@@ -1,0 +1,53 @@
+/* Epochs on a disk: the last life of each Corps, and which process holds it, in one directory.
+ *
+ * `<id>.epoch` says the last epoch that was given and for which host; it is written whole or not at all, and has
+ * reached the disk before anybody acts by it (base/whole.h). `<id>.lock` is locked by the process that holds the Corps
+ * (an open file description's lock: fcntl(2), F_OFD_SETLK), so that the kernel lets go of it when that process ends,
+ * however it ends. Whoever writes has the lock.
+ *
+ * Threads: one at a time for one struct corps__epochs. May wait for the disk.
+ */
+#ifndef CORPS_HOSTS_EPOCHS_H
+#define CORPS_HOSTS_EPOCHS_H
+
+#include <corps/error.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct corps__epochs_held;
+
+struct corps__epochs {
+    int directory, watch; /* descriptors; watch: inotify, −1 where there is none */
+    struct corps__epochs_held *held;
+};
+
+struct corps__epoch {
+    uint64_t number; /* the last that was given; 0: none */
+    uint32_t host;
+};
+
+/* Opens the directory, and makes it if need be. Errors: DENIED, SYSTEM. */
+enum corps_err corps__epochs_open(struct corps__epochs *epochs, const char *directory) CORPS_CHECKED;
+
+/* Lets go of everything; the epochs stay. */
+void corps__epochs_close(struct corps__epochs *epochs);
+
+/* The last epoch given, and whether somebody holds it. Number 0 where there is no record. Errors: CORRUPT, DENIED,
+ * SYSTEM, NO_MEMORY. */
+enum corps_err corps__epochs_find(struct corps__epochs *epochs, uint64_t corps_id, struct corps__epoch *epoch,
+                                  bool *is_held) CORPS_CHECKED;
+
+/* Takes the Corps in this epoch, for this host: the next one of what nobody else holds. Asked again for what it has
+ * taken, it answers as it did. `*from_ns`: now, or after a former life `wait_ns` later. Errors: INVALID, AGAIN, MOVED,
+ * as corps/ledger.h says, and those of find; then it holds what it held. */
+enum corps_err corps__epochs_take(struct corps__epochs *epochs, uint64_t corps_id, uint64_t number, uint32_t host,
+                                  int64_t now_ns, int64_t wait_ns, int64_t *from_ns) CORPS_CHECKED;
+
+/* Which epoch of it does it hold? 0: none. */
+uint64_t corps__epochs_held_number(const struct corps__epochs *epochs, uint64_t corps_id);
+
+/* Forgets a Corps that it holds. */
+void corps__epochs_end(struct corps__epochs *epochs, uint64_t corps_id);
+
+#endif
