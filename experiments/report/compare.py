@@ -92,8 +92,9 @@ def pairs(a, b, same_blocks):
     return rows, lines
 
 
-def compare(a, b, same_blocks=False):
-    """(lines, verdict) with verdict TIE, DIFFERENT or INCONCLUSIVE of two Sides. The last line says the verdict."""
+def compare(a, b, same_blocks=False, gate=False):
+    """(lines, verdict) with verdict TIE, DIFFERENT or INCONCLUSIVE of two Sides. The last line says the verdict. gate: where B is faster, that is no
+    difference."""
     if a.machines != b.machines:
         return [f"inconclusive: the two sides come from different machines: their figures do not compare ({machines.apart_text(a.kind, b.kind)})"], INCONCLUSIVE
     threshold = max(math.log1p(SMALLEST_EFFECT), 2 * max(a.half_width, b.half_width))
@@ -102,17 +103,19 @@ def compare(a, b, same_blocks=False):
     if not rows:
         return lines + ["inconclusive: the two sides have no cell in common"], INCONCLUSIVE
     adjusted = stats.holm([r.p_value if r.has_interval else 1.0 for r, _ in rows])
-    different, short = 0, 0
+    different, faster, short = 0, 0, 0
     for (r, name), p_value in sorted(zip(rows, adjusted), key=lambda row: abs(math.log(row[0][0].estimate))):
         interval = f"{r.low:.3f}–{r.high:.3f}" if r.has_interval else "no interval"
         counts = r.excludes_one() and p_value < SIGNIFICANT and abs(math.log(r.estimate)) > threshold
-        different += counts
+        different += counts and not (gate and r.estimate < 1)
+        faster += counts and gate and r.estimate < 1
         # The smallest p-value that so few blocks can give must survive the correction, or nothing could ever be found.
         short += not r.has_interval or stats.smallest_p(r.blocks) * len(rows) >= SIGNIFICANT
         mark = ("SLOWER" if r.estimate > 1 else "FASTER") if counts else ""
         lines.append(f"{r.estimate:7.3f}×  {interval:<13} p {p_value:.3f}  {mark:<7} {name}")
+    differ = "are slower" if gate else "differ"
     if different:
-        lines.append(f"{different} of {len(rows)} cells differ by more than {math.expm1(threshold):.0%} with an interval that "
+        lines.append(f"{different} of {len(rows)} cells {differ} by more than {math.expm1(threshold):.0%} with an interval that "
                      f"excludes 1 (Holm's p below {SIGNIFICANT:.2f})")
         return lines, DIFFERENT
     if short or undecided:
@@ -120,7 +123,10 @@ def compare(a, b, same_blocks=False):
         causes += [f"{undecided} are on one side only"] if undecided else []
         lines.append(f"inconclusive: {', and '.join(causes)}; measure more blocks of the same cells")
         return lines, INCONCLUSIVE
-    lines.append(f"tie: no cell of {len(rows)} differs by more than {math.expm1(threshold):.0%} with an interval that excludes 1")
+    if gate:
+        lines.append(f"no cell of {len(rows)} is slower by more than {math.expm1(threshold):.0%} with an interval that excludes 1; {faster} are faster")
+    else:
+        lines.append(f"tie: no cell of {len(rows)} differs by more than {math.expm1(threshold):.0%} with an interval that excludes 1")
     return lines, TIE
 
 
@@ -151,19 +157,21 @@ def blocks(text):
 def main():
     parser = program.Parser(
         prog="corps-lab compare", description="Compares two results files, the two arms of one, or two git revisions: p50, B ÷ A.",
-        epilog="Exit status: 0 no difference, 1 a difference, 2 wrong usage or nothing that can be compared, 3 inconclusive: measure more blocks.")
+        epilog="Exit status: 0 no difference, 1 a difference (with --gate: B is slower), 2 wrong usage or nothing that can be compared, 3 inconclusive: "
+        "measure more blocks.")
     parser.add_argument("a", metavar="A", help="results file, or a git revision")
     parser.add_argument("b", metavar="B", nargs="?", help="another; without it, the second arm of A")
     parser.add_argument("--matrix", default="compare.yaml", help="what to measure of two revisions (default: compare.yaml, which comes with the program)")
     parser.add_argument("--blocks", type=blocks, help="how many blocks (default: the matrix's)")
     parser.add_argument("--only", action="append", default=[], metavar="K=V", help="only cells with this value; may be repeated")
+    parser.add_argument("--gate", action="store_true", help="for who gates a change: it is no difference where B is faster")
     parser.add_argument("--out", help="where the results of two revisions go (default: results/…)")
     args = parser.parse_args()
     paths = [args.a] + ([args.b] if args.b else [])
     try:
         if len(paths) == 2 and not any(os.path.exists(path) for path in paths):
             paths = [revisions.measure(args)]
-        lines, verdict = compare(*sides(paths))
+        lines, verdict = compare(*sides(paths), gate=args.gate)
     except (load.BadResults, revisions.Failed) as error:
         print(f"corps-lab compare: {error}", file=sys.stderr)
         return FAILED

@@ -130,6 +130,16 @@ class Gate(unittest.TestCase):
             verdicts.append(verdict == 1 and any("SLOWER" in line and line.endswith(" 3") for line in lines))
         self.assertGreaterEqual(sum(verdicts), 160)  # beyond the interval, the effect must exceed twice the A/A half-width
 
+    def test_a_gate_lets_what_is_faster_pass(self):
+        random = np.random.default_rng(2)
+        passed, stopped = 0, 0
+        for _ in range(20):
+            lines, verdict = compare.compare(*family(random, 8, 20, {3: 1 / 1.1}), same_blocks=True, gate=True)
+            passed += verdict == compare.TIE and lines[-1].endswith("1 are faster")
+            stopped += compare.compare(*family(random, 8, 20, {3: 1.1}), same_blocks=True, gate=True)[1] == compare.DIFFERENT
+        self.assertGreaterEqual(passed, 15)
+        self.assertGreaterEqual(stopped, 15)
+
     def test_two_percent_are_not_called(self):
         random = np.random.default_rng(3)
         verdicts = [compare.compare(*family(random, 8, 20, {3: 1.02}), same_blocks=True)[1] for _ in range(200)]
@@ -164,6 +174,16 @@ class Neighbours(unittest.TestCase):
 
     def test_ten_percent_are_found(self):
         self.assertGreaterEqual(self.verdicts(12, 1.1).count(1), 85)
+
+    def test_a_gate_lets_what_is_faster_pass(self):
+        random = np.random.default_rng(2)
+        passed, stopped = 0, 0
+        for _ in range(20):
+            lines, verdict = compare.compare(*family(random, 8, 20, {3: 1 / 1.1}), same_blocks=True, gate=True)
+            passed += verdict == compare.TIE and lines[-1].endswith("1 are faster")
+            stopped += compare.compare(*family(random, 8, 20, {3: 1.1}), same_blocks=True, gate=True)[1] == compare.DIFFERENT
+        self.assertGreaterEqual(passed, 15)
+        self.assertGreaterEqual(stopped, 15)
 
     def test_two_percent_are_not_called(self):
         self.assertLessEqual(self.verdicts(13, 1.02).count(1), 5)

@@ -8,17 +8,18 @@ import functools
 import inspect
 import time
 import types
+import weakref
 from itertools import islice, starmap
 
 from . import _errors, _pickling
 from ._deadline import cancelled
 
-TARGET_SECONDS = 0.004
-"""What a chunk of automatic size aims at: a call costs some hundredths of that, and a small part of the work is under way in each Worker."""
+TARGET_SECONDS = 0.01
+"""What a chunk of automatic size aims at: a call costs a hundredth of that, and a small part of the work is under way in each Worker."""
 
 _SHORT_SECONDS = 0.01
-_TAIL_SECONDS = 0.001
-GROWTH = 32
+_TAIL_SECONDS = 0.004
+GROWTH = 128
 MOST_ITEMS = 10000
 _BLOCK_SECONDS = 0.001
 
@@ -184,14 +185,28 @@ class Source:
         return ((rows,) if self._columns == 1 else tuple(zip(*rows))), len(rows)
 
 
+_memories = weakref.WeakKeyDictionary()
+
+
+def memory_of(function):
+    """Where a Sizer keeps how long an item took this function last; empty at first. What no weak reference can refer to is not remembered."""
+    try:
+        return _memories.setdefault(function, [])
+    except TypeError:
+        return []
+
+
 class Sizer:
     """How many items the next chunk has: a fixed number, or as many as took TARGET_SECONDS so far. It begins with one and grows by GROWTH
     at most with each answer, since the first items may be cheap. Of an input whose length is known no Worker gets more than half of its
     share of what is left, so that all end at about the same time (guided self-scheduling, Polychronopoulos and Kuck 1987); but no
-    chunk is cut shorter than _TAIL_SECONDS for that."""
+    chunk is cut shorter than _TAIL_SECONDS for that. There it begins with what `memory` says of the last time: should these items
+    take longer, the shares still see to it that all Workers have some."""
 
-    def __init__(self, fixed=None):
+    def __init__(self, fixed=None, memory=None):
         self._fixed = fixed
+        self._memory = [] if memory is None else memory
+        self._recalled = self._memory[0] if self._memory else None  # seconds an item
         self._size = 1
         self._proven = 1
         self._seconds = 0.0  # of the last chunks, those before count less and less
@@ -199,12 +214,17 @@ class Sizer:
 
     def _fit(self, seconds):
         """How many items take so long."""
+        if self._recalled is not None:
+            return int(seconds / max(self._recalled, 1e-9))
         return int(seconds * self._count / max(self._seconds, 1e-9))
 
     def size(self, left, members):
         if self._fixed is not None:
             return self._fixed
-        return self._size if left is None else min(self._size, max(1, -(-left // (2 * members)), self._fit(_TAIL_SECONDS)))
+        if left is None:
+            return self._size
+        size = self._size if self._recalled is None else max(1, min(self._fit(TARGET_SECONDS), MOST_ITEMS))
+        return min(size, max(1, -(-left // (2 * members)), self._fit(_TAIL_SECONDS)))
 
     def depth(self):
         """How many chunks a Worker has at the same time: two, of which one waits there, where that is not for long."""
@@ -212,10 +232,12 @@ class Sizer:
 
     def learn(self, count, seconds):
         """A chunk of `count` items took `seconds`: at the Worker, and here for sending it and taking its results."""
+        self._recalled = None
         self._seconds = 0.5 * self._seconds + seconds
         self._count = 0.5 * self._count + count
         self._proven = max(self._proven, count)
         self._size = max(1, min(self._fit(TARGET_SECONDS), self._proven * GROWTH, MOST_ITEMS))
+        self._memory[:] = [self._seconds / self._count]
 
 
 def check_size(value, name):

@@ -101,7 +101,7 @@ class Job:
 
     def __init__(self, crew, kind, function, source, size, window=None, ordered=True, on_end=None):
         self.crew, self.kind, self.function, self.source = crew, kind, function, source
-        self.sizer = _chunks.Sizer(size)
+        self.sizer = _chunks.Sizer(size, _chunks.memory_of(function))
         self.window, self.ordered, self.on_end = window, ordered, on_end
         self.condition = threading.Condition()
         self.chunks = deque()  # not taken yet, in order

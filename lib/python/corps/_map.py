@@ -46,6 +46,11 @@ def _applied(what, name):
     return _method_of(what, name) or what
 
 
+def _function_of(what, name):
+    """What is applied where it is a method's text, if its class says."""
+    return getattr(type(name)._worker_class, what, what) if isinstance(what, str) else what
+
+
 def _may_have_more(cls):
     """May an object of the class have methods that the class has not: a Func's functions, __getattr__?"""
     from ._create import Func
@@ -109,7 +114,7 @@ class _Stream:
         self.kind, self.what, self.source = kind, what, source
         self.end, self.ordered, self.retry = end, ordered, retry
         self.keeps = retry or kind == 'filter' or any(hasattr(type(name), '_members_count') for name in names)  # the items, till the answer
-        self.sizer = _chunks.Sizer(chunk)
+        self.sizer = _chunks.Sizer(chunk, _chunks.memory_of(_function_of(what, names[0])))
         self.calls = deque()  # what was cut from the input and not yet taken, in order
         self.out = []  # those of them that have no answer yet
         self.done = deque()  # those that have, where the order does not matter

@@ -276,9 +276,17 @@ def check_sizer():
     assert sizer.size(None, 4) == 1 and sizer.depth() == 1
     sizer.learn(0, 0.0)
     sizer = _chunks.Sizer()
-    sizer.learn(100, 0.05)
-    assert sizer.size(None, 4) == 8 and sizer.size(16, 4) == 2, 'half of a share'
+    sizer.learn(100, 0.25)
+    assert sizer.size(None, 4) == 4 and sizer.size(16, 4) == 2, 'half of a share'
     assert _chunks.Sizer(5).size(3, 4) == 5
+    memory = _chunks.memory_of(check_sizer)
+    assert memory is _chunks.memory_of(check_sizer) and _chunks.memory_of('a text') is not _chunks.memory_of('a text')
+    _chunks.Sizer(None, memory).learn(1000, 0.001)
+    sizer = _chunks.Sizer(None, memory)
+    assert sizer.size(100000, 4) == 10000 and sizer.size(800, 4) >= 800, 'as fast as the last time'
+    assert sizer.size(None, 4) == 1, 'of an input without an end the first items may be anything'
+    sizer.learn(1, 1.0)
+    assert sizer.size(100000, 4) == 1, 'what is seen counts, not what is remembered'
 
 
 def main():
