@@ -2,10 +2,15 @@
 
 import glob
 import json
+import os
 import signal
+import sys
 import unittest
 
 import lab
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "hosts"))
+import loopback  # noqa: E402
 
 QUICK = ("warmup_count=5", "min_count=20", "min_ms=5", "max_ms=10000")
 
@@ -67,6 +72,23 @@ class Hosts(lab.LabTest):
                 self.assertTrue(any(c.startswith(wanted) for c in controls), f"{wanted} is not among {controls}")
         plain = [c for c in controls if c.split()[1] == "raw:pipe"]
         self.assertTrue(plain and not any("hosts" in c for c in plain), "a pipe does not leave its host")
+
+    def test_hosts_of_a_file(self):
+        """run --hosts: agents that run already; what the laboratory cannot do to such hosts is left out."""
+        matrix = self.matrix("{transport: tcp, hosts: [2, 3], seal: [0, 1], delay_us: [0, 100], placement: cross, wake: block}")
+        out = self.path("r.jsonl")
+        with loopback.Hosts(agent=os.path.join(os.path.dirname(lab.program()), "corps-agent")) as hosts:
+            self.environment.update(hosts.environment(1))
+            status, _, err = self.lab("run", matrix, "--hosts", hosts.file, "--blocks", "1", "--out", out)
+        self.assertEqual(1, status, err)
+        self.assertIn("leave --hosts out", err)
+        trials = self.trials(out)
+        self.assertTrue(self.lines(out)[0]["own_hosts"])
+        over = [line for line in trials if line["cell"]["hosts"]]
+        self.assertEqual({"tcp"}, {line["cell"]["transport"] for line in over}, "a bare control between hosts of a file")
+        self.assertEqual([(2, True), (3, False)], sorted({(line["cell"]["hosts"], line["ok"]) for line in over}))
+        self.assertTrue(all("needs more" in line["error"] for line in over if not line["ok"]))
+        self.one_line(self.lab("run", matrix, "--hosts", "/no/such/file")[2])
 
     def test_a_killed_trial_leaves_nothing(self):
         self.trial("transport=raw:tcp", "hosts=2")  # skips where it cannot be
