@@ -298,6 +298,17 @@ static enum corps_err connect_first(const struct corps__call *call, struct corps
                : corps__peer_ensure_ready(peer, call->try_only, call->until_ns);
 }
 
+/* A retry call does as if it had been made before its link broke: it waits for the Env, or for the word that it is
+ * lost. */
+static enum corps_err connect_patiently(const struct corps__call *call, struct corps__peer *peer) {
+    enum corps_err err;
+    do { /* each attempt waits for news for a while */
+        err = connect_first(call, peer);
+    } while (err == CORPS_ERR_WORKER_LOST && !call->try_only && corps__peer_may_return(peer) &&
+             corps__now_ns() < call->until_ns);
+    return err;
+}
+
 static enum corps_err send_retry(const struct corps__call *call, struct corps__route *route,
                                  struct corps_future *future, struct corps__outgoing *out, size_t bytes) {
     out->header.flags |= CORPS__RETRY;
@@ -309,7 +320,7 @@ static enum corps_err send_retry(const struct corps__call *call, struct corps__r
     enum corps_err err = CORPS_OK;
     bool begun = false;
     while (err == CORPS_OK && !begun) { /* a link may go before it is used */
-        err = connect_first(call, route->peer);
+        err = connect_patiently(call, route->peer);
         if (err == CORPS_OK) {
             err = corps__route_reserve(route, bytes, call->try_only, call->until_ns);
         }

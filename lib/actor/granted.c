@@ -31,9 +31,14 @@ void corps__granted_look(void) {
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
     int64_t now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-    if (now_ns >= atomic_load(corps__granted)) {
-        end_process("its host had no grant of its owner any more");
+    static atomic_flag ends = ATOMIC_FLAG_INIT;
+    if (now_ns < atomic_load(corps__granted)) {
+        return;
     }
+    while (atomic_flag_test_and_set(&ends)) {
+        pause(); /* another thread ends the process: this one begins nothing either */
+    }
+    end_process("its host had no grant of its owner any more");
 }
 
 void corps__granted_forked(void) {

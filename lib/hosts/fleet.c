@@ -103,8 +103,11 @@ static enum corps_err ask_hosts(const struct corps__settings *settings, struct c
     }
     unsigned count = 0;
     for (unsigned i = 0; i < hosts->count; i++) {
-        if (all || hosts->rows[i].number == hosts->own || is_meant(&hosts->rows[i], settings->hosts)) {
-            hosts->rows[count++] = hosts->rows[i];
+        bool meant = all || is_meant(&hosts->rows[i], settings->hosts);
+        if (meant || hosts->rows[i].number == hosts->own) {
+            hosts->rows[count] = hosts->rows[i];
+            hosts->rows[count].slots = meant ? hosts->rows[count].slots : 1; /* Env 0's */
+            count++;
         }
     }
     hosts->count = count;

@@ -243,7 +243,8 @@ struct corps_options {
     int64_t results_clean_ns; /**< at most so often it looks for what nobody can ask for any more; default 1 s */
     /** The hosts that the Corps lives on (docs/hosts.md): "auto", all that the agent of this host knows; or some of
      * them by name, number or label, with commas between. NULL: this host alone, and no agent is asked. This process
-     * and Env 0 are on this host; the other Envs are spread by what each host has room for. */
+     * and Env 0 are on this host; the other Envs are spread by what each host has room for, and are on this one only if
+     * it is among them. */
     const char *hosts;
     uint64_t reserved[4];
 };

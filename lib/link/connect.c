@@ -123,6 +123,10 @@ static bool is_elsewhere(const struct corps__peer *peer) {
     return corps__hosts_differ(corps__host_here(peer->corps), peer->env_info->host);
 }
 
+bool corps__peer_may_return(const struct corps__peer *peer) {
+    return is_elsewhere(peer) && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
+}
+
 /* By the Corps' own transport. */
 static enum corps_err connect_here(struct corps__peer *peer, struct corps_link **link) {
     const struct corps__settings *settings = &peer->corps->settings;

@@ -37,7 +37,7 @@ enum corps__env_state {
 struct corps__env {
     char address[CORPS_ADDRESS_BYTES];        /* of the system transport */
     char data_address[CORPS_ADDRESS_BYTES];   /* of the data transport, when that is another one */
-    uint32_t host;                            /* its host's number; 0: the Corps is on one */
+    _Atomic uint32_t host;                    /* its host's number; 0: the Corps is on one */
     char remote_address[CORPS_ADDRESS_BYTES]; /* where processes on other hosts reach it, "": nowhere */
     char host_name[64];
     _Atomic int pid;

@@ -175,6 +175,27 @@ static const struct corps__children_ops children_ops = {
 
 /* ---- records of the parent ---- */
 
+/* The owner of the Corps, or the agent of this host, is not there any more. What others ask of this Env, another life of
+ * it will be asked, or nobody: this one says nothing more, and least of all that the Corps ends, of which it knows
+ * nothing. With the lead, which nobody gets any more. */
+static _Noreturn void end_at_once(void) {
+    struct corps *corps = corps__life.corps;
+    corps__log(CORPS_LOG_INFO, "env_cut_off", NULL, "Env %u ends: who has started it on this host is gone",
+               corps__own_env());
+    corps__peers_close(NULL);
+    corps__ports_close(NULL);
+    close(corps->lock_fd);
+    corps__dir_remove_last(corps->directory, true);
+    fflush(NULL);
+    _exit(1);
+}
+
+/* Has somebody of another host ordered this Env? */
+static bool is_far(void) {
+    return !corps__is_env_0() && corps__life.corps->settings.host != 0 &&
+           corps__life.corps->settings.host != corps__life.corps->id >> 48;
+}
+
 /* The parent, or its parent, has died. Clean up and end; the monitor sees to it that this does not take for ever. */
 static void become_orphan(void) {
     corps__life.orphan = true;
@@ -224,6 +245,8 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         corps__life.stage >= CORPS__SERVING) {
         corps__control_close(corps__life.parent); /* it lives on by itself */
         corps__life.parent = NULL;
+    } else if (record == NULL && is_far() && corps__life.stage <= CORPS__SERVING) {
+        end_at_once();
     } else if (record == NULL) {
         become_orphan();
     } else if (corps__record_is(record, "orphan")) {

@@ -178,6 +178,7 @@ static inline enum corps_err hand_kill(struct corps_context *context, void *self
 
 static const struct corps_method hand_methods[] = {{"add", hand_add},
                                                    {"kill", hand_kill},
+                                                   {"pid", method_pid},
                                                    {"ask", hand_ask},
                                                    {"begin_ask", hand_begin_ask},
                                                    {"end_ask", hand_end_ask},

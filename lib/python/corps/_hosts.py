@@ -57,10 +57,11 @@ def _is_among(row, items):
 
 
 def slots(text):
-    """So many Envs may be on these hosts together."""
-    _, rows = _core.hosts()
+    """So many Envs may be on these hosts together; Env 0 is on the own one in any case."""
+    own, rows = _core.hosts()
     items = {item.strip() for item in text.split(',')}
-    return sum(row[3] for row in rows if 'auto' in items or _is_among(row, items))
+    meant = [row for row in rows if 'auto' in items or _is_among(row, items)]
+    return sum(row[3] for row in meant) + (own not in [row[0] for row in meant])
 
 
 def are_several():

@@ -120,7 +120,7 @@ SOURCES = {
     'good.py': '''
         import asyncio
         import concurrent.futures
-        from typing import List
+        from typing import Dict, List
 
         import corps
         import points
@@ -132,6 +132,7 @@ SOURCES = {
             carts = create_Pool(Cart, Min=2, Sticky='user')
             counts: List[int] = [carts.put('a', Key='b').Ret, carts.put('a', 3).Ret, *corps.map(carts, Cart.put, ['a'])]
             members: List[Name] = pool_members(carts)
+            slots: Dict[str, int] = {host.name: host.slots for host in corps.hosts() if host.number in host.envs}
             counts += corps.map(members, len, ['abc'], Ordered=False)
             counts.append(corps.reduce(members, max, [1, 2], 0))
             with corps.Executor(2) as executor, corps.ProcessPool(2) as pool:

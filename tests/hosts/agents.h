@@ -1,0 +1,24 @@
+/* Several hosts on one machine, for C tests: an agent each, at 127.0.0.1, 127.0.0.2, …, with a runtime directory of its
+ * own. This process is a program of the first one. (loopback.py is the same for other programs.) */
+#ifndef CORPS_TEST_AGENTS_H
+#define CORPS_TEST_AGENTS_H
+
+#include <stdbool.h>
+
+enum { AGENTS_MAX = 3 };
+
+/* Starts the agents of so many hosts: 1 "one" …, labels "here" for the first and "there" for the others, 4 slots each;
+ * and waits until they serve. Ends the test otherwise. */
+void agents_begin(int count);
+
+/* The process of an agent; 0: it was ended. */
+int agents_pid(int number);
+
+/* Kills it (SIGKILL), and waits for it; starts it again. */
+void agents_kill(int number);
+void agents_start(int number);
+
+/* Ends all of them in order. False: something was left in a runtime directory, which is told. */
+bool agents_end(void);
+
+#endif
