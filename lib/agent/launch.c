@@ -1,5 +1,7 @@
 #include "launch.h"
 
+#include "agent.h"
+
 #include "hosts/hosts_file.h"
 #include "page.h"
 
@@ -192,8 +194,11 @@ static enum corps_err take_arguments(const struct corps_value *launch, struct te
 /* Is it set by what was ordered, or by the agent itself? */
 static bool is_replaced(const char *variable, const struct corps_value *map) {
     size_t bytes = strcspn(variable, "=");
-    if (strncmp(variable, "CORPS_BOOT_FD=", 14) == 0 || strncmp(variable, AGENT_PAGE_VARIABLE "=", 15) == 0) {
-        return true;
+    static const char *const own[] = {"CORPS_BOOT_FD", AGENT_PAGE_VARIABLE, "CORPS_AGENT"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (strlen(own[i]) == bytes && memcmp(own[i], variable, bytes) == 0) {
+            return true;
+        }
     }
     for (size_t i = 0; map != NULL && map->kind == CORPS_MAP && i < map->count; i++) {
         const struct corps_value *key = corps_value_open(&map->entries[i].key);
@@ -212,9 +217,10 @@ static enum corps_err take_environment(const struct corps_value *launch, struct 
     while (environ[own] != NULL) {
         own++;
     }
-    texts->list = calloc(own + count + 3, sizeof *texts->list);
+    texts->list = calloc(own + count + 4, sizeof *texts->list);
     bool made = texts->list != NULL && add_text(texts, "CORPS_BOOT_FD", 13, "3", 1) &&
-                add_text(texts, AGENT_PAGE_VARIABLE, strlen(AGENT_PAGE_VARIABLE), "4", 1);
+                add_text(texts, AGENT_PAGE_VARIABLE, strlen(AGENT_PAGE_VARIABLE), "4", 1) &&
+                add_text(texts, "CORPS_AGENT", 11, agent.socket_path, strlen(agent.socket_path));
     for (size_t i = 0; made && i < own; i++) {
         made = is_replaced(environ[i], map) || add_text(texts, environ[i], strlen(environ[i]), NULL, 0);
     }

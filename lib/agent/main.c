@@ -86,8 +86,13 @@ static int make_key(const char *path) {
     return corps__key_make(path) == CORPS_OK ? 0 : fail();
 }
 
+/* Absolute, since Envs get it and may be elsewhere. */
 static bool take_socket(const char *path) {
-    return snprintf(agent.socket_path, sizeof agent.socket_path, "%s", path) < (int)sizeof agent.socket_path;
+    char here[sizeof agent.socket_path] = "";
+    if (path[0] != '/' && getcwd(here, sizeof here - 1) != NULL) {
+        strcat(here, "/");
+    }
+    return snprintf(agent.socket_path, sizeof agent.socket_path, "%s%s", here, path) < (int)sizeof agent.socket_path;
 }
 
 /* -1: go on; else the exit status. */

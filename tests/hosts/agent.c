@@ -261,7 +261,9 @@ static void test_cuts(void **state) {
     owner_until(&owner, has_begun, &owner.envs[1]);
     size_t sent = 0;
     uint32_t word = 0;
-    for (size_t after = 1200; after < 1300; after += 9) {
+    const char *seal = getenv("CORPS_SEAL"); /* then more has to pass before the first record can */
+    size_t first = seal != NULL && strcmp(seal, "always") == 0 ? 4000 : 1200;
+    for (size_t after = first; after < first + 100; after += 9) {
         door_shut_after(door, after);
         for (int i = 0; i < 20; i++, word++) {
             owner_send(&owner, "send", 1, 1, &word, sizeof word);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -54,6 +55,7 @@ void stage_start_agent(struct stage *stage) {
     snprintf(socket_path, sizeof socket_path, "%s/agent", stage->path);
     stage->agent_pid = fork();
     if (stage->agent_pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* it ends with this test, however that ends */
         int said = open(stage->said, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(said, STDERR_FILENO);
         setenv("XDG_RUNTIME_DIR", stage->path, 1);
@@ -332,7 +334,7 @@ _Noreturn static void run_echo(void) {
     struct stat st;
     bool right = stat(directory, &st) == 0 && secret->count == 32 && !sodium_is_zero(secret->bin, 32) &&
                  corps__record_int(record, 12, 0) == 2 && strcmp(where, AGENT_ADDRESS) == 0 &&
-                 strcmp(getenv("OWNER_SAYS"), "this") == 0;
+                 strcmp(getenv("OWNER_SAYS"), "this") == 0 && getenv("CORPS_AGENT") != NULL;
     if (!right) {
         _exit(4);
     }
