@@ -103,53 +103,65 @@ static void test_told(void **state) {
 
 /* ---- dead or not ---- */
 
-static bool look(struct corps__tcp_watch *watch, bool unanswered, uint32_t silent_ms, uint32_t rtt_us) {
-    const struct corps__tcp_signs signs = {.unanswered = unanswered, .silent_ms = silent_ms, .rtt_us = rtt_us};
+static enum corps__tcp_verdict look(struct corps__tcp_watch *watch, unsigned tries, uint32_t silent_ms,
+                                    uint32_t rtt_us) {
+    const struct corps__tcp_signs signs = {.tries = tries, .silent_ms = silent_ms, .rtt_us = rtt_us};
     return corps__tcp_watch_look(watch, &signs);
 }
 
-/* Data was sent, and the cable is cut. */
+/* Data was sent, and the cable is cut: the kernel sends it again after 0.2, 0.6 and 1.4 s. */
 static void test_cut(void **state) {
     (void)state;
     struct corps__tcp_watch watch = {0};
-    assert_false(look(&watch, false, 100, 300));
-    assert_false(look(&watch, true, 600, 300));
-    assert_false(look(&watch, true, 1100, 300));
-    assert_true(look(&watch, true, 1600, 300));
+    for (uint32_t silent_ms = 0; silent_ms < 3000; silent_ms += CORPS__TCP_LOOK_MS) {
+        unsigned tries = silent_ms < 200 ? 0 : silent_ms < 600 ? 1 : silent_ms < 1400 ? 2 : 3;
+        enum corps__tcp_verdict verdict = look(&watch, tries, silent_ms, 300);
+        assert_int_equal(verdict, tries == 0 ? CORPS__TCP_ALIVE : tries < 3 ? CORPS__TCP_ASK : CORPS__TCP_DEAD);
+    }
 }
 
 /* A stopped process closes its window. Its kernel answers each probe, of which there are fewer and fewer: one may just
- * be under way at a look. */
+ * be under way at a look, or be lost. */
 static void test_closed_window(void **state) {
     (void)state;
     struct corps__tcp_watch watch = {0};
     for (uint32_t silent_ms = 0; silent_ms < 60000; silent_ms += CORPS__TCP_LOOK_MS) {
-        assert_false(look(&watch, false, silent_ms, 300));
+        assert_int_equal(look(&watch, 0, silent_ms, 300), CORPS__TCP_ALIVE);
     }
-    assert_false(look(&watch, true, 60000, 300));
-    assert_false(look(&watch, false, 20, 300));
-    assert_false(look(&watch, true, 64000, 300)); /* cut now, at last */
-    assert_true(look(&watch, true, 64500, 300));
+    for (uint32_t silent_ms = 60000; silent_ms < 90000; silent_ms += CORPS__TCP_LOOK_MS) {
+        assert_int_equal(look(&watch, 1, silent_ms, 300), CORPS__TCP_ASK);
+    }
+    assert_int_equal(look(&watch, 0, 20, 300), CORPS__TCP_ALIVE);
 }
 
-/* Idle, and quiet for as long as nobody is asked. */
+/* Idle, and quiet for as long as nobody is asked; then asked at each look. */
 static void test_idle(void **state) {
     (void)state;
     struct corps__tcp_watch watch = {0};
-    assert_false(look(&watch, false, 900, 300));
-    assert_false(look(&watch, true, 1400, 300)); /* the keepalive of after 1 s */
-    assert_true(look(&watch, true, 1900, 300));
-    assert_false(look(&watch, false, 10, 300)); /* had it been answered after all */
+    assert_int_equal(look(&watch, 0, 900, 300), CORPS__TCP_ALIVE);
+    assert_int_equal(look(&watch, 1, 1150, 300), CORPS__TCP_ASK); /* the keepalive of after 1 s */
+    assert_int_equal(look(&watch, 2, 1400, 300), CORPS__TCP_ASK);
+    assert_int_equal(look(&watch, 3, 1650, 300), CORPS__TCP_DEAD);
+    assert_int_equal(look(&watch, 0, 10, 300), CORPS__TCP_ALIVE); /* had it been answered after all */
 }
 
-/* Where a round trip takes long, answers do. */
+/* Many tries within a moment, as where something came just now, are no proof. */
+static void test_just_heard(void **state) {
+    (void)state;
+    struct corps__tcp_watch watch = {0};
+    for (unsigned tries = 1; tries < 9; tries++) {
+        assert_int_equal(look(&watch, tries, CORPS__TCP_SILENCE_MS - 1, 300), CORPS__TCP_ASK);
+    }
+}
+
+/* Where a round trip takes long, answers do: four of them are waited for. */
 static void test_long_way(void **state) {
     (void)state;
     struct corps__tcp_watch watch = {0};
-    assert_false(look(&watch, true, 1100, 600000));
-    assert_false(look(&watch, true, 1600, 600000));
-    assert_false(look(&watch, true, 2100, 600000));
-    assert_true(look(&watch, true, 2600, 600000));
+    for (uint32_t waited_ms = 0; waited_ms < 2400; waited_ms += CORPS__TCP_LOOK_MS) {
+        assert_int_equal(look(&watch, 3, 60000 + waited_ms, 600000), CORPS__TCP_ASK);
+    }
+    assert_int_equal(look(&watch, 3, 62500, 600000), CORPS__TCP_DEAD);
 }
 
 static void test_asks_the_kernel(void **state) {
@@ -157,21 +169,21 @@ static void test_asks_the_kernel(void **state) {
     struct corps__tcp_signs signs;
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    assert_false(corps__tcp_watch_ask(fds[0], &signs));
+    assert_false(corps__tcp_watch_signs(fds[0], &signs));
     close(fds[0]);
     close(fds[1]);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     corps__tcp_watch_begin(fd);
-    assert_true(corps__tcp_watch_ask(fd, &signs));
-    assert_false(signs.unanswered);
+    assert_true(corps__tcp_watch_signs(fd, &signs));
+    assert_int_equal(signs.tries, 0);
     close(fd);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_peers),    cmocka_unit_test(test_binds),           cmocka_unit_test(test_told),
-        cmocka_unit_test(test_cut),      cmocka_unit_test(test_closed_window),   cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_long_way), cmocka_unit_test(test_asks_the_kernel),
+        cmocka_unit_test(test_peers),      cmocka_unit_test(test_binds),         cmocka_unit_test(test_told),
+        cmocka_unit_test(test_cut),        cmocka_unit_test(test_closed_window), cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_just_heard), cmocka_unit_test(test_long_way),      cmocka_unit_test(test_asks_the_kernel),
     };
     return cmocka_run_group_tests_name("tcp", tests, NULL, NULL);
 }
