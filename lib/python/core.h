@@ -215,8 +215,8 @@ bool corps__py_supervision(PyObject *given, struct corps_supervision *supervisio
 PyObject *corps__py_raise_create(enum corps_err err);
 
 /* hosts.c: hosts() → (own number, [(number, name, address, slots, labels) …]); env_hosts() → the number of the host of
- * each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are told, with boot_data: what
- * Envs there are told */
+ * each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are told, with boot_data:
+ * what Envs there are told */
 PyObject *corps__py_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_env_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_launch_set(PyObject *module, PyObject *given);

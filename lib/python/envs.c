@@ -42,7 +42,8 @@ PyObject *corps__py_change_env(PyObject *module, PyObject *args) {
     PyObject *seconds;
     const char *host;
     uint64_t id;
-    if (!PyArg_ParseTuple(args, "OOOz", &name, &which, &seconds, &host) || !corps_meant(name, &id) || !corps__python_serves()) {
+    if (!PyArg_ParseTuple(args, "OOOz", &name, &which, &seconds, &host) || !corps_meant(name, &id) ||
+        !corps__python_serves()) {
         return NULL;
     }
     bool adds = which == Py_None;

@@ -35,10 +35,11 @@ from . import _core, _log, _main
 from ._around import Request
 from ._boot import load_classes
 from ._chains import chain_id, record_chains
-from ._create import Func, LocType, add_Env, create_Concs, create_Corps, create_Funcs, take_Env
+from ._create import Func, LocType, create_Concs, create_Corps, create_Funcs
 from ._deadline import cancelled, deadline, time_left
 from ._directory import delete_Concs, find_Corps, find_Workers
 from ._env import MajorStatus, MinorStatus
+from ._envs import add_Env, take_Env
 from ._errors import (AsyncAttributeError, AsyncExecutionError, AsyncLocalException, AsyncLocalMaxRetries,
                       AsyncRemoteException, AsyncRemoteMaxRetries, CallTimeout, Crash, Deadlock, NotSerializable, WorkerLost, WorkerMoved)
 from ._hosts import Host, hosts

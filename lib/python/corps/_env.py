@@ -72,12 +72,12 @@ def _share_tracker(pid, fd):
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
-    from . import _far
     status = MajorStatus.Booting
     _pickling.allowed = data[:1] != b'{'  # said by whoever started this process, and so decides what it runs anyway
     sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
     is_far = sent['environ'] is None  # on another host than the program: what of the environment comes along is there from the start
     if is_far:
+        from . import _far
         _far.check_version(sent)
     else:
         os.environ.clear()
@@ -111,7 +111,8 @@ def boot(data):
     _logging.settle(sent['logging'])
     if is_far:
         _far.check_modules(sent['own_modules'])
-    if sent.get('far'):
+    if 'far' in sent:
+        from . import _far
         _far.hand_on(sent['far'])
     manager = pickle.loads(sent['manager']) if _pickling.allowed else _plain.boot_manager(sent['manager'])
     status = MajorStatus.Running
