@@ -31,9 +31,19 @@ static void look_at_links(uv_timer_t *timer) {
             continue;
         }
         far_count++;
-        if (corps__tcp_watch_ask(link->read_fd, &signs) && corps__tcp_watch_look(link->transport_data, &signs)) {
+        if (!corps__tcp_watch_signs(link->read_fd, &signs)) {
+            continue;
+        }
+        switch (corps__tcp_watch_look(link->transport_data, &signs)) {
+        case CORPS__TCP_ALIVE:
+            break;
+        case CORPS__TCP_ASK:
+            corps__tcp_watch_ask(link->read_fd);
+            break;
+        case CORPS__TCP_DEAD:
             (void)corps_error_set(CORPS_ERR_CLOSED, "another host has not answered for %u ms", signs.silent_ms);
             corps__stream_link_end(link, CORPS_ERR_CLOSED);
+            break;
         }
     }
     if (far_count == 0) {

@@ -46,6 +46,11 @@ unsigned corps_context_env(struct corps_context *context) {
     return corps__own_env();
 }
 
+uint64_t corps_context_epoch(struct corps_context *context) {
+    (void)context;
+    return corps__own_incarnation(); /* was set at boot, and stays */
+}
+
 void *corps_context_alloc(struct corps_context *context, size_t bytes) {
     if (context->scratch == NULL) {
         context->scratch = corps_box_create();

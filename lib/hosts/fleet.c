@@ -4,6 +4,7 @@
 #include "hosts/courier.h"
 #include "hosts/desk.h"
 #include "hosts/launch.h"
+#include "hosts/lease.h"
 #include "process/fleet.h"
 #include "wait/lead.h"
 
@@ -289,6 +290,7 @@ static void nothing(void) {
 }
 
 static const struct corps__fleet_ops ops = {
+    .settle_ns = CORPS__SILENCE_NS,
     .create = create,
     .begin = begin,
     .place = corps__courier_place,

@@ -173,11 +173,11 @@ bool corps__plan_heard(struct corps__plan *plan, uint32_t number, int64_t now_ns
         return false;
     }
     /* What comes after the silence is too late, although nobody has looked at the clock in between. */
-    if (corps__watch_silent(&host->watch, now_ns)) {
+    if (corps__silence_over(&host->silence, now_ns)) {
         plan->changed = true;
         return false;
     }
-    corps__watch_heard(&host->watch, now_ns);
+    corps__silence_heard(&host->silence, now_ns);
     if (host->state == CORPS__HOST_OPENING) {
         host->state = CORPS__HOST_UP;
         host->since_ns = now_ns;
@@ -198,7 +198,7 @@ void corps__plan_gone(struct corps__plan *plan, uint32_t number, int64_t now_ns)
     host->state = CORPS__HOST_LEAVING;
     plan->changed = true;
     if (!host->sent || CORPS__PLANTED(FREES_EARLY)) { /* nothing acts by its grants */
-        host->watch.heard_ns = now_ns - CORPS__SILENCE_NS;
+        host->silence.heard_ns = now_ns - CORPS__SILENCE_NS;
     }
     for (uint32_t i = 0; i < plan->env_count; i++) {
         if (plan->envs[i].at == at && plan->envs[i].state == CORPS__ENV_WANTED) {
@@ -274,10 +274,10 @@ static bool tend_hosts(struct corps__plan *plan, int64_t now_ns, struct corps__p
         }
         if (host->state == CORPS__HOST_CLOSED && host->due_ns <= now_ns) {
             host->state = CORPS__HOST_OPENING;
-            corps__watch_init(&host->watch, now_ns);
+            corps__silence_init(&host->silence, now_ns);
             return act(plan, action, CORPS__PLAN_OPEN, i, NOWHERE);
         }
-        if (host->state != CORPS__HOST_CLOSED && corps__watch_silent(&host->watch, now_ns)) {
+        if (host->state != CORPS__HOST_CLOSED && corps__silence_over(&host->silence, now_ns)) {
             close_host(plan, i, now_ns);
             return act(plan, action, CORPS__PLAN_CLOSE, i, NOWHERE);
         }
@@ -313,7 +313,7 @@ static int64_t next_due(const struct corps__plan *plan) {
     for (uint32_t i = 0; i < plan->host_count; i++) {
         const struct corps__plan_host *host = &plan->hosts[i];
         if (i != plan->own && host->wanted) {
-            int64_t its_ns = host->state == CORPS__HOST_CLOSED ? host->due_ns : corps__watch_due(&host->watch);
+            int64_t its_ns = host->state == CORPS__HOST_CLOSED ? host->due_ns : corps__silence_due(&host->silence);
             due_ns = its_ns < due_ns ? its_ns : due_ns;
         }
     }

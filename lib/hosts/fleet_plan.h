@@ -48,7 +48,7 @@ struct corps__plan_host {
     bool sent;         /* something was ordered over the present channel, so that grants matter */
     uint32_t used;     /* slots */
     uint32_t in_a_row; /* channels that failed */
-    struct corps__watch watch;
+    struct corps__silence silence;
     int64_t since_ns; /* UP: since when */
     int64_t due_ns;   /* CLOSED: the next channel */
 };

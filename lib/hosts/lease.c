@@ -40,24 +40,24 @@ bool corps__lease_expired(const struct corps__lease *lease, int64_t now_ns) {
 
 /* ---- the granter ---- */
 
-void corps__watch_init(struct corps__watch *watch, int64_t now_ns) {
-    watch->heard_ns = now_ns;
+void corps__silence_init(struct corps__silence *silence, int64_t now_ns) {
+    silence->heard_ns = now_ns;
 }
 
-void corps__watch_heard(struct corps__watch *watch, int64_t now_ns) {
-    watch->heard_ns = now_ns;
+void corps__silence_heard(struct corps__silence *silence, int64_t now_ns) {
+    silence->heard_ns = now_ns;
 }
 
-int64_t corps__watch_due(const struct corps__watch *watch) {
+int64_t corps__silence_due(const struct corps__silence *silence) {
     int64_t wait_ns = CORPS__PLANTED(REPLACES_EARLY) ? CORPS__SILENCE_NS / 2 : CORPS__SILENCE_NS;
-    return watch->heard_ns + wait_ns;
+    return silence->heard_ns + wait_ns;
 }
 
-bool corps__watch_silent(const struct corps__watch *watch, int64_t now_ns) {
-    return now_ns >= corps__watch_due(watch);
+bool corps__silence_over(const struct corps__silence *silence, int64_t now_ns) {
+    return now_ns >= corps__silence_due(silence);
 }
 
-int64_t corps__watch_length(int64_t own_until_ns, int64_t now_ns) {
+int64_t corps__grant_length(int64_t own_until_ns, int64_t now_ns) {
     if (own_until_ns <= now_ns) {
         return 0;
     }
@@ -65,6 +65,6 @@ int64_t corps__watch_length(int64_t own_until_ns, int64_t now_ns) {
     return left_ns < CORPS__GRANT_NS ? left_ns : CORPS__GRANT_NS;
 }
 
-int64_t corps__watch_successor(int64_t ended_ns) {
+int64_t corps__grant_successor(int64_t ended_ns) {
     return CORPS__PLANTED(SUCCEEDS_AT_ONCE) ? ended_ns : ended_ns + CORPS__SILENCE_NS;
 }

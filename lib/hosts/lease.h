@@ -19,8 +19,8 @@
  *   - A grant is not longer than what is left of the granter's own.
  *   - The granter answers nobody that it has given up. Who comes back is another holder, with another lease.
  *
- * Nothing here reads a clock, allocates or has to be finished. Threads: one at a time for one lease or watch. Times are
- * in ns. Source: Gray, Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache
+ * Nothing here reads a clock, allocates or has to be finished. Threads: one at a time for one lease or silence. Times
+ * are in ns. Source: Gray, Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache
  * Consistency", SOSP 1989 (term counted from the request, allowance for drift).
  */
 #ifndef CORPS_HOSTS_LEASE_H
@@ -68,28 +68,28 @@ static inline bool corps__lease_is_over(int64_t until_ns, int64_t now_ns) {
 
 /* ---- the granter ---- */
 
-struct corps__watch {
+struct corps__silence {
     int64_t heard_ns;
 };
 
 /* Waits for a first word from now on. */
-void corps__watch_init(struct corps__watch *watch, int64_t now_ns);
+void corps__silence_init(struct corps__silence *silence, int64_t now_ns);
 
 /* A question has come, and will be answered. */
-void corps__watch_heard(struct corps__watch *watch, int64_t now_ns);
+void corps__silence_heard(struct corps__silence *silence, int64_t now_ns);
 
 /* Has nothing come for so long that every grant is over? */
-bool corps__watch_silent(const struct corps__watch *watch, int64_t now_ns);
+bool corps__silence_over(const struct corps__silence *silence, int64_t now_ns);
 
 /* From when on it is silent, if nothing comes. */
-int64_t corps__watch_due(const struct corps__watch *watch);
+int64_t corps__silence_due(const struct corps__silence *silence);
 
 /* How long a grant may be that is given now, by who may act itself until `own_until_ns` (INT64_MAX: as long as it
  * lives). 0: none may be given. */
-int64_t corps__watch_length(int64_t own_until_ns, int64_t now_ns);
+int64_t corps__grant_length(int64_t own_until_ns, int64_t now_ns);
 
 /* Who takes the place of a granter that had ended by `ended_ns` begins nothing before this: others may act for so long
  * by what that one granted. */
-int64_t corps__watch_successor(int64_t ended_ns);
+int64_t corps__grant_successor(int64_t ended_ns);
 
 #endif

@@ -673,6 +673,10 @@ CORPS_API void corps_future_destroy(struct corps_future *future);
 CORPS_API struct corps *corps_context_corps(struct corps_context *context);     /**< lent; create_concs with it */
 CORPS_API struct corps_name *corps_context_name(struct corps_context *context); /**< the Conc's own Name; lent */
 CORPS_API unsigned corps_context_env(struct corps_context *context);
+/** Which life of its Env this is: each later one has a greater number, also where the whole Corps was started anew.
+ * What a method began before its machine was stopped may go on when another has long taken its place: a store outside
+ * that remembers the greatest number it was given for this Env can refuse what comes with a smaller one. */
+CORPS_API uint64_t corps_context_epoch(struct corps_context *context);
 /** "" in init and cleanup; lent until the method returns. */
 CORPS_API const char *corps_context_method(struct corps_context *context);
 CORPS_API const char *corps_context_class(struct corps_context *context); /**< as it was asked for; lent for ever */

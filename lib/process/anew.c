@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "link/foreign.h"
 #include "link/peer.h"
+#include "process/fleet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct corps__anew {
     bool is_due;      /* it should be, once the former ones have gone */
     bool gathers;     /* the timer runs */
     int64_t kill_ns;
+    int64_t settled_ns; /* of a Corps of several hosts: until then former Envs may act elsewhere */
     uv_timer_t timer;
 };
 
@@ -147,12 +149,19 @@ static void stop_looking(struct corps__anew *anew) {
     anew->gathers = false;
 }
 
+static void begin_looking(struct corps__anew *anew, uint64_t after_ms);
+
 static void look(uv_timer_t *timer) {
     struct corps__anew *anew = timer->data;
     if (!all_have_gone(anew)) {
         if (corps__now_ns() >= anew->kill_ns) {
             corps__others_kill(&anew->creator->others);
         }
+        return;
+    }
+    int64_t left_ns = anew->settled_ns - corps__now_ns();
+    if (left_ns > 0) {
+        begin_looking(anew, (uint64_t)(left_ns / 1000000) + 1);
         return;
     }
     stop_looking(anew);
@@ -205,6 +214,7 @@ void corps__anew_prepare(struct creator *creator, const char *text) {
     }
     publish(corps);
     anew->kill_ns = corps__deadline_ns(PATIENCE_MS * INT64_C(1000000));
+    anew->settled_ns = corps__deadline_ns(corps__has_fleet(corps) ? corps__fleet()->settle_ns : 0);
     begin_looking(anew, LOOK_MS);
     (void)!start_process(anew); /* what is wrong shows when it is due */
 }

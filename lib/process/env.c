@@ -177,10 +177,16 @@ static const struct corps__children_ops children_ops = {
 
 /* The owner of the Corps, or the agent of this host, is not there any more. What others ask of this Env, another life of
  * it will be asked, or nobody: this one says nothing more, and least of all that the Corps ends, of which it knows
- * nothing. */
+ * nothing. With the lead, which nobody gets any more. */
 static _Noreturn void end_at_once(void) {
+    struct corps *corps = corps__life.corps;
     corps__log(CORPS_LOG_INFO, "env_cut_off", NULL, "Env %u ends: who has started it on this host is gone",
                corps__own_env());
+    corps__peers_close(NULL);
+    corps__ports_close(NULL);
+    close(corps->lock_fd);
+    corps__dir_remove_last(corps->directory, true);
+    fflush(NULL);
     _exit(1);
 }
 

@@ -27,6 +27,9 @@ struct corps__fleet_host {
 };
 
 struct corps__fleet_ops {
+    /* So long after the end of an Env 0 Envs on other hosts may act that it has had started: a next life of the Corps
+     * begins nothing before. */
+    int64_t settle_ns;
     /* In the creator, without the lead: the Corps is about to be created, with settings that name hosts. Fills in what
      * depends on them: settings.host, remote_bind, the secret, and the upper 16 bits of the id. May take 2 s. Errors:
      * SYSTEM (no agent runs here), UNKNOWN (such a host is not in the list). */

@@ -343,8 +343,11 @@ void silent_peer(void **state) {
     int silent = raw_connect(a.address);
     int slow = raw_connect(a.address);
     check(send(slow, "CRA", 3, MSG_NOSIGNAL) == 3);
+    int half = raw_connect(a.address); /* the beginning of a TLS record, of which the rest never comes */
+    check(send(half, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11, MSG_NOSIGNAL) == 11);
     expect_hangup(&a, silent);
     expect_hangup(&a, slow);
+    expect_hangup(&a, half);
     int last = raw_connect(a.address); /* still under way when the endpoint closes */
     struct corps_event event;
     check(!side_next(&a, &event));

@@ -103,6 +103,7 @@ static void nothing(void) {
 }
 
 static const struct corps__fleet_ops ops = {
+    .settle_ns = FAKE_SETTLE_MS * INT64_C(1000000),
     .create = fake_create,
     .begin = fake_begin,
     .place = fake_place,

@@ -12,7 +12,7 @@
 #ifndef CORPS_TEST_FAKE_FLEET_H
 #define CORPS_TEST_FAKE_FLEET_H
 
-enum { FAKE_HOSTS = 3, FAKE_SLOTS = 8 };
+enum { FAKE_HOSTS = 3, FAKE_SLOTS = 8, FAKE_SETTLE_MS = 700 /* between two lives of Env 0 */ };
 
 /* Has this program's Corps with the option `hosts` live on those. */
 void fake_fleet_set(void);

@@ -4,6 +4,7 @@
 #include "fake_fleet.h"
 #include "hand.h"
 
+#include "base/clock.h"
 #include "process/fleet.h"
 
 #include <signal.h>
@@ -149,6 +150,7 @@ static void test_heals(void **state) {
     for (unsigned env = 1; env < 4; env++) {
         struct corps_name *hand = hand_in(corps, env);
         assert_int_equal(add(hand, 5), 5);
+        int64_t epoch = ask_int(hand, "epoch", corps_nil());
         assert_ok(corps_send(hand, "kill", NULL, NULL));
         corps_flush();
         int64_t value = 0;
@@ -157,6 +159,7 @@ static void test_heals(void **state) {
         }
         assert_int_equal(err, CORPS_OK);
         assert_int_equal(value, 1);
+        assert_true(ask_int(hand, "epoch", corps_nil()) > epoch);
         unsigned host = 0;
         assert_true(corps_env_host(corps, env, &host)[0] != '\0');
         corps_name_unref(hand);
@@ -214,12 +217,38 @@ static void test_lost(void **state) {
     assert_non_null(strstr(corps_error_detail(), "SIGKILL"));
 }
 
+/* Another life of the whole begins when what the former one had started elsewhere can act no more. */
+static void test_anew(void **state) {
+    (void)state;
+    struct corps *corps = NULL;
+    struct corps_options options = {.env_count = 3, .hosts = "auto", .restart = CORPS_RESTART_ON_FAILURE};
+    assert_ok(corps_create("Hand", NULL, &options, &corps));
+    struct corps_name *front = corps_front(corps);
+    assert_int_equal(add(front, 5), 5);
+    int64_t epoch = ask_int(front, "epoch", corps_nil());
+    int64_t before_ns = corps__now_ns();
+    assert_int_equal(kill(corps_env_pid(corps, 0), SIGKILL), 0);
+    int64_t value = 0;
+    enum corps_err err;
+    do { /* until the new one answers: the former had 5 */
+        err = try_add(front, &value);
+    } while (err == CORPS_ERR_WORKER_LOST || (err == CORPS_OK && value > 5));
+    assert_int_equal(err, CORPS_OK);
+    assert_int_equal(value, 1);
+    assert_true(ask_int(front, "epoch", corps_nil()) > epoch);
+    assert_true(corps__now_ns() - before_ns >= FAKE_SETTLE_MS * INT64_C(1000000));
+    unsigned host = 0;
+    assert_true(corps_env_host(corps, 2, &host)[0] != '\0');
+    assert_ok(corps_exit(corps, LONG_NS));
+}
+
 int main(int argc, char **argv) {
     fake_fleet_set();
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spread),    cmocka_unit_test(test_add_on), cmocka_unit_test(test_locations),
         cmocka_unit_test(test_bad_input), cmocka_unit_test(test_heals),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_anew),
         cmocka_unit_test(test_pools),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);

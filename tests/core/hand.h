@@ -176,7 +176,17 @@ static inline enum corps_err hand_kill(struct corps_context *context, void *self
     return CORPS_OK;
 }
 
-static const struct corps_method hand_methods[] = {{"add", hand_add},
+/* Which life of its Env this is. */
+static inline enum corps_err hand_epoch(struct corps_context *context, void *self, const struct corps_value *args,
+                                        struct corps_value *result) {
+    (void)self;
+    (void)args;
+    *result = corps_int((int64_t)corps_context_epoch(context));
+    return CORPS_OK;
+}
+
+static const struct corps_method hand_methods[] = {{"epoch", hand_epoch},
+                                                   {"add", hand_add},
                                                    {"kill", hand_kill},
                                                    {"pid", method_pid},
                                                    {"ask", hand_ask},

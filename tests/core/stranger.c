@@ -17,7 +17,8 @@ void stranger_open(struct stranger *stranger, const struct corps *corps) {
                                                    .directory = corps->directory,
                                                    .name = name,
                                                    .secret = corps->secret,
-                                                   .frame_bytes_max = CORPS_FRAME_BYTES_MAX};
+                                                   .frame_bytes_max = CORPS_FRAME_BYTES_MAX,
+                                                   .seal = corps->settings.seal};
     size_t bytes = (stranger->transport->endpoint_bytes + 63) / 64 * 64;
     stranger->endpoint = aligned_alloc(64, bytes);
     assert_non_null(stranger->endpoint);

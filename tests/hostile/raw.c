@@ -34,7 +34,8 @@ void raw_open(struct raw *raw, const struct corps *victim) {
                                                    .name = name,
                                                    .secret = victim->secret,
                                                    .frame_bytes_max = (size_t)1 << 30,
-                                                   .buffer_bytes = victim->settings.buffer_bytes};
+                                                   .buffer_bytes = victim->settings.buffer_bytes,
+                                                   .seal = victim->settings.seal};
     must(raw->transport->open(raw->endpoint, &options, raw->address) == CORPS_OK, "open");
 }
 

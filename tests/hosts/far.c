@@ -89,7 +89,7 @@ static void test_env_killed(void **state) {
     struct corps_name *hand = hand_in(corps, add_on(corps, "two"));
     for (int i = 0; i < 3; i++) {
         int pid = pid_of(hand);
-        assert_int_equal(add(hand, 7), 7);
+        assert_int_equal(add(hand, 7), i == 0 ? 7 : 8);
         kill(pid, SIGKILL);
         assert_int_equal(await_answer(hand), 1);
         assert_true(is_gone(pid));
@@ -243,9 +243,20 @@ static void test_one_is_down(void **state) {
     agents_kill(2);
     struct corps *corps = make_on((struct corps_options){.env_count = 2});
     assert_string_equal(host_of(corps, 1), "one");
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
+/* … and what may be nowhere else is refused, with the reason. */
+static void test_other_is_down(void **state) {
+    (void)state;
+    agents_begin(2);
+    agents_kill(2);
+    struct corps *corps = make_on((struct corps_options){0});
     unsigned env = 0;
     assert_int_equal(corps_env_add_on(corps, "two", &env), CORPS_ERR_WORKER_LOST);
-    assert_non_null(strstr(corps_error_detail(), "two"));
+    assert_non_null(strstr(corps_error_detail(), "host two"));
+    assert_non_null(strstr(corps_error_detail(), "start corps-agent there"));
     assert_ok(corps_exit(corps, LONG_NS));
     assert_true(agents_end());
 }
@@ -255,7 +266,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everywhere),    cmocka_unit_test(test_env_killed),   cmocka_unit_test(test_never),
         cmocka_unit_test(test_agent_killed),  cmocka_unit_test(test_agent_back),   cmocka_unit_test(test_agent_stopped),
-        cmocka_unit_test(test_owner_killed),  cmocka_unit_test(test_bad_input),    cmocka_unit_test(test_one_is_down),
+        cmocka_unit_test(test_owner_killed),  cmocka_unit_test(test_bad_input),    cmocka_unit_test(test_one_is_down), cmocka_unit_test(test_other_is_down),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

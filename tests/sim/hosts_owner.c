@@ -206,7 +206,7 @@ void owner_take(struct world *world, const struct message *message) {
         if (corps__plan_heard(&owner->plan, message->host + 1, now_ns)) {
             struct message grant = *message;
             grant.kind = GRANT;
-            grant.length_ns = corps__watch_length(INT64_MAX, now_ns);
+            grant.length_ns = corps__grant_length(INT64_MAX, now_ns);
             net_send(world, &grant, 0);
         }
     } else if (message->kind == GONE) {
@@ -283,6 +283,6 @@ void owner_ends(struct world *world, uint32_t corps, bool for_good) {
     sim_note(world->sim, "Corps %u: its owner has ended", corps);
     kill_local(world, corps, 0, true, world->hosts[owner->host].is_down ? 1 : 2 * SIM_S);
     int64_t now_ns = host_clock(world, owner->host);
-    sim_later(world->sim, until_clock(world, owner->host, corps__watch_successor(now_ns)), EVENT_SUCCESSOR, corps, 0,
+    sim_later(world->sim, until_clock(world, owner->host, corps__grant_successor(now_ns)), EVENT_SUCCESSOR, corps, 0,
               0);
 }

@@ -56,14 +56,14 @@ static void test_late_and_forged_answers(void **state) {
 
 static void test_silence_is_longer_than_grants(void **state) {
     (void)state;
-    struct corps__watch watch;
-    corps__watch_init(&watch, 5 * S);
-    assert_false(corps__watch_silent(&watch, 5 * S));
-    corps__watch_heard(&watch, 6 * S);
-    assert_int_equal(corps__watch_due(&watch), 6 * S + CORPS__SILENCE_NS);
-    assert_false(corps__watch_silent(&watch, 6 * S + CORPS__SILENCE_NS - 1));
-    assert_true(corps__watch_silent(&watch, 6 * S + CORPS__SILENCE_NS));
-    assert_int_equal(corps__watch_successor(7 * S), 7 * S + CORPS__SILENCE_NS);
+    struct corps__silence silence;
+    corps__silence_init(&silence, 5 * S);
+    assert_false(corps__silence_over(&silence, 5 * S));
+    corps__silence_heard(&silence, 6 * S);
+    assert_int_equal(corps__silence_due(&silence), 6 * S + CORPS__SILENCE_NS);
+    assert_false(corps__silence_over(&silence, 6 * S + CORPS__SILENCE_NS - 1));
+    assert_true(corps__silence_over(&silence, 6 * S + CORPS__SILENCE_NS));
+    assert_int_equal(corps__grant_successor(7 * S), 7 * S + CORPS__SILENCE_NS);
 }
 
 /* Both clocks as wrong as allowed, in the worst directions, and the question without any delay. */
@@ -76,11 +76,11 @@ static void test_margin_for_drift(void **state) {
 
 static void test_no_longer_than_the_own(void **state) {
     (void)state;
-    assert_int_equal(corps__watch_length(INT64_MAX, S), CORPS__GRANT_NS);
-    assert_int_equal(corps__watch_length(2 * S, S), S);
-    assert_int_equal(corps__watch_length(10 * S, S), CORPS__GRANT_NS);
-    assert_int_equal(corps__watch_length(S, S), 0);
-    assert_int_equal(corps__watch_length(0, S), 0);
+    assert_int_equal(corps__grant_length(INT64_MAX, S), CORPS__GRANT_NS);
+    assert_int_equal(corps__grant_length(2 * S, S), S);
+    assert_int_equal(corps__grant_length(10 * S, S), CORPS__GRANT_NS);
+    assert_int_equal(corps__grant_length(S, S), 0);
+    assert_int_equal(corps__grant_length(0, S), 0);
     struct corps__lease lease;
     corps__lease_init(&lease);
     corps__lease_asked(&lease, 100 * S); /* another clock than the granter's */

@@ -1,0 +1,187 @@
+"""A host that is a set of namespaces of this machine: its own network, processes, mounts (/run, /dev/shm), System V and message queues, name, and clock.
+
+Its first process (init.py) ends when the pipe from this process ends, and the kernel then kills everything on the host: so nothing is left behind,
+whatever becomes of this process. Processes of the host are numbered anew inside; methods here take and give numbers as this process sees them.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUNTIME = '/run/corps-host'  # XDG_RUNTIME_DIR on each host
+NAMESPACES = ('--net', '--mount', '--ipc', '--uts', '--pid', '--time')
+
+
+def until(look, seconds, what):
+    """Looks again and again until it gives something that is true, which is returned. TimeoutError says what did not come."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > ends:
+            raise TimeoutError(f'{what}: not within {seconds} s')
+        time.sleep(0.01)
+
+
+def children(pid):
+    try:
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def freezer_root():
+    """Where groups of processes can be frozen: a writable cgroup v2 tree; None where there is none."""
+    with open('/proc/self/mounts', encoding='utf-8') as file:
+        for line in file:
+            _, place, kind, options = line.split()[:4]
+            if kind == 'cgroup2' and options.split(',')[0] == 'rw' and os.access(place, os.W_OK):
+                return place
+    return None
+
+
+class Process:
+    """A program on a host. `pid` is the program's; `popen` is of nsenter, which waits for it and ends as it does."""
+
+    def __init__(self, popen):
+        self.popen = popen
+        self.pid = until(lambda: (children(popen.pid) or ([popen.pid] if popen.poll() is not None else None)), 10, 'a program on a host')[0]
+
+    def kill(self, number=signal.SIGKILL):
+        # nsenter stops when the program does, and lets it go on when it goes on itself.
+        for pid in (self.pid, self.popen.pid) if number == signal.SIGCONT else (self.pid,):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def wait(self, seconds):
+        return self.popen.wait(seconds)
+
+    def is_there(self):
+        return self.popen.poll() is None
+
+
+class Host:
+    """`clock_s`: so far its monotonic and boot clocks are from this machine's."""
+
+    def __init__(self, number, name, clock_s=0, group=None):
+        self.number, self.name, self.address = number, name, f'10.0.0.{number}'
+        self._started = []
+        self.group = group  # the cgroup of its processes, which can be frozen
+        if group is not None:
+            os.mkdir(group)
+        options = [*NAMESPACES, '--fork', '--kill-child', '--mount-proc', '--monotonic', str(clock_s), '--boottime', str(clock_s)]
+        self._unshare = subprocess.Popen(['unshare', *options, sys.executable, '-S', '-E', os.path.join(HERE, 'init.py'), name],
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self._unshare.stdout.readline() != b'ready\n':
+            self.close()
+            raise RuntimeError(f'the host {name} does not begin')
+        self.init = children(self._unshare.pid)[0]
+        self._space = os.readlink(f'/proc/{self.init}/ns/pid')
+
+    def enter(self, *command):
+        return ['nsenter', '--target', str(self.init), '--net', '--mount', '--ipc', '--uts', '--pid', '--time', '--', *command]
+
+    def start(self, *command, environ=None, **keywords):
+        """Starts a program there. Keywords as for subprocess.Popen; the environment is this process's, with changes."""
+        group = self.group
+
+        def join():
+            if group is not None:
+                with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:
+                    file.write('0')
+        self._started.append(subprocess.Popen(self.enter(*command), env=self._environ(environ), preexec_fn=join, **keywords))
+        return Process(self._started[-1])
+
+    def run(self, *command, **keywords):
+        """Runs a short program there, outside of what can be frozen; gives its standard output."""
+        return subprocess.run(self.enter(*command), check=True, stdout=subprocess.PIPE, text=True, env=self._environ(), **keywords).stdout
+
+    @staticmethod
+    def _environ(changes=None):
+        return {**os.environ, 'XDG_RUNTIME_DIR': RUNTIME, **(changes or {})}
+
+    def processes(self):
+        """{pid: its command line, as a list} of what is there, the host's own first process left out, and nsenter."""
+        found = {}
+        for name in os.listdir('/proc'):
+            try:
+                if name.isdigit() and int(name) != self.init and os.readlink(f'/proc/{name}/ns/pid') == self._space:
+                    with open(f'/proc/{name}/cmdline', 'rb') as file:
+                        words = file.read().decode(errors='replace').split('\0')[:-1]
+                    if words:  # else it has ended, and nobody has asked how
+                        found[int(name)] = words
+            except OSError:
+                pass
+        return found
+
+    def files(self):
+        """Paths below what XDG_RUNTIME_DIR is there."""
+        root = f'/proc/{self.init}/root{RUNTIME}'
+        return sorted(os.path.relpath(os.path.join(folder, name), root) for folder, folders, names in os.walk(root) for name in folders + names)
+
+    def kill_all(self):
+        """The host loses its power: every process of it is killed at once, as far as anybody sees, and what it had in memory is gone."""
+        if self.group is not None and os.path.exists(os.path.join(self.group, 'cgroup.kill')):
+            self._write('cgroup.kill', '1')
+        for _ in range(100):
+            there = self.processes()
+            if not there:
+                self.run('find', RUNTIME, '/dev/shm', '-mindepth', '1', '-delete')
+                return
+            for pid in there:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.01)
+        raise RuntimeError(f'on {self.name} there are processes that cannot be killed: {self.processes()}')
+
+    def freeze(self, frozen=True):
+        """Stops every process of the host, or lets them go on, without their noticing."""
+        if self.group is None:
+            raise RuntimeError('there is no cgroup v2 tree to be written to')
+        self._write('cgroup.freeze', '1' if frozen else '0')
+        if frozen:
+            until(lambda: 'frozen 1' in self._read('cgroup.events'), 5, f'{self.name} frozen')
+
+    def close(self):
+        if self._unshare.poll() is None:
+            if self.group is not None:
+                self._write('cgroup.freeze', '0')
+            for popen in self._started:
+                popen.send_signal(signal.SIGCONT)
+            self._unshare.stdin.close()
+            self._unshare.wait(20)
+        self._unshare.stdout.close()
+        for popen in self._started:
+            popen.wait(20)
+            for pipe in filter(None, (popen.stdin, popen.stdout)):
+                pipe.close()
+        if self.group is not None:
+            until(lambda: remove_group(self.group), 10, f'the end of the processes of {self.name}')
+
+    def _write(self, name, text):
+        with open(os.path.join(self.group, name), 'w', encoding='ascii') as file:
+            file.write(text)
+
+    def _read(self, name):
+        with open(os.path.join(self.group, name), encoding='ascii') as file:
+            return file.read()
+
+
+def remove_group(path):
+    """True when it is gone; processes that are just ending keep it."""
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
