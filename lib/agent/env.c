@@ -26,7 +26,8 @@ struct agent_env *agent_envs;
 
 struct agent_env *agent_env_find(const struct agent_session *session, uint32_t env, uint64_t incarnation) {
     for (struct agent_env *at = agent_envs; at != NULL; at = at->next) {
-        if (at->stage != AGENT_ENV_ENDED && at->session == session && at->env == env && at->incarnation == incarnation) {
+        if (at->stage != AGENT_ENV_ENDED && at->session == session && at->env == env &&
+            at->incarnation == incarnation) {
             return at;
         }
     }

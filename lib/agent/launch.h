@@ -10,7 +10,8 @@
  * SYSTEM (a file is not there). */
 enum corps_err agent_launch_check(const struct corps_value *launch) CORPS_CHECKED;
 
-/* Starts it, with `fd` as its descriptor 3, and the page of grants as its descriptor 4 (page.h). Errors: INVALID, SYSTEM, NO_MEMORY. */
+/* Starts it, with `fd` as its descriptor 3, and the page of grants as its descriptor 4 (page.h). Errors: INVALID,
+ * SYSTEM, NO_MEMORY. */
 enum corps_err agent_launch(const struct corps_value *launch, int fd, int page_fd, int *pid) CORPS_CHECKED;
 
 #endif

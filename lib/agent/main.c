@@ -36,7 +36,7 @@ static const char usage[] =
     "\n"
     "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
     "own\n"
-    "host which hosts there are. It runs until SIGTERM, which ends its Envs in order.\n"
+    "host which hosts there are. It runs until SIGTERM, which ends its Envs first.\n"
     "\n"
     "  --hosts FILE       which hosts there are: the same file on all; lines of number, name, address:port, slots, "
     "labels\n"

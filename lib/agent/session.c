@@ -21,7 +21,7 @@
 
 enum { ENVS_MAX = 1024, SMALL_BYTES = 1024 }; /* as many Envs as a Corps may have */
 
-#define ORDER_NS INT64_C(5000000000) /* for Envs that end in order */
+#define ORDER_NS INT64_C(5000000000)   /* for Envs that end in order */
 #define FORGET_NS INT64_C(60000000000) /* after which nobody comes any more to hear how its Envs have ended */
 
 struct agent_session {
@@ -33,11 +33,11 @@ struct agent_session {
     struct corps__lease lease;
     agent_page *page; /* the end of the lease, as its Envs see it */
     int page_fd;
-    int64_t quiet_ns;   /* since when there is neither a connection nor an Env */
-    int64_t end_by_ns;  /* of one that is over: then what still runs is killed */
-    bool over;          /* ends with its last Env; nothing is told any more */
-    bool expired;       /* there is no grant, and its Envs were ended */
-    int lock_fd;        /* of the directory; -1: not made yet */
+    int64_t quiet_ns;  /* since when there is neither a connection nor an Env */
+    int64_t end_by_ns; /* of one that is over: then what still runs is killed */
+    bool over;         /* ends with its last Env; nothing is told any more */
+    bool expired;      /* there is no grant, and its Envs were ended */
+    int lock_fd;       /* of the directory; -1: not made yet */
     char directory[CORPS__DIR_BYTES];
     uint64_t newest[ENVS_MAX]; /* incarnations that were ordered */
 };
@@ -199,8 +199,7 @@ static void say_alive(struct agent_session *session) {
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
     };
-    struct corps_value items[] = {corps_str("alive"), corps_int(now),
-                                  corps_map(loads, sizeof loads / sizeof loads[0])};
+    struct corps_value items[] = {corps_str("alive"), corps_int(now), corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
     (void)!corps__greet_send(agent_visit_conn(session->visit), CORPS__FRAME_NOTE, session->resume.taken, &record);
 }
@@ -360,7 +359,8 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
                                   struct agent_session **out, uint64_t *taken) {
     struct agent_session *session = find(greeting->corps_id, greeting->session);
     if (session == NULL && greeting->taken > 0) {
-        return corps_error_set(CORPS_ERR_CLOSED, "host %u (%s) has ended what this Corps had there, since nobody came for it",
+        return corps_error_set(CORPS_ERR_CLOSED,
+                               "host %u (%s) has ended what this Corps had there, since nobody came for it",
                                agent.own->number, agent.own->name);
     }
     if (session == NULL) {
@@ -415,7 +415,8 @@ static void check_time(struct agent_session *session, int64_t now) {
     if (corps__lease_expired(&session->lease, now) && !session->expired) {
         session->expired = true;
         if (each_env(session, NULL, NULL) > 0) {
-            agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended", session->corps_id);
+            agent_say("the Corps %016" PRIx64 " has granted no time for 2.4 s; its Envs here are ended",
+                      session->corps_id);
         }
         each_env(session, kill_env, "its owner has not been heard for 2.4 s");
     }

@@ -1,8 +1,8 @@
 /* A Corps of another host, at this agent: what its owner orders, what is told to it, and until when it may act.
  *
- * A session outlives its connections. The owner grants it time, each time it is asked; when the grant runs out, its Envs
- * are killed, since others will take their places. It ends when its owner says so, or another session of the same Corps
- * begins, or nobody comes for it; and its memory goes when the last of its Envs has ended.
+ * A session outlives its connections. The owner grants it time, each time it is asked; when the grant runs out, its
+ * Envs are killed, since others will take their places. It ends when its owner says so, or another session of the same
+ * Corps begins, or nobody comes for it; and its memory goes when the last of its Envs has ended.
  */
 #ifndef CORPS_AGENT_SESSION_H
 #define CORPS_AGENT_SESSION_H
@@ -55,7 +55,8 @@ void agent_session_env_left(struct agent_session *session);
 /* Several times a second: ends what has no time left; `asks`: tells owners that this host lives, and asks for time. */
 void agent_sessions_tick(bool asks);
 
-/* This agent is to end: so are all Envs, in order or killed. How many sessions are left; those without an Env are not. */
+/* This agent is to end: so are all Envs, in order or killed. How many sessions are left; those without an Env are not.
+ */
 unsigned agent_sessions_end(bool kill);
 
 unsigned agent_session_count(void);

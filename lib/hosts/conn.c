@@ -298,7 +298,8 @@ static enum corps_err see_first(struct corps__conn *conn, uint8_t first) {
         return corps__seal_listener(find_psk, conn, &conn->seal);
     }
     if (seal_is("always") || (!conn->peer_is_near && !seal_is("never"))) {
-        return corps_error_set(CORPS_ERR_DENIED, "%s came without a seal; set CORPS_SEAL alike on both hosts", conn->where);
+        return corps_error_set(CORPS_ERR_DENIED, "%s came without a seal; set CORPS_SEAL alike on both hosts",
+                               conn->where);
     }
     is_open(conn);
     return CORPS_OK;

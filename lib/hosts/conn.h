@@ -6,8 +6,8 @@
  * all when the connect timer rings.
  *
  * Whether it is sealed (base/seal.h) decides the client: $CORPS_SEAL is always, auto (default: where the address is not
- * a loopback one) or never. A listener takes what is not sealed from its own host alone, from none if it is to be always,
- * and from everybody if it is to be never.
+ * a loopback one) or never. A listener takes what is not sealed from its own host alone, from none if it is to be
+ * always, and from everybody if it is to be never.
  *
  * Threads: that of the loop. Callbacks may close the connection.
  */

@@ -175,8 +175,8 @@ static const struct corps__children_ops children_ops = {
 
 /* ---- records of the parent ---- */
 
-/* The owner of the Corps, or the agent of this host, is not there any more. What others ask of this Env, another life of
- * it will be asked, or nobody: this one says nothing more, and least of all that the Corps ends, of which it knows
+/* The owner of the Corps, or the agent of this host, is not there any more. What others ask of this Env, another life
+ * of it will be asked, or nobody: this one says nothing more, and least of all that the Corps ends, of which it knows
  * nothing. With the lead, which nobody gets any more. */
 static _Noreturn void end_at_once(void) {
     struct corps *corps = corps__life.corps;

@@ -176,6 +176,21 @@ class Cluster(lab.LabTest):
         (merged,) = set(glob.glob(self.path("out/*.jsonl"))) - {self.shard(1)}
         self.assertEqual(2, len(self.lines(merged)))
 
+    def test_an_allocation_as_hosts(self):
+        """scripts/slurm-agents: an agent on each node of a job, while a command runs; its status is the command's."""
+        build = os.path.dirname(lab.program())
+        self.environment.update(PATH=build + ":" + self.environment["PATH"], CORPS_AGENT_OPTIONS="--as-root", CORPS_PLUGIN_PATH=build)
+        for command, status in ((["corps", "hosts"], 0), (["sh", "-c", "exit 7"], 7)):
+            script = self.write("job", "#!/bin/sh\nexec %s --slots 3 --port %d --dir %s -- \"$@\"\n" % (
+                os.path.join(SOURCE, "scripts", "slurm-agents"), free_ports(1)[0], self.path("agents")))
+            done = subprocess.run(["sbatch", "--wait", "--output", self.path("said"), script, *command], env=self.environment, capture_output=True,
+                                  text=True, timeout=lab.LIMIT_S, stdin=subprocess.DEVNULL)
+            with open(self.path("said"), encoding="utf-8") as file:
+                said = file.read()
+            self.assertEqual(status, done.returncode, done.stderr + said)
+            self.assertRegex(said, r"(?m)^1 +%s .* yes .* 3 " % socket.gethostname().split(".")[0])
+            self.assertFalse(os.path.exists(self.path("agents")))
+
     def test_nothing_measured(self):
         """The status is the merge's."""
         status, out, err = self.submit(self.write("bad.yaml", "name: [\n"), "--out", self.path("out"), "--wait")

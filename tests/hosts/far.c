@@ -264,9 +264,10 @@ static void test_other_is_down(void **state) {
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everywhere),    cmocka_unit_test(test_env_killed),   cmocka_unit_test(test_never),
-        cmocka_unit_test(test_agent_killed),  cmocka_unit_test(test_agent_back),   cmocka_unit_test(test_agent_stopped),
-        cmocka_unit_test(test_owner_killed),  cmocka_unit_test(test_bad_input),    cmocka_unit_test(test_one_is_down), cmocka_unit_test(test_other_is_down),
+        cmocka_unit_test(test_everywhere),    cmocka_unit_test(test_env_killed), cmocka_unit_test(test_never),
+        cmocka_unit_test(test_agent_killed),  cmocka_unit_test(test_agent_back), cmocka_unit_test(test_agent_stopped),
+        cmocka_unit_test(test_owner_killed),  cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_one_is_down),
+        cmocka_unit_test(test_other_is_down),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

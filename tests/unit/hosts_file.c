@@ -1,4 +1,5 @@
-/* The hosts file: what it says is read; what is wrong is told in one line, with its line; the hash is of what it says. */
+/* The hosts file: what it says is read; what is wrong is told in one line, with its line; the hash is of what it says.
+ */
 #include "hosts/hosts_file.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
-/* Records over connections that are cut at any byte: each comes once, in order, and what was acknowledged is not kept. And
- * the keys of hosts, which are derived from one and never the same for two uses. */
-#include "hosts/keys.h"
+/* Records over connections that are cut at any byte: each comes once, in order, and what was acknowledged is not kept.
+ * And the keys of hosts, which are derived from one and never the same for two uses. */
 #include "hosts/resume.h"
+#include "hosts/keys.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
