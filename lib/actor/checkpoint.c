@@ -72,6 +72,9 @@ static enum corps_err keep_state(struct corps__keep *keep, const struct corps_va
     }
     pthread_mutex_unlock(&keep->lock);
     free(items);
+    if (err == CORPS_OK && !unneeded && corps__actors->keep->settle != NULL) {
+        err = corps__actors->keep->settle();
+    }
     return err;
 }
 

@@ -16,6 +16,9 @@ struct corps__keep_ops {
      * TOO_LARGE, SYSTEM, NO_MEMORY; then it is what it was. */
     enum corps_err (*keep)(uint32_t conc, const char *class_name, const struct corps_value *state,
                            const struct corps_value *answers);
+    /* May be NULL: after a `keep` of this thread, waits until what it has kept outlives this process. Without any lock
+     * of the Conc's. Errors: TIMEOUT. */
+    enum corps_err (*settle)(void);
     /* That of an earlier one of this number. Writes `found`; then `state` is NULL for nil, else one reference, as
      * `answers` is. Errors: it is there, and cannot be read. */
     enum corps_err (*find)(uint32_t conc, const char *class_name, bool *found, struct corps_box **state,

@@ -154,6 +154,13 @@ static enum corps_err decide_results(const struct corps_options *o, struct corps
                                   (long long)out->results_ttl_ns, (long long)out->results_clean_ns);
 }
 
+static enum corps_err decide_texts(const struct corps_options *o, struct corps__settings *out) {
+    enum corps_err err = copy_text("tag", text_or(o->tag, NULL, "corps"), out->tag, sizeof out->tag);
+    err = err == CORPS_OK ? copy_text("bind", text_or(o->bind, NULL, ""), out->bind, sizeof out->bind) : err;
+    err = err == CORPS_OK ? copy_text("module", text_or(o->module, NULL, ""), out->module, sizeof out->module) : err;
+    return err == CORPS_OK ? copy_text("hosts", text_or(o->hosts, NULL, ""), out->hosts, sizeof out->hosts) : err;
+}
+
 enum corps_err corps__settings_decide(const struct corps_options *o, struct corps__settings *out) {
     memset(out, 0, sizeof *out);
     enum corps_err err = decide_count(o, out);
@@ -177,16 +184,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
         err = decide_choice((int)o->placement, "placement", "CORPS_PLACEMENT", "unpinned", placement_names, &placement);
     }
     if (err == CORPS_OK) {
-        err = copy_text("tag", text_or(o->tag, NULL, "corps"), out->tag, sizeof out->tag);
-    }
-    if (err == CORPS_OK) {
-        err = copy_text("bind", o->bind != NULL ? o->bind : "", out->bind, sizeof out->bind);
-    }
-    if (err == CORPS_OK) {
-        err = copy_text("module", o->module != NULL ? o->module : "", out->module, sizeof out->module);
-    }
-    if (err == CORPS_OK) {
-        err = copy_text("hosts", o->hosts != NULL ? o->hosts : "", out->hosts, sizeof out->hosts);
+        err = decide_texts(o, out);
     }
     if (err == CORPS_OK) {
         err = decide_care(o, out);

@@ -218,6 +218,15 @@ static void take_failure(struct corps__life_child *child, const struct corps_val
     free(failure);
 }
 
+/* To an Env on another host, which waits for that before it answers (care/keep.h). */
+static void tell_stored(struct corps__life_child *child, const struct corps_value *record) {
+    const struct corps_value *ticket = corps_value_item(record, 3);
+    if (ticket != NULL) {
+        struct corps_value items[2] = {corps_str("stored"), *ticket};
+        corps__tell_child(child, items, 2);
+    }
+}
+
 static void on_record(void *arg, const struct corps_value *record) {
     struct corps__life_child *child = arg;
     if (record == NULL) {
@@ -248,6 +257,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         }
     } else if (corps__record_is(record, "keep")) {
         corps__keeper()->take(child->env, record);
+        tell_stored(child, record);
     } else if (corps__record_is(record, "numbers")) {
         child->bound = (uint32_t)corps__record_int(record, 1, child->bound);
         corps__report_process(child);

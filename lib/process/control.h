@@ -2,10 +2,10 @@
  *
  * Records are values as codec/framed.h has them: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
- *                   ["take"]  ["orphan"]  ["kept", number, state]
+ *                   ["take"]  ["orphan"]  ["kept", number, state]  ["stored", ticket]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
  *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers]  ["ended", numbers]
- *                   ["numbers", bound]  ["keep", number, state]
+ *                   ["numbers", bound]  ["keep", number, state, ticket]: a ticket if it is on another host
  * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …]
  * before. Whoever sees the end of a channel ends, or sees the other process end. Nothing else ever has these
  * descriptors, so they need no proof.

@@ -190,12 +190,6 @@ static _Noreturn void end_at_once(void) {
     _exit(1);
 }
 
-/* Has somebody of another host ordered this Env? */
-static bool is_far(void) {
-    return !corps__is_env_0() && corps__life.corps->settings.host != 0 &&
-           corps__life.corps->settings.host != corps__life.corps->id >> 48;
-}
-
 /* The parent, or its parent, has died. Clean up and end; the monitor sees to it that this does not take for ever. */
 static void become_orphan(void) {
     corps__life.orphan = true;
@@ -245,7 +239,7 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         corps__life.stage >= CORPS__SERVING) {
         corps__control_close(corps__life.parent); /* it lives on by itself */
         corps__life.parent = NULL;
-    } else if (record == NULL && is_far() && corps__life.stage <= CORPS__SERVING) {
+    } else if (record == NULL && corps__is_far() && corps__life.stage <= CORPS__SERVING) {
         end_at_once();
     } else if (record == NULL) {
         become_orphan();
@@ -253,6 +247,8 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
         become_orphan();
     } else if (corps__record_is(record, "kept")) {
         corps__keeper()->take(corps__own_env(), record);
+    } else if (corps__record_is(record, "stored")) {
+        corps__keeper()->stored(corps__record_int(record, 1, 0));
     } else if (corps__record_is(record, "start")) {
         start_serving(record);
     } else if (corps__record_is(record, "row")) {

@@ -47,6 +47,11 @@ void corps__env_fail(const char *why) {
     _exit(1); /* if that cannot be */
 }
 
+bool corps__is_far(void) {
+    const struct corps *corps = corps__life.corps;
+    return !corps__is_env_0() && corps->settings.host != 0 && corps->settings.host != corps->id >> 48;
+}
+
 bool corps__is_cared_for(void) {
     const struct corps__settings *settings = &corps__life.corps->settings;
     return care != NULL && settings->policy.restart != CORPS_RESTART_NEVER;

@@ -31,7 +31,7 @@ struct corps__care_ops {
 struct corps__keeper_ops {
     /* In every Env, before it has Concs. Errors: DENIED, SYSTEM (the directory), NO_MEMORY. */
     enum corps_err (*begin)(const struct corps *corps);
-    /* ["keep" or "kept", number, state]: of a Conc of this Env. With the lead, as what follows. */
+    /* ["keep" or "kept", number, state, ticket]: of a Conc of this Env. With the lead, as what follows. */
     void (*take)(unsigned env, const struct corps_value *record);
     /* What there is of a Conc, NULL: nothing; lent until the next call. Then: whatever else there is of that Env's is
      * of Concs that are not made again. */
@@ -39,6 +39,8 @@ struct corps__keeper_ops {
     void (*found_all)(unsigned env);
     /* The Conc has ended in order. */
     void (*drop)(unsigned env, int64_t number);
+    /* ["stored", ticket]: Env 0 of another host has this state. With the lead. */
+    void (*stored)(int64_t ticket);
     /* At the end of Env 0: the Corps has ended in order. */
     void (*end)(void);
 };
@@ -149,6 +151,9 @@ _Noreturn void corps__env_fail(const char *why);
 
 /* May the Envs of the own Corps but Env 0 be started again? */
 bool corps__is_cared_for(void);
+
+/* Is Env 0 on another host? Then what is written into the control channel may be lost with this one. */
+bool corps__is_far(void);
 
 /* Is it true of all Envs that this one has started and that were not taken? */
 bool corps__all_children(bool (*test)(const struct corps__life_child *child));

@@ -114,10 +114,21 @@ static void head(struct page *page, const struct top_reading *reading) {
     put(page, false, "%s calls/s, %" PRId64 " queued, %.0f%% cpu, %s memory", rate, queued, 100 * cpu, memory);
 }
 
+/* Where it is; "" of a Corps that lives on one host. Lent by the Env's box. */
+static const struct corps_value *host_of(const struct top_env *env) {
+    static const struct corps_value none = {.kind = CORPS_STR, .str = ""};
+    const struct corps_value *host = env->box != NULL ? corps_value_get(corps_box_root(env->box), "host") : NULL;
+    return host != NULL && host->kind == CORPS_STR ? host : &none;
+}
+
 static void env_rows(struct page *page, struct top_env *const *envs, unsigned count) {
+    bool has_hosts = false;
+    for (unsigned i = 0; i < count; i++) {
+        has_hosts = has_hosts || host_of(envs[i])->count > 0;
+    }
     put(page, false, "%s", "");
-    put(page, true, "%4s %8s %8s %6s %7s %7s %7s %8s %8s", "ENV", "PID", "STATE", "CPU%", "MEMORY", "THREADS",
-        "WORKERS", "CALLS/S", "RESTARTS");
+    put(page, true, "%4s %8s %8s %6s %7s %7s %7s %8s %8s%s", "ENV", "PID", "STATE", "CPU%", "MEMORY", "THREADS",
+        "WORKERS", "CALLS/S", "RESTARTS", has_hosts ? "  HOST" : "");
     for (unsigned i = 0; i < count; i++) {
         const struct top_env *env = envs[i];
         if (env->box == NULL) {
@@ -127,8 +138,10 @@ static void env_rows(struct page *page, struct top_env *const *envs, unsigned co
         char memory[CELL_BYTES], rate[CELL_BYTES];
         bytes_text(env->rss_bytes, memory);
         rate_text(env->served_rate, rate);
-        put(page, false, "%4u %8" PRId64 " %8s %6.1f %7s %7" PRId64 " %7zu %8s %8" PRId64, env->env, env->pid, "up",
-            100 * env->cpu, memory, env->threads, env->count, rate, top_env_restarts(env));
+        const struct corps_value *host = host_of(env);
+        put(page, false, "%4u %8" PRId64 " %8s %6.1f %7s %7" PRId64 " %7zu %8s %8" PRId64 "%s%.*s", env->env, env->pid,
+            "up", 100 * env->cpu, memory, env->threads, env->count, rate, top_env_restarts(env),
+            host->count > 0 ? "  " : "", (int)host->count, host->str);
     }
 }
 

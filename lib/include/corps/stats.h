@@ -19,6 +19,7 @@ extern "C" {
  * a box with a map; keys may be added in later versions. All times are in ns.
  *
  *     corps (an id above 2^63 is negative), tag, env, pid, incarnation, threads
+ *     host, host_number     its name, "" and 0 where the Corps lives on one host alone
  *     up_ns, cpu_ns, rss_bytes      since its start, processor time, memory
  *     workers [{conc, class, served, failed, queued, restarted, running, sampled, wait, service}]
  *     workers_left                  how many numbers of Workers were not looked at: there are very many
