@@ -202,6 +202,7 @@ bool lab_agents_start(struct lab_agents *agents, const struct lab_net *net, char
     char path[LAB_AGENTS_PATH_BYTES], unused[LAB_ERROR_BYTES];
     pid_t parent = getpid();
     *agents = (struct lab_agents){.count = net->count};
+    lab_agents_clean();
     bool ok = make_folder(agents, error);
     for (unsigned host = 1; ok && host <= net->count; host++) {
         fflush(NULL);

@@ -1,8 +1,8 @@
 /* An agent (corps-agent(1)) in each host of a trial, with a file of hosts and a key of the trial's own.
  *
  * They lie in a folder of their own, 0700, which goes with them; each agent has a runtime directory there. A trial that
- * is killed takes its agents along (PR_SET_PDEATHSIG), they their Envs, and `corps-lab run` removes the folder
- * (lab_agents_clean). Threads: one.
+ * is killed takes its agents along (PR_SET_PDEATHSIG), they their Envs, and `corps-lab run`, or the next such trial,
+ * removes the folder. Threads: one.
  */
 #ifndef LAB_AGENTS_H
 #define LAB_AGENTS_H

@@ -13,7 +13,7 @@ import tempfile
 
 import blocks
 
-ELSEWHERE = {os.path.join('docs', 'first-steps.md')}
+ELSEWHERE = {os.path.join('docs', 'first-steps.md'), os.path.join('docs', 'hosts.md')}
 GUARD = "if __name__ == '__main__':"
 
 

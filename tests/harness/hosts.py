@@ -99,6 +99,19 @@ class Hosts(lab.LabTest):
         self.finish(process)
         lab.await_that(lambda: not set(children) & set(lab.processes()), f"the end of {children}")
 
+    def test_a_killed_trial_with_agents_leaves_nothing(self):
+        self.trial("transport=tcp", "hosts=2")
+        process = self.start("cell", "transport=tcp", "hosts=2", "min_ms=60000", "max_ms=60000")
+        folder = f"/tmp/corps-lab-hosts-{process.pid}-*"
+        lab.await_that(lambda: sum("corps-env" in command[0] for command in lab.descendants(process.pid).values() if command) >= 2, "the Envs")
+        children = lab.descendants(process.pid)
+        self.assertEqual(1, len(glob.glob(folder)))
+        process.send_signal(signal.SIGKILL)
+        self.finish(process)
+        lab.await_that(lambda: not set(children) & set(lab.processes()), f"the end of {children}")
+        self.trial("transport=tcp", "hosts=2")
+        self.assertEqual([], glob.glob(folder))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

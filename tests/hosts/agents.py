@@ -7,20 +7,22 @@ import subprocess
 import host
 
 PORT = 7400
+SLOTS = 6
 SOCKET = host.RUNTIME + '/corps/agent'
 
 
 class Agents:
-    """`build`: the build folder. `slots`: of each host. `labels`: {number of a host: labels}. `environ`: for all of them."""
+    """`build`: the build folder. `slots`: {number of a host: so many}, else SLOTS. `labels`: {number of a host: labels}. `environ`: for all of them."""
 
-    def __init__(self, hosts, build, slots=6, labels=None, environ=None):
+    def __init__(self, hosts, build, slots=None, labels=None, environ=None):
+        slots = slots or {}
         self._hosts, self._environ, self.running = hosts, environ, {}
         self.program = os.path.join(build, 'corps-agent')
         self.file, self.key = os.path.join(hosts.folder, 'hosts'), os.path.join(hosts.folder, 'key')
         subprocess.run([self.program, '--make-key', self.key], check=True)
         with open(self.file, 'w', encoding='ascii') as file:
             for one in hosts:
-                file.write(f'{one.number} {one.name} {one.address}:{PORT} {slots} {(labels or {}).get(one.number, "")}\n')
+                file.write(f'{one.number} {one.name} {one.address}:{PORT} {slots.get(one.number, SLOTS)} {(labels or {}).get(one.number, "")}\n')
         for one in hosts:
             self.start(one.number)
 

@@ -23,7 +23,7 @@ SETTLED_S = 120
 class World:
     """`hosts` hosts and `envs` Envs over them. `before(world)`: done when there are hosts, and nothing on them."""
 
-    def __init__(self, build, hosts=3, envs=5, clocks=None, before=None):
+    def __init__(self, build, hosts=3, envs=5, clocks=None, before=None, slots=None):
         self.build, self.envs, self.events, self.at = os.path.abspath(build), envs, [], {}
         self.hosts = cluster.Cluster(hosts, clocks)
         self.agents = self.load = None
@@ -33,7 +33,7 @@ class World:
         try:
             if before is not None:
                 before(self)
-            self.agents = agents.Agents(self.hosts, self.build)
+            self.agents = agents.Agents(self.hosts, self.build, slots)
             self._begin()
         except BaseException:
             self.close()
