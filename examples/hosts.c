@@ -1,11 +1,16 @@
-/* Workers on several hosts. corps-agent runs on each of them, with the same hosts file and key (docs/hosts.md).
+/* Workers on several hosts: one on each. Without an argument all is on this host; with "auto", or with some hosts by
+ * name ("a,b"), corps-agent runs on each of them, and this program is there under the same path (docs/hosts.md).
  *
- *   cc hosts.c -o hosts $(pkg-config --cflags --libs corps)      the same program, at the same path, on every host
- *   ./hosts [HOSTS]                                              "auto" (all that the agent knows), or some: a,b */
+ * Build: cc hosts.c -o hosts $(pkg-config --cflags --libs corps)
+ * Run: ./hosts
+ *
+ * Prints:
+ *     Env 0 on this host
+ *     Env 1 on this host
+ */
 #include <corps.h>
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* Where am I? */
 static enum corps_err where(struct corps_context *context, void *self, const struct corps_value *args,
@@ -13,10 +18,11 @@ static enum corps_err where(struct corps_context *context, void *self, const str
     (void)self;
     (void)args;
     char *text = corps_context_alloc(context, 128);
-    char name[64] = "";
-    gethostname(name, sizeof name - 1);
     const char *host = corps_env_host(corps_context_corps(context), corps_context_env(context), NULL);
-    snprintf(text, 128, "Env %u on host %s (%s, pid %d)", corps_context_env(context), host, name, (int)getpid());
+    if (text == NULL) {
+        return CORPS_ERR_NO_MEMORY;
+    }
+    snprintf(text, 128, "Env %u on %s%s", corps_context_env(context), host[0] != '\0' ? "host " : "this host", host);
     *result = corps_str(text);
     return CORPS_OK;
 }
@@ -35,14 +41,15 @@ enum { HOSTS_MAX = 64 };
 int main(int argc, char **argv) {
     corps_start(classes);
     struct corps *corps;
-    struct corps_name *tourists[HOSTS_MAX];
-    const struct corps_options options = {.hosts = argc > 1 ? argv[1] : "auto", .restart = CORPS_RESTART_ON_FAILURE};
+    struct corps_name *tourists[HOSTS_MAX] = {NULL};
+    const struct corps_options options = {.hosts = argc > 1 ? argv[1] : NULL, .env_count = argc > 1 ? 1 : 2};
     if (corps_create(NULL, NULL, &options, &corps) != CORPS_OK) {
         return failed("cannot create a Corps");
     }
     /* One on every host, in an Env that is added where there is none. */
     int status = 0;
-    if (corps_create_concs(corps, "Tourist", NULL, CORPS_CLUSTER(HOSTS_MAX), 1, tourists) != CORPS_OK) {
+    struct corps_location everywhere = argc > 1 ? CORPS_CLUSTER(HOSTS_MAX) : CORPS_PER_ENV;
+    if (corps_create_concs(corps, "Tourist", NULL, everywhere, 1, tourists) != CORPS_OK) {
         status = failed("cannot create Workers");
     }
     for (int i = 0; status == 0 && i < HOSTS_MAX && tourists[i] != NULL; i++) {

@@ -7,6 +7,7 @@
  *   trial/      one cell measured: in this process, in a Python program, in another maker's
  *   measure/    histogram, processor time, noise, system calls, instructions
  *   payload/    what is sent
+ *   hosts/      several hosts on this machine: network namespaces, and what joins them
  *   machine/    on what it is measured; the doctor
  *   workloads/  one file each, over corps.h alone
  *   raw/        bare ping-pongs without the core

@@ -12,6 +12,9 @@ enum {
     LAB_CELL_KEY_BYTES = 4096,   /* longest text of lab_cell_key */
 };
 
+/* In the environment: the file of hosts that cells with hosts=N use, instead of hosts made for each trial. */
+#define LAB_HOSTS_VARIABLE "CORPS_LAB_HOSTS"
+
 enum {
     LAB_KEY_AXIS = 1,  /* tells cells apart; the others only say how long a trial lasts */
     LAB_KEY_NEWER = 2, /* an axis that the first results files and programs do not have: 0 there */

@@ -8,6 +8,7 @@ writes when the tree is configured; the report, its page and the programs of tri
     words    text: the words that it may be, each with its meaning; without any, check_NAME in cell.c decides
     axis     does it tell cells apart? The others say how long a trial lasts
     newer    an axis that the first results files and programs do not have: 0 there
+    wire     an axis that says over what the messages travel: a cell and its control agree in it
     raw      text that may be any bytes, as paths are
 
 What the report does with an axis: `head` stands first in every cell's text, by its value alone; `told` is the text of others, which

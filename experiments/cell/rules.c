@@ -53,7 +53,9 @@ void lab_cell_finish(struct lab_cell *cell) {
     if (cell->window == 0) {
         cell->window = workload->window != 0 ? workload->window : 1;
     }
-    if (cell->envs == 0) {
+    if (cell->envs == 0 && lab_cell_is_ours(cell) && cell->hosts > 1) {
+        cell->envs = cell->hosts;
+    } else if (cell->envs == 0) {
         bool one = lab_cell_is_intra(cell) || (raw != NULL && raw->threads);
         cell->envs = peer != NULL ? peer->envs_min : one ? 1 : 2;
     }
@@ -80,10 +82,15 @@ static unsigned processors(void) {
     return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : 1;
 }
 
+/* Who has a wire between its hosts (hosts/wire.h): a process more, which must run. */
+static bool has_wire(const struct lab_cell *cell) {
+    return cell->delay_us > 0 || cell->rate_mbit > 0;
+}
+
 static const char *placement_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     unsigned have = processors();
     /* Inside one Env the two threads that talk are what spins. */
-    unsigned spinners = cell->envs > 1 ? cell->envs : 2;
+    unsigned spinners = (cell->envs > 1 ? cell->envs : 2) + has_wire(cell);
     if (is(cell->wake, "spin") && is(cell->placement, "same")) {
         return "infeasible: spinning on the same processor keeps the other side from running; choose wake=block";
     }
@@ -226,6 +233,62 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     return NULL;
 }
 
+/* Hosts that the laboratory has not made are as they are: nothing can be done to them. */
+static const char *foreign_hosts_rule(const struct lab_cell *cell, const struct raw_mechanism *raw) {
+    if (cell->hosts == 0 || getenv(LAB_HOSTS_VARIABLE) == NULL) {
+        return NULL;
+    }
+    if (raw != NULL) {
+        return "bare controls join hosts that the laboratory makes; leave --hosts out";
+    }
+    if (has_wire(cell)) {
+        return "delay_us and rate_mbit are of hosts that the laboratory makes; leave --hosts out";
+    }
+    if (lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
+        return "heal kills processes, and those of other machines are out of reach; leave --hosts out";
+    }
+    return NULL;
+}
+
+/* Over what the messages travel. */
+static const char *wire_rule(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
+    const struct raw_mechanism *raw = raw_find(cell->transport);
+    bool remote = raw != NULL ? raw->remote : lab_cell_has(cell, CORPS_TRANSPORT_REMOTE);
+    if (cell->hosts == 0 && has_wire(cell)) {
+        return "delay_us and rate_mbit are of what joins hosts; choose hosts=2";
+    }
+    if (cell->hosts == 1) {
+        return "one host is what there is without the key; choose hosts=0, or 2 and more";
+    }
+    if ((cell->hosts > 0 || cell->seal > 0) && !remote) {
+        snprintf(why, LAB_ERROR_BYTES, "%.40s does not leave its host; hosts and seal are for %s, %s and %s",
+                 cell->transport, corps_transport_with(CORPS_TRANSPORT_REMOTE)->name, raw_that_seals()->plain,
+                 raw_that_seals()->name);
+        return why;
+    }
+    if (cell->seal > 0 && raw != NULL) {
+        snprintf(why, LAB_ERROR_BYTES, "%s %s; seal is for our own transports", raw->name,
+                 raw->seals ? "seals anyway" : "seals nothing");
+        return why;
+    }
+    if (cell->hosts > 0 && raw != NULL && cell->hosts != 2) {
+        snprintf(why, LAB_ERROR_BYTES, "%s joins two hosts; choose hosts=2", raw->name);
+        return why;
+    }
+    if (cell->hosts > cell->envs) {
+        snprintf(why, LAB_ERROR_BYTES, "%u hosts need an Env each; choose envs=%u", cell->hosts, cell->hosts);
+        return why;
+    }
+    const char *foreign = foreign_hosts_rule(cell, raw);
+    if (foreign != NULL) {
+        return foreign;
+    }
+    if ((cell->hosts > 0 || cell->seal > 0) && !is(cell->lang, "c")) {
+        return "hosts and seal are for lang=c";
+    }
+    return NULL;
+}
+
 const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_BYTES]) {
     if (cell->min_ms > cell->max_ms) {
         snprintf(why, LAB_ERROR_BYTES, "min_ms=%u is longer than max_ms=%u", cell->min_ms, cell->max_ms);
@@ -236,6 +299,7 @@ const char *lab_cell_impossible(const struct lab_cell *cell, char why[LAB_ERROR_
                                                 : payload_rule(cell);
     rule = rule != NULL ? rule : loan_rule(cell);
     rule = rule != NULL ? rule : own_key_rule(cell);
+    rule = rule != NULL ? rule : wire_rule(cell, why);
     if (rule == NULL && !lab_cell_is_peer(cell)) {
         rule = lab_cell_lang_rule(cell, why);
     }

@@ -99,16 +99,18 @@ static bool values(const char *key) {
 }
 
 /* A line for each transport: its name, its capabilities joined by commas, and the controls that bound it where threads
- * sleep, where they spin, and where Python calls; "-" for none. */
+ * sleep, where they spin, where Python calls, and where links are sealed; "-" for none. */
 static void traits(void) {
     const struct corps_transport *transport;
     for (unsigned i = 0; (transport = corps_transport_at(i)) != NULL; i++) {
         printf("%s ", transport->name);
         const char *before = lab_print_capabilities(transport, "", ",");
         const char *asleep = transport->control_block;
-        printf("%s %s %s %s\n", before[0] == '\0' ? "-" : "", asleep != NULL ? asleep : "-",
+        bool leaves = (transport->capabilities & CORPS_TRANSPORT_REMOTE) != 0;
+        printf("%s %s %s %s %s\n", before[0] == '\0' ? "-" : "", asleep != NULL ? asleep : "-",
                transport->control_spin != NULL ? transport->control_spin : "-",
-               asleep != NULL ? raw_of_python((transport->capabilities & CORPS_TRANSPORT_INTRA) != 0)->name : "-");
+               asleep != NULL ? raw_of_python((transport->capabilities & CORPS_TRANSPORT_INTRA) != 0)->name : "-",
+               leaves ? raw_that_seals()->name : "-");
     }
 }
 

@@ -24,6 +24,7 @@ static const char run_help[] =
     "  --stages             echo cells record where the time of each call goes\n"
     "  --program PROGRAM    run the trials with another corps-lab\n"
     "  --against PROGRAM    run each cell with this corps-lab, too, in the same blocks, as arm b (corps-lab compare)\n"
+    "  --hosts FILE         cells of several hosts use those of FILE, whose agents run, instead of hosts made here\n"
     "  --dry-run            print the plan and what is left out, and run nothing\n" LAB_EXPORT_HELP "\n"
     "Exit status: 0 success; 1 a trial failed, or the run was stopped; 2 wrong usage.\n";
 

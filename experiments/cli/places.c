@@ -75,6 +75,24 @@ const char *lab_source_folder(void) {
     return find()->built ? LAB_SOURCE_DIR : NULL;
 }
 
+const char *lab_program_path(const char *name, char out[PATH_MAX]) {
+    if (!join(find()->folder, name, out)) {
+        out[0] = '\0';
+    }
+    return out;
+}
+
+const char *lab_module_path(const char *name, char out[PATH_MAX]) {
+    char folder[PATH_MAX];
+    if (find()->built || !join(find()->prefix, LAB_MODULE_DIR, folder) || !join(folder, name, out) || !is_there(out)) {
+        char path[PATH_MAX];
+        snprintf(folder, sizeof folder, "%s/experiments/raw", LAB_BUILD_DIR);
+        out[0] = '\0';
+        (void)(join(folder, name, path) && strcpy(out, path));
+    }
+    return out;
+}
+
 const char *lab_concs_path(char out[PATH_MAX]) {
     const char *name = strrchr(LAB_CONCS, '/');
     char folder[PATH_MAX];

@@ -20,6 +20,12 @@ const char *lab_place(const char *name, char out[PATH_MAX]);
 /* The source tree, or NULL where the program was installed: what was built is no longer what stands there. */
 const char *lab_source_folder(void);
 
+/* A program that was built or installed with this one. Gives `out`. */
+const char *lab_program_path(const char *name, char out[PATH_MAX]);
+
+/* A module of the laboratory, by its file's name. Gives `out`. */
+const char *lab_module_path(const char *name, char out[PATH_MAX]);
+
 /* The module with the workloads' classes, for trials in Python. Gives `out`. */
 const char *lab_concs_path(char out[PATH_MAX]);
 

@@ -1,6 +1,9 @@
 #include "run/run.h"
 
+#include "cell/cell.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +11,7 @@
 
 /* The command line of `corps-lab run`. */
 
-enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN, STAGES, PROGRAM, AGAINST, UNTIL };
+enum { BLOCKS = 1, SEED, OUT, RESUME, ONLY, SHARD, QUICK, TIMEOUT, DRY_RUN, STAGES, PROGRAM, AGAINST, UNTIL, HOSTS };
 
 static const struct option long_options[] = {
     {"blocks", required_argument, NULL, BLOCKS},
@@ -24,6 +27,7 @@ static const struct option long_options[] = {
     {"program", required_argument, NULL, PROGRAM},
     {"against", required_argument, NULL, AGAINST},
     {"until", required_argument, NULL, UNTIL},
+    {"hosts", required_argument, NULL, HOSTS},
     LAB_EXPORT_OPTIONS,
     LAB_CLI_HELP_OPTION,
     {0},
@@ -70,6 +74,17 @@ static bool read_program(const struct lab_command *command, const char *option, 
     return true;
 }
 
+/* Trials are processes of their own: they find the file in their environment. */
+static bool read_hosts(const struct lab_command *command, struct lab_run_options *options) {
+    char path[PATH_MAX];
+    if (realpath(optarg, path) == NULL || access(path, R_OK) != 0) {
+        lab_usage(command, "--hosts %s: %s; name the file of hosts that their agents have", optarg, strerror(errno));
+        return false;
+    }
+    options->own_hosts = true;
+    return setenv(LAB_HOSTS_VARIABLE, path, 1) == 0;
+}
+
 static bool read_option(const struct lab_command *command, int option, struct lab_run_options *options) {
     uint64_t number;
     switch (option) {
@@ -111,6 +126,8 @@ static bool read_option(const struct lab_command *command, int option, struct la
         return read_program(command, "--program", &options->program);
     case AGAINST:
         return read_program(command, "--against", &options->against);
+    case HOSTS:
+        return read_hosts(command, options);
     case DRY_RUN:
         options->dry_run = true;
         return true;

@@ -50,6 +50,11 @@ static bool add_one(struct lab_family *family, const char *workload, const char 
     cell.min_count = like->min_count;
     cell.min_ms = like->min_ms;
     cell.max_ms = like->max_ms;
+    if (raw_find(transport)->remote) {
+        cell.hosts = like->hosts > 0 ? 2 : 0;
+        cell.delay_us = like->delay_us;
+        cell.rate_mbit = like->rate_mbit;
+    }
     lab_cell_finish(&cell);
     return lab_cell_impossible(&cell, why) != NULL || has(family, &cell) || lab_family_add(family, &cell);
 }
@@ -60,6 +65,13 @@ static bool add_raw(struct lab_family *family, const char *transport, const char
     bool sized = lab_cell_does(like, LAB_WORKLOAD_PING_PONG) && strncmp(like->payload, "bytes:", 6) == 0;
     return add_one(family, "echo", transport, wake, placement, "bytes:64", like) &&
            (!sized || add_one(family, "echo", transport, wake, placement, like->payload, like));
+}
+
+/* The bandwidth of what joins hosts: one way, in the largest messages that controls carry. */
+static bool add_bandwidth(struct lab_family *family, const char *transport, const struct lab_cell *like) {
+    const struct raw_mechanism *raw = raw_find(transport);
+    return like->hosts == 0 || !raw->can_stream ||
+           add_one(family, "oneway", transport, "block", like->placement, "bytes:65536", like);
 }
 
 /* The controls that tell what the machine does, whatever the family has. */
@@ -79,7 +91,14 @@ static bool add_baselines(struct lab_family *family, const struct lab_cell *like
 static bool add_twin(struct lab_family *family, const struct lab_cell *cell, bool spin) {
     const struct corps_transport *transport = corps_transport_find(cell->transport);
     const char *twin = transport == NULL ? NULL : spin ? transport->control_spin : transport->control_block;
-    return twin == NULL || add_raw(family, twin, spin ? "spin" : "block", cell->placement, cell);
+    const char *way = spin ? "spin" : "block";
+    if (twin == NULL) {
+        return true;
+    }
+    bool ok = add_raw(family, twin, way, cell->placement, cell) && add_bandwidth(family, twin, cell);
+    const char *sealed = raw_that_seals()->name;
+    return ok && (cell->seal == 0 ||
+                  (add_raw(family, sealed, way, cell->placement, cell) && add_bandwidth(family, sealed, cell)));
 }
 
 bool lab_family_add_controls(struct lab_family *family) {

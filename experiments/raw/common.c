@@ -38,6 +38,10 @@ const struct raw_mechanism *raw_of_python(bool threads) {
     return threads ? &raw_queue : &raw_mp_pipe;
 }
 
+const struct raw_mechanism *raw_that_seals(void) {
+    return &raw_tls;
+}
+
 const struct raw_mechanism *raw_that_starts(bool python) {
     return python ? &raw_python : &raw_process;
 }

@@ -37,15 +37,20 @@ struct raw_shared {
     struct raw_slot slots[2]; /* slots[i] is written by side i */
 };
 
+struct lab_net;
+struct raw_tls_pair;
+
 /* Both ends of the connection. Mechanisms use what they need. */
 struct raw_channel {
-    size_t bytes;   /* of a message */
-    bool spin;      /* receive by polling; otherwise sleep in the kernel */
-    int side;       /* 0 or 1: whose end this process uses */
-    int read_fd[2]; /* by side; -1 when there is none */
+    const struct lab_net *net; /* side 0 is in host 1, side 1 in host 2; NULL: one host */
+    size_t bytes;              /* of a message */
+    bool spin;                 /* receive by polling; otherwise sleep in the kernel */
+    int side;                  /* 0 or 1: whose end this process uses */
+    int read_fd[2];            /* by side; -1 when there is none */
     int write_fd[2];
     struct raw_shared *shared;
-    uint64_t seen; /* number of the last message received through shared memory */
+    struct raw_tls_pair *tls; /* raw:tls */
+    uint64_t seen;            /* number of the last message received through shared memory */
     uint32_t bell_seen;
     char error[RAW_ERROR_BYTES]; /* one line, after an operation failed */
 };
@@ -61,6 +66,9 @@ struct raw_mechanism {
     bool baseline;       /* measured beside whatever cells there are: what the machine itself does */
     bool shared_ends;    /* both processes keep all descriptors */
     bool python;         /* experiments/python/raw.py performs it: no operations here */
+    bool remote;         /* can join two hosts */
+    const char *plain;   /* of one that seals: what it seals */
+    bool seals;          /* nobody on the way can read or change what it carries */
     bool starts;         /* kills and starts processes, and carries no messages: no operations here either */
     const char *limit;   /* a file with the largest message that the kernel allows; NULL: RAW_BYTES_MAX */
     const char *instead; /* what to choose for the wake policy that it cannot do; NULL when it does both */
@@ -75,6 +83,9 @@ struct raw_mechanism {
 
     /* Waits for one message. False when the other side is gone, at a fault, or when raw_must_stop says so. */
     bool (*receive)(struct raw_channel *channel, uint8_t *message);
+
+    /* Gives back what open made besides descriptors. NULL: nothing. In the process that measures. */
+    void (*close)(struct raw_channel *channel);
 };
 
 /* The mechanisms that were built, those in Python last; NULL past the end. */
@@ -85,6 +96,9 @@ const struct raw_mechanism *raw_find(const char *name);
 
 /* What a Python program without the core would use, between processes or between threads. */
 const struct raw_mechanism *raw_of_python(bool threads);
+
+/* What bounds a sealed link. */
+const struct raw_mechanism *raw_that_seals(void);
 
 /* What starts processes, of this program or of Python. */
 const struct raw_mechanism *raw_that_starts(bool python);
@@ -100,6 +114,9 @@ bool raw_fail(struct raw_channel *channel, const char *what);
 /* Send and receive for descriptors, whole messages, resuming after short counts. */
 bool raw_stream_send(struct raw_channel *channel, const uint8_t *message);
 bool raw_stream_receive(struct raw_channel *channel, uint8_t *message);
+
+/* Opens both ends of a TCP connection, between the hosts of channel->net if there are any. As `open`. */
+bool raw_tcp_open(struct raw_channel *channel);
 
 /* Makes every descriptor of the channel non-blocking. */
 bool raw_stream_nonblocking(struct raw_channel *channel);

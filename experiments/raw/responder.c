@@ -216,7 +216,11 @@ static bool prepare(struct raw_responder *responder, struct raw_channel *channel
 
 bool raw_responder_start(struct raw_responder *responder, const struct raw_mechanism *mechanism,
                          struct raw_channel *channel, const char *placement, unsigned max_ms) {
-    if (!prepare(responder, channel, placement) || !mechanism->open(channel)) {
+    if (!prepare(responder, channel, placement)) {
+        return false;
+    }
+    responder->mechanism = mechanism;
+    if (!mechanism->open(channel)) {
         return false;
     }
     if (mechanism->alone) {
@@ -294,6 +298,9 @@ void raw_responder_finish(struct raw_responder *responder, struct raw_channel *c
     unwatch(responder);
     if (responder->placed) {
         sched_setaffinity(0, sizeof responder->allowed, &responder->allowed);
+    }
+    if (responder->mechanism != NULL && responder->mechanism->close != NULL) {
+        responder->mechanism->close(channel);
     }
     close_side(channel, 0);
     close_side(channel, 1);

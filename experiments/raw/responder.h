@@ -42,6 +42,7 @@ struct raw_page {
 
 struct raw_responder {
     pid_t pid; /* 0 when there is none */
+    const struct raw_mechanism *mechanism;
     struct raw_page *page;
     cpu_set_t allowed; /* the caller's processors before placement */
     bool placed;

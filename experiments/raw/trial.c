@@ -1,3 +1,4 @@
+#include "hosts/net.h"
 #include "measure/histogram.h"
 #include "measure/noise.h"
 #include "raw/process.h"
@@ -191,6 +192,39 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
     return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
 }
 
+/* The channel, the responder and the figures; NULL with a line in the channel's error. */
+static json_t *perform(struct trial *trial) {
+    const struct lab_cell *cell = trial->cell;
+    struct lab_noise noise;
+    struct raw_snapshot snapshots[2];
+    json_t *fields = NULL;
+    lab_noise_begin(&noise);
+    if (raw_responder_start(&trial->responder, trial->mechanism, &trial->channel, cell->placement, cell->max_ms)) {
+        bool done = measure(trial, snapshots);
+        done = raw_responder_end(&trial->responder, &trial->channel, done) && done;
+        fields = done ? fields_of(trial, snapshots, &noise) : NULL;
+    }
+    raw_responder_finish(&trial->responder, &trial->channel);
+    return fields;
+}
+
+/* The same in hosts of the trial's own, where the cell wants some. */
+static json_t *perform_in_hosts(struct trial *trial) {
+    const struct lab_cell *cell = trial->cell;
+    struct lab_net net;
+    char error[LAB_ERROR_BYTES];
+    if (cell->hosts == 0) {
+        return perform(trial);
+    }
+    if (!lab_net_open(&net, cell->hosts, cell->delay_us, cell->rate_mbit, error)) {
+        return lab_fields_failed("%s: %s", cell->transport, error);
+    }
+    trial->channel.net = &net;
+    json_t *fields = perform(trial);
+    lab_net_close(&net);
+    return fields;
+}
+
 json_t *lab_raw_trial(const struct lab_cell *cell) {
     char why[LAB_ERROR_BYTES];
     const char *impossible = lab_cell_impossible(cell, why);
@@ -214,18 +248,10 @@ json_t *lab_raw_trial(const struct lab_cell *cell) {
     trial->channel.bytes = strtoul(cell->payload + strcspn(cell->payload, ":") + 1, NULL, 10);
     trial->channel.spin = strcmp(cell->wake, "spin") == 0;
     fill(trial->out, trial->channel.bytes, cell->seed);
-    struct lab_noise noise;
-    lab_noise_begin(&noise);
-    if (raw_responder_start(&trial->responder, trial->mechanism, &trial->channel, cell->placement, cell->max_ms)) {
-        struct raw_snapshot snapshots[2];
-        bool done = measure(trial, snapshots);
-        done = raw_responder_end(&trial->responder, &trial->channel, done) && done;
-        fields = done ? fields_of(trial, snapshots, &noise) : NULL;
-    }
+    fields = perform_in_hosts(trial);
     if (fields == NULL) {
         fields = lab_fields_failed("%s: %s", cell->transport, trial->channel.error);
     }
-    raw_responder_finish(&trial->responder, &trial->channel);
 free_trial:
     lab_histogram_destroy(histogram);
     free(trial);

@@ -5,6 +5,7 @@ import load
 import noise
 import stats
 import until
+import wires
 import words
 from words import size_text, time_text
 
@@ -168,6 +169,25 @@ def dominance_answers(cells):
             for (lang, transport, wake, placement), members in sorted(groups.items())]
 
 
+# ---- over a wire ----
+
+def share_text(row):
+    estimate, low, high = (value if value is None else round(100 * value) for value in row.share)
+    return f"{estimate} %" + (f" ({low}–{high})" if low is not None else "") + f" of {time_text(row.cell.estimate('p50_ns'))}"
+
+
+def wire_answers(cells):
+    """One sentence per wire: which share of a call is encoding and decoding, by serializer and payload."""
+    sentences = []
+    for _, rows in sorted(wires.shares(cells).items()):
+        parts = {}
+        for row in rows:
+            parts.setdefault(row.cell.axes["serializer"], []).append(f"{row.cell.axes['payload']} {share_text(row)}")
+        told = "; ".join(f"**{serializer}**: {', '.join(each)}" for serializer, each in parts.items())
+        sentences.append(f"Over {wires.text(rows[0].cell)}, serializing is, with {told}." + words.resolved(cells, [row.cell for row in rows]))
+    return sentences
+
+
 # ---- what does blocking cost ----
 
 def wake_answers(cells):
@@ -268,6 +288,7 @@ QUESTIONS = (("short", "In short", short_answers),
              ("transport", "Which transport?", transport_answers),
              ("serializer", "Which serializer?", serializer_answers),
              ("dominance", "From which size on does serializing outweigh the transport?", dominance_answers),
+             ("wire", "What remains of serializing's share between hosts?", wire_answers),
              ("wake", "What does sleeping cost against spinning?", wake_answers),
              ("load", "What happens under load?", load_answers),
              ("lang", "What does the language cost?", lang_answers),

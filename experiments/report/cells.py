@@ -12,6 +12,7 @@ import noise
 import stats
 import transports
 
+WIRE = [key["name"] for key in keys.AXES if "wire" in key and key["name"] != "seal"]  # a control that seals is another control
 SPECIAL = [key["name"] for key in keys.AXES if "special" in key]
 BEYOND = 10           # latencies that a quantile needs beyond it
 SINGLY = ("echo", "retry", "pipeline", "openloop", "fanout", "search")  # where no latency is a group's mean, for trials that do not tell
@@ -148,12 +149,19 @@ def twins(cell):
     a ping-pong of Python's own, which always sleeps."""
     if cell.lang != "c":
         return [(cell.traits.python, "block")]
+    if cell.axes.get("seal"):
+        return [(cell.traits.sealed, way) for way in ("spin", "block") if cell.axes["wake"] in (way, "adaptive")]
     return [(name, way) for name, way in ((cell.traits.awake, "spin"), (cell.traits.asleep, "block")) if cell.axes["wake"] in (way, "adaptive")]
+
+
+def wire(axes):
+    """Over what messages travel: between hosts or not (controls join two), and what joins them."""
+    return tuple(min(axes.get(key, 0), 1) if key == "hosts" else axes.get(key, 0) for key in WIRE)
 
 
 def like(cell):
     """What a cell and its control agree in: a ratio of unlike things is none. Only bytes are what controls carry."""
-    return cell.axes["placement"], cell.axes["payload"]
+    return cell.axes["placement"], cell.axes["payload"], *wire(cell.axes)
 
 
 def has_control(cell):

@@ -30,17 +30,27 @@ class Crossing:
         self.side, self.size, self.sizes, self.shares = side, size, sizes, shares
 
 
+def is_bare(cell):
+    """Does it echo bytes without a serializer, between processes?"""
+    return (cell.joins_envs and cell.axes["serializer"] == BARE.get(cell.lang) and cell.axes["size_bytes"] > 0
+            and cell.axes["payload"].startswith("bytes:"))
+
+
+def curves_of(members, key):
+    """key(cell) → block → ([log size], [log p50])."""
+    found = {}
+    for c in members:
+        for block, p50 in c.blocks("p50_ns").items():
+            curve = found.setdefault(key(c), {}).setdefault(block, {})
+            curve[math.log(c.axes["size_bytes"])] = math.log(p50)
+    return {name: {block: (sorted(curve), [curve[x] for x in sorted(curve)]) for block, curve in blocks.items()}
+            for name, blocks in found.items()}
+
+
 def bare_curves(cells):
     """(transport, wake, placement, lang) → block → ([log size], [log p50]) of bytes without a serializer."""
-    found = {}
-    for c in grouping.find(cells, workload="echo"):
-        if (c.joins_envs and c.axes["serializer"] == BARE.get(c.lang) and c.is_plain and c.axes["size_bytes"] > 0
-                and c.axes["payload"].startswith("bytes:")):
-            for block, p50 in c.blocks("p50_ns").items():
-                curve = found.setdefault((c.axes["transport"], c.axes["wake"], c.axes["placement"], c.lang), {}).setdefault(block, {})
-                curve[math.log(c.axes["size_bytes"])] = math.log(p50)
-    return {key: {block: (sorted(curve), [curve[x] for x in sorted(curve)]) for block, curve in blocks.items()}
-            for key, blocks in found.items()}
+    return curves_of([c for c in grouping.find(cells, workload="echo") if is_bare(c) and c.is_plain],
+                     lambda c: (c.axes["transport"], c.axes["wake"], c.axes["placement"], c.lang))
 
 
 def bare_cost(curve, size):

@@ -12,6 +12,7 @@ class Traits(typing.NamedTuple):
     asleep: typing.Optional[str] = None    # the bare mechanism that bounds it where waiting threads sleep
     awake: typing.Optional[str] = None     # … where they spin
     python: typing.Optional[str] = None    # … where Python calls: what a Python program has without the core
+    sealed: typing.Optional[str] = None    # … where its links are sealed, however threads wait
 
 
 @functools.lru_cache(maxsize=None)

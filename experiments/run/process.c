@@ -1,6 +1,7 @@
 #include "run/process.h"
 
 #include "cell/cell.h"
+#include "hosts/agents.h"
 #include "trial/fields.h"
 
 #include "base/dir.h"
@@ -306,6 +307,7 @@ enum lab_outcome lab_process_run(struct lab_signals *signals, const char *progra
     }
     if (outcome == LAB_OUTCOME_STOPPED || !json_is_true(json_object_get(*line, "ok"))) {
         corps__dir_clean(true, NULL, NULL); /* of what was killed; those that live keep theirs */
+        lab_agents_clean();
     }
     finish(&trial);
     return outcome;

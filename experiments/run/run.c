@@ -69,12 +69,12 @@ json_t *lab_run_line(const struct lab_run *run, json_t *measured) {
         json_array_append_new(only, json_string(run->options.only[i]));
     }
     json_t *until = run->until > 0 ? json_real(run->until) : json_null();
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:s, s:s, s:o, s:o}", "kind", "run",
-                     "run", run->id, "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan", plan,
-                     "seed", (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard,
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:s, s:i, s:O, s:s, s:s, s:o, s:b, s:o}", "kind",
+                     "run", "run", run->id, "schema", 1, "matrix", run->matrix.name, "about", run->matrix.about, "plan",
+                     plan, "seed", (json_int_t)run->seed, "blocks", (int)run->blocks, "only", only, "shard", shard,
                      "block_trials", (int)lab_plan_trials(&run->plan), "limits", run->matrix.limits, "program",
                      text_of(run->options.program), "against", text_of(run->options.against), "until", until,
-                     "fingerprint", fingerprint);
+                     "own_hosts", run->options.own_hosts, "fingerprint", fingerprint);
 }
 
 /* ---- a new run ---- */

@@ -27,6 +27,7 @@ struct lab_run_options {
     const char *program; /* runs the trials; NULL: this program */
     const char *against; /* runs the trials of arm b, beside those of `program` */
     struct lab_exports exports;
+    bool own_hosts; /* cells of several hosts use those of a file, whose agents run */
     bool quick;
     bool dry_run;
     bool stages;

@@ -4,6 +4,7 @@
 #include "cell/peers.h"
 #include "measure/histogram.h"
 #include "trial/fields.h"
+#include "trial/hosts.h"
 #include "trial/words.h"
 #include "workloads/retry.h"
 
@@ -36,7 +37,7 @@ static bool keeps_objects(const struct lab_cell *cell, const struct corps_serial
            strncmp(cell->payload, "bytes:", 6) != 0;
 }
 
-static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
+static enum corps_err start(const struct lab_cell *cell, const struct lab_hosts *hosts, struct corps **corps) {
     const struct corps_serializer *serializer;
     enum corps_err err = corps_serializer_find(cell->serializer, &serializer);
     if (err != CORPS_OK) {
@@ -64,6 +65,7 @@ static enum corps_err start(const struct lab_cell *cell, struct corps **corps) {
         options.results_bytes = LAB_RETRY_RESULTS_BYTES;
         options.results_clean_ns = LAB_RETRY_CLEAN_NS;
     }
+    lab_hosts_options(hosts, &options);
     return corps_create(NULL, NULL, &options, corps);
 }
 
@@ -258,24 +260,9 @@ static json_t *with_bad_end(json_t *fields, enum corps_err err) {
     return both;
 }
 
-json_t *lab_trial(const struct lab_cell *cell) {
-    char why[LAB_ERROR_BYTES];
-    if (lab_cell_is_peer(cell)) {
-        return lab_peer_trial(cell);
-    }
-    if (strcmp(cell->lang, "c") != 0) {
-        return lab_python_trial(cell);
-    }
-    if (lab_cell_is_raw(cell)) {
-        return lab_raw_trial(cell);
-    }
-    const struct lab_workload *workload = lab_workload_find(cell->workload);
-    if (workload == NULL) {
-        return lab_fields_failed("there is no workload %s; corps-lab list workloads names them", cell->workload);
-    }
-    if (workload->impossible != NULL && workload->impossible(cell, why) != NULL) {
-        return lab_fields_failed("%s", why);
-    }
+/* On hosts that are there. */
+static json_t *perform(const struct lab_workload *workload, const struct lab_cell *cell,
+                       const struct lab_hosts *hosts) {
     struct corps *corps = NULL;
     struct lab_noise noise;
     struct lab_words words = {.file = -1, .own = -1};
@@ -283,14 +270,44 @@ json_t *lab_trial(const struct lab_cell *cell) {
     if (lab_cell_does(cell, LAB_WORKLOAD_HEALS)) {
         lab_words_begin(&words);
     }
-    enum corps_err err = start(cell, &corps);
+    enum corps_err err = start(cell, hosts, &corps);
     lab_words_created(&words);
     if (err != CORPS_OK) {
         lab_words_end(&words);
         return failed(err, "the Corps could not be created");
     }
-    json_t *fields = run_workload(workload, corps, cell, &noise);
+    err = lab_hosts_place(hosts, corps);
+    json_t *fields = err == CORPS_OK ? run_workload(workload, corps, cell, &noise)
+                                     : failed(err, "the Envs could not be put on their hosts");
     err = corps_exit(corps, (int64_t)EXIT_PATIENCE_S * 1000000000);
     lab_words_end(&words);
     return err == CORPS_OK ? fields : with_bad_end(fields, err);
+}
+
+static json_t *own_trial(const struct lab_cell *cell) {
+    char why[LAB_ERROR_BYTES];
+    const struct lab_workload *workload = lab_workload_find(cell->workload);
+    if (workload == NULL) {
+        return lab_fields_failed("there is no workload %s; corps-lab list workloads names them", cell->workload);
+    }
+    if (workload->impossible != NULL && workload->impossible(cell, why) != NULL) {
+        return lab_fields_failed("%s", why);
+    }
+    struct lab_hosts hosts;
+    if (!lab_hosts_begin(&hosts, cell, why)) {
+        return lab_fields_failed("%s", why);
+    }
+    json_t *fields = perform(workload, cell, &hosts);
+    if (!lab_hosts_end(&hosts, why) && json_is_true(json_object_get(fields, "ok"))) {
+        json_decref(fields);
+        fields = lab_fields_failed("%s", why);
+    }
+    return fields;
+}
+
+json_t *lab_trial(const struct lab_cell *cell) {
+    return lab_cell_is_peer(cell)         ? lab_peer_trial(cell)
+           : strcmp(cell->lang, "c") != 0 ? lab_python_trial(cell)
+           : lab_cell_is_raw(cell)        ? lab_raw_trial(cell)
+                                          : own_trial(cell);
 }

@@ -1,5 +1,6 @@
 #include "cell/cell.h"
 #include "workloads/common.h"
+#include "workloads/where.h"
 
 #include <corps/transport.h>
 
@@ -25,7 +26,7 @@ static struct corps_value pids_of(struct corps *corps, struct corps_box *box) {
         return corps_nil();
     }
     for (unsigned env = 0; env < count; env++) {
-        items[env] = corps_int(corps_env_pid(corps, env));
+        items[env] = corps_int(lab_where_pid(corps, env));
     }
     return corps_array(items, count);
 }

@@ -1,5 +1,6 @@
 #include "cell/cell.h"
 #include "workloads/common.h"
+#include "workloads/where.h"
 
 #include <corps/transport.h>
 
@@ -38,7 +39,7 @@ enum corps_err lab_spread(struct corps *corps, const char *class_name, unsigned 
 static enum corps_err env_lost(struct corps *corps, bool heals) {
     unsigned count = heals ? 1 : corps_env_count(corps); /* those that heal must be down now and then */
     for (unsigned env = 0; env < count; env++) {
-        if (corps_env_pid(corps, env) == 0) {
+        if (lab_where_lost(corps, env)) {
             return corps_error_set(CORPS_ERR_WORKER_LOST, "Env %u has ended in the middle of the trial", env);
         }
     }

@@ -1,5 +1,7 @@
 #include "workloads/registry.h"
 
+#include "workloads/where.h"
+
 #include <string.h>
 
 #define WORKLOAD(name) extern const struct lab_workload lab_workload_##name;
@@ -35,6 +37,7 @@ const struct corps_class *const *lab_classes(void) {
                 classes[count++] = workloads[i]->classes[k];
             }
         }
+        classes[count] = &lab_where_class;
     }
     return classes;
 }

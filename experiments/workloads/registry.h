@@ -10,7 +10,7 @@ enum {
 #include "workloads/workload_rows.h"
 #undef WORKLOAD
     ,
-    LAB_CLASSES_MAX = LAB_WORKLOAD_COUNT * LAB_WORKLOAD_CLASSES_MAX
+    LAB_CLASSES_MAX = LAB_WORKLOAD_COUNT * LAB_WORKLOAD_CLASSES_MAX + 1 /* where.h */
 };
 
 #endif

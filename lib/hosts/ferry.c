@@ -187,7 +187,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     struct corps__ferry *ferry = poll->data;
     if ((status < 0 || (events & UV_READABLE) != 0) && !ferry->begun) {
         read_early(ferry);
-    } else if (status < 0 || (events & UV_READABLE) != 0) {
+    } else if ((status < 0 || (events & UV_READABLE) != 0) && ferry->channel != NULL) {
         ferry->paused = !corps__channel_has_room(ferry->channel);
         if (!ferry->paused) {
             read_piece(ferry);
@@ -241,7 +241,7 @@ void corps__ferry_begin(struct corps__ferry *ferry, struct corps__channel *chann
 
 void corps__ferries_room(struct corps__channel *channel) {
     for (struct corps__ferry *at = ferries; at != NULL; at = at->next) {
-        if (at->channel == channel) {
+        if (at->channel == channel && at->channel != NULL) {
             at->paused = !send_early(at);
             watch(at);
         }

@@ -286,9 +286,6 @@ static void end(void) {
     }
 }
 
-static void nothing(void) {
-}
-
 static const struct corps__fleet_ops ops = {
     .settle_ns = CORPS__SILENCE_NS,
     .create = create,
@@ -300,7 +297,6 @@ static const struct corps__fleet_ops ops = {
     .host = host,
     .boot_data = boot_data,
     .end = end,
-    .forked = nothing,
 };
 
 void corps__hosts_begin(void) {

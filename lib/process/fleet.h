@@ -55,8 +55,6 @@ struct corps__fleet_ops {
     const struct corps_value *(*boot_data)(void);
     /* Env 0 ends: nothing is started any more, and its agents hear that. */
     void (*end)(void);
-    /* In the child of a fork: closes what is open. */
-    void (*forked)(void);
 };
 
 /* Before any Corps is created, and before an Env's main begins. */

@@ -32,7 +32,7 @@ _corps_lab() {
         return
     fi
     case $previous in
-    --resume | --out | --html | --paper | --export-csv | --export-markdown | --export-json | --program | --against | --matrix | --to) _corps_lab_reply < <(_corps_lab_files); return ;;
+    --resume | --out | --html | --paper | --export-csv | --export-markdown | --export-json | --program | --against | --matrix | --to | --hosts) _corps_lab_reply < <(_corps_lab_files); return ;;
     --transport | --serializer | --workload | --payload | --wake | --placement | --lang)
         _corps_lab_reply < <(_corps_lab_plain values "${previous#--}"); return ;;
     --wake-not) _corps_lab_reply < <(_corps_lab_plain values wake); return ;;

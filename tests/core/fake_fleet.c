@@ -113,7 +113,6 @@ static const struct corps__fleet_ops ops = {
     .host = fake_host,
     .boot_data = fake_boot_data,
     .end = nothing,
-    .forked = nothing,
 };
 
 void fake_fleet_set(void) {

@@ -42,6 +42,13 @@ class Cell(lab.LabTest):
         (["transport=raw:pipe", "workload=ring"], ["echo"]),
         (["transport=raw:cacheline", "wake=block"], ["raw:futex"]),
         (["min_ms=500"], ["min_ms=500", "max_ms=250"]),
+        (["hosts=2"], ["shm", "tcp", "raw:tls"]),
+        (["transport=tcp", "hosts=1"], ["hosts=0"]),
+        (["transport=tcp", "delay_us=100"], ["hosts=2"]),
+        (["transport=tcp", "hosts=3", "envs=2"], ["envs=3"]),
+        (["transport=raw:tcp", "hosts=3"], ["hosts=2"]),
+        (["transport=raw:tls", "seal=1"], ["raw:tls", "anyway"]),
+        (["transport=unix", "seal=1"], ["unix", "tcp"]),
     ]
 
     def test_table(self):

@@ -124,6 +124,9 @@ def main(fd):
     """The life of the process; does not return."""
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _env.no_interrupt)
+    grant = os.environ.pop('CORPS_GRANT_FD', None)
+    if grant is not None:
+        os.putenv('CORPS_GRANT_FD', grant)  # the core takes it; what this Env starts is told of os.environ
     _log.end()  # its thread, if importing the package has started it: the Env has its own
     _pickling.load()
     _env.main(fd, None, None, None)

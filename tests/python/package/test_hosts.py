@@ -39,6 +39,10 @@ class Worker(Conc):
     def ask(self, other, number):
         return other.add(number).Ret
 
+    def nest(self):
+        with create_Corps(Service, Hosts='auto', NumEnvs=2) as inner:
+            return [name.where().Ret[0] for name in inner.create(LocType.Cluster).Ret]
+
 
 class Service(Corps):
     def create(self, kind, where=None, num=1):
@@ -95,6 +99,7 @@ def check_placed(here, there):
         assert near.variable('SECRET').Ret == 'stays' and near.variable('MYAPP_LEVEL').Ret == '3'
         assert far.variable('SECRET').Ret is None and far.variable('MYAPP_LEVEL').Ret == '3'
         assert near.ask(far, 5).Ret == 5 and far.ask(near, 7).Ret == 7 and near.add(0).Ret == 7
+        assert near.nest().Ret == [here.runtime, there.runtime] and far.nest().Ret == [there.runtime, here.runtime]
         factor = 3
         assert far.apply(lambda text: text * factor, b'x' * 1000000).Ret == b'x' * 3000000
         assert 'on the other host' in str(expect(KeyError, lambda: far.fail().Ret))
