@@ -248,8 +248,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spread),    cmocka_unit_test(test_add_on), cmocka_unit_test(test_locations),
         cmocka_unit_test(test_bad_input), cmocka_unit_test(test_heals),  cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_anew),
-        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_anew),      cmocka_unit_test(test_pools),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }
