@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PROOF_TIMEOUT_MS = 5000, FAR_CONNECT_TIMEOUT_MS = 2000 };
+enum { PROOF_TIMEOUT_MS = 5000, FAR_CONNECT_TIMEOUT_MS = 1500 };
 
 static const char label[] = "corps link 1";
 

@@ -33,9 +33,11 @@ static void *open_beside_this(const struct search *search) {
     if (dladdr(&here, &info) == 0 || info.dli_fname == NULL) {
         return NULL;
     }
+    /* Of what is linked into a program the name is as it was called by: found in PATH, it says nothing. */
+    const char *name = strchr(info.dli_fname, '/') != NULL ? info.dli_fname : "/proc/self/exe";
     char folder[PATH_MAX];
     char real[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", realpath(info.dli_fname, real) != NULL ? real : info.dli_fname);
+    snprintf(folder, sizeof folder, "%s", realpath(name, real) != NULL ? real : name);
     char *slash = strrchr(folder, '/');
     if (slash == NULL) {
         return NULL;

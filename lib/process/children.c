@@ -218,7 +218,7 @@ static void take_failure(struct corps__life_child *child, const struct corps_val
     free(failure);
 }
 
-/* To an Env on another host, which waits for that before it answers (care/keep.h). */
+/* To an Env on another host, which waits for that before it answers (care/keep.h, manager.h). */
 static void tell_stored(struct corps__life_child *child, const struct corps_value *record) {
     const struct corps_value *ticket = corps_value_item(record, 3);
     if (ticket != NULL) {
@@ -249,6 +249,7 @@ static void on_record(void *arg, const struct corps_value *record) {
         ops->cleaned();
     } else if (corps__record_is(record, "made")) {
         corps__made_keep(child, record);
+        tell_stored(child, record);
     } else if (corps__record_is(record, "ended") && corps__life.stage <= CORPS__SERVING) {
         const struct corps_value *numbers = corps_value_item(record, 1);
         for (size_t i = 0; numbers != NULL && i < numbers->count; i++) {
@@ -328,6 +329,16 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
     return corps__child_begin(child, incarnation, on_record, on_end);
 }
 
+/* Before its process is started. What an earlier one has given is never used for another Conc. What one on another host
+ * had said last may be lost with that host: so many pages more could it have begun until it was given up, 40,000 Concs
+ * a second. */
+enum { UNTOLD_PAGES = 128 };
+static void next_numbers(struct corps__life_child *child) {
+    bool may_be_untold = corps__life.corps->settings.host != 0 && child->bound > 0;
+    child->first = child->bound + (may_be_untold ? UNTOLD_PAGES * CORPS__CONC_PAGE : 0);
+    child->bound = child->first + CORPS__CONC_PAGE;
+}
+
 enum corps_err corps__children_start(const struct corps__children_ops *given) {
     ops = given;
     unsigned count = corps__life.corps->settings.env_count;
@@ -349,8 +360,7 @@ enum corps_err corps__children_start(const struct corps__children_ops *given) {
             continue;
         }
         child->present = true;
-        child->first = child->bound;
-        child->bound = child->first + CORPS__CONC_PAGE;
+        next_numbers(child);
         err = start_process(child, 1);
     }
     return err;
@@ -366,8 +376,7 @@ static void close_child(struct corps__life_child *child) {
 enum corps_err corps__child_start_again(unsigned env, uint32_t incarnation) {
     struct corps__life_child *child = child_of(env);
     close_child(child);
-    child->first = child->bound; /* what an earlier process has given is never used for another Conc */
-    child->bound = child->first + CORPS__CONC_PAGE;
+    next_numbers(child);
     enum corps_err err = start_process(child, incarnation);
     child->ended = err != CORPS_OK;
     return err;
@@ -427,8 +436,7 @@ enum corps_err corps__child_add(unsigned env, const char *where) {
     snprintf(child->where, sizeof child->where, "%s", where);
     child->last_made = &child->made;
     child->present = child->joins = true;
-    child->first = child->bound; /* as where one is started again */
-    child->bound = child->first + CORPS__CONC_PAGE;
+    next_numbers(child);
     corps__life.child_count = env < corps__life.child_count ? corps__life.child_count : env + 1;
     enum corps_err err = start_process(child, child->incarnation + 1);
     if (err != CORPS_OK) {

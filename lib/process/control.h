@@ -4,7 +4,8 @@
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
  *                   ["take"]  ["orphan"]  ["kept", number, state]  ["stored", ticket]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
- *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers]  ["ended", numbers]
+ *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers, ticket]
+ *                   ["ended", numbers]
  *                   ["numbers", bound]  ["keep", number, state, ticket]: a ticket if it is on another host
  * End of file means that the other side has died, or could not read or write a record: then it said ["failed", …]
  * before. Whoever sees the end of a channel ends, or sees the other process end. Nothing else ever has these

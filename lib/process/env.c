@@ -233,6 +233,14 @@ static void start_serving(const struct corps_value *record) {
     }
 }
 
+static void take_stored(int64_t ticket) {
+    if (ticket < 0) {
+        corps__creation_is_known(ticket);
+    } else {
+        corps__keeper()->stored(ticket);
+    }
+}
+
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
     if (record == NULL && corps__is_env_0() && corps__life.corps->settings.detached &&
@@ -248,7 +256,7 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "kept")) {
         corps__keeper()->take(corps__own_env(), record);
     } else if (corps__record_is(record, "stored")) {
-        corps__keeper()->stored(corps__record_int(record, 1, 0));
+        take_stored(corps__record_int(record, 1, 0));
     } else if (corps__record_is(record, "start")) {
         start_serving(record);
     } else if (corps__record_is(record, "row")) {

@@ -20,6 +20,7 @@
 #include "value/name.h"
 #include "wait/wait.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,19 @@ struct creation {
     struct corps__group group; /* first */
     struct corps_request *request;
     struct corps_box *order; /* kept by those who may have it done again; NULL: nobody */
+    int64_t ticket;          /* while Env 0 has yet to say that it has the order … */
+    struct creation *next;   /* … listed */
     uint32_t count;
     struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
+
+/* Those of which Env 0, on another host, has been told and has yet to say so: what is on its way may be lost with this
+ * host, and then nobody would make these Concs again. */
+static struct {
+    pthread_mutex_t lock;
+    struct creation *first;
+    int64_t last; /* ticket; below zero: those of checkpoints are above */
+} untold = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A pool has members to end first, and ends itself. */
 static void end_conc(uint32_t id) {
@@ -70,6 +81,51 @@ static void look_after(struct creation *creation) {
     }
 }
 
+static void free_creation(struct creation *creation) {
+    corps_box_unref(creation->order);
+    free(creation);
+}
+
+static void answer_creation(struct creation *creation) {
+    struct corps_value ids = corps_array(creation->ids, creation->count);
+    (void)!corps_request_reply(creation->request, &ids);
+    free_creation(creation);
+}
+
+/* ["made", order, numbers], and a ticket where the answer has to wait for Env 0. */
+static void tell_made(struct creation *creation) {
+    struct corps_value items[4] = {corps_str("made"), *corps_box_root(creation->order),
+                                   corps_array(creation->ids, creation->count)};
+    if (!corps__is_far()) {
+        corps__tell_parent(items, 3);
+        answer_creation(creation);
+        return;
+    }
+    pthread_mutex_lock(&untold.lock);
+    creation->ticket = --untold.last;
+    creation->next = untold.first;
+    untold.first = creation;
+    items[3] = corps_int(creation->ticket);
+    corps__tell_parent(items, 4); /* under the lock: its answer ends the creation, and what the record lies in */
+    pthread_mutex_unlock(&untold.lock);
+}
+
+void corps__creation_is_known(int64_t ticket) {
+    pthread_mutex_lock(&untold.lock);
+    struct creation **at = &untold.first;
+    while (*at != NULL && (*at)->ticket != ticket) {
+        at = &(*at)->next;
+    }
+    struct creation *creation = *at;
+    if (creation != NULL) {
+        *at = creation->next;
+    }
+    pthread_mutex_unlock(&untold.lock);
+    if (creation != NULL) {
+        answer_creation(creation);
+    }
+}
+
 static void concs_created(struct corps__group *group, void *arg) {
     struct creation *creation = arg;
     if (atomic_load(&group->failed) == 0) {
@@ -83,16 +139,12 @@ static void concs_created(struct corps__group *group, void *arg) {
         const struct corps_error_info untold = {.type = "NO_MEMORY", .text = "no memory to say what failed"};
         (void)!corps_request_fail_with(creation->request, failure != NULL ? &failure->info : &untold);
         free(failure);
+        free_creation(creation);
+    } else if (creation->order != NULL && is_kept(corps_box_root(creation->order))) { /* likewise */
+        tell_made(creation);
     } else {
-        struct corps_value ids = corps_array(creation->ids, creation->count);
-        if (creation->order != NULL && is_kept(corps_box_root(creation->order))) { /* likewise */
-            struct corps_value items[3] = {corps_str("made"), *corps_box_root(creation->order), ids};
-            corps__tell_parent(items, 3);
-        }
-        (void)!corps_request_reply(creation->request, &ids);
+        answer_creation(creation);
     }
-    corps_box_unref(creation->order);
-    free(creation);
 }
 
 static enum corps_err manager_create(struct corps_context *context, void *self, const struct corps_value *args,
