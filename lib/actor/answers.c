@@ -237,11 +237,7 @@ void corps__answers_look(uint32_t entry, struct corps__result_key *key, int64_t 
 }
 
 /* One that is there already was answered by this very process: a Worker alone was made again. */
-static enum corps_err restore_one(struct corps__answers *answers, struct corps__result *result) {
-    const struct corps__settings *settings = &corps__own()->settings;
-    if (settings->host != 0) { /* it may be a time of another host's clock: as late as it can be */
-        result->keep_until_ns = corps__now_ns() + settings->results_ttl_ns + CORPS__RESULT_MARGIN_NS;
-    }
+static enum corps_err restore_one(struct corps__answers *answers, const struct corps__result *result) {
     uint32_t entry;
     enum corps_err err = CORPS_OK;
     pthread_mutex_lock(&answers->lock);

@@ -79,6 +79,12 @@ enum corps_err corps__once_add(struct corps__once *once, const struct corps__res
     return err == CORPS_OK ? add(once, box) : err;
 }
 
+void corps__once_renew(struct corps__once *once, int64_t keep_until_ns) {
+    for (size_t i = 0; i < once->count; i++) {
+        once->answers[i].keep_until_ns = keep_until_ns;
+    }
+}
+
 /* ---- dropping ---- */
 
 void corps__once_expire(struct corps__once *once, int64_t now_ns) {

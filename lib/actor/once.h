@@ -26,6 +26,9 @@ struct corps__once {
 enum corps_err corps__once_add(struct corps__once *once, const struct corps__result_key *key, int64_t keep_until_ns,
                                const struct corps__outgoing *out) CORPS_CHECKED;
 
+/* Keeps all of them until then. */
+void corps__once_renew(struct corps__once *once, int64_t keep_until_ns);
+
 /* Drops those whose calls cannot be sent again any more. */
 void corps__once_expire(struct corps__once *once, int64_t now_ns);
 void corps__once_clear(struct corps__once *once);

@@ -134,7 +134,7 @@ class Workloads(Base):
 
     def test_instructions_are_counted_where_that_is_allowed(self):
         fields = self.run_workload("echo", "wake=block", "placement=same", "counts=1")
-        if fields["instructions_per_message"] is None:
+        if None in (fields["instructions_per_message"], fields["system_call_bytes_per_message"]):
             print("skipped: no process may be stepped here (x86-64 is needed, and leave to trace others), or the machine is too crowded", flush=True)
             return
         self.assertTrue(1000 < fields["instructions_per_message"] < 1e6, fields)
@@ -247,7 +247,7 @@ class Workloads(Base):
 
     def test_heal(self):
         """An Env that is killed comes back: the driver checks each answer, here that all kills were timed, and alone."""
-        few = ("workload=heal", "min_count=4", "min_ms=0", "warmup_count=1")
+        few = ("workload=heal", "min_count=4", "min_ms=0", "max_ms=60000", "warmup_count=1")
         if TRANSPORT == "queue":
             refused = subprocess.run([LAB, "cell", *few, "transport=queue"], capture_output=True, text=True, timeout=TIMEOUT_S)
             self.assertEqual((2, ""), (refused.returncode, refused.stdout))

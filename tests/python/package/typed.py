@@ -133,6 +133,7 @@ SOURCES = {
             counts: List[int] = [carts.put('a', Key='b').Ret, carts.put('a', 3).Ret, *corps.map(carts, Cart.put, ['a'])]
             members: List[Name] = pool_members(carts)
             slots: Dict[str, int] = {host.name: host.slots for host in corps.hosts() if host.number in host.envs}
+            counts += slots.values()
             counts += corps.map(members, len, ['abc'], Ordered=False)
             counts.append(corps.reduce(members, max, [1, 2], 0))
             with corps.Executor(2) as executor, corps.ProcessPool(2) as pool:
