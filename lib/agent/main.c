@@ -167,6 +167,7 @@ static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
+    agent_sessions_sweep();
     agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
     if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);

@@ -104,15 +104,7 @@ static void cut(struct agent_session *session) {
     }
 }
 
-static void free_if_over(struct agent_session *session) {
-    if (!session->over || each_env(session, NULL, NULL) > 0) {
-        return;
-    }
-    struct agent_session **at = &sessions;
-    while (*at != session) {
-        at = &(*at)->next;
-    }
-    *at = session->next;
+static void free_session(struct agent_session *session) {
     cut(session);
     if (session->lock_fd >= 0) {
         close(session->lock_fd);
@@ -123,18 +115,29 @@ static void free_if_over(struct agent_session *session) {
     free(session);
 }
 
+/* Those that are over, with their last Env: whoever was at one has gone on. */
+void agent_sessions_sweep(void) {
+    for (struct agent_session **at = &sessions; *at != NULL;) {
+        struct agent_session *session = *at;
+        if (!session->over || each_env(session, NULL, NULL) > 0) {
+            at = &session->next;
+            continue;
+        }
+        *at = session->next;
+        free_session(session);
+    }
+}
+
 /* Nobody listens to it any more. */
 static void end(struct agent_session *session, bool in_order, const char *reason) {
     session->over = true;
     session->end_by_ns = agent_now_ns() + ORDER_NS;
     cut(session);
     each_env(session, in_order ? close_env : agent_env_kill, reason);
-    free_if_over(session);
 }
 
 void agent_session_env_left(struct agent_session *session) {
     session->quiet_ns = agent_now_ns();
-    free_if_over(session);
 }
 
 /* ---- telling ---- */
@@ -408,7 +411,6 @@ static void check_time(struct agent_session *session, int64_t now) {
     if (session->over) {
         if (now >= session->end_by_ns) {
             each_env(session, agent_env_kill, NULL);
-            free_if_over(session);
         }
         return;
     }

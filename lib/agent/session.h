@@ -52,6 +52,9 @@ const char *agent_session_directory(const struct agent_session *session);
 /* One of its Envs has ended. */
 void agent_session_env_left(struct agent_session *session);
 
+/* Frees those that are over and have no Env any more. Called where nobody refers to one. */
+void agent_sessions_sweep(void);
+
 /* Several times a second: ends what has no time left; `asks`: tells owners that this host lives, and asks for time. */
 void agent_sessions_tick(bool asks);
 

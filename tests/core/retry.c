@@ -329,7 +329,7 @@ static void test_down_for_too_long(void **state) {
                                                            .intensity = 100,
                                                            .backoff_ns = hour_ns,
                                                            .backoff_max_ns = hour_ns,
-                                                           .results_ttl_ns = 500000000});
+                                                           .results_ttl_ns = 2000000000});
     struct corps_name *log = worker_in(corps, "Log", 1);
     kill_env(corps);
     assert_int_equal(finish_int(begin_retry(log, "append", corps_int(1))), 1);
