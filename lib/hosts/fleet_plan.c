@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOWHERE = UINT32_MAX };
+#define NOWHERE UINT32_MAX
 
 /* ---- hosts, and who is where ---- */
 

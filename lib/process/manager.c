@@ -47,7 +47,7 @@ static struct {
     pthread_mutex_t lock;
     struct creation *first;
     int64_t last; /* ticket; below zero: those of checkpoints are above */
-} untold = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} unheard = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A pool has members to end first, and ends itself. */
 static void end_conc(uint32_t id) {
@@ -101,18 +101,18 @@ static void tell_made(struct creation *creation) {
         answer_creation(creation);
         return;
     }
-    pthread_mutex_lock(&untold.lock);
-    creation->ticket = --untold.last;
-    creation->next = untold.first;
-    untold.first = creation;
+    pthread_mutex_lock(&unheard.lock);
+    creation->ticket = --unheard.last;
+    creation->next = unheard.first;
+    unheard.first = creation;
     items[3] = corps_int(creation->ticket);
     corps__tell_parent(items, 4); /* under the lock: its answer ends the creation, and what the record lies in */
-    pthread_mutex_unlock(&untold.lock);
+    pthread_mutex_unlock(&unheard.lock);
 }
 
 void corps__creation_is_known(int64_t ticket) {
-    pthread_mutex_lock(&untold.lock);
-    struct creation **at = &untold.first;
+    pthread_mutex_lock(&unheard.lock);
+    struct creation **at = &unheard.first;
     while (*at != NULL && (*at)->ticket != ticket) {
         at = &(*at)->next;
     }
@@ -120,7 +120,7 @@ void corps__creation_is_known(int64_t ticket) {
     if (creation != NULL) {
         *at = creation->next;
     }
-    pthread_mutex_unlock(&untold.lock);
+    pthread_mutex_unlock(&unheard.lock);
     if (creation != NULL) {
         answer_creation(creation);
     }
