@@ -1,8 +1,9 @@
 #include "actor/granted.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 const _Atomic int64_t *corps__granted;
@@ -28,11 +29,8 @@ enum corps_err corps__granted_begin(void (*end)(const char *why)) {
 }
 
 void corps__granted_look(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    int64_t now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
     static atomic_flag ends = ATOMIC_FLAG_INIT;
-    if (now_ns < atomic_load(corps__granted)) {
+    if (corps__boottime_ns() < atomic_load(corps__granted)) {
         return;
     }
     while (atomic_flag_test_and_set(&ends)) {

@@ -5,7 +5,9 @@
 #include "page.h"
 #include "visit.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
+#include "codec/config.h"
 #include "codec/framed.h"
 #include "codec/record.h"
 #include "hosts/channel.h"
@@ -16,10 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ENVS_MAX = 1024, SMALL_BYTES = 1024 }; /* as many Envs as a Corps may have */
+enum { SMALL_BYTES = 1024 };
 
 #define ORDER_NS INT64_C(5000000000)   /* for Envs that end in order */
 #define FORGET_NS INT64_C(60000000000) /* after which nobody comes any more to hear how its Envs have ended */
@@ -39,16 +40,10 @@ struct agent_session {
     bool expired;      /* there is no grant, and its Envs were ended */
     int lock_fd;       /* of the directory; -1: not made yet */
     char directory[CORPS__DIR_BYTES];
-    uint64_t newest[ENVS_MAX]; /* incarnations that were ordered */
+    uint64_t newest[CORPS__ENVS_MAX]; /* incarnations that were ordered */
 };
 
 static struct agent_session *sessions;
-
-int64_t agent_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now); /* goes on while the machine sleeps */
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 uint64_t agent_session_corps(const struct agent_session *session) {
     return session->corps_id;
@@ -131,13 +126,13 @@ void agent_sessions_sweep(void) {
 /* Nobody listens to it any more. */
 static void end(struct agent_session *session, bool in_order, const char *reason) {
     session->over = true;
-    session->end_by_ns = agent_now_ns() + ORDER_NS;
+    session->end_by_ns = corps__boottime_ns() + ORDER_NS;
     cut(session);
     each_env(session, in_order ? close_env : agent_env_kill, reason);
 }
 
 void agent_session_env_left(struct agent_session *session) {
-    session->quiet_ns = agent_now_ns();
+    session->quiet_ns = corps__boottime_ns();
 }
 
 /* ---- telling ---- */
@@ -194,7 +189,7 @@ static void read_on(struct agent_session *session) {
 /* That this host lives, and how it is; and so it asks for time. */
 static void say_alive(struct agent_session *session) {
     double load = 0;
-    int64_t now = agent_now_ns();
+    int64_t now = corps__boottime_ns();
     (void)getloadavg(&load, 1);
     corps__lease_asked(&session->lease, now);
     const struct corps_entry loads[] = {
@@ -212,8 +207,8 @@ static void say_alive(struct agent_session *session) {
 static void check_time(struct agent_session *session, int64_t now);
 
 static void take_grant(struct agent_session *session, int64_t asked_ns, int64_t length_ns) {
-    check_time(session, agent_now_ns()); /* first: after a stop, what is over is over */
-    if (corps__lease_granted(&session->lease, asked_ns, length_ns, agent_now_ns())) {
+    check_time(session, corps__boottime_ns()); /* first: after a stop, what is over is over */
+    if (corps__lease_granted(&session->lease, asked_ns, length_ns, corps__boottime_ns())) {
         session->expired = false;
         atomic_store(session->page, session->lease.until_ns);
         agent_env_start_waiting(session);
@@ -225,12 +220,12 @@ int agent_session_page(const struct agent_session *session) {
 }
 
 bool agent_session_may_act(const struct agent_session *session) {
-    return !corps__lease_expired(&session->lease, agent_now_ns());
+    return !corps__lease_expired(&session->lease, corps__boottime_ns());
 }
 
 static void take_order(struct agent_session *session, uint32_t number, uint64_t incarnation,
                        const struct corps_value *launch) {
-    if (number < ENVS_MAX && incarnation > session->newest[number]) {
+    if (number < CORPS__ENVS_MAX && incarnation > session->newest[number]) {
         session->newest[number] = incarnation;
         agent_env_order(session, number, incarnation, launch);
     }
@@ -314,7 +309,7 @@ void agent_session_frame(struct agent_session *session, const struct corps__fram
 
 void agent_session_cut(struct agent_session *session) {
     session->visit = NULL;
-    session->quiet_ns = agent_now_ns();
+    session->quiet_ns = corps__boottime_ns();
 }
 
 /* ---- beginning ---- */
@@ -437,7 +432,7 @@ void agent_sessions_tick(bool asks) {
     }
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
-        check_time(at, agent_now_ns());
+        check_time(at, corps__boottime_ns());
     }
 }
 

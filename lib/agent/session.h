@@ -64,7 +64,4 @@ unsigned agent_sessions_end(bool kill);
 
 unsigned agent_session_count(void);
 
-/* CLOCK_BOOTTIME. */
-int64_t agent_now_ns(void);
-
 #endif

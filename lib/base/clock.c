@@ -4,10 +4,18 @@
 
 #include <time.h>
 
-int64_t corps__now_ns(void) {
+static int64_t ns_of(clockid_t clock) {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t corps__now_ns(void) {
+    return ns_of(CLOCK_MONOTONIC);
+}
+
+int64_t corps__boottime_ns(void) {
+    return ns_of(CLOCK_BOOTTIME);
 }
 
 int64_t corps__deadline_ns(int64_t timeout_ns) {

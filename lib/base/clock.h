@@ -7,6 +7,10 @@
 /* Monotonic time in ns. Any thread. */
 int64_t corps__now_ns(void);
 
+/* The same, which goes on while the machine sleeps: CLOCK_BOOTTIME, by which hosts grant each other time. Any thread.
+ */
+int64_t corps__boottime_ns(void);
+
 /* now + timeout, saturating: CORPS_FOREVER stays, what is not positive is now. Any thread. */
 int64_t corps__deadline_ns(int64_t timeout_ns);
 

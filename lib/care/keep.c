@@ -9,6 +9,7 @@
 #include "codec/record.h"
 #include "process/args.h"
 #include "process/life.h"
+#include "process/receipts.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -79,69 +80,15 @@ static bool comes_back(void) {
     return corps__is_cared_for() && !corps__is_env_0();
 }
 
-/* ---- on another host than Env 0: what is written into the control channel may be lost with this host ---- */
-
-/* Env 0 has been told a state, and will say ["stored", number]. */
-struct ticket {
-    int64_t number;
-    struct corps_future *stored;
-    struct ticket *next;
-};
-
-static struct {
-    struct ticket *first; /* with keeper.lock */
-    int64_t last;
-} tickets;
-
-static _Thread_local struct ticket *own_ticket; /* from `keep` to `settle` */
-
-/* Before Env 0 is told: the answer may come at once. */
-static enum corps_err draw_ticket(void) {
-    struct ticket *ticket = calloc(1, sizeof *ticket);
-    struct corps_future *stored = ticket != NULL ? corps_future_create() : NULL;
-    if (stored == NULL) {
-        free(ticket);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a checkpoint");
-    }
-    pthread_mutex_lock(&keeper.lock);
-    *ticket = (struct ticket){.number = ++tickets.last, .stored = stored, .next = tickets.first};
-    tickets.first = ticket;
-    pthread_mutex_unlock(&keeper.lock);
-    own_ticket = ticket;
-    return CORPS_OK;
-}
-
-static void stored(int64_t number) {
-    pthread_mutex_lock(&keeper.lock);
-    struct ticket *ticket = tickets.first;
-    while (ticket != NULL && ticket->number != number) {
-        ticket = ticket->next;
-    }
-    struct corps_future *future = ticket != NULL ? corps_future_ref(ticket->stored) : NULL;
-    pthread_mutex_unlock(&keeper.lock);
-    if (future != NULL) {
-        corps_future_fulfil(future);
-        corps_future_destroy(future);
-    }
-}
+static _Thread_local struct corps__receipt receipt; /* from `keep` to `settle`, in an Env on another host */
 
 /* Longer than this Env lives without a word of Env 0's. */
 static enum corps_err settle(void) {
-    struct ticket *ticket = own_ticket;
-    if (ticket == NULL) {
+    if (receipt.came == NULL) {
         return CORPS_OK;
     }
-    own_ticket = NULL;
-    enum corps_err err = corps_future_wait(ticket->stored, CORPS__KEEP_STORED_NS, NULL);
-    pthread_mutex_lock(&keeper.lock);
-    struct ticket **at = &tickets.first;
-    while (*at != ticket) {
-        at = &(*at)->next;
-    }
-    *at = ticket->next;
-    pthread_mutex_unlock(&keeper.lock);
-    corps_future_destroy(ticket->stored);
-    free(ticket);
+    enum corps_err err = corps_future_wait(receipt.came, CORPS__KEEP_STORED_NS, NULL);
+    corps__receipt_drop(&receipt);
     return err == CORPS_OK ? err : corps_error_set(CORPS_ERR_TIMEOUT, "Env 0 does not say that it has a checkpoint");
 }
 
@@ -151,10 +98,10 @@ static enum corps_err keep_at_owner(uint32_t conc, struct corps_box *box, const 
     enum corps_err err = corps__shelf_put(shelf_of(corps__own_env()), conc, box, CORPS__KEEP_ENV_BYTES_MAX);
     pthread_mutex_unlock(&keeper.lock);
     bool waits = err == CORPS_OK && comes_back() && corps__is_far();
-    err = waits ? draw_ticket() : err;
+    err = waits ? corps__receipt_draw(&receipt) : err;
     if (err == CORPS_OK && comes_back()) {
         struct corps_value items[4] = {corps_str("keep"), corps_int(conc), *state,
-                                       corps_int(waits ? own_ticket->number : 0)};
+                                       corps_int(waits ? receipt.ticket : 0)};
         corps__tell_parent(items, waits ? 4 : 3);
     }
     return err;
@@ -281,13 +228,8 @@ static void end(void) {
     corps__folder_remove(&keeper.folder);
 }
 
-static const struct corps__keeper_ops ops = {.begin = begin,
-                                             .take = take,
-                                             .stored = stored,
-                                             .find = find_for,
-                                             .found_all = found_all,
-                                             .drop = drop_shelved,
-                                             .end = end};
+static const struct corps__keeper_ops ops = {
+    .begin = begin, .take = take, .find = find_for, .found_all = found_all, .drop = drop_shelved, .end = end};
 
 void corps__keep_set(void) {
     corps__keeper_set(&ops);

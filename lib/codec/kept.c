@@ -1,6 +1,7 @@
 #include "codec/kept.h"
 
 #include "codec/payload.h"
+#include "codec/segments.h"
 
 #include <endian.h>
 #include <sodium.h>
@@ -8,30 +9,11 @@
 #include <string.h>
 
 static const uint8_t magic[8] = {'C', 'O', 'R', 'P', 'S', 'K', 'P', 1};
-enum { FRONT_BYTES = 8 + 8 + 4, SUM_BYTES = 32 };
-
-static void put32(uint8_t *at, uint32_t value) {
-    value = htole32(value);
-    memcpy(at, &value, 4);
-}
-
-static uint32_t get32(const uint8_t *at) {
-    uint32_t value;
-    memcpy(&value, at, 4);
-    return le32toh(value);
-}
-
-static struct iovec segment_of(const struct corps_encoding *encoding, size_t i) {
-    return i == 0 ? (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes}
-                  : encoding->buffers[i - 1];
-}
+enum { FRONT_BYTES = 8 + 8, SUM_BYTES = 32 }; /* before the segments, behind them */
 
 static enum corps_err write_kept(const struct corps_encoding *encoding, size_t bytes_max, uint8_t **data,
                                  size_t *bytes) {
-    size_t total = FRONT_BYTES + SUM_BYTES;
-    for (size_t i = 0; i <= encoding->buffer_count; i++) {
-        total += 4 + segment_of(encoding, i).iov_len;
-    }
+    size_t total = FRONT_BYTES + corps__segments_bytes(encoding) + SUM_BYTES;
     if (total > bytes_max) {
         return corps_error_set(CORPS_ERR_TOO_LARGE, "it has %zu bytes, and %zu is the most", total, bytes_max);
     }
@@ -42,15 +24,9 @@ static enum corps_err write_kept(const struct corps_encoding *encoding, size_t b
     memcpy(out, magic, sizeof magic);
     uint64_t length = htole64(total);
     memcpy(out + 8, &length, 8);
-    put32(out + 16, (uint32_t)(1 + encoding->buffer_count));
-    size_t at = FRONT_BYTES;
-    for (size_t i = 0; i <= encoding->buffer_count; i++) {
-        struct iovec segment = segment_of(encoding, i);
-        put32(out + at, (uint32_t)segment.iov_len);
-        memcpy(out + at + 4, segment.iov_base, segment.iov_len);
-        at += 4 + segment.iov_len;
-    }
-    crypto_generichash(out + at, SUM_BYTES, out, at, NULL, 0);
+    corps__segments_write(encoding, out + FRONT_BYTES);
+    size_t end = total - SUM_BYTES;
+    crypto_generichash(out + end, SUM_BYTES, out, end, NULL, 0);
     *data = out;
     *bytes = total;
     return CORPS_OK;
@@ -84,7 +60,7 @@ static enum corps_err check(const uint8_t *data, size_t bytes) {
         return corrupt("it is no file of this kind, or of another version");
     }
     uint64_t length = 0;
-    if (bytes >= FRONT_BYTES + SUM_BYTES) {
+    if (bytes >= FRONT_BYTES + 4 + SUM_BYTES) {
         memcpy(&length, data + 8, 8);
     }
     if (le64toh(length) != bytes) {
@@ -96,17 +72,12 @@ static enum corps_err check(const uint8_t *data, size_t bytes) {
 }
 
 /* Its segments, which lie in `data`. */
-static enum corps_err find_segments(const uint8_t *data, size_t end, struct iovec *segments, uint32_t count) {
-    size_t at = FRONT_BYTES;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t part = end - at >= 4 ? get32(data + at) : 0;
-        if (end - at < 4 || part > end - at - 4) {
-            return corrupt("its parts are longer than it is");
-        }
-        segments[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(data + at + 4), .iov_len = part};
-        at += 4 + part;
+static enum corps_err find_segments(const uint8_t *data, size_t bytes, struct iovec *segments, uint32_t count) {
+    size_t end = corps__segments_find(data, bytes, segments, count);
+    if (end == 0) {
+        return corrupt("its parts are longer than it is");
     }
-    return at == end ? CORPS_OK : corrupt("there is more in it than it says");
+    return end == bytes ? CORPS_OK : corrupt("there is more in it than it says");
 }
 
 enum corps_err corps__kept_decode(const uint8_t *data, size_t bytes, struct corps_box **box) {
@@ -115,9 +86,10 @@ enum corps_err corps__kept_decode(const uint8_t *data, size_t bytes, struct corp
         return err;
     }
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
-    uint32_t count = get32(data + 16);
-    err = count > 0 && count <= CORPS__PAYLOAD_SEGMENTS_MAX ? find_segments(data, bytes - SUM_BYTES, segments, count)
-                                                            : corrupt("it has no parts, or too many");
+    uint32_t count = corps__get32(data + FRONT_BYTES);
+    err = count > 0 && count <= CORPS__PAYLOAD_SEGMENTS_MAX
+              ? find_segments(data + FRONT_BYTES, bytes - FRONT_BYTES - SUM_BYTES, segments, count)
+              : corrupt("it has no parts, or too many");
     const struct corps_serializer *msgpack = NULL;
     if (err == CORPS_OK) {
         err = corps_serializer_find("msgpack", &msgpack);

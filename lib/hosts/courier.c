@@ -1,5 +1,7 @@
 #include "hosts/courier.h"
 
+#include "base/clock.h"
+#include "codec/config.h"
 #include "codec/record.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
@@ -12,10 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ENVS_MAX = 1024, HOW_BYTES = 480, BYE_MS = 300, BYE_LOOK_MS = 5 };
+enum { HOW_BYTES = 480, BYE_MS = 300, BYE_LOOK_MS = 5 };
 
 /* One host, at the thread. */
 struct post {
@@ -72,13 +73,6 @@ static struct {
     struct corps__plan_env *plan_envs;
 } courier = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* CLOCK_BOOTTIME: goes on while the machine sleeps, as grants do. */
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* ---- to the lead ---- */
 
 static void tell(unsigned env, uint64_t incarnation, const char *how, enum corps__end end) {
@@ -134,7 +128,7 @@ static void take_refusal(unsigned env, uint64_t incarnation, const struct corps_
 
 static void take_alive(struct post *post, const struct corps_value *record) {
     pthread_mutex_lock(&courier.lock);
-    bool grants = corps__plan_heard(&courier.plan, post->row->number, now_ns());
+    bool grants = corps__plan_heard(&courier.plan, post->row->number, corps__boottime_ns());
     pthread_mutex_unlock(&courier.lock);
     if (grants) {
         const struct corps_value items[2] = {corps_str("grant"), corps_int(corps__record_int(record, 1, 0))};
@@ -183,7 +177,7 @@ static void on_gone(void *arg, enum corps_err err, const char *why) {
     post->over = post->channel;
     post->channel = NULL;
     pthread_mutex_lock(&courier.lock);
-    corps__plan_gone(&courier.plan, post->row->number, now_ns());
+    corps__plan_gone(&courier.plan, post->row->number, corps__boottime_ns());
     pthread_mutex_unlock(&courier.lock);
     uv_async_send(&courier.wake);
 }
@@ -204,7 +198,7 @@ static void open_channel(struct post *post) {
         snprintf(post->trouble, sizeof post->trouble, "%s", corps_error_detail());
         post->channel = NULL;
         pthread_mutex_lock(&courier.lock);
-        corps__plan_gone(&courier.plan, post->row->number, now_ns());
+        corps__plan_gone(&courier.plan, post->row->number, corps__boottime_ns());
         pthread_mutex_unlock(&courier.lock);
     }
 }
@@ -311,6 +305,7 @@ static void fulfil(struct wish *wishes) {
         wishes = next;
     }
 }
+
 /* ---- the thread: its turns ---- */
 
 static void on_timer(uv_timer_t *timer) {
@@ -329,12 +324,12 @@ static void turn(void) {
     for (;;) {
         pthread_mutex_lock(&courier.lock);
         struct wish *wishes = take_wishes(); /* with it: what is to be ordered has its ferry first */
-        bool is_one = corps__plan_next(&courier.plan, now_ns(), &action);
+        bool is_one = corps__plan_next(&courier.plan, corps__boottime_ns(), &action);
         int64_t due_ns = is_one ? 0 : corps__plan_due(&courier.plan);
         pthread_mutex_unlock(&courier.lock);
         fulfil(wishes);
         if (!is_one) {
-            int64_t left_ms = due_ns == INT64_MAX ? INT64_MAX : (due_ns - now_ns()) / 1000000 + 1;
+            int64_t left_ms = due_ns == INT64_MAX ? INT64_MAX : (due_ns - corps__boottime_ns()) / 1000000 + 1;
             if (due_ns == INT64_MAX) {
                 uv_timer_stop(&courier.timer);
             } else {
@@ -463,7 +458,7 @@ static enum corps_err know_keys(void) {
 static enum corps_err make_plan(void) {
     const struct corps__hosts *hosts = courier.hosts;
     courier.plan_hosts = calloc(hosts->count, sizeof *courier.plan_hosts);
-    courier.plan_envs = calloc(ENVS_MAX, sizeof *courier.plan_envs);
+    courier.plan_envs = calloc(CORPS__ENVS_MAX, sizeof *courier.plan_envs);
     courier.posts = calloc(hosts->count, sizeof *courier.posts);
     if (courier.plan_hosts == NULL || courier.plan_envs == NULL || courier.posts == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u hosts", hosts->count);
@@ -473,8 +468,8 @@ static enum corps_err make_plan(void) {
         courier.plan_hosts[i] = (struct corps__plan_host){
             .number = row->number, .slots = row->slots, .name = row->name, .labels = row->labels};
     }
-    enum corps_err err =
-        corps__plan_init(&courier.plan, courier.plan_hosts, hosts->count, hosts->own, courier.plan_envs, ENVS_MAX);
+    enum corps_err err = corps__plan_init(&courier.plan, courier.plan_hosts, hosts->count, hosts->own,
+                                          courier.plan_envs, CORPS__ENVS_MAX);
     return err == CORPS_OK ? know_keys() : err;
 }
 

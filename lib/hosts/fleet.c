@@ -39,17 +39,22 @@ static struct {
 
 /* ---- which hosts ---- */
 
+/* The next word of the option, behind `*at`; false at its end. */
+static bool next_word(const char **at, char word[CORPS__HOSTS_BYTES]) {
+    *at += strspn(*at, ", ");
+    size_t length = strcspn(*at, ", ");
+    memcpy(word, *at, length);
+    word[length] = '\0';
+    *at += length;
+    return length > 0;
+}
+
 static bool is_meant(const struct corps__host *host, const char *list) {
     char word[CORPS__HOSTS_BYTES];
-    for (const char *at = list; *at != '\0';) {
-        at += strspn(at, ", ");
-        size_t length = strcspn(at, ", ");
-        memcpy(word, at, length);
-        word[length] = '\0';
-        if (length > 0 && corps__host_is(host, word)) {
+    while (next_word(&list, word)) {
+        if (corps__host_is(host, word)) {
             return true;
         }
-        at += length;
     }
     return false;
 }
@@ -70,13 +75,8 @@ static void list_names(const struct corps__hosts *hosts, char *out, size_t bytes
 /* Each word of the list must mean somebody. */
 static enum corps_err check_words(const struct corps__hosts *hosts, const char *list) {
     char word[CORPS__HOSTS_BYTES];
-    for (const char *at = list; *at != '\0';) {
-        at += strspn(at, ", ");
-        size_t length = strcspn(at, ", ");
-        memcpy(word, at, length);
-        word[length] = '\0';
-        at += length;
-        bool found = length == 0;
+    while (next_word(&list, word)) {
+        bool found = false;
         for (unsigned i = 0; i < hosts->count; i++) {
             found = found || corps__host_is(&hosts->rows[i], word);
         }

@@ -218,7 +218,7 @@ static void take_failure(struct corps__life_child *child, const struct corps_val
     free(failure);
 }
 
-/* To an Env on another host, which waits for that before it answers (care/keep.h, manager.h). */
+/* To an Env on another host, which waits for that before it answers (receipts.h). */
 static void tell_stored(struct corps__life_child *child, const struct corps_value *record) {
     const struct corps_value *ticket = corps_value_item(record, 3);
     if (ticket != NULL) {

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "codec/framed.h"
+#include "codec/segments.h"
 #include "value/failure.h"
 #include "wait/wait.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -110,12 +110,6 @@ enum corps_err corps__control_try(struct corps__control *control, const struct c
     return send_record(control, record, true);
 }
 
-static uint32_t get32(const uint8_t *at) {
-    uint32_t v;
-    memcpy(&v, at, 4);
-    return le32toh(v);
-}
-
 static enum corps_err no_memory(void) {
     return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a control record");
 }
@@ -147,7 +141,7 @@ enum corps_err corps__control_read(int fd, int64_t timeout_ns, struct corps_box 
     if (err != CORPS_OK) {
         return err;
     }
-    uint32_t bytes = get32(length);
+    uint32_t bytes = corps__get32(length);
     if (bytes > CORPS__RECORD_BYTES_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes);
     }
@@ -187,7 +181,7 @@ static void fail_channel(struct corps__control *control, enum corps_err err) {
 }
 
 static bool take_record(struct corps__control *control) {
-    uint32_t bytes = control->in_bytes >= 4 ? get32(control->in) : 0;
+    uint32_t bytes = control->in_bytes >= 4 ? corps__get32(control->in) : 0;
     if (bytes > CORPS__RECORD_BYTES_MAX) {
         fail_channel(control, corps_error_set(CORPS_ERR_PROTOCOL, "a control record of %u bytes", bytes));
         return false;

@@ -25,6 +25,7 @@
 #include "process/envs.h"
 #include "process/life.h"
 #include "process/manager.h"
+#include "process/receipts.h"
 #include "process/remake.h"
 #include "process/signals.h"
 #include "value/failure.h"
@@ -233,14 +234,6 @@ static void start_serving(const struct corps_value *record) {
     }
 }
 
-static void take_stored(int64_t ticket) {
-    if (ticket < 0) {
-        corps__creation_is_known(ticket);
-    } else {
-        corps__keeper()->stored(ticket);
-    }
-}
-
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
     if (record == NULL && corps__is_env_0() && corps__life.corps->settings.detached &&
@@ -256,7 +249,7 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "kept")) {
         corps__keeper()->take(corps__own_env(), record);
     } else if (corps__record_is(record, "stored")) {
-        take_stored(corps__record_int(record, 1, 0));
+        corps__receipt_came(corps__record_int(record, 1, 0));
     } else if (corps__record_is(record, "start")) {
         start_serving(record);
     } else if (corps__record_is(record, "row")) {

@@ -39,8 +39,6 @@ struct corps__keeper_ops {
     void (*found_all)(unsigned env);
     /* The Conc has ended in order. */
     void (*drop)(unsigned env, int64_t number);
-    /* ["stored", ticket]: Env 0 of another host has this state. With the lead. */
-    void (*stored)(int64_t ticket);
     /* At the end of Env 0: the Corps has ended in order. */
     void (*end)(void);
 };

@@ -15,12 +15,12 @@
 #include "process/members.h"
 #include "process/order.h"
 #include "process/places.h"
+#include "process/receipts.h"
 #include "process/stats.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,20 +34,11 @@
 struct creation {
     struct corps__group group; /* first */
     struct corps_request *request;
-    struct corps_box *order; /* kept by those who may have it done again; NULL: nobody */
-    int64_t ticket;          /* while Env 0 has yet to say that it has the order … */
-    struct creation *next;   /* … listed */
+    struct corps_box *order;       /* kept by those who may have it done again; NULL: nobody */
+    struct corps__receipt receipt; /* where Env 0 has to know of it first */
     uint32_t count;
     struct corps_value ids[]; /* there before the first Conc is: who was made can be told of */
 };
-
-/* Those of which Env 0, on another host, has been told and has yet to say so: what is on its way may be lost with this
- * host, and then nobody would make these Concs again. */
-static struct {
-    pthread_mutex_t lock;
-    struct creation *first;
-    int64_t last; /* ticket; below zero: those of checkpoints are above */
-} unheard = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A pool has members to end first, and ends itself. */
 static void end_conc(uint32_t id) {
@@ -82,46 +73,28 @@ static void look_after(struct creation *creation) {
 }
 
 static void free_creation(struct creation *creation) {
+    corps__receipt_drop(&creation->receipt);
     corps_box_unref(creation->order);
     free(creation);
 }
 
-static void answer_creation(struct creation *creation) {
+static void answer_creation(void *arg) {
+    struct creation *creation = arg;
     struct corps_value ids = corps_array(creation->ids, creation->count);
     (void)!corps_request_reply(creation->request, &ids);
     free_creation(creation);
 }
 
-/* ["made", order, numbers], and a ticket where the answer has to wait for Env 0. */
+/* ["made", order, numbers], and a ticket where the answer has to wait for Env 0: nobody would make these Concs again if
+ * that never heard of them. */
 static void tell_made(struct creation *creation) {
+    bool waits = creation->receipt.came != NULL;
     struct corps_value items[4] = {corps_str("made"), *corps_box_root(creation->order),
-                                   corps_array(creation->ids, creation->count)};
-    if (!corps__is_far()) {
-        corps__tell_parent(items, 3);
-        answer_creation(creation);
-        return;
-    }
-    pthread_mutex_lock(&unheard.lock);
-    creation->ticket = --unheard.last;
-    creation->next = unheard.first;
-    unheard.first = creation;
-    items[3] = corps_int(creation->ticket);
-    corps__tell_parent(items, 4); /* under the lock: its answer ends the creation, and what the record lies in */
-    pthread_mutex_unlock(&unheard.lock);
-}
-
-void corps__creation_is_known(int64_t ticket) {
-    pthread_mutex_lock(&unheard.lock);
-    struct creation **at = &unheard.first;
-    while (*at != NULL && (*at)->ticket != ticket) {
-        at = &(*at)->next;
-    }
-    struct creation *creation = *at;
-    if (creation != NULL) {
-        *at = creation->next;
-    }
-    pthread_mutex_unlock(&unheard.lock);
-    if (creation != NULL) {
+                                   corps_array(creation->ids, creation->count), corps_int(creation->receipt.ticket)};
+    corps__tell_parent(items, waits ? 4 : 3);
+    if (waits) {
+        corps_future_on_ready(creation->receipt.came, answer_creation, creation);
+    } else {
         answer_creation(creation);
     }
 }
@@ -162,12 +135,14 @@ static enum corps_err manager_create(struct corps_context *context, void *self, 
     }
     struct creation *creation = calloc(1, sizeof *creation + order.count * sizeof creation->ids[0]);
     bool keeps = is_kept(args) || order.policy.restart != CORPS_RESTART_NEVER;
-    if (creation != NULL && (!keeps || corps_box_of(args, &creation->order) == CORPS_OK)) {
+    if (creation != NULL && (!keeps || corps_box_of(args, &creation->order) == CORPS_OK) &&
+        (!is_kept(args) || !corps__is_far() || corps__receipt_draw(&creation->receipt) == CORPS_OK)) {
         creation->request = corps_request_hold(context);
     }
     if (creation == NULL || creation->request == NULL) {
-        corps_box_unref(creation != NULL ? creation->order : NULL);
-        free(creation);
+        if (creation != NULL) {
+            free_creation(creation);
+        }
         corps__order_finish(&order);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u Concs", order.count);
     }

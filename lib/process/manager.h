@@ -12,9 +12,6 @@ extern const struct corps_class corps__manager_class;
 /* A Conc of this Env does not come back: it is not made again with the Env, and its state is not kept. */
 void corps__conc_is_gone(uint32_t conc);
 
-/* Env 0 has what is to be made again of the creation with this ticket, which may now be answered. With the lead. */
-void corps__creation_is_known(int64_t ticket);
-
 /* Likewise of several, to who would make them again: an array of their numbers. */
 void corps__tell_ended(const struct corps_value *numbers);
 
