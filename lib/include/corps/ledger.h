@@ -65,7 +65,7 @@ struct corps_ledger_book {
 struct corps_ledger_request {
     uint64_t corps_id, epoch;
     const char *name;   /**< singleton: visible ASCII without '/', at most 63 bytes; NULL or "": none */
-    const char *about;  /**< one line or JSON, for `list`: at most 4095 bytes; NULL: "" */
+    const char *about;  /**< text for `list`, at most 4095 bytes; NULL: "" */
     const void *record; /**< for `read`: opaque, at most 1 MiB */
     size_t record_bytes;
 };
@@ -140,19 +140,23 @@ struct corps_ledger {
      * epoch − 1 and nobody else holds the Corps, and of a first life the name is free; then all of it is remembered
      * before it returns, or nothing is. (Who holds it and begins it anew claims the next epoch.) A claim that fails
      * changes nothing.
-     * Errors: INVALID (epoch 0, a name that is none), TOO_LARGE (the record), UNSUPPORTED (a name, where `moves` is
-     * false), AGAIN (somebody holds it), MOVED (another epoch is the next one: see `find`), LIMIT (another Corps has
-     * the name; the detail has its id), DENIED (this host may not own it), CLOSED (the book has no lease, or it is
-     * lost: renew), CORRUPT, and those of `renew`. */
+     * Errors: INVALID (epoch 0, a name that is none), TOO_LARGE (the record, or about), UNSUPPORTED (a name, where
+     * `moves` is false), AGAIN (somebody holds it), MOVED (another epoch is the next one: see `find`), LIMIT (another
+     * Corps has the name; the detail has its id), DENIED (this host may not own it), CLOSED (the book has no lease, or
+     * it is lost: renew), CORRUPT, and those of `renew`. */
     enum corps_err (*claim)(struct corps_ledger_book *book, const struct corps_ledger_request *request, int64_t now_ns,
                             struct corps_ledger_claim *claim);
+
+    /** Mandatory. What `list` says about a Corps that this book holds is `about` from now on (borrowed until it
+     * returns). Errors: CLOSED (the book does not hold it), TOO_LARGE, and those of `renew`. */
+    enum corps_err (*note)(struct corps_ledger_book *book, uint64_t corps_id, const char *about);
 
     /** Mandatory. Who owns it? Errors: UNKNOWN (nobody ever did, or it has ended), CORRUPT, and those of `renew`, but
      * CLOSED. */
     enum corps_err (*find)(struct corps_ledger_book *book, uint64_t corps_id, struct corps_ledger_owner *owner);
 
-    /** Mandatory. Tells of every host and every Corps, as of one moment after the call began. All, or after an error
-     * none. Errors: those of `find`, but UNKNOWN. */
+    /** Mandatory. Tells of every host and every Corps, as of one moment after the call began (without an engine: each
+     * as of one). All, or after an error none. Errors: those of `find`, but UNKNOWN. */
     enum corps_err (*list)(struct corps_ledger_book *book, const struct corps_ledger_each *each, void *arg);
 
     /** Mandatory. The record of a Corps. Ownership: gives what malloc gave. Errors: UNKNOWN, and those of `find`. */
