@@ -181,7 +181,7 @@ static enum corps_err operate(struct job *job) {
     case AGENT_ENGINE_END:
         return ledger->end(engine.book, corps_id);
     case AGENT_ENGINE_NOTE:
-        return ledger->note != NULL ? ledger->note(engine.book, corps_id, job->about) : CORPS_OK;
+        return ledger->note(engine.book, corps_id, job->about);
     case AGENT_ENGINE_DRAIN:
         return ledger->drain(engine.book, job->question.is_drained);
     }
@@ -361,12 +361,10 @@ static struct job *copy(const struct agent_engine_question *question) {
     return job;
 }
 
-void agent_engine_ask(const struct agent_engine_question *question) {
+bool agent_engine_ask(const struct agent_engine_question *question) {
     struct job *job = copy(question);
     if (job == NULL) {
-        struct agent_engine_question bare = {question->what, .corps_id = question->corps_id, .epoch = question->epoch};
-        (void)bare;
-        return;
+        return false;
     }
     engine.asked++;
     pthread_mutex_lock(&engine.lock);
@@ -380,6 +378,7 @@ void agent_engine_ask(const struct agent_engine_question *question) {
     }
     pthread_mutex_unlock(&engine.lock);
     wake();
+    return true;
 }
 
 bool agent_engine_is_idle(void) {

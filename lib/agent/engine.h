@@ -75,8 +75,8 @@ struct agent_engine_ops {
 enum corps_err agent_engine_open(const struct corps_ledger *ledger, const struct corps_ledger_options *options,
                                  const struct agent_engine_ops *ops) CORPS_CHECKED;
 
-/* Puts it into the queue. Where there is no memory it is answered NO_MEMORY, later. */
-void agent_engine_ask(const struct agent_engine_question *question);
+/* Puts it into the queue. False: there is no memory, and nothing was asked. */
+bool agent_engine_ask(const struct agent_engine_question *question) CORPS_CHECKED;
 
 /* Is everything answered? */
 bool agent_engine_is_idle(void);
