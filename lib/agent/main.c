@@ -5,6 +5,7 @@
 #include "session.h"
 #include "visit.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
@@ -163,13 +164,13 @@ static int take_arguments(int argc, char **argv) {
 static uv_signal_t terminate, interrupt;
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
-static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
     agent_sessions_sweep();
-    agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
-    if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+    agent_envs_tick(corps__boottime_ns());
+    agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
+    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());
     }
@@ -177,10 +178,10 @@ static void on_tick(uv_timer_t *timer) {
 
 static void on_signal(uv_signal_t *signal, int number) {
     (void)signal;
-    if (!ending) {
+    if (!agent.ends) {
         agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
     }
-    ending = true;
+    agent.ends = true;
     agent_visits_close();
 }
 
