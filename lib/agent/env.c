@@ -1,6 +1,7 @@
 #include "env_own.h"
 
 #include "agent.h"
+#include "drain.h"
 #include "launch.h"
 #include "session.h"
 
@@ -45,8 +46,8 @@ void agent_env_tell(const struct agent_env *env, const char *word, struct corps_
 static void tell_refused(const struct agent_env *env, enum corps_err err) {
     char text[512];
     snprintf(text, sizeof text, "host %u (%s): %s", agent.own->number, agent.own->name, corps_error_detail());
-    struct corps_value items[5] = {[3] = corps_int(err), [4] = corps_str(text)};
-    agent_env_tell(env, "refused", items, 5);
+    struct corps_value items[6] = {[3] = corps_int(err), [4] = corps_str(text), [5] = corps_int(agent_is_drained())};
+    agent_env_tell(env, "refused", items, 6);
 }
 
 static void tell_ended(const struct agent_env *env, const char *how, enum corps__end end) {
@@ -173,7 +174,15 @@ void agent_env_start_waiting(struct agent_session *session) {
     }
 }
 
-static enum corps_err check_slots(void) {
+static enum corps_err check_room(void) {
+    if (agent.ends) {
+        return corps_error_set(CORPS_ERR_LIMIT, "its agent ends, and starts no Env any more");
+    }
+    if (agent_is_drained()) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "it is drained and takes no Envs; `corps hosts --undrain %s` lets it again",
+                               agent.own->name);
+    }
     if (agent_env_count() >= agent.own->slots) {
         return corps_error_set(CORPS_ERR_LIMIT,
                                "its %u slots are used up; raise them in %s, or have the Env on another host",
@@ -191,7 +200,7 @@ void agent_env_order(struct agent_session *session, uint32_t number, uint64_t in
     struct corps_box *order = NULL;
     enum corps_err err = launch == NULL || launch->kind != CORPS_MAP
                              ? corps_error_set(CORPS_ERR_INVALID, "an order to boot does not say what to start")
-                             : check_slots();
+                             : check_room();
     err = err == CORPS_OK ? corps_box_of(launch, &order) : err;
     struct agent_env *env = err == CORPS_OK ? calloc(1, sizeof *env) : NULL;
     if (env == NULL) {

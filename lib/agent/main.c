@@ -1,5 +1,6 @@
 #include "agent.h"
 #include "desk_server.h"
+#include "drain.h"
 #include "env.h"
 #include "look.h"
 #include "session.h"
@@ -28,11 +29,14 @@ enum { TICK_MS = 100, TICKS_TO_ASK = CORPS__ALIVE_MS / TICK_MS, END_TICKS = 50 /
 
 struct agent agent;
 
-static enum { SERVE, CHECK, LIST } action;
+static enum { SERVE, CHECK, LIST, DRAIN, UNDRAIN } action;
 static bool as_root;
+static enum look_form form;
+static const char *drained; /* which host is to be */
 
 static const char usage[] =
-    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check | --list]\n"
+    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check]\n"
+    "       corps-agent [--hosts FILE --key FILE] --list [--json] | --drain HOST | --undrain HOST\n"
     "       corps-agent --make-key FILE\n"
     "\n"
     "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
@@ -48,6 +52,9 @@ static const char usage[] =
     "  --make-key FILE    makes a new key, and ends\n"
     "  --check            reads the file and the key, and ends\n"
     "  --list             which hosts there are, and which agents answer; and ends\n"
+    "  --json             with --list: as one JSON object\n"
+    "  --drain HOST       tells the agent of a host, by name or number, that it takes no Envs from now on; and ends\n"
+    "  --undrain HOST     that it takes Envs again\n"
     "  --as-root          runs as root, whom it refuses otherwise: for tests\n"
     "  --version, --help\n";
 
@@ -96,20 +103,21 @@ static bool take_socket(const char *path) {
     return snprintf(agent.socket_path, sizeof agent.socket_path, "%s%s", here, path) < (int)sizeof agent.socket_path;
 }
 
+/* Is another agent asked, so that nothing is served here? */
+static bool asks(void) {
+    return action == LIST || action == DRAIN || action == UNDRAIN;
+}
+
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
     static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},
-        {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},
-        {"socket", required_argument, NULL, 's'},
-        {"make-key", required_argument, NULL, 'm'},
-        {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},
-        {"as-root", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"hosts", required_argument, NULL, 'f'},    {"key", required_argument, NULL, 'k'},
+        {"number", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
+        {"make-key", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},           {"json", no_argument, NULL, 'j'},
+        {"drain", required_argument, NULL, 'd'},    {"undrain", required_argument, NULL, 'u'},
+        {"as-root", no_argument, NULL, 'r'},        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     opterr = 0;
     int at, option;
@@ -139,6 +147,14 @@ static int take_arguments(int argc, char **argv) {
         case 'l':
             action = LIST;
             break;
+        case 'j':
+            form = LOOK_JSON;
+            break;
+        case 'd':
+        case 'u':
+            action = option == 'd' ? DRAIN : UNDRAIN;
+            drained = optarg;
+            break;
         case 'r':
             as_root = true;
             break;
@@ -153,7 +169,7 @@ static int take_arguments(int argc, char **argv) {
     if (optind < argc) {
         return wrong_usage("there is no place for", argv[optind]);
     }
-    if (action != LIST && (agent.hosts_file == NULL || agent.key_file == NULL)) {
+    if ((!asks() || agent.hosts_file != NULL) && (agent.hosts_file == NULL || agent.key_file == NULL)) {
         return wrong_usage("it needs an option:", agent.hosts_file == NULL ? "--hosts FILE" : "--key FILE");
     }
     return -1;
@@ -183,6 +199,8 @@ static void on_signal(uv_signal_t *signal, int number) {
     }
     agent.ends = true;
     agent_visits_close();
+    agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
+    agent_sessions_displace(true, "its agent ended");
 }
 
 static enum corps_err open_all(void) {
@@ -262,9 +280,9 @@ int main(int argc, char **argv) {
         corps__desk_path(agent.socket_path, sizeof agent.socket_path) != CORPS_OK) {
         return fail();
     }
-    if (action == LIST && agent.hosts_file == NULL) {
+    if (asks() && agent.hosts_file == NULL) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
-        return look_ask("corps-agent");
+        return action == LIST ? look_ask("corps-agent", form) : look_ask_drain("corps-agent", drained, action == DRAIN);
     }
     if (read_files() != CORPS_OK) {
         return fail();
@@ -278,6 +296,7 @@ int main(int argc, char **argv) {
         randombytes_buf(&agent.boot, sizeof agent.boot);
     } while (agent.boot == 0);
     return action == CHECK  ? say_checked()
-           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key)
+           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key, form)
+           : asks()         ? look_drain("corps-agent", agent.hosts, agent.key, drained, action == DRAIN)
                             : serve();
 }
