@@ -1,6 +1,8 @@
 #include "desk_server.h"
 
 #include "agent.h"
+#include "drain.h"
+#include "leases.h"
 
 #include "codec/record.h"
 #include "process/control.h"
@@ -17,7 +19,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BACKLOG = 64, ROW_ITEMS = 6 };
+enum { BACKLOG = 64, ROW_ITEMS = 7 };
 
 static int listener = -1;
 static uv_poll_t *poll_listener;
@@ -42,11 +44,12 @@ static void answer_hosts(struct caller *caller) {
         items[3] = corps_int(host->port);
         items[4] = corps_int(host->slots);
         items[5] = corps_str(host->labels);
+        items[6] = corps_bool(host == agent.own ? agent_is_drained() : agent_leases_is_drained(host->number));
         rows[i] = corps_array(items, ROW_ITEMS);
     }
     const struct corps_value answer[] = {
         corps_str("hosts"),      corps_int(agent.own->number),    corps_bin(hosts->hash, sizeof hosts->hash),
-        corps_str(hosts->ports), corps_array(rows, hosts->count),
+        corps_str(hosts->ports), corps_array(rows, hosts->count), corps_str(agent_leases_ledger_name()),
     };
     const struct corps_value record = corps_array(answer, sizeof answer / sizeof answer[0]);
     (void)!corps__control_send(caller->control, &record);
@@ -79,6 +82,18 @@ static void answer_key(struct caller *caller, const struct corps_value *record, 
     answer_bytes(caller, "key", key);
 }
 
+static void give(void *arg, const struct corps_value *record) {
+    struct caller *caller = arg;
+    (void)!corps__control_send(caller->control, record);
+}
+
+static void answer_leases(struct caller *caller) {
+    enum corps_err err = agent_leases_answer(give, caller);
+    if (err != CORPS_OK) {
+        answer_failure(caller, err, corps_error_detail());
+    }
+}
+
 static void on_record(void *arg, const struct corps_value *record) {
     struct caller *caller = arg;
     uint64_t corps_id = (uint64_t)corps__record_int(record, 1, 0);
@@ -93,6 +108,10 @@ static void on_record(void *arg, const struct corps_value *record) {
         answer_bytes(caller, "secret", secret);
     } else if (corps__record_is(record, "key")) {
         answer_key(caller, record, corps_id);
+    } else if (corps__record_is(record, "leases")) {
+        answer_leases(caller);
+    } else if (corps__record_is(record, "drain") || corps__record_is(record, "undrain")) {
+        agent_drain_answer(corps__record_is(record, "drain") ? "drain" : "undrain", give, caller);
     } else {
         answer_failure(caller, CORPS_ERR_VERSION,
                        "the agent of this host is of another version (" CORPS_VERSION "); start it again from this "

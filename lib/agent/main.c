@@ -1,10 +1,12 @@
 #include "agent.h"
 #include "desk_server.h"
+#include "drain.h"
 #include "env.h"
 #include "look.h"
 #include "session.h"
 #include "visit.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
@@ -27,11 +29,14 @@ enum { TICK_MS = 100, TICKS_TO_ASK = CORPS__ALIVE_MS / TICK_MS, END_TICKS = 50 /
 
 struct agent agent;
 
-static enum { SERVE, CHECK, LIST } action;
+static enum { SERVE, CHECK, LIST, DRAIN, UNDRAIN } action;
 static bool as_root;
+static enum look_form form;
+static const char *drained; /* which host is to be */
 
 static const char usage[] =
-    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check | --list]\n"
+    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check]\n"
+    "       corps-agent [--hosts FILE --key FILE] --list [--json] | --drain HOST | --undrain HOST\n"
     "       corps-agent --make-key FILE\n"
     "\n"
     "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
@@ -47,6 +52,9 @@ static const char usage[] =
     "  --make-key FILE    makes a new key, and ends\n"
     "  --check            reads the file and the key, and ends\n"
     "  --list             which hosts there are, and which agents answer; and ends\n"
+    "  --json             with --list: as one JSON object\n"
+    "  --drain HOST       tells the agent of a host, by name or number, that it takes no Envs from now on; and ends\n"
+    "  --undrain HOST     that it takes Envs again\n"
     "  --as-root          runs as root, whom it refuses otherwise: for tests\n"
     "  --version, --help\n";
 
@@ -95,20 +103,21 @@ static bool take_socket(const char *path) {
     return snprintf(agent.socket_path, sizeof agent.socket_path, "%s%s", here, path) < (int)sizeof agent.socket_path;
 }
 
+/* Is another agent asked, so that nothing is served here? */
+static bool asks(void) {
+    return action == LIST || action == DRAIN || action == UNDRAIN;
+}
+
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
     static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},
-        {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},
-        {"socket", required_argument, NULL, 's'},
-        {"make-key", required_argument, NULL, 'm'},
-        {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},
-        {"as-root", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"hosts", required_argument, NULL, 'f'},    {"key", required_argument, NULL, 'k'},
+        {"number", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
+        {"make-key", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},           {"json", no_argument, NULL, 'j'},
+        {"drain", required_argument, NULL, 'd'},    {"undrain", required_argument, NULL, 'u'},
+        {"as-root", no_argument, NULL, 'r'},        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     opterr = 0;
     int at, option;
@@ -138,6 +147,14 @@ static int take_arguments(int argc, char **argv) {
         case 'l':
             action = LIST;
             break;
+        case 'j':
+            form = LOOK_JSON;
+            break;
+        case 'd':
+        case 'u':
+            action = option == 'd' ? DRAIN : UNDRAIN;
+            drained = optarg;
+            break;
         case 'r':
             as_root = true;
             break;
@@ -152,7 +169,7 @@ static int take_arguments(int argc, char **argv) {
     if (optind < argc) {
         return wrong_usage("there is no place for", argv[optind]);
     }
-    if (action != LIST && (agent.hosts_file == NULL || agent.key_file == NULL)) {
+    if ((!asks() || agent.hosts_file != NULL) && (agent.hosts_file == NULL || agent.key_file == NULL)) {
         return wrong_usage("it needs an option:", agent.hosts_file == NULL ? "--hosts FILE" : "--key FILE");
     }
     return -1;
@@ -163,13 +180,13 @@ static int take_arguments(int argc, char **argv) {
 static uv_signal_t terminate, interrupt;
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
-static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
     agent_sessions_sweep();
-    agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
-    if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+    agent_envs_tick(corps__boottime_ns());
+    agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
+    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());
     }
@@ -177,11 +194,13 @@ static void on_tick(uv_timer_t *timer) {
 
 static void on_signal(uv_signal_t *signal, int number) {
     (void)signal;
-    if (!ending) {
+    if (!agent.ends) {
         agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
     }
-    ending = true;
+    agent.ends = true;
     agent_visits_close();
+    agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
+    agent_sessions_displace(true, "its agent ended");
 }
 
 static enum corps_err open_all(void) {
@@ -261,9 +280,9 @@ int main(int argc, char **argv) {
         corps__desk_path(agent.socket_path, sizeof agent.socket_path) != CORPS_OK) {
         return fail();
     }
-    if (action == LIST && agent.hosts_file == NULL) {
+    if (asks() && agent.hosts_file == NULL) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
-        return look_ask("corps-agent");
+        return action == LIST ? look_ask("corps-agent", form) : look_ask_drain("corps-agent", drained, action == DRAIN);
     }
     if (read_files() != CORPS_OK) {
         return fail();
@@ -277,6 +296,7 @@ int main(int argc, char **argv) {
         randombytes_buf(&agent.boot, sizeof agent.boot);
     } while (agent.boot == 0);
     return action == CHECK  ? say_checked()
-           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key)
+           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key, form)
+           : asks()         ? look_drain("corps-agent", agent.hosts, agent.key, drained, action == DRAIN)
                             : serve();
 }

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "agent.h"
+#include "drain.h"
 #include "env.h"
 #include "page.h"
 #include "visit.h"
@@ -196,6 +197,7 @@ static void say_alive(struct agent_session *session) {
         {corps_str("envs"), corps_int(agent_env_count())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
+        {corps_str("drained"), corps_bool(agent_is_drained())},
     };
     struct corps_value items[] = {corps_str("alive"), corps_int(now), corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
@@ -424,15 +426,30 @@ static void check_time(struct agent_session *session, int64_t now) {
 }
 
 void agent_sessions_tick(bool asks) {
-    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
-        next = at->next;
-        if (asks && at->visit != NULL) {
-            say_alive(at);
-        }
+    if (asks) {
+        agent_sessions_say_alive();
     }
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
         check_time(at, corps__boottime_ns());
+    }
+}
+
+void agent_sessions_say_alive(void) {
+    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->visit != NULL) {
+            say_alive(at);
+        }
+    }
+}
+
+void agent_sessions_displace(bool in_order, const char *reason) {
+    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
+        next = at->next;
+        if (!at->over) {
+            each_env(at, in_order ? end_env : kill_env, reason);
+        }
     }
 }
 

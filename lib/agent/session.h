@@ -58,6 +58,12 @@ void agent_sessions_sweep(void);
 /* Several times a second: ends what has no time left; `asks`: tells owners that this host lives, and asks for time. */
 void agent_sessions_tick(bool asks);
 
+/* Tells all owners now that this host lives, and how it is. */
+void agent_sessions_say_alive(void);
+
+/* All Envs of all owners end here, in order or killed, through no fault of their own; the sessions stay. */
+void agent_sessions_displace(bool in_order, const char *reason);
+
 /* This agent is to end: so are all Envs, in order or killed. How many sessions are left; those without an Env are not.
  */
 unsigned agent_sessions_end(bool kill);

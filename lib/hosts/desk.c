@@ -169,3 +169,13 @@ enum corps_err corps__desk_hosts(struct corps__hosts **hosts) {
     }
     return err;
 }
+
+enum corps_err corps__desk_leases(struct corps_box **answer) {
+    const struct corps_value word = corps_str("leases");
+    return ask("leases", &word, 1, answer);
+}
+
+enum corps_err corps__desk_drain(bool on, struct corps_box **answer) {
+    const struct corps_value word = corps_str(on ? "drain" : "undrain");
+    return ask("drained", &word, 1, answer);
+}

@@ -144,6 +144,14 @@ void agents_kill(int number) {
     agents.pids[number] = 0;
 }
 
+int agents_terminate(int number) {
+    int status = -1;
+    kill(agents.pids[number], SIGTERM);
+    waitpid(agents.pids[number], &status, 0);
+    agents.pids[number] = 0;
+    return status;
+}
+
 /* Of what may be left of Corps in a runtime directory. */
 static bool is_empty(int number) {
     char path[64];
