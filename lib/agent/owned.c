@@ -3,6 +3,7 @@
 #include "agent.h"
 #include "boot_record.h"
 #include "creators.h"
+#include "engine.h"
 #include "launch.h"
 #include "line.h"
 #include "page.h"
@@ -15,6 +16,7 @@
 #include "codec/record.h"
 #include "link/known.h"
 #include "link/rows.h"
+#include "process/child.h"
 #include "process/others.h"
 #include "value/failure.h"
 #include "wait/lead.h"
@@ -27,11 +29,14 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 5,      /* between looks at whether the former processes have gone … */
+    LOOK_MS = 5,        /* between looks at whether the former processes have gone … */
     PATIENCE_MS = 2000, /* … which have so long before they are killed */
     /* Numbers that an Env may have given after the last that was heard of: it tells of each page beforehand, but what
      * it told a dying Env 0 may be lost. */
     SPARE = 4 * CORPS__CONC_PAGE,
+    /* So far ahead of what was given is what is noted at the ledger, and with so little left it is noted anew. */
+    AHEAD = 16 * CORPS__CONC_PAGE,
+    LOW = 8 * CORPS__CONC_PAGE,
 };
 
 enum stage { NOTHING, WAITS /* for the word */, ACTS };
@@ -53,7 +58,11 @@ struct agent_owned {
     struct corps__child *child;
     struct agent_line *line;
     struct corps__others others; /* its Envs on this host, but for 0 */
-    uint32_t numbers;
+    uint32_t numbers; /* no Conc of it had this number or a higher one, as far as its Env 0 has said */
+    uint32_t noted;   /* … and as the ledger says */
+    uint32_t notes;   /* what it was asked to say instead; 0: nothing */
+    bool ended_in_order;
+    char how[700];     /* its last life has ended, "" */
     char failure[480]; /* what Env 0 has said before it ended, "" */
     char reason[160];  /* why it was killed here, "" */
 };
@@ -80,8 +89,9 @@ const struct agent_order *agent_owned_order(const struct agent_owned *owned) {
     return owned->order;
 }
 
-uint32_t agent_owned_numbers(const struct agent_owned *owned) {
-    return owned->numbers;
+const char *agent_owned_how(const struct agent_owned *owned, bool *in_order) {
+    *in_order = owned->ended_in_order;
+    return owned->how;
 }
 
 uint64_t agent_owned_serves(const struct agent_owned *owned) {
@@ -99,6 +109,61 @@ void agent_owned_show(struct agent_owned *owned, int64_t until_ns) {
 void agent_owneds_each(void (*fn)(struct agent_owned *owned)) {
     for (struct agent_owned *at = owneds; at != NULL; at = at->next) {
         fn(at);
+    }
+}
+
+/* ---- numbers ---- */
+
+static void write_about(const struct agent_owned *owned, uint32_t numbers, char *out) {
+    struct agent_about about = owned->order->about;
+    about.numbers = numbers;
+    agent_about_write(&about, out);
+}
+
+static uint32_t ahead_of(uint32_t numbers) {
+    return numbers <= UINT32_MAX - AHEAD ? numbers + AHEAD : UINT32_MAX;
+}
+
+void agent_owned_about(struct agent_owned *owned, char *out) {
+    owned->noted = ahead_of(owned->numbers);
+    write_about(owned, owned->noted, out);
+}
+
+static void note(struct agent_owned *owned) {
+    bool is_low = owned->noted < owned->numbers || owned->noted - owned->numbers < LOW;
+    if (owned->notes != 0 || owned->noted == UINT32_MAX || !is_low) {
+        return;
+    }
+    char about[AGENT_ABOUT_BYTES];
+    const struct agent_engine_question question = {
+        .what = AGENT_ENGINE_NOTE, .corps_id = owned->corps_id, .about = about};
+    owned->notes = ahead_of(owned->numbers);
+    write_about(owned, owned->notes, about);
+    if (!agent_engine_ask(&question)) {
+        owned->notes = 0; /* no memory: tried again, as after any other trouble */
+    }
+}
+
+void agent_owned_noted(struct agent_owned *owned, enum corps_err err) {
+    owned->noted = err == CORPS_OK ? owned->notes : owned->noted;
+    owned->notes = 0;
+    if (err == CORPS_OK) {
+        note(owned);
+    }
+}
+
+void agent_owneds_note(void) {
+    for (struct agent_owned *at = owneds; at != NULL; at = at->next) {
+        if (at->stage != NOTHING) {
+            note(at);
+        }
+    }
+}
+
+static void take_numbers(struct agent_owned *owned, int64_t bound) {
+    if (bound > owned->numbers && bound <= UINT32_MAX) {
+        owned->numbers = (uint32_t)bound;
+        note(owned);
     }
 }
 
@@ -123,13 +188,6 @@ static void take_failure(struct agent_owned *owned, const struct corps_value *re
     corps__record_text(record, 2, type, sizeof type);
     corps__record_text(record, 3, text, sizeof text);
     snprintf(owned->failure, sizeof owned->failure, "Env 0: %s%s%s", type, type[0] != '\0' ? ": " : "", text);
-}
-
-static void take_numbers(struct agent_owned *owned, int64_t bound) {
-    if (bound > owned->numbers && bound <= UINT32_MAX) {
-        owned->numbers = (uint32_t)bound;
-        ops->numbers(owned->corps_id);
-    }
 }
 
 static void on_record(void *arg, const struct corps_value *record, const uint8_t *frame, size_t bytes) {
@@ -160,6 +218,13 @@ static void on_record(void *arg, const struct corps_value *record, const uint8_t
     }
 }
 
+/* It may be freed by that. */
+static void tell_end(struct agent_owned *owned, enum corps__owners_end end, const char *text) {
+    owned->ended_in_order = end == CORPS__OWNERS_END_ORDER;
+    snprintf(owned->how, sizeof owned->how, "%s", text);
+    ops->ended(owned->corps_id, owned->epoch, end, text);
+}
+
 static void on_end(void *arg, const char *how, enum corps__end end) {
     struct agent_owned *owned = arg;
     agent_line_drain(owned->line);
@@ -170,12 +235,11 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
     corps__child_close(child);
     owned->stage = NOTHING;
     owned->serves = owned->is_due = false;
-    char text[700];
+    char text[sizeof owned->how];
     const char *why = owned->failure[0] != '\0' ? owned->failure : owned->reason;
     snprintf(text, sizeof text, "Env 0 %s on host %u (%s)%s%s", how, agent.own->number, agent.own->name,
              why[0] != '\0' ? ": " : "", why);
-    ops->ended(owned->corps_id, owned->epoch,
-               end == CORPS__END_IN_ORDER ? CORPS__OWNERS_END_ORDER : CORPS__OWNERS_END_FAILED, text);
+    tell_end(owned, end == CORPS__END_IN_ORDER ? CORPS__OWNERS_END_ORDER : CORPS__OWNERS_END_FAILED, text);
 }
 
 /* ---- starting ---- */
@@ -301,7 +365,7 @@ void agent_owned_start(struct agent_owned *owned, uint64_t epoch) {
         corps__child_kill(owned->child); /* its end is told */
         return;
     }
-    ops->ended(owned->corps_id, epoch, is_unfit ? CORPS__OWNERS_END_UNFIT : CORPS__OWNERS_END_FAILED, text);
+    tell_end(owned, is_unfit ? CORPS__OWNERS_END_UNFIT : CORPS__OWNERS_END_FAILED, text);
 }
 
 /* ---- the word ---- */
@@ -391,7 +455,7 @@ enum corps_err agent_owned_create(struct agent_order *order, struct agent_owned 
     }
     owned->corps_id = order->corps_id;
     owned->order = order;
-    owned->numbers = order->about.numbers;
+    owned->numbers = owned->noted = order->about.numbers;
     owned->keeper_fd = -1;
     owned->others.count = CORPS__ENVS_MAX;
     owned->next = owneds;
@@ -412,6 +476,7 @@ void agent_owned_free(struct agent_owned *owned) {
     corps__child_close(owned->child);
     corps__others_kill(&owned->others);
     corps__others_forget(&owned->others);
+    free(owned->others.pidfds);
     if (owned->keeper_fd >= 0) {
         agent_published_remove(owned->directory); /* nobody is to find it here */
         close(owned->keeper_fd);

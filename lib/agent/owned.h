@@ -24,8 +24,7 @@ struct agent_owned_ops {
     void (*started)(uint64_t corps_id, uint64_t epoch); /* it serves */
     /* The process was reaped, or could not be started. */
     void (*ended)(uint64_t corps_id, uint64_t epoch, enum corps__owners_end end, const char *how);
-    void (*exits)(uint64_t corps_id);                    /* it ends the Corps, for good */
-    void (*numbers)(uint64_t corps_id); /* agent_owned_numbers has grown */
+    void (*exits)(uint64_t corps_id); /* it ends the Corps, for good */
 };
 
 /* Once, before the others. */
@@ -54,8 +53,17 @@ void agent_owned_kill(struct agent_owned *owned, const char *reason);
 /* What its page shows: until when it may act, of CLOCK_BOOTTIME in ns. */
 void agent_owned_show(struct agent_owned *owned, int64_t until_ns);
 
-/* No Conc of it had this number or a higher one, as far as its Env 0 has said. */
-uint32_t agent_owned_numbers(const struct agent_owned *owned);
+/* The line that the ledger tells of it, for the claim of its first life: into `out`, of AGENT_ABOUT_BYTES. What numbers
+ * its Concs have had is noted there from then on, ahead of their being used, so that a life on another host uses none of
+ * them again. */
+void agent_owned_about(struct agent_owned *owned, char *out);
+
+/* The ledger has answered to a note; and what could not be noted is tried again. */
+void agent_owned_noted(struct agent_owned *owned, enum corps_err err);
+void agent_owneds_note(void);
+
+/* How its last life ended: one line, "" if none has. */
+const char *agent_owned_how(const struct agent_owned *owned, bool *in_order);
 
 /* Its epoch, where its Env 0 serves; else 0. Its directory on this host, "" before it was started. */
 uint64_t agent_owned_serves(const struct agent_owned *owned);

@@ -435,6 +435,25 @@ bool corps__host_is(const struct corps__host *host, const char *word) {
     return false;
 }
 
+bool corps__host_is_meant(const struct corps__host *host, const char *words) {
+    if (strcmp(words, "auto") == 0) {
+        return true;
+    }
+    for (const char *at = words + strspn(words, ", "); *at != '\0'; at += strspn(at, ", ")) {
+        char word[sizeof host->labels];
+        size_t length = strcspn(at, ", ");
+        if (length < sizeof word) {
+            memcpy(word, at, length);
+            word[length] = '\0';
+            if (corps__host_is(host, word)) {
+                return true;
+            }
+        }
+        at += length;
+    }
+    return false;
+}
+
 static void join_address(const char *address, const char *port, char *out, size_t bytes) {
     bool six = strchr(address, ':') != NULL;
     snprintf(out, bytes, "%s%s%s%s%s", six ? "[" : "", address, six ? "]" : "", port[0] != '\0' ? ":" : "", port);

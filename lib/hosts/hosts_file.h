@@ -77,6 +77,9 @@ enum corps_err corps__hosts_own(const struct corps__hosts *hosts, const char *fi
 /* Is `word` the host's name, its number, or one of its labels? */
 bool corps__host_is(const struct corps__host *host, const char *word);
 
+/* … or is it meant by one of those words, which stand with commas or blanks between, or by "auto", which means all? */
+bool corps__host_is_meant(const struct corps__host *host, const char *words);
+
 /* "10.0.0.1:7400" or "[fd00::2]:7400". */
 void corps__host_address(const struct corps__host *host, char *out, size_t bytes);
 
