@@ -136,8 +136,8 @@ static void on_answer(void *arg, const struct corps_value *record) {
 static bool ask_host(struct agent_inquiry *inquiry, uint32_t number) {
     const struct corps__host *host = corps__hosts_find(agent.hosts, number);
     inquiry->host = number;
-    return host != NULL && agent_ask(host, words[inquiry->kind], inquiry->corps_id, on_answer, inquiry,
-                                     &inquiry->asking) == CORPS_OK;
+    return host != NULL &&
+           agent_ask(host, words[inquiry->kind], inquiry->corps_id, on_answer, inquiry, &inquiry->asking) == CORPS_OK;
 }
 
 /* ---- what can be answered now ---- */
