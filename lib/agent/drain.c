@@ -5,20 +5,16 @@
 #include "owner.h"
 #include "session.h"
 
-#include "base/clock.h"
 #include "base/dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ORDER_NS INT64_C(5000000000) /* for Envs that end in order: as at the end of the agent */
-
 static bool drained;
-static int64_t kill_at_ns; /* 0: nothing is to be killed */
 
 bool agent_is_drained(void) {
-    return drained;
+    return drained || agent.ends;
 }
 
 bool agent_drain(bool on) {
@@ -31,18 +27,8 @@ bool agent_drain(bool on) {
     agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
     if (on) {
         agent_sessions_displace(true, "its host is drained");
-        kill_at_ns = corps__boottime_ns() + ORDER_NS;
     }
     return true;
-}
-
-void agent_drain_tick(void) {
-    if (kill_at_ns > 0 && corps__boottime_ns() >= kill_at_ns) {
-        kill_at_ns = 0;
-        if (drained) { /* else some of them are new */
-            agent_sessions_displace(false, "its host is drained, and it has not ended within 5 s");
-        }
-    }
 }
 
 /* ---- what is said of it ---- */

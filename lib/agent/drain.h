@@ -18,10 +18,8 @@
  * nothing was done. */
 bool agent_drain(bool on);
 
+/* Also while this agent ends. */
 bool agent_is_drained(void);
-
-/* Several times a second: kills what should have ended in order and has not within five seconds. */
-void agent_drain_tick(void);
 
 /* The answer to the words "drain" and "undrain", at the desk and to visits: ["drained", {number, name, changed,
  * drained, envs, owned, stays}]. Calls give(arg, record) once; the record is borrowed until return. */

@@ -6,6 +6,7 @@
 #include "session.h"
 #include "visit.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
@@ -179,14 +180,13 @@ static int take_arguments(int argc, char **argv) {
 static uv_signal_t terminate, interrupt;
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
-static bool ending;
 
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
     agent_sessions_sweep();
-    agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
-    agent_drain_tick();
-    if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+    agent_envs_tick(corps__boottime_ns());
+    agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
+    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());
     }
@@ -194,11 +194,13 @@ static void on_tick(uv_timer_t *timer) {
 
 static void on_signal(uv_signal_t *signal, int number) {
     (void)signal;
-    if (!ending) {
+    if (!agent.ends) {
         agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
     }
-    ending = true;
+    agent.ends = true;
     agent_visits_close();
+    agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
+    agent_sessions_displace(true, "its agent ended");
 }
 
 static enum corps_err open_all(void) {

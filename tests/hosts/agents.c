@@ -156,6 +156,14 @@ void agents_tell(const char *option, const char *host) {
     }
 }
 
+int agents_terminate(int number) {
+    int status = -1;
+    kill(agents.pids[number], SIGTERM);
+    waitpid(agents.pids[number], &status, 0);
+    agents.pids[number] = 0;
+    return status;
+}
+
 /* Of what may be left of Corps in a runtime directory. */
 static bool is_empty(int number) {
     char path[64];
