@@ -70,8 +70,8 @@ struct corps__actors {
         struct corps__conc_piece *pieces; /* their memory, the latest first … */
         char *at, *end;                   /* … and what is left of that */
     } concs;
-    _Atomic bool leaves;                /* this Env is being taken from its Corps: see broken.h */
-    _Atomic bool moves;                 /* its Workers end here, and go on in a later life of it: see admit.c */
+    _Atomic bool leaves;                /* this Env is being taken from its Corps: see broken.h … */
+    _Atomic bool moves;                 /* … or ends here, to be started again on another host */
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
     void (*keep_answer)(const struct corps__conc *conc, const struct corps__message *message,
