@@ -23,6 +23,8 @@
 #include "hosts/hosts_file.h"
 #include "hosts/keys.h"
 
+#include <corps/value.h>
+
 /* Gives what malloc gave. */
 enum corps_err corps__desk_hosts(struct corps__hosts **hosts) CORPS_CHECKED;
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "link/foreign.h"
+#include "link/peer.h"
 #include "wait/wait.h"
 
 #include <pthread.h>

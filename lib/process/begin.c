@@ -4,6 +4,7 @@
 #include "actor/conc.h"
 #include "actor/fork.h"
 #include "actor/granted.h"
+#include "actor/innermost.h"
 #include "actor/monitor.h"
 #include "actor/run.h"
 #include "actor/runtime.h"

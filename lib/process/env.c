@@ -3,7 +3,6 @@
 #include "actor/conc.h"
 #include "actor/granted.h"
 #include "actor/group.h"
-#include "actor/innermost.h"
 #include "actor/monitor.h"
 #include "actor/runtime.h"
 #include "base/dir.h"
