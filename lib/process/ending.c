@@ -136,7 +136,7 @@ static void next_cleanup(struct corps__group *group, void *arg);
 /* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
 static bool clean_up_next(void) {
     for (;;) {
-        uint32_t id = atomic_load(&corps__life.next_cleanup);
+        uint32_t id = corps__conc_number_previous(atomic_load(&corps__life.next_cleanup));
         if (id <= CORPS__MANAGER) {
             return false;
         }
