@@ -74,8 +74,8 @@ static void start(const struct corps__owners_action *action, struct agent_owned 
 
 static void kill_it(const struct corps__owners_action *action, struct agent_owned *owned) {
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, action->corps_id);
-    bool by_silence = row != NULL && row->killed_by_silence;
-    agent_owned_kill(owned, by_silence ? "the ledger has not answered before this host's lease was over"
+    bool by_lease = row != NULL && row->blameless;
+    agent_owned_kill(owned, by_lease ? "the ledger has not answered before this host's lease was over"
                                        : "it has taken too long to start or to end, or its Corps has another owner");
 }
 
@@ -147,7 +147,7 @@ static void on_started(uint64_t corps_id, uint64_t epoch) {
 static void tell_restarts(uint64_t corps_id, const char *how) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, corps_id);
-    if (owned == NULL || row == NULL || row->exits || row->state == CORPS__OWNED_ENDS) {
+    if (owned == NULL || row == NULL || row->goal == CORPS__OWNED_END) {
         return;
     }
     char text[800];
@@ -172,7 +172,7 @@ static void on_ended(uint64_t corps_id, uint64_t epoch, enum corps__owners_end e
 }
 
 static void on_exits(uint64_t corps_id) {
-    (void)corps__owners_exits(&agent_owner.decider, corps_id, corps__boottime_ns());
+    (void)corps__owners_exits(&agent_owner.decider, corps_id);
     agent_owner_turn();
 }
 
