@@ -76,7 +76,7 @@ static void kill_it(const struct corps__owners_action *action, struct agent_owne
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, action->corps_id);
     bool by_lease = row != NULL && row->blameless;
     agent_owned_kill(owned, by_lease ? "the ledger has not answered before this host's lease was over"
-                                       : "it has taken too long to start or to end, or its Corps has another owner");
+                                     : "it has taken too long to start or to end, or its Corps has another owner");
 }
 
 static void act_on(const struct corps__owners_action *action) {

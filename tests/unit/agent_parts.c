@@ -1,5 +1,5 @@
-/* What an agent that owns Corps is made of: the line that a ledger lists, sealed boot records, lines of records, and the
- * ledger's password. */
+/* What an agent that owns Corps is made of: the line that a ledger lists, sealed boot records, lines of records, and
+ * the ledger's password. */
 #include "../../lib/agent/about.h"
 #include "../../lib/agent/line.h"
 #include "../../lib/agent/order.h"
@@ -94,22 +94,20 @@ static enum corps_err take_order(const char *tag, size_t bytes, struct agent_ord
     };
     uint8_t *data = calloc(bytes + 1, 1);
     const struct corps_value boot[] = {
-        corps_str("boot"), corps_int(CORPS_ID), corps_int(0),
-        corps_map(settings, sizeof settings / sizeof settings[0]),
-        corps_nil(),       corps_nil(),         corps_str("Hand"),
-        corps_nil(),       corps_nil(),         corps_bin(data, bytes),
+        corps_str("boot"), corps_int(CORPS_ID),
+        corps_int(0),      corps_map(settings, sizeof settings / sizeof settings[0]),
+        corps_nil(),       corps_nil(),
+        corps_str("Hand"), corps_nil(),
+        corps_nil(),       corps_bin(data, bytes),
     };
     const struct corps_value boot_record = corps_array(boot, sizeof boot / sizeof boot[0]);
     uint8_t *frame;
     size_t frame_bytes;
     assert_int_equal(corps__framed_encode(&boot_record, NULL, 0, &frame, &frame_bytes), CORPS_OK);
     const struct corps_entry launch[] = {{corps_str("program"), corps_str("/bin/true")}};
-    const struct corps_value own[] = {corps_str("own"),
-                                      corps_int(CORPS_ID),
-                                      corps_map(launch, 1),
-                                      corps_bin(frame, frame_bytes),
-                                      corps_str("single"),
-                                      corps_int(CORPS_CUT_OFF_STAY)};
+    const struct corps_value own[] = {corps_str("own"),     corps_int(CORPS_ID),
+                                      corps_map(launch, 1), corps_bin(frame, frame_bytes),
+                                      corps_str("single"),  corps_int(CORPS_CUT_OFF_STAY)};
     const struct corps_value record = corps_array(own, sizeof own / sizeof own[0]);
     enum corps_err err = agent_order_take(&record, order);
     free(frame);
