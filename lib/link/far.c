@@ -153,4 +153,7 @@ void corps__far_forked(void) {
     asked.first = NULL; /* what is forgotten here is not freed: others may have been at it */
     asked.last = &asked.first;
     asked.threads = 0;
+    for (struct corps *corps = corps__link_floor->listed; corps != NULL; corps = corps->next) {
+        atomic_store(&corps->far_asked, false);
+    }
 }

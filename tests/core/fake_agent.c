@@ -38,6 +38,7 @@ static struct {
     /* The test's thread's. */
     struct corps_box *boot;
     uint64_t epoch;
+    unsigned host;
     uint32_t numbers; /* the highest bound that was told */
     int lock_fd;
     int creator_fd; /* the agent's end */
@@ -56,7 +57,7 @@ static void directory_on(unsigned host, char out[CORPS__DIR_BYTES]) {
     assert_ok(corps__dir_base(base, sizeof base));
     if (host != 1) {
         size_t used = strlen(base);
-        snprintf(base + used, sizeof base - used, "-%u", host);
+        snprintf(base + used, sizeof base - used, "-%u-%d", host, (int)getpid());
         (void)mkdir(base, 0700);
     }
     snprintf(out, CORPS__DIR_BYTES, "%s/%016llx", base, (unsigned long long)agent.corps_id);
@@ -67,9 +68,12 @@ static void leave_directory(void) {
         close(agent.lock_fd);
         agent.lock_fd = -1;
         corps__dir_remove(agent.directory);
-        char *slash = strrchr(agent.directory, '/');
-        *slash = '\0';
-        (void)rmdir(agent.directory); /* of another fake host; the first is not empty, or made again */
+        if (agent.host != 1) {
+            char base[CORPS__DIR_BYTES];
+            snprintf(base, sizeof base, "%s", agent.directory);
+            *strrchr(base, '/') = '\0';
+            (void)rmdir(base);
+        }
     }
 }
 
@@ -77,6 +81,7 @@ static void enter_directory(unsigned host) {
     char path[CORPS__DIR_BYTES];
     directory_on(host, path);
     assert_ok(corps__dir_create(path, &agent.lock_fd));
+    agent.host = host;
     pthread_mutex_lock(&agent.lock);
     memcpy(agent.directory, path, sizeof path);
     pthread_mutex_unlock(&agent.lock);
@@ -214,11 +219,11 @@ void fake_agent_grant(int64_t until_ns) {
 }
 
 void fake_agent_forget(void) {
+    int status;
+    (void)waitpid(agent.pid, &status, 0);
     pthread_mutex_lock(&agent.lock);
     agent.is_owned = agent.is_up = false;
     pthread_mutex_unlock(&agent.lock);
-    int status;
-    (void)waitpid(agent.pid, &status, 0);
     pthread_join(agent.relay, NULL);
     close(agent.env_fd);
     const struct corps_value items[3] = {corps_str("over"), corps_int(WIFEXITED(status) && WEXITSTATUS(status) == 0),

@@ -127,14 +127,14 @@ static const struct corps_class *const classes[] = {&store_class, &service_class
 
 /* ---- what the tests share ---- */
 
-static char directory[64];
+static char directory[64], tag[32]; /* the latter is this process's */
 
 static struct corps_options options(void) {
     return (struct corps_options){.env_count = 2,
                                   .hosts = "auto",
                                   .detached = 1,
                                   .restart = CORPS_RESTART_ALWAYS,
-                                  .tag = "owned",
+                                  .tag = tag,
                                   .singleton = "the-one",
                                   .keep_directory = directory};
 }
@@ -142,6 +142,7 @@ static struct corps_options options(void) {
 static struct corps *make_owned(void) {
     struct corps_value args = corps_int(7);
     struct corps *corps = NULL;
+    snprintf(tag, sizeof tag, "owned-%d", (int)getpid());
     snprintf(directory, sizeof directory, "/tmp/corps-owned-XXXXXX");
     assert_non_null(mkdtemp(directory));
     const struct corps_options given = options();
@@ -344,6 +345,8 @@ static void test_granted(void **state) {
     }
     fake_agent_next(false, 2); /* Env 0's process has ended by then */
     assert_int_equal(add_in_next_life(front, 1), 8);
+    int64_t unused;
+    assert_int_equal(try_add(near, 1, &unused), CORPS_ERR_WORKER_LOST); /* its Env was added in the former life */
     corps_name_unref(near);
     end_owned(corps);
 }
@@ -360,7 +363,7 @@ static void test_found(void **state) {
     assert_int_equal(ask_int(found, "add", corps_int(1)), 9);
     corps_name_unref(found);
     size_t count = 0;
-    assert_ok(corps_find_fronts("owned", LONG_NS, fronts, 2, &count));
+    assert_ok(corps_find_fronts(tag, LONG_NS, fronts, 2, &count));
     assert_int_equal(count, 1);
     assert_true(corps_name_equal(fronts[0], corps_front(corps)));
     corps_name_unref(fronts[0]);
