@@ -19,11 +19,19 @@ static bool has_timer, turns;
 
 /* ---- what is decided ---- */
 
-static const char *how_of(uint64_t corps_id, bool *in_order) {
+/* How it has ended: by its last life, or by too many of them. */
+static void write_how(uint64_t corps_id, char *out, size_t bytes, bool *in_order) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
+    const struct corps__owned *row = corps__owners_find(&agent_owner.decider, corps_id);
     *in_order = true;
     const char *how = owned != NULL ? agent_owned_how(owned, in_order) : "";
-    return how[0] != '\0' ? how : "it has ended";
+    if (row != NULL && row->known && row->unit.lost) {
+        char history[600];
+        (void)corps__supervise_history(&row->supervisor, history, sizeof history);
+        snprintf(out, bytes, "the Corps is not started anew, after %s", history);
+    } else {
+        snprintf(out, bytes, "%s", how[0] != '\0' ? how : "it has ended");
+    }
 }
 
 static void refuse(const struct corps__owners_action *action) {
@@ -41,7 +49,7 @@ static void forget(const struct corps__owners_action *action) {
     struct agent_owned *owned = agent_owned_find(corps_id);
     bool in_order;
     char how[700];
-    snprintf(how, sizeof how, "%s", how_of(corps_id, &in_order));
+    write_how(corps_id, how, sizeof how, &in_order);
     switch (action->why) {
     case CORPS__OWNERS_ENDED:
         agent_creators_over(corps_id, in_order, how);
