@@ -46,7 +46,8 @@ static void say_drained(const struct corps_value *map) {
         say_count("; ", envs, "Env", "Envs", "of other hosts' Corps end there in order and go on elsewhere");
     }
     if (owned > 0) {
-        say_count("; ", owned, "Corps", "Corps", "that it owns end there in order and go to other hosts");
+        say_count("; ", owned, "Corps", "Corps",
+                  "that it owns end there in order, and begin on other hosts if they are to be restarted");
     }
     if (stays > 0) {
         say_count("; ", stays, "Corps", "Corps", "that programs have made there cannot move, and stay until they end");

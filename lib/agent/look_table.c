@@ -133,42 +133,62 @@ static void owner_text(const struct look_all *all, const struct corps_value *row
     }
 }
 
-/* The width of a column: of its widest text, and its heading. */
+/* A row's Tag or singleton's name, which are texts of programs: of one line, "-" where there is none. */
+static const char *cell_text(const struct corps_value *row, size_t index, char out[64]) {
+    corps__record_text(row, index, out, 64);
+    for (char *at = out; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            *at = '?';
+        }
+    }
+    return out[0] != '\0' ? out : "-";
+}
+
+/* In characters of UTF-8. */
+static int width_of(const char *text) {
+    int width = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        width += ((unsigned char)*at & 0xc0) != 0x80;
+    }
+    return width;
+}
+
 static int wider(int width, const char *text) {
-    int length = (int)strlen(text);
-    return length > width ? length : width;
+    int other = width_of(text);
+    return other > width ? other : width;
+}
+
+static void print_cell(const char *text, int width) {
+    printf("%s%*s", text, width - width_of(text) + 2, "");
 }
 
 static void print_corps(const struct look_all *all) {
     const struct corps_value *rows;
     size_t count = look_rows(all->leases, "corps", &rows);
-    char tag[64], name[64], owner[OWNER_BYTES], lease[16];
+    char text[64], owner[OWNER_BYTES], lease[16];
     int tags = 3, names = 9, owners = 5;
     for (size_t i = 0; i < count; i++) {
         const struct corps_value *row = corps_value_item(rows, i);
-        corps__record_text(row, 4, name, sizeof name);
-        corps__record_text(row, 5, tag, sizeof tag);
+        names = wider(names, cell_text(row, 4, text));
+        tags = wider(tags, cell_text(row, 5, text));
         owner_text(all, row, owner);
-        tags = wider(tags, tag);
-        names = wider(names, name);
         owners = wider(owners, owner);
-    }
-    if (count > 0) {
-        printf("%-16s  %-*s  %-*s  %-*s  %5s  %s\n", "corps", tags, "tag", names, "singleton", owners, "owner", "epoch",
-               "expires in");
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct corps_value *row = corps_value_item(rows, i);
-        corps__record_text(row, 4, name, sizeof name);
-        corps__record_text(row, 5, tag, sizeof tag);
-        owner_text(all, row, owner);
-        printf("%016" PRIx64 "  %-*s  %-*s  %-*s  %5" PRIu64 "  %s\n", (uint64_t)corps__record_int(row, 0, 0), tags,
-               tag[0] != '\0' ? tag : "-", names, name[0] != '\0' ? name : "-", owners, owner,
-               (uint64_t)corps__record_int(row, 1, 0),
-               seconds(look_lease_ms(all, (uint32_t)corps__record_int(row, 2, 0)), lease));
     }
     if (count == 0) {
         printf("no Corps is owned by a host\n");
+        return;
+    }
+    printf("%-16s  %-*s  %-*s  %-*s  %5s  %s\n", "corps", tags, "tag", names, "singleton", owners, "owner", "epoch",
+           "expires in");
+    for (size_t i = 0; i < count; i++) {
+        const struct corps_value *row = corps_value_item(rows, i);
+        owner_text(all, row, owner);
+        printf("%016" PRIx64 "  ", (uint64_t)corps__record_int(row, 0, 0));
+        print_cell(cell_text(row, 5, text), tags);
+        print_cell(cell_text(row, 4, text), names);
+        print_cell(owner, owners);
+        printf("%5" PRIu64 "  %s\n", (uint64_t)corps__record_int(row, 1, 0),
+               seconds(look_lease_ms(all, (uint32_t)corps__record_int(row, 2, 0)), lease));
     }
 }
 

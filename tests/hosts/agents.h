@@ -19,6 +19,9 @@ void agents_kill(int number);
 void agents_start(int number);
 int agents_terminate(int number);
 
+/* What a person says to the agent of a host, on the first one: "--drain", "--undrain". The test ends if that fails. */
+void agents_tell(const char *option, const char *host);
+
 /* Ends all of them in order. False: something was left in a runtime directory, which is told. */
 bool agents_end(void);
 

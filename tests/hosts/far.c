@@ -332,6 +332,39 @@ static void test_other_is_down(void **state) {
     assert_true(agents_end());
 }
 
+/* Drained: its Envs go to other hosts in order, none comes, also of a Corps that has not heard of it; until it is over.
+ */
+static void test_drained(void **state) {
+    (void)state;
+    agents_begin(3);
+    struct corps *corps = make_on((struct corps_options){.env_count = 3, .restart = CORPS_RESTART_ON_FAILURE});
+    assert_string_equal(host_of(corps, 1), "two");
+    struct corps_name *hand = hand_in(corps, 1);
+    int pid = pid_of(hand);
+    agents_tell("--drain", "two");
+    await_gone(pid);
+    assert_int_equal(await_answer(hand), 1);
+    assert_string_not_equal(host_of(corps, 1), "two");
+    unsigned env = 0;
+    assert_int_equal(corps_env_add_on(corps, "two", &env), CORPS_ERR_LIMIT);
+    assert_non_null(strstr(corps_error_detail(), "drained"));
+    struct corps *other = make_on((struct corps_options){.env_count = 4, .restart = CORPS_RESTART_ON_FAILURE});
+    for (unsigned i = 0; i < 4; i++) {
+        assert_string_not_equal(host_of(other, i), "two");
+    }
+    assert_ok(corps_exit(other, LONG_NS));
+    agents_tell("--undrain", "two");
+    enum corps_err err;
+    while ((err = corps_env_add_on(corps, "two", &env)) == CORPS_ERR_LIMIT) {
+        poll(NULL, 0, 10); /* until Env 0 has heard of it */
+    }
+    assert_int_equal(err, CORPS_OK);
+    assert_string_equal(host_of(corps, env), "two");
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
@@ -341,6 +374,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_owner_killed), cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_one_is_down),  cmocka_unit_test(test_other_is_down),
         cmocka_unit_test(test_agent_ended),  cmocka_unit_test(test_agent_ended_late),
+        cmocka_unit_test(test_drained),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }
