@@ -229,6 +229,23 @@ static void test_agent_ended(void **state) {
     assert_true(agents_end());
 }
 
+/* … or there again, where they have to be, once there is an agent. */
+static void test_agent_restarted(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.restart = CORPS_RESTART_ON_FAILURE});
+    struct corps_name *hand = hand_in(corps, add_on(corps, "two"));
+    int pid = pid_of(hand);
+    assert_int_equal(agents_terminate(2), 0);
+    assert_true(is_gone(pid));
+    agents_start(2);
+    assert_int_equal(await_answer(hand), 1);
+    assert_string_equal(host_of(corps, 1), "two");
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
 /* … but no longer than five seconds: whoever does not end is killed. */
 static void test_agent_ended_late(void **state) {
     (void)state;
@@ -397,13 +414,14 @@ static void test_drained(void **state) {
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everywhere),   cmocka_unit_test(test_env_killed),
-        cmocka_unit_test(test_never),        cmocka_unit_test(test_agent_killed),
-        cmocka_unit_test(test_agent_back),   cmocka_unit_test(test_agent_stopped),
-        cmocka_unit_test(test_owner_killed), cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_one_is_down),  cmocka_unit_test(test_other_is_down),
-        cmocka_unit_test(test_agent_ended),  cmocka_unit_test(test_agent_ended_late),
-        cmocka_unit_test(test_chains),       cmocka_unit_test(test_drained),
+        cmocka_unit_test(test_everywhere),      cmocka_unit_test(test_env_killed),
+        cmocka_unit_test(test_never),           cmocka_unit_test(test_agent_killed),
+        cmocka_unit_test(test_agent_back),      cmocka_unit_test(test_agent_stopped),
+        cmocka_unit_test(test_owner_killed),    cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_one_is_down),     cmocka_unit_test(test_other_is_down),
+        cmocka_unit_test(test_agent_ended),     cmocka_unit_test(test_agent_ended_late),
+        cmocka_unit_test(test_agent_restarted), cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_drained),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }
