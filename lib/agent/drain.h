@@ -3,7 +3,7 @@
  * Envs of other hosts' Corps are displaced: each ends in order, its owner is told, and begins it on another host. Corps
  * that this agent owns (owner.h) end here in order, and are given to another host. A Corps that a program of this host
  * has made cannot move: it *stays*, with the Envs that it has here itself, and is counted. The state lasts as long as
- * this agent, and where there is a ledger etcd, as long as the ledger says so.
+ * this agent; a ledger etcd tells it to other hosts.
  *
  * One thread: the agent's.
  */

@@ -326,13 +326,22 @@ static struct agent_session *find(uint64_t corps_id, uint64_t number) {
 }
 
 /* The owner began anew, or another process has become the owner: what was there before is nobody's. */
-static void end_former(uint64_t corps_id) {
+void agent_sessions_end_former(uint64_t corps_id) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
         if (at->corps_id == corps_id && !at->over) {
             end(at, false, "the owner of its Corps began anew");
         }
     }
+}
+
+bool agent_sessions_are_gone(uint64_t corps_id) {
+    for (const struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at->corps_id == corps_id) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static enum corps_err make_session(const struct corps__handshake *greeting, struct agent_session **out) {
@@ -364,7 +373,7 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
                                agent.own->number, agent.own->name);
     }
     if (session == NULL) {
-        end_former(greeting->corps_id);
+        agent_sessions_end_former(greeting->corps_id);
         enum corps_err err = make_session(greeting, &session);
         if (err != CORPS_OK) {
             return err;

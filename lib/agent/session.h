@@ -49,6 +49,10 @@ int agent_session_page(const struct agent_session *session);
 enum corps_err agent_session_enter_directory(struct agent_session *session) CORPS_CHECKED;
 const char *agent_session_directory(const struct agent_session *session);
 
+/* Whatever the owner of this Corps had here is nobody's any more: its Envs are killed. And have they gone? */
+void agent_sessions_end_former(uint64_t corps_id);
+bool agent_sessions_are_gone(uint64_t corps_id);
+
 /* One of its Envs has ended. */
 void agent_session_env_left(struct agent_session *session);
 
