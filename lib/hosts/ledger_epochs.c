@@ -67,7 +67,7 @@ enum corps_err corps__epochs_book_claim(struct corps_ledger_book *base, const st
 
 enum corps_err corps__epochs_book_note(struct corps_ledger_book *base, uint64_t corps_id, const char *about) {
     enum corps_err err = corps__ledger_check_about(about);
-    return err == CORPS_OK ? corps__epochs_note(&of(base)->epochs, corps_id, about) : err;
+    return err == CORPS_OK ? corps__epochs_note(&of(base)->epochs, corps_id, about != NULL ? about : "") : err;
 }
 
 enum corps_err corps__epochs_book_find(struct corps_ledger_book *base, uint64_t corps_id,

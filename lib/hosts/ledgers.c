@@ -44,7 +44,9 @@ const struct corps_ledger *corps__ledger_find(const char *name) {
         size_t at = strlen(names);
         snprintf(names + at, sizeof names - at, "%s%s", i > 0 ? ", " : "", ledgers[i]->name);
     }
-    (void)corps_error_set(CORPS_ERR_UNKNOWN, "there is no ledger '%s' in this build; there are: %s", name, names);
+    (void)corps_error_set(CORPS_ERR_UNKNOWN, "there is no ledger '%s' in this build; there are: %s%s", name, names,
+                          strcmp(name, "etcd") == 0 ? "; build it with libcurl and jansson (meson setup -Detcd=enabled)"
+                                                    : "");
     return NULL;
 }
 

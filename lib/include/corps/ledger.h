@@ -147,8 +147,8 @@ struct corps_ledger {
     enum corps_err (*claim)(struct corps_ledger_book *book, const struct corps_ledger_request *request, int64_t now_ns,
                             struct corps_ledger_claim *claim);
 
-    /** Mandatory. What `list` says about a Corps that this book holds is `about` from now on (borrowed until it
-     * returns). Errors: CLOSED (the book does not hold it), TOO_LARGE, and those of `renew`. */
+    /** Mandatory. What `list` says about a Corps that this book holds is `about` from now on (NULL: ""; borrowed until
+     * it returns). Errors: CLOSED (the book does not hold it), TOO_LARGE, and those of `renew`. */
     enum corps_err (*note)(struct corps_ledger_book *book, uint64_t corps_id, const char *about);
 
     /** Mandatory. Who owns it? Errors: UNKNOWN (nobody ever did, or it has ended), CORRUPT, and those of `renew`, but
