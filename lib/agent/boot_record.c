@@ -9,7 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTORY = 4, SECRET = 5, PROCESSORS = 8, INCARNATION = 10, NUMBERS = 11, HOST = 12, BIND = 13, ITEMS = 14, ITEMS_MAX = 64 };
+enum {
+    DIRECTORY = 4,
+    SECRET = 5,
+    PROCESSORS = 8,
+    INCARNATION = 10,
+    NUMBERS = 11,
+    HOST = 12,
+    BIND = 13,
+    ITEMS = 14,
+    ITEMS_MAX = 64
+};
 
 enum corps_err agent_boot_record_life(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
                                       const struct agent_life *life, uint8_t **out, size_t *out_bytes) {

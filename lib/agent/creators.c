@@ -154,8 +154,8 @@ void agent_creators_seen(const struct agent_seen *seen, bool (*is_here)(uint64_t
         }
         const struct agent_seen_corps *corps = agent_seen_find(seen, at->corps_id);
         if (corps == NULL) {
-            const struct corps_value items[] = {
-                corps_str("over"), corps_int(1), corps_str(at->wants_end ? "has ended" : "has ended on another host")};
+            const struct corps_value items[] = {corps_str("over"), corps_int(1),
+                                                corps_str(at->wants_end ? "has ended" : "has ended on another host")};
             tell_last(at->corps_id, items, 3);
             continue;
         }

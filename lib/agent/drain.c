@@ -33,13 +33,14 @@ bool agent_drain(bool on) {
 
 /* ---- what is said of it ---- */
 
-/* Was it begun here, by a program? Then its id has this host's number. */
+/* Was it begun here, by a program? Then its id has this host's number, and it was not given to hosts. */
 static void count_staying(const char *path, const char *name, void *arg) {
     (void)path;
     unsigned *stays = arg;
     char *end;
     uint64_t corps_id = strtoull(name, &end, 16);
-    if (*end == '\0' && corps_id >> 48 == agent.own->number && !agent_owner_is_here(corps_id)) {
+    if (*end == '\0' && corps_id >> 48 == agent.own->number && !agent_owner_is_here(corps_id) &&
+        !agent_session_is_here(corps_id)) {
         (*stays)++;
     }
 }

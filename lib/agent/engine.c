@@ -33,9 +33,9 @@ static struct {
     const struct agent_engine_ops *ops;
     pthread_t thread;
     uv_async_t news;
-    bool is_open; /* the loop's */
+    bool is_open;   /* the loop's */
     unsigned asked; /* the loop's: how many are not answered */
-    int wake;     /* an eventfd: there is something in the queue */
+    int wake;       /* an eventfd: there is something in the queue */
     pthread_mutex_t lock;
     bool ends, hinted;
     struct job *first, **last; /* the queue */
@@ -92,8 +92,8 @@ static void *make_room(void *rows, unsigned count, unsigned *room, size_t bytes,
 static void on_host(void *arg, const struct corps_ledger_host *host) {
     struct listing *listing = arg;
     struct agent_seen *seen = listing->seen;
-    seen->hosts = make_room(seen->hosts, seen->host_count, &listing->host_room, sizeof *seen->hosts,
-                            &listing->short_of_memory);
+    seen->hosts =
+        make_room(seen->hosts, seen->host_count, &listing->host_room, sizeof *seen->hosts, &listing->short_of_memory);
     if (!listing->short_of_memory) {
         seen->hosts[seen->host_count++] = (struct agent_seen_host){
             .number = host->number, .slots = host->slots, .boot = host->boot, .is_drained = host->is_drained};
@@ -103,8 +103,8 @@ static void on_host(void *arg, const struct corps_ledger_host *host) {
 static void on_corps(void *arg, const struct corps_ledger_corps *corps) {
     struct listing *listing = arg;
     struct agent_seen *seen = listing->seen;
-    seen->corps = make_room(seen->corps, seen->corps_count, &listing->corps_room, sizeof *seen->corps,
-                            &listing->short_of_memory);
+    seen->corps =
+        make_room(seen->corps, seen->corps_count, &listing->corps_room, sizeof *seen->corps, &listing->short_of_memory);
     if (listing->short_of_memory) {
         return;
     }
@@ -119,7 +119,8 @@ static void on_corps(void *arg, const struct corps_ledger_corps *corps) {
 }
 
 static int by_id(const void *a, const void *b) {
-    uint64_t one = ((const struct agent_seen_corps *)a)->corps_id, other = ((const struct agent_seen_corps *)b)->corps_id;
+    uint64_t one = ((const struct agent_seen_corps *)a)->corps_id,
+             other = ((const struct agent_seen_corps *)b)->corps_id;
     return one < other ? -1 : one > other;
 }
 
@@ -189,8 +190,7 @@ static enum corps_err operate(struct job *job) {
 }
 
 static void run(struct job *job) {
-    enum corps_err err =
-        engine.book != NULL ? operate(job) : corps_error_set(engine.trouble_err, "%s", engine.trouble);
+    enum corps_err err = engine.book != NULL ? operate(job) : corps_error_set(engine.trouble_err, "%s", engine.trouble);
     struct agent_engine_answer *answer = &job->answer;
     answer->what = job->question.what;
     answer->corps_id = job->question.corps_id;
@@ -236,8 +236,8 @@ static void put_done(struct job *job, bool hint) {
 
 /* Until something is asked, or the watch hints. */
 static void wait_for_more(void) {
-    int hint = engine.watches && engine.book != NULL && engine.ledger->watch != NULL ? engine.ledger->watch(engine.book)
-                                                                                      : -1;
+    int hint =
+        engine.watches && engine.book != NULL && engine.ledger->watch != NULL ? engine.ledger->watch(engine.book) : -1;
     struct pollfd fds[] = {{.fd = engine.wake, .events = POLLIN}, {.fd = hint, .events = POLLIN}};
     int ready = poll(fds, 2, REOPEN_MS); /* a watch may come to be there, and a book is tried again */
     uint64_t unused;

@@ -58,10 +58,10 @@ struct agent_engine_answer {
     enum agent_engine_do what;
     uint64_t corps_id, epoch;
     enum corps_err err;
-    char detail[400];         /* of err, "" */
-    int64_t asked_ns;         /* when the ledger was asked, of CLOCK_BOOTTIME */
-    int64_t until_ns;         /* RENEW */
-    const uint8_t *record;    /* READ; lent until the callback returns */
+    char detail[400];      /* of err, "" */
+    int64_t asked_ns;      /* when the ledger was asked, of CLOCK_BOOTTIME */
+    int64_t until_ns;      /* RENEW */
+    const uint8_t *record; /* READ; lent until the callback returns */
     size_t record_bytes;
     struct agent_seen *seen; /* LIST: gives it, for agent_seen_free */
 };

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_NS INT64_C(6000000000)
+#define PATIENCE_NS INT64_C(6000000000) /* less than who asks waits */
 
 enum { FRONT_ITEMS = 4 };
 
@@ -136,8 +136,8 @@ static void on_answer(void *arg, const struct corps_value *record) {
 static bool ask_host(struct agent_inquiry *inquiry, uint32_t number) {
     const struct corps__host *host = corps__hosts_find(agent.hosts, number);
     inquiry->host = number;
-    return host != NULL && agent_ask(host, words[inquiry->kind], inquiry->corps_id, on_answer, inquiry,
-                                     &inquiry->asking) == CORPS_OK;
+    return host != NULL &&
+           agent_ask(host, words[inquiry->kind], inquiry->corps_id, on_answer, inquiry, &inquiry->asking) == CORPS_OK;
 }
 
 /* ---- what can be answered now ---- */
@@ -203,7 +203,10 @@ static void try_it(struct agent_inquiry *inquiry) {
         seen = NULL;
         is_new = true;
     }
-    if (inquiry->kind == AGENT_INQUIRY_NAMED) {
+    if (inquiry->kind == AGENT_INQUIRY_NAMED && !agent_owner_is_on()) {
+        fail(inquiry, CORPS_ERR_UNSUPPORTED,
+             "the hosts file names no ledger etcd, and without it no host knows of a Corps by its name alone");
+    } else if (inquiry->kind == AGENT_INQUIRY_NAMED) {
         try_named(inquiry, seen, is_new);
     } else if (inquiry->kind != AGENT_INQUIRY_FRONTS) {
         try_corps(inquiry, seen, is_new);

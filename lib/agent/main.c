@@ -2,7 +2,10 @@
 #include "desk_server.h"
 #include "drain.h"
 #include "env.h"
+#include "inquiry.h"
 #include "look.h"
+#include "owner.h"
+#include "password.h"
 #include "session.h"
 #include "visit.h"
 
@@ -30,6 +33,8 @@ enum { TICK_MS = 100, TICKS_TO_ASK = CORPS__ALIVE_MS / TICK_MS, END_TICKS = 50 /
 struct agent agent;
 
 static enum { SERVE, CHECK, LIST, DRAIN, UNDRAIN } action;
+static char password[AGENT_PASSWORD_BYTES];
+static const char *password_file; /* NULL: the ledger asks for none */
 static bool as_root;
 static enum look_form form;
 static const char *drained; /* which host is to be */
@@ -49,6 +54,7 @@ static const char usage[] =
     "  --number N         which of the hosts this is; default: the one that has an address of this machine\n"
     "  --socket PATH      where programs of this host ask; default: $CORPS_AGENT, else 'agent' in the runtime "
     "directory\n"
+    "  --ledger-password FILE   the password of the hosts file's ledger-user, in a file of mode 0600\n"
     "  --make-key FILE    makes a new key, and ends\n"
     "  --check            reads the file and the key, and ends\n"
     "  --list             which hosts there are, and which agents answer; and ends\n"
@@ -111,13 +117,21 @@ static bool asks(void) {
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
     static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},    {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
-        {"make-key", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},           {"json", no_argument, NULL, 'j'},
-        {"drain", required_argument, NULL, 'd'},    {"undrain", required_argument, NULL, 'u'},
-        {"as-root", no_argument, NULL, 'r'},        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"hosts", required_argument, NULL, 'f'},
+        {"key", required_argument, NULL, 'k'},
+        {"number", required_argument, NULL, 'n'},
+        {"socket", required_argument, NULL, 's'},
+        {"ledger-password", required_argument, NULL, 'p'},
+        {"make-key", required_argument, NULL, 'm'},
+        {"check", no_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},
+        {"json", no_argument, NULL, 'j'},
+        {"drain", required_argument, NULL, 'd'},
+        {"undrain", required_argument, NULL, 'u'},
+        {"as-root", no_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     int at, option;
@@ -138,6 +152,9 @@ static int take_arguments(int argc, char **argv) {
             if (!take_socket(optarg)) {
                 return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
             }
+            break;
+        case 'p':
+            password_file = optarg;
             break;
         case 'm':
             return make_key(optarg);
@@ -181,12 +198,18 @@ static uv_signal_t terminate, interrupt;
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
 
+/* What was owned here has ended, and others know that they may have it; or there is no more time for it. */
+static bool owns_nothing(void) {
+    return ending_ticks > END_TICKS || (agent_owner_count() == 0 && agent_owner_is_idle());
+}
+
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
     agent_sessions_sweep();
     agent_envs_tick(corps__boottime_ns());
     agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
-    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+    agent_inquiries_tick(corps__boottime_ns());
+    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0 && owns_nothing()) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());
     }
@@ -201,6 +224,7 @@ static void on_signal(uv_signal_t *signal, int number) {
     agent_visits_close();
     agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
     agent_sessions_displace(true, "its agent ended");
+    agent_owner_end();
 }
 
 static enum corps_err open_all(void) {
@@ -209,6 +233,13 @@ static enum corps_err open_all(void) {
     if (err == CORPS_OK) {
         err = agent_visits_open();
         if (err != CORPS_OK) {
+            agent_desk_close();
+        }
+    }
+    if (err == CORPS_OK) {
+        err = agent_owner_open(password_file != NULL ? password : NULL);
+        if (err != CORPS_OK) {
+            agent_visits_close();
             agent_desk_close();
         }
     }
@@ -236,6 +267,7 @@ static int serve(void) {
     agent_say("host %u (%s) serves other hosts at %s, and its own at %s", agent.own->number, agent.own->name, address,
               agent.socket_path);
     uv_run(corps__loop(), UV_RUN_DEFAULT);
+    agent_owner_close();
     agent_desk_close();
     return 0;
 }
@@ -245,6 +277,9 @@ static int serve(void) {
 static enum corps_err read_files(void) {
     enum corps_err err = corps__hosts_read(agent.hosts_file, &agent.hosts);
     err = err == CORPS_OK ? corps__key_read(agent.key_file, agent.key) : err;
+    if (err == CORPS_OK && password_file != NULL) {
+        err = agent_password_read(password_file, password);
+    }
     if (err == CORPS_OK && agent.number == 0) {
         err = corps__hosts_own(agent.hosts, agent.hosts_file, &agent.number);
     }

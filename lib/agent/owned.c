@@ -51,16 +51,16 @@ struct agent_owned {
     int keeper_fd; /* of the directory; -1: not made yet */
     enum stage stage;
     bool serves;
-    bool moves;  /* was told to end here, for another host */
-    bool is_due; /* it may act, once the former ones have gone … */
+    bool moves;      /* was told to end here, for another host */
+    bool is_due;     /* it may act, once the former ones have gone … */
     int64_t kill_ns; /* … which are killed then */
     int pid;
     struct corps__child *child;
     struct agent_line *line;
     struct corps__others others; /* its Envs on this host, but for 0 */
-    uint32_t numbers; /* no Conc of it had this number or a higher one, as far as its Env 0 has said */
-    uint32_t noted;   /* … and as the ledger says */
-    uint32_t notes;   /* what it was asked to say instead; 0: nothing */
+    uint32_t numbers;            /* no Conc of it had this number or a higher one, as far as its Env 0 has said */
+    uint32_t noted;              /* … and as the ledger says */
+    uint32_t notes;              /* what it was asked to say instead; 0: nothing */
     bool ended_in_order;
     char how[700];     /* its last life has ended, "" */
     char failure[480]; /* what Env 0 has said before it ended, "" */

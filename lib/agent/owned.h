@@ -2,8 +2,8 @@
  *
  * Its Env 0 is started as any Env is (launch.h), with the page as descriptor 4, and is told of the Corps by the boot
  * record that its program once gave, with what differs from life to life put in. What it says goes on to the program
- * that created the Corps, if that still listens (creators.h). The page shows until when it may act, and with it the Envs
- * that it has started on this host; they end with it.
+ * that created the Corps, if that still listens (creators.h). The page shows until when it may act, and with it the
+ * Envs that it has started on this host; they end with it.
  *
  * A later life than the first waits for the word to go: until then those of a former life are on their way out, here or
  * elsewhere. When it is to go and some of this host have not ended, it waits for these too, and has them killed.
@@ -54,8 +54,8 @@ void agent_owned_kill(struct agent_owned *owned, const char *reason);
 void agent_owned_show(struct agent_owned *owned, int64_t until_ns);
 
 /* The line that the ledger tells of it, for the claim of its first life: into `out`, of AGENT_ABOUT_BYTES. What numbers
- * its Concs have had is noted there from then on, ahead of their being used, so that a life on another host uses none of
- * them again. */
+ * its Concs have had is noted there from then on, ahead of their being used, so that a life on another host uses none
+ * of them again. */
 void agent_owned_about(struct agent_owned *owned, char *out);
 
 /* The ledger has answered to a note; and what could not be noted is tried again. */

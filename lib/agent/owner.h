@@ -2,8 +2,9 @@
  *
  * A Corps that was created detached, over several hosts, through an agent whose ledger has an engine is *owned*: its
  * Env 0 is a child of the agent (owned.h), not of the program that created it; and where the agent or its host is lost
- * another host's agent starts it again, in its next epoch, by the boot record that the ledger keeps. The ledger is asked
- * on a thread of its own (engine.h). An agent whose ledger has no engine owns nothing, and all of this answers so.
+ * another host's agent starts it again, in its next epoch, by the boot record that the ledger keeps. The ledger is
+ * asked on a thread of its own (engine.h). An agent whose ledger has no engine owns nothing, and all of this answers
+ * so.
  *
  * Threads: the loop's.
  */
@@ -24,9 +25,9 @@ void agent_owner_close(void);
 /* Has this agent a ledger that lets Corps move? */
 bool agent_owner_is_on(void);
 
-/* A program asks for a new Corps, on its connection `fd`, which is taken, as is `order` (both also on error, and then
- * nothing was told). What becomes of it is told there: hosts/desk.h. Errors: UNSUPPORTED, LIMIT (the host is drained,
- * or ends; it owns too many), INVALID (it is known), NO_MEMORY, SYSTEM. */
+/* A program asks for a new Corps, on its connection `fd`, which is taken, not on error; so is `order`, also on error.
+ * What becomes of it is told there: hosts/desk.h. Errors: UNSUPPORTED, LIMIT (the host is drained, or ends; it owns too
+ * many), INVALID (it is known), NO_MEMORY, SYSTEM. */
 enum corps_err agent_owner_order(struct agent_order *order, int fd, int64_t timeout_ns) CORPS_CHECKED;
 
 /* A Corps is to end for good, in order. False: it is not here. */
@@ -46,7 +47,8 @@ bool agent_owner_is_here(uint64_t corps_id);
 /* Is all that was asked of the ledger answered? */
 bool agent_owner_is_idle(void);
 
-/* Until when what is owned here may act, of CLOCK_BOOTTIME in ns; INT64_MAX: the ledger has no leases; 0: not at all. */
+/* Until when what is owned here may act, of CLOCK_BOOTTIME in ns; INT64_MAX: the ledger has no leases; 0: not at all.
+ */
 int64_t agent_owner_lease_until(void);
 
 /* What the ledger said last, and when it was asked for that; NULL: nothing yet. Lent until the loop turns. */

@@ -453,6 +453,14 @@ void agent_sessions_say_alive(void) {
     }
 }
 
+bool agent_session_is_here(uint64_t corps_id) {
+    const struct agent_session *at = sessions;
+    while (at != NULL && at->corps_id != corps_id) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
 void agent_sessions_displace(bool in_order, const char *reason) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;

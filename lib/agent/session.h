@@ -62,6 +62,9 @@ void agent_sessions_sweep(void);
 /* Several times a second: ends what has no time left; `asks`: tells owners that this host lives, and asks for time. */
 void agent_sessions_tick(bool asks);
 
+/* Has a Corps of another host Envs here, or had a moment ago? */
+bool agent_session_is_here(uint64_t corps_id);
+
 /* Tells all owners now that this host lives, and how it is. */
 void agent_sessions_say_alive(void);
 

@@ -152,13 +152,55 @@ static void give(void *arg, const struct corps_value *record) {
 
 /* What is wanted of this agent, by the record's first word; NULL: nothing that this version knows. */
 static const char *wanted(const struct corps_value *record) {
-    static const char *const words[] = {"open", "look", "drain", "undrain"};
+    static const char *const words[] = {"open", "look", "drain", "undrain", "known", "end"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (corps__record_is(record, words[i])) {
             return words[i];
         }
     }
     return NULL;
+}
+
+/* ["known", corps, …] of another agent: ["known", epoch, bytes or nil]. It ends the connection when it has that. */
+static enum corps_err tell_known(struct agent_visit *visit, uint64_t corps_id) {
+    uint64_t epoch = 0;
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    enum corps_err err = agent_owner_published(corps_id, &epoch, &data, &bytes);
+    if (err == CORPS_ERR_UNKNOWN) {
+        return err;
+    }
+    const struct corps_value items[] = {corps_str("known"), corps_int((int64_t)epoch),
+                                        err == CORPS_OK ? corps_bin(data, bytes) : corps_nil()};
+    answer(visit, items, 3);
+    free(data);
+    return CORPS_OK;
+}
+
+/* ["end", corps, …] of another agent. */
+static enum corps_err tell_end(struct agent_visit *visit, uint64_t corps_id) {
+    if (!agent_owner_exit(corps_id)) {
+        return corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
+                               agent.own->name);
+    }
+    const struct corps_value word = corps_str("end");
+    answer(visit, &word, 1);
+    return CORPS_OK;
+}
+
+/* Words that agents say to each other. That a Corps is not here, or not any more, is an answer like others. */
+static enum corps_err take_of_agent(struct agent_visit *visit, const char *word) {
+    uint64_t corps_id = visit->greeting.session;
+    if (visit->greeting.corps_id != 0) {
+        return corps_error_set(CORPS_ERR_DENIED, "a Corps asks for another one, which is for agents to do");
+    }
+    visit->stage = LEFT; /* it says nothing more, and ends the connection */
+    enum corps_err err = strcmp(word, "known") == 0 ? tell_known(visit, corps_id) : tell_end(visit, corps_id);
+    if (err != CORPS_OK) {
+        const struct corps_value items[] = {corps_str("refused"), corps_int(err), corps_str(corps_error_detail())};
+        answer(visit, items, 3);
+    }
+    return CORPS_OK;
 }
 
 /* [word, session, taken, hash, proof] */
@@ -188,6 +230,9 @@ static enum corps_err take_open(struct agent_visit *visit, const struct corps_va
     }
     uint64_t taken = 0;
     enum corps_err err = check_hash(greeting);
+    if (err == CORPS_OK && strcmp(word, "open") != 0) {
+        return take_of_agent(visit, word);
+    }
     err = err == CORPS_OK ? agent_session_join(greeting, visit, &visit->session, &taken) : err;
     if (err == CORPS_OK) {
         visit->stage = OPENED;

@@ -1,10 +1,12 @@
 #include "hosts/courier_own.h"
 
+#include "actor/granted.h"
 #include "base/clock.h"
 #include "codec/record.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
 #include "hosts/ferry.h"
+#include "hosts/lease.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -88,9 +90,11 @@ static void take_alive(struct post *post, const struct corps_value *record) {
         corps__plan_drain(&corps__courier.plan, post->row->number, says_drained(record));
     }
     pthread_mutex_unlock(&corps__courier.lock);
-    if (grants) {
-        const struct corps_value items[2] = {corps_str("grant"), corps_int(corps__record_int(record, 1, 0))};
-        const struct corps_value grant = corps_array(items, 2);
+    int64_t length_ns = corps__grant_length(corps__granted_until(), corps__boottime_ns());
+    if (grants && length_ns > 0) { /* else Env 0 itself has no time left */
+        const struct corps_value items[3] = {corps_str("grant"), corps_int(corps__record_int(record, 1, 0)),
+                                             corps_int(length_ns)};
+        const struct corps_value grant = corps_array(items, 3);
         (void)!corps__channel_send(post->channel, &grant); /* one that is lost is asked for again */
     }
 }

@@ -14,15 +14,16 @@
  *     CORPS__OWNERS_GONE_NS after it has *seen*, in an answer, that there is no owner of that epoch.
  *   - An epoch that this agent itself had is over when its process has been reaped; then what that one granted runs out
  *     (corps__grant_successor). What an agent before it on this host had is another's: that lease runs to its end.
+ *   - Who gives or ends a Corps that it claimed waits as if it were to begin: whoever claims next relies on it.
  *   - A lease that was lost takes everything with it. What the ledger says then is of another lease.
  *   - A claim that was not answered may have been done, also later. So a Corps that the ledger says is this lease's, and
  *     that nobody here knows, is as if claimed now, or ended, if its program was told that it failed.
  *
- * The course of a Corps here: NONE → CLAIMS (the ledger is asked) → READS (its boot record) → STARTS → RUNS; then
- * CLAIMS again, for the next epoch; or ENDS (for good), GIVES (to another host), or NONE (another owns it). An Env 0
- * that is lost while its host lives is started again here, as care/supervise.h says, by the Corps' policy; what is killed
- * because the ledger is silent comes back likewise, and does not count. With `stays` Env 0 runs on through silence and
- * loss, until a higher epoch is seen: there may be two meanwhile. Where it is not seen it claims the next epoch for the
+ * The course of a Corps here: it is claimed, its boot record is read (of one that was ordered here it is known), its Env 0
+ * is started, and acts. An Env 0 that is lost while its host lives is started again here, in the next epoch, as
+ * care/supervise.h says, by the Corps' policy; what is killed because the ledger is silent, or has lost the lease, comes
+ * back likewise and does not count. Over the intensity the Corps ends. With `stays` Env 0 runs on through silence and
+ * loss until a higher epoch is seen: there may be two meanwhile. Where none is seen the next epoch is claimed for the
  * life that runs on.
  *
  * Draining: nothing is claimed or ordered, what is owned is stopped in order and then given, whereupon another host
@@ -34,7 +35,8 @@
  *
  * At most one operation of the ledger is asked for at a time: RENEW, LIST, CLAIM, READ, GIVE, END. The next one comes
  * when that one's answer was told, so that a word of the ledger is never older than what was done before. An operation
- * should be over (TIMEOUT) within CORPS__OWNERS_OPERATION_NS, or a renewal that waits behind it comes too late.
+ * should be over (TIMEOUT) within CORPS__OWNERS_OPERATION_NS, or a renewal that waits behind it comes too late. Renewals
+ * go first, unless the last operation was one and there is plenty of time.
  *
  * Nothing is allocated: rows are the caller's. There is nothing to finish. Threads: one at a time (the agent's loop).
  * Times are in ns of CLOCK_BOOTTIME, > 0. An event or a question costs time in proportion to the number of rows in use.
@@ -65,23 +67,22 @@
 
 enum { CORPS__OWNERS_ROWS = 1024 }; /* enough for an agent; 18 KiB each, of which little is touched */
 
-enum corps__owned_state {
-    CORPS__OWNED_NONE,   /* not this host's: watched, since it has no owner or this host could not start it */
-    CORPS__OWNED_CLAIMS, /* `claims` is to be asked for, when `due_ns` has come */
-    CORPS__OWNED_READS,  /* its boot record, the same */
-    CORPS__OWNED_STARTS, /* is to be started, as the supervisor says; or was, and does not run yet */
-    CORPS__OWNED_RUNS,
-    CORPS__OWNED_ENDS,  /* nothing of it runs; the ledger is to forget it … */
-    CORPS__OWNED_GIVES, /* … or to give it to another host */
+/* What is wanted of a Corps here. How far it has come follows from `life`, `held` and `known`. */
+enum corps__owned_goal {
+    CORPS__OWNED_WATCH, /* not this host's: it has no owner, or this host could not start it */
+    CORPS__OWNED_RUN,   /* is claimed, read, started, and started again */
+    CORPS__OWNED_GIVE,  /* its life is stopped, then another host may have it */
+    CORPS__OWNED_END,   /* its life ends, then the ledger is to forget it */
+    CORPS__OWNED_LEAVE, /* another host owns it: its life is killed */
 };
 
-/* What Env 0's process is told next. */
+/* How far its process is. */
 enum corps__owned_life {
-    CORPS__LIFE_NONE,    /* there is no process */
+    CORPS__LIFE_NONE,    /* there is none */
     CORPS__LIFE_STARTED, /* START was told */
-    CORPS__LIFE_GONE_ON, /* … and GO */
-    CORPS__LIFE_STOPPED, /* … STOP */
-    CORPS__LIFE_KILLED,  /* … KILL; its end is to come */
+    CORPS__LIFE_ACTS,    /* … and GO */
+    CORPS__LIFE_STOPPED, /* … and STOP */
+    CORPS__LIFE_KILLED,  /* KILL was; its end is to come */
 };
 
 enum corps__owners_why { /* of FORGET */
@@ -94,35 +95,39 @@ enum corps__owners_why { /* of FORGET */
 /* A Corps. All the decider's own. */
 struct corps__owned {
     uint64_t corps_id; /* 0: the row is free */
-    enum corps__owned_state state;
+    enum corps__owned_goal goal;
     enum corps__owned_life life;
-    uint64_t epoch;      /* the last that the ledger is known to have given */
-    uint64_t life_epoch; /* of the process, or of the last there was here; 0: there was none */
-    uint64_t claims;     /* CLAIMS: this epoch */
+    uint64_t epoch;      /* the last that the ledger is known to have given; 0: none */
+    uint64_t own_epoch;  /* the last that this agent was given; 0: none */
+    uint64_t life_epoch; /* of the process, or of the last there was here; 0: none */
     bool held;           /* `epoch` hangs from the present lease */
+    bool here;           /* whoever acts knows of it: FORGET is told at the end */
     bool ordered;        /* its program waits for the claim of epoch 1 */
     bool known;          /* the boot record is here, and the policy known */
     bool in_doubt;       /* a claim was asked for and not answered */
-    bool ever_ran;       /* an Env 0 has run here */
-    bool exits;          /* it is to end for good, whatever the policy says */
-    bool unfit;          /* cannot be started on this host */
-    bool moves;          /* is being stopped, to be given */
+    bool ran;            /* an Env 0 has been ready here */
+    bool unfit;          /* can't be started on this host */
     bool stays;
-    bool was_given;
-    bool listed; /* by the present list */
-    bool killed_by_silence;
+    bool given;       /* without owner: its last owner has given it */
+    bool listed;      /* by the present list */
+    bool doomed;      /* its process is to be killed … */
+    bool blameless;   /* … through no fault of its own */
+    bool stop;        /* it is to be told to end in order */
+    bool start_wanted; /* the supervisor's */
+    enum corps__owners_why why; /* of LEAVE */
     enum corps_restart restart;
     uint32_t rank;
     int64_t gone_ns;     /* since when `epoch` is seen without owner; 0: it is not */
-    int64_t ended_ns;    /* when the last life here had been reaped; 0: there was none */
     int64_t due_ns;      /* the next operation for it, at the soonest */
-    int64_t from_ns;     /* GO, at the soonest */
+    int64_t from_ns;     /* GO, at the soonest; nor is it given or ended before */
+    int64_t over_ns;     /* from then on nothing of the last life here can act on any host */
+    int64_t kill_ns;     /* stopped: its end, at the latest */
     int64_t deadline_ns; /* of the order */
-    enum corps_err err;
     uint32_t incarnation; /* the supervisor's number of the present life */
+    enum corps_err err;   /* of an order that is to be refused */
     struct corps__supervisor supervisor;
     struct corps__unit unit;
-    struct corps__care_failure failures[CORPS__INTENSITY_MAX + 1];
+    struct corps__care_failure failures[CORPS__INTENSITY_MAX + 1]; /* last: it is not cleared */
 };
 
 enum corps__owners_do {
@@ -139,7 +144,8 @@ enum corps__owners_do {
     CORPS__OWNERS_GO,    /* it may act, as long as corps__owners_until */
     CORPS__OWNERS_STOP,  /* it is to end in order, for another host to take it: ["move"] */
     CORPS__OWNERS_KILL,  /* at once */
-    /* Nothing of it is here any more, and nothing follows: free what belongs to it, tell who waits. */
+    /* No process of it is here any more, and none follows: free what belongs to it, tell who waits. (The ledger is told
+     * later, if need be: END can follow. Also of a Corps of which nothing but CLAIM was told.) */
     CORPS__OWNERS_FORGET,
 };
 
@@ -160,10 +166,12 @@ struct corps__owners {
     int64_t until_ns; /* of the lease; 0: there is none */
     int64_t renew_ns, list_ns; /* the next, at the soonest */
     int64_t listed_ns;         /* when the last list was asked for */
-    bool hinted, list_last;
-    bool busy; /* `asked` is under way */
+    bool hinted;               /* a list is wanted sooner */
+    bool list_last;            /* the last operation but for renewals was a list */
+    bool busy;                 /* `asked` is under way, since `asked_ns` */
     struct corps__owners_action asked;
-    uint64_t strange; /* a Corps of this lease that nobody wants, to be ended; 0: none */
+    int64_t asked_ns, now_ns; /* now: of the last question */
+    uint64_t stray; /* a Corps of this lease that nobody wants, to be ended; 0: none */
 };
 
 /* `rows` (of `count`, all zero) are borrowed as long as it is used. `own`: this host's number. */
@@ -207,8 +215,8 @@ void corps__owners_hinted(struct corps__owners *owners);
 
 /* ---- what happens on this host ---- */
 
-/* A program asks for a new Corps, whose record is here. CLAIM follows, then START, or FORGET with REFUSED; at the latest
- * when the deadline is over and the ledger has been asked. Errors: LIMIT (no free row), INVALID (it is known), DENIED
+/* A program asks for a new Corps, whose record is here. CLAIM follows, then START; or FORGET with REFUSED, at the
+ * latest at the deadline. Errors: LIMIT (no free row), INVALID (it is known), DENIED
  * (the host is drained). */
 enum corps_err corps__owners_ordered(struct corps__owners *owners, uint64_t corps_id,
                                      const struct corps__policy *policy, bool stays, int64_t deadline_ns,
@@ -218,7 +226,7 @@ enum corps_err corps__owners_ordered(struct corps__owners *owners, uint64_t corp
 void corps__owners_started(struct corps__owners *owners, uint64_t corps_id, uint64_t epoch, int64_t now_ns);
 
 enum corps__owners_end {
-    CORPS__OWNERS_END_ORDER,  /* as its program wanted */
+    CORPS__OWNERS_END_ORDER,  /* as its program wanted, and all its Envs before it */
     CORPS__OWNERS_END_FAILED, /* a crash, a start that failed, an end by force that was not told by KILL */
     CORPS__OWNERS_END_UNFIT,  /* it cannot be started on this host (no such program); perhaps on another */
 };
@@ -229,10 +237,10 @@ void corps__owners_ended(struct corps__owners *owners, uint64_t corps_id, uint64
                          const char *how, int64_t now_ns);
 
 /* Its program wants it to end for good; whoever says that tells Env 0 too. True: it is here, and FORGET will come. */
-bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id, int64_t now_ns);
+bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id);
 
 /* From now on this host is drained, or no longer. */
-void corps__owners_drain(struct corps__owners *owners, bool on, int64_t now_ns);
+void corps__owners_drain(struct corps__owners *owners, bool on);
 
 /* ---- what to do ---- */
 
@@ -247,7 +255,8 @@ int64_t corps__owners_due(const struct corps__owners *owners);
  * before GO); INT64_MAX: until it is ended (it stays). */
 int64_t corps__owners_until(const struct corps__owners *owners, uint64_t corps_id);
 
-/* The row of a Corps that is, or was to be, here: anything but NONE. NULL: it is not. Lent until the next event. */
+/* The row of a Corps that is here or is to be: not of one that is watched alone. NULL: it is not. Lent until the next
+ * event. */
 const struct corps__owned *corps__owners_find(const struct corps__owners *owners, uint64_t corps_id);
 
 /* How many Corps are here. */
