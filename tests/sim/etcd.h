@@ -20,6 +20,7 @@ enum { LINES_MAX = 3, GENERATIONS_MAX = 6, HOSTS_MAX = 8, ROWS_MAX = LINES_MAX *
 #define NOBODY UINT32_MAX
 #define BACKOFF_MAX_NS SIM_S
 #define BOOT_MAX_NS (800 * SIM_MS)
+#define START_NS (4 * SIM_S)
 #define ORDER_NS (8 * SIM_S) /* an order's deadline */
 
 enum event_kind {

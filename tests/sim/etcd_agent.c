@@ -116,7 +116,7 @@ struct corps__policy agent_policy(const struct line *line) {
                                   .period_ns = 4 * SIM_S,
                                   .backoff_ns = 50 * SIM_MS,
                                   .backoff_max_ns = BACKOFF_MAX_NS,
-                                  .start_ns = 4 * SIM_S,
+                                  .start_ns = START_NS,
                                   .shutdown_ns = INT64_MAX};
 }
 
