@@ -156,6 +156,7 @@ void corps__peer_retire(struct corps__peer *peer);
 /* With the lead: has every request been answered that came from a peer whose link is there, and has everything gone
  * that was kept for one? */
 bool corps__peers_are_idle(void);
+bool corps__peer_is_idle(struct corps__peer *peer); /* of one of them */
 
 /* With the lead: frees what can be of the retired ones; are there any left? */
 void corps__peers_sweep(void);
@@ -277,6 +278,10 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation);
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */
 void corps__link_floor_tend(void);
+
+/* Closes links of processes that are not of the own Corps and wait for nothing here: they look again where its Envs are.
+ * With the lead. */
+void corps__peers_part(void);
 
 /* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
 void corps__peers_close(const struct corps *corps);
