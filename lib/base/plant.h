@@ -30,6 +30,7 @@
     X(GROWN_TWICE, "scale", "a growth is counted twice")                                                               \
     X(UNFINISHED_IS_QUIET, "scale", "shrinks below what is in flight, which no probe has passed yet")                  \
     X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")            \
+    X(STALL_IS_LOAD, "scale", "what waits after a process stood still is taken for overload")                          \
     X(GRANT_TOO_LONG, "hosts", "a grant runs longer than its granter waits")                                           \
     X(GRANT_FROM_ANSWER, "hosts", "a grant counts from its answer, not from its question")                             \
     X(REPLACES_EARLY, "hosts", "who replaces waits less than the grant runs")                                          \
