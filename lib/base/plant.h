@@ -53,7 +53,6 @@
     X(OLD_EPOCH_GONE, "etcd", "the wait for one epoch is counted for the next")                                        \
     X(DOUBT_IS_DONE, "etcd", "a claim that was not answered is taken for done")                                        \
     X(RESTARTS_AT_ONCE, "etcd", "the next life here begins while the last one's grants run")                           \
-    X(GIVEN_AT_ONCE, "etcd", "what was given begins while its former owner's grants run")                              \
     X(GIVES_UNWAITED, "etcd", "what was claimed is given or ended while an earlier owner may act")                     \
     X(STAYS_ON, "etcd", "who stays does not end where a higher epoch is seen")                                         \
     X(NEVER_LISTS, "etcd", "the ledger's watch is taken for more than a hint")                                         \
