@@ -130,6 +130,7 @@ def main(fd):
         signal.signal(signal.SIGINT, _env.no_interrupt)
     grant = os.environ.pop('CORPS_GRANT_FD', None)
     if grant is not None:
+        os.set_inheritable(int(grant), False)  # a template process that this Env starts needs none
         os.putenv('CORPS_GRANT_FD', grant)  # the core takes it; what this Env starts is told of os.environ
     _log.end()  # its thread, if importing the package has started it: the Env has its own
     _pickling.load()
