@@ -127,7 +127,7 @@ enum corps_err corps__desk_key(uint64_t corps_id, uint32_t host, uint8_t key[COR
     return ask_bytes("key", items, 3, key);
 }
 
-/* [number, name, address, port, slots, labels] */
+/* [number, name, address, port, slots, labels, is it drained] */
 static void take_row(const struct corps_value *row, struct corps__host *host) {
     host->number = (uint32_t)corps__record_int(row, 0, 0);
     corps__record_text(row, 1, host->name, sizeof host->name);
@@ -135,6 +135,7 @@ static void take_row(const struct corps_value *row, struct corps__host *host) {
     host->port = (uint16_t)corps__record_int(row, 3, 0);
     host->slots = (uint32_t)corps__record_int(row, 4, 0);
     corps__record_text(row, 5, host->labels, sizeof host->labels);
+    host->drained = corps__record_int(row, 6, 0) != 0;
 }
 
 static enum corps_err take_hosts(const struct corps_value *answer, struct corps__hosts **out) {
@@ -152,6 +153,7 @@ static enum corps_err take_hosts(const struct corps_value *answer, struct corps_
     hosts->count = (unsigned)rows->count;
     memcpy(hosts->hash, hash->bin, sizeof hosts->hash);
     corps__record_text(answer, 3, hosts->ports, sizeof hosts->ports);
+    corps__record_text(answer, 5, hosts->ledger, sizeof hosts->ledger);
     for (size_t i = 0; i < rows->count; i++) {
         take_row(corps_value_item(rows, i), &hosts->rows[i]);
     }

@@ -260,6 +260,9 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "take")) {
         corps__reactor_catch_up();
         corps__leave();
+    } else if (corps__record_is(record, "move") && !corps__is_env_0()) {
+        corps__reactor_catch_up();
+        corps__move_away();
     } else if (corps__record_is(record, "exit")) {
         if (corps__is_env_0()) {
             corps__reactor_catch_up(); /* likewise what the program had */

@@ -52,9 +52,12 @@ enum corps_err corps__manager_find(struct corps_context *context, void *self, co
     if (args->kind != CORPS_ARRAY || args->count != 3) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "corps:find takes [class, tag, number]");
     }
-    uint32_t count = corps__conc_count(), found = 0;
-    struct corps_value *rows = corps_context_alloc(context, ((size_t)count + 1) * sizeof *rows);
-    for (uint32_t id = 0; rows != NULL && id < count; id++) {
+    uint32_t count = corps__conc_count(), room = 0, found = 0;
+    for (uint32_t id = 0; id < count; id = corps__conc_next(id + 1)) {
+        room++;
+    }
+    struct corps_value *rows = corps_context_alloc(context, ((size_t)room + 1) * sizeof *rows);
+    for (uint32_t id = 0; rows != NULL && id < count && found < room; id = corps__conc_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc == NULL || !fits(conc, args)) {
             continue;

@@ -100,6 +100,7 @@ struct corps__life {
     bool created_done;           /* … and that it is over */
     bool orphan;                 /* the parent has died */
     _Atomic bool leaves;         /* this Env is being taken from the Corps, which goes on … */
+    _Atomic bool moves;          /* … or it ends here, and is started again on another host */
     bool waits_for_nobody;       /* … or did when that began */
     bool all_have_ended;         /* Env 0: in order, and nobody else is left */
     _Atomic uint32_t next_cleanup;
