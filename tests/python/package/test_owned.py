@@ -7,8 +7,8 @@ import tempfile
 import textwrap
 import time
 
-from corps import (AsyncExecutionError, CallTimeout, Corps, LocType, WorkerLost, Conc, create_Concs, create_Corps, delete_Concs, find_Corps,
-                   find_Workers, hosts, singleton)
+from corps import (AsyncExecutionError, AsyncLocalMaxRetries, CallTimeout, Conc, Corps, LocType, WorkerLost, add_Env, create_Concs, create_Corps,
+                   delete_Concs, find_Corps, find_Workers, hosts, singleton, stats, take_Env)
 from corps import _boot
 from helpers import PATIENCE, exit_code, expect, is_alive, nothing_left, start_python, wait_until
 
@@ -115,6 +115,8 @@ def check_refused():
     assert singleton('nobody') is None and [row.drained for row in hosts()] == [False] * 3
     error = expect(AsyncExecutionError, create_Corps, Counter, 1, 2, 3, Singleton='fails', NumEnvs=1, **OWNED)
     assert isinstance(error, TypeError) and has_gone('fails')
+    text = str(expect(AsyncLocalMaxRetries, create_Corps, Counter, b'x' * (2 << 20), Singleton='large', NumEnvs=1, **OWNED))
+    assert 'TOO_LARGE' in text and has_gone('large'), text
 
 
 def check_goes_on(agents):
@@ -128,6 +130,8 @@ def check_goes_on(agents):
         assert where(agents, name)[0] == 1 and name.add(1).Ret == 7
         assert find_Corps(Tag='counts') == [name] and name in find_Workers('Counter') and find_Corps(Tag='other') == []
         assert run_on(2, agents, path) == '8 False\n'  # the same one
+        assert add_Env(name, Host='host2') == 1 and sorted(stats(name)) == [0, 1]
+        take_Env(1, PATIENCE, name)
         text = str(expect(ValueError, create_Corps, Other, Singleton='program', **OWNED))
         assert 'Counter' in text and 'Other' in text, text
         name.exit().Ret
