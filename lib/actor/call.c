@@ -44,14 +44,14 @@ static enum corps_err symbol_of_method(struct corps__call *call, const char *tex
 }
 
 /* The Corps of a Name that is not of the own one; the Name holds it. */
-static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
+static enum corps_err corps_of(const struct corps__call *call, const struct corps_name *to, struct corps **corps) {
     struct corps__held *_Atomic *slot = &((struct corps_name *)(uintptr_t)to)->corps;
     *corps = (struct corps *)atomic_load_explicit(slot, memory_order_acquire);
     if (*corps != NULL) {
         return corps__runtime_ensure(); /* the child of a fork knows what its parent knew */
     }
     enum corps_err err = corps__runtime_ensure(); /* such a call may be the first thing that a program does */
-    err = err == CORPS_OK ? corps__foreign_find(to->corps_id, corps) : err;
+    err = err == CORPS_OK ? corps__foreign_await(to->corps_id, call->try_only, call->deadline_ns, corps) : err;
     struct corps__held *before = NULL;
     if (err == CORPS_OK && !atomic_compare_exchange_strong(slot, &before, &(*corps)->held)) {
         corps__corps_unref(*corps); /* another thread's call came first */
@@ -81,7 +81,7 @@ static enum corps_err prepare_call(struct corps__call *call, const struct corps_
     }
     call->corps = corps__own();
     if (call->corps == NULL || call->corps->id != to->corps_id) {
-        enum corps_err err = corps_of(to, &call->corps);
+        enum corps_err err = corps_of(call, to, &call->corps);
         if (err != CORPS_OK) {
             return err;
         }

@@ -38,7 +38,7 @@ struct corps__conc *corps__conc_find(uint32_t id) {
     return page != NULL ? atomic_load(&page[id % PAGE]) : NULL; /* NULL: numbers of an earlier process */
 }
 
-uint32_t corps__conc_next(uint32_t id) {
+uint32_t corps__conc_number_next(uint32_t id) {
     uint32_t count = corps__conc_count();
     while (id < count && page_of(id) == NULL) {
         uint32_t page = id / PAGE, base = corps__actors->concs.base;
@@ -47,7 +47,7 @@ uint32_t corps__conc_next(uint32_t id) {
     return id;
 }
 
-uint32_t corps__conc_previous(uint32_t id) {
+uint32_t corps__conc_number_previous(uint32_t id) {
     while (id >= PAGE && page_of(id) == NULL) {
         uint32_t page = id / PAGE;
         id = page <= corps__actors->concs.base ? PAGE - 1 : page * PAGE - 1;
@@ -375,7 +375,7 @@ void corps__conc_count_over(uint32_t id, uint64_t count) {
 
 void corps__concs_free(void) {
     struct corps__actors *actors = corps__actors;
-    for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id = corps__conc_next(id + 1)) {
+    for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id = corps__conc_number_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc == NULL) {
             continue; /* a number of an earlier process */

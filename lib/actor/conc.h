@@ -128,8 +128,8 @@ uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given *
 
 /* For walking along them: the lowest number from `id` on, and the highest up to `id`, that may be one's of this
  * process. */
-uint32_t corps__conc_next(uint32_t id);
-uint32_t corps__conc_previous(uint32_t id);
+uint32_t corps__conc_number_next(uint32_t id);
+uint32_t corps__conc_number_previous(uint32_t id);
 
 /* Its tag, for who looks for Workers (NULL: none). Setting copies. Getting gives a copy that the caller frees, NULL
  * where there is none or no memory. Any thread. Errors: NO_MEMORY. */

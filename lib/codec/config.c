@@ -268,6 +268,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(keep_objects)                                                                                                    \
     X(detached)                                                                                                        \
     X(cut_off)                                                                                                         \
+    X(owned)                                                                                                           \
     X(boot_timeout_ns)                                                                                                 \
     X(policy.restart)                                                                                                  \
     X(policy.intensity)                                                                                                \

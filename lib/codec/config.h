@@ -38,6 +38,7 @@ struct corps__settings {
     uint32_t host; /* the number of this process's own, 1 … 65535; 0: the Corps is on one host. Each process's own */
     char singleton[CORPS__SINGLETON_BYTES]; /* "": it is none */
     enum corps_cut_off cut_off;
+    bool owned; /* an agent starts Env 0, and another one's agent if that one's host is lost */
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;

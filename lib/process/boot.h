@@ -28,6 +28,9 @@
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
+/* Items of the boot record that are looked at later. */
+enum { CORPS__BOOT_FIRSTS = 11, CORPS__BOOT_PAGE = 14, CORPS__BOOT_ENV_0_HOST = 15 };
+
 /* What a process is told of itself. The latter three only for Env 0, else NULL. */
 struct corps__start {
     uint64_t incarnation;

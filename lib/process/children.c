@@ -335,6 +335,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
 enum { UNTOLD_PAGES = 128 };
 static void next_numbers(struct corps__life_child *child) {
     bool may_be_untold = corps__life.corps->settings.host != 0 && child->bound > 0;
+    child->bound = child->bound > 0 ? child->bound : corps__first_of_life();
     child->first = child->bound + (may_be_untold ? UNTOLD_PAGES * CORPS__CONC_PAGE : 0);
     child->bound = child->first + CORPS__CONC_PAGE;
 }
@@ -405,7 +406,7 @@ static unsigned longest_taken(unsigned *count) {
     unsigned found = 0;
     for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
         const struct corps__life_child *child = child_of(i);
-        if (!child->present && child->bound / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
+        if (!child->present && (child->bound - corps__first_of_life()) / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
             found = found == 0 || child->taken_at < child_of(found)->taken_at ? i : found;
             ++*count;
         }
