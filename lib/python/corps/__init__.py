@@ -47,7 +47,7 @@ from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._log import log_to_logging
 from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
-from ._owned import singleton
+from ._detached import singleton
 from ._pool import create_Pool, pool_members
 from ._state import checkpoint_counts, keep_checkpoint
 from ._timer import Timer, call_every, call_later

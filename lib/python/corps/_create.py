@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _owned, _pickling, _plain
+from . import _boot, _config, _core, _detached, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain
 from ._deadline import deadline
 from ._errors import AsyncExecutionError, AsyncLocalMaxRetries
 from ._name import callable_name, class_text, name_class, restore, retries_of
@@ -29,7 +29,7 @@ compat = False
 """Envs of Corps that this process creates offer the modules of Corps Python 0.1."""
 
 _created = []  # the capsules of Corps that this process has created and not given back
-_detached = []  # those of them that do not end with it
+_living_on = []  # those of them that do not end with it
 _lock = threading.Lock()
 
 
@@ -154,7 +154,7 @@ def _options(config, detached):
             options[key] = config[name]
     if hosts:
         options['hosts'] = hosts
-    options.update(_owned.options(config))
+    options.update(_detached.options(config))
     options.update(_restart_options(config), **_results_options(config))
     if config['Keep_Directory'] is not None:
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
@@ -176,8 +176,8 @@ def created():
 def _forget(corps):
     """It is not ours to look after any more. With the lock."""
     _created.remove(corps)
-    if corps in _detached:
-        _detached.remove(corps)
+    if corps in _living_on:
+        _living_on.remove(corps)
 
 
 def _give_back():
@@ -225,7 +225,7 @@ def _at_exit():
     if os.getpid() != _registered:
         return  # a forked child: the Corps are its parent's
     with _lock:
-        left = [corps for corps in _created if corps not in _detached]
+        left = [corps for corps in _created if corps not in _living_on]
         _created.clear()
     seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
     for corps in left:
@@ -296,12 +296,12 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     try:
         config = _config.read(ConfigFiles, ConfigDicts)
         config.update(_config.take_keywords(CorpsClass, kwargs) if not compat else ())
-        managed = inside and bool(Managed) and not _owned.is_detached(config)
+        managed = inside and bool(Managed) and not _detached.is_detached(config)
         config.update(Tag=Tag, Ext=bool(Ext) if inside else True, Managed=managed, LocType=LocType, LocVal=LocVal)
         config.update((key, value) for key, value in
                       (('Transport', Transport), ('Serializer', Serializer), ('Wake', Wake)) if value is not None)
         config['FastPath'] = _config.fast_path(config)
-        config['Detached'] = detached = _owned.is_detached(config) or inside and not managed
+        config['Detached'] = detached = _detached.is_detached(config) or inside and not managed
         options = _options(config, detached)
         by_name = not _core.runs_code(options['serializer'])
         loaded = _auto_load(config, by_name)
@@ -320,7 +320,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         _main.start()
         _pickling.created(not by_name)
         _pickling.start()  # whether our main program can be imported is not always known before
-    owned = detached and _owned.has_owner(config)
+    owned = detached and _detached.has_owner(config)
     if not owned:
         _boot.ensure_template()
     _give_back()
@@ -330,7 +330,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     told = _boot.told(config, CorpsClass, compat, births, logging, _modules.description(CorpsClass.__module__))
     if owned:
         options['launch'], boot_data = _boot.owned_data(told, CorpsClass.__module__, by_name)
-        there, corps = _owned.create(config, text, lambda: _start(text, payload, boot_data, options))
+        there, corps = _detached.create(config, text, lambda: _start(text, payload, boot_data, options))
         if there is not None:
             return name_class(CorpsClass)(there, True, 0)
     else:
@@ -341,7 +341,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
         with _lock:
             _created.append(corps)
             if detached:
-                _detached.append(corps)
+                _living_on.append(corps)
             if _registered is None and not inside:
                 _registered = os.getpid()
                 atexit.register(_at_exit)
@@ -504,5 +504,5 @@ def forked():
     global _lock, _registered
     _lock = threading.Lock()
     _created.clear()
-    _detached.clear()
+    _living_on.clear()
     _registered = None
