@@ -7,12 +7,14 @@
 Whatever ends this process, nothing is left but a folder and empty groups of processes, which the next Cluster removes.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import bridge
 import host
@@ -60,6 +62,27 @@ def sweep():
         host.remove_group(os.path.join(root, name))
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """SIGINT and SIGTERM that come meanwhile are seen to at its end: an end in order that is cut short leaves the rest of it to nobody."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came, before = [], {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.getsignal(number)
+        if before[number] not in (signal.SIG_IGN, None):
+            signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
 class Cluster:
     """`clocks`: {number of a host: by how many seconds its clock is off}; `names`: likewise, otherwise they are h1, h2 …
     Hosts are numbered from 1; `folder` is one that all of them see."""
@@ -93,8 +116,9 @@ class Cluster:
         self.close()
 
     def close(self):
-        for one in self:
-            one.close()
-        if self.bridge is not None:
-            self.bridge.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with undisturbed(), contextlib.ExitStack() as last:  # all of it, whatever goes wrong with a part
+            last.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            if self.bridge is not None:
+                last.callback(self.bridge.close)
+            for one in self:
+                last.callback(one.close)
