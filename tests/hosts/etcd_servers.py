@@ -235,7 +235,10 @@ class Servers:
         by = next((one for one in self._hosts if one.number != number and self._knows_leader(one.number)), None)
         if by is None:
             return
-        member = self._member(by, number)
+        try:
+            member = self._member(by, number)
+        except RuntimeError:
+            return
         if member is not None and not self._change(by, 'remove', {'ID': member['ID']}):
             return
         if self._change(by, 'add', {'peerURLs': [self._peer(number)]}):

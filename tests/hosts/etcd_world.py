@@ -29,7 +29,7 @@ class EtcdWorld(world.World):
     def __init__(self, build, corps=('stop', 'stop'), clocks=None, envs=ENVS):
         self.corps, self.callers, self.etcd = corps, {}, None
         self._caller_count, self._drained = 0, set()
-        self.boot_s, self.doubts, self.term, self.settled = [], [], None, {}
+        self.boot_s, self.doubts, self.term, self.settled, self.last_fences = [], [], None, {}, []
         self._caller_queue = queue.Queue()
         super().__init__(build, envs=envs, clocks=clocks, before=lambda here: here._begin_etcd())
 
@@ -235,6 +235,10 @@ class EtcdWorld(world.World):
         self.drop_etcd_from(number, 0)
         self.drop_etcd_to(number, 0)
 
+    def mend_all_etcd(self):
+        for one in self.hosts:
+            self.mend_etcd(one.number)
+
     def leader_unheard(self):
         self.drop_etcd_from(self.leader())
 
@@ -368,8 +372,8 @@ class EtcdWorld(world.World):
 
     def judge(self):
         """What the fences have found, in words."""
-        wrong = []
-        for index, (cut_off, fence) in enumerate(zip(self.corps, self.fences())):
+        wrong, self.last_fences = [], self.fences()
+        for index, (cut_off, fence) in enumerate(zip(self.corps, self.last_fences)):
             if fence['doubled'] > 0:
                 wrong.append(f'one-{index}: two lives of one epoch: {fence}')
             if fence['skipped'] > 0:
