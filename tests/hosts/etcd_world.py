@@ -49,8 +49,7 @@ class EtcdWorld(world.World):
         for index in range(len(self.corps)):
             self.create(index, 1 + index % 3)
         self.start_callers()
-        for number in self.callers:
-            self.await_of(number, 'begun', PATIENCE_S)
+        self.await_until(lambda: len(self.told('begun')) == len(self.callers), PATIENCE_S, 'all callers')
         for index in range(len(self.corps)):
             self.await_life(index, 0)
         self.term = self._term()
@@ -104,21 +103,20 @@ class EtcdWorld(world.World):
             return None
         if event['event'] == 'gone' and self.callers.get(event['from']) is caller:
             raise RuntimeError(f'the caller on host {event["from"]} has ended: {self.said()[-500:]}')
-        self.events.append(event)
-        return event
+        self.events.append({**event, 'of': caller})
+        return self.events[-1]
 
-    def await_any(self, wanted, seconds, what):
-        """The next event that `wanted` says is one."""
+    def await_until(self, condition, seconds, what):
+        """Takes events until it holds of `events`."""
         ends = time.monotonic() + seconds
-        while True:
-            event = self.next_event(ends - time.monotonic())
-            if event is not None and wanted(event):
-                return event
+        while not condition():
             if time.monotonic() > ends:
                 raise TimeoutError(f'{what}: not within {seconds} s: {self.said()[-1000:]} {self.logs()}')
+            self.next_event(min(1, ends - time.monotonic()))
 
-    def await_of(self, number, name, seconds=PATIENCE_S):
-        return self.await_any(lambda event: event['from'] == number and event['event'] == name, seconds, f'"{name}" of the caller on host {number}')
+    def told(self, name):
+        """{host: the last event of that name that its present caller has told}"""
+        return {event['from']: event for event in self.events if event['event'] == name and event['of'] is self.callers.get(event['from'])}
 
     def lives(self, index, since_life):
         """{host: when its caller first had an answer of a life of that Corps beyond `since_life`}"""
@@ -131,8 +129,8 @@ class EtcdWorld(world.World):
     def await_life(self, index, since_life, callers=None, seconds=PATIENCE_S):
         """Waits until every one of these callers has been answered by a later life; gives when the last one was."""
         callers = set(self.callers if callers is None else callers)
-        while not callers <= set(self.lives(index, since_life)):
-            self.await_any(lambda event: event['event'] == 'life', seconds, f'a life of one-{index} after number {since_life}, for hosts {callers}')
+        self.await_until(lambda: callers <= set(self.lives(index, since_life)), seconds,
+                         f'a life of one-{index} after number {since_life}, for hosts {callers}')
         return max(at for number, at in self.lives(index, since_life).items() if number in callers)
 
     def tell_caller(self, number, line):
@@ -320,23 +318,20 @@ class EtcdWorld(world.World):
         """Everybody who calls says so, etcd is whole again. Gives how long that took."""
         for number in self.callers:
             self.tell_caller(number, 'settle')
-        waits, last_s = set(self.callers), healed_s
         ends = time.monotonic() + PATIENCE_S
-        while waits or not self.etcd.is_healthy() or self._drained:
-            event = self.next_event(0.2)
-            if event is not None and event['event'] == 'settled' and event['from'] in waits:
-                waits.discard(event['from'])
-                last_s = max(last_s, event['at_s'])
-                if event['unsettled'] > 0:
-                    raise RuntimeError(f'not as specified for host {event["from"]}: {self.said()[-700:]} {self.logs()}')
-            if event is None:
+        while len(self.told('settled')) < len(self.callers) or not self.etcd.is_healthy() or self._drained:
+            if self.next_event(0.2) is None:
                 self.start_all_etcd()  # one that was wiped joins when the others can let it in
                 for number in sorted(self._drained):
                     self.undrain(number)
             if time.monotonic() > ends:
-                raise TimeoutError(f'not as specified within {PATIENCE_S} s: hosts {sorted(waits)} wait, etcd is '
-                                   f'{"whole" if self.etcd.is_healthy() else "not whole"}: {self.logs()}')
-        return last_s - healed_s
+                raise TimeoutError(f'not as specified within {PATIENCE_S} s: of the hosts {sorted(self.callers)} these are: {sorted(self.told("settled"))}; etcd is '
+                                   f'{"whole" if self.etcd.is_healthy() else "not whole"}, drained are {sorted(self._drained)}: {self.said()[-500:]} {self.logs()}')
+        settled = self.told('settled')
+        if any(event['unsettled'] for event in settled.values()):
+            raise RuntimeError(f'not as specified: {self.said()[-1000:]} {self.logs()}')
+        last_s = max(event['at_s'] for event in settled.values())
+        return max(0.0, last_s - healed_s)
 
     def _count_envs(self):
         """As many as were asked for, and none of a former life."""
@@ -355,8 +350,9 @@ class EtcdWorld(world.World):
         counts = dict.fromkeys(('answered', 'lost', 'late', 'kept', 'refused'), 0)
         for number in self.callers:
             self.tell_caller(number, 'stop')
-        for number in self.callers:
-            for seat in self.await_of(number, 'stopped')['seats']:
+        self.await_until(lambda: len(self.told('stopped')) == len(self.callers), PATIENCE_S, 'the end of all calls')
+        for event in self.told('stopped').values():
+            for seat in event['seats']:
                 for key in counts:
                     counts[key] += seat[key]
         first = min(self.callers)

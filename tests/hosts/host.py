@@ -95,11 +95,14 @@ class Host:
         # A session of its own: what is typed at the terminal is for whoever made the host, and ends that in order.
         self._unshare = subprocess.Popen(['unshare', *options, sys.executable, '-S', '-E', os.path.join(HERE, 'init.py'), name],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-        if self._unshare.stdout.readline() != b'ready\n':
+        try:
+            if self._unshare.stdout.readline() != b'ready\n':
+                raise RuntimeError(f'the host {name} does not begin')
+            self.init = children(self._unshare.pid)[0]
+            self._space = os.readlink(f'/proc/{self.init}/ns/pid')
+        except BaseException:
             self.close()
-            raise RuntimeError(f'the host {name} does not begin')
-        self.init = children(self._unshare.pid)[0]
-        self._space = os.readlink(f'/proc/{self.init}/ns/pid')
+            raise
 
     def enter(self, *command):
         return ['nsenter', '--target', str(self.init), '--net', '--mount', '--ipc', '--uts', '--pid', '--time', '--', *command]

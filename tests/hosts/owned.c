@@ -7,6 +7,7 @@
 
 /* hosts-owned fences PATH                     makes the file of fences
  * hosts-owned look PATH COUNT                 tells what they say, as one line of JSON
+ * hosts-owned lives PATH EPOCH …              whether the fence works: lives of these epochs begin, then each acts once
  * hosts-owned create PATH INDEX NAME HOSTS ENVS KEEP stop|stay      creates an owned Corps, tells what came of it, and
  *                                             ends: the Corps goes on. KEEP: a directory, or "" for none
  * hosts-owned leave NAME                      ends a Corps
@@ -24,6 +25,23 @@ static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* PATH EPOCH … */
+static int live(unsigned count, char **argv) {
+    struct owned_fence *fences = owned_fences_open(argv[0], false);
+    uint64_t lives[8];
+    if (fences == NULL || count > sizeof lives / sizeof lives[0]) {
+        return 2;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        lives[i] = owned_fence_begin(fences, strtoull(argv[1 + i], NULL, 10));
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)owned_fence_write(fences, lives[i], 0, (int64_t)i + 1);
+    }
+    owned_fences_print(fences, 1);
+    return 0;
 }
 
 /* PATH INDEX NAME HOSTS ENVS KEEP stop|stay */
@@ -84,6 +102,9 @@ int main(int argc, char **argv) {
         }
         return fences != NULL ? 0 : 2;
     }
+    if (strcmp(what, "lives") == 0 && argc > 3) {
+        return live((unsigned)argc - 3, &argv[2]);
+    }
     if (strcmp(what, "leave") == 0 && argc == 3) {
         return leave(argv[2]);
     }
@@ -93,7 +114,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "call") == 0 && argc > 4) {
         return owned_call(argc - 2, &argv[2]);
     }
-    fprintf(stderr, "usage: %s fences PATH | look PATH COUNT | create PATH INDEX NAME HOSTS ENVS KEEP stop|stay | "
+    fprintf(stderr, "usage: %s fences PATH | look PATH COUNT | lives PATH EPOCH … | create PATH INDEX NAME HOSTS ENVS KEEP stop|stay | "
                     "leave NAME | call PATH CALLER NAME:INDEX:once|plain …\n",
             argv[0]);
     return 2;

@@ -21,7 +21,7 @@ struct seat {
     unsigned index;
     bool once; /* retry calls too */
     struct corps_name *front;
-    uint64_t life;
+    _Atomic uint64_t life;
     int64_t answered_ns; /* the last plain call */
     _Atomic uint64_t kept, refused;
     struct load_counts counts;
