@@ -21,6 +21,7 @@ import host
 
 PREFIX = 'corps-hosts-'
 SKIPPED = 77
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def why_not(faults=False):
@@ -64,12 +65,12 @@ def sweep():
 
 @contextlib.contextmanager
 def undisturbed():
-    """SIGINT and SIGTERM that come meanwhile are seen to at its end: an end in order that is cut short leaves the rest of it to nobody."""
+    """Signals that end this process are seen to at its end, if they come meanwhile: an end in order that is cut short leaves the rest to nobody."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came, before = [], {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDS:
         before[number] = signal.getsignal(number)
         if before[number] not in (signal.SIG_IGN, None):
             signal.signal(number, lambda number, _: came.append(number))
@@ -89,7 +90,8 @@ class Cluster:
 
     def __init__(self, count, clocks=None, names=None):
         sweep()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `with` is left in order
+        for number in ENDS[1:]:
+            signal.signal(number, lambda *_: sys.exit(1))  # so that `with` is left in order
         self._hosts, self.bridge = {}, None
         self.folder = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-')
         root = host.freezer_root()

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OWNED_CORPS_MAX = 8, OWNED_LIVES_MAX = 1000, OWNED_CALLERS_MAX = 64, OWNED_ENVS_MAX = 16 };
+enum { OWNED_CORPS_MAX = 8, OWNED_LIVES_MAX = 1000, OWNED_CALLERS_MAX = 256, OWNED_ENVS_MAX = 16 };
 enum { OWNED_PATH_BYTES = 200 };
 
 /* ---- owned_fence.c ---- */
