@@ -37,13 +37,15 @@ struct corps__host {
     uint16_t port;
     uint32_t slots;
     char labels[192]; /* separated by spaces */
+    bool drained;     /* it takes no Envs at present: an agent says so, no file */
 };
 
 struct corps__hosts {
     uint32_t own; /* the number of the host where this was asked for; 0: not known */
     unsigned count;
     uint8_t hash[CORPS__HOSTS_HASH_BYTES];
-    char ports[16]; /* "7500-7899"; "": any */
+    char ports[16];  /* "7500-7899"; "": any */
+    char ledger[16]; /* that the agents have, as an agent says: "hosts", "etcd"; "": nobody has said */
     struct corps__host rows[];
 };
 

@@ -198,6 +198,12 @@ enum corps_restart {
     CORPS_RESTART_ALWAYS,
 };
 
+/** What becomes of a Corps whose host's agent is cut off from its ledger for longer than its lease runs (docs/hosts.md). */
+enum corps_cut_off {
+    CORPS_CUT_OFF_STOP, /**< it is ended there, and begun anew when the ledger answers again, if `restart` says so */
+    CORPS_CUT_OFF_STAY, /**< it runs on; if another host takes it over meanwhile there are two for a while */
+};
+
 struct corps_options {
     const char *tag;             /**< shown in texts; default "corps" */
     unsigned env_count;          /**< 1 … 1024; default 1 */
@@ -246,7 +252,12 @@ struct corps_options {
      * and Env 0 are on this host; the other Envs are spread by what each host has room for, and are on this one only if
      * it is among them. */
     const char *hosts;
-    uint64_t reserved[4];
+    /** With `hosts` and `detached`, where the agents have the ledger etcd (docs/hosts.md): the agent starts Env 0, and
+     * when the host of Env 0 is lost, another one of `hosts` begins the Corps anew under the same Names. */
+    const char *singleton; /**< a name: among all hosts there is one Corps of it at the most, see corps_find_singleton.
+                              1 … 63 letters, digits, '.', '-', '_'; NULL or "": none */
+    enum corps_cut_off cut_off; /**< default STOP */
+    uint64_t reserved[2];
 };
 
 /* ---- Corps ---- */
@@ -437,11 +448,19 @@ CORPS_API enum corps_err corps_find(struct corps *corps, const char *class_name,
                                     int64_t timeout_ns, struct corps_name **names, size_t room,
                                     size_t *count) CORPS_CHECKED;
 
-/** The same for Corps: finds the fronts of those of this user that run on this host, by the Corps' tag (NULL: any). A
- * Corps that does not answer within the time is left out, and so is one without a front. Errors: INVALID, SYSTEM,
+/** The same for Corps: finds the fronts of those of this user that run on this host, by the Corps' tag (NULL: any), and
+ * of those that an agent of any host owns (corps_options.singleton), if an agent runs here. A Corps that does not
+ * answer within the time is left out, and so is one without a front. Errors: INVALID, SYSTEM,
  * NO_MEMORY. */
 CORPS_API enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct corps_name **names, size_t room,
                                            size_t *count) CORPS_CHECKED;
+
+/** Finds the front of the one Corps that was created as this singleton, wherever it is; while it begins, or moves to
+ * another host, waits for it. Needs an agent on this host. Gives the Name. Errors: INVALID, UNKNOWN (there is none of
+ * this name), TIMEOUT (there is one, and it did not serve within the time), SYSTEM (no agent), UNSUPPORTED (the agent
+ * has no ledger that knows), NO_MEMORY. */
+CORPS_API enum corps_err corps_find_singleton(const char *name, int64_t timeout_ns,
+                                              struct corps_name **front) CORPS_CHECKED;
 
 /* ---- Names ---- */
 CORPS_API struct corps_name *corps_name_ref(const struct corps_name *name);

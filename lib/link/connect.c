@@ -1,3 +1,4 @@
+#include "link/far.h"
 #include "link/known.h"
 #include "link/news.h"
 #include "link/peer.h"
@@ -151,10 +152,11 @@ enum corps_err corps__peer_connect(struct corps__peer *peer) {
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
     }
-    if (is_down(peer)) {
+    bool awaits_news = is_restarting(peer) && !is_lost(peer) && corps__is_foreign(peer->corps);
+    if (is_down(peer) && !awaits_news) {
         return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
     }
-    if (peer->link_count > 0 && corps__is_foreign(peer->corps)) {
+    if (awaits_news || (peer->link_count > 0 && corps__is_foreign(peer->corps))) {
         enum corps_err known = corps__link_floor->ops->refresh(peer->corps); /* it may be another process by now */
         if (known != CORPS_OK || is_down(peer)) {
             return known;
@@ -217,6 +219,17 @@ static enum corps_err why_lost(struct corps__peer *peer) {
     return err;
 }
 
+/* Of a Corps that roams, whose host may be lost without anybody having noticed: is it too early to say that the Env
+ * cannot be reached? */
+static bool is_patient(struct corps__peer *peer, int64_t deadline_ns) {
+    int64_t since_ns = 0, now_ns = corps__now_ns();
+    if (!corps__roams(peer->corps) || is_lost(peer) || now_ns >= deadline_ns) {
+        return false;
+    }
+    return atomic_compare_exchange_strong(&peer->unreached_ns, &since_ns, now_ns) ||
+           now_ns - since_ns < CORPS__FAR_PATIENCE_NS;
+}
+
 enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) {
     if (corps__peer_has_exited(peer)) {
         return why_lost(peer);
@@ -228,7 +241,8 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     if (err == CORPS_ERR_CANCELLED) {
         return err;
     }
-    if (is_restarting(peer) || (is_replaced(peer) && !is_lost(peer))) {
+    bool may_be_back = is_restarting(peer) || (is_replaced(peer) && !is_lost(peer));
+    if (may_be_back || (err == CORPS_ERR_TIMEOUT && is_patient(peer, deadline_ns))) {
         return corps_error_set(CORPS_ERR_AGAIN, "%s", detail);
     }
     return err == CORPS_OK || corps__peer_has_exited(peer) ? why_lost(peer)
@@ -271,6 +285,9 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, bool try_only,
         }
         err = is_restarting(peer) ? CORPS_ERR_AGAIN : connect_peer(peer, deadline_ns);
         err = err == CORPS_ERR_AGAIN ? await_restart(peer, try_only, deadline_ns) : err;
+    }
+    if (err == CORPS_OK) {
+        atomic_store_explicit(&peer->unreached_ns, 0, memory_order_relaxed);
     }
     return err;
 }

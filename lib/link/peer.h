@@ -73,6 +73,7 @@ struct corps__peer {
     bool is_old;              /* that process has made a newer link */
     bool discards;            /* the transport delivers nothing */
     uint64_t number;          /* no other peer of this process ever has it */
+    _Atomic int64_t unreached_ns; /* since when it cannot be reached, of a Corps that roams; 0: it was, or nobody tried */
     _Atomic int state;
     struct corps__port *port;
 

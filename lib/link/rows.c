@@ -29,6 +29,11 @@ int corps__row_pid(const struct corps_value *row) {
     return corps__record_int(row, 0, CORPS__ENV_LOST) == CORPS__ENV_UP ? (int)corps__record_int(row, 4, 0) : 0;
 }
 
+bool corps__row_is_up(const struct corps_value *row, uint64_t incarnation) {
+    return is_there(corps__record_int(row, 0, CORPS__ENV_LOST)) &&
+           (uint64_t)corps__record_int(row, 1, 0) == incarnation;
+}
+
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
     corps__record_text(row, 2, env->address, sizeof env->address);
     corps__record_text(row, 3, env->data_address, sizeof env->data_address);
@@ -81,12 +86,25 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     return CORPS_OK;
 }
 
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+static void mark_down(struct corps_value items[CORPS__ROW_ITEMS], const char *text) {
+    if (is_there(items[0].integer)) {
+        items[0] = corps_int(CORPS__ENV_RESTARTING);
+        items[5] = corps_str(text);
+        items[7] = corps_str("");
+    }
+}
+
+/* `down`: NULL, or why those that are there are said to be down. */
+static enum corps_err encode_table(const struct corps *corps, const char *down, struct corps_box *box,
+                                   struct corps_value *value) {
     unsigned count = corps->settings.env_count;
     struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
     for (unsigned i = 0; rows != NULL && i < count; i++) {
         struct corps_value items[CORPS__ROW_ITEMS];
         corps__row_items(corps, i, items);
+        if (down != NULL) {
+            mark_down(items, down);
+        }
         struct corps_value row = corps_array(items, CORPS__ROW_ITEMS);
         enum corps_err err = corps_box_copy(box, &row, &rows[i]);
         if (err != CORPS_OK) {
@@ -95,6 +113,15 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
     }
     *value = corps_array(rows, count);
     return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
+}
+
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+    return encode_table(corps, NULL, box, value);
+}
+
+enum corps_err corps__table_encode_down(const struct corps *corps, const char *text, struct corps_box *box,
+                                        struct corps_value *value) {
+    return encode_table(corps, text, box, value);
 }
 
 enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {

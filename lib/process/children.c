@@ -405,7 +405,7 @@ static unsigned longest_taken(unsigned *count) {
     unsigned found = 0;
     for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
         const struct corps__life_child *child = child_of(i);
-        if (!child->present && child->bound / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
+        if (!child->present && (child->bound - corps__first_of_life()) / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
             found = found == 0 || child->taken_at < child_of(found)->taken_at ? i : found;
             ++*count;
         }

@@ -17,6 +17,7 @@
 #include "process/envs.h"
 #include "process/fleet.h"
 #include "process/life.h"
+#include "process/owned.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
@@ -27,12 +28,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The creator's side of a Corps: corps_create, corps_exit. */
+/* The creator's side of a Corps, up to where it serves: corps_create, and what Env 0 says. */
 
-#define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
-
-/* Waits of corps_create and corps_exit. */
-static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct corps__waitlist corps__creators = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- records of Env 0 ---- */
 
@@ -52,16 +50,16 @@ static void boot_ends(struct corps *corps, enum corps_err err, struct corps__fai
     }
     corps->boot_failure = failure;
     __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
-    corps__waitlist_notify(&life);
+    corps__waitlist_notify(&corps__creators);
 }
 
-static void boot_fails(struct corps *corps, enum corps_err err, const char *text) {
+void corps__creator_boot_fails(struct corps *corps, enum corps_err err, const char *text) {
     const struct corps_error_info info = {.code = err, .text = text};
     boot_ends(corps, err, corps__failure_create(&info));
 }
 
 /* Env 0 has booted, for the first time or in a Corps that was started anew. */
-static void take_ready(struct creator *creator, const struct corps_value *record) {
+void corps__creator_ready(struct creator *creator, const struct corps_value *record) {
     struct corps *corps = creator->corps;
     enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
     if (err == CORPS_OK && corps->front == NULL) {
@@ -73,11 +71,11 @@ static void take_ready(struct creator *creator, const struct corps_value *record
     if (err == CORPS_OK) {
         boot_ends(corps, CORPS_OK, NULL);
     } else {
-        boot_fails(corps, err, corps_error_detail());
+        corps__creator_boot_fails(corps, err, corps_error_detail());
     }
 }
 
-static void take_failure(struct creator *creator, const struct corps_value *record) {
+void corps__creator_failed(struct creator *creator, const struct corps_value *record) {
     struct corps *corps = creator->corps;
     struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
     if (failure != NULL) {
@@ -106,9 +104,9 @@ static void on_record(void *arg, const struct corps_value *record) {
         return; /* its end follows */
     }
     if (corps__record_is(record, "ready")) {
-        take_ready(creator, record);
+        corps__creator_ready(creator, record);
     } else if (corps__record_is(record, "failed")) {
-        take_failure(creator, record);
+        corps__creator_failed(creator, record);
     } else if (corps__record_is(record, "row")) {
         take_row(creator, record);
     } else if (corps__record_is(record, "process")) {
@@ -135,7 +133,7 @@ void corps__creator_is_over(struct creator *creator, const char *text) {
     /* Whoever is left of it ends by itself, and the last one removes the directory. */
     corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
-    corps__waitlist_notify(&life);
+    corps__waitlist_notify(&corps__creators);
 }
 
 static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
@@ -143,7 +141,7 @@ static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     struct corps *corps = creator->corps;
     char text[128];
     snprintf(text, sizeof text, "Env 0 %s", how);
-    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
+    corps__creator_boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
     if (!corps__anew_take_end(creator, end == CORPS__END_IN_ORDER, text)) {
         /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
         bool counts = !atomic_load(&corps->exited) || end == CORPS__END_SIGNAL;
@@ -221,7 +219,10 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
                              ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
                              : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
     struct creation creation = {creator, front, box, &front_args};
-    if (err == CORPS_OK) {
+    if (err == CORPS_OK && corps->settings.owned) {
+        const struct corps__start start = {.incarnation = 1, .front = front, .front_args = &front_args};
+        err = corps__owned_begin(creator, &start);
+    } else if (err == CORPS_OK) {
         err = corps__with_lead(start_env_0, &creation);
     }
     corps_box_unref(box);
@@ -229,7 +230,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
         return err;
     }
     err =
-        corps__waitlist_wait_call(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+        corps__waitlist_wait_call(&corps__creators, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
     if (err == CORPS_ERR_CANCELLED) {
         return err;
     }
@@ -313,6 +314,7 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     if (!corps__is_env()) {
         corps__reactor_wake_set(settings.client_wake);
     }
+    snprintf(corps->front_class, sizeof corps->front_class, "%s", front != NULL ? front : "");
     err = know_hosts(corps);
     err = err == CORPS_OK ? corps__dir_path(corps->id, corps->directory) : err;
     if (err == CORPS_OK) {
@@ -329,200 +331,4 @@ enum corps_err corps_create(const char *front, const struct corps_value *args, c
     }
     corps__corps_unref(corps);
     return err;
-}
-
-/* ---- ending ---- */
-
-static bool env_0_gone(void *arg) {
-    struct creator *creator = arg;
-    return atomic_load(&creator->env_0_ended);
-}
-
-static enum corps_err take_down(void *arg) {
-    struct creator *creator = arg;
-    corps__peers_close(creator->corps);
-    corps__ports_close(creator->corps);
-    corps__control_close(creator->corps->control);
-    creator->corps->control = NULL;
-    struct corps__child *env_0 = creator->env_0;
-    creator->env_0 = NULL; /* first: the child of a fork looks there */
-    corps__child_close(env_0);
-    struct corps__anew *anew = creator->anew;
-    creator->anew = NULL;
-    corps__anew_free(anew);
-    atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
-    uv_run(corps__loop(), UV_RUN_NOWAIT);
-    return CORPS_OK;
-}
-
-static enum corps_err kill_env_0(void *arg) {
-    struct creator *creator = arg;
-    corps__child_kill(creator->env_0);
-    return CORPS_OK;
-}
-
-static enum corps_err say_exit(void *arg) {
-    struct corps *corps = arg;
-    corps__anew_halt(corps->creator);
-    if (corps->control != NULL) {
-        corps_flush(); /* what this program has sent is on its way before the word is */
-        struct corps_value word = corps_str("exit");
-        struct corps_value record = corps_array(&word, 1);
-        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
-    }
-    return CORPS_OK;
-}
-
-/* With the lead, as another thread may be taking the channel down. */
-void corps__creator_ask_to_end(struct corps *corps) {
-    atomic_store(&corps->exited, true);
-    (void)!corps__with_lead(say_exit, corps);
-}
-
-static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
-    struct corps *corps = creator->corps;
-    int64_t deadline = corps__deadline_ns(timeout_ns);
-    corps__creator_ask_to_end(corps);
-    bool killed = false;
-    if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
-        (void)!corps__with_lead(kill_env_0, creator);
-        killed = true;
-        (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
-        deadline = corps__now_ns() + 100000000;
-    }
-    killed = corps__others_reap(&creator->others, deadline) || killed;
-    (void)!corps__with_lead(take_down, creator);
-    if (corps->boot_result != CORPS_OK) {
-        corps__dir_remove_last(corps->directory, false); /* its Envs may still be on their way out */
-    }
-    corps__dir_remove(corps->directory);
-    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
-    if (killed) {
-        return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
-    }
-    return corps->lost_text != NULL ? corps_error_set(CORPS_ERR_WORKER_LOST, "%s", corps->lost_text) : CORPS_OK;
-}
-
-static bool is_over(void *arg) {
-    struct creator *creator = arg;
-    return atomic_load(&creator->over);
-}
-
-/* Ends it once, whoever comes first: the program, or the end of the Env that it was created in. */
-static enum corps_err exit_once(struct creator *creator, int64_t timeout_ns) {
-    enum corps_err err;
-    if (atomic_exchange(&creator->exiting, true)) {
-        err = corps__waitlist_wait(&life, is_over, creator, corps__deadline_ns(timeout_ns), NULL);
-        return err == CORPS_OK ? err : corps_error_set(err, "the Corps is still ending");
-    }
-    err = exit_corps(creator, timeout_ns);
-    atomic_store(&creator->over, true);
-    corps__waitlist_notify(&life);
-    return err;
-}
-
-enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
-    if (corps == NULL) {
-        return CORPS_OK;
-    }
-    if (corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID,
-                               "corps_exit is for the process that created the Corps; corps_end ends the own one");
-    }
-    enum corps_err err = exit_once(corps->creator, timeout_ns);
-    corps_name_unref(corps->front); /* it may hold the Corps */
-    corps__corps_unref(corps);
-    return err;
-}
-
-enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
-    if (corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "only who created a Corps can wait for its end");
-    }
-    (void)corps__corps_ref(corps); /* another thread may exit it */
-    enum corps_err err = corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
-    corps__corps_unref(corps);
-    return err;
-}
-
-/* Those that this process created and that end with it. */
-struct created {
-    struct corps *corps[CORPS__ENDPOINTS_MAX];
-    unsigned count;
-};
-
-static bool ends_with_us(const struct corps *corps) {
-    return corps->creator != NULL && !corps->settings.detached;
-}
-
-static void note_created(struct corps *corps, void *arg) {
-    struct created *created = arg;
-    if (ends_with_us(corps) && created->count < CORPS__ENDPOINTS_MAX) {
-        created->corps[created->count++] = corps__corps_ref(corps);
-    }
-}
-
-static void count_created(struct corps *corps, void *arg) {
-    *(unsigned *)arg += ends_with_us(corps) ? 1 : 0;
-}
-
-void corps__exit_created(void) {
-    struct created mine = {.count = 0};
-    corps__corps_each(note_created, &mine);
-    for (unsigned i = 0; i < mine.count; i++) {
-        corps__creator_ask_to_end(mine.corps[i]); /* all at once … */
-    }
-    for (unsigned i = 0; i < mine.count; i++) {
-        (void)!exit_once(mine.corps[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
-        corps__corps_unref(mine.corps[i]);                         /* who has the handle may still look at it */
-    }
-}
-
-bool corps__has_created(void) {
-    unsigned count = 0;
-    corps__corps_each(count_created, &count);
-    return count > 0;
-}
-
-/* ---- reading ---- */
-
-bool corps_has_ended(const struct corps *corps) {
-    return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
-}
-
-uint64_t corps_id(const struct corps *corps) {
-    return corps->id;
-}
-
-struct corps_name *corps_front(const struct corps *corps) {
-    return corps->front;
-}
-
-unsigned corps_env_count(const struct corps *corps) {
-    return corps->settings.env_count;
-}
-
-int corps_env_pid(const struct corps *corps, unsigned env) {
-    return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
-}
-
-/* ---- after a fork ---- */
-
-static void forget_created(struct corps *corps, void *unused) {
-    (void)unused;
-    if (corps->creator != NULL) {
-        corps__others_forget(&corps->creator->others);
-        corps__child_forget(corps->creator->env_0);
-    }
-    if (corps->lock_fd >= 0) {
-        close(corps->lock_fd); /* a lock that the child kept would keep the directory */
-    }
-    corps->lock_fd = -1;
-    corps->creator = NULL;
-    corps->control = NULL;
-}
-
-void corps__created_forked(void) {
-    life = CORPS__WAITLIST_INIT;
-    corps__corps_each(forget_created, NULL);
 }

@@ -3,6 +3,7 @@
 #include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
+#include "base/log.h"
 #include "link/peer.h"
 #include "process/changes.h"
 #include "process/creator.h"
@@ -47,6 +48,11 @@ static bool created_have_ended(void) {
     return corps__life.created_done;
 }
 
+/* Does this Env end alone, and the Corps goes on? */
+static bool ends_alone(void) {
+    return atomic_load(&corps__life.leaves) || atomic_load(&corps__life.moves);
+}
+
 enum { LOOK_MS = 2 };
 
 static void look_again(uv_timer_t *timer) {
@@ -81,8 +87,12 @@ void corps__end_when_cleaned(void) {
         corps__life_stop();
         return;
     }
-    if (corps__life.leaves && !corps__life.waits_for_nobody && !has_answered()) {
+    if (ends_alone() && !corps__life.waits_for_nobody && !has_answered()) {
         return; /* it looks again soon */
+    }
+    if (atomic_load(&corps__life.moves)) { /* Env 0 hears of it from the agent, and of nothing that ends for good */
+        corps__life_stop();
+        return;
     }
     if (!corps__is_env_0()) {
         struct corps_value cleaned = corps_str("cleaned");
@@ -126,13 +136,13 @@ static void next_cleanup(struct corps__group *group, void *arg);
 /* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
 static bool clean_up_next(void) {
     for (;;) {
-        uint32_t id = atomic_load(&corps__life.next_cleanup);
+        uint32_t id = corps__conc_number_previous(atomic_load(&corps__life.next_cleanup));
         if (id <= CORPS__MANAGER) {
             return false;
         }
         atomic_store(&corps__life.next_cleanup, id - 1);
         struct corps__conc *conc = corps__conc_find(id);
-        if (conc == NULL || (conc->class->cleanup == NULL && !corps__life.leaves)) {
+        if (conc == NULL || (conc->class->cleanup == NULL && !ends_alone())) {
             continue;
         }
         return clean_up_conc(conc, next_cleanup);
@@ -172,8 +182,8 @@ static void front_is_cleaned(struct corps__group *group, void *arg) {
 
 /* The Corps' own Conc first: its cleanup may still call all others. */
 void corps__clean_up(void) {
-    if (corps__life.stage == CORPS__CLEANING && corps__life.leaves && !corps__life.waits_for_nobody) {
-        corps__life.waits_for_nobody = true; /* this Env was being taken, and now the Corps ends altogether */
+    if (corps__life.stage == CORPS__CLEANING && ends_alone() && !corps__life.waits_for_nobody) {
+        corps__life.waits_for_nobody = true; /* this Env was ending alone, and now the Corps ends altogether */
         corps__end_when_cleaned();
     }
     if (corps__life.stage == CORPS__CLEANING || corps__life.stage == CORPS__ENDING) {
@@ -203,6 +213,16 @@ void corps__leave(void) {
     if (corps__life.stage == CORPS__SERVING) {
         corps__life.leaves = true;
         atomic_store(&corps__actors->leaves, true);
+    }
+    corps__clean_up();
+}
+
+void corps__move_away(void) {
+    if (corps__life.stage == CORPS__SERVING) {
+        corps__log(CORPS_LOG_INFO, "env_moves", NULL, "Env %u ends in order: its host wants it to be on another one",
+                   corps__own_env());
+        corps__life.moves = true;
+        atomic_store(&corps__actors->moves, true);
     }
     corps__clean_up();
 }

@@ -160,10 +160,6 @@ static void on_record(void *arg, const struct corps_value *record) {
     }
 }
 
-static void on_heard(void *arg) {
-    ((struct owner *)arg)->heard++;
-}
-
 static void on_gone(void *arg, enum corps_err err, const char *why) {
     struct owner *owner = arg;
     owner->gone = true;
@@ -171,7 +167,7 @@ static void on_gone(void *arg, enum corps_err err, const char *why) {
     snprintf(owner->gone_why, sizeof owner->gone_why, "%s", why);
 }
 
-static const struct corps__channel_ops ops = {.record = on_record, .heard = on_heard, .gone = on_gone};
+static const struct corps__channel_ops ops = {.record = on_record, .gone = on_gone};
 
 void owner_begin(struct owner *owner, uint16_t port) {
     *owner = (struct owner){.grants = true, .loop = uv_default_loop()};

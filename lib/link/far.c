@@ -1,0 +1,156 @@
+#include "link/far.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "link/foreign.h"
+#include "link/peer.h"
+#include "wait/wait.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { THREADS_MAX = 8 };
+#define BETWEEN_NS INT64_C(200000000) /* two questions about one Corps */
+
+static const struct corps__far_ops *far_ops;
+
+/* What is to be asked about. */
+struct question {
+    struct question *next;
+    struct corps *corps; /* held */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct question *first, **last;
+    unsigned threads;
+} asked = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &asked.first};
+
+void corps__far_set(const struct corps__far_ops *ops) {
+    far_ops = ops;
+}
+
+const struct corps__far_ops *corps__far(void) {
+    return far_ops;
+}
+
+/* ---- what the agent has said ---- */
+
+struct answer {
+    struct corps *corps;
+    enum corps_err err;
+    uint8_t *data; /* NULL: it has no Env 0 just now */
+    size_t bytes;
+};
+
+static enum corps_err restart_all(struct corps *corps) {
+    corps->far_down = true;
+    for (unsigned i = 0; i < corps->settings.env_count; i++) {
+        corps__env_restarts(corps, i, "its Corps is being started anew, since its Env 0 was lost or moves");
+    }
+    return CORPS_OK;
+}
+
+/* With the lead. */
+static enum corps_err take(void *arg) {
+    const struct answer *answer = arg;
+    struct corps *corps = answer->corps;
+    if (answer->err == CORPS_ERR_EXITED) {
+        atomic_store(&corps->gone, true);
+        corps__check_foreign();
+        return CORPS_OK;
+    }
+    if (answer->err != CORPS_OK) {
+        return answer->err;
+    }
+    return answer->data != NULL ? corps__foreign_take(corps, answer->data, answer->bytes) : restart_all(corps);
+}
+
+static void ask(struct corps *corps) {
+    struct answer answer = {.corps = corps};
+    answer.err = far_ops->known(corps->id, &answer.data, &answer.bytes);
+    if (corps__with_lead(take, &answer) != CORPS_OK) { /* who waits asks again */
+        corps__log(CORPS_LOG_DEBUG, "news_unheard", NULL, "nothing new of the Corps %016llx: %s",
+                   (unsigned long long)corps->id, corps_error_detail());
+    }
+    free(answer.data);
+}
+
+/* ---- asking ---- */
+
+static struct question *next_question(void) {
+    pthread_mutex_lock(&asked.lock);
+    struct question *question = asked.first;
+    if (question != NULL) {
+        asked.first = question->next;
+        asked.last = asked.first == NULL ? &asked.first : asked.last;
+    } else {
+        asked.threads--;
+    }
+    pthread_mutex_unlock(&asked.lock);
+    return question;
+}
+
+static void *run(void *unused) {
+    (void)unused;
+    for (struct question *question = next_question(); question != NULL; question = next_question()) {
+        ask(question->corps);
+        atomic_store(&question->corps->far_due_ns, corps__deadline_ns(BETWEEN_NS));
+        atomic_store(&question->corps->far_asked, false);
+        corps__corps_unref(question->corps);
+        free(question);
+    }
+    return NULL;
+}
+
+/* Under the lock. It takes no signals: those are for the threads of the program. */
+static void add_thread(void) {
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, run, NULL) == 0) {
+        pthread_detach(thread);
+        asked.threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void corps__far_want(struct corps *corps) {
+    if (corps__now_ns() < atomic_load(&corps->far_due_ns) || atomic_load(&corps->gone) ||
+        atomic_exchange(&corps->far_asked, true)) {
+        return;
+    }
+    struct question *question = malloc(sizeof *question);
+    if (question == NULL) {
+        atomic_store(&corps->far_asked, false); /* it will be wanted again */
+        return;
+    }
+    *question = (struct question){.corps = corps__corps_ref(corps)};
+    pthread_mutex_lock(&asked.lock);
+    *asked.last = question;
+    asked.last = &question->next;
+    if (asked.threads < THREADS_MAX) {
+        add_thread();
+    }
+    pthread_mutex_unlock(&asked.lock);
+}
+
+bool corps__far_has_ended(struct corps *corps) {
+    char path[sizeof corps->directory + sizeof CORPS__KNOWN_FILE + 1];
+    snprintf(path, sizeof path, "%s/%s", corps->directory, CORPS__KNOWN_FILE);
+    if (!atomic_load(&corps->gone) && access(path, F_OK) != 0) {
+        corps__far_want(corps);
+    }
+    return atomic_load(&corps->gone);
+}
+
+void corps__far_forked(void) {
+    pthread_mutex_init(&asked.lock, NULL);
+    asked.first = NULL; /* what is forgotten here is not freed: others may have been at it */
+    asked.last = &asked.first;
+    asked.threads = 0;
+}
