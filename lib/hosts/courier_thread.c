@@ -61,17 +61,34 @@ static void take_end(unsigned env, uint64_t incarnation, const char *how, enum c
     }
 }
 
-static void take_refusal(unsigned env, uint64_t incarnation, const struct corps_value *record) {
+/* By an agent that takes no Envs it is no failure: another host is chosen. */
+static void take_refusal(const struct post *post, unsigned env, uint64_t incarnation,
+                         const struct corps_value *record) {
     char text[CORPS__COURIER_HOW_BYTES - 32];
     char how[CORPS__COURIER_HOW_BYTES];
+    bool is_drained = corps__record_int(record, 5, 0) != 0;
     corps__record_text(record, 4, text, sizeof text);
     snprintf(how, sizeof how, "was not started: %s", text);
-    take_end(env, incarnation, how, CORPS__END_FAILED);
+    if (is_drained) {
+        pthread_mutex_lock(&corps__courier.lock);
+        corps__plan_drain(&corps__courier.plan, post->row->number, true);
+        pthread_mutex_unlock(&corps__courier.lock);
+    }
+    take_end(env, incarnation, how, is_drained ? CORPS__END_UNREACHED : CORPS__END_FAILED);
+}
+
+static bool says_drained(const struct corps_value *record) {
+    const struct corps_value *how_it_is = corps_value_item(record, 2);
+    const struct corps_value *said = how_it_is != NULL ? corps_value_get(how_it_is, "drained") : NULL;
+    return said != NULL && said->kind == CORPS_BOOL && said->boolean;
 }
 
 static void take_alive(struct post *post, const struct corps_value *record) {
     pthread_mutex_lock(&corps__courier.lock);
     bool grants = corps__plan_heard(&corps__courier.plan, post->row->number, corps__boottime_ns());
+    if (grants) {
+        corps__plan_drain(&corps__courier.plan, post->row->number, says_drained(record));
+    }
     pthread_mutex_unlock(&corps__courier.lock);
     int64_t length_ns = corps__grant_length(corps__granted_until(), corps__boottime_ns());
     if (grants && length_ns > 0) { /* else Env 0 itself has no time left */
@@ -101,7 +118,7 @@ static void on_record(void *arg, const struct corps_value *record) {
             corps__ferry_write(ferry, what->bin, what->count);
         }
     } else if (corps__record_is(record, "refused")) {
-        take_refusal(env, incarnation, record);
+        take_refusal(post, env, incarnation, record);
     } else if (corps__record_is(record, "ended")) {
         char how[CORPS__COURIER_HOW_BYTES];
         corps__record_text(record, 3, how, sizeof how);
@@ -178,7 +195,7 @@ static void order(struct post *post, const struct corps__plan_action *action) {
 static void lose(struct post *post, const struct corps__plan_action *action) {
     char how[CORPS__COURIER_HOW_BYTES];
     bool says = post->trouble[0] != '\0' && action->why != CORPS__WHY_KILLED;
-    bool unreached = action->why == CORPS__WHY_UNREACHED;
+    bool unreached = action->why == CORPS__WHY_UNREACHED || action->why == CORPS__WHY_DRAINED;
     snprintf(how, sizeof how, "%s host %s: %s%s%s%s", unreached ? "was not started on" : "is lost with",
              post->row->name, corps__plan_why_text(action->why), says ? " (" : "", says ? post->trouble : "",
              says ? ")" : "");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ANSWER_NS INT64_C(2000000000)
-#define FAR_NS INT64_C(7000000000)   /* it asks the agent of another host, or the ledger */
+#define FAR_NS INT64_C(7000000000) /* it asks the agent of another host, or the ledger */
 #define OWN_NS INT64_C(15000000000)
 
 enum corps_err corps__desk_path(char *path, size_t bytes) {
@@ -177,6 +177,22 @@ enum corps_err corps__desk_hosts(struct corps__hosts **hosts) {
     if (err == CORPS_OK) {
         err = take_hosts(corps_box_root(box), hosts);
         corps_box_unref(box);
+    }
+    return err;
+}
+
+enum corps_err corps__desk_leases(struct corps_box **answer) {
+    const struct corps_value word = corps_str("leases");
+    return ask(&word, 1, ANSWER_NS, answer);
+}
+
+enum corps_err corps__desk_drain(bool on, struct corps_box **answer) {
+    const struct corps_value word = corps_str(on ? "drain" : "undrain");
+    int fd = -1;
+    enum corps_err err = connect_desk(&fd);
+    if (err == CORPS_OK) {
+        err = ask_on(fd, &word, 1, "drained", ANSWER_NS, answer);
+        close(fd);
     }
     return err;
 }

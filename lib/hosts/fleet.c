@@ -50,16 +50,6 @@ static bool next_word(const char **at, char word[CORPS__HOSTS_BYTES]) {
     return length > 0;
 }
 
-static bool is_meant(const struct corps__host *host, const char *list) {
-    char word[CORPS__HOSTS_BYTES];
-    while (next_word(&list, word)) {
-        if (corps__host_is(host, word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "a, b and 3 more": what there is. */
 static void list_names(const struct corps__hosts *hosts, char *out, size_t bytes) {
     size_t used = 0;
@@ -97,15 +87,15 @@ static enum corps_err check_words(const struct corps__hosts *hosts, const char *
 static enum corps_err ask_hosts(const struct corps__settings *settings, struct corps__hosts **out) {
     struct corps__hosts *hosts = NULL;
     enum corps_err err = corps__desk_hosts(&hosts);
-    bool all = strcmp(settings->hosts, "auto") == 0;
-    err = err == CORPS_OK && !all ? check_words(hosts, settings->hosts) : err;
+    bool names = strcmp(settings->hosts, "auto") != 0;
+    err = err == CORPS_OK && names ? check_words(hosts, settings->hosts) : err;
     if (err != CORPS_OK) {
         free(hosts);
         return err;
     }
     unsigned count = 0;
     for (unsigned i = 0; i < hosts->count; i++) {
-        bool meant = all || is_meant(&hosts->rows[i], settings->hosts);
+        bool meant = corps__host_is_meant(&hosts->rows[i], settings->hosts);
         if (meant || hosts->rows[i].number == hosts->own) {
             hosts->rows[count] = hosts->rows[i];
             hosts->rows[count].slots = meant ? hosts->rows[count].slots : 1; /* Env 0's */

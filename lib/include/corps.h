@@ -231,7 +231,7 @@ struct corps_options {
     /** What follows when an Env ends before its Corps does; default NEVER. Env 0 sees to it: Concs that were made from
      * other Envs are made again, with the same numbers, so that Names stay valid: their inits run with the same
      * arguments. When Env 0 itself ends, this process starts the whole Corps anew, if it has a front and is not
-     * detached: all Envs, and the front with its arguments (kept until then) under its Name. See docs/supervision.md.
+     * detached (then an agent may: see `singleton`): all Envs, and the front with its arguments (kept until then) under its Name. See docs/supervision.md.
      */
     enum corps_restart restart;
     unsigned intensity;     /**< so many restarts of its Envs within `period_ns` are borne; default 5, at most 100 */

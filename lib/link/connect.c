@@ -125,7 +125,8 @@ static bool is_elsewhere(const struct corps__peer *peer) {
 }
 
 bool corps__peer_may_return(const struct corps__peer *peer) {
-    return is_elsewhere(peer) && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
+    bool may = is_elsewhere(peer) || corps__roams(peer->corps);
+    return may && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
 }
 
 /* By the Corps' own transport. */

@@ -2,8 +2,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "link/foreign.h"
-#include "link/peer.h"
 #include "wait/wait.h"
 
 #include <pthread.h>
@@ -46,14 +44,6 @@ struct answer {
     size_t bytes;
 };
 
-static enum corps_err restart_all(struct corps *corps) {
-    corps->far_down = true;
-    for (unsigned i = 0; i < corps->settings.env_count; i++) {
-        corps__env_restarts(corps, i, "its Corps is being started anew, since its Env 0 was lost or moves");
-    }
-    return CORPS_OK;
-}
-
 /* With the lead. */
 static enum corps_err take(void *arg) {
     const struct answer *answer = arg;
@@ -63,10 +53,7 @@ static enum corps_err take(void *arg) {
         corps__check_foreign();
         return CORPS_OK;
     }
-    if (answer->err != CORPS_OK) {
-        return answer->err;
-    }
-    return answer->data != NULL ? corps__foreign_take(corps, answer->data, answer->bytes) : restart_all(corps);
+    return answer->err == CORPS_OK ? corps__link_floor->ops->hear(corps, answer->data, answer->bytes) : answer->err;
 }
 
 static void ask(struct corps *corps) {
@@ -153,4 +140,7 @@ void corps__far_forked(void) {
     asked.first = NULL; /* what is forgotten here is not freed: others may have been at it */
     asked.last = &asked.first;
     asked.threads = 0;
+    for (struct corps *corps = corps__link_floor->listed; corps != NULL; corps = corps->next) {
+        atomic_store(&corps->far_asked, false);
+    }
 }

@@ -252,7 +252,18 @@ static void take_back(struct corps *corps, const struct corps_value *table) {
     }
 }
 
+static enum corps_err restart_all(struct corps *corps) {
+    corps->far_down = true;
+    for (unsigned i = 0; i < corps->settings.env_count; i++) {
+        corps__env_restarts(corps, i, "its Corps is being started anew, since its Env 0 was lost or moves");
+    }
+    return CORPS_OK;
+}
+
 enum corps_err corps__foreign_take(struct corps *corps, const uint8_t *data, size_t bytes) {
+    if (data == NULL) {
+        return restart_all(corps);
+    }
     struct corps_box *box = NULL;
     enum corps_err err = decode_file(data, bytes, &box);
     const struct corps_value *table = err == CORPS_OK ? corps_value_item(corps_box_root(box), TABLE_AT) : NULL;

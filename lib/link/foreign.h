@@ -38,8 +38,8 @@ enum corps_err corps__foreign_list(void (*each)(uint64_t corps_id, const struct 
  * asked as well. With the lead; never waits. Errors: EXITED (not of one that roams), SYSTEM, PROTOCOL. */
 enum corps_err corps__foreign_refresh(struct corps *corps) CORPS_CHECKED;
 
-/* Takes over what stands in such a file where its Env 0 is, which somebody else has read. With the lead. Errors:
- * PROTOCOL, CORRUPT, NO_MEMORY. */
+/* Takes over what stands in such a file where its Env 0 is, which somebody else has read. `data`: NULL where it has no
+ * Env 0 just now: its Envs are being started again. With the lead. Errors: PROTOCOL, CORRUPT, NO_MEMORY. */
 enum corps_err corps__foreign_take(struct corps *corps, const uint8_t *data, size_t bytes) CORPS_CHECKED;
 
 /* In the child of a fork: locks that others held are free again. */

@@ -89,7 +89,8 @@ bool corps__is_foreign(const struct corps *corps) {
 }
 
 bool corps__corps_has_ended(struct corps *corps) {
-    if (!corps__is_foreign(corps)) {
+    bool is_begun_here = corps->creator != NULL && corps->boot_result == CORPS_ERR_PENDING;
+    if (!corps__is_foreign(corps) || is_begun_here) {
         return false;
     }
     if (corps__roams(corps)) {

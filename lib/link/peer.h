@@ -186,7 +186,7 @@ enum corps_err corps__peer_lost(const struct corps__peer *peer);
 enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
 
 /* May its Env be heard again, though there is no link and nobody says why? So it is of one on another host: until that
- * is given up, seconds pass. Any thread. */
+ * is given up, seconds pass; and of a Corps that roams (far.h). Any thread. */
 bool corps__peer_may_return(const struct corps__peer *peer);
 
 /* Has its Corps ended? Of others one hears that only by what they leave. */

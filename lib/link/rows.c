@@ -124,6 +124,16 @@ enum corps_err corps__table_encode_down(const struct corps *corps, const char *t
     return encode_table(corps, text, box, value);
 }
 
+/* What was added in a former life of the Corps is not there in this one: those from number `count` on. */
+static void lose_former(struct corps *corps, unsigned count) {
+    uint32_t life = corps__life_of(atomic_load(&corps->envs[0].incarnation));
+    for (unsigned i = count; i < corps->settings.env_count; i++) {
+        if (corps__life_of(atomic_load(&corps->envs[i].incarnation)) < life) {
+            corps__env_lost(corps, i, "it had been added to the Corps, which was started anew without it");
+        }
+    }
+}
+
 enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
     if (table == NULL || table->kind != CORPS_ARRAY || table->count > CORPS__ENVS_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
@@ -131,6 +141,9 @@ enum corps_err corps__table_decode(const struct corps_value *table, struct corps
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; err == CORPS_OK && i < table->count; i++) {
         err = corps__row_take(corps, i, corps_value_item(table, i));
+    }
+    if (err == CORPS_OK && corps->settings.owned) {
+        lose_former(corps, (unsigned)table->count);
     }
     return err;
 }

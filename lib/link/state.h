@@ -18,6 +18,8 @@ struct corps__link_ops {
     void (*on_retired)(struct corps__peer *peer);
     /* Reads again what is known of the Envs of a Corps of others (foreign.h). */
     enum corps_err (*refresh)(struct corps *corps);
+    /* Takes what an agent has said of a Corps that roams (far.h). */
+    enum corps_err (*hear)(struct corps *corps, const uint8_t *data, size_t bytes);
     /* A link is there: sends what was waiting for it. Under tx. */
     void (*on_connected)(struct corps__peer *peer);
     /* Does what is under way wait for another link to the peer? */

@@ -335,6 +335,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
 enum { UNTOLD_PAGES = 128 };
 static void next_numbers(struct corps__life_child *child) {
     bool may_be_untold = corps__life.corps->settings.host != 0 && child->bound > 0;
+    child->bound = child->bound > 0 ? child->bound : corps__first_of_life();
     child->first = child->bound + (may_be_untold ? UNTOLD_PAGES * CORPS__CONC_PAGE : 0);
     child->bound = child->first + CORPS__CONC_PAGE;
 }

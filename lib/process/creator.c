@@ -249,7 +249,7 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
         corps->boot_failure = NULL;
         return err;
     }
-    return corps__with_lead(watch_others, creator);
+    return corps->settings.owned ? CORPS_OK : corps__with_lead(watch_others, creator);
 }
 
 /* What depends on the host that this is, of a Corps that lives on several. */

@@ -53,6 +53,11 @@ static bool ends_alone(void) {
     return atomic_load(&corps__life.leaves) || atomic_load(&corps__life.moves);
 }
 
+/* Is each of its Concs to be told that it ends, also where its class has no cleanup? */
+static bool tells_all(void) {
+    return ends_alone() || atomic_load(&corps__actors->moves);
+}
+
 enum { LOOK_MS = 2 };
 
 static void look_again(uv_timer_t *timer) {
@@ -142,7 +147,7 @@ static bool clean_up_next(void) {
         }
         atomic_store(&corps__life.next_cleanup, id - 1);
         struct corps__conc *conc = corps__conc_find(id);
-        if (conc == NULL || (conc->class->cleanup == NULL && !ends_alone())) {
+        if (conc == NULL || (conc->class->cleanup == NULL && !tells_all())) {
             continue;
         }
         return clean_up_conc(conc, next_cleanup);

@@ -352,10 +352,12 @@ static bool parent_is_gone(int fd) {
 /* Env 0 made the directory and ends last, so it removes it; when it could not, the last one of the others does. */
 static void leave_directory(int fd) {
     struct corps *corps = corps__life.corps;
-    if (corps__life.all_have_ended) {
+    if (corps__life.owned) {
+        close(corps->lock_fd); /* it is the agent's */
+    } else if (corps__life.all_have_ended) {
         close(corps->lock_fd);
         corps__dir_remove(corps->directory); /* also where the creator keeps it */
-    } else if (corps != NULL && !corps__life.owned && (corps__is_env_0() || corps__life.orphan || parent_is_gone(fd))) {
+    } else if (corps != NULL && (corps__is_env_0() || corps__life.orphan || parent_is_gone(fd))) {
         close(corps->lock_fd);
         corps__dir_remove_last(corps->directory, corps__life.orphan);
     }

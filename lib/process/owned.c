@@ -31,6 +31,7 @@ static void take_over(struct creator *creator, const struct corps_value *record)
     bool has_said = creator->failure[0] != '\0';
     corps__creator_boot_fails(creator->corps, CORPS_ERR_WORKER_LOST, text);
     atomic_store(&creator->corps->gone, true);
+    corps__check_foreign(); /* who waits for it waits no more */
     corps__creator_is_over(creator, in_order ? NULL : has_said ? creator->failure : text);
 }
 

@@ -144,6 +144,26 @@ void agents_kill(int number) {
     agents.pids[number] = 0;
 }
 
+void agents_tell(const char *option, const char *host) {
+    char agent[512], what[32], whom[32];
+    snprintf(agent, sizeof agent, "%s", program());
+    snprintf(what, sizeof what, "%s", option);
+    snprintf(whom, sizeof whom, "%s", host);
+    char *argv[] = {agent, what, whom, NULL};
+    int status = -1;
+    if (waitpid(run(argv), &status, 0) < 0 || status != 0) {
+        die(what);
+    }
+}
+
+int agents_terminate(int number) {
+    int status = -1;
+    kill(agents.pids[number], SIGTERM);
+    waitpid(agents.pids[number], &status, 0);
+    agents.pids[number] = 0;
+    return status;
+}
+
 /* Of what may be left of Corps in a runtime directory. */
 static bool is_empty(int number) {
     char path[64];

@@ -14,9 +14,13 @@ void agents_begin(int count);
 /* The process of an agent; 0: it was ended. */
 int agents_pid(int number);
 
-/* Kills it (SIGKILL), and waits for it; starts it again. */
+/* Kills it (SIGKILL), and waits for it; starts it again; ends it in order (SIGTERM), and waits for it: the status. */
 void agents_kill(int number);
 void agents_start(int number);
+int agents_terminate(int number);
+
+/* What a person says to the agent of a host, on the first one: "--drain", "--undrain". The test ends if that fails. */
+void agents_tell(const char *option, const char *host);
 
 /* Ends all of them in order. False: something was left in a runtime directory, which is told. */
 bool agents_end(void);

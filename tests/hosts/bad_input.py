@@ -4,6 +4,7 @@
     bad_input.py BUILD
 """
 
+import json
 import os
 import re
 import shutil
@@ -134,6 +135,38 @@ def agents(place):
     assert re.search(r'^2 +beta .* no .*could not prove that it has this cluster\'s key', place.run('corps', 'hosts'), re.M)
 
 
+def drains(place):
+    """A host is drained, at its own desk and from elsewhere, and what is wrong with that."""
+    place.run('corps', 'hosts', '--drain', 'beta', says='no agent runs on this host .*: start corps-agent')
+    place.serve(1)
+    place.run('corps', 'hosts', '--drain', 'beta', says=r'^corps: host 2 \(beta\) cannot be told: nobody listens at .*; start corps-agent there$')
+    beta = place.serve(2)
+    for arguments, says in (['--drain'], '--drain needs one host'), (['--undrain'], '--undrain needs one host'), (['--drain', 'alpha', 'beta'], '--drain needs one'), \
+            (['more'], "no place for 'more'"), (['--json', 'more'], "no place for 'more'"):
+        place.run('corps', 'hosts', *arguments, status=2, says=says)
+    place.run('corps', 'hosts', '--drain', 'gamma', says="^corps: there is no host 'gamma', by name or number; there are alpha and beta$")
+    place.run('corps', 'hosts', '--drain', 'left', says="there is no host 'left'")  # a label may mean several
+    place.run('corps', 'hosts', '--undrain', 'beta', says=r'^corps: host 2 \(beta\) is not drained: it takes Envs$')
+    assert place.run('corps', 'hosts', '--drain', 'beta', status=0) == 'host 2 (beta) takes no Envs from now on; nothing runs there\n'
+    place.run('corps', 'hosts', '--drain', '2', says=r'^corps: host 2 \(beta\) is drained already; `corps hosts` shows what is left there$')
+    seen = place.run('corps', 'hosts', status=0)
+    assert re.search(r'^number .* drained +hosts file$', seen, re.M), seen
+    assert re.search(r'^1 +alpha .* no +[0-9a-f]{16}$', seen, re.M) and re.search(r'^2 +beta .* yes +[0-9a-f]{16}$', seen, re.M), seen
+    alpha, there = json.loads(place.run('corps', 'hosts', '--json', status=0))['hosts']
+    assert [alpha['number'], alpha['labels'], alpha['drained'], there['drained'], there['up'], there['lease_ms']] == [1, ['left'], False, True, True, None], there
+    assert place.run('agent', '--undrain', 'beta', status=0) == 'host 2 (beta) takes Envs again\n'
+    assert place.run('corps', 'hosts', '--drain', 'alpha', status=0).startswith('host 1 (alpha) takes no Envs from now on')
+    common = ['--hosts', place.at('hosts'), '--key', place.at('key')]
+    place.run('agent', *common, '--number', '1', '--drain', '1', says=r'^corps-agent: host 1 \(alpha\) is drained already')
+    place.run('agent', *common, '--number', '1', '--undrain', 'alpha', status=0)
+    place.run('agent', '--hosts', place.at('hosts'), '--list', status=2, says='it needs an option: .*--key')
+    beta.terminate()
+    beta.wait(timeout=20)
+    lost = json.loads(place.run('corps', 'hosts', '--json'))
+    assert lost['ledger'] == {'name': 'hosts', 'age_ms': None, 'trouble': None} and lost['corps'] == [], lost
+    assert not lost['hosts'][1]['up'] and 'start corps-agent there' in lost['hosts'][1]['trouble'], lost
+
+
 def strangers(place):
     """Who says something else is refused, told why, and does not disturb."""
     place.serve(1)
@@ -150,7 +183,7 @@ def strangers(place):
 
 
 def main():
-    for case in files, agents, strangers:
+    for case in files, agents, drains, strangers:
         place = Place()
         case(place)
         place.end()
