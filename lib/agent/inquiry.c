@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_NS INT64_C(6000000000)
+#define PATIENCE_NS INT64_C(6000000000) /* less than who asks waits */
 
 enum { FRONT_ITEMS = 4 };
 
@@ -203,7 +203,10 @@ static void try_it(struct agent_inquiry *inquiry) {
         seen = NULL;
         is_new = true;
     }
-    if (inquiry->kind == AGENT_INQUIRY_NAMED) {
+    if (inquiry->kind == AGENT_INQUIRY_NAMED && !agent_owner_is_on()) {
+        fail(inquiry, CORPS_ERR_UNSUPPORTED,
+             "the hosts file names no ledger etcd, and without it no host knows of a Corps by its name alone");
+    } else if (inquiry->kind == AGENT_INQUIRY_NAMED) {
         try_named(inquiry, seen, is_new);
     } else if (inquiry->kind != AGENT_INQUIRY_FRONTS) {
         try_corps(inquiry, seen, is_new);

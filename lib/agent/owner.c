@@ -61,7 +61,7 @@ void agent_owner_look(void) {
 /* ---- what programs and people want ---- */
 
 bool agent_owner_exit(uint64_t corps_id) {
-    if (agent_owner.rows == NULL || !corps__owners_exits(&agent_owner.decider, corps_id, corps__boottime_ns())) {
+    if (agent_owner.rows == NULL || !corps__owners_exits(&agent_owner.decider, corps_id)) {
         return false;
     }
     struct agent_owned *owned = agent_owned_find(corps_id);
@@ -111,7 +111,7 @@ enum corps_err agent_owner_order(struct agent_order *order, int fd, int64_t time
     }
     if (agent_creators_add(corps_id, fd) != CORPS_OK) {
         agent_say("the Corps %016llx is not begun: %s", (unsigned long long)corps_id, corps_error_detail());
-        (void)corps__owners_exits(&agent_owner.decider, corps_id, now_ns); /* nobody would hear of it */
+        (void)corps__owners_exits(&agent_owner.decider, corps_id); /* nobody would hear of it */
     }
     agent_owner_turn();
     return CORPS_OK;
@@ -121,14 +121,14 @@ void agent_owner_drain(bool on) {
     agent_owner.drain_wanted = on;
     if (agent_owner.rows != NULL) {
         agent_owner_ask_drain();
-        corps__owners_drain(&agent_owner.decider, on, corps__boottime_ns());
+        corps__owners_drain(&agent_owner.decider, on);
         agent_owner_turn();
     }
 }
 
 void agent_owner_end(void) {
     if (agent_owner.rows != NULL) {
-        corps__owners_drain(&agent_owner.decider, true, corps__boottime_ns());
+        corps__owners_drain(&agent_owner.decider, true);
         agent_owner_turn();
     }
 }

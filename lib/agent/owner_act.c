@@ -19,11 +19,19 @@ static bool has_timer, turns;
 
 /* ---- what is decided ---- */
 
-static const char *how_of(uint64_t corps_id, bool *in_order) {
+/* How it has ended: by its last life, or by too many of them. */
+static void write_how(uint64_t corps_id, char *out, size_t bytes, bool *in_order) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
+    const struct corps__owned *row = corps__owners_find(&agent_owner.decider, corps_id);
     *in_order = true;
     const char *how = owned != NULL ? agent_owned_how(owned, in_order) : "";
-    return how[0] != '\0' ? how : "it has ended";
+    if (row != NULL && row->known && row->unit.lost) {
+        char history[600];
+        (void)corps__supervise_history(&row->supervisor, history, sizeof history);
+        snprintf(out, bytes, "the Corps is not started anew, after %s", history);
+    } else {
+        snprintf(out, bytes, "%s", how[0] != '\0' ? how : "it has ended");
+    }
 }
 
 static void refuse(const struct corps__owners_action *action) {
@@ -41,7 +49,7 @@ static void forget(const struct corps__owners_action *action) {
     struct agent_owned *owned = agent_owned_find(corps_id);
     bool in_order;
     char how[700];
-    snprintf(how, sizeof how, "%s", how_of(corps_id, &in_order));
+    write_how(corps_id, how, sizeof how, &in_order);
     switch (action->why) {
     case CORPS__OWNERS_ENDED:
         agent_creators_over(corps_id, in_order, how);
@@ -74,9 +82,9 @@ static void start(const struct corps__owners_action *action, struct agent_owned 
 
 static void kill_it(const struct corps__owners_action *action, struct agent_owned *owned) {
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, action->corps_id);
-    bool by_silence = row != NULL && row->killed_by_silence;
-    agent_owned_kill(owned, by_silence ? "the ledger has not answered before this host's lease was over"
-                                       : "it has taken too long to start or to end, or its Corps has another owner");
+    bool by_lease = row != NULL && row->blameless;
+    agent_owned_kill(owned, by_lease ? "the ledger has not answered before this host's lease was over"
+                                     : "it has taken too long to start or to end, or its Corps has another owner");
 }
 
 static void act_on(const struct corps__owners_action *action) {
@@ -147,7 +155,7 @@ static void on_started(uint64_t corps_id, uint64_t epoch) {
 static void tell_restarts(uint64_t corps_id, const char *how) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, corps_id);
-    if (owned == NULL || row == NULL || row->exits || row->state == CORPS__OWNED_ENDS) {
+    if (owned == NULL || row == NULL || row->goal == CORPS__OWNED_END) {
         return;
     }
     char text[800];
@@ -172,7 +180,7 @@ static void on_ended(uint64_t corps_id, uint64_t epoch, enum corps__owners_end e
 }
 
 static void on_exits(uint64_t corps_id) {
-    (void)corps__owners_exits(&agent_owner.decider, corps_id, corps__boottime_ns());
+    (void)corps__owners_exits(&agent_owner.decider, corps_id);
     agent_owner_turn();
 }
 

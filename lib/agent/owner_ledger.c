@@ -203,23 +203,35 @@ static void take_claim(const struct agent_engine_answer *answer) {
     corps__owners_answered(&agent_owner.decider, is_refused ? CORPS_ERR_AGAIN : answer->err, corps__boottime_ns());
 }
 
-static void take_record(const struct agent_engine_answer *answer) {
+/* What it is begun with: by what the ledger keeps, and tells of it. */
+static enum corps_err open_record(const struct agent_engine_answer *answer, struct agent_owned **owned) {
     struct agent_order *order = NULL;
-    struct agent_owned *owned = NULL;
+    enum corps_err err = agent_order_open(answer->corps_id, agent.key, answer->record, answer->record_bytes, &order);
+    const struct agent_seen_corps *corps = agent_seen_find(agent_owner.seen, answer->corps_id);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    if (corps != NULL && corps->is_known) {
+        order->about = corps->about;
+    }
+    err = agent_owned_create(order, owned);
+    if (err != CORPS_OK) {
+        agent_order_free(order);
+    }
+    return err;
+}
+
+static void take_record(const struct agent_engine_answer *answer) {
+    struct agent_owned *owned = agent_owned_find(answer->corps_id);
     enum corps_err err = answer->err;
-    if (err == CORPS_OK) {
-        err = agent_order_open(answer->corps_id, agent.key, answer->record, answer->record_bytes, &order);
-        const struct agent_seen_corps *corps = agent_seen_find(agent_owner.seen, answer->corps_id);
-        if (err == CORPS_OK && corps != NULL && corps->is_known) {
-            order->about = corps->about;
-        }
-        err = err == CORPS_OK ? agent_owned_create(order, &owned) : err;
+    if (err == CORPS_OK && owned == NULL) {
+        err = open_record(answer, &owned);
         if (err != CORPS_OK) {
             agent_say("the Corps %016" PRIx64 " cannot be started here: %s", answer->corps_id, corps_error_detail());
-            agent_order_free(order);
         }
     }
-    corps__owners_read(&agent_owner.decider, err, err == CORPS_OK ? &order->policy : NULL, corps__boottime_ns());
+    corps__owners_read(&agent_owner.decider, err, err == CORPS_OK ? &agent_owned_order(owned)->policy : NULL,
+                       corps__boottime_ns());
 }
 
 static void on_answer(const struct agent_engine_answer *answer) {

@@ -23,6 +23,7 @@ static struct {
     char folder[32];
     int count;
     int pids[AGENTS_MAX + 1];
+    const char *ledger; /* a line of the hosts file, NULL */
 } agents;
 
 static void die(const char *what) {
@@ -99,6 +100,18 @@ void agents_start(int number) {
     }
 }
 
+void agents_ledger(const char *line) {
+    agents.ledger = line;
+}
+
+void agents_go_to(int number) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/run%d", agents.folder, number);
+    setenv("XDG_RUNTIME_DIR", path, 1);
+    snprintf(path, sizeof path, "%s/desk%d", agents.folder, number);
+    setenv("CORPS_AGENT", path, 1);
+}
+
 void agents_begin(int count) {
     snprintf(agents.folder, sizeof agents.folder, "/tmp/corps-agents-XXXXXX");
     if (mkdtemp(agents.folder) == NULL) {
@@ -116,6 +129,9 @@ void agents_begin(int count) {
             die(runtime);
         }
     }
+    if (hosts != NULL && agents.ledger != NULL) {
+        fprintf(hosts, "%s\n", agents.ledger);
+    }
     if (hosts == NULL || fclose(hosts) != 0) {
         die(path);
     }
@@ -128,10 +144,7 @@ void agents_begin(int count) {
     for (int i = 1; i <= count; i++) {
         agents_start(i);
     }
-    snprintf(path, sizeof path, "%s/run1", agents.folder);
-    setenv("XDG_RUNTIME_DIR", path, 1);
-    snprintf(path, sizeof path, "%s/desk1", agents.folder);
-    setenv("CORPS_AGENT", path, 1);
+    agents_go_to(1);
 }
 
 int agents_pid(int number) {

@@ -7,6 +7,13 @@
 
 enum { AGENTS_MAX = 3 };
 
+/* What stands in the hosts file of those that are begun next, as a line of it: which ledger they have. Lent until then.
+ */
+void agents_ledger(const char *line);
+
+/* This process is a program of another host from now on, before it has done anything with Corps. */
+void agents_go_to(int number);
+
 /* Starts the agents of so many hosts: 1 "one" …, labels "here" for the first and "there" for the others, 4 slots each;
  * and waits until they serve. Ends the test otherwise. */
 void agents_begin(int count);

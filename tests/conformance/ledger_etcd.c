@@ -1,0 +1,582 @@
+/* The ledger etcd where something is wrong: `ledger-etcd [CASE]`. What is right is in ledger.c. Where etcd is not
+ * installed only the cases with what stands in its place run. */
+#include "agent/etcd/etcd.h"
+#include "hosts/ledgers.h"
+
+#include "etcd_server.h"
+#include "fake_etcd.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ID UINT64_C(0x0003000000000abc)
+#define NOW INT64_C(5000000000)
+#define CLUSTER "00112233445566aa"
+
+static void ignore_host(void *arg, const struct corps_ledger_host *host) {
+    (void)arg;
+    (void)host;
+}
+
+static void ignore_corps(void *arg, const struct corps_ledger_corps *corps) {
+    (void)arg;
+    (void)corps;
+}
+
+static const struct corps_ledger_each nobody = {.host = ignore_host, .corps = ignore_corps};
+
+static const struct corps_ledger *ledger;
+static struct etcd_server server, second;
+static struct fake_etcd fake;
+
+static struct corps_ledger_options options_at(const char *endpoints) {
+    return (struct corps_ledger_options){.host = 3, .boot = 77, .endpoints = endpoints, .cluster = CLUSTER};
+}
+
+static struct corps_ledger_book *open_with(const struct corps_ledger_options *options) {
+    struct corps_ledger_book *book = NULL;
+    enum corps_err err = ledger->open(options, &book);
+    if (err != CORPS_OK) {
+        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
+    }
+    return book;
+}
+
+static struct corps_ledger_book *open_at(const char *endpoints) {
+    const struct corps_ledger_options options = options_at(endpoints);
+    return open_with(&options);
+}
+
+static enum corps_err renew(struct corps_ledger_book *book) {
+    int64_t until_ns = 0;
+    enum corps_err err = ledger->renew(book, NOW, &until_ns);
+    assert_true(err != CORPS_OK || (until_ns > NOW && until_ns <= NOW + INT64_C(5000000000)));
+    return err;
+}
+
+/* Until it answers: a server has just started. */
+static void renew_in_the_end(struct corps_ledger_book *book) {
+    enum corps_err err;
+    while ((err = renew(book)) == CORPS_ERR_TIMEOUT) {
+    }
+    if (err != CORPS_OK) {
+        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
+    }
+}
+
+static enum corps_err claim(struct corps_ledger_book *book, uint64_t epoch) {
+    struct corps_ledger_claim mine;
+    const struct corps_ledger_request request = {.corps_id = ID, .epoch = epoch, .about = "about"};
+    return ledger->claim(book, &request, NOW, &mine);
+}
+
+static void expect(enum corps_err err, enum corps_err wanted, const char *words) {
+    if (err != wanted || strstr(corps_error_detail(), words) == NULL || strchr(corps_error_detail(), '\n') != NULL) {
+        fail_msg("%s: %s, and not %s: …%s…", corps_error_name(err), corps_error_detail(), corps_error_name(wanted),
+                 words);
+    }
+}
+
+/* Of one renewal by a book with these options. */
+static void expect_with(const struct corps_ledger_options *options, enum corps_err wanted, const char *words) {
+    struct corps_ledger_book *book = open_with(options);
+    expect(renew(book), wanted, words);
+    ledger->close(book);
+}
+
+static void expect_at(const char *endpoints, enum corps_err wanted, const char *words) {
+    const struct corps_ledger_options options = options_at(endpoints);
+    expect_with(&options, wanted, words);
+}
+
+static void need_etcd(void) {
+    if (!etcd_is_installed()) {
+        print_message("etcd is not installed (Debian: apt install etcd-server; scripts/setup --tests)\n");
+        skip();
+    }
+}
+
+/* To a real etcd, from outside; with a key in it, in base64 in the place of %s. */
+static void post(unsigned port, const char *path, const char *format, const char *key) {
+    char text[256] = "", json[1024];
+    sodium_bin2base64(text, sizeof text, (const unsigned char *)key, strlen(key), sodium_base64_VARIANT_ORIGINAL);
+    snprintf(json, sizeof json, format, text);
+    char *answer = etcd_post(port, path, json);
+    assert_non_null(answer);
+    if (strstr(answer, "\"error\"") != NULL) {
+        fail_msg("%s: %s", path, answer);
+    }
+    free(answer);
+}
+
+static void put(const char *key) {
+    post(server.client_port, "/v3/kv/put", "{\"key\":\"%s\",\"value\":\"bm8=\"}", key);
+}
+
+static void remove_key(const char *key) {
+    post(server.client_port, "/v3/kv/deleterange", "{\"key\":\"%s\"}", key);
+}
+
+static bool is_readable(struct corps_ledger_book *book) {
+    struct pollfd poller = {.fd = ledger->watch(book), .events = POLLIN};
+    return poll(&poller, 1, 20000) == 1;
+}
+
+/* ---- without an etcd ---- */
+
+static void options_that_are_none(void **state) {
+    (void)state;
+    static const char *const endpoints[] = {"",        "  ",           "127.0.0.1:2379",    "ftp://127.0.0.1",
+                                            "http://", "http://a/b/c", "http://user@host:1"};
+    struct corps_ledger_book *book = NULL;
+    struct corps_ledger_options options;
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
+        options = options_at(endpoints[i]);
+        expect(ledger->open(&options, &book), CORPS_ERR_INVALID, "address");
+    }
+    options = options_at("http://127.0.0.1:1");
+    options.user = "corps";
+    expect(ledger->open(&options, &book), CORPS_ERR_INVALID, "--ledger-password");
+    options = options_at("http://127.0.0.1:1");
+    options.cluster = "XYZ";
+    expect(ledger->open(&options, &book), CORPS_ERR_INVALID, "16 hex digits");
+    options = options_at("http://127.0.0.1:1");
+    options.host = 0;
+    expect(ledger->open(&options, &book), CORPS_ERR_INVALID, "1 to 65535");
+    assert_null(book);
+}
+
+static void nobody_there(void **state) {
+    (void)state;
+    struct corps_ledger_claim mine;
+    expect_at("http://127.0.0.1:1", CORPS_ERR_TIMEOUT, "no etcd answers at http://127.0.0.1:1 (");
+    expect_at("http://127.0.0.1:1 http://127.0.0.1:2/", CORPS_ERR_TIMEOUT, "none of the 2 servers");
+    struct corps_ledger_book *book = open_at("http://127.0.0.1:1");
+    const struct corps_ledger_request request = {.corps_id = ID, .epoch = 1};
+    expect(ledger->claim(book, &request, NOW, &mine), CORPS_ERR_CLOSED, "renewed first");
+    assert_int_equal(ledger->drain(book, true), CORPS_OK); /* the first renewal says it */
+    ledger->close(book);
+}
+
+static void answer_as_old(struct fake_etcd *it, int fd, const char *path, const char *body) {
+    (void)it;
+    (void)body;
+    bool is_version = strcmp(path, "/version") == 0;
+    fake_reply(fd, is_version ? 200 : 404,
+               is_version ? "{\"etcdserver\":\"3.3.25\",\"etcdcluster\":\"3.3.0\"}" : "404 page not found\n");
+}
+
+static void too_old(void **state) {
+    (void)state;
+    fake_start(&fake, answer_as_old);
+    expect_at(fake.url, CORPS_ERR_VERSION, "is version 3.3.25, and Corps needs 3.4 or later");
+}
+
+static void answer_as_other(struct fake_etcd *it, int fd, const char *path, const char *body) {
+    (void)it;
+    (void)body;
+    fake_reply(fd, 200, strcmp(path, "/v3/lease/grant") == 0 ? "{}" : "<html>It works!</html>");
+}
+
+static void no_etcd(void **state) {
+    (void)state;
+    fake_start(&fake, answer_as_other);
+    expect_at(fake.url, CORPS_ERR_PROTOCOL, "is no etcd");
+}
+
+#define HEADER "\"header\":{\"cluster_id\":\"18446744073709551615\"}"
+
+/* Grants, renews, and then says that it has no such lease by leaving out the time to live. */
+static void answer_with_lost_lease(struct fake_etcd *it, int fd, const char *path, const char *body) {
+    (void)body;
+    if (strcmp(path, "/v3/watch") == 0) {
+        fake_reply(fd, 200,
+                   "{\"result\":{" HEADER ",\"created\":true}}\n{\"result\":{" HEADER
+                   ",\"canceled\":true,\"compact_revision\":\"7\"}}\n");
+    } else if (strcmp(path, "/v3/lease/grant") == 0) {
+        fake_reply(fd, 200, "{" HEADER ",\"ID\":\"12\",\"TTL\":\"6\"}");
+    } else if (strcmp(path, "/v3/lease/keepalive") == 0) {
+        fake_reply(fd, 200, "{\"result\":{" HEADER ",\"ID\":\"12\"}}\n");
+    } else {
+        fake_reply(fd, 200, "{" HEADER "}");
+    }
+    (void)it;
+}
+
+static void no_time_to_live(void **state) {
+    (void)state;
+    fake_start(&fake, answer_with_lost_lease);
+    struct corps_ledger_book *book = open_at(fake.url);
+    assert_int_equal(renew(book), CORPS_OK);
+    expect(renew(book), CORPS_ERR_CLOSED, "lease c of this host is lost");
+    assert_int_equal(renew(book), CORPS_OK);
+    ledger->close(book);
+}
+
+/* A watch that is ended, as after a compaction, begins anew, and hints that it was blind. */
+static void watch_begins_anew(void **state) {
+    (void)state;
+    fake_start(&fake, answer_with_lost_lease);
+    struct corps_ledger_book *book = open_at(fake.url);
+    assert_true(is_readable(book));
+    assert_int_equal(ledger->list(book, &nobody, NULL), CORPS_OK);
+    assert_true(is_readable(book));
+    while (atomic_load(&fake.watches) < 3) {
+        usleep(10000);
+    }
+    ledger->close(book);
+}
+
+/* ---- with one ---- */
+
+static void lost_lease(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    struct corps_ledger_book *book = open_at(server.url);
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    sleep(8); /* the lease is over */
+    expect(renew(book), CORPS_ERR_CLOSED, "is lost");
+    expect(ledger->end(book, ID), CORPS_ERR_CLOSED, "does not hold");
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 2), CORPS_OK);
+    sleep(8);
+    expect(claim(book, 3), CORPS_ERR_CLOSED, "lease"); /* who claims hears it first */
+    expect(claim(book, 3), CORPS_ERR_CLOSED, "renewed first");
+    expect(renew(book), CORPS_ERR_CLOSED, "is lost");
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 3), CORPS_OK);
+    /* A keep-alive that is answered is not enough: the host's key must be there. */
+    remove_key("corps/" CLUSTER "/now/host/00003");
+    expect(renew(book), CORPS_ERR_CLOSED, "is lost");
+    ledger->close(book);
+}
+
+static void server_restarted(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    char endpoints[160];
+    snprintf(endpoints, sizeof endpoints, "http://127.0.0.1:1 %s", server.url); /* the first of them is off */
+    struct corps_ledger_book *book = open_at(endpoints);
+    struct corps_ledger_owner found;
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    assert_true(is_readable(book));
+    etcd_server_kill(&server);
+    expect(renew(book), CORPS_ERR_TIMEOUT, "none of the 2 servers");
+    expect(claim(book, 2), CORPS_ERR_TIMEOUT, "none of the 2 servers");
+    etcd_server_again(&server);
+    renew_in_the_end(book); /* its lease is still there */
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
+    assert_true(found.is_held && found.epoch <= 2);
+    assert_int_equal(claim(book, 2), CORPS_OK);
+    assert_int_equal(ledger->list(book, &nobody, NULL), CORPS_OK);
+    assert_true(is_readable(book)); /* its watch has begun anew */
+    ledger->close(book);
+}
+
+/* Answers are lost: what was done is answered as it was done. A copy that comes late does nothing. */
+static void lost_answers(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    fake.real_port = server.client_port;
+    fake.lost_path = "/v3/kv/txn";
+    fake_start(&fake, fake_hands_on);
+    struct corps_ledger_book *book = open_at(fake.url);
+    struct corps_ledger_owner found;
+    assert_int_equal(renew(book), CORPS_OK);
+    atomic_store(&fake.losing, 2);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    atomic_store(&fake.losing, 1);
+    assert_int_equal(claim(book, 2), CORPS_OK);
+    atomic_store(&fake.losing, 1);
+    assert_int_equal(ledger->note(book, ID, "noted"), CORPS_OK);
+    atomic_store(&fake.losing, 1);
+    assert_int_equal(ledger->give(book, ID), CORPS_OK);
+    assert_int_equal(atomic_load(&fake.losing), 0);
+    char *give = atomic_exchange(&fake.last_body, NULL);
+    /* So many that the claim gives up; it was done all the same. */
+    atomic_store(&fake.losing, 1000);
+    expect(claim(book, 3), CORPS_ERR_TIMEOUT, "no etcd answers");
+    atomic_store(&fake.losing, 0);
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
+    assert_true(found.is_held && found.epoch == 3);
+    assert_int_equal(claim(book, 4), CORPS_OK); /* it learns that it holds the third life */
+    free(etcd_post(server.client_port, "/v3/kv/txn", give));
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
+    assert_true(found.is_held && !found.is_given && found.epoch == 4);
+    atomic_store(&fake.losing, 1);
+    assert_int_equal(ledger->end(book, ID), CORPS_OK);
+    char *end = atomic_exchange(&fake.last_body, NULL);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    free(etcd_post(server.client_port, "/v3/kv/txn", end));
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
+    assert_true(found.is_held && found.epoch == 1);
+    free(give);
+    free(end);
+    ledger->close(book);
+}
+
+static void another_cluster(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, (const char *const[]){"--initial-cluster-token", "one", NULL}, NULL, NULL);
+    etcd_server_start(&second, (const char *const[]){"--initial-cluster-token", "two", NULL}, NULL, NULL);
+    char endpoints[160];
+    snprintf(endpoints, sizeof endpoints, "%s %s", server.url, second.url);
+    struct corps_ledger_book *book = open_at(endpoints);
+    assert_int_equal(renew(book), CORPS_OK);
+    etcd_server_kill(&server);
+    expect(renew(book), CORPS_ERR_MOVED, "is not the cluster that was asked before");
+    expect(renew(book), CORPS_ERR_MOVED, second.url);
+    etcd_server_again(&server);
+    renew_in_the_end(book);
+    ledger->close(book);
+}
+
+/* Fills it until it takes no more. */
+static void fill(void) {
+    static char json[(1 << 18) + 64];
+    char *answer;
+    bool full;
+    memset(json, 'A', sizeof json);
+    memcpy(json, "{\"key\":\"AAAA\",\"value\":\"", 23);
+    memcpy(json + 23 + (1 << 18), "\"}", 3);
+    do {
+        answer = etcd_post(server.client_port, "/v3/kv/put", json);
+        assert_non_null(answer);
+        full = strstr(answer, "database space exceeded") != NULL;
+        free(answer);
+    } while (!full);
+}
+
+static void no_space(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, (const char *const[]){"--quota-backend-bytes", "2097152", NULL}, NULL, NULL);
+    struct corps_ledger_book *book = open_at(server.url);
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    fill();
+    assert_int_equal(renew(book), CORPS_OK); /* what is held is held */
+    expect(claim(book, 2), CORPS_ERR_FULL, "alarm NOSPACE");
+    expect_at(server.url, CORPS_ERR_FULL, "etcdctl alarm disarm");
+    assert_int_equal(renew(book), CORPS_OK);
+    ledger->close(book);
+}
+
+static void passwords(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    unsigned port = server.client_port;
+    post(port, "/v3/auth/user/add", "{\"name\":\"root\",\"password\":\"r\"}", "");
+    post(port, "/v3/auth/user/add", "{\"name\":\"corps\",\"password\":\"right\"}", "");
+    post(port, "/v3/auth/user/add", "{\"name\":\"poor\",\"password\":\"right\"}", "");
+    post(port, "/v3/auth/role/add", "{\"name\":\"root\"}", "");
+    post(port, "/v3/auth/role/add", "{\"name\":\"writer\"}", "");
+    post(port, "/v3/auth/role/grant",
+         "{\"name\":\"writer\",\"perm\":{\"permType\":\"READWRITE\",\"key\":\"%s\",\"range_end\":\"Y29ycHMw\"}}",
+         "corps/");
+    post(port, "/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}", "");
+    post(port, "/v3/auth/user/grant", "{\"user\":\"corps\",\"role\":\"writer\"}", "");
+    struct corps_ledger_options options = options_at(server.url);
+    options.user = "corps";
+    options.password = "right";
+    expect_with(&options, CORPS_ERR_DENIED, "asks nobody for a password");
+    post(port, "/v3/auth/enable", "{}", "");
+    expect_at(server.url, CORPS_ERR_DENIED, "ledger-user NAME");
+    options.password = "wrong";
+    expect_with(&options, CORPS_ERR_DENIED, "does not take the password of its user 'corps'");
+    options.password = "right";
+    options.user = "poor";
+    expect_with(&options, CORPS_ERR_DENIED, "does not let its user 'poor'");
+    options.user = "corps";
+    struct corps_ledger_book *book = open_with(&options);
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    assert_true(is_readable(book));
+    etcd_server_kill(&server); /* it forgets the tokens that it has given */
+    etcd_server_again(&server);
+    renew_in_the_end(book);
+    assert_int_equal(claim(book, 2), CORPS_OK);
+    assert_int_equal(ledger->end(book, ID), CORPS_OK);
+    ledger->close(book);
+}
+
+/* ---- certificates ---- */
+
+static char folder[64];
+
+/* An authority, another one, and certificates of the first: good, expired, not valid yet, of another address. */
+static const char make_certificates[] =
+    "exec >/dev/null 2>&1; set -e\n"
+    "printf "
+    "'[ca]\\ndefault_ca=d\\n[d]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\npolicy=p\\n"
+    "unique_subject=no\\n[p]\\ncommonName=supplied\\n[here]\\nsubjectAltName=IP:127.0.0.1\\n[there]\\n"
+    "subjectAltName=IP:127.0.0.9\\n' >config; : >index; echo 01 >serial\n"
+    "ec='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'\n"
+    "openssl req -x509 $ec -keyout ca.key -out ca.pem -subj /CN=authority -days 30\n"
+    "openssl req -x509 $ec -keyout other.key -out other.pem -subj /CN=other -days 30\n"
+    "openssl req $ec -keyout key.pem -out request -subj /CN=etcd\n"
+    "sign() { openssl ca -batch -config config -cert ca.pem -keyfile ca.key -in request -out $1.pem -extensions $2 "
+    "-startdate $3 -enddate $4; }\n"
+    "sign good here 20200101000000Z 20991231000000Z\n"
+    "sign elsewhere there 20200101000000Z 20991231000000Z\n"
+    "sign expired here 20200101000000Z 20210101000000Z\n"
+    "sign early here 20980101000000Z 20991231000000Z\n";
+
+static const char *path_of(const char *name) {
+    static char paths[4][128];
+    static unsigned at;
+    at = (at + 1) % 4;
+    snprintf(paths[at], sizeof paths[at], "%s/%s", folder, name);
+    return paths[at];
+}
+
+static void make_all(void) {
+    char command[sizeof make_certificates + 128];
+    snprintf(folder, sizeof folder, "/tmp/corps-certificates-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command, "cd %s\n%s", folder, make_certificates);
+    if (system("command -v openssl >/dev/null 2>&1") != 0) {
+        print_message("the program openssl is not installed\n");
+        skip();
+    }
+    assert_int_equal(system(command), 0);
+}
+
+static void try_certificate(const char *name, const char *ca, enum corps_err wanted, const char *words) {
+    char cert[128], key[128], ca_file[128];
+    snprintf(cert, sizeof cert, "%s", path_of(name));
+    snprintf(key, sizeof key, "%s", path_of("key.pem"));
+    snprintf(ca_file, sizeof ca_file, "%s", path_of(ca));
+    etcd_server_start(&server, NULL, cert, key);
+    struct corps_ledger_options options = options_at(server.url);
+    options.ca_file = ca_file;
+    struct corps_ledger_book *book = open_with(&options);
+    if (wanted == CORPS_OK) {
+        renew_in_the_end(book);
+        assert_int_equal(claim(book, 1), CORPS_OK);
+        assert_true(is_readable(book));
+    } else {
+        expect(renew(book), wanted, words);
+    }
+    ledger->close(book);
+    if (wanted == CORPS_OK) { /* and in plain text there */
+        char plain[64];
+        snprintf(plain, sizeof plain, "http://127.0.0.1:%u", server.client_port);
+        expect_at(plain, CORPS_ERR_PROTOCOL, "whether it is http or https");
+        options.ca_file = NULL;
+        expect_with(&options, CORPS_ERR_DENIED, "ledger-ca");
+        options.ca_file = "/dev/null";
+        expect_with(&options, CORPS_ERR_INVALID, "/dev/null");
+    }
+    etcd_server_finish(&server);
+}
+
+static void certificates(void **state) {
+    (void)state;
+    need_etcd();
+    make_all();
+    try_certificate("good.pem", "ca.pem", CORPS_OK, "");
+    try_certificate("good.pem", "other.pem", CORPS_ERR_DENIED, "'ledger-ca PATH'");
+    try_certificate("elsewhere.pem", "ca.pem", CORPS_ERR_DENIED, "the address in the certificate");
+    try_certificate("expired.pem", "ca.pem", CORPS_ERR_DENIED, "has expired");
+    try_certificate("early.pem", "ca.pem", CORPS_ERR_DENIED, "set the clocks");
+}
+
+/* ---- what others have written ---- */
+
+static void damage(void **state) {
+    (void)state;
+    static const char *const keys[] = {"now/owner/0003000000000abc", "now/epoch/0003000000000abc", "now/host/00009"};
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    struct corps_ledger_book *book = open_at(server.url);
+    assert_int_equal(renew(book), CORPS_OK);
+    put("corps/" CLUSTER "/now/later/of-a-version-to-come");
+    put("corps/ffffffffffffffff/now/epoch/0003000000000abc"); /* another cluster's */
+    assert_int_equal(ledger->list(book, &nobody, NULL), CORPS_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char key[128];
+        snprintf(key, sizeof key, "corps/" CLUSTER "/%s", keys[i]);
+        if (i == 0) {
+            assert_int_equal(claim(book, 1), CORPS_OK);
+        }
+        put(key);
+        expect(ledger->list(book, &nobody, NULL), CORPS_ERR_CORRUPT, key);
+        expect(i < 2 ? claim(book, 2) : CORPS_ERR_CORRUPT, CORPS_ERR_CORRUPT, "etcdctl del");
+        remove_key(key);
+    }
+    ledger->close(book);
+}
+
+/* ---- the program ---- */
+
+static int set_up(void **state) {
+    (void)state;
+    alarm(150);
+    fake = (struct fake_etcd){0};
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    etcd_server_finish(&server);
+    etcd_server_finish(&second);
+    if (fake.port != 0) {
+        fake_stop(&fake);
+    }
+    if (folder[0] != '\0') {
+        char command[128];
+        snprintf(command, sizeof command, "rm -rf %s", folder);
+        folder[0] = '\0';
+        return system(command);
+    }
+    return 0;
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    static const struct CMUnitTest cases[] = {
+        CASE(options_that_are_none),
+        CASE(nobody_there),
+        CASE(too_old),
+        CASE(no_etcd),
+        CASE(no_time_to_live),
+        CASE(watch_begins_anew),
+        CASE(lost_lease),
+        CASE(server_restarted),
+        CASE(lost_answers),
+        CASE(another_cluster),
+        CASE(no_space),
+        CASE(passwords),
+        CASE(certificates),
+        CASE(damage),
+    };
+    agent_etcd_add();
+    ledger = corps__ledger_find("etcd");
+    if (ledger == NULL) {
+        fprintf(stderr, "%s\n", corps_error_detail());
+        return 2;
+    }
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
