@@ -1,4 +1,5 @@
 #include "agent/etcd/book.h"
+#include "agent/etcd/state.h"
 
 #include "hosts/ledgers.h"
 
@@ -17,72 +18,6 @@ static enum corps_err no_lease(void) {
 
 static enum corps_err not_held(uint64_t corps_id) {
     return corps_error_set(CORPS_ERR_CLOSED, "this host does not hold the Corps %016" PRIx64, corps_id);
-}
-
-/* ---- what a transaction has read of a Corps ---- */
-
-struct state {
-    bool is_held, has_name;
-    int64_t owner_lease;
-    uint32_t owner;
-    uint64_t owner_boot, name_id;
-    struct agent_etcd_epoch last; /* .epoch 0: there is none */
-    char name[CORPS_LEDGER_NAME_BYTES];
-};
-
-static void read_all(struct agent_etcd_txn *txn, enum agent_etcd_part part, const struct agent_etcd_book *book,
-                     uint64_t corps_id, const char *name) {
-    agent_etcd_get(txn, part, key_of(book, "now/owner", corps_id));
-    agent_etcd_get(txn, part, key_of(book, "now/epoch", corps_id));
-    agent_etcd_get(txn, part, key_of(book, "now/about", corps_id));
-    if (name != NULL) {
-        agent_etcd_get(txn, part, agent_etcd_key_name(book->client.cluster, name));
-    }
-}
-
-/* The part of `about` before the line feed. */
-static bool name_of(const char *about, char name[CORPS_LEDGER_NAME_BYTES]) {
-    const char *feed = strchr(about, '\n');
-    if (feed == NULL || feed - about >= CORPS_LEDGER_NAME_BYTES) {
-        return false;
-    }
-    memcpy(name, about, (size_t)(feed - about));
-    name[feed - about] = '\0';
-    return true;
-}
-
-static bool take_kv(struct state *state, unsigned i, const struct agent_etcd_kv *kv) {
-    enum { OWNER, EPOCH, ABOUT, NAME };
-    switch (i) {
-    case OWNER:
-        state->is_held = true;
-        state->owner_lease = kv->lease;
-        return agent_etcd_owner_of(kv->value, &state->owner, &state->owner_boot);
-    case EPOCH:
-        return agent_etcd_epoch_of(kv->value, &state->last);
-    case ABOUT:
-        return name_of(kv->value, state->name);
-    default: /* NAME */
-        state->has_name = true;
-        return sscanf(kv->value, "%16" SCNx64, &state->name_id) == 1;
-    }
-}
-
-static enum corps_err take_state(const struct agent_etcd_book *book, const json_t *answer, uint64_t corps_id,
-                                 const char *name, struct state *state) {
-    const struct agent_etcd_key keys[] = {key_of(book, "now/owner", corps_id), key_of(book, "now/epoch", corps_id),
-                                          key_of(book, "now/about", corps_id),
-                                          agent_etcd_key_name(book->client.cluster, name != NULL ? name : "")};
-    *state = (struct state){0};
-    for (unsigned i = 0; i < (name != NULL ? 4u : 3u); i++) {
-        struct agent_etcd_kv kv;
-        bool good = agent_etcd_txn_kv(answer, i, &kv) && (!kv.is_there || take_kv(state, i, &kv));
-        agent_etcd_kv_free(&kv);
-        if (!good) {
-            return agent_etcd_damaged(&keys[i]);
-        }
-    }
-    return CORPS_OK;
 }
 
 /* ---- claiming ---- */
@@ -133,7 +68,7 @@ static void build(struct agent_etcd_txn *txn, const struct claiming *it, bool is
         agent_etcd_epoch_bound(epoch, text);
         agent_etcd_if_value(txn, last, "LESS", text);
     }
-    read_all(txn, AGENT_ETCD_THEN, book, id, it->name); /* as it was before */
+    agent_etcd_state_ask(txn, AGENT_ETCD_THEN, book, id, it->name); /* as it was before */
     agent_etcd_owner_text(book->host, book->boot, text);
     agent_etcd_put_text(txn, owner, text, book->lease);
     agent_etcd_epoch_text(&now, text);
@@ -141,7 +76,7 @@ static void build(struct agent_etcd_txn *txn, const struct claiming *it, bool is
     if (epoch == 1) {
         put_first(txn, it);
     }
-    read_all(txn, AGENT_ETCD_ELSE, book, id, it->name);
+    agent_etcd_state_ask(txn, AGENT_ETCD_ELSE, book, id, it->name);
 }
 
 /* `waits`: others may still act by what this very process granted in the life before. */
@@ -166,7 +101,8 @@ static enum corps_err hold(const struct claiming *it, struct agent_etcd_held *he
 
 /* It was not done now. Was it done before, and the answer lost? Else: why not? AGAIN without a detail: this book holds
  * the life before and did not know. */
-static enum corps_err refused(const struct claiming *it, const struct state *state, bool *is_done, bool *is_own) {
+static enum corps_err refused(const struct claiming *it, const struct agent_etcd_state *state, bool *is_done,
+                              bool *is_own) {
     const struct agent_etcd_book *book = it->book;
     uint64_t epoch = it->request->epoch, id = it->request->corps_id;
     bool is_ours = state->is_held && state->owner_lease == book->lease;
@@ -190,14 +126,15 @@ static enum corps_err refused(const struct claiming *it, const struct state *sta
     return not_held(id); /* what it held is gone from under it */
 }
 
-static enum corps_err claim_once(const struct claiming *it, bool is_own, struct state *state, bool *is_done) {
+static enum corps_err claim_once(const struct claiming *it, bool is_own, struct agent_etcd_state *state,
+                                 bool *is_done) {
     struct agent_etcd_txn txn;
     json_t *answer;
     build(&txn, it, is_own);
     enum corps_err err = agent_etcd_commit(it->book, &txn, &answer);
     if (err == CORPS_OK) {
         *is_done = json_is_true(json_object_get(answer, "succeeded"));
-        err = take_state(it->book, answer, it->request->corps_id, it->name, state);
+        err = agent_etcd_state_of(it->book, answer, it->request->corps_id, it->name, state);
         json_decref(answer);
     }
     return err;
@@ -205,7 +142,7 @@ static enum corps_err claim_once(const struct claiming *it, bool is_own, struct 
 
 static enum corps_err claim_now(const struct claiming *it, struct agent_etcd_held *held) {
     struct agent_etcd_book *book = it->book;
-    struct state state;
+    struct agent_etcd_state state;
     const struct agent_etcd_held *before = agent_etcd_held(book, it->request->corps_id);
     bool is_own = before != NULL, was_own = false, is_done = false, was_done = false;
     enum corps_err err = claim_once(it, is_own, &state, &is_done);
@@ -270,20 +207,20 @@ static void begin_held(struct agent_etcd_txn *txn, const struct agent_etcd_book 
     agent_etcd_txn_init(txn);
     agent_etcd_if_leased(txn, key_of(book, "now/owner", held->corps_id), book->lease);
     agent_etcd_if_value(txn, key_of(book, "now/epoch", held->corps_id), "EQUAL", text);
-    read_all(txn, AGENT_ETCD_ELSE, book, held->corps_id, NULL);
+    agent_etcd_state_ask(txn, AGENT_ETCD_ELSE, book, held->corps_id, NULL);
 }
 
 /* CLOSED: it was not done, since it is not held any more; `state`: what is there instead. */
 static enum corps_err commit_held(struct agent_etcd_book *book, struct agent_etcd_txn *txn, uint64_t corps_id,
-                                  struct state *state) {
+                                  struct agent_etcd_state *state) {
     json_t *answer;
-    *state = (struct state){.is_held = true};
+    *state = (struct agent_etcd_state){.is_held = true};
     enum corps_err err = agent_etcd_commit(book, txn, &answer);
     if (err != CORPS_OK) {
         return err;
     }
     if (!json_is_true(json_object_get(answer, "succeeded"))) {
-        err = take_state(book, answer, corps_id, NULL, state);
+        err = agent_etcd_state_of(book, answer, corps_id, NULL, state);
         err = err == CORPS_OK ? not_held(corps_id) : err;
     }
     json_decref(answer);
@@ -302,7 +239,7 @@ enum corps_err agent_etcd_note(struct corps_ledger_book *base, uint64_t corps_id
     struct agent_etcd_book *book = agent_etcd_book_of(base);
     struct agent_etcd_held *held;
     struct agent_etcd_txn txn;
-    struct state state;
+    struct agent_etcd_state state;
     char text[CORPS_LEDGER_NAME_BYTES + CORPS_LEDGER_ABOUT_BYTES];
     enum corps_err err = corps__ledger_check_about(about);
     err = err == CORPS_OK ? find_held(book, corps_id, &held) : err;
@@ -319,7 +256,7 @@ enum corps_err agent_etcd_give(struct corps_ledger_book *base, uint64_t corps_id
     struct agent_etcd_book *book = agent_etcd_book_of(base);
     struct agent_etcd_held *held;
     struct agent_etcd_txn txn;
-    struct state state;
+    struct agent_etcd_state state;
     enum corps_err err = find_held(book, corps_id, &held);
     if (err != CORPS_OK) {
         return err;
@@ -343,7 +280,7 @@ enum corps_err agent_etcd_end(struct corps_ledger_book *base, uint64_t corps_id)
     struct agent_etcd_book *book = agent_etcd_book_of(base);
     struct agent_etcd_held *held;
     struct agent_etcd_txn txn;
-    struct state state;
+    struct agent_etcd_state state;
     enum corps_err err = find_held(book, corps_id, &held);
     if (err != CORPS_OK) {
         return err;

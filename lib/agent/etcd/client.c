@@ -126,10 +126,10 @@ static enum corps_err too_old(struct agent_etcd_client *client, const char *endp
                               "etcd at %s is version %.30s, and Corps needs 3.4 or later: update it there", endpoint,
                               version);
     } else {
-        err = corps_error_set(
-            CORPS_ERR_PROTOCOL,
-            "etcd %.30s at %s has no JSON gateway under /v3/: is it turned off there, or a proxy between?", version,
-            endpoint);
+        err = corps_error_set(CORPS_ERR_PROTOCOL,
+                              "etcd %.30s at %s has no JSON gateway under /v3/: set its option --enable-grpc-gateway, "
+                              "or name it without the proxy between",
+                              version, endpoint);
     }
     json_decref(said);
     free(answer.body);

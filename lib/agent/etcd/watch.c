@@ -12,7 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LINE_BYTES_MAX = 1 << 20, PAUSE_MS = 300, TURN_MS = 1000 };
+/* A stream that was there and has ended is soon followed by another; what never began is not asked for as often. */
+enum { LINE_BYTES_MAX = 1 << 20, PAUSE_MS = 300, LONG_PAUSE_MS = 2000, TURN_MS = 1000 };
 
 struct agent_etcd_watch {
     struct agent_etcd_client client; /* its thread's */
@@ -22,7 +23,7 @@ struct agent_etcd_watch {
     /* What has come of the stream's present line; one that is too long is not kept, and hinted at. */
     char *line;
     size_t bytes;
-    bool is_skipping, is_over;
+    bool is_skipping, is_over, is_begun;
 };
 
 static void tell(const struct agent_etcd_watch *watch) {
@@ -34,8 +35,9 @@ static void tell(const struct agent_etcd_watch *watch) {
 static void take_line(struct agent_etcd_watch *watch) {
     json_t *said = watch->is_skipping ? NULL : json_loadb(watch->line, watch->bytes, 0, NULL);
     const json_t *result = json_object_get(said, "result");
-    if (watch->is_skipping || json_is_true(json_object_get(result, "created")) ||
-        json_array_size(json_object_get(result, "events")) > 0) {
+    bool is_created = json_is_true(json_object_get(result, "created"));
+    watch->is_begun = watch->is_begun || is_created;
+    if (watch->is_skipping || is_created || json_array_size(json_object_get(result, "events")) > 0) {
         tell(watch);
     }
     /* Canceled: by a compaction, or since the user may not read this. What is no result is an error. */
@@ -135,8 +137,9 @@ static void watch_once(struct agent_etcd_watch *watch) {
 static void *run(void *arg) {
     struct agent_etcd_watch *watch = arg;
     do {
+        watch->is_begun = false;
         watch_once(watch);
-    } while (!is_stopped(watch, PAUSE_MS));
+    } while (!is_stopped(watch, watch->is_begun ? PAUSE_MS : LONG_PAUSE_MS));
     return NULL;
 }
 
