@@ -4,10 +4,10 @@
 #include "boot_record.h"
 #include "creators.h"
 #include "engine.h"
+#include "folder.h"
 #include "launch.h"
 #include "line.h"
 #include "page.h"
-#include "published.h"
 #include "session.h"
 
 #include "actor/state.h"
@@ -47,8 +47,7 @@ struct agent_owned {
     struct agent_order *order;
     agent_page *page;
     int page_fd;
-    char directory[CORPS__DIR_BYTES];
-    int keeper_fd; /* of the directory; -1: not made yet */
+    struct agent_folder folder;
     enum stage stage;
     bool serves;
     bool moves;      /* was told to end here, for another host */
@@ -99,7 +98,7 @@ uint64_t agent_owned_serves(const struct agent_owned *owned) {
 }
 
 const char *agent_owned_directory(const struct agent_owned *owned) {
-    return owned->directory;
+    return owned->folder.path;
 }
 
 void agent_owned_show(struct agent_owned *owned, int64_t until_ns) {
@@ -110,6 +109,10 @@ void agent_owneds_each(void (*fn)(struct agent_owned *owned)) {
     for (struct agent_owned *at = owneds; at != NULL; at = at->next) {
         fn(at);
     }
+}
+
+struct agent_owned *agent_owneds_first(void) {
+    return owneds;
 }
 
 /* ---- numbers ---- */
@@ -244,26 +247,6 @@ static void on_end(void *arg, const char *how, enum corps__end end) {
 
 /* ---- starting ---- */
 
-static enum corps_err enter_directory(struct agent_owned *owned) {
-    if (owned->keeper_fd >= 0) {
-        return CORPS_OK;
-    }
-    enum corps_err err = corps__dir_path(owned->corps_id, owned->directory);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    /* It may be there: of Envs that another host's owner had here, or of a life of it before this agent. */
-    int lock_fd = -1;
-    corps__dir_remove_dead(owned->directory);
-    err = access(owned->directory, F_OK) == 0 ? corps__dir_join(owned->directory, &lock_fd)
-                                              : corps__dir_create(owned->directory, &lock_fd);
-    if (err == CORPS_OK) { /* kept from here on, so that what is left of a life leaves it alone */
-        err = corps__dir_keep(owned->directory, &owned->keeper_fd);
-        close(lock_fd);
-    }
-    return err;
-}
-
 /* The number from which on this life's Envs give Concs theirs. */
 static enum corps_err next_numbers(struct agent_owned *owned) {
     uint64_t page = ((uint64_t)owned->numbers + CORPS__CONC_PAGE - 1) / CORPS__CONC_PAGE;
@@ -283,7 +266,7 @@ static enum corps_err send_boot_record(struct agent_owned *owned) {
     life.numbers = owned->numbers;
     uint8_t *record = NULL;
     size_t bytes = 0;
-    err = err == CORPS_OK ? agent_boot_record_life(order->boot, order->boot_bytes, owned->corps_id, owned->directory,
+    err = err == CORPS_OK ? agent_boot_record_life(order->boot, order->boot_bytes, owned->corps_id, owned->folder.path,
                                                    again ? &life : NULL, &record, &bytes)
                           : err;
     if (err == CORPS_OK) {
@@ -350,7 +333,7 @@ void agent_owned_start(struct agent_owned *owned, uint64_t epoch) {
     agent_sessions_end_former(owned->corps_id);
     enum corps_err err = agent_launch_check(owned->order->launch);
     bool is_unfit = err != CORPS_OK;
-    err = err == CORPS_OK ? enter_directory(owned) : err;
+    err = err == CORPS_OK ? agent_folder_enter(&owned->folder, owned->corps_id) : err;
     err = err == CORPS_OK ? launch(owned) : err;
     if (err == CORPS_OK) {
         owned->stage = epoch > 1 ? WAITS : ACTS;
@@ -381,7 +364,7 @@ static void say(struct agent_owned *owned, const char *word) {
 /* Has all that a former life had on this host ended? */
 static bool all_have_gone(struct agent_owned *owned, int64_t now) {
     if (agent_sessions_are_gone(owned->corps_id) && corps__others_are_gone(&owned->others) &&
-        corps__dir_is_deserted(owned->directory)) {
+        corps__dir_is_deserted(owned->folder.path)) {
         return true;
     }
     if (now >= owned->kill_ns) {
@@ -456,7 +439,7 @@ enum corps_err agent_owned_create(struct agent_order *order, struct agent_owned 
     owned->corps_id = order->corps_id;
     owned->order = order;
     owned->numbers = owned->noted = order->about.numbers;
-    owned->keeper_fd = -1;
+    owned->folder.keeper_fd = -1;
     owned->others.count = CORPS__ENVS_MAX;
     owned->next = owneds;
     owneds = owned;
@@ -477,11 +460,7 @@ void agent_owned_free(struct agent_owned *owned) {
     corps__others_kill(&owned->others);
     corps__others_forget(&owned->others);
     free(owned->others.pidfds);
-    if (owned->keeper_fd >= 0) {
-        agent_published_remove(owned->directory); /* nobody is to find it here */
-        close(owned->keeper_fd);
-        corps__dir_remove_dead(owned->directory);
-    }
+    agent_folder_leave(&owned->folder);
     agent_page_free(owned->page_fd, owned->page);
     agent_order_free(owned->order);
     free(owned);

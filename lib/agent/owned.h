@@ -75,4 +75,7 @@ void agent_owned_free(struct agent_owned *owned);
 /* For all of them, in no order; `fn` frees none. */
 void agent_owneds_each(void (*fn)(struct agent_owned *owned));
 
+/* Any of them, NULL: there is none. */
+struct agent_owned *agent_owneds_first(void);
+
 #endif

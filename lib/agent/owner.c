@@ -4,6 +4,7 @@
 #include "creators.h"
 #include "drain.h"
 #include "etcd/etcd.h"
+#include "folder.h"
 #include "inquiry.h"
 #include "leases.h"
 #include "published.h"
@@ -196,11 +197,20 @@ static void kill_owned(struct agent_owned *owned) {
     agent_owned_kill(owned, "its agent ended");
 }
 
+/* What is left runs no more, before the lease is given up. */
+static void end_owned(void) {
+    agent_owneds_each(kill_owned);
+    for (struct agent_owned *owned; (owned = agent_owneds_first()) != NULL;) {
+        agent_owned_free(owned);
+    }
+    agent_folders_close();
+}
+
 void agent_owner_close(void) {
     if (agent_owner.rows == NULL) {
         return;
     }
-    agent_owneds_each(kill_owned); /* before the lease is given up: nothing that hangs from it runs then */
+    end_owned();
     agent_creators_close();
     agent_engine_close();
     agent_seen_free(agent_owner.seen);

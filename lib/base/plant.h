@@ -30,6 +30,7 @@
     X(GROWN_TWICE, "scale", "a growth is counted twice")                                                               \
     X(UNFINISHED_IS_QUIET, "scale", "shrinks below what is in flight, which no probe has passed yet")                  \
     X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")            \
+    X(STALL_IS_LOAD, "scale", "what waits after a process stood still is taken for overload")                          \
     X(GRANT_TOO_LONG, "hosts", "a grant runs longer than its granter waits")                                           \
     X(GRANT_FROM_ANSWER, "hosts", "a grant counts from its answer, not from its question")                             \
     X(REPLACES_EARLY, "hosts", "who replaces waits less than the grant runs")                                          \
@@ -52,7 +53,6 @@
     X(OLD_EPOCH_GONE, "etcd", "the wait for one epoch is counted for the next")                                        \
     X(DOUBT_IS_DONE, "etcd", "a claim that was not answered is taken for done")                                        \
     X(RESTARTS_AT_ONCE, "etcd", "the next life here begins while the last one's grants run")                           \
-    X(GIVEN_AT_ONCE, "etcd", "what was given begins while its former owner's grants run")                              \
     X(GIVES_UNWAITED, "etcd", "what was claimed is given or ended while an earlier owner may act")                     \
     X(STAYS_ON, "etcd", "who stays does not end where a higher epoch is seen")                                         \
     X(NEVER_LISTS, "etcd", "the ledger's watch is taken for more than a hint")                                         \

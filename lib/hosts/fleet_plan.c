@@ -282,6 +282,7 @@ static void close_host(struct corps__plan *plan, uint32_t at, int64_t now_ns) {
     host->in_a_row++;
     host->state = CORPS__HOST_CLOSED;
     host->sent = false;
+    host->drained = false; /* its next agent says it again, or this one when it is heard again */
     host->due_ns = now_ns + (wait_ns < CORPS__REOPEN_MAX_NS ? wait_ns : CORPS__REOPEN_MAX_NS);
     if (CORPS__PLANTED(NEVER_REOPENS)) {
         host->due_ns = INT64_MAX;

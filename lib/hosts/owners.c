@@ -51,9 +51,9 @@ uint32_t corps__owners_count(const struct corps__owners *owners) {
     return count;
 }
 
-/* A number of this host for this Corps: splitmix64's last step (Steele, Lea, Flood, "Fast splittable pseudorandom number
- * generators", OOPSLA 2014). Ranks are those of highest random weight (Thaler, Ravishankar 1998): the Corps of a host
- * that is lost go to all others. */
+/* A number of this host for this Corps: splitmix64's last step (Steele, Lea, Flood, "Fast splittable pseudorandom
+ * number generators", OOPSLA 2014). Ranks are those of highest random weight (Thaler, Ravishankar 1998): the Corps of a
+ * host that is lost go to all others. */
 static uint64_t weight(uint64_t corps_id, uint32_t host) {
     uint64_t z = corps_id + host * UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -123,7 +123,7 @@ static int64_t others_over(const struct corps__owned *row, uint64_t epoch, int64
     }
     bool is_seen = row->epoch == epoch - 1;
     if (is_seen && row->given) {
-        return CORPS__PLANTED(GIVEN_AT_ONCE) ? now_ns : corps__grant_successor(now_ns);
+        return 0; /* who gave it has waited */
     }
     int64_t wait_ns = CORPS__PLANTED(CLAIMS_EARLY) ? CORPS__OWNERS_GONE_NS / 2 : CORPS__OWNERS_GONE_NS;
     return (is_seen && row->gone_ns != 0 ? row->gone_ns : now_ns) + wait_ns;
@@ -271,7 +271,8 @@ static void see_here(struct corps__owners *owners, struct corps__owned *row, con
     /* The first epoch of what was ordered here can be nobody else's. */
     bool own_first = row->epoch == 0 && seen->epoch == 1 && seen->owner == 0;
     bool is_others = seen->owner != 0 && seen->owner != owners->own;
-    if ((is_others || (seen->epoch > row->epoch && !own_first)) && !CORPS__PLANTED(STAYS_ON)) {
+    if ((is_others || (seen->epoch > row->epoch && !own_first)) && !CORPS__PLANTED(STAYS_ON) &&
+        !CORPS__PLANTED(FORGETS_LOSS)) {
         corps__owned_leave(row, CORPS__OWNERS_MOVED);
     } else if (seen->owner == 0) {
         note_gone(row, seen, now_ns);
@@ -348,8 +349,10 @@ enum corps_err corps__owners_ordered(struct corps__owners *owners, uint64_t corp
     }
     struct corps__owned *row = new_row(owners, corps_id);
     if (row == NULL) {
-        return corps_error_set(CORPS_ERR_LIMIT, "this host's agent looks after %u Corps, and no more; order it on "
-                                                "another host", owners->count);
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "this host's agent looks after %u Corps, and no more; order it on "
+                               "another host",
+                               owners->count);
     }
     row->goal = CORPS__OWNED_RUN;
     row->here = true;

@@ -16,27 +16,27 @@
  *     (corps__grant_successor). What an agent before it on this host had is another's: that lease runs to its end.
  *   - Who gives or ends a Corps that it claimed waits as if it were to begin: whoever claims next relies on it.
  *   - A lease that was lost takes everything with it. What the ledger says then is of another lease.
- *   - A claim that was not answered may have been done, also later. So a Corps that the ledger says is this lease's, and
- *     that nobody here knows, is as if claimed now, or ended, if its program was told that it failed.
+ *   - A claim that was not answered may have been done, also later. So a Corps that the ledger says is this lease's,
+ * and that nobody here knows, is as if claimed now, or ended, if its program was told that it failed.
  *
- * The course of a Corps here: it is claimed, its boot record is read (of one that was ordered here it is known), its Env 0
- * is started, and acts. An Env 0 that is lost while its host lives is started again here, in the next epoch, as
- * care/supervise.h says, by the Corps' policy; what is killed because the ledger is silent, or has lost the lease, comes
- * back likewise and does not count. Over the intensity the Corps ends. With `stays` Env 0 runs on through silence and
- * loss until a higher epoch is seen: there may be two meanwhile. Where none is seen the next epoch is claimed for the
- * life that runs on.
+ * The course of a Corps here: it is claimed, its boot record is read (of one that was ordered here it is known), its
+ * Env 0 is started, and acts. An Env 0 that is lost while its host lives is started again here, in the next epoch, as
+ * care/supervise.h says, by the Corps' policy; what is killed because the ledger is silent, or has lost the lease,
+ * comes back likewise and does not count. Over the intensity the Corps ends. With `stays` Env 0 runs on through silence
+ * and loss until a higher epoch is seen: there may be two meanwhile. Where none is seen the next epoch is claimed for
+ * the life that runs on.
  *
  * Draining: nothing is claimed or ordered, what is owned is stopped in order and then given, whereupon another host
  * claims at once. Corps whose policy is *never* end then, and are ended too where their owner is lost.
  *
- * Who claims a Corps without an owner: its `rank` (corps__owners_rank) orders the living, undrained hosts that its hosts
- * word means, differently for each Corps. Rank 0 claims at once, each further one CORPS__OWNERS_RANK_NS later. Whose
- * life of it was the last claims at once.
+ * Who claims a Corps without an owner: its `rank` (corps__owners_rank) orders the living, undrained hosts that its
+ * hosts word means, differently for each Corps. Rank 0 claims at once, each further one CORPS__OWNERS_RANK_NS later.
+ * Whose life of it was the last claims at once.
  *
  * At most one operation of the ledger is asked for at a time: RENEW, LIST, CLAIM, READ, GIVE, END. The next one comes
  * when that one's answer was told, so that a word of the ledger is never older than what was done before. An operation
- * should be over (TIMEOUT) within CORPS__OWNERS_OPERATION_NS, or a renewal that waits behind it comes too late. Renewals
- * go first, unless the last operation was one and there is plenty of time.
+ * should be over (TIMEOUT) within CORPS__OWNERS_OPERATION_NS, or a renewal that waits behind it comes too late.
+ * Renewals go first, unless the last operation was one and there is plenty of time.
  *
  * Nothing is allocated: rows are the caller's. There is nothing to finish. Threads: one at a time (the agent's loop).
  * Times are in ns of CLOCK_BOOTTIME, > 0. An event or a question costs time in proportion to the number of rows in use.
@@ -53,15 +53,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CORPS__OWNERS_RENEW_NS INT64_C(500000000)     /* between two renewals */
-#define CORPS__OWNERS_LIST_NS INT64_C(1000000000)     /* between two lists … */
-#define CORPS__OWNERS_HINT_NS INT64_C(100000000)      /* … and where the ledger's watch hints */
+#define CORPS__OWNERS_RENEW_NS INT64_C(500000000)      /* between two renewals */
+#define CORPS__OWNERS_LIST_NS INT64_C(1000000000)      /* between two lists … */
+#define CORPS__OWNERS_HINT_NS INT64_C(100000000)       /* … and where the ledger's watch hints */
 #define CORPS__OWNERS_OPERATION_NS INT64_C(2000000000) /* an operation should take no longer */
-#define CORPS__OWNERS_LEASE_NS INT64_C(5000000000)    /* a renewal gives so long from when it was asked for */
-#define CORPS__OWNERS_GONE_NS INT64_C(5100000000)     /* an epoch without owner is over so long after that was seen */
-#define CORPS__OWNERS_RANK_NS INT64_C(1000000000)     /* each rank claims so much later */
-#define CORPS__OWNERS_RETRY_NS INT64_C(300000000)     /* before what was not answered is asked again */
-#define CORPS__OWNERS_DRAIN_NS INT64_C(30000000000)   /* Env 0 has so long to end in order, or less by its policy */
+#define CORPS__OWNERS_LEASE_NS INT64_C(5000000000)     /* a renewal gives so long from when it was asked for */
+#define CORPS__OWNERS_GONE_NS INT64_C(5100000000)      /* an epoch without owner is over so long after that was seen */
+#define CORPS__OWNERS_RANK_NS INT64_C(1000000000)      /* each rank claims so much later */
+#define CORPS__OWNERS_RETRY_NS INT64_C(300000000)      /* before what was not answered is asked again */
+#define CORPS__OWNERS_DRAIN_NS INT64_C(30000000000)    /* Env 0 has so long to end in order, or less by its policy */
 
 #define CORPS__OWNERS_NO_RANK UINT32_MAX
 
@@ -85,11 +85,11 @@ enum corps__owned_life {
     CORPS__LIFE_KILLED,  /* KILL was; its end is to come */
 };
 
-enum corps__owners_why { /* of FORGET */
-    CORPS__OWNERS_ENDED,   /* it has ended for good */
-    CORPS__OWNERS_GIVEN,   /* another host may claim it */
-    CORPS__OWNERS_MOVED,   /* another host owns it, or the ledger knows it no more */
-    CORPS__OWNERS_REFUSED, /* what was ordered could not be claimed: `err` */
+enum corps__owners_why {                        /* of FORGET */
+                         CORPS__OWNERS_ENDED,   /* it has ended for good */
+                         CORPS__OWNERS_GIVEN,   /* another host may claim it */
+                         CORPS__OWNERS_MOVED,   /* another host owns it, or the ledger knows it no more */
+                         CORPS__OWNERS_REFUSED, /* what was ordered could not be claimed: `err` */
 };
 
 /* A Corps. All the decider's own. */
@@ -108,21 +108,21 @@ struct corps__owned {
     bool ran;            /* an Env 0 has been ready here */
     bool unfit;          /* can't be started on this host */
     bool stays;
-    bool given;       /* without owner: its last owner has given it */
-    bool listed;      /* by the present list */
-    bool doomed;      /* its process is to be killed … */
-    bool blameless;   /* … through no fault of its own */
-    bool stop;        /* it is to be told to end in order */
-    bool start_wanted; /* the supervisor's */
+    bool given;                 /* without owner: its last owner has given it */
+    bool listed;                /* by the present list */
+    bool doomed;                /* its process is to be killed … */
+    bool blameless;             /* … through no fault of its own */
+    bool stop;                  /* it is to be told to end in order */
+    bool start_wanted;          /* the supervisor's */
     enum corps__owners_why why; /* of LEAVE */
     enum corps_restart restart;
     uint32_t rank;
-    int64_t gone_ns;     /* since when `epoch` is seen without owner; 0: it is not */
-    int64_t due_ns;      /* the next operation for it, at the soonest */
-    int64_t from_ns;     /* GO, at the soonest; nor is it given or ended before */
-    int64_t over_ns;     /* from then on nothing of the last life here can act on any host */
-    int64_t kill_ns;     /* stopped: its end, at the latest */
-    int64_t deadline_ns; /* of the order */
+    int64_t gone_ns;      /* since when `epoch` is seen without owner; 0: it is not */
+    int64_t due_ns;       /* the next operation for it, at the soonest */
+    int64_t from_ns;      /* GO, at the soonest; nor is it given or ended before */
+    int64_t over_ns;      /* from then on nothing of the last life here can act on any host */
+    int64_t kill_ns;      /* stopped: its end, at the latest */
+    int64_t deadline_ns;  /* of the order */
     uint32_t incarnation; /* the supervisor's number of the present life */
     enum corps_err err;   /* of an order that is to be refused */
     struct corps__supervisor supervisor;
@@ -163,7 +163,7 @@ struct corps__owners {
     uint32_t count, used; /* used: rows up to this one may be in use */
     uint32_t own;         /* this host's number */
     bool drained;
-    int64_t until_ns; /* of the lease; 0: there is none */
+    int64_t until_ns;          /* of the lease; 0: there is none */
     int64_t renew_ns, list_ns; /* the next, at the soonest */
     int64_t listed_ns;         /* when the last list was asked for */
     bool hinted;               /* a list is wanted sooner */
@@ -171,7 +171,7 @@ struct corps__owners {
     bool busy;                 /* `asked` is under way, since `asked_ns` */
     struct corps__owners_action asked;
     int64_t asked_ns, now_ns; /* now: of the last question */
-    uint64_t stray; /* a Corps of this lease that nobody wants, to be ended; 0: none */
+    uint64_t stray;           /* a Corps of this lease that nobody wants, to be ended; 0: none */
 };
 
 /* `rows` (of `count`, all zero) are borrowed as long as it is used. `own`: this host's number. */
@@ -188,8 +188,8 @@ struct corps__owners_seen {
     uint64_t corps_id;
     uint64_t epoch; /* the last that was given */
     uint32_t owner; /* its host's number; 0: none now */
-    bool mine;      /* the owner key hangs from this book's present lease; not: from that of a process before this one */
-    bool given;     /* without owner: the last one has given it */
+    bool mine;  /* the owner key hangs from this book's present lease; not: from that of a process before this one */
+    bool given; /* without owner: the last one has given it */
     bool stays;
     enum corps_restart restart;
     uint32_t rank; /* without owner: corps__owners_rank; else not looked at */
@@ -201,8 +201,8 @@ void corps__owners_listed(struct corps__owners *owners, enum corps_err err, cons
                           uint32_t count, int64_t now_ns);
 
 /* The answer to the CLAIM, GIVE or END under way. A claim: OK; AGAIN, MOVED, UNKNOWN (refused); CLOSED (the lease is
- * lost); TIMEOUT, SYSTEM and others (not answered: asked again). Give and end: OK, and whatever says that it is not this
- * host's (CLOSED, MOVED, UNKNOWN), are answers; others are not. */
+ * lost); TIMEOUT, SYSTEM and others (not answered: asked again). Give and end: OK, and whatever says that it is not
+ * this host's (CLOSED, MOVED, UNKNOWN), are answers; others are not. */
 void corps__owners_answered(struct corps__owners *owners, enum corps_err err, int64_t now_ns);
 
 /* The answer to the READ. OK: with the policy that the record holds. TIMEOUT, SYSTEM: asked again. Others: it can't be

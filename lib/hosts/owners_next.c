@@ -100,7 +100,8 @@ static bool ask(struct corps__owners *owners, int64_t now_ns, struct corps__owne
     owners->busy = true;
     owners->asked = *action;
     owners->asked_ns = now_ns;
-    owners->list_last = action->what == CORPS__OWNERS_LIST || (action->what == CORPS__OWNERS_RENEW && owners->list_last);
+    owners->list_last =
+        action->what == CORPS__OWNERS_LIST || (action->what == CORPS__OWNERS_RENEW && owners->list_last);
     return true;
 }
 
@@ -170,10 +171,8 @@ static bool forget(struct corps__owned *row, struct corps__owners_action *action
 
 /* What may have been done all the same is ended when the ledger answers. */
 static bool tell_refusal(struct corps__owned *row, struct corps__owners_action *action) {
-    *action = (struct corps__owners_action){.what = CORPS__OWNERS_FORGET,
-                                            .corps_id = row->corps_id,
-                                            .why = CORPS__OWNERS_REFUSED,
-                                            .err = row->err};
+    *action = (struct corps__owners_action){
+        .what = CORPS__OWNERS_FORGET, .corps_id = row->corps_id, .why = CORPS__OWNERS_REFUSED, .err = row->err};
     if (row->in_doubt || row->epoch != 0) {
         row->goal = CORPS__OWNED_END;
         row->ordered = false;

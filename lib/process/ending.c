@@ -58,7 +58,7 @@ static bool tells_all(void) {
     return ends_alone() || atomic_load(&corps__actors->moves);
 }
 
-enum { LOOK_MS = 2 };
+enum { LOOK_MS = 2, MOVE_LOOKS = 500 /* a second */ };
 
 static void look_again(uv_timer_t *timer) {
     (void)timer;
@@ -66,12 +66,14 @@ static void look_again(uv_timer_t *timer) {
 }
 
 /* What this Env was asked is answered, also where the reply was put off, and all that it has sent has gone: others stay
- * and wait for it, which is not so at the end of the Corps. */
+ * and wait for it, which is not so at the end of the Corps. Those of one that moves call it all the time, and are told
+ * to call again: they are never quiet, and little time is left. */
 static bool has_answered(void) {
     static uv_timer_t timer;
     static bool is_there;
+    static unsigned looks;
     corps_flush();
-    if (corps__peers_are_idle()) {
+    if (corps__peers_are_idle() || (atomic_load(&corps__life.moves) && ++looks > MOVE_LOOKS)) {
         return true;
     }
     if (!is_there) {

@@ -4,6 +4,8 @@
 #include "../core/hand.h"
 #include "agents.h"
 
+#include <corps/chains.h>
+
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -78,6 +80,33 @@ static void test_everywhere(void **state) {
     for (int i = 0; i < 6; i++) {
         await_gone(pids[i]);
     }
+    assert_true(agents_end());
+}
+
+/* Call chains over hosts, by one clock. */
+static void test_chains(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.env_count = 2});
+    struct corps_name *here = hand_in(corps, 0), *there = hand_in(corps, 1);
+    assert_string_equal(host_of(corps, 1), "two");
+    assert_ok(corps_chains_begin(corps, NULL));
+    struct corps_value args[2] = {corps_value_of_name(there), corps_int(1)};
+    assert_int_equal(ask_int(here, "ask", corps_array(args, 2)), 1);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_ok(corps_chains_end(corps, fileno(file)));
+    static char text[1 << 16];
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "Hand.add"));
+    assert_non_null(strstr(text, " on host 2\"}}"));
+    assert_non_null(strstr(text, ",\"host\":2,\"clock_error_us\":"));
+    assert_non_null(strstr(text, "\"lost\":[],\"requests_without_call\":0,\"calls_without_request\":0}}"));
+    corps_name_unref(here);
+    corps_name_unref(there);
+    assert_ok(corps_exit(corps, LONG_NS));
     assert_true(agents_end());
 }
 
@@ -197,6 +226,23 @@ static void test_agent_ended(void **state) {
     }
     assert_ok(corps_exit(corps, LONG_NS));
     unlink(gate.path);
+    assert_true(agents_end());
+}
+
+/* … or there again, where they have to be, once there is an agent. */
+static void test_agent_restarted(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.restart = CORPS_RESTART_ON_FAILURE});
+    struct corps_name *hand = hand_in(corps, add_on(corps, "two"));
+    int pid = pid_of(hand);
+    assert_int_equal(agents_terminate(2), 0);
+    assert_true(is_gone(pid));
+    agents_start(2);
+    assert_int_equal(await_answer(hand), 1);
+    assert_string_equal(host_of(corps, 1), "two");
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
     assert_true(agents_end());
 }
 
@@ -368,12 +414,13 @@ static void test_drained(void **state) {
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everywhere),   cmocka_unit_test(test_env_killed),
-        cmocka_unit_test(test_never),        cmocka_unit_test(test_agent_killed),
-        cmocka_unit_test(test_agent_back),   cmocka_unit_test(test_agent_stopped),
-        cmocka_unit_test(test_owner_killed), cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_one_is_down),  cmocka_unit_test(test_other_is_down),
-        cmocka_unit_test(test_agent_ended),  cmocka_unit_test(test_agent_ended_late),
+        cmocka_unit_test(test_everywhere),      cmocka_unit_test(test_env_killed),
+        cmocka_unit_test(test_never),           cmocka_unit_test(test_agent_killed),
+        cmocka_unit_test(test_agent_back),      cmocka_unit_test(test_agent_stopped),
+        cmocka_unit_test(test_owner_killed),    cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_one_is_down),     cmocka_unit_test(test_other_is_down),
+        cmocka_unit_test(test_agent_ended),     cmocka_unit_test(test_agent_ended_late),
+        cmocka_unit_test(test_agent_restarted), cmocka_unit_test(test_chains),
         cmocka_unit_test(test_drained),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,19 @@ static void test_drained_at_first(void **state) {
     assert_int_equal(hosts[1].used, 0);
 }
 
+/* An agent that ends is as one that is drained; the next one may take Envs. */
+static void test_drained_and_gone(void **state) {
+    (void)state;
+    runs_on_2(3, S);
+    corps__plan_drain(&plan, 2, true);
+    assert_string_equal(does(4 * S), "close 2, lost 3.1 on 2");
+    assert_int_equal(place(3, "brio"), 2);
+    corps__plan_start(&plan, 3, 2);
+    assert_string_equal(does(5 * S), "open 2");
+    assert_true(corps__plan_heard(&plan, 2, 5 * S));
+    assert_string_equal(does(5 * S), "order 3.2 on 2");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_by_slots, begin),
@@ -252,6 +265,7 @@ int main(void) {
         cmocka_unit_test_setup(test_kill, begin),
         cmocka_unit_test_setup(test_drained, begin),
         cmocka_unit_test_setup(test_drained_at_first, begin),
+        cmocka_unit_test_setup(test_drained_and_gone, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
