@@ -151,7 +151,11 @@ static void *run(void *arg) {
     int64_t renew_ns = began_ns, list_ns = began_ns, listed_ns = 0;
     bool hinted = false;
     while (!all.stops && !(all.first_is_off && host->number == 1)) {
-        if (wait_until(host, renew_ns < list_ns ? renew_ns : list_ns, hinted)) {
+        int64_t next_ns = renew_ns < list_ns ? renew_ns : list_ns;
+        if (host->number == 2 && host->gone_ns != 0 && all.taken_ns == 0 && host->gone_ns + GONE_NS < next_ns) {
+            next_ns = host->gone_ns + GONE_NS;
+        }
+        if (wait_until(host, next_ns, hinted)) {
             all.hints++;
             hinted = true;
             list_ns = listed_ns + HINT_NS < list_ns ? listed_ns + HINT_NS : list_ns;
