@@ -229,8 +229,8 @@ static enum corps_err boot_corps(struct creator *creator, const char *front, con
     if (err != CORPS_OK) {
         return err;
     }
-    err =
-        corps__waitlist_wait_call(&corps__creators, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
+    err = corps__waitlist_wait_call(&corps__creators, boot_ended, corps,
+                                    corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
     if (err == CORPS_ERR_CANCELLED) {
         return err;
     }
