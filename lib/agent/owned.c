@@ -32,11 +32,11 @@ enum {
     LOOK_MS = 5,        /* between looks at whether the former processes have gone … */
     PATIENCE_MS = 2000, /* … which have so long before they are killed */
     /* Numbers that an Env may have given after the last that was heard of: it tells of each page beforehand, but what
-     * it told a dying Env 0 may be lost. */
-    SPARE = 4 * CORPS__CONC_PAGE,
+     * it told a dying Env 0 is lost, and on another host it goes on for as long as its grant runs. */
+    SPARE = 132 * CORPS__CONC_PAGE,
     /* So far ahead of what was given is what is noted at the ledger, and with so little left it is noted anew. */
-    AHEAD = 16 * CORPS__CONC_PAGE,
-    LOW = 8 * CORPS__CONC_PAGE,
+    LOW = SPARE + 8 * CORPS__CONC_PAGE,
+    AHEAD = 2 * LOW,
 };
 
 enum stage { NOTHING, WAITS /* for the word */, ACTS };

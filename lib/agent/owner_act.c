@@ -158,8 +158,8 @@ static void tell_restarts(uint64_t corps_id, const char *how) {
     if (owned == NULL || row == NULL || row->goal == CORPS__OWNED_END) {
         return;
     }
-    char text[800];
-    snprintf(text, sizeof text, "%s; the Corps is started anew", how);
+    char text[840];
+    snprintf(text, sizeof text, "%.780s; the Corps is started anew", how);
     agent_creators_restarts(corps_id, text);
     if (agent_owned_directory(owned)[0] != '\0' &&
         agent_published_restarts(agent_owned_directory(owned), text) == CORPS_ERR_SYSTEM) {

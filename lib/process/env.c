@@ -180,7 +180,7 @@ static _Noreturn void end_at_once(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     close(corps->lock_fd);
-    if (corps__granted == NULL) { /* else it is the agent's, who looks after it */
+    if (corps__is_far() || corps__granted == NULL) { /* else it is the owning agent's, who looks after it */
         corps__dir_remove_last(corps->directory, true);
     }
     fflush(NULL);

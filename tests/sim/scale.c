@@ -620,7 +620,7 @@ static void scale(struct sim *sim) {
         sim_later(sim, SIM_S, KILL, 0, 0, 0);
     }
     struct sim_event event;
-    int64_t end_ns = world.mode == STEADY ? 2 * STEADY_NS : world.is_long ? 4 * END_NS : END_NS;
+    int64_t end_ns = world.mode == STEADY ? 3 * STEADY_NS : world.is_long ? 4 * END_NS : END_NS;
     while (sim->now_ns < end_ns && sim_next(sim, &event)) {
         happen(&world, &event);
     }
