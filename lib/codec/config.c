@@ -178,9 +178,8 @@ static enum corps_err decide_owned(const struct corps_options *o, struct corps__
                                asked, asked);
     }
     enum corps_err err = is_singleton ? corps__singleton_check(o->singleton) : CORPS_OK;
-    return err == CORPS_OK && is_singleton
-               ? copy_text("singleton", o->singleton, out->singleton, sizeof out->singleton)
-               : err;
+    return err == CORPS_OK && is_singleton ? copy_text("singleton", o->singleton, out->singleton, sizeof out->singleton)
+                                           : err;
 }
 
 static enum corps_err decide_texts(const struct corps_options *o, struct corps__settings *out) {

@@ -114,7 +114,7 @@ static enum corps_err decide_owner(struct corps *corps, const struct corps__host
     struct corps__settings *settings = &corps->settings;
     const struct corps__host *own = corps__hosts_find(hosts, hosts->own);
     bool can_own = strcmp(hosts->ledger, "etcd") == 0;
-    const char *asked = settings->singleton[0] != '\0'               ? "singleton"
+    const char *asked = settings->singleton[0] != '\0'            ? "singleton"
                         : settings->cut_off != CORPS_CUT_OFF_STOP ? "cut_off"
                                                                   : NULL;
     if (asked != NULL && !can_own) {

@@ -1,6 +1,6 @@
 #include "hosts/ledger_epochs.h"
 
-#include "hosts/ledgers.h"
+#include "hosts/ledger_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,11 +17,4 @@ const struct corps_ledger *corps__ledger_find(const char *name);
 /* The i-th, NULL past the end. Any thread. */
 const struct corps_ledger *corps__ledger_at(unsigned index);
 
-/* For ledgers: is this a request that may be claimed? Errors: INVALID, TOO_LARGE, UNSUPPORTED, as `claim` says. */
-enum corps_err corps__ledger_check(const struct corps_ledger *ledger,
-                                   const struct corps_ledger_request *request) CORPS_CHECKED;
-
-/* And is this a text for `note`? NULL is. Errors: TOO_LARGE. */
-enum corps_err corps__ledger_check_about(const char *about) CORPS_CHECKED;
-
 #endif

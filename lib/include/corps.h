@@ -198,7 +198,8 @@ enum corps_restart {
     CORPS_RESTART_ALWAYS,
 };
 
-/** What becomes of a Corps whose host's agent is cut off from its ledger for longer than its lease runs (docs/hosts.md). */
+/** What becomes of a Corps whose host's agent is cut off from its ledger for longer than its lease runs
+ * (docs/hosts.md). */
 enum corps_cut_off {
     CORPS_CUT_OFF_STOP, /**< it is ended there, and begun anew when the ledger answers again, if `restart` says so */
     CORPS_CUT_OFF_STAY, /**< it runs on; if another host takes it over meanwhile there are two for a while */
@@ -231,7 +232,8 @@ struct corps_options {
     /** What follows when an Env ends before its Corps does; default NEVER. Env 0 sees to it: Concs that were made from
      * other Envs are made again, with the same numbers, so that Names stay valid: their inits run with the same
      * arguments. When Env 0 itself ends, this process starts the whole Corps anew, if it has a front and is not
-     * detached (then an agent may: see `singleton`): all Envs, and the front with its arguments (kept until then) under its Name. See docs/supervision.md.
+     * detached (then an agent may: see `singleton`): all Envs, and the front with its arguments (kept until then) under
+     * its Name. See docs/supervision.md.
      */
     enum corps_restart restart;
     unsigned intensity;     /**< so many restarts of its Envs within `period_ns` are borne; default 5, at most 100 */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Finding the peer for a call, and connecting to it. */
 
@@ -135,6 +136,9 @@ static enum corps_err connect_here(struct corps__peer *peer, struct corps_link *
     const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
     const char *address = peer->discards ? peer->env_info->data_address : peer->env_info->address;
     enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
+    if (err != CORPS_OK && corps__roams(peer->corps) && access(peer->corps->directory, F_OK) != 0) {
+        return corps_error_set(CORPS_ERR_CLOSED, "Env %u is not on this host any more", peer->env);
+    }
     return err == CORPS_OK ? transport->connect(peer->port->endpoint, address, link) : err;
 }
 

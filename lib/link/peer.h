@@ -73,7 +73,8 @@ struct corps__peer {
     bool is_old;              /* that process has made a newer link */
     bool discards;            /* the transport delivers nothing */
     uint64_t number;          /* no other peer of this process ever has it */
-    _Atomic int64_t unreached_ns; /* since when it cannot be reached, of a Corps that roams; 0: it was, or nobody tried */
+    _Atomic int64_t
+        unreached_ns; /* since when it cannot be reached, of a Corps that roams; 0: it was, or nobody tried */
     _Atomic int state;
     struct corps__port *port;
 
@@ -156,6 +157,7 @@ void corps__peer_retire(struct corps__peer *peer);
 /* With the lead: has every request been answered that came from a peer whose link is there, and has everything gone
  * that was kept for one? */
 bool corps__peers_are_idle(void);
+bool corps__peer_is_idle(struct corps__peer *peer); /* of one of them */
 
 /* With the lead: frees what can be of the retired ones; are there any left? */
 void corps__peers_sweep(void);
@@ -277,6 +279,10 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation);
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */
 void corps__link_floor_tend(void);
+
+/* Closes links of processes that are not of the own Corps and wait for nothing here: they look again where its Envs
+ * are. With the lead. */
+void corps__peers_part(void);
 
 /* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
 void corps__peers_close(const struct corps *corps);

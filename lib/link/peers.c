@@ -121,6 +121,10 @@ static bool has_all(struct corps__peer *peer) {
     return all;
 }
 
+bool corps__peer_is_idle(struct corps__peer *peer) {
+    return has_all(peer) && is_unused(peer);
+}
+
 bool corps__peers_are_idle(void) {
     bool idle = true;
     for (struct corps__peer *peer = corps__peers_walk(); idle && peer != NULL; peer = peer->next) {

@@ -50,7 +50,8 @@ static enum corps_err await_go(int fd) {
     return err;
 }
 
-/* Env 0 makes the directory, once in all of the Corps' lives; that of one whose Env 0 an agent starts is the agent's. */
+/* Env 0 makes the directory, once in all of the Corps' lives; that of one whose Env 0 an agent starts is the agent's.
+ */
 static enum corps_err enter_directory(int fd, struct corps *corps, uint32_t env) {
     bool anew = corps__life_of(atomic_load(&corps->envs[env].incarnation)) > 0;
     if (env == 0 && !anew && !corps__life.owned) {

@@ -171,6 +171,9 @@ static void next_cleanup(struct corps__group *group, void *arg) {
 static enum corps_err clean_up_rest(void *arg) {
     (void)arg;
     corps_flush(); /* what our Concs have sent is on its way before the word is */
+    if (atomic_load(&corps__actors->moves) && !atomic_load(&corps__life.moves)) {
+        corps__peers_part(); /* the Corps moves as a whole, and strangers are to wait for its next life */
+    }
     struct corps_value word = corps_str("cleanup");
     corps__tell_children(&word, 1);
     uint32_t count = corps__conc_count();

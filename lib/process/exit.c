@@ -214,8 +214,8 @@ unsigned corps_env_count(const struct corps *corps) {
 }
 
 int corps_env_pid(const struct corps *corps, unsigned env) {
-    bool is_here = env < corps->settings.env_count &&
-                   !corps__hosts_differ(corps__host_here(corps), corps->envs[env].host);
+    bool is_here =
+        env < corps->settings.env_count && !corps__hosts_differ(corps__host_here(corps), corps->envs[env].host);
     return is_here ? atomic_load(&corps->envs[env].pid) : 0;
 }
 

@@ -40,14 +40,14 @@ static struct {
     uint64_t epoch;
     unsigned host;
     uint32_t numbers; /* the highest bound that was told */
-    int lock_fd;
+    int keeper_fd; /* of the directory */
     int creator_fd; /* the agent's end */
     int env_fd;
     int pid;
     _Atomic int64_t *page;
     int page_fd;
     pthread_t relay;
-} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .creator_fd = -1, .env_fd = -1, .lock_fd = -1};
+} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .creator_fd = -1, .env_fd = -1, .keeper_fd = -1};
 
 /* ---- directories ---- */
 
@@ -64,27 +64,43 @@ static void directory_on(unsigned host, char out[CORPS__DIR_BYTES]) {
 }
 
 static void leave_directory(void) {
-    if (agent.lock_fd >= 0) {
-        close(agent.lock_fd);
-        agent.lock_fd = -1;
-        corps__dir_remove(agent.directory);
-        if (agent.host != 1) {
-            char base[CORPS__DIR_BYTES];
-            snprintf(base, sizeof base, "%s", agent.directory);
-            *strrchr(base, '/') = '\0';
-            (void)rmdir(base);
-        }
+    if (agent.keeper_fd < 0) {
+        return;
+    }
+    close(agent.keeper_fd);
+    agent.keeper_fd = -1;
+    corps__dir_remove(agent.directory);
+    if (agent.host != 1) {
+        char base[CORPS__DIR_BYTES];
+        snprintf(base, sizeof base, "%s", agent.directory);
+        *strrchr(base, '/') = '\0';
+        (void)rmdir(base);
     }
 }
 
+/* Kept from life to life on one host, as whoever is left of a former one would remove it. */
 static void enter_directory(unsigned host) {
     char path[CORPS__DIR_BYTES];
+    int lock_fd;
+    if (agent.keeper_fd >= 0 && host == agent.host) {
+        return;
+    }
+    leave_directory();
     directory_on(host, path);
-    assert_ok(corps__dir_create(path, &agent.lock_fd));
-    agent.host = host;
+    assert_ok(corps__dir_create(path, &lock_fd));
+    assert_ok(corps__dir_keep(path, &agent.keeper_fd));
+    close(lock_fd);
     pthread_mutex_lock(&agent.lock);
     memcpy(agent.directory, path, sizeof path);
     pthread_mutex_unlock(&agent.lock);
+    agent.host = host;
+}
+
+/* Nobody finds it here. */
+static void unpublish(void) {
+    char path[CORPS__DIR_BYTES + 16];
+    snprintf(path, sizeof path, "%s/%s", agent.directory, CORPS__KNOWN_FILE);
+    (void)unlink(path);
 }
 
 /* ---- Env 0 ---- */
@@ -202,7 +218,7 @@ void fake_agent_end_life(bool in_order) {
     fake_agent_grant(0);
     munmap((void *)agent.page, PAGE_BYTES);
     close(agent.page_fd);
-    leave_directory();
+    unpublish();
 }
 
 void fake_agent_next(bool in_order, unsigned host) {
@@ -221,16 +237,8 @@ void fake_agent_grant(int64_t until_ns) {
 void fake_agent_forget(void) {
     int status;
     (void)waitpid(agent.pid, &status, 0);
-    pthread_mutex_lock(&agent.lock);
-    agent.is_owned = agent.is_up = false;
-    pthread_mutex_unlock(&agent.lock);
     pthread_join(agent.relay, NULL);
     close(agent.env_fd);
-    const struct corps_value items[3] = {corps_str("over"), corps_int(WIFEXITED(status) && WEXITSTATUS(status) == 0),
-                                         corps_str("Env 0 has ended")};
-    const struct corps_value record = corps_array(items, 3);
-    (void)!corps__control_write(agent.creator_fd, &record);
-    close(agent.creator_fd);
     munmap((void *)agent.page, PAGE_BYTES);
     close(agent.page_fd);
     leave_directory();
@@ -238,6 +246,15 @@ void fake_agent_forget(void) {
     agent.pid = 0;
     agent.epoch = 0;
     agent.numbers = 0;
+    int fd = agent.creator_fd;
+    pthread_mutex_lock(&agent.lock);
+    agent.is_owned = agent.is_up = false; /* last: from here on there may be another one */
+    pthread_mutex_unlock(&agent.lock);
+    const struct corps_value items[3] = {corps_str("over"), corps_int(WIFEXITED(status) && WEXITSTATUS(status) == 0),
+                                         corps_str("Env 0 has ended")};
+    const struct corps_value record = corps_array(items, 3);
+    (void)!corps__control_write(fd, &record);
+    close(fd);
 }
 
 /* ---- what the library asks it ---- */

@@ -1,5 +1,5 @@
-/* A Corps that an agent owns, here a fake one (fake_agent.h) on hosts that are all this one: its lives, and who calls it
- * from another host meanwhile. `owned TRANSPORT [TEST]` runs one test, or all of them. */
+/* A Corps that an agent owns, here a fake one (fake_agent.h) on hosts that are all this one: its lives, and who calls
+ * it from another host meanwhile. `owned TRANSPORT [TEST]` runs one test, or all of them. */
 
 #include "fake_agent.h"
 #include "gate.h"
@@ -109,12 +109,9 @@ static enum corps_err service_store(struct corps_context *context, void *self, c
     return CORPS_OK;
 }
 
-static const struct corps_method service_methods[] = {{"add", service_add},
-                                                      {"epoch", service_epoch},
-                                                      {"store", service_store},
-                                                      {"granted", number_granted},
-                                                      {"wait_for", method_wait_for},
-                                                      {NULL, NULL}};
+static const struct corps_method service_methods[] = {{"add", service_add},          {"epoch", service_epoch},
+                                                      {"store", service_store},      {"granted", number_granted},
+                                                      {"wait_for", method_wait_for}, {NULL, NULL}};
 static const struct corps_class service_class = {.name = "Service",
                                                  .bytes = sizeof(struct service),
                                                  .init = service_init,
@@ -402,9 +399,9 @@ int main(int argc, char **argv) {
     fake_agent_begin();
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_serves),      cmocka_unit_test(test_killed_here), cmocka_unit_test(test_killed_elsewhere),
-        cmocka_unit_test(test_moved),       cmocka_unit_test(test_moved_often), cmocka_unit_test(test_waits),
-        cmocka_unit_test(test_granted),     cmocka_unit_test(test_found),       cmocka_unit_test(test_options),
+        cmocka_unit_test(test_serves),  cmocka_unit_test(test_killed_here), cmocka_unit_test(test_killed_elsewhere),
+        cmocka_unit_test(test_moved),   cmocka_unit_test(test_moved_often), cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_granted), cmocka_unit_test(test_found),       cmocka_unit_test(test_options),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

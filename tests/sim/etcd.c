@@ -116,14 +116,7 @@ static void program_orders(struct world *world, uint32_t number) {
         return;
     }
     uint64_t corps_id = corps_id_of(number, line->generations);
-    struct corps__policy policy = {.restart = line->restart,
-                                   .strategy = CORPS_ONE_FOR_ONE,
-                                   .intensity = line->restart == CORPS_RESTART_NEVER ? 0 : 3,
-                                   .period_ns = 4 * SIM_S,
-                                   .backoff_ns = 50 * SIM_MS,
-                                   .backoff_max_ns = BACKOFF_MAX_NS,
-                                   .start_ns = 4 * SIM_S,
-                                   .shutdown_ns = INT64_MAX};
+    struct corps__policy policy = agent_policy(line);
     int64_t clock_ns = host_clock(world, at);
     if (corps__owners_ordered(&host->owners, corps_id, &policy, line->stays, clock_ns + ORDER_NS, clock_ns) !=
         CORPS_OK) {

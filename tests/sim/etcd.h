@@ -163,6 +163,7 @@ void agent_hear(struct world *world, const struct request *request); /* an answe
 void agent_reaped(struct world *world, uint32_t life);
 void agent_drains(struct world *world, uint32_t host, bool on);
 bool agent_exits(struct world *world, uint32_t line);
+struct corps__policy agent_policy(const struct line *line);
 
 /* ---- Env 0 and the other: etcd_lives.c ---- */
 

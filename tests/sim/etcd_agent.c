@@ -109,7 +109,7 @@ void agent_pump(struct world *world, uint32_t number) {
 
 /* ---- what it is told ---- */
 
-static struct corps__policy policy_of(const struct line *line) {
+struct corps__policy agent_policy(const struct line *line) {
     return (struct corps__policy){.restart = line->restart,
                                   .strategy = CORPS_ONE_FOR_ONE,
                                   .intensity = line->restart == CORPS_RESTART_NEVER ? 0 : 3,
@@ -137,7 +137,7 @@ void agent_hear(struct world *world, const struct request *request) {
         corps__owners_listed(owners, request->err, request->seen, request->seen_count, now_ns);
         break;
     case CORPS__OWNERS_READ:
-        policy = policy_of(&world->lines[line_of(request->action.corps_id)]);
+        policy = agent_policy(&world->lines[line_of(request->action.corps_id)]);
         corps__owners_read(owners, request->err, &policy, now_ns);
         break;
     default:

@@ -1,7 +1,7 @@
 #include "agent/etcd/book.h"
 #include "agent/etcd/state.h"
 
-#include "hosts/ledgers.h"
+#include "hosts/ledger_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>

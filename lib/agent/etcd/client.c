@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define PAUSE_NS INT64_C(100000000)  /* between two rounds over all servers */
+#define LEAST_NS INT64_C(50000000)   /* for less nobody is asked: he could not answer */
 #define SHARE_NS INT64_C(1000000000) /* at most so long for one server, where there are more */
 
 enum { OLDEST_MAJOR = 3, OLDEST_MINOR = 4, NOT_FOUND = 404 };
@@ -305,7 +306,7 @@ static enum corps_err ask_around(struct agent_etcd_client *client, const char *p
             note(&trouble, err);
             client->is_known[client->at] = false;
             client->at = (client->at + 1) % client->count;
-            if (left_until(deadline_ns) == 0) {
+            if (left_until(deadline_ns) < LEAST_NS) {
                 return tell(client, &trouble);
             }
         }
@@ -313,6 +314,9 @@ static enum corps_err ask_around(struct agent_etcd_client *client, const char *p
             return tell(client, &trouble); /* waiting mends none of these */
         }
         pause_until(deadline_ns);
+        if (left_until(deadline_ns) < LEAST_NS) {
+            return tell(client, &trouble);
+        }
     }
 }
 

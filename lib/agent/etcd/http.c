@@ -128,6 +128,12 @@ static enum corps_err failed(const struct agent_etcd_http *http, const char *end
     case CURLE_HTTP2:
         return corps_error_set(CORPS_ERR_PROTOCOL,
                                "what answers at %s is no etcd (%.200s): see 'ledger' in the hosts file", endpoint, why);
+    case CURLE_GOT_NOTHING:
+        return corps_error_set(
+            CORPS_ERR_TIMEOUT,
+            "what listens at %s gives no answer (%.200s): has it just ended, or is it https there, and "
+            "not http?",
+            endpoint, why);
     case CURLE_OUT_OF_MEMORY:
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request to etcd");
     case CURLE_WRITE_ERROR:
