@@ -7,9 +7,9 @@
 enum { CORPS__FOLDER_BYTES_MAX = 1 << 30 }; /* of one file, and more than a state can have */
 
 struct corps__folder {
-    int fd;          /* −1: none */
-    int life_fd;     /* of a Corps that goes on on other hosts: the file that says in which life it is; −1: none */
-    uint64_t life;   /* … and that of this process */
+    int fd;        /* −1: none */
+    int life_fd;   /* of a Corps that goes on on other hosts: the file that says in which life it is; −1: none */
+    uint64_t life; /* … and that of this process */
     uint64_t corps_id;
     char path[CORPS__KEEP_DIRECTORY_BYTES + 32];
 };
@@ -21,7 +21,8 @@ struct corps__folder {
 enum corps_err corps__folder_open(struct corps__folder *folder, const char *directory, uint64_t corps_id, bool is_owner,
                                   uint64_t life) CORPS_CHECKED;
 
-/* Errors: TOO_LARGE, SYSTEM, NO_MEMORY; CLOSED (a later life of the Corps has begun). One thread at a time for one Conc.
+/* Errors: TOO_LARGE, SYSTEM, NO_MEMORY; CLOSED (a later life of the Corps has begun). One thread at a time for one
+ * Conc.
  */
 enum corps_err corps__folder_keep(const struct corps__folder *folder, unsigned env, uint32_t conc,
                                   const char *class_name, const struct corps_value *state) CORPS_CHECKED;
