@@ -51,6 +51,9 @@ DEFAULTS = {
     'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
     'Hosts': None,  # 'auto', or names, numbers and labels of hosts; None: this host alone
     'Env_Variables': None,  # names of environment variables that Envs on other hosts get too; NAME*: all that begin so
+    'Detached': False,  # the Corps does not end with the program that has created it
+    'Singleton': None,  # a name: among all hosts there is one Corps of that name
+    'Cut_Off': None,  # 'stop' or 'stay': what the host of Env 0 does that cannot reach etcd any more; None: stop
 }
 
 class Usual(int):
