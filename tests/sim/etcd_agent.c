@@ -116,7 +116,7 @@ struct corps__policy agent_policy(const struct line *line) {
                                   .period_ns = 4 * SIM_S,
                                   .backoff_ns = 50 * SIM_MS,
                                   .backoff_max_ns = BACKOFF_MAX_NS,
-                                  .start_ns = 4 * SIM_S,
+                                  .start_ns = START_NS,
                                   .shutdown_ns = INT64_MAX};
 }
 
@@ -205,6 +205,7 @@ void agent_begins(struct world *world, uint32_t number) {
         return;
     }
     host->is_down = false;
+    host->is_drained = false;
     host->agent_runs = true;
     host->boot++;
     host->lease = 0;
@@ -214,7 +215,6 @@ void agent_begins(struct world *world, uint32_t number) {
         memset(&host->rows[i], 0, offsetof(struct corps__owned, failures));
     }
     corps__owners_init(&host->owners, number + 1, host->rows, ROWS_MAX);
-    corps__owners_drain(&host->owners, host->is_drained);
     sim_note(world->sim, "host %u: agent %u", number, host->boot);
     agent_pump(world, number);
 }
@@ -240,5 +240,21 @@ void agent_ends(struct world *world, uint32_t number) {
             int64_t longest_ns = host->is_down ? 1 : sim_chance(world->sim, 80) ? 20 * SIM_MS : 3 * SIM_S;
             life_kill(world, i, later_of(life->stopped_ns - world->sim->now_ns, host->is_down ? 0 : longest_ns) + 1);
         }
+    }
+}
+
+void agent_closes(struct world *world, uint32_t number, uint32_t boot) {
+    struct host *host = &world->hosts[number];
+    if (host->boot != boot || !host->agent_runs) {
+        return;
+    }
+    if (host->agent_stopped_ns > world->sim->now_ns) {
+        sim_later(world->sim, host->agent_stopped_ns - world->sim->now_ns, EVENT_CLOSE, number, boot, 0);
+        return;
+    }
+    agent_ends(world, number); /* what has not ended in order is killed */
+    if (host->lease != 0 && later_of(host->to_etcd_cut_ns, world->etcd_away_ns) <= world->sim->now_ns &&
+        world->leases[host->lease].is_alive) {
+        engine_revoke(world, host->lease, "is given up");
     }
 }
