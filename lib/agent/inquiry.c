@@ -147,6 +147,10 @@ static void try_known_here(struct agent_inquiry *inquiry) {
     uint8_t *data = NULL;
     size_t bytes = 0;
     enum corps_err err = agent_owner_published(inquiry->corps_id, &epoch, &data, &bytes);
+    if (err == CORPS_ERR_EXITED) {
+        fail_ended(inquiry);
+        return;
+    }
     answer_known(inquiry, agent.own->number, epoch, err == CORPS_OK ? corps_bin(data, bytes) : corps_nil());
     free(data);
 }

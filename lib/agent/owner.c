@@ -136,13 +136,16 @@ void agent_owner_end(void) {
 
 enum corps_err agent_owner_published(uint64_t corps_id, uint64_t *epoch, uint8_t **data, size_t *bytes) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
-    if (owned == NULL) {
-        return agent_owner_is_here(corps_id)
-                   ? CORPS_ERR_AGAIN
-                   : corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
-                                     agent.own->name);
+    const struct corps__owned *row =
+        agent_owner.rows != NULL ? corps__owners_find(&agent_owner.decider, corps_id) : NULL;
+    if (row == NULL) {
+        return corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
+                               agent.own->name);
     }
-    *epoch = agent_owned_serves(owned);
+    if (row->goal == CORPS__OWNED_END && row->life == CORPS__LIFE_NONE) {
+        return corps_error_set(CORPS_ERR_EXITED, "the Corps has ended, and the ledger is about to forget it");
+    }
+    *epoch = owned != NULL ? agent_owned_serves(owned) : 0;
     return *epoch == 0 ? CORPS_ERR_AGAIN : agent_published_read(agent_owned_directory(owned), data, bytes);
 }
 

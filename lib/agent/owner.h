@@ -61,7 +61,7 @@ void agent_owner_look(void);
 const char *agent_owner_trouble(void);
 
 /* What a Corps that is here has published, for other hosts; what malloc gave. `*epoch` of it. Errors: UNKNOWN (it is
- * not here), AGAIN (its Env 0 does not serve now), and those of published.h. */
+ * not here), EXITED (it has ended), AGAIN (its Env 0 does not serve now), and those of published.h. */
 enum corps_err agent_owner_published(uint64_t corps_id, uint64_t *epoch, uint8_t **data, size_t *bytes) CORPS_CHECKED;
 
 #endif

@@ -167,7 +167,7 @@ static enum corps_err tell_known(struct agent_visit *visit, uint64_t corps_id) {
     uint8_t *data = NULL;
     size_t bytes = 0;
     enum corps_err err = agent_owner_published(corps_id, &epoch, &data, &bytes);
-    if (err == CORPS_ERR_UNKNOWN) {
+    if (err == CORPS_ERR_UNKNOWN || err == CORPS_ERR_EXITED) {
         return err;
     }
     const struct corps_value items[] = {corps_str("known"), corps_int((int64_t)epoch),

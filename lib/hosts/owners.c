@@ -382,7 +382,9 @@ void corps__owners_ended(struct corps__owners *owners, uint64_t corps_id, uint64
     row->life = CORPS__LIFE_NONE;
     row->doomed = false;
     row->blameless = false;
-    row->over_ns = end == CORPS__OWNERS_END_ORDER ? 0 : corps__grant_successor(now_ns);
+    /* One that ends before it was ready may have ordered Envs, and does not wait for them. */
+    bool all_over = end == CORPS__OWNERS_END_ORDER && row->unit.state == CORPS__UNIT_RUNNING;
+    row->over_ns = all_over ? 0 : corps__grant_successor(now_ns);
     if (row->goal != CORPS__OWNED_RUN) {
         return;
     }

@@ -226,7 +226,7 @@ enum corps_err corps__owners_ordered(struct corps__owners *owners, uint64_t corp
 void corps__owners_started(struct corps__owners *owners, uint64_t corps_id, uint64_t epoch, int64_t now_ns);
 
 enum corps__owners_end {
-    CORPS__OWNERS_END_ORDER,  /* as its program wanted, and all its Envs before it */
+    CORPS__OWNERS_END_ORDER,  /* as its program wanted; if it was ready, all its Envs before it */
     CORPS__OWNERS_END_FAILED, /* a crash, a start that failed, an end by force that was not told by KILL */
     CORPS__OWNERS_END_UNFIT,  /* it cannot be started on this host (no such program); perhaps on another */
 };

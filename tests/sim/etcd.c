@@ -30,6 +30,7 @@ enum fault {
     KILL_ENV,
     END_ENV, /* as its program wants, though not for good */
     KILL_AGENT,
+    TERM_AGENT,
     STOP_AGENT,
     STOP_LIVES,
     STOP_HOST, /* everything there */
@@ -57,6 +58,7 @@ static const char *const words[FAULTS] = {"etcd's leader is lost",
                                           "an Env 0 is killed",
                                           "an Env 0 ends",
                                           "its agent is killed",
+                                          "its agent is to end",
                                           "its agent is stopped",
                                           "its Envs are stopped",
                                           "all is stopped",
@@ -116,14 +118,7 @@ static void program_orders(struct world *world, uint32_t number) {
         return;
     }
     uint64_t corps_id = corps_id_of(number, line->generations);
-    struct corps__policy policy = {.restart = line->restart,
-                                   .strategy = CORPS_ONE_FOR_ONE,
-                                   .intensity = line->restart == CORPS_RESTART_NEVER ? 0 : 3,
-                                   .period_ns = 4 * SIM_S,
-                                   .backoff_ns = 50 * SIM_MS,
-                                   .backoff_max_ns = BACKOFF_MAX_NS,
-                                   .start_ns = 4 * SIM_S,
-                                   .shutdown_ns = INT64_MAX};
+    struct corps__policy policy = agent_policy(line);
     int64_t clock_ns = host_clock(world, at);
     if (corps__owners_ordered(&host->owners, corps_id, &policy, line->stays, clock_ns + ORDER_NS, clock_ns) !=
         CORPS_OK) {
@@ -242,6 +237,11 @@ static void disturb_host(struct world *world, enum fault fault, uint32_t number,
     if (fault == KILL_ENV || fault == END_ENV) {
         end_env(world, number, fault == KILL_ENV);
     }
+    if (fault == TERM_AGENT && host->agent_runs) {
+        agent_drains(world, number, true);
+        sim_later(sim, sim_between(sim, 100 * SIM_MS, 5 * SIM_S), EVENT_CLOSE, number, host->boot, 0);
+        sim_later(sim, 5 * SIM_S + length_ns / 4, EVENT_AGENT, number, 0, 0);
+    }
     if (fault == STOP_AGENT || fault == STOP_HOST) {
         host->agent_stopped_ns = later_of(host->agent_stopped_ns, until_ns);
         agent_pump(world, number);
@@ -305,6 +305,7 @@ static void plan_faults(struct world *world) {
         int64_t length_ns = sim_between(sim, SIM_MS, sim_chance(sim, 40) ? 13 * SIM_S : 5 * SIM_S);
         world->loses_leader = world->loses_leader || fault == LEADER || fault == AWAY;
         bool has_more = fault == REVOKE || fault == STALE || fault == REVOKE_SLOWLY;
+        has_more = has_more || fault == TERM_AGENT;
         int64_t over_ns = at_ns + later_of(length_ns, (has_more ? 7 : 2) * SIM_S) + (has_more ? 3 * SIM_S : 0);
         world->calm_ns = later_of(world->calm_ns, over_ns);
         sim_later(sim, at_ns, EVENT_FAULT, (uint32_t)fault, sim_below(sim, world->line_count), (uint64_t)length_ns);
@@ -344,6 +345,9 @@ static void happen(struct world *world, const struct sim_event *event) {
         break;
     case EVENT_AGENT:
         agent_begins(world, event->a);
+        break;
+    case EVENT_CLOSE:
+        agent_closes(world, event->a, event->b);
         break;
     case EVENT_PROGRAM:
         program_orders(world, event->a);

@@ -20,6 +20,7 @@ enum { LINES_MAX = 3, GENERATIONS_MAX = 6, HOSTS_MAX = 8, ROWS_MAX = LINES_MAX *
 #define NOBODY UINT32_MAX
 #define BACKOFF_MAX_NS SIM_S
 #define BOOT_MAX_NS (800 * SIM_MS)
+#define START_NS (4 * SIM_S)
 #define ORDER_NS (8 * SIM_S) /* an order's deadline */
 
 enum event_kind {
@@ -42,6 +43,7 @@ enum event_kind {
     EVENT_LEAVING,
     EVENT_FAULT,
     EVENT_AGENT,
+    EVENT_CLOSE,
     EVENT_PROGRAM,
     EVENT_UNDRAIN,
 };
@@ -159,10 +161,12 @@ void engine_revoke(struct world *world, uint32_t lease, const char *why);
 void agent_pump(struct world *world, uint32_t host);
 void agent_begins(struct world *world, uint32_t host);
 void agent_ends(struct world *world, uint32_t host);
-void agent_hear(struct world *world, const struct request *request); /* an answer of etcd */
+void agent_closes(struct world *world, uint32_t host, uint32_t boot); /* the end of SIGTERM: it gives its lease up */
+void agent_hear(struct world *world, const struct request *request);  /* an answer of etcd */
 void agent_reaped(struct world *world, uint32_t life);
 void agent_drains(struct world *world, uint32_t host, bool on);
 bool agent_exits(struct world *world, uint32_t line);
+struct corps__policy agent_policy(const struct line *line);
 
 /* ---- Env 0 and the other: etcd_lives.c ---- */
 

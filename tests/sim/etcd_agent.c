@@ -109,14 +109,14 @@ void agent_pump(struct world *world, uint32_t number) {
 
 /* ---- what it is told ---- */
 
-static struct corps__policy policy_of(const struct line *line) {
+struct corps__policy agent_policy(const struct line *line) {
     return (struct corps__policy){.restart = line->restart,
                                   .strategy = CORPS_ONE_FOR_ONE,
                                   .intensity = line->restart == CORPS_RESTART_NEVER ? 0 : 3,
                                   .period_ns = 4 * SIM_S,
                                   .backoff_ns = 50 * SIM_MS,
                                   .backoff_max_ns = BACKOFF_MAX_NS,
-                                  .start_ns = 4 * SIM_S,
+                                  .start_ns = START_NS,
                                   .shutdown_ns = INT64_MAX};
 }
 
@@ -137,7 +137,7 @@ void agent_hear(struct world *world, const struct request *request) {
         corps__owners_listed(owners, request->err, request->seen, request->seen_count, now_ns);
         break;
     case CORPS__OWNERS_READ:
-        policy = policy_of(&world->lines[line_of(request->action.corps_id)]);
+        policy = agent_policy(&world->lines[line_of(request->action.corps_id)]);
         corps__owners_read(owners, request->err, &policy, now_ns);
         break;
     default:
@@ -205,6 +205,7 @@ void agent_begins(struct world *world, uint32_t number) {
         return;
     }
     host->is_down = false;
+    host->is_drained = false;
     host->agent_runs = true;
     host->boot++;
     host->lease = 0;
@@ -214,7 +215,6 @@ void agent_begins(struct world *world, uint32_t number) {
         memset(&host->rows[i], 0, offsetof(struct corps__owned, failures));
     }
     corps__owners_init(&host->owners, number + 1, host->rows, ROWS_MAX);
-    corps__owners_drain(&host->owners, host->is_drained);
     sim_note(world->sim, "host %u: agent %u", number, host->boot);
     agent_pump(world, number);
 }
@@ -240,5 +240,21 @@ void agent_ends(struct world *world, uint32_t number) {
             int64_t longest_ns = host->is_down ? 1 : sim_chance(world->sim, 80) ? 20 * SIM_MS : 3 * SIM_S;
             life_kill(world, i, later_of(life->stopped_ns - world->sim->now_ns, host->is_down ? 0 : longest_ns) + 1);
         }
+    }
+}
+
+void agent_closes(struct world *world, uint32_t number, uint32_t boot) {
+    struct host *host = &world->hosts[number];
+    if (host->boot != boot || !host->agent_runs) {
+        return;
+    }
+    if (host->agent_stopped_ns > world->sim->now_ns) {
+        sim_later(world->sim, host->agent_stopped_ns - world->sim->now_ns, EVENT_CLOSE, number, boot, 0);
+        return;
+    }
+    agent_ends(world, number); /* what has not ended in order is killed */
+    if (host->lease != 0 && later_of(host->to_etcd_cut_ns, world->etcd_away_ns) <= world->sim->now_ns &&
+        world->leases[host->lease].is_alive) {
+        engine_revoke(world, host->lease, "is given up");
     }
 }

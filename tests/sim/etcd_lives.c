@@ -46,7 +46,10 @@ static uint32_t new_life(struct world *world, const struct life *life) {
 uint32_t life_begin(struct world *world, const struct life *life) {
     struct sim *sim = world->sim;
     uint32_t number = new_life(world, life);
-    sim_later(sim, sim_between(sim, 50 * SIM_MS, BOOT_MAX_NS), EVENT_BOOTED, number, 0, 0);
+    bool hangs = sim->now_ns + START_NS + 2 * SIM_S < world->calm_ns && sim_chance(sim, 3);
+    if (!hangs) {
+        sim_later(sim, sim_between(sim, 50 * SIM_MS, BOOT_MAX_NS), EVENT_BOOTED, number, 0, 0);
+    }
     if (sim->now_ns < world->calm_ns && sim_chance(sim, 3)) {
         life_kill(world, number, BOOT_MAX_NS); /* it fails */
     }

@@ -252,6 +252,23 @@ static void test_silence(void **state) {
     assert_string_equal(does_more(6 * S), "claim 5.2");
 }
 
+/* A start that takes too long: counted from when it may act. */
+static void test_late_start(void **state) {
+    (void)state;
+    owns_5(false);
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_FAILED, "a crash", 2 * S);
+    assert_string_equal(does_more(2 * S), "claim 5.2");
+    corps__owners_answered(&owners, CORPS_OK, 2 * S);
+    sees(5, 2, OWN, true);
+    assert_string_equal(does_more(2 * S), "start 5.2");
+    assert_string_equal(does_more(5 * S), "go 5.2");
+    assert_string_equal(does_more(8 * S), "");
+    assert_string_equal(does_more(9 * S), "kill 5.2");
+    assert_string_equal(does_more(9 * S), "");
+    corps__owners_ended(&owners, 5, 2, CORPS__OWNERS_END_FAILED, "killed", 9 * S);
+    assert_string_equal(does_more(9 * S + 100 * MS), "claim 5.3"); /* after its backoff */
+}
+
 /* Its own faults count, and over the intensity it ends. */
 static void test_gives_up(void **state) {
     (void)state;
@@ -426,12 +443,25 @@ static void test_margin_for_drift(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_order),      TEST(test_one_at_a_time), TEST(test_refused_orders),
-        TEST(test_take_over),  TEST(test_another_epoch), TEST(test_own_number),
-        TEST(test_lost_lease), TEST(test_silence),       TEST(test_gives_up),
-        TEST(test_exits),      TEST(test_drain),         TEST(test_drain_by_force),
-        TEST(test_unfit),      TEST(test_stays),         TEST(test_doubt),
-        TEST(test_never),      TEST(test_ranks),         TEST(test_margin_for_drift),
+        TEST(test_order),
+        TEST(test_one_at_a_time),
+        TEST(test_refused_orders),
+        TEST(test_take_over),
+        TEST(test_another_epoch),
+        TEST(test_own_number),
+        TEST(test_lost_lease),
+        TEST(test_silence),
+        TEST(test_late_start),
+        TEST(test_gives_up),
+        TEST(test_exits),
+        TEST(test_drain),
+        TEST(test_drain_by_force),
+        TEST(test_unfit),
+        TEST(test_stays),
+        TEST(test_doubt),
+        TEST(test_never),
+        TEST(test_ranks),
+        TEST(test_margin_for_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
