@@ -178,4 +178,8 @@ void life_kill(struct world *world, uint32_t number, int64_t longest_ns);
 uint32_t life_of(const struct world *world, uint32_t host,
                  uint64_t corps_id); /* the living Env 0 there, of this agent */
 
+/* ---- after the last fault: etcd_judge.c ---- */
+
+void judge_all(struct world *world);
+
 #endif
