@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BACKLOG = 64, ROW_ITEMS = 7 };
+enum { BACKLOG = 64, ROW_ITEMS = 8 };
 
 static int listener = -1;
 static uv_poll_t *poll_listener;
@@ -51,7 +51,8 @@ static void answer_hosts(struct caller *caller) {
         items[3] = corps_int(host->port);
         items[4] = corps_int(host->slots);
         items[5] = corps_str(host->labels);
-        items[6] = corps_bool(host == agent.own ? agent_is_drained() : agent_leases_is_drained(host->number));
+        items[6] = corps_int(host == agent.own ? agent_is_drained() : agent_leases_is_drained(host->number));
+        items[7] = corps_int(host != agent.own && agent_leases_is_away(host->number));
         rows[i] = corps_array(items, ROW_ITEMS);
     }
     const struct corps_value answer[] = {

@@ -114,13 +114,22 @@ void agent_leases_end(void) {
     trouble[0] = '\0';
 }
 
-bool agent_leases_is_drained(uint32_t number) {
+static const struct host *find(uint32_t number) {
     for (size_t i = 0; i < present.host_count; i++) {
         if (present.hosts[i].number == number) {
-            return present.hosts[i].drained;
+            return &present.hosts[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+bool agent_leases_is_drained(uint32_t number) {
+    const struct host *host = find(number);
+    return host != NULL && host->drained;
+}
+
+bool agent_leases_is_away(uint32_t number) {
+    return present.asked_ns > 0 && find(number) == NULL;
 }
 
 /* ---- the answer ---- */
@@ -131,12 +140,8 @@ static int64_t left_ms(int64_t until_ns, int64_t now_ns) {
 
 /* When the lease of a Corps' owner ends. */
 static int64_t until_of(uint32_t owner) {
-    for (size_t i = 0; owner != 0 && i < present.host_count; i++) {
-        if (present.hosts[i].number == owner) {
-            return present.hosts[i].until_ns;
-        }
-    }
-    return 0;
+    const struct host *host = owner != 0 ? find(owner) : NULL;
+    return host != NULL ? host->until_ns : 0;
 }
 
 static void put_hosts(struct corps_value *rows, struct corps_value *items, int64_t now_ns) {

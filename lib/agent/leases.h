@@ -35,8 +35,9 @@ void agent_leases_end(void);
 /* What is wrong with the engine, in one line; NULL or "": nothing any more. Copied. */
 void agent_leases_trouble(const char *text);
 
-/* Does the last list say that a host takes no Envs? */
+/* Does the last list say that a host takes no Envs; is there a list, and the host is not in it? */
 bool agent_leases_is_drained(uint32_t number);
+bool agent_leases_is_away(uint32_t number);
 
 /* The answer to the word "leases": ["leases", {ledger, age_ms, trouble, hosts: [[number, drained, slots, left_ms], …],
  * corps: [[id, epoch, owner, given, name, tag, left_ms], …]}]. age_ms: of the list, −1: there was none yet; left_ms:

@@ -115,73 +115,83 @@ static bool asks(void) {
     return action == LIST || action == DRAIN || action == UNDRAIN;
 }
 
+static const struct option known[] = {
+    {"hosts", required_argument, NULL, 'f'},
+    {"key", required_argument, NULL, 'k'},
+    {"number", required_argument, NULL, 'n'},
+    {"socket", required_argument, NULL, 's'},
+    {"ledger-password", required_argument, NULL, 'p'},
+    {"make-key", required_argument, NULL, 'm'},
+    {"check", no_argument, NULL, 'c'},
+    {"list", no_argument, NULL, 'l'},
+    {"json", no_argument, NULL, 'j'},
+    {"drain", required_argument, NULL, 'd'},
+    {"undrain", required_argument, NULL, 'u'},
+    {"as-root", no_argument, NULL, 'r'},
+    {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* One of them, with optarg. -1: go on; else the exit status. */
+static int take_option(int option, const char *given) {
+    switch (option) {
+    case 'f':
+        agent.hosts_file = optarg;
+        break;
+    case 'k':
+        agent.key_file = optarg;
+        break;
+    case 'n':
+        if (!take_number(optarg)) {
+            return wrong_usage("--number is a host's number from 1 to 65535, not", optarg);
+        }
+        break;
+    case 's':
+        if (!take_socket(optarg)) {
+            return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
+        }
+        break;
+    case 'p':
+        password_file = optarg;
+        break;
+    case 'm':
+        return make_key(optarg);
+    case 'c':
+        action = CHECK;
+        break;
+    case 'l':
+        action = LIST;
+        break;
+    case 'j':
+        form = LOOK_JSON;
+        break;
+    case 'd':
+    case 'u':
+        action = option == 'd' ? DRAIN : UNDRAIN;
+        drained = optarg;
+        break;
+    case 'r':
+        as_root = true;
+        break;
+    case 'v':
+        return say("corps-agent " CORPS_VERSION "\n");
+    case 'h':
+        return say(usage);
+    default:
+        return wrong_usage("there is no such option, or it lacks its value:", given);
+    }
+    return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
-    static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},
-        {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},
-        {"socket", required_argument, NULL, 's'},
-        {"ledger-password", required_argument, NULL, 'p'},
-        {"make-key", required_argument, NULL, 'm'},
-        {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},
-        {"json", no_argument, NULL, 'j'},
-        {"drain", required_argument, NULL, 'd'},
-        {"undrain", required_argument, NULL, 'u'},
-        {"as-root", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     opterr = 0;
     int at, option;
     while (at = optind, (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            agent.hosts_file = optarg;
-            break;
-        case 'k':
-            agent.key_file = optarg;
-            break;
-        case 'n':
-            if (!take_number(optarg)) {
-                return wrong_usage("--number is a host's number from 1 to 65535, not", optarg);
-            }
-            break;
-        case 's':
-            if (!take_socket(optarg)) {
-                return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
-            }
-            break;
-        case 'p':
-            password_file = optarg;
-            break;
-        case 'm':
-            return make_key(optarg);
-        case 'c':
-            action = CHECK;
-            break;
-        case 'l':
-            action = LIST;
-            break;
-        case 'j':
-            form = LOOK_JSON;
-            break;
-        case 'd':
-        case 'u':
-            action = option == 'd' ? DRAIN : UNDRAIN;
-            drained = optarg;
-            break;
-        case 'r':
-            as_root = true;
-            break;
-        case 'v':
-            return say("corps-agent " CORPS_VERSION "\n");
-        case 'h':
-            return say(usage);
-        default:
-            return wrong_usage("there is no such option, or it lacks its value:", argv[at]);
+        int status = take_option(option, argv[at]);
+        if (status >= 0) {
+            return status;
         }
     }
     if (optind < argc) {

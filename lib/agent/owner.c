@@ -136,7 +136,8 @@ void agent_owner_end(void) {
 
 enum corps_err agent_owner_published(uint64_t corps_id, uint64_t *epoch, uint8_t **data, size_t *bytes) {
     const struct agent_owned *owned = agent_owned_find(corps_id);
-    const struct corps__owned *row = agent_owner.rows != NULL ? corps__owners_find(&agent_owner.decider, corps_id) : NULL;
+    const struct corps__owned *row =
+        agent_owner.rows != NULL ? corps__owners_find(&agent_owner.decider, corps_id) : NULL;
     if (row == NULL) {
         return corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
                                agent.own->name);

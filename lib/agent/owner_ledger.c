@@ -197,8 +197,9 @@ static void take_claim(const struct agent_engine_answer *answer) {
     snprintf(agent_owner.refused_text, sizeof agent_owner.refused_text, "%s", answer->detail);
     if (answer->err == CORPS_ERR_LIMIT) {
         const struct agent_owned *owned = agent_owned_find(answer->corps_id);
-        snprintf(agent_owner.refused_text, sizeof agent_owner.refused_text, "the singleton '%s' is there already: %.250s",
-                 owned != NULL ? agent_owned_order(owned)->name : "", answer->detail);
+        snprintf(agent_owner.refused_text, sizeof agent_owner.refused_text,
+                 "the singleton '%s' is there already: %.250s", owned != NULL ? agent_owned_order(owned)->name : "",
+                 answer->detail);
     }
     corps__owners_answered(&agent_owner.decider, is_refused ? CORPS_ERR_AGAIN : answer->err, corps__boottime_ns());
 }

@@ -80,8 +80,12 @@ static enum corps_err make_plan(void) {
         lead.plan_hosts[i] = (struct corps__plan_host){
             .number = row->number, .slots = row->slots, .name = row->name, .labels = row->labels};
     }
-    return corps__plan_init(&corps__courier.plan, lead.plan_hosts, hosts->count, hosts->own, lead.plan_envs,
-                            CORPS__ENVS_MAX);
+    enum corps_err err = corps__plan_init(&corps__courier.plan, lead.plan_hosts, hosts->count, hosts->own,
+                                          lead.plan_envs, CORPS__ENVS_MAX);
+    for (unsigned i = 0; err == CORPS_OK && i < hosts->count; i++) {
+        corps__plan_warned(&corps__courier.plan, hosts->rows[i].number, hosts->rows[i].drained, hosts->rows[i].away);
+    }
+    return err;
 }
 
 enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id,

@@ -136,7 +136,7 @@ enum corps_err corps__desk_key(uint64_t corps_id, uint32_t host, uint8_t key[COR
     return ask_bytes(items, 3, key);
 }
 
-/* [number, name, address, port, slots, labels, is it drained] */
+/* [number, name, address, port, slots, labels, is it drained, is it away] */
 static void take_row(const struct corps_value *row, struct corps__host *host) {
     host->number = (uint32_t)corps__record_int(row, 0, 0);
     corps__record_text(row, 1, host->name, sizeof host->name);
@@ -145,6 +145,7 @@ static void take_row(const struct corps_value *row, struct corps__host *host) {
     host->slots = (uint32_t)corps__record_int(row, 4, 0);
     corps__record_text(row, 5, host->labels, sizeof host->labels);
     host->drained = corps__record_int(row, 6, 0) != 0;
+    host->away = corps__record_int(row, 7, 0) != 0;
 }
 
 static enum corps_err take_hosts(const struct corps_value *answer, struct corps__hosts **out) {

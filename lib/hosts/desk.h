@@ -2,8 +2,8 @@
  *
  * A unix socket of mode 0600, which the agent serves: "$CORPS_AGENT", else "agent" in the base directory (base/dir.h).
  * A request is a record, and so is its answer, framed as on control channels:
- *   ["hosts"]             → ["hosts", own, hash, ports, [[number, name, address, port, slots, labels, drained], …],
- *                            ledger]
+ *   ["hosts"]             → ["hosts", own, hash, ports, [[number, name, address, port, slots, labels, drained, away],
+ * …], ledger]
  *   ["secret", corps]     → ["secret", 32 bytes]
  *   ["key", corps, host]  → ["key", 32 bytes]
  *   ["leases"]            → ["leases", {…}]: what the ledger said last (agent/leases.h)

@@ -208,6 +208,18 @@ void corps__plan_drain(struct corps__plan *plan, uint32_t number, bool drained) 
     }
 }
 
+void corps__plan_warned(struct corps__plan *plan, uint32_t number, bool drained, bool away) {
+    uint32_t at = find_host(plan, number);
+    if (at == NOWHERE || at == plan->own || (!drained && !away)) {
+        return;
+    }
+    struct corps__plan_host *host = &plan->hosts[at];
+    host->wanted = true;
+    host->drained = drained;
+    host->in_a_row += away && host->in_a_row == 0 ? 1 : 0; /* as if a channel had failed */
+    plan->changed = true;
+}
+
 void corps__plan_gone(struct corps__plan *plan, uint32_t number, int64_t now_ns) {
     uint32_t at = find_host(plan, number);
     if (at == NOWHERE || at == plan->own) {

@@ -118,6 +118,10 @@ enum corps_err corps__plan_init(struct corps__plan *plan, struct corps__plan_hos
 enum corps_err corps__plan_place(struct corps__plan *plan, uint32_t env, const char *where,
                                  uint32_t *host) CORPS_CHECKED;
 
+/* What others say of a host before it was heard: that it is drained, or away. It is chosen last, or not at all, and a
+ * channel to it is begun, so that it is known when that changes. Not of the own host. */
+void corps__plan_warned(struct corps__plan *plan, uint32_t host, bool drained, bool away);
+
 /* The Env that was placed is to be started as this incarnation. On the own host the caller does that itself: it RUNS.
  */
 void corps__plan_start(struct corps__plan *plan, uint32_t env, uint64_t incarnation);

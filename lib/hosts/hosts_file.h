@@ -46,6 +46,7 @@ struct corps__host {
     uint32_t slots;
     char labels[192]; /* separated by spaces */
     bool drained;     /* takes no Envs now, as this host's agent says; never of the file, nor of the hash */
+    bool away;        /* the ledger etcd does not list it as living, likewise */
 };
 
 struct corps__hosts {

@@ -165,3 +165,23 @@ enum corps_err corps__creator_start_env_0(struct creator *creator, const struct 
     }
     return err;
 }
+
+/* ---- reading ---- */
+
+uint64_t corps_id(const struct corps *corps) {
+    return corps->id;
+}
+
+struct corps_name *corps_front(const struct corps *corps) {
+    return corps->front;
+}
+
+unsigned corps_env_count(const struct corps *corps) {
+    return corps->settings.env_count;
+}
+
+int corps_env_pid(const struct corps *corps, unsigned env) {
+    bool is_here =
+        env < corps->settings.env_count && !corps__hosts_differ(corps__host_here(corps), corps->envs[env].host);
+    return is_here ? atomic_load(&corps->envs[env].pid) : 0;
+}

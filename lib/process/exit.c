@@ -201,24 +201,6 @@ bool corps_has_ended(const struct corps *corps) {
     return corps->creator != NULL && env_0_gone(corps->creator);
 }
 
-uint64_t corps_id(const struct corps *corps) {
-    return corps->id;
-}
-
-struct corps_name *corps_front(const struct corps *corps) {
-    return corps->front;
-}
-
-unsigned corps_env_count(const struct corps *corps) {
-    return corps->settings.env_count;
-}
-
-int corps_env_pid(const struct corps *corps, unsigned env) {
-    bool is_here =
-        env < corps->settings.env_count && !corps__hosts_differ(corps__host_here(corps), corps->envs[env].host);
-    return is_here ? atomic_load(&corps->envs[env].pid) : 0;
-}
-
 /* ---- after a fork ---- */
 
 static void forget_created(struct corps *corps, void *unused) {

@@ -215,15 +215,15 @@ bool corps__py_supervision(PyObject *given, struct corps_supervision *supervisio
 /* After an error of creating: what failed in a Worker is raised as its exception. Returns NULL. */
 PyObject *corps__py_raise_create(enum corps_err err);
 
-/* hosts.c: hosts() → (own number, [(number, name, address, slots, labels, drained) …], ledger); env_hosts() → the number
- * of the host of each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are told, with
- * boot_data: what Envs there are told */
+/* hosts.c: hosts() → (own number, [(number, name, address, slots, labels, drained) …], ledger); env_hosts() → the
+ * number of the host of each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are
+ * told, with boot_data: what Envs there are told */
 PyObject *corps__py_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_env_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_launch_set(PyObject *module, PyObject *given);
 
-/* Around corps_create, on its thread: the item `launch` of the options, if there is one, is how an agent starts Env 0 of
- * the new Corps. What it points to is the options'. begin: false with an exception; nothing has begun then. */
+/* Around corps_create, on its thread: the item `launch` of the options, if there is one, is how an agent starts Env 0
+ * of the new Corps. What it points to is the options'. begin: false with an exception; nothing has begun then. */
 struct corps__py_launch {
     struct corps_value value;
     struct corps_box *box;                 /* NULL: the options have none */

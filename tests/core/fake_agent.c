@@ -40,8 +40,8 @@ static struct {
     uint64_t epoch;
     unsigned host;
     uint32_t numbers; /* the highest bound that was told */
-    int keeper_fd; /* of the directory */
-    int creator_fd; /* the agent's end */
+    int keeper_fd;    /* of the directory */
+    int creator_fd;   /* the agent's end */
     int env_fd;
     int pid;
     _Atomic int64_t *page;

@@ -2,8 +2,8 @@
  * with a page of grants, in a directory that it has made; relays between it and the creator; and begins the next life
  * when the test says so, as on any of the fake hosts: a host's directories are below one of its own.
  *
- * One Corps at a time. Functions are for the test's thread, after fake_agent_begin; `known` and the others of link/far.h
- * are set by that. */
+ * One Corps at a time. Functions are for the test's thread, after fake_agent_begin; `known` and the others of
+ * link/far.h are set by that. */
 #ifndef CORPS_TEST_FAKE_AGENT_H
 #define CORPS_TEST_FAKE_AGENT_H
 

@@ -196,7 +196,8 @@ static void print_times(struct times *times) {
 /* Whoever reads this looks at etcd now, and says when to go on. */
 static void tell(const char *event) {
     char line[16];
-    printf("{\"event\": \"%s\", \"at_s\": %.3f, \"failed\": %llu, \"hints\": %llu, \"hosts_seen\": %u, \"corps_seen\": %u, "
+    printf("{\"event\": \"%s\", \"at_s\": %.3f, \"failed\": %llu, \"hints\": %llu, \"hosts_seen\": %u, \"corps_seen\": "
+           "%u, "
            "\"seen_gone_s\": %.3f, \"taken_s\": %.3f",
            event, (double)now_ns() / 1e9, (unsigned long long)all.failed, (unsigned long long)all.hints,
            all.hosts[1].hosts_seen, all.hosts[1].corps_seen,

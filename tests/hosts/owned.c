@@ -114,8 +114,10 @@ int main(int argc, char **argv) {
     if (strcmp(what, "call") == 0 && argc > 4) {
         return owned_call(argc - 2, &argv[2]);
     }
-    fprintf(stderr, "usage: %s fences PATH | look PATH COUNT | lives PATH EPOCH … | create PATH INDEX NAME HOSTS ENVS KEEP stop|stay | "
-                    "leave NAME | call PATH CALLER NAME:INDEX:once|plain …\n",
+    fprintf(stderr,
+            "usage: %s fences PATH | look PATH COUNT | lives PATH EPOCH … | create PATH INDEX NAME HOSTS ENVS KEEP "
+            "stop|stay | "
+            "leave NAME | call PATH CALLER NAME:INDEX:once|plain …\n",
             argv[0]);
     return 2;
 }

@@ -167,8 +167,7 @@ static enum corps_err front_next(struct corps_context *context, void *self, cons
                           (long long)caller, (long long)front->last[caller]);
     }
     if (!owned_fence_write(front->fence, front->life, (unsigned)caller, number)) {
-        return corps_fail(context, "Refused", "the store knows a later life than number %lld",
-                          (long long)front->life);
+        return corps_fail(context, "Refused", "the store knows a later life than number %lld", (long long)front->life);
     }
     front->last[caller] = number; /* the last thing that is done */
     *result = corps_int(number);
@@ -206,14 +205,13 @@ static enum corps_err front_leave(struct corps_context *context, void *self, con
     return corps_end(corps_own());
 }
 
-const struct corps_class owned_front_class = {.name = "Front",
-                                              .bytes = sizeof(struct front),
-                                              .init = front_init,
-                                              .cleanup = front_cleanup,
-                                              .methods = (const struct corps_method[]){{"entry", front_entry},
-                                                                                       {"next", front_next},
-                                                                                       {"look", front_look},
-                                                                                       {"leave", front_leave},
-                                                                                       {NULL, NULL}},
-                                              .checkpoint = front_checkpoint,
-                                              .restore = front_restore};
+const struct corps_class owned_front_class = {
+    .name = "Front",
+    .bytes = sizeof(struct front),
+    .init = front_init,
+    .cleanup = front_cleanup,
+    .methods =
+        (const struct corps_method[]){
+            {"entry", front_entry}, {"next", front_next}, {"look", front_look}, {"leave", front_leave}, {NULL, NULL}},
+    .checkpoint = front_checkpoint,
+    .restore = front_restore};

@@ -223,6 +223,25 @@ static void test_drained(void **state) {
     assert_int_equal(place(5, "alba"), 1);
 }
 
+/* Others say that one is away, and one is drained: neither is chosen while there is another, both are heard when they
+ * are back. */
+static void test_warned(void **state) {
+    (void)state;
+    corps__plan_warned(&plan, 2, false, true);
+    corps__plan_warned(&plan, 7, true, false);
+    corps__plan_warned(&plan, 1, true, true); /* the own one */
+    assert_string_equal(does(S), "open 2, open 7");
+    assert_int_equal(place(0, ""), 1);
+    assert_int_equal(place(1, ""), 1);
+    assert_int_equal(place(2, ""), 2); /* no other has room */
+    assert_int_equal(place(3, "ssd"), 2);
+    assert_true(corps__plan_heard(&plan, 7, S + MS));
+    corps__plan_drain(&plan, 7, false);
+    assert_int_equal(place(3, "ssd"), 7);
+    assert_true(corps__plan_heard(&plan, 2, S + MS));
+    assert_int_equal(place(4, ""), 2);
+}
+
 /* It is heard of as the channel begins: nothing was ordered. */
 static void test_drained_at_first(void **state) {
     (void)state;
@@ -265,6 +284,7 @@ int main(void) {
         cmocka_unit_test_setup(test_kill, begin),
         cmocka_unit_test_setup(test_drained, begin),
         cmocka_unit_test_setup(test_drained_at_first, begin),
+        cmocka_unit_test_setup(test_warned, begin),
         cmocka_unit_test_setup(test_drained_and_gone, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static void test_kept(void **state) {
     const struct corps_value *rows, *map = ask();
     assert_int_equal(look_number(map, "age_ms", 0), -1); /* there was no list yet */
     assert_int_equal(look_rows(map, "corps", &rows), 0);
+    assert_false(agent_leases_is_away(7));
     agent_leases_ledger("etcd");
     agent_leases_trouble("nobody answers");
     char text[64];
@@ -73,6 +74,7 @@ static void test_kept(void **state) {
     assert_true(corps_value_item(corps_value_item(rows, 1), 3)->boolean);
     assert_int_equal(corps__record_int(corps_value_item(rows, 1), 6, 0), -1);
     assert_true(agent_leases_is_drained(7) && !agent_leases_is_drained(2) && !agent_leases_is_drained(3));
+    assert_true(agent_leases_is_away(3) && !agent_leases_is_away(7));
 
     agent_leases_begin(now_ns);
     agent_leases_end();

@@ -185,7 +185,8 @@ def check_moves(agents, folder):
     agents.kill(1)
     assert wait_until(lambda: not is_alive(pid))
     futures += [name.add(1, Retry=True) for _ in range(10)]
-    assert [future.result(PATIENCE) for future in futures] == list(range(2, 22))
+    answers = [future.result(PATIENCE) for future in futures]
+    assert answers == list(range(2, 22)), answers
     after, pid = where(agents, name)
     assert after in (2, 3) and name.add(0).Ret == 21
     assert find_Corps(Tag='moves') == [name] == [singleton('moves')] and len(find_Workers('Worker', Corps=name)) == 2
