@@ -319,6 +319,7 @@ static void lost_answers(void **state) {
     atomic_store(&fake.losing, 0);
     assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
     assert_true(found.is_held && found.epoch == 3);
+    assert_int_equal(renew(book), CORPS_OK);
     assert_int_equal(claim(book, 4), CORPS_OK); /* it learns that it holds the third life */
     free(etcd_post(server.client_port, "/v3/kv/txn", give));
     assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
@@ -332,6 +333,16 @@ static void lost_answers(void **state) {
     assert_true(found.is_held && found.epoch == 1);
     free(give);
     free(end);
+    /* What it holds without knowing can be ended, and given. */
+    for (uint64_t epoch = 2; epoch <= 3; epoch++) {
+        assert_int_equal(renew(book), CORPS_OK);
+        assert_int_equal(ledger->give(book, ID), CORPS_OK);
+        atomic_store(&fake.losing, 1000);
+        assert_int_equal(claim(book, epoch), CORPS_ERR_TIMEOUT);
+        atomic_store(&fake.losing, 0);
+    }
+    assert_int_equal(ledger->end(book, ID), CORPS_OK);
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_ERR_UNKNOWN);
     ledger->close(book);
 }
 

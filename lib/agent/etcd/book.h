@@ -9,11 +9,13 @@
 /* The TTL that is asked for, and how much earlier than etcd whoever holds the lease takes it for over. */
 enum { AGENT_ETCD_TTL_S = 6, AGENT_ETCD_EARLIER_S = 1 };
 
+#define AGENT_ETCD_NOT_KNOWN (-1)
+
 /* A Corps that hangs from the lease. */
 struct agent_etcd_held {
     struct agent_etcd_held *next;
     uint64_t corps_id, epoch;
-    int64_t from_ns;
+    int64_t from_ns; /* NOT_KNOWN: its claim was never answered */
     char name[CORPS_LEDGER_NAME_BYTES];
 };
 

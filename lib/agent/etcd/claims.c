@@ -181,7 +181,7 @@ enum corps_err agent_etcd_claim(struct corps_ledger_book *base, const struct cor
         return no_lease();
     }
     const struct agent_etcd_held *held = agent_etcd_held(book, request->corps_id);
-    if (held != NULL && held->epoch == request->epoch) { /* answered before */
+    if (held != NULL && held->epoch == request->epoch && held->from_ns != AGENT_ETCD_NOT_KNOWN) { /* answered before */
         *claim =
             (struct corps_ledger_claim){.corps_id = held->corps_id, .epoch = held->epoch, .from_ns = held->from_ns};
         return CORPS_OK;
@@ -227,12 +227,39 @@ static enum corps_err commit_held(struct agent_etcd_book *book, struct agent_etc
     return err;
 }
 
+/* A claim that was done, and was not answered: the book holds it and does not know. */
+static enum corps_err adopt(struct agent_etcd_book *book, uint64_t corps_id, struct agent_etcd_held **out) {
+    struct agent_etcd_txn txn;
+    struct agent_etcd_state state;
+    json_t *answer;
+    agent_etcd_txn_init(&txn);
+    agent_etcd_state_ask(&txn, AGENT_ETCD_THEN, book, corps_id, NULL);
+    enum corps_err err = agent_etcd_commit(book, &txn, &answer);
+    if (err != CORPS_OK) {
+        return err;
+    }
+    err = agent_etcd_state_of(book, answer, corps_id, NULL, &state);
+    json_decref(answer);
+    if (err != CORPS_OK || !state.is_held || state.owner_lease != book->lease) {
+        return err != CORPS_OK ? err : not_held(corps_id);
+    }
+    struct agent_etcd_held *held = calloc(1, sizeof *held);
+    if (held == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to own a Corps");
+    }
+    *held = (struct agent_etcd_held){
+        .next = book->held, .corps_id = corps_id, .epoch = state.last.epoch, .from_ns = AGENT_ETCD_NOT_KNOWN};
+    memcpy(held->name, state.name, sizeof held->name);
+    *out = book->held = held;
+    return CORPS_OK;
+}
+
 static enum corps_err find_held(struct agent_etcd_book *book, uint64_t corps_id, struct agent_etcd_held **held) {
     *held = agent_etcd_held(book, corps_id);
-    if (*held == NULL) {
+    if (book->lease == 0 || book->is_lost) {
         return not_held(corps_id);
     }
-    return book->lease != 0 && !book->is_lost ? CORPS_OK : no_lease();
+    return *held != NULL ? CORPS_OK : adopt(book, corps_id, held);
 }
 
 enum corps_err agent_etcd_note(struct corps_ledger_book *base, uint64_t corps_id, const char *about) {
