@@ -91,6 +91,10 @@ uint64_t corps_id_of(uint32_t line, uint32_t generation) {
     return (uint64_t)line << 16 | (generation + 1);
 }
 
+uint64_t *book_of(struct host *host, uint64_t corps_id) {
+    return &host->book[(corps_id >> 16) * GENERATIONS_MAX + (corps_id & 0xffff) - 1];
+}
+
 /* ---- programs ---- */
 
 /* `made`: it was started; else it was refused, or has ended, or whoever was asked has. */
