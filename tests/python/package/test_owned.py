@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -199,6 +200,31 @@ def check_moves(agents, folder):
     assert has_gone('moves') and all(agents.is_quiet(number) for number in (1, 2))
 
 
+def drain(agents, option, host):
+    """As an operator does it; tell whether there is the program for it."""
+    program = os.path.join(os.path.dirname(agents.agent), 'corps')
+    if not os.access(program, os.X_OK):
+        return False
+    subprocess.run([program, 'hosts', option, host], env=agents.environment(1), check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    return True
+
+
+def check_drained(agents, folder):
+    """Its host is drained: it ends there in order and goes on elsewhere, at once; nothing is created there meanwhile."""
+    with create_Corps(Counter, NumEnvs=1, Singleton='drained', Keep_Directory=os.path.join(folder, 'drained'), **OWNED) as name:
+        assert name.add(1).Ret == 1 and where(agents, name)[0] == 3
+        if not drain(agents, '--drain', 'host3'):
+            print('note: no program corps is built: nothing is drained')
+            return
+        assert where(agents, name)[0] in (1, 2) and name.add(1, Retry=True).result(PATIENCE) == 2
+        assert wait_until(lambda: [row.drained for row in hosts()] == [False, False, True])
+        text = str(expect(AsyncLocalMaxRetries, create_Corps, Counter, NumEnvs=1, **OWNED))
+        assert 'drained' in text, text
+        drain(agents, '--undrain', 'host3')
+        assert wait_until(lambda: [row.drained for row in hosts()] == [False] * 3)
+    assert has_gone('drained')
+
+
 def check_ledger_away(agents):
     """Without etcd nobody is told that there is none; what is there goes on for its time, and is back with etcd."""
     with create_Corps(Counter, NumEnvs=1, Singleton='waits', Cut_Off='stay', **OWNED) as name:
@@ -234,6 +260,7 @@ def main():
         check_without_file(agents)
         check_envs(agents)
         check_moves(agents, folder)
+        check_drained(agents, folder)
         check_ledger_away(agents)
         _boot.stop_template()
         print('note: {:.1f} s'.format(time.monotonic() - begin))
