@@ -1,7 +1,7 @@
 """A Corps that the program that creates it does not take along: whichever program comes first creates it, the others find it.
 
 Without more it is one of this host. With hosts, "auto" or some by name, it outlives the host that it runs on as well, and is there once among all
-of them: corps-agent runs on each with the ledger etcd (docs/hosts.md), this program is there under the same path, and the directory is one that
+of them: corps-agent runs on each with the ledger etcd (docs/etcd.md), this program is there under the same path, and the directory is one that
 all of them have:
 
     python3 outlives.py add 3 auto /shared/total

@@ -35,23 +35,21 @@ static int say_unknown(const char *program, const struct corps__hosts *hosts, co
     return 1;
 }
 
-static void say_count(const char *separator, unsigned count, const char *one, const char *several, const char *what) {
-    printf("%s%u %s %s", separator, count, count == 1 ? one : several, what);
+static void say_count(unsigned count, const char *one, const char *several) {
+    if (count > 0) {
+        printf("; %u %s", count, count == 1 ? one : several);
+    }
 }
 
 static void say_drained(const struct corps_value *map) {
     unsigned envs = (unsigned)look_number(map, "envs", 0), owned = (unsigned)look_number(map, "owned", 0);
     unsigned stays = (unsigned)look_number(map, "stays", 0);
-    if (envs > 0) {
-        say_count("; ", envs, "Env", "Envs", "of other hosts' Corps end there in order and go on elsewhere");
-    }
-    if (owned > 0) {
-        say_count("; ", owned, "Corps", "Corps",
-                  "that it owns end there in order, and begin on other hosts if they are to be restarted");
-    }
-    if (stays > 0) {
-        say_count("; ", stays, "Corps", "Corps", "that programs have made there cannot move, and stay until they end");
-    }
+    say_count(envs, "Env of another host's Corps ends there in order and goes on elsewhere",
+              "Envs of other hosts' Corps end there in order and go on elsewhere");
+    say_count(owned, "Corps that it owns ends there in order, and begins on another host if it is to be restarted",
+              "Corps that it owns end there in order, and begin on other hosts if they are to be restarted");
+    say_count(stays, "Corps that a program has made there cannot move, and stays until it ends",
+              "Corps that programs have made there cannot move, and stay until they end");
     if (envs + owned + stays == 0) {
         printf("; nothing runs there");
     }

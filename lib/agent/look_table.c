@@ -78,7 +78,8 @@ bool look_is_well(const struct look_all *all) {
         well = well && look_same_file(&all->looks[i], text);
     }
     look_text(all->leases, "trouble", trouble, sizeof trouble);
-    return well && trouble[0] == '\0';
+    bool listed = !look_has_leases(all) || look_number(all->leases, "age_ms", -1) >= 0;
+    return well && listed && trouble[0] == '\0';
 }
 
 /* ---- hosts ---- */

@@ -46,7 +46,7 @@
     X(LEASE_FROM_ANSWER, "etcd", "an owner's lease counts from its answer, not from when it was asked for")            \
     X(GRANTS_PAST_OWN, "etcd", "an owner grants for longer than it may act itself")                                    \
     X(CLAIMS_EARLY, "etcd", "who claims waits less than the former owner may act")                                     \
-    X(OWN_NUMBER_IS_OWN, "etcd", "what the agent before this one held is taken for this one's")                        \
+    X(OWN_NUMBER_IS_OWN, "etcd", "what the agent before this one held is given back, and taken as this one's")         \
     X(FORGETS_LOSS, "etcd", "a lost lease does not end what hung from it")                                             \
     X(KEEP_ALIVE_BELIEVED, "etcd", "a renewal is not read back from the majority")                                     \
     X(SEEN_WHEN_ASKED, "etcd", "an owner is taken for gone from when that was asked")                                  \

@@ -111,27 +111,20 @@ void corps__scale_waits(struct corps__scale *scale, uint32_t place, int64_t wait
 }
 
 /* What stands still in one row is spared for STALL_MAX together, and then everything counts for as long. */
-static void stand_still(struct corps__scale *scale, struct corps__member *member, int64_t for_ns, int64_t now_ns) {
+static void stand_still(struct corps__scale *scale, int64_t for_ns, int64_t now_ns) {
     bool begins = scale->still_ns == 0 || now_ns - scale->still_ns >= 2 * CORPS__SCALE_STALL_MAX_NS;
     scale->still_ns = begins ? now_ns : scale->still_ns;
     int64_t last_ns = scale->still_ns + CORPS__SCALE_STALL_MAX_NS;
     int64_t long_ns = for_ns < CORPS__SCALE_STALL_MAX_NS ? CORPS__SCALE_AFTER * for_ns : CORPS__SCALE_STALL_MAX_NS;
     int64_t until_ns = now_ns + long_ns < last_ns ? now_ns + long_ns : last_ns;
-    member->spared_ns = until_ns > member->spared_ns ? until_ns : member->spared_ns;
-}
-
-void corps__scale_late(struct corps__scale *scale, uint32_t place, int64_t late_ns, int64_t now_ns) {
-    if (late_ns >= CORPS__SCALE_LATE_NS && !CORPS__PLANTED(STALL_IS_LOAD)) {
-        stand_still(scale, &scale->members[place], late_ns, now_ns);
-    }
+    scale->spared_ns = until_ns > scale->spared_ns ? until_ns : scale->spared_ns;
 }
 
 void corps__scale_woke(struct corps__scale *scale, int64_t now_ns) {
-    int64_t late_ns = scale->woke_ns > 0 ? now_ns - scale->woke_ns - CORPS__SCALE_STEP_NS : 0;
-    for (uint32_t i = 0; late_ns >= CORPS__SCALE_LATE_NS && i < scale->places; i++) {
-        if (scale->members[i].state != CORPS__MEMBER_GONE) {
-            corps__scale_late(scale, i, late_ns + CORPS__SCALE_STEP_NS, now_ns); /* it may have begun a step before */
-        }
+    int64_t since_ns =
+        scale->woke_ns > 0 ? now_ns - scale->woke_ns : 0; /* it may have begun a step before it is seen */
+    if (since_ns >= CORPS__SCALE_STEP_NS + CORPS__SCALE_LATE_NS && !CORPS__PLANTED(STALL_IS_LOAD)) {
+        stand_still(scale, since_ns, now_ns);
     }
     scale->woke_ns = now_ns;
 }
@@ -175,6 +168,7 @@ struct view {
 
 static struct view look(const struct corps__scale *scale, int64_t now_ns) {
     struct view view = {0};
+    bool spared = now_ns < scale->spared_ns;
     for (uint32_t i = 0; i < scale->places; i++) {
         const struct corps__member *member = &scale->members[i];
         if (member->state == CORPS__MEMBER_STARTING) {
@@ -187,7 +181,6 @@ static struct view look(const struct corps__scale *scale, int64_t now_ns) {
         }
         view.active++;
         bool known = member->probed_ns > 0 && member->probed_ns >= scale->changed_ns;
-        bool spared = now_ns < member->spared_ns;
         view.known += known ? 1 : 0;
         view.over += known && !spared && member->wait_ns > scale->options.target_ns ? 1 : 0;
         bool is_back = member->probed_ns + member->wait_ns < now_ns - CORPS__SCALE_STEP_NS;

@@ -32,8 +32,7 @@ struct corps__seat_env {
     bool is_greeted;             /* there is a link */
     int64_t greet_ns;            /* none is made before */
     struct corps_future *probes; /* NULL: none are under way */
-    int64_t asked_ns;            /* … or those were sent then … */
-    int64_t answered_ns;         /* … and the answer came then; 0: not yet */
+    int64_t asked_ns;            /* … or those were sent then */
 };
 
 struct corps__seats {

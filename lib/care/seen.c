@@ -79,18 +79,8 @@ static void take_probes(struct corps__seats *seats, unsigned env) {
     known->probes = NULL;
 }
 
-/* Whether its process stood still, or its members work so hard that its manager cannot answer, time tells. */
-static void say_late(struct corps__seats *seats, unsigned env, int64_t until_ns) {
-    for (uint32_t i = 0; i < seats->scale.places; i++) {
-        if (is_probed(seats, i, env)) {
-            corps__scale_late(&seats->scale, i, until_ns - seats->envs[env].asked_ns, until_ns);
-        }
-    }
-}
-
-/* A manager that does not answer has members that do not work. */
+/* A manager that does not answer has members that do not work, or work so hard that it cannot. */
 static void wait_for_probes(struct corps__seats *seats, unsigned env, int64_t now_ns) {
-    say_late(seats, env, now_ns);
     for (uint32_t i = 0; i < seats->scale.places; i++) {
         if (is_probed(seats, i, env)) {
             corps__scale_waits(&seats->scale, i, now_ns - seats->envs[env].asked_ns, seats->envs[env].asked_ns);
@@ -112,7 +102,6 @@ void corps__seats_probe(struct corps__seats *seats, unsigned env) {
     struct corps_value args = corps_array(numbers, count);
     struct corps__seat_env *known = &seats->envs[env];
     known->asked_ns = corps__now_ns();
-    known->answered_ns = 0;
     if (count > 0 && corps__seats_can_ask(seats, env) &&
         corps__seats_ask(seats, env, "probe", &args, 0, &known->probes) == CORPS_OK) {
         corps_future_on_ready(known->probes, corps__seats_on_ready, seats->pool);
@@ -131,15 +120,13 @@ static void lose_all_in(struct corps__seats *seats, unsigned env) {
     }
 }
 
-static bool have_answered(struct corps__seats *seats) {
-    bool all = true;
+static bool have_answered(const struct corps__seats *seats) {
     for (unsigned i = 0; i < seats->env_count; i++) {
-        struct corps__seat_env *known = &seats->envs[i];
-        bool ready = known->probes == NULL || corps_future_ready(known->probes);
-        known->answered_ns = ready && known->answered_ns == 0 ? corps__now_ns() : known->answered_ns;
-        all = all && ready;
+        if (seats->envs[i].probes != NULL && !corps_future_ready(seats->envs[i].probes)) {
+            return false;
+        }
     }
-    return all;
+    return true;
 }
 
 /* Its Env is being taken from the Corps. */
@@ -163,7 +150,6 @@ static void take_all_probes(struct corps__seats *seats) {
             known->probes = NULL;
             lose_all_in(seats, env);
         } else if (known->probes != NULL && corps_future_ready(known->probes)) {
-            say_late(seats, env, known->answered_ns > 0 ? known->answered_ns : now_ns);
             take_probes(seats, env);
         } else if (known->probes != NULL) {
             wait_for_probes(seats, env, now_ns);

@@ -118,7 +118,7 @@ static void give(struct corps__owned *row) {
 
 /* From when on the next life may act, as far as lives on other hosts matter. */
 static int64_t others_over(const struct corps__owned *row, uint64_t epoch, int64_t now_ns) {
-    if (epoch == 1 || row->own_epoch == epoch - 1) {
+    if (epoch == 1 || row->own_epoch >= epoch - 1) {
         return 0;
     }
     bool is_seen = row->epoch == epoch - 1;
@@ -136,7 +136,7 @@ static void claimed(struct corps__owners *owners, struct corps__owned *row, uint
     row->own_epoch = epoch;
     row->held = true;
     row->here = row->here || row->goal != CORPS__OWNED_END; /* else that has been told */
-    row->in_doubt = false;
+    row->confirm = 0;
     row->ordered = false;
     row->given = false;
     row->gone_ns = 0;
@@ -171,7 +171,7 @@ static void answer_claim(struct corps__owners *owners, struct corps__owned *row,
     }
     row->due_ns = now_ns + CORPS__OWNERS_RETRY_NS;
     if (is_refusal(err)) {
-        row->in_doubt = false;
+        row->confirm = 0;
         row->gone_ns = CORPS__PLANTED(OLD_EPOCH_GONE) ? row->gone_ns : 0; /* the next list says how it is */
         owners->hinted = true;
     }
@@ -183,18 +183,29 @@ static void answer_claim(struct corps__owners *owners, struct corps__owned *row,
     }
 }
 
+/* Of GIVE and END. */
+static void answer_end(struct corps__owners *owners, struct corps__owned *row, enum corps_err err, int64_t now_ns) {
+    bool gives = owners->asked.what == CORPS__OWNERS_GIVE;
+    bool not_held = err == CORPS_ERR_CLOSED || (is_refusal(err) && err != CORPS_ERR_UNKNOWN);
+    row->due_ns = now_ns + CORPS__OWNERS_RETRY_NS;
+    if (err == CORPS_OK || err == CORPS_ERR_UNKNOWN || (not_held && (gives || row->epoch == 0))) {
+        corps__owned_leave(row, gives ? CORPS__OWNERS_GIVEN : CORPS__OWNERS_ENDED);
+    } else if (not_held) {
+        row->held = false; /* the next list says whether another has it, or it is to be claimed to be ended */
+        owners->hinted = true;
+    }
+}
+
 void corps__owners_answered(struct corps__owners *owners, enum corps_err err, int64_t now_ns) {
     owners->busy = false;
     struct corps__owned *row = row_of(owners, owners->asked.corps_id);
     if (row == NULL) {
-        return; /* a stray: the next list says whether it is still there */
+        return; /* refused meanwhile: if it was done, it is listed */
     }
     if (owners->asked.what == CORPS__OWNERS_CLAIM) {
         answer_claim(owners, row, err, now_ns);
-    } else if (err == CORPS_OK || is_refusal(err) || err == CORPS_ERR_CLOSED) {
-        corps__owned_leave(row, owners->asked.what == CORPS__OWNERS_GIVE ? CORPS__OWNERS_GIVEN : CORPS__OWNERS_ENDED);
     } else {
-        row->due_ns = now_ns + CORPS__OWNERS_RETRY_NS;
+        answer_end(owners, row, err, now_ns);
     }
 }
 
@@ -236,33 +247,31 @@ static void note_gone(struct corps__owned *row, const struct corps__owners_seen 
 
 /* What this host does not have. */
 static void see_watched(struct corps__owners *owners, struct corps__owned *row, const struct corps__owners_seen *seen,
-                        bool mine, int64_t now_ns) {
+                        int64_t now_ns) {
     row->stays = seen->stays;
     row->restart = seen->restart;
-    if (mine) { /* a claim that was not answered has been done */
-        row->here = true;
-        claimed(owners, row, seen->epoch, now_ns);
+    if (seen->mine) { /* a claim that was not answered has been done */
+        row->confirm = seen->epoch;
     } else if (seen->owner == 0) {
         note_gone(row, seen, CORPS__PLANTED(SEEN_WHEN_ASKED) ? owners->asked_ns : now_ns);
+    } else if (CORPS__PLANTED(OWN_NUMBER_IS_OWN) && seen->owner == owners->own) {
+        row->own_epoch = row->epoch = seen->epoch;
     } else if (row->unfit || CORPS__PLANTED(OLD_EPOCH_GONE)) {
         row->gone_ns = CORPS__PLANTED(OLD_EPOCH_GONE) ? row->gone_ns : 0;
         row->epoch = seen->epoch;
-        row->in_doubt = false;
     } else {
         corps__owned_clear(row);
     }
 }
 
 static void see_here(struct corps__owners *owners, struct corps__owned *row, const struct corps__owners_seen *seen,
-                     bool mine, int64_t now_ns) {
+                     int64_t now_ns) {
     if (row->goal == CORPS__OWNED_LEAVE) {
         return;
     }
-    if (mine && seen->epoch > row->epoch) {
-        claimed(owners, row, seen->epoch, now_ns);
-    }
-    if (mine) {
-        row->held = true;
+    if (seen->mine) {
+        bool is_new = seen->epoch > row->epoch;
+        row->confirm = is_new ? seen->epoch : !row->held ? row->epoch + 1 : 0;
         return;
     }
     if (row->held) {
@@ -292,22 +301,23 @@ static void miss(struct corps__owned *row) {
 
 static void see(struct corps__owners *owners, const struct corps__owners_seen *seen, int64_t now_ns) {
     struct corps__owned *row = row_of(owners, seen->corps_id);
-    bool mine = seen->mine || (CORPS__PLANTED(OWN_NUMBER_IS_OWN) && seen->owner == owners->own);
-    if (row == NULL && mine && seen->epoch == 1) {
-        owners->stray = seen->corps_id; /* whoever ordered it was told that it failed */
-        return;
-    }
-    if (row == NULL && (mine || seen->owner == 0)) {
+    bool is_former = CORPS__PLANTED(OWN_NUMBER_IS_OWN) && seen->owner == owners->own;
+    if (row == NULL && (seen->mine || seen->owner == 0 || is_former)) {
         row = new_row(owners, seen->corps_id);
+        if (row != NULL && seen->mine && seen->epoch == 1) { /* whoever ordered it was told that it failed */
+            row->goal = CORPS__OWNED_END;
+            row->epoch = 1;
+        }
     }
     if (row == NULL) {
         return; /* another's; or there is no room to watch it now */
     }
     row->listed = true;
+    row->confirm = 0;
     if (row->goal == CORPS__OWNED_WATCH) {
-        see_watched(owners, row, seen, mine, now_ns);
+        see_watched(owners, row, seen, now_ns);
     } else {
-        see_here(owners, row, seen, mine, now_ns);
+        see_here(owners, row, seen, now_ns);
     }
 }
 

@@ -16,8 +16,9 @@
  *     (corps__grant_successor). What an agent before it on this host had is another's: that lease runs to its end.
  *   - Who gives or ends a Corps that it claimed waits as if it were to begin: whoever claims next relies on it.
  *   - A lease that was lost takes everything with it. What the ledger says then is of another lease.
- *   - A claim that was not answered may have been done, also later. So a Corps that the ledger says is this lease's,
- * and that nobody here knows, is as if claimed now, or ended, if its program was told that it failed.
+ *   - A claim that was not answered may have been done, also later. So what the ledger lists as this lease's and nobody
+ *     here knows is claimed once more, so that the book holds it; then it is begun, or ended, if its program was told
+ *     that it failed.
  *
  * The course of a Corps here: it is claimed, its boot record is read (of one that was ordered here it is known), its
  * Env 0 is started, and acts. An Env 0 that is lost while its host lives is started again here, in the next epoch, as
@@ -100,11 +101,11 @@ struct corps__owned {
     uint64_t epoch;      /* the last that the ledger is known to have given; 0: none */
     uint64_t own_epoch;  /* the last that this agent was given; 0: none */
     uint64_t life_epoch; /* of the process, or of the last there was here; 0: none */
+    uint64_t confirm;    /* listed as this lease's, which no claim was answered: to be claimed; 0: none */
     bool held;           /* `epoch` hangs from the present lease */
     bool here;           /* whoever acts knows of it: FORGET is told at the end */
     bool ordered;        /* its program waits for the claim of epoch 1 */
     bool known;          /* the boot record is here, and the policy known */
-    bool in_doubt;       /* a claim was asked for and not answered */
     bool ran;            /* an Env 0 has been ready here */
     bool unfit;          /* can't be started on this host */
     bool stays;
@@ -171,7 +172,6 @@ struct corps__owners {
     bool busy;                 /* `asked` is under way, since `asked_ns` */
     struct corps__owners_action asked;
     int64_t asked_ns, now_ns; /* now: of the last question */
-    uint64_t stray;           /* a Corps of this lease that nobody wants, to be ended; 0: none */
 };
 
 /* `rows` (of `count`, all zero) are borrowed as long as it is used. `own`: this host's number. */
@@ -201,8 +201,8 @@ void corps__owners_listed(struct corps__owners *owners, enum corps_err err, cons
                           uint32_t count, int64_t now_ns);
 
 /* The answer to the CLAIM, GIVE or END under way. A claim: OK; AGAIN, MOVED, UNKNOWN (refused); CLOSED (the lease is
- * lost); TIMEOUT, SYSTEM and others (not answered: asked again). Give and end: OK, and whatever says that it is not
- * this host's (CLOSED, MOVED, UNKNOWN), are answers; others are not. */
+ * lost); TIMEOUT, SYSTEM and others (not answered: asked again). Give and end: OK, UNKNOWN (it is done); CLOSED, MOVED
+ * (it was not this lease's; what is to end is then claimed first, unless another host has it); others as above. */
 void corps__owners_answered(struct corps__owners *owners, enum corps_err err, int64_t now_ns);
 
 /* The answer to the READ. OK: with the policy that the record holds. TIMEOUT, SYSTEM: asked again. Others: it can't be
@@ -216,8 +216,7 @@ void corps__owners_hinted(struct corps__owners *owners);
 /* ---- what happens on this host ---- */
 
 /* A program asks for a new Corps, whose record is here. CLAIM follows, then START; or FORGET with REFUSED, at the
- * latest at the deadline. Errors: LIMIT (no free row), INVALID (it is known), DENIED
- * (the host is drained). */
+ * latest at the deadline. Errors: LIMIT (no free row), INVALID (it is known), DENIED (the host is drained). */
 enum corps_err corps__owners_ordered(struct corps__owners *owners, uint64_t corps_id,
                                      const struct corps__policy *policy, bool stays, int64_t deadline_ns,
                                      int64_t now_ns) CORPS_CHECKED;

@@ -46,7 +46,7 @@ static int64_t want_over(const struct corps__owned *row, struct corps__owners_ac
     bool ends = row->goal == CORPS__OWNED_END;
     action->what = ends ? CORPS__OWNERS_END : CORPS__OWNERS_GIVE;
     action->epoch = row->epoch;
-    if (row->held || (ends && row->epoch == 0 && row->in_doubt)) {
+    if (row->held) {
         int64_t over_ns = corps__owners_later(row->from_ns, row->over_ns);
         return corps__owners_later(row->due_ns, CORPS__PLANTED(GIVES_UNWAITED) ? 0 : over_ns);
     }
@@ -58,6 +58,11 @@ static int64_t want_over(const struct corps__owned *row, struct corps__owners_ac
 static int64_t want(const struct corps__owners *owners, const struct corps__owned *row,
                     struct corps__owners_action *action) {
     *action = (struct corps__owners_action){.corps_id = row->corps_id};
+    if (row->confirm != 0 && row->goal != CORPS__OWNED_LEAVE && row->err == CORPS_OK) {
+        action->what = CORPS__OWNERS_CLAIM;
+        action->epoch = row->confirm;
+        return row->due_ns;
+    }
     switch (row->goal) {
     case CORPS__OWNED_WATCH:
         return want_watched(owners, row, action);
@@ -110,7 +115,7 @@ static bool next_other(struct corps__owners *owners, int64_t now_ns, struct corp
     int64_t at_ns;
     struct corps__owned *row = first_want(owners, &at_ns, action);
     bool has_lease = corps__owners_has_lease(owners, now_ns);
-    bool wants = has_lease && (owners->stray != 0 || (row != NULL && at_ns <= now_ns));
+    bool wants = has_lease && row != NULL && at_ns <= now_ns;
     if (list_due(owners) <= now_ns && !(owners->list_last && wants)) {
         owners->hinted = false;
         owners->listed_ns = now_ns;
@@ -120,12 +125,6 @@ static bool next_other(struct corps__owners *owners, int64_t now_ns, struct corp
     }
     if (!wants) {
         return false;
-    }
-    if (owners->stray != 0) {
-        *action = (struct corps__owners_action){.what = CORPS__OWNERS_END, .corps_id = owners->stray, .epoch = 1};
-        owners->stray = 0;
-    } else {
-        row->in_doubt = row->in_doubt || action->what == CORPS__OWNERS_CLAIM;
     }
     return ask(owners, now_ns, action);
 }
@@ -169,14 +168,15 @@ static bool forget(struct corps__owned *row, struct corps__owners_action *action
     return told;
 }
 
-/* What may have been done all the same is ended when the ledger answers. */
+/* What may have been done all the same is listed then, and ended. */
 static bool tell_refusal(struct corps__owned *row, struct corps__owners_action *action) {
     *action = (struct corps__owners_action){
         .what = CORPS__OWNERS_FORGET, .corps_id = row->corps_id, .why = CORPS__OWNERS_REFUSED, .err = row->err};
-    if (row->in_doubt || row->epoch != 0) {
+    if (row->epoch != 0) {
         row->goal = CORPS__OWNED_END;
         row->ordered = false;
         row->here = false;
+        row->err = CORPS_OK;
     } else {
         corps__owned_clear(row);
     }
@@ -266,7 +266,7 @@ static bool next_without_life(struct corps__owners *owners, struct corps__owned 
     if (row->goal == CORPS__OWNED_GIVE && !row->held) {
         corps__owned_leave(row, CORPS__OWNERS_GIVEN);
     }
-    if (row->goal == CORPS__OWNED_END && row->epoch == 0 && !row->in_doubt) {
+    if (row->goal == CORPS__OWNED_END && row->epoch == 0) {
         corps__owned_leave(row, CORPS__OWNERS_ENDED);
     }
     return row->goal == CORPS__OWNED_LEAVE && forget(row, action);
@@ -276,7 +276,6 @@ static bool next_of_row(struct corps__owners *owners, struct corps__owned *row, 
                         struct corps__owners_action *action) {
     if (row->ordered && (row->err != CORPS_OK || row->deadline_ns <= now_ns || row->goal == CORPS__OWNED_LEAVE)) {
         bool is_taken = row->goal == CORPS__OWNED_LEAVE;
-        row->in_doubt = row->in_doubt && !is_taken;
         row->err = row->err != CORPS_OK ? row->err : is_taken ? CORPS_ERR_AGAIN : CORPS_ERR_TIMEOUT;
         return tell_refusal(row, action);
     }

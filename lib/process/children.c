@@ -39,7 +39,7 @@ static void tell_row(unsigned env, bool failed, bool publishes) {
                                    corps_int(failed)};
     corps__tell_children(items, 4);
     corps__report_row(child_of(env), failed);
-    if (publishes && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+    if (publishes && corps__may_be_seen() && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         corps__log(CORPS_LOG_WARN, "news_unheard", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", env)),
                    "strangers do not hear what has become of Env %u: %s", env, corps_error_detail());
     }

@@ -58,7 +58,12 @@ static void begin_serving(void) {
         boot_failed(CORPS_ERR_NO_MEMORY, corps_error_detail());
         return;
     }
+    bool shown = corps__may_be_seen();
     corps__life.stage = CORPS__SERVING;
+    if (!shown && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+        boot_failed(CORPS_ERR_SYSTEM, corps_error_detail());
+        return;
+    }
     corps__log(CORPS_LOG_INFO, "corps_serves",
                CORPS__LOG_FIELDS(CORPS__LOG_INT("envs", corps__life.corps->settings.env_count)),
                "the Corps '%s' serves with %u Envs", corps__life.corps->settings.tag,
@@ -140,7 +145,7 @@ static void make_front(void) {
 }
 
 static void all_are_up(void) {
-    if (corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+    if (corps__may_be_seen() && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         boot_failed(CORPS_ERR_SYSTEM, corps_error_detail());
     } else if (corps__life.front[0] != '\0') {
         make_front();

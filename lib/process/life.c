@@ -79,6 +79,10 @@ uint32_t corps__first_of_life(void) {
     return (uint32_t)corps__record_int(corps_box_root(corps__life.front_box), CORPS__BOOT_FIRSTS, 0);
 }
 
+bool corps__may_be_seen(void) {
+    return corps__life_of(corps__own_incarnation()) == 0 || corps__life.stage >= CORPS__SERVING;
+}
+
 static int64_t first_of(unsigned env) {
     const struct corps_value *firsts = corps_value_item(corps_box_root(corps__life.front_box), CORPS__BOOT_FIRSTS);
     return firsts != NULL && firsts->kind == CORPS_ARRAY ? corps__record_int(firsts, env, 0) : corps__first_of_life();

@@ -130,6 +130,10 @@ bool corps__was_taken(unsigned env);
 /* Where the latter are one number for all Envs, since an agent starts the Corps anew: that; else 0. In every Env. */
 uint32_t corps__first_of_life(void);
 
+/* In Env 0: may strangers be told where its Envs are? In a later life not before it serves: what they ask once more has
+ * to find the answers that its front has kept. */
+bool corps__may_be_seen(void);
+
 /* At the end of an Env 0: is the Corps to go on in a later life, on whatever host? */
 bool corps__life_goes_on(void);
 

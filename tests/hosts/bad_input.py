@@ -65,12 +65,16 @@ class Place:
             assert 'Traceback' not in said
         return done.stdout
 
-    def serve(self, number, hosts='hosts', key='key', program=None):
-        """Starts an agent, and returns when it serves."""
+    def serve(self, number, hosts='hosts', key='key', program=None, unless=None):
+        """Starts an agent, and returns when it serves; None: it says `unless` instead, and ends."""
         agent = subprocess.Popen(
             [*(program or self.program('agent')), '--hosts', self.at(hosts), '--key', self.at(key), '--number', str(number), '--as-root'],
             env=self.environment(number), stderr=subprocess.PIPE, text=True)
         line = agent.stderr.readline()
+        if unless is not None and unless in line:
+            agent.stderr.close()
+            agent.wait(timeout=20)
+            return None
         assert 'serves other hosts' in line, line
         self.agents.append(agent)
         return agent
@@ -167,6 +171,31 @@ def drains(place):
     assert not lost['hosts'][1]['up'] and 'start corps-agent there' in lost['hosts'][1]['trouble'], lost
 
 
+def ledgers(place):
+    """What is wrong with the lines of a ledger, with its password, and with its servers."""
+    for lines, says in (('ledger etcd', "line 3: the servers are missing behind 'etcd'"), ('ledger other', "line 3: the ledgers are hosts, .* and etcd, not 'other'"),
+                        ('ledger etcd 10.0.0.1', "line 3: a server of etcd is not '10.0.0.1'"), ('ledger hosts http://127.0.0.1:1', 'the ledger hosts has no servers'),
+                        ('ledger-user me', 'has a line ledger-user, and no line that begins with: ledger etcd'), ('ledger-ca', 'one word .* behind ledger-ca')):
+        place.run('agent', '--hosts', place.write('lines', HOSTS % tuple(place.ports) + lines + '\n'), '--key', place.at('key'), '--number', '1', '--check', says=says)
+    etcd = HOSTS % tuple(place.ports) + 'ledger etcd http://127.0.0.1:1\n'
+    user = ['--hosts', place.write('user', etcd + 'ledger-user me\n'), '--key', place.at('key'), '--number', '1', '--as-root']
+    place.run('agent', *user, says='names the ledger-user me; give the agent --ledger-password FILE')
+    place.run('agent', *user, '--ledger-password', place.at('none'), says='No such file')
+    place.run('agent', *user, '--ledger-password', place.write('open', 'secret\n', 0o644), says='others may read the password .*mode 644.*chmod 600')
+    place.write('etcd', etcd)
+    if place.serve(1, hosts='etcd', unless='build it with libcurl') is None:
+        return
+    place.serve(2, hosts='etcd')
+    seen = ''
+    while 'no etcd answers at http://127.0.0.1:1 ' not in seen:
+        seen = place.run('corps', 'hosts')
+    assert re.search(r'^ledger etcd: .*no etcd answers at http://127.0.0.1:1 .*: is it running there, and reachable\?$', seen, re.M), seen
+    assert re.search(r'^1 +alpha .* yes .* no +- +[0-9a-f]{16}$', seen, re.M), seen
+    said = json.loads(place.run('corps', 'hosts', '--json'))
+    assert said['ledger']['name'] == 'etcd' and 'no etcd answers' in said['ledger']['trouble'] and said['hosts'][0]['lease_ms'] is None, said
+    place.run('corps', 'hosts', '--drain', 'beta', status=0)  # what is drained is not the ledger's to say
+
+
 def strangers(place):
     """Who says something else is refused, told why, and does not disturb."""
     place.serve(1)
@@ -183,7 +212,7 @@ def strangers(place):
 
 
 def main():
-    for case in files, agents, drains, strangers:
+    for case in files, agents, drains, ledgers, strangers:
         place = Place()
         case(place)
         place.end()

@@ -406,6 +406,9 @@ static void test_drained(void **state) {
     }
     assert_int_equal(err, CORPS_OK);
     assert_string_equal(host_of(corps, env), "two");
+    agents_tell("--drain", "one"); /* where Env 0 is: that stays, and none begins */
+    assert_create_fails("auto", CORPS_ERR_LIMIT, "host 1 (one) is drained");
+    assert_int_equal(add(hand, 1), 2);
     corps_name_unref(hand);
     assert_ok(corps_exit(corps, LONG_NS));
     assert_true(agents_end());

@@ -81,7 +81,7 @@ def owner(place):
 def drained(place):
     """The owner is drained: another one has it, in the next epoch, and there is one still."""
     text = place.corps(2, '--drain', 'host1')
-    assert re.match(r'host 1 \(host1\) takes no Envs from now on; .*1 Corps that it owns end there in order, and begin on other hosts if they are to be restarted', text), text
+    assert re.match(r'host 1 \(host1\) takes no Envs from now on; .*1 Corps that it owns ends there in order, and begins on another host if it is to be restarted', text), text
     said = place.until(2, lambda said: owned(said) == [('time', 'clock-1', 2, 2)], 'the next owner')
     assert [host['drained'] for host in said['hosts']] == [True, False], said
     assert place.run(2, sys.executable, 'program.py') == '2\n'

@@ -80,8 +80,9 @@ class Etcd:
         command = [self.program, '--name', 'only', '--data-dir', os.path.join(self.folder, 'etcd'), '--listen-client-urls', self.url,
                    '--advertise-client-urls', self.url, '--listen-peer-urls', self.peers, '--initial-advertise-peer-urls', self.peers,
                    '--initial-cluster', 'only=' + self.peers]
+        environment = {name: value for name, value in os.environ.items() if name != 'XDG_RUNTIME_DIR'}  # it is on none of the hosts
         with open(os.path.join(self.folder, 'etcd.log'), 'ab') as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if not wait_until(lambda: self.answers() or self.process.poll() is not None) or self.process.poll() is not None:
             with open(log.name, errors='replace') as file:
                 raise AssertionError('etcd has not begun: ' + file.read()[-2000:])

@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-enum { SKIPPED = 77 };
+enum {
+    SKIPPED = 77,
+    KEYS_OF_ONE = 5, /* of a singleton, in etcd: owner, epoch, about, name, record */
+};
 
 /* ---- Mover: the front of a Corps ---- */
 
@@ -50,9 +53,10 @@ static enum corps_err mover_number(struct corps_context *context, void *self, co
 }
 
 static const struct corps_method mover_methods[] = {
-    {"add", hand_add},    {"pid", method_pid},           {"epoch", hand_epoch},
-    {"host", mover_host}, {"number", mover_number},      {"end", mover_end},
-    {"kill", hand_kill},  {"wait_for", method_wait_for}, {NULL, NULL}};
+    {"add", hand_add},    {"pid", method_pid},      {"epoch", hand_epoch},
+    {"host", mover_host}, {"number", mover_number}, {"end", mover_end},
+    {"make", hand_make},  {"kill", hand_kill},      {"wait_for", method_wait_for},
+    {NULL, NULL}};
 static const struct corps_class mover_class = {
     .name = "Mover", .bytes = sizeof(struct hand), .init = hand_init, .methods = mover_methods};
 static const struct corps_class *const moving_classes[] = {&mover_class, &hand_class, NULL};
@@ -61,6 +65,7 @@ static const struct corps_class *const moving_classes[] = {&mover_class, &hand_c
 
 static struct etcd_server etcd;
 static char ledger[96];
+static unsigned env_count = 1; /* of those that are created */
 
 static void begin_hosts(int count) {
     etcd_server_start(&etcd, NULL, NULL, NULL);
@@ -93,8 +98,12 @@ static void end_hosts(void) {
 }
 
 static enum corps_err try_create(const char *singleton, struct corps **corps) {
-    const struct corps_options options = {
-        .tag = "mover", .hosts = "auto", .detached = 1, .singleton = singleton, .restart = CORPS_RESTART_ALWAYS};
+    const struct corps_options options = {.tag = "mover",
+                                          .hosts = "auto",
+                                          .detached = 1,
+                                          .env_count = env_count,
+                                          .singleton = singleton,
+                                          .restart = CORPS_RESTART_ALWAYS};
     return corps_create("Mover", NULL, &options, corps);
 }
 
@@ -155,6 +164,21 @@ static int64_t await_answer(const struct corps_name *name) {
         fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
     }
     return value;
+}
+
+/* Until it answers from there. */
+static void await_host(const struct corps_name *name, int64_t host) {
+    enum corps_err err;
+    int64_t answer = 0;
+    do {
+        struct corps_future *future = begin(name, "host", corps_nil());
+        const struct corps_value *value = NULL;
+        err = corps_future_wait(future, LONG_NS, &value);
+        answer = err == CORPS_OK ? value->integer : 0;
+        corps_future_destroy(future);
+        poll(NULL, 0, 10);
+    } while (err == CORPS_ERR_WORKER_LOST || (err == CORPS_OK && answer != host));
+    assert_int_equal(answer, host);
 }
 
 /* Tells it to end; and then calls say so, everywhere, and nothing of it is left. */
@@ -296,6 +320,64 @@ static void test_singleton(void **state) {
     end_hosts();
 }
 
+/* One with Envs on all hosts moves as a whole: what it had elsewhere ends, and comes again with its next life. */
+static void test_many_envs(void **state) {
+    (void)state;
+    begin_hosts(3);
+    env_count = 6;
+    create_on(2, "one", false);
+    struct corps_name *front = find("one");
+    int64_t host = 2;
+    for (int i = 0; i < 2; i++) {
+        int pid = (int)get(front, "pid");
+        struct corps_future *future;
+        struct corps_value number = corps_int(5); /* the last Env */
+        const struct corps_value *made = NULL;
+        assert_ok(corps_call(front, "make", &number, NULL, &future));
+        assert_ok(corps_future_wait(future, LONG_NS, &made));
+        struct corps_name *hand = corps_name_ref(made->name);
+        corps_future_destroy(future);
+        int far = (int)get(hand, "pid");
+        assert_int_not_equal(pid, far);
+        if (i == 0) {
+            kill(pid, SIGKILL);
+        } else {
+            agents_kill(2);
+        }
+        assert_int_equal(await_answer(front), 1);
+        assert_true(is_gone(pid) && is_gone(far));
+        assert_true((get(front, "host") == host) == (i == 0));
+        corps_name_unref(hand);
+    }
+    agents_start(2);
+    end_and_check(front, (int)get(front, "pid"), 3);
+    env_count = 1;
+    end_hosts();
+}
+
+/* The agent is stopped for longer than its lease: its Env 0 sees that its time is over, and another host begins anew;
+ * when the agent goes on it finds that, and leaves it alone. */
+static void test_agent_stopped(void **state) {
+    (void)state;
+    begin_hosts(2);
+    create_on(2, "one", false);
+    struct corps_name *front = find("one");
+    int pid = (int)get(front, "pid");
+    kill(agents_pid(2), SIGSTOP);
+    await_host(front, 1);
+    int other = (int)get(front, "pid");
+    assert_int_not_equal(other, pid);
+    kill(agents_pid(2), SIGCONT);
+    await_gone(pid);
+    create_on(2, "another", false); /* so it has heard of what became of the first */
+    struct corps_name *another = find("another");
+    assert_int_equal(get(front, "pid"), other);
+    assert_int_equal(get(another, "host"), 2);
+    end_and_check(another, (int)get(another, "pid"), 2 + KEYS_OF_ONE);
+    end_and_check(front, other, 2);
+    end_hosts();
+}
+
 /* What a ledger does not keep is refused before anything is begun. */
 static void test_too_large(void **state) {
     (void)state;
@@ -341,6 +423,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_creator_killed),  cmocka_unit_test(test_agent_ended),
         cmocka_unit_test(test_creator_follows), cmocka_unit_test(test_singleton),
         cmocka_unit_test(test_too_large),       cmocka_unit_test(test_etcd_gone),
+        cmocka_unit_test(test_many_envs),       cmocka_unit_test(test_agent_stopped),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

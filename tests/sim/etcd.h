@@ -81,6 +81,7 @@ struct request {
     struct corps__owners_action action;
     int64_t sent_ns, asked_ns; /* asked: on the host's clock */
     uint32_t lease;            /* the book's when it was asked; of a new one: that */
+    uint64_t held;             /* the epoch that the book holds; 0: none */
     bool drained;
     enum corps_err err;
     uint32_t seen_count;
@@ -94,6 +95,7 @@ struct host {
     uint32_t lease;     /* its book's; 0: none */
     uint32_t key_lease; /* etcd: of the host key; 0: there is none */
     bool key_drained;
+    uint64_t book[ROWS_MAX]; /* the epochs that its book holds, since a claim was answered so */
     int64_t agent_stopped_ns;
     int64_t to_etcd_cut_ns, from_etcd_cut_ns, in_cut_ns, out_cut_ns;
     int64_t slow_ns, slow_until_ns; /* so much longer answers take, until then */
@@ -144,6 +146,7 @@ int64_t host_clock(const struct world *world, uint32_t host);
 int64_t until_clock(const struct world *world, uint32_t host, int64_t at_ns);
 int64_t any_delay(struct world *world);
 uint64_t corps_id_of(uint32_t line, uint32_t generation);
+uint64_t *book_of(struct host *host, uint64_t corps_id);
 void program_answered(struct world *world, uint64_t corps_id, bool is_made);
 
 /* ---- etcd and the way to it: etcd_engine.c ---- */
@@ -177,5 +180,9 @@ void life_leaves(struct world *world, uint32_t number); /* in order */
 void life_kill(struct world *world, uint32_t number, int64_t longest_ns);
 uint32_t life_of(const struct world *world, uint32_t host,
                  uint64_t corps_id); /* the living Env 0 there, of this agent */
+
+/* ---- after the last fault: etcd_judge.c ---- */
+
+void judge_all(struct world *world);
 
 #endif

@@ -120,14 +120,41 @@ struct corps__policy agent_policy(const struct line *line) {
                                   .shutdown_ns = INT64_MAX};
 }
 
+/* What the book makes of an answer. */
+static void write_book(struct host *host, const struct request *request) {
+    enum corps__owners_do what = request->action.what;
+    bool is_closed = request->err == CORPS_ERR_CLOSED;
+    bool gives = what == CORPS__OWNERS_GIVE || what == CORPS__OWNERS_END;
+    if (is_closed && (what == CORPS__OWNERS_RENEW || what == CORPS__OWNERS_CLAIM)) {
+        host->lease = 0;
+        memset(host->book, 0, sizeof host->book);
+    } else if (what == CORPS__OWNERS_CLAIM && request->err == CORPS_OK) {
+        *book_of(host, request->action.corps_id) = request->action.epoch;
+    } else if (gives && (is_closed || request->err == CORPS_OK)) {
+        *book_of(host, request->action.corps_id) = 0;
+    } else if (what == CORPS__OWNERS_RENEW && request->err == CORPS_OK) {
+        host->lease = request->lease;
+    }
+}
+
+/* A mistake: the successor gives up what the agent before it held. */
+static void give_back(struct world *world, uint32_t number) {
+    for (uint32_t i = 1; i < world->lease_count; i++) {
+        const struct host *host = &world->hosts[number];
+        if (host->lease != 0 && i != host->lease && world->leases[i].host == number && world->leases[i].is_alive) {
+            engine_revoke(world, i, "is given back");
+        }
+    }
+}
+
 void agent_hear(struct world *world, const struct request *request) {
     struct host *host = &world->hosts[request->host];
     struct corps__owners *owners = &host->owners;
     int64_t now_ns = host_clock(world, request->host);
     struct corps__policy policy;
+    write_book(host, request);
     switch (request->action.what) {
     case CORPS__OWNERS_RENEW:
-        host->lease = request->err == CORPS_ERR_CLOSED ? 0 : request->err == CORPS_OK ? request->lease : host->lease;
         if (request->err == CORPS_ERR_CLOSED) {
             sim_note(world->sim, "host %u: has lost its lease", request->host);
         }
@@ -135,13 +162,15 @@ void agent_hear(struct world *world, const struct request *request) {
         break;
     case CORPS__OWNERS_LIST:
         corps__owners_listed(owners, request->err, request->seen, request->seen_count, now_ns);
+        if (CORPS__PLANTED(OWN_NUMBER_IS_OWN)) {
+            give_back(world, request->host);
+        }
         break;
     case CORPS__OWNERS_READ:
         policy = agent_policy(&world->lines[line_of(request->action.corps_id)]);
         corps__owners_read(owners, request->err, &policy, now_ns);
         break;
     default:
-        host->lease = request->err == CORPS_ERR_CLOSED ? 0 : host->lease;
         corps__owners_answered(owners, request->err, now_ns);
         break;
     }
@@ -209,6 +238,7 @@ void agent_begins(struct world *world, uint32_t number) {
     host->agent_runs = true;
     host->boot++;
     host->lease = 0;
+    memset(host->book, 0, sizeof host->book);
     host->agent_stopped_ns = 0;
     host->timer_ns = 0;
     for (uint32_t i = 0; i < ROWS_MAX; i++) {

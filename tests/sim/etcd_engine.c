@@ -143,13 +143,9 @@ static enum corps_err claim(struct world *world, const struct request *request) 
 
 static enum corps_err give_or_end(struct world *world, const struct request *request) {
     struct kept *kept = kept_of(world, request->action.corps_id);
-    uint64_t epoch = request->action.epoch;
     bool ends = request->action.what == CORPS__OWNERS_END;
-    if (!kept->exists) {
-        return CORPS_ERR_UNKNOWN;
-    }
-    if (kept->owner == 0 || kept->lease != request->lease || (kept->epoch != epoch && !(ends && epoch == 0))) {
-        return CORPS_ERR_MOVED;
+    if (request->held == 0 || kept->owner == 0 || kept->lease != request->lease || kept->epoch != request->held) {
+        return !kept->exists && request->held != 0 ? CORPS_OK : CORPS_ERR_CLOSED;
     }
     sim_note(world->sim, "etcd: Corps %llx is %s by host %u", (unsigned long long)request->action.corps_id,
              ends ? "ended" : "given", request->host);
@@ -253,7 +249,9 @@ void engine_ask(struct world *world, uint32_t number, const struct corps__owners
     const struct host *host = &world->hosts[number];
     uint32_t at = new_request(world);
     struct request *request = &world->requests[at];
-    *request = (struct request){.in_use = true,
+    uint64_t corps_id = action->corps_id;
+    *request = (struct request){.held = corps_id != 0 ? *book_of(&world->hosts[number], corps_id) : 0,
+                                .in_use = true,
                                 .host = number,
                                 .boot = host->boot,
                                 .action = *action,

@@ -1,7 +1,7 @@
 /* Pools: `sim-scale`. Callers choose members by tables that they may use for a second; members work off what comes, and
- * die; the machine, or the process of the members, stands still now and then; the pool grows and shrinks as
- * care/scale.h says. No call may be lost but by a death, none may come to a member that has left but from a caller that
- * was stopped for long, no size may go to and fro, and none grows because something stood still. */
+ * die; the machine stands still now and then; the pool grows and shrinks as care/scale.h says. No call may be lost but
+ * by a death, none may come to a member that has left but from a caller that was stopped for long, no size may go to
+ * and fro, and none may grow because the machine stood still. */
 #include "care/scale.h"
 #include "base/plant.h"
 #include "sim.h"
@@ -31,9 +31,6 @@ enum {
 #define STALL_MAX_NS (400 * SIM_MS)
 
 enum kind { TICK, STARTED, FAILED, LOST, DRAINED, END, CALL, CHOOSE, ARRIVE, DONE, KILL, NOISE, STALL };
-
-/* What stands still: nothing, the process of the members, or the machine: then the pool too, and what callers send. */
-enum still { NOTHING, MEMBERS, MACHINE };
 
 enum mode { STEADY, SURGE, CHAOS, CLOSING };
 
@@ -86,10 +83,8 @@ struct world {
     uint32_t turns;
     int64_t big_enough_ns; /* SURGE */
     bool stalls;
-    enum still still;      /* until … */
-    int64_t still_ns;      /* … then */
-    int64_t asked_ns;      /* when the members were asked for what they had not answered yet; 0: they have */
-    uint32_t stall_growth; /* STEADY: after a stall, with little to do */
+    int64_t still_ns; /* until then the machine stands still: the pool, the members, what callers send; … */
+    int64_t stall_ns; /* … for so long */
 };
 
 static bool is_over(const struct world *world) {
@@ -251,15 +246,14 @@ static void pump(struct world *world) {
     }
 }
 
-/* A growth in a stall, or in the second after it, of a pool whose members have less than half of what they can do: by
- * chance that happens once. */
+/* Half a second after a stall (a longer one: which can be seen) members that have less than half of what they can do
+ * must not become more. */
 static void watch_stalls(struct world *world) {
     int64_t since_ns = world->sim->now_ns - world->still_ns;
     uint32_t active = corps__scale_count(&world->scale, CORPS__MEMBER_ACTIVE);
-    bool after_one = world->stalls && world->still_ns > 0 && since_ns < SIM_S;
-    world->stall_growth += after_one && 2 * world->load * world->noise < active;
-    if (world->stall_growth > 1) {
-        sim_fault(world->sim, "it grows because something stood still");
+    bool was_seen = world->stall_ns >= CORPS__SCALE_STEP_NS + CORPS__SCALE_LATE_NS;
+    if (was_seen && since_ns < SIM_S / 2 && 2 * world->load * world->noise < active) {
+        sim_fault(world->sim, "it grows because the machine stood still");
     }
 }
 
@@ -285,12 +279,8 @@ static void watch_size(struct world *world, uint32_t before) {
     }
 }
 
-/* What they have found until now; nobody answers while the process of the members stands still. */
+/* What they have found until now. */
 static void ask_members(struct world *world) {
-    struct corps__scale *scale = &world->scale;
-    int64_t now_ns = world->sim->now_ns;
-    bool is_silent = world->still != NOTHING && now_ns < world->still_ns;
-    int64_t late_ns = world->asked_ns > 0 ? now_ns - world->asked_ns : 0;
     for (uint32_t i = 0; i < PLACES; i++) {
         const struct one *one = one_in(world, i);
         enum corps__member_state state = world->places[i].state;
@@ -298,18 +288,10 @@ static void ask_members(struct world *world) {
             continue;
         }
         bool is_out = one->probe_ns > 0;
-        if (world->asked_ns > 0) {
-            corps__scale_late(scale, i, late_ns, now_ns);
-        }
-        if (is_silent && world->asked_ns > 0) {
-            corps__scale_waits(scale, i, late_ns, world->asked_ns);
-        } else if (!is_silent) {
-            corps__scale_waits(scale, i, is_out ? now_ns - one->probe_ns : one->last_wait_ns,
-                               is_out ? one->probe_ns : one->last_probe_ns);
-            probe(world, world->at[i]);
-        }
+        corps__scale_waits(&world->scale, i, is_out ? world->sim->now_ns - one->probe_ns : one->last_wait_ns,
+                           is_out ? one->probe_ns : one->last_probe_ns);
+        probe(world, world->at[i]);
     }
-    world->asked_ns = !is_silent ? 0 : world->asked_ns > 0 ? world->asked_ns : now_ns;
 }
 
 static void tick(struct world *world) {
@@ -451,10 +433,9 @@ static void stall(struct world *world) {
     struct sim *sim = world->sim;
     bool now = world->mode != STEADY || sim->now_ns > SETTLED_NS;
     if (now && !is_over(world)) {
-        world->still = sim_chance(sim, 50) ? MACHINE : MEMBERS;
-        world->still_ns = sim->now_ns + sim_between(sim, 30 * SIM_MS, STALL_MAX_NS);
-        sim_note(sim, "%s still for %lld ms", world->still == MACHINE ? "the machine stands" : "the members stand",
-                 (long long)((world->still_ns - sim->now_ns) / SIM_MS));
+        world->stall_ns = sim_between(sim, 30 * SIM_MS, STALL_MAX_NS);
+        world->still_ns = sim->now_ns + world->stall_ns;
+        sim_note(sim, "the machine stands still for %lld ms", (long long)(world->stall_ns / SIM_MS));
     }
     sim_later(sim, sim_between(sim, 5 * SIM_S, 15 * SIM_S), STALL, 0, 0, 0);
 }
@@ -465,8 +446,9 @@ static bool waits_for_the_end(struct world *world, const struct sim_event *event
     if (sim->now_ns >= world->still_ns) {
         return false;
     }
-    bool of_members = event->kind == DONE || event->kind == ARRIVE || event->kind == DRAINED || event->kind == STARTED;
-    if (!of_members && (event->kind != TICK || world->still != MACHINE)) {
+    bool waits = event->kind == TICK || event->kind == DONE || event->kind == ARRIVE || event->kind == DRAINED ||
+                 event->kind == STARTED;
+    if (!waits) {
         return false;
     }
     if (event->kind == ARRIVE) {

@@ -146,7 +146,7 @@ static void test_refused_orders(void **state) {
     assert_int_equal(action.why, CORPS__OWNERS_REFUSED);
     assert_int_equal(action.err, CORPS_ERR_LIMIT);
     assert_int_equal(corps__owners_count(&owners), 0);
-    /* Not answered: what may have been done is ended. */
+    /* Not answered … */
     assert_string_equal(does_more(S), "");
     assert_int_equal(corps__owners_ordered(&owners, 6, &policy, false, 4 * S, S), CORPS_OK);
     assert_string_equal(does_more(S), "claim 6.1");
@@ -155,13 +155,18 @@ static void test_refused_orders(void **state) {
     assert_string_equal(does_more(3 * S + CORPS__OWNERS_RETRY_NS), "claim 6.1");
     corps__owners_answered(&owners, CORPS_ERR_TIMEOUT, 4 * S);
     assert_string_equal(does_more(4 * S), "forget 6: 3");
-    assert_string_equal(does_more(5 * S), "end 6.0");
-    corps__owners_answered(&owners, CORPS_OK, 5 * S);
-    assert_string_equal(does_more(5 * S), "");
     assert_int_equal(corps__owners_count(&owners), 0);
-    /* It was done still later: nobody wants it. */
+    /* … and done all the same: nobody wants it, and its book does not know that it has it. */
     sees(6, 1, OWN, true);
-    assert_string_equal(does_more(7 * S), "end 6.1");
+    assert_string_equal(does_more(6 * S), "claim 6.2");
+    corps__owners_answered(&owners, CORPS_OK, 6 * S);
+    sees(6, 2, OWN, true);
+    assert_string_equal(does_more(10 * S), "");
+    assert_string_equal(does_more(6 * S + CORPS__OWNERS_GONE_NS), "end 6.2");
+    corps__owners_answered(&owners, CORPS_OK, 12 * S);
+    listed = 0;
+    assert_string_equal(does_more(12 * S), "");
+    assert_int_equal(corps__owners_count(&owners), 0);
     corps__owners_drain(&owners, true);
     assert_int_equal(corps__owners_ordered(&owners, 7, &policy, false, 9 * S, 8 * S), CORPS_ERR_DENIED);
 }
@@ -309,6 +314,25 @@ static void test_exits(void **state) {
     assert_int_equal(corps__owners_count(&owners), 0);
 }
 
+/* Its lease is lost before the ledger has forgotten it: claimed once more, to be ended. */
+static void test_exit_and_loss(void **state) {
+    (void)state;
+    owns_5(false);
+    assert_true(corps__owners_exits(&owners, 5));
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
+    assert_string_equal(does_more(2 * S), "forget 5: 0, end 5.1");
+    corps__owners_answered(&owners, CORPS_ERR_CLOSED, 2 * S);
+    sees(5, 1, 0, false);
+    assert_string_equal(does_more(2 * S + CORPS__OWNERS_RETRY_NS), "claim 5.2");
+    corps__owners_answered(&owners, CORPS_OK, 3 * S);
+    sees(5, 2, OWN, true);
+    assert_string_equal(does_more(3 * S), "end 5.2");
+    corps__owners_answered(&owners, CORPS_OK, 3 * S);
+    listed = 0;
+    assert_string_equal(does_more(4 * S), "");
+    assert_int_equal(corps__owners_count(&owners), 0);
+}
+
 static void test_drain(void **state) {
     (void)state;
     owns_5(false);
@@ -393,9 +417,12 @@ static void test_doubt(void **state) {
     assert_string_equal(does_more(2 * S), "claim 5.5");
     corps__owners_answered(&owners, CORPS_ERR_TIMEOUT, 4 * S);
     sees(5, 5, OWN, true);
-    assert_string_equal(does_more(4 * S), "read 5.5");
-    corps__owners_read(&owners, CORPS_OK, &policy, 4 * S);
-    assert_string_equal(does_more(4 * S), "start 5.5");
+    assert_string_equal(does_more(4 * S), "");
+    assert_string_equal(does_more(4 * S + CORPS__OWNERS_RETRY_NS), "claim 5.5"); /* so that its book holds it */
+    corps__owners_answered(&owners, CORPS_OK, 5 * S);
+    assert_string_equal(does_more(5 * S), "read 5.5");
+    corps__owners_read(&owners, CORPS_OK, &policy, 5 * S);
+    assert_string_equal(does_more(5 * S), "start 5.5");
     assert_string_equal(does_more(2 * S + CORPS__OWNERS_GONE_NS), "go 5.5");
 }
 
@@ -443,25 +470,11 @@ static void test_margin_for_drift(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_order),
-        TEST(test_one_at_a_time),
-        TEST(test_refused_orders),
-        TEST(test_take_over),
-        TEST(test_another_epoch),
-        TEST(test_own_number),
-        TEST(test_lost_lease),
-        TEST(test_silence),
-        TEST(test_late_start),
-        TEST(test_gives_up),
-        TEST(test_exits),
-        TEST(test_drain),
-        TEST(test_drain_by_force),
-        TEST(test_unfit),
-        TEST(test_stays),
-        TEST(test_doubt),
-        TEST(test_never),
-        TEST(test_ranks),
-        TEST(test_margin_for_drift),
+        TEST(test_order),         TEST(test_one_at_a_time),  TEST(test_refused_orders), TEST(test_take_over),
+        TEST(test_another_epoch), TEST(test_own_number),     TEST(test_lost_lease),     TEST(test_silence),
+        TEST(test_late_start),    TEST(test_gives_up),       TEST(test_exits),          TEST(test_exit_and_loss),
+        TEST(test_drain),         TEST(test_drain_by_force), TEST(test_unfit),          TEST(test_stays),
+        TEST(test_doubt),         TEST(test_never),          TEST(test_ranks),          TEST(test_margin_for_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -325,32 +325,6 @@ static void test_stands_still_always(void **state) {
     assert_in_range(now_ns - begun_ns, 2 * S, 4 * S);
 }
 
-/* Those of one Env stand still: of the others what is said is said. */
-static void test_one_env_stands_still(void **state) {
-    (void)state;
-    begin(4, 16, 30 * S);
-    corps__scale_callers(&scale, 100, now_ns); /* that know nothing of each other */
-    start_all();
-    on_time(S);
-    waits_ns[0] = waits_ns[1] = S;
-    corps__scale_late(&scale, 0, 300 * MS, now_ns);
-    corps__scale_late(&scale, 1, 300 * MS, now_ns);
-    on_time(1100 * MS);
-    assert_int_equal(scale.wanted, 4);
-    on_time(200 * MS);
-    assert_int_equal(scale.wanted, 4); /* one request in twenty of the last two seconds is not there yet */
-    on_time(150 * MS);
-    assert_int_equal(scale.wanted, 6);
-    begin(4, 16, 30 * S);
-    corps__scale_callers(&scale, 100, now_ns);
-    start_all();
-    on_time(S);
-    waits_ns[2] = S;
-    corps__scale_late(&scale, 0, 300 * MS, now_ns);
-    on_time(500 * MS);
-    assert_int_equal(scale.wanted, 5);
-}
-
 static void test_replaces(void **state) {
     (void)state;
     begin(2, 8, 30 * S);
@@ -485,7 +459,7 @@ int main(void) {
         cmocka_unit_test(test_stands_still),
         cmocka_unit_test(test_is_just_late),
         cmocka_unit_test(test_stands_still_always),
-        cmocka_unit_test(test_one_env_stands_still),
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

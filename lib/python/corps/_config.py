@@ -19,7 +19,7 @@ DEFAULTS = {
     'Networking_Server_Timeout': 600,
     'Networking_Max_Queued_Conn_Requests': 100,
     'Max_Msg_Request_Attempts': 50,
-    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),  # where nobody says otherwise, it is 60 s: see _create._results_options
+    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),  # where nobody says otherwise, it is 60 s: see _results.options
     'ResultsCache_Min_Clean_Interval': datetime.timedelta(seconds=2),
     'Logging_Level': logging.WARNING,
     'Logging_Format': '%(levelno)s %(process)d %(asctime)s.%(msecs)03d %(message)s',

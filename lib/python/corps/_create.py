@@ -1,14 +1,13 @@
 """Creating Corps, Concs and Funcs."""
 
 import atexit
-import datetime
 import enum
 import operator
 import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _detached, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain
+from . import _boot, _config, _core, _detached, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain, _results
 from ._deadline import deadline
 from ._errors import AsyncExecutionError, AsyncLocalMaxRetries
 from ._name import callable_name, class_text, name_class, restore, retries_of
@@ -77,33 +76,6 @@ def _supervision(cls, kwargs):
     return dict(_restart_options(chosen), strategy=STRATEGIES.index(strategy))
 
 
-def _nanoseconds(config, name):
-    """A variable that is a timedelta or a number of seconds."""
-    given = config[name]
-    seconds = given.total_seconds() if isinstance(given, datetime.timedelta) else given
-    try:
-        found = int(seconds * 1e9)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f'{name} must be a timedelta or a number of seconds, not {given!r}') from None
-    if found <= 0:
-        raise ValueError(f'{name} must be more than nothing, not {given!r}')
-    return found
-
-
-def _results_options(config):
-    """What Envs keep for calls with Retry. The default that Corps Python 0.1 shows for the time, a second, is no time for a retry call:
-    it counts only where a program has said so itself, and the core's default where none has."""
-    options = {'results_clean_ns': _nanoseconds(config, 'ResultsCache_Min_Clean_Interval')}
-    if config['ResultsCache_Max_Entry_TTL'] is not _config.DEFAULTS['ResultsCache_Max_Entry_TTL']:
-        options['results_ttl_ns'] = _nanoseconds(config, 'ResultsCache_Max_Entry_TTL')
-    for key, name in (('results_count', 'ResultsCache_Max_Entries'), ('results_bytes', 'ResultsCache_Max_Bytes')):
-        if config[name] is not None:
-            options[key] = operator.index(config[name])
-            if options[key] < 1:
-                raise ValueError(f'{name} must be at least 1, not {config[name]!r}')
-    return options
-
-
 def _auto_load(config, by_name):
     """What AutoLoad says: leaves the names of modules in the config, which every Env imports; gives what creates Workers, as it travels:
     [(class or its name, arguments) …]."""
@@ -155,7 +127,7 @@ def _options(config, detached):
     if hosts:
         options['hosts'] = hosts
     options.update(_detached.options(config))
-    options.update(_restart_options(config), **_results_options(config))
+    options.update(_restart_options(config), **_results.options(config))
     if config['Keep_Directory'] is not None:
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
     return options

@@ -80,7 +80,7 @@ def create(config, front, start):
 
 
 def singleton(name, Timeout=10.0):
-    """The Name of the Corps that was created with this Singleton, on whichever of the hosts it is, from a program or a Corps; None if there is
+    """The Name of the Corps that was created with Singleton=name, on whichever of the hosts it is, from a program or a Corps; None if there is
     none at present.
 
     Raises ValueError where the hosts have no ledger etcd, AsyncLocalMaxRetries where no agent runs on this host, and CallTimeout if it is not

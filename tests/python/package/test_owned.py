@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -185,7 +186,8 @@ def check_moves(agents, folder):
     agents.kill(1)
     assert wait_until(lambda: not is_alive(pid))
     futures += [name.add(1, Retry=True) for _ in range(10)]
-    assert [future.result(PATIENCE) for future in futures] == list(range(2, 22))
+    answers = [future.result(PATIENCE) for future in futures]
+    assert answers == list(range(2, 22)), answers
     after, pid = where(agents, name)
     assert after in (2, 3) and name.add(0).Ret == 21
     assert find_Corps(Tag='moves') == [name] == [singleton('moves')] and len(find_Workers('Worker', Corps=name)) == 2
@@ -196,6 +198,31 @@ def check_moves(agents, folder):
     assert name.add(0, Retry=True).result(PATIENCE) == 21
     name.exit().Ret
     assert has_gone('moves') and all(agents.is_quiet(number) for number in (1, 2))
+
+
+def drain(agents, option, host):
+    """As an operator does it; tell whether there is the program for it."""
+    program = os.path.join(os.path.dirname(agents.agent), 'corps')
+    if not os.access(program, os.X_OK):
+        return False
+    subprocess.run([program, 'hosts', option, host], env=agents.environment(1), check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    return True
+
+
+def check_drained(agents, folder):
+    """Its host is drained: it ends there in order and goes on elsewhere, at once; nothing is created there meanwhile."""
+    with create_Corps(Counter, NumEnvs=1, Singleton='drained', Keep_Directory=os.path.join(folder, 'drained'), **OWNED) as name:
+        assert name.add(1).Ret == 1 and where(agents, name)[0] == 3
+        if not drain(agents, '--drain', 'host3'):
+            print('note: no program corps is built: nothing is drained')
+            return
+        assert where(agents, name)[0] in (1, 2) and name.add(1, Retry=True).result(PATIENCE) == 2
+        assert wait_until(lambda: [row.drained for row in hosts()] == [False, False, True])
+        text = str(expect(AsyncLocalMaxRetries, create_Corps, Counter, NumEnvs=1, **OWNED))
+        assert 'drained' in text, text
+        drain(agents, '--undrain', 'host3')
+        assert wait_until(lambda: [row.drained for row in hosts()] == [False] * 3)
+    assert has_gone('drained')
 
 
 def check_ledger_away(agents):
@@ -233,6 +260,7 @@ def main():
         check_without_file(agents)
         check_envs(agents)
         check_moves(agents, folder)
+        check_drained(agents, folder)
         check_ledger_away(agents)
         _boot.stop_template()
         print('note: {:.1f} s'.format(time.monotonic() - begin))
