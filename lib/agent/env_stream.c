@@ -112,6 +112,9 @@ static enum corps_err pass_boot_record(struct agent_env *env) {
 }
 
 static bool keep(struct agent_env *env, const uint8_t *data, size_t bytes) {
+    if (bytes == 0) {
+        return true; /* there may be no memory yet */
+    }
     if (env->capacity - env->end < bytes) {
         size_t capacity = 2 * (env->end + bytes);
         uint8_t *grown = realloc(env->kept, capacity);
