@@ -113,7 +113,7 @@ static enum corps_err pass_boot_record(struct agent_env *env) {
 
 static bool keep(struct agent_env *env, const uint8_t *data, size_t bytes) {
     if (bytes == 0) {
-        return true; /* there may be no memory yet */
+        return true; /* there may be no memory to add nothing to */
     }
     if (env->capacity - env->end < bytes) {
         size_t capacity = 2 * (env->end + bytes);

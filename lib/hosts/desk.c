@@ -2,6 +2,7 @@
 
 #include "base/dir.h"
 #include "codec/record.h"
+#include "link/far.h"
 #include "process/control.h"
 
 #include <errno.h>
@@ -220,7 +221,7 @@ enum corps_err corps__desk_own(uint64_t corps_id, const struct corps_value *laun
     return CORPS_OK;
 }
 
-enum corps_err corps__desk_known(uint64_t corps_id, uint8_t **data, size_t *bytes) {
+enum corps_err corps__desk_known(uint64_t corps_id, struct corps__far_known *known) {
     const struct corps_value items[] = {corps_str("known"), corps_int((int64_t)corps_id)};
     struct corps_box *box;
     enum corps_err err = ask(items, 2, FAR_NS, &box);
@@ -228,16 +229,18 @@ enum corps_err corps__desk_known(uint64_t corps_id, uint8_t **data, size_t *byte
         return err;
     }
     const struct corps_value *what = corps_value_item(corps_box_root(box), 3);
+    *known = (struct corps__far_known){.host = (uint32_t)corps__record_int(corps_box_root(box), 1, 0),
+                                       .epoch = (uint64_t)corps__record_int(corps_box_root(box), 2, 0)};
     bool is_there = what != NULL && what->kind == CORPS_BIN;
     uint8_t *copy = is_there ? malloc(what->count > 0 ? what->count : 1) : NULL;
     if (copy != NULL) {
         memcpy(copy, what->bin, what->count);
-        *bytes = what->count;
+        known->bytes = what->count;
     } else if (is_there) {
         err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to hear of a Corps");
     }
     corps_box_unref(box);
-    *data = copy;
+    known->data = copy;
     return err;
 }
 

@@ -51,7 +51,8 @@ enum corps_err corps__desk_own(uint64_t corps_id, const struct corps_value *laun
                                const char *singleton, int cut_off, int *control_fd) CORPS_CHECKED;
 
 /* As the operations of link/far.h. */
-enum corps_err corps__desk_known(uint64_t corps_id, uint8_t **data, size_t *bytes) CORPS_CHECKED;
+struct corps__far_known;
+enum corps_err corps__desk_known(uint64_t corps_id, struct corps__far_known *known) CORPS_CHECKED;
 enum corps_err corps__desk_named(const char *singleton, uint64_t *corps_id) CORPS_CHECKED;
 enum corps_err corps__desk_fronts(const char *tag, void (*each)(uint64_t corps_id, void *arg), void *arg) CORPS_CHECKED;
 enum corps_err corps__desk_end(uint64_t corps_id) CORPS_CHECKED;

@@ -2,6 +2,7 @@
 #include "link/known.h"
 #include "link/news.h"
 #include "link/peer.h"
+#include "link/roam.h"
 
 #include "base/clock.h"
 
@@ -182,6 +183,9 @@ enum corps_err corps__peer_connect(struct corps__peer *peer) {
     atomic_store(&peer->writable, false);
     atomic_store(&peer->state, CORPS__PEER_CONNECTING);
     pthread_mutex_unlock(&peer->tx);
+    if (corps__roams(peer->corps)) {
+        corps__roam_watch();
+    }
     return CORPS_OK;
 }
 

@@ -40,8 +40,7 @@ const struct corps__far_ops *corps__far(void) {
 struct answer {
     struct corps *corps;
     enum corps_err err;
-    uint8_t *data; /* NULL: it has no Env 0 just now */
-    size_t bytes;
+    struct corps__far_known known;
 };
 
 /* With the lead. */
@@ -53,17 +52,17 @@ static enum corps_err take(void *arg) {
         corps__check_foreign();
         return CORPS_OK;
     }
-    return answer->err == CORPS_OK ? corps__link_floor->ops->hear(corps, answer->data, answer->bytes) : answer->err;
+    return answer->err == CORPS_OK ? corps__link_floor->ops->hear(corps, &answer->known) : answer->err;
 }
 
 static void ask(struct corps *corps) {
     struct answer answer = {.corps = corps};
-    answer.err = far_ops->known(corps->id, &answer.data, &answer.bytes);
+    answer.err = far_ops->known(corps->id, &answer.known);
     if (corps__with_lead(take, &answer) != CORPS_OK) { /* who waits asks again */
         corps__log(CORPS_LOG_DEBUG, "news_unheard", NULL, "nothing new of the Corps %016llx: %s",
                    (unsigned long long)corps->id, corps_error_detail());
     }
-    free(answer.data);
+    free(answer.known.data);
 }
 
 /* ---- asking ---- */

@@ -14,12 +14,20 @@
 
 #include "link/known.h"
 
+/* What an agent says of a Corps. */
+struct corps__far_known {
+    uint32_t host;  /* that owns it; 0: none just now */
+    uint64_t epoch; /* its last one */
+    uint8_t
+        *data; /* what stands in its file there; what malloc gave. NULL: it does not serve, or nobody could be asked */
+    size_t bytes;
+};
+
 /* What the floor above does for this one: it asks the agent of this host. Any thread, without the lead; each may take
  * 6 s. Errors of all: SYSTEM (no agent runs here), TIMEOUT, PROTOCOL, VERSION, and what the agent says. */
 struct corps__far_ops {
-    /* What stands in the file of the Corps where its Env 0 is; gives what malloc gave. NULL: it lives, and has no Env 0
-     * just now. Errors: EXITED (there is no such Corps, any more). */
-    enum corps_err (*known)(uint64_t corps_id, uint8_t **data, size_t *bytes);
+    /* Gives known->data. Errors: EXITED (there is no such Corps, any more). */
+    enum corps_err (*known)(uint64_t corps_id, struct corps__far_known *known);
     /* The number of this host, and the secret of a Corps. */
     enum corps_err (*identify)(uint64_t corps_id, uint32_t *here, uint8_t secret[CORPS_SECRET_BYTES]);
     /* The Corps that is this singleton. Errors: UNKNOWN. */

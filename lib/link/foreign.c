@@ -190,19 +190,18 @@ static enum corps_err read_known(uint64_t corps_id, const char *directory, struc
 static enum corps_err load_far(uint64_t corps_id, const char *directory, bool may_load, struct corps **corps) {
     uint8_t secret[CORPS_SECRET_BYTES];
     uint32_t here = 0;
-    uint8_t *data = NULL;
-    size_t bytes = 0;
+    struct corps__far_known known = {0};
     struct corps_box *box = NULL;
     if (corps__far() == NULL) {
         return has_ended(corps_id);
     }
-    enum corps_err err = corps__far()->known(corps_id, &data, &bytes);
-    if (err == CORPS_OK && data == NULL) {
+    enum corps_err err = corps__far()->known(corps_id, &known);
+    if (err == CORPS_OK && known.data == NULL) {
         return CORPS_ERR_AGAIN;
     }
     err = err == CORPS_OK ? corps__far()->identify(corps_id, &here, secret) : err;
-    err = err == CORPS_OK ? decode_file(data, bytes, &box) : err;
-    free(data);
+    err = err == CORPS_OK ? decode_file(known.data, known.bytes, &box) : err;
+    free(known.data);
     if (err == CORPS_OK) {
         err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
         corps_box_unref(box);
@@ -260,12 +259,18 @@ static enum corps_err restart_all(struct corps *corps) {
     return CORPS_OK;
 }
 
-enum corps_err corps__foreign_take(struct corps *corps, const uint8_t *data, size_t bytes) {
-    if (data == NULL) {
-        return restart_all(corps);
+/* That its host cannot be asked says nothing of the Corps. */
+static bool is_down(const struct corps *corps, const struct corps__far_known *known) {
+    uint64_t epoch = corps__life_of(atomic_load(&corps->envs[0].incarnation)) + UINT64_C(1);
+    return known->data == NULL && (known->host == 0 || known->epoch > epoch);
+}
+
+enum corps_err corps__foreign_take(struct corps *corps, const struct corps__far_known *known) {
+    if (known->data == NULL) {
+        return is_down(corps, known) ? restart_all(corps) : CORPS_OK;
     }
     struct corps_box *box = NULL;
-    enum corps_err err = decode_file(data, bytes, &box);
+    enum corps_err err = decode_file(known->data, known->bytes, &box);
     const struct corps_value *table = err == CORPS_OK ? corps_value_item(corps_box_root(box), TABLE_AT) : NULL;
     err = err == CORPS_OK ? corps__table_decode(table, corps) : err;
     if (err == CORPS_OK && corps->far_down) {

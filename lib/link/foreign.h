@@ -8,6 +8,7 @@
 #define CORPS_FOREIGN_H
 
 #include "codec/config.h"
+#include "link/far.h"
 #include "link/state.h"
 
 /* Writes the file of the own Corps. In Env 0. Errors: SYSTEM, NO_MEMORY. */
@@ -38,9 +39,10 @@ enum corps_err corps__foreign_list(void (*each)(uint64_t corps_id, const struct 
  * asked as well. With the lead; never waits. Errors: EXITED (not of one that roams), SYSTEM, PROTOCOL. */
 enum corps_err corps__foreign_refresh(struct corps *corps) CORPS_CHECKED;
 
-/* Takes over what stands in such a file where its Env 0 is, which somebody else has read. `data`: NULL where it has no
- * Env 0 just now: its Envs are being started again. With the lead. Errors: PROTOCOL, CORRUPT, NO_MEMORY. */
-enum corps_err corps__foreign_take(struct corps *corps, const uint8_t *data, size_t bytes) CORPS_CHECKED;
+/* Takes over what an agent has said. Where that is that nobody owns the Corps just now, or that another life of it has
+ * begun and does not serve yet, its Envs are being started again. With the lead. Errors: PROTOCOL, CORRUPT, NO_MEMORY.
+ */
+enum corps_err corps__foreign_take(struct corps *corps, const struct corps__far_known *known) CORPS_CHECKED;
 
 /* In the child of a fork: locks that others held are free again. */
 void corps__foreign_forked(void);

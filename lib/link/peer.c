@@ -4,6 +4,7 @@
 #include "link/hello.h"
 #include "link/posts.h"
 #include "link/relink.h"
+#include "link/roam.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -288,6 +289,7 @@ void corps__peers_part(void) {
 void corps__peers_close(const struct corps *corps) {
     if (corps == NULL) {
         corps__relink_stop();
+        corps__roam_stop();
         corps__clocks_stop();
     }
     struct corps__peer *peer = corps__peers_walk();

@@ -115,7 +115,8 @@ struct corps__peer {
     bool refusal_told; /* that requests without reply were refused */
     uint64_t arrived;  /* requests that came from it, batches as one; the leader's, as the next two */
     uint64_t frames_received, bytes_received;
-    _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
+    uint64_t frames_looked_at; /* as many of them as there were at the last look of roam.c */
+    _Atomic bool retired;      /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
     struct corps__peer *next, **previous_next; /* all peers */
     struct corps__again *_Atomic again;        /* calls that are sent again, see actor/again.h; NULL: none so far */

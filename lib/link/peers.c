@@ -239,5 +239,6 @@ void corps__peers_forked(void) {
     corps__link_floor->retired.last = &corps__link_floor->retired.first;
     corps__link_floor->retired.count = 0;
     corps__link_floor->relink.started = false;
+    corps__link_floor->roam.started = false;
     corps__link_floor->clocks.started = false;
 }

@@ -5,6 +5,7 @@
 #include "value/name.h"
 #include "wait/lead.h"
 
+struct corps__far_known;
 struct corps__peer;
 struct corps__port;
 
@@ -19,7 +20,7 @@ struct corps__link_ops {
     /* Reads again what is known of the Envs of a Corps of others (foreign.h). */
     enum corps_err (*refresh)(struct corps *corps);
     /* Takes what an agent has said of a Corps that roams (far.h). */
-    enum corps_err (*hear)(struct corps *corps, const uint8_t *data, size_t bytes);
+    enum corps_err (*hear)(struct corps *corps, const struct corps__far_known *known);
     /* A link is there: sends what was waiting for it. Under tx. */
     void (*on_connected)(struct corps__peer *peer);
     /* Does what is under way wait for another link to the peer? */
@@ -68,6 +69,10 @@ struct corps__link_floor {
         uv_timer_t timer;
         bool started;
     } relink;
+    struct { /* roam.c; the leader's */
+        uv_timer_t timer;
+        bool started;
+    } roam;
     struct { /* clocks.c; the leader's */
         uv_timer_t timer;
         bool started;

@@ -18,6 +18,7 @@
 static void take_restarts(struct corps *corps, const struct corps_value *record) {
     char text[400];
     corps__record_text(record, 1, text, sizeof text);
+    corps->far_down = true; /* the next life may be known already: then the agent says so */
     for (unsigned i = 0; i < corps->settings.env_count; i++) {
         corps__env_restarts(corps, i, text);
     }

@@ -1,123 +1,24 @@
 /* The ledger etcd where something is wrong: `ledger-etcd [CASE]`. What is right is in ledger.c. Where etcd is not
  * installed only the cases with what stands in its place run. */
-#include "agent/etcd/etcd.h"
-#include "hosts/ledgers.h"
+#include "ledger_etcd.h"
 
-#include "etcd_server.h"
+#include "agent/etcd/etcd.h"
+
 #include "fake_etcd.h"
 
 #include <poll.h>
 #include <setjmp.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define ID UINT64_C(0x0003000000000abc)
-#define NOW INT64_C(5000000000)
-#define CLUSTER "00112233445566aa"
-
-static void ignore_host(void *arg, const struct corps_ledger_host *host) {
-    (void)arg;
-    (void)host;
-}
-
-static void ignore_corps(void *arg, const struct corps_ledger_corps *corps) {
-    (void)arg;
-    (void)corps;
-}
-
-static const struct corps_ledger_each nobody = {.host = ignore_host, .corps = ignore_corps};
-
-static const struct corps_ledger *ledger;
-static struct etcd_server server, second;
+static struct etcd_server second;
 static struct fake_etcd fake;
-
-static struct corps_ledger_options options_at(const char *endpoints) {
-    return (struct corps_ledger_options){.host = 3, .boot = 77, .endpoints = endpoints, .cluster = CLUSTER};
-}
-
-static struct corps_ledger_book *open_with(const struct corps_ledger_options *options) {
-    struct corps_ledger_book *book = NULL;
-    enum corps_err err = ledger->open(options, &book);
-    if (err != CORPS_OK) {
-        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
-    }
-    return book;
-}
-
-static struct corps_ledger_book *open_at(const char *endpoints) {
-    const struct corps_ledger_options options = options_at(endpoints);
-    return open_with(&options);
-}
-
-static enum corps_err renew(struct corps_ledger_book *book) {
-    int64_t until_ns = 0;
-    enum corps_err err = ledger->renew(book, NOW, &until_ns);
-    assert_true(err != CORPS_OK || (until_ns > NOW && until_ns <= NOW + INT64_C(5000000000)));
-    return err;
-}
-
-/* Until it answers: a server has just started. */
-static void renew_in_the_end(struct corps_ledger_book *book) {
-    enum corps_err err;
-    while ((err = renew(book)) == CORPS_ERR_TIMEOUT) {
-    }
-    if (err != CORPS_OK) {
-        fail_msg("%s: %s", corps_error_name(err), corps_error_detail());
-    }
-}
-
-static enum corps_err claim(struct corps_ledger_book *book, uint64_t epoch) {
-    struct corps_ledger_claim mine;
-    const struct corps_ledger_request request = {.corps_id = ID, .epoch = epoch, .about = "about"};
-    return ledger->claim(book, &request, NOW, &mine);
-}
-
-static void expect(enum corps_err err, enum corps_err wanted, const char *words) {
-    if (err != wanted || strstr(corps_error_detail(), words) == NULL || strchr(corps_error_detail(), '\n') != NULL) {
-        fail_msg("%s: %s, and not %s: …%s…", corps_error_name(err), corps_error_detail(), corps_error_name(wanted),
-                 words);
-    }
-}
-
-/* Of one renewal by a book with these options. */
-static void expect_with(const struct corps_ledger_options *options, enum corps_err wanted, const char *words) {
-    struct corps_ledger_book *book = open_with(options);
-    expect(renew(book), wanted, words);
-    ledger->close(book);
-}
-
-static void expect_at(const char *endpoints, enum corps_err wanted, const char *words) {
-    const struct corps_ledger_options options = options_at(endpoints);
-    expect_with(&options, wanted, words);
-}
-
-static void need_etcd(void) {
-    if (!etcd_is_installed()) {
-        print_message("etcd is not installed (Debian: apt install etcd-server; scripts/setup --tests)\n");
-        skip();
-    }
-}
-
-/* To a real etcd, from outside; with a key in it, in base64 in the place of %s. */
-static void post(unsigned port, const char *path, const char *format, const char *key) {
-    char text[256] = "", json[1024];
-    sodium_bin2base64(text, sizeof text, (const unsigned char *)key, strlen(key), sodium_base64_VARIANT_ORIGINAL);
-    snprintf(json, sizeof json, format, text);
-    char *answer = etcd_post(port, path, json);
-    assert_non_null(answer);
-    if (strstr(answer, "\"error\"") != NULL) {
-        fail_msg("%s: %s", path, answer);
-    }
-    free(answer);
-}
 
 static void put(const char *key) {
     post(server.client_port, "/v3/kv/put", "{\"key\":\"%s\",\"value\":\"bm8=\"}", key);
@@ -125,11 +26,6 @@ static void put(const char *key) {
 
 static void remove_key(const char *key) {
     post(server.client_port, "/v3/kv/deleterange", "{\"key\":\"%s\"}", key);
-}
-
-static bool is_readable(struct corps_ledger_book *book) {
-    struct pollfd poller = {.fd = ledger->watch(book), .events = POLLIN};
-    return poll(&poller, 1, 20000) == 1;
 }
 
 /* ---- without an etcd ---- */
@@ -394,127 +290,6 @@ static void no_space(void **state) {
     ledger->close(book);
 }
 
-static void passwords(void **state) {
-    (void)state;
-    need_etcd();
-    etcd_server_start(&server, NULL, NULL, NULL);
-    unsigned port = server.client_port;
-    post(port, "/v3/auth/user/add", "{\"name\":\"root\",\"password\":\"r\"}", "");
-    post(port, "/v3/auth/user/add", "{\"name\":\"corps\",\"password\":\"right\"}", "");
-    post(port, "/v3/auth/user/add", "{\"name\":\"poor\",\"password\":\"right\"}", "");
-    post(port, "/v3/auth/role/add", "{\"name\":\"root\"}", "");
-    post(port, "/v3/auth/role/add", "{\"name\":\"writer\"}", "");
-    post(port, "/v3/auth/role/grant",
-         "{\"name\":\"writer\",\"perm\":{\"permType\":\"READWRITE\",\"key\":\"%s\",\"range_end\":\"Y29ycHMw\"}}",
-         "corps/");
-    post(port, "/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}", "");
-    post(port, "/v3/auth/user/grant", "{\"user\":\"corps\",\"role\":\"writer\"}", "");
-    struct corps_ledger_options options = options_at(server.url);
-    options.user = "corps";
-    options.password = "right";
-    expect_with(&options, CORPS_ERR_DENIED, "asks nobody for a password");
-    post(port, "/v3/auth/enable", "{}", "");
-    expect_at(server.url, CORPS_ERR_DENIED, "ledger-user NAME");
-    options.password = "wrong";
-    expect_with(&options, CORPS_ERR_DENIED, "does not take the password of its user 'corps'");
-    options.password = "right";
-    options.user = "poor";
-    expect_with(&options, CORPS_ERR_DENIED, "does not let its user 'poor'");
-    options.user = "corps";
-    struct corps_ledger_book *book = open_with(&options);
-    assert_int_equal(renew(book), CORPS_OK);
-    assert_int_equal(claim(book, 1), CORPS_OK);
-    assert_true(is_readable(book));
-    etcd_server_kill(&server); /* it forgets the tokens that it has given */
-    etcd_server_again(&server);
-    renew_in_the_end(book);
-    assert_int_equal(claim(book, 2), CORPS_OK);
-    assert_int_equal(ledger->end(book, ID), CORPS_OK);
-    ledger->close(book);
-}
-
-/* ---- certificates ---- */
-
-static char folder[64];
-
-/* An authority, another one, and certificates of the first: good, expired, not valid yet, of another address. */
-static const char make_certificates[] =
-    "exec >/dev/null 2>&1; set -e\n"
-    "printf "
-    "'[ca]\\ndefault_ca=d\\n[d]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\npolicy=p\\n"
-    "unique_subject=no\\n[p]\\ncommonName=supplied\\n[here]\\nsubjectAltName=IP:127.0.0.1\\n[there]\\n"
-    "subjectAltName=IP:127.0.0.9\\n' >config; : >index; echo 01 >serial\n"
-    "ec='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'\n"
-    "openssl req -x509 $ec -keyout ca.key -out ca.pem -subj /CN=authority -days 30\n"
-    "openssl req -x509 $ec -keyout other.key -out other.pem -subj /CN=other -days 30\n"
-    "openssl req $ec -keyout key.pem -out request -subj /CN=etcd\n"
-    "sign() { openssl ca -batch -config config -cert ca.pem -keyfile ca.key -in request -out $1.pem -extensions $2 "
-    "-startdate $3 -enddate $4; }\n"
-    "sign good here 20200101000000Z 20991231000000Z\n"
-    "sign elsewhere there 20200101000000Z 20991231000000Z\n"
-    "sign expired here 20200101000000Z 20210101000000Z\n"
-    "sign early here 20980101000000Z 20991231000000Z\n";
-
-static const char *path_of(const char *name) {
-    static char paths[4][128];
-    static unsigned at;
-    at = (at + 1) % 4;
-    snprintf(paths[at], sizeof paths[at], "%s/%s", folder, name);
-    return paths[at];
-}
-
-static void make_all(void) {
-    char command[sizeof make_certificates + 128];
-    snprintf(folder, sizeof folder, "/tmp/corps-certificates-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(command, sizeof command, "cd %s\n%s", folder, make_certificates);
-    if (system("command -v openssl >/dev/null 2>&1") != 0) {
-        print_message("the program openssl is not installed\n");
-        skip();
-    }
-    assert_int_equal(system(command), 0);
-}
-
-static void try_certificate(const char *name, const char *ca, enum corps_err wanted, const char *words) {
-    char cert[128], key[128], ca_file[128];
-    snprintf(cert, sizeof cert, "%s", path_of(name));
-    snprintf(key, sizeof key, "%s", path_of("key.pem"));
-    snprintf(ca_file, sizeof ca_file, "%s", path_of(ca));
-    etcd_server_start(&server, NULL, cert, key);
-    struct corps_ledger_options options = options_at(server.url);
-    options.ca_file = ca_file;
-    struct corps_ledger_book *book = open_with(&options);
-    if (wanted == CORPS_OK) {
-        renew_in_the_end(book);
-        assert_int_equal(claim(book, 1), CORPS_OK);
-        assert_true(is_readable(book));
-    } else {
-        expect(renew(book), wanted, words);
-    }
-    ledger->close(book);
-    if (wanted == CORPS_OK) { /* and in plain text there */
-        char plain[64];
-        snprintf(plain, sizeof plain, "http://127.0.0.1:%u", server.client_port);
-        expect_at(plain, CORPS_ERR_TIMEOUT, "is it https there");
-        options.ca_file = NULL;
-        expect_with(&options, CORPS_ERR_DENIED, "ledger-ca");
-        options.ca_file = "/dev/null";
-        expect_with(&options, CORPS_ERR_INVALID, "/dev/null");
-    }
-    etcd_server_finish(&server);
-}
-
-static void certificates(void **state) {
-    (void)state;
-    need_etcd();
-    make_all();
-    try_certificate("good.pem", "ca.pem", CORPS_OK, "");
-    try_certificate("good.pem", "other.pem", CORPS_ERR_DENIED, "'ledger-ca PATH'");
-    try_certificate("elsewhere.pem", "ca.pem", CORPS_ERR_DENIED, "the address in the certificate");
-    try_certificate("expired.pem", "ca.pem", CORPS_ERR_DENIED, "has expired");
-    try_certificate("early.pem", "ca.pem", CORPS_ERR_DENIED, "set the clocks");
-}
-
 /* ---- what others have written ---- */
 
 static void damage(void **state) {
@@ -557,12 +332,7 @@ static int tear_down(void **state) {
     if (fake.port != 0) {
         fake_stop(&fake);
     }
-    if (folder[0] != '\0') {
-        char command[128];
-        snprintf(command, sizeof command, "rm -rf %s", folder);
-        folder[0] = '\0';
-        return system(command);
-    }
+    remove_certificates();
     return 0;
 }
 

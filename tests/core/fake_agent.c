@@ -28,6 +28,13 @@ extern char **environ;
 
 enum { PAGE_BYTES = 4096, ITEMS_MAX = 64, FILE_BYTES_MAX = 1 << 20 };
 
+/* One life of it. */
+struct life {
+    int pid, env_fd, page_fd;
+    _Atomic int64_t *page;
+    pthread_t relay;
+};
+
 static struct {
     pthread_mutex_t lock; /* of what other threads look at */
     bool is_owned, is_up;
@@ -35,6 +42,7 @@ static struct {
     char name[64], tag[64];
     uint8_t secret[CORPS_SECRET_BYTES];
     char directory[CORPS__DIR_BYTES]; /* of the present life */
+    _Atomic bool is_silent;           /* the creator is told nothing */
     /* The test's thread's. */
     struct corps_box *boot;
     uint64_t epoch;
@@ -42,12 +50,8 @@ static struct {
     uint32_t numbers; /* the highest bound that was told */
     int keeper_fd;    /* of the directory */
     int creator_fd;   /* the agent's end */
-    int env_fd;
-    int pid;
-    _Atomic int64_t *page;
-    int page_fd;
-    pthread_t relay;
-} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .creator_fd = -1, .env_fd = -1, .keeper_fd = -1};
+    struct life now, frozen;
+} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .creator_fd = -1, .keeper_fd = -1};
 
 /* ---- directories ---- */
 
@@ -111,11 +115,12 @@ static void say(int fd, const char *word, const char *text) {
     (void)!corps__control_write(fd, &record);
 }
 
-static void *relay(void *unused) {
-    (void)unused;
+static void *relay(void *arg) {
+    const int fd = *(int *)arg;
+    free(arg);
     for (;;) {
         struct corps_box *box;
-        if (corps__control_read(agent.env_fd, INT64_C(1000000000) * 3600, &box) != CORPS_OK) {
+        if (corps__control_read(fd, INT64_C(1000000000) * 3600, &box) != CORPS_OK) {
             return NULL;
         }
         const struct corps_value *record = corps_box_root(box);
@@ -127,7 +132,9 @@ static void *relay(void *unused) {
             agent.is_up = true;
             pthread_mutex_unlock(&agent.lock);
         }
-        (void)!corps__control_write(agent.creator_fd, record);
+        if (!agent.is_silent) {
+            (void)!corps__control_write(agent.creator_fd, record);
+        }
         corps_box_unref(box);
     }
 }
@@ -135,7 +142,7 @@ static void *relay(void *unused) {
 static void launch(void) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    int far_fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 20), page_fd = fcntl(agent.page_fd, F_DUPFD_CLOEXEC, 20);
+    int far_fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 20), page_fd = fcntl(agent.now.page_fd, F_DUPFD_CLOEXEC, 20);
     close(pair[1]);
     size_t count = 0;
     while (environ[count] != NULL) {
@@ -152,12 +159,12 @@ static void launch(void) {
     posix_spawn_file_actions_adddup2(&actions, far_fd, 3);
     posix_spawn_file_actions_adddup2(&actions, page_fd, 4);
     posix_spawn_file_actions_addclosefrom_np(&actions, 5);
-    assert_int_equal(posix_spawn(&agent.pid, "/proc/self/exe", &actions, NULL, argv, variables), 0);
+    assert_int_equal(posix_spawn(&agent.now.pid, "/proc/self/exe", &actions, NULL, argv, variables), 0);
     posix_spawn_file_actions_destroy(&actions);
     free(variables);
     close(far_fd);
     close(page_fd);
-    agent.env_fd = pair[0];
+    agent.now.env_fd = pair[0];
 }
 
 /* The record as on this host, in this life. */
@@ -177,24 +184,34 @@ static void send_boot(unsigned host) {
     items[12] = corps_int(host);
     items[13] = corps_str(address);
     const struct corps_value record = corps_array(items, root->count);
-    assert_ok(corps__control_write(agent.env_fd, &record));
+    assert_ok(corps__control_write(agent.now.env_fd, &record));
 }
 
 void fake_agent_begin_life(unsigned host) {
     agent.epoch++;
     enter_directory(host);
-    agent.page_fd = memfd_create("page", MFD_CLOEXEC);
-    assert_int_equal(ftruncate(agent.page_fd, PAGE_BYTES), 0);
-    agent.page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, agent.page_fd, 0);
+    agent.now.page_fd = memfd_create("page", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(agent.now.page_fd, PAGE_BYTES), 0);
+    agent.now.page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, agent.now.page_fd, 0);
     fake_agent_grant(INT64_MAX);
     launch();
     send_boot(host);
     if (agent.epoch > 1) {
         const struct corps_value word = corps_str("go");
         const struct corps_value record = corps_array(&word, 1);
-        assert_ok(corps__control_write(agent.env_fd, &record));
+        assert_ok(corps__control_write(agent.now.env_fd, &record));
     }
-    assert_int_equal(pthread_create(&agent.relay, NULL, relay, NULL), 0);
+    int *fd = malloc(sizeof *fd);
+    *fd = agent.now.env_fd;
+    assert_int_equal(pthread_create(&agent.now.relay, NULL, relay, fd), 0);
+}
+
+static void free_life(struct life *life) {
+    pthread_join(life->relay, NULL);
+    close(life->env_fd);
+    munmap((void *)life->page, PAGE_BYTES);
+    close(life->page_fd);
+    *life = (struct life){0};
 }
 
 void fake_agent_end_life(bool in_order) {
@@ -204,21 +221,33 @@ void fake_agent_end_life(bool in_order) {
     if (in_order) {
         const struct corps_value word = corps_str("move");
         const struct corps_value record = corps_array(&word, 1);
-        assert_ok(corps__control_write(agent.env_fd, &record));
+        assert_ok(corps__control_write(agent.now.env_fd, &record));
     } else {
-        kill(agent.pid, SIGKILL);
+        kill(agent.now.pid, SIGKILL);
     }
     int status;
-    assert_int_equal(waitpid(agent.pid, &status, 0), agent.pid);
+    assert_int_equal(waitpid(agent.now.pid, &status, 0), agent.now.pid);
     assert_true(in_order ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : !WIFEXITED(status));
-    pthread_join(agent.relay, NULL);
-    close(agent.env_fd);
-    agent.pid = 0;
-    say(agent.creator_fd, "restarts", "Env 0 was lost");
     fake_agent_grant(0);
-    munmap((void *)agent.page, PAGE_BYTES);
-    close(agent.page_fd);
+    say(agent.creator_fd, "restarts", "Env 0 was lost");
+    free_life(&agent.now);
     unpublish();
+}
+
+void fake_agent_freeze(void) {
+    kill(agent.now.pid, SIGSTOP);
+    pthread_mutex_lock(&agent.lock);
+    agent.is_up = false;
+    pthread_mutex_unlock(&agent.lock);
+    agent.is_silent = true;
+    agent.frozen = agent.now;
+}
+
+void fake_agent_kill_frozen(void) {
+    kill(agent.frozen.pid, SIGKILL);
+    assert_int_equal(waitpid(agent.frozen.pid, NULL, 0), agent.frozen.pid);
+    free_life(&agent.frozen);
+    agent.is_silent = false;
 }
 
 void fake_agent_next(bool in_order, unsigned host) {
@@ -227,23 +256,19 @@ void fake_agent_next(bool in_order, unsigned host) {
 }
 
 int fake_agent_pid(void) {
-    return agent.pid;
+    return agent.now.pid;
 }
 
 void fake_agent_grant(int64_t until_ns) {
-    atomic_store(agent.page, until_ns);
+    atomic_store(agent.now.page, until_ns);
 }
 
 void fake_agent_forget(void) {
     int status;
-    (void)waitpid(agent.pid, &status, 0);
-    pthread_join(agent.relay, NULL);
-    close(agent.env_fd);
-    munmap((void *)agent.page, PAGE_BYTES);
-    close(agent.page_fd);
+    (void)waitpid(agent.now.pid, &status, 0);
+    free_life(&agent.now);
     leave_directory();
     corps_box_unref(agent.boot);
-    agent.pid = 0;
     agent.epoch = 0;
     agent.numbers = 0;
     int fd = agent.creator_fd;
@@ -264,7 +289,7 @@ static void *take_exit(void *unused) {
     (void)unused;
     struct corps_box *box;
     if (corps__control_read(agent.creator_fd, INT64_C(1000000000) * 3600, &box) == CORPS_OK) {
-        (void)!corps__control_write(agent.env_fd, corps_box_root(box));
+        (void)!corps__control_write(agent.now.env_fd, corps_box_root(box));
         corps_box_unref(box);
         fake_agent_forget();
     }
@@ -292,7 +317,7 @@ static enum corps_err own(const struct corps *corps, const uint8_t *boot, size_t
     return CORPS_OK;
 }
 
-static enum corps_err known(uint64_t corps_id, uint8_t **data, size_t *bytes) {
+static enum corps_err known(uint64_t corps_id, struct corps__far_known *told) {
     char path[CORPS__DIR_BYTES + 16];
     pthread_mutex_lock(&agent.lock);
     bool is_owned = agent.is_owned && agent.corps_id == corps_id, is_up = agent.is_up;
@@ -302,9 +327,9 @@ static enum corps_err known(uint64_t corps_id, uint8_t **data, size_t *bytes) {
         return corps_error_set(CORPS_ERR_EXITED, "there is no Corps %016llx", (unsigned long long)corps_id);
     }
     int fd = is_up ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    *data = fd >= 0 ? malloc(FILE_BYTES_MAX) : NULL;
-    ssize_t done = *data != NULL ? read(fd, *data, FILE_BYTES_MAX) : 0;
-    *bytes = done > 0 ? (size_t)done : 0;
+    uint8_t *data = fd >= 0 ? malloc(FILE_BYTES_MAX) : NULL;
+    ssize_t done = data != NULL ? read(fd, data, FILE_BYTES_MAX) : 0;
+    *told = (struct corps__far_known){.host = is_up ? 1 : 0, .data = data, .bytes = done > 0 ? (size_t)done : 0};
     if (fd >= 0) {
         close(fd);
     }

@@ -23,6 +23,10 @@ void fake_agent_next(bool in_order, unsigned host);
 void fake_agent_end_life(bool in_order);
 void fake_agent_begin_life(unsigned host);
 
+/* The host of Env 0 stands still, and nobody hears of it; then another life may begin elsewhere. Later it is killed. */
+void fake_agent_freeze(void);
+void fake_agent_kill_frozen(void);
+
 /* What the page says. */
 void fake_agent_grant(int64_t until_ns);
 

@@ -319,6 +319,30 @@ static void test_waits(void **state) {
     end_owned(corps);
 }
 
+/* A host that stands still answers nothing, though its links are there: who waits learns of the next life all the same.
+ */
+static void test_frozen(void **state) {
+    (void)state;
+    struct corps *corps = make_owned();
+    const struct corps_name *front = corps_front(corps);
+    assert_int_equal(ask_int(front, "add", corps_int(1)), 8);
+    fake_agent_freeze();
+    const struct corps_call_options retry = {.flags = CORPS_CALL_RETRY, .timeout_ns = LONG_NS};
+    const struct corps_value one = corps_int(1), *value;
+    struct corps_future *under_way, *lost;
+    assert_ok(corps_call(front, "add", &one, &retry, &under_way));
+    assert_ok(corps_call(front, "epoch", NULL, NULL, &lost));
+    fake_agent_begin_life(2);
+    assert_ok(corps_future_wait(under_way, LONG_NS, &value));
+    assert_int_equal(value->integer, 9);
+    corps_future_destroy(under_way);
+    assert_int_equal(corps_future_wait(lost, LONG_NS, NULL), CORPS_ERR_WORKER_LOST);
+    corps_future_destroy(lost);
+    assert_int_equal(ask_int(front, "add", corps_int(1)), 10);
+    fake_agent_kill_frozen();
+    end_owned(corps);
+}
+
 /* Without time Env 0 ends, and so do the Envs that it has started on its host. */
 static void test_granted(void **state) {
     (void)state;
@@ -402,6 +426,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_serves),  cmocka_unit_test(test_killed_here), cmocka_unit_test(test_killed_elsewhere),
         cmocka_unit_test(test_moved),   cmocka_unit_test(test_moved_often), cmocka_unit_test(test_waits),
         cmocka_unit_test(test_granted), cmocka_unit_test(test_found),       cmocka_unit_test(test_options),
+        cmocka_unit_test(test_frozen),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

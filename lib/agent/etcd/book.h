@@ -19,6 +19,8 @@ struct agent_etcd_held {
     char name[CORPS_LEDGER_NAME_BYTES];
 };
 
+struct agent_etcd_listing;
+
 struct agent_etcd_book {
     struct corps_ledger_book base; /* first */
     struct agent_etcd_client client;
@@ -32,6 +34,7 @@ struct agent_etcd_book {
     bool is_said;  /* the host's key is as it should be */
     bool is_lost;  /* the lease is; the next renewal says so */
     struct agent_etcd_held *held;
+    struct agent_etcd_listing *listing; /* the last one; NULL: none */
 };
 
 static inline struct agent_etcd_book *agent_etcd_book_of(struct corps_ledger_book *base) {
@@ -64,9 +67,12 @@ enum corps_err agent_etcd_note(struct corps_ledger_book *book, uint64_t corps_id
 enum corps_err agent_etcd_give(struct corps_ledger_book *book, uint64_t corps_id);
 enum corps_err agent_etcd_end(struct corps_ledger_book *book, uint64_t corps_id);
 
+/* list.c */
+void agent_etcd_listing_free(struct agent_etcd_listing *listing); /* accepts NULL */
+enum corps_err agent_etcd_list(struct corps_ledger_book *book, const struct corps_ledger_each *each, void *arg);
+
 /* look.c */
 enum corps_err agent_etcd_find(struct corps_ledger_book *book, uint64_t corps_id, struct corps_ledger_owner *owner);
-enum corps_err agent_etcd_list(struct corps_ledger_book *book, const struct corps_ledger_each *each, void *arg);
 enum corps_err agent_etcd_read(struct corps_ledger_book *book, uint64_t corps_id, uint8_t **record, size_t *bytes);
 
 #endif

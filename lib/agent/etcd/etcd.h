@@ -3,8 +3,8 @@
  * It is spoken to as HTTP and JSON (etcd's gateway, /v3/…), by libcurl and jansson; therefore it belongs to the agent,
  * and the core has neither. Files: keys.c, what is called how and what stands there; json.c, what etcd's requests and
  * answers look like; http.c, one request to one server; client.c, one request to whichever server answers, with
- * passwords and errors; lease.c, claims.c and look.c, the ledger's operations; watch.c, the thread that hears of
- * changes; ledger.c, the table.
+ * passwords and errors; lease.c, claims.c, list.c and look.c, the ledger's operations; watch.c, the thread that hears
+ * of changes; ledger.c, the table.
  *
  * What keeps two owners apart, with etcd 3.4 as it is:
  *   - A claim is one transaction: nobody has the owner key, and the epoch is the one before. It writes the owner key,

@@ -81,6 +81,7 @@ static void etcd_close(struct corps_ledger_book *base) {
     while (book->held != NULL) {
         agent_etcd_let_go(book, book->held->corps_id);
     }
+    agent_etcd_listing_free(book->listing);
     agent_etcd_client_finish(&book->client);
     free(book);
 }

@@ -246,7 +246,7 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
 
     Detached=True: the Corps does not end with the program, nor with the Corps, that creates it; it ends by its own exit, from anywhere. Where the
     hosts have the ledger etcd, and with Hosts, it does not end with this host either, if Restart says that it is to be started anew: another
-    one of its hosts takes it over, and its Names stay valid. Singleton, a name, is for such Corps: among all hosts there is one of that name
+    one of its hosts takes it over, and its Name stays valid. Singleton, a name, is for such Corps: among all hosts there is one of that name
     at most. If there is one already, create_Corps creates nothing, and returns its Name. Cut_Off says what becomes of it while its host cannot
     reach etcd: it is ended before another host may take it over ('stop', the default), or it goes on ('stay'), and may exist twice then.
 

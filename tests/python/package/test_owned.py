@@ -182,6 +182,7 @@ def check_moves(agents, folder):
     name = singleton('moves')
     before, pid = where(agents, name)
     assert before == 1 and find_Corps(Tag='moves') == [name]
+    former = find_Workers('Worker', Corps=name)
     futures = [name.add(1, Retry=True) for _ in range(10)]
     agents.kill(1)
     assert wait_until(lambda: not is_alive(pid))
@@ -190,7 +191,11 @@ def check_moves(agents, folder):
     assert answers == list(range(2, 22)), answers
     after, pid = where(agents, name)
     assert after in (2, 3) and name.add(0).Ret == 21
-    assert find_Corps(Tag='moves') == [name] == [singleton('moves')] and len(find_Workers('Worker', Corps=name)) == 2
+    assert find_Corps(Tag='moves') == [name] == [singleton('moves')]
+    workers = find_Workers('Worker', Corps=name)
+    assert len(workers) == len(former) == 2 and not set(workers) & set(former), (workers, former)
+    for worker in former:
+        expect(WorkerLost, lambda: worker.where().result(PATIENCE))
     assert create_Corps(Counter, **arguments) == name and where(agents, name) == (after, pid)
     agents.start(1)
     os.kill(pid, signal.SIGKILL)  # its Env 0 alone: the same host starts it again
