@@ -363,6 +363,7 @@ static void say(struct agent_owned *owned, const char *word) {
 
 /* Has all that a former life had on this host ended? */
 static bool all_have_gone(struct agent_owned *owned, int64_t now) {
+    agent_sessions_end_former(owned->corps_id); /* also what a former owner, which ran on, has begun since the start */
     if (agent_sessions_are_gone(owned->corps_id) && corps__others_are_gone(&owned->others) &&
         corps__dir_is_deserted(owned->folder.path)) {
         return true;
