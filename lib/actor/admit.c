@@ -8,6 +8,7 @@
 #include "actor/timing.h"
 #include "base/clock.h"
 #include "base/symbol.h"
+#include "link/peer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,11 @@ static bool refuses_retry(const struct corps__conc *conc, struct corps__message 
     return true;
 }
 
+/* A retry call of another process to a Conc that is gone here: its next life, on another host, answers it. */
+static bool is_left_to_next_life(const struct corps__message *message) {
+    return (message->header.flags & CORPS__RETRY) != 0 && message->from != NULL && atomic_load(&corps__actors->moves);
+}
+
 /* Of a request that cannot simply run: answers it, and gives NULL, unless it may all the same. `method`: the one that
  * it asks for, NULL for none. */
 static __attribute__((noinline)) corps_method_fn
@@ -46,6 +52,11 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
         char why[CORPS__BROKEN_TEXT_BYTES];
         corps__conc_lost_text(conc, why);
         corps__reply_failure(message, conc, conc->moved ? CORPS_ERR_MOVED : CORPS_ERR_WORKER_LOST, "", why);
+        return NULL;
+    }
+    if (!conc->alive && is_left_to_next_life(message)) {
+        corps__peer_let_go(message->from);
+        corps__message_free(message);
         return NULL;
     }
     char text[400];

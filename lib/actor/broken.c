@@ -148,8 +148,10 @@ struct corps__mail *corps__parked_next(struct corps__conc *conc) {
 }
 
 bool corps__env_leaves(char out[CORPS__LEAVES_TEXT_BYTES]) {
-    snprintf(out, CORPS__LEAVES_TEXT_BYTES, "Env %u was taken from the Corps", corps__own_env());
-    return atomic_load(&corps__actors->leaves);
+    bool moves = atomic_load(&corps__actors->moves);
+    snprintf(out, CORPS__LEAVES_TEXT_BYTES, "Env %u %s", corps__own_env(),
+             moves ? "ends here, to be started again on another host" : "was taken from the Corps");
+    return moves || atomic_load(&corps__actors->leaves);
 }
 
 void corps__conc_lost_text(const struct corps__conc *conc, char out[CORPS__BROKEN_TEXT_BYTES]) {

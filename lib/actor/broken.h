@@ -52,8 +52,9 @@ struct corps__mail *corps__parked_next(struct corps__conc *conc);
 /* It has moved away, as this text says. */
 void corps__conc_has_moved(struct corps__conc *conc, const char *text);
 
-/* Is this Env being taken from its Corps? Then whoever asks a Conc that is gone by now is told that. */
-enum { CORPS__LEAVES_TEXT_BYTES = 64 };
+/* Is this Env being taken from its Corps, or does it move to another host? Then whoever asks a Conc that is gone by now
+ * is told that. */
+enum { CORPS__LEAVES_TEXT_BYTES = 96 };
 bool corps__env_leaves(char out[CORPS__LEAVES_TEXT_BYTES]);
 
 /* Why it is lost, or has moved away. Any thread that has seen that it is. */

@@ -1,7 +1,7 @@
 #include "actor/call.h"
 
-#include "actor/again.h"
 #include "actor/burst.h"
+#include "actor/call_link.h"
 #include "actor/chain.h"
 #include "actor/future.h"
 #include "actor/options.h"
@@ -44,14 +44,14 @@ static enum corps_err symbol_of_method(struct corps__call *call, const char *tex
 }
 
 /* The Corps of a Name that is not of the own one; the Name holds it. */
-static enum corps_err corps_of(const struct corps_name *to, struct corps **corps) {
+static enum corps_err corps_of(const struct corps__call *call, const struct corps_name *to, struct corps **corps) {
     struct corps__held *_Atomic *slot = &((struct corps_name *)(uintptr_t)to)->corps;
     *corps = (struct corps *)atomic_load_explicit(slot, memory_order_acquire);
     if (*corps != NULL) {
         return corps__runtime_ensure(); /* the child of a fork knows what its parent knew */
     }
     enum corps_err err = corps__runtime_ensure(); /* such a call may be the first thing that a program does */
-    err = err == CORPS_OK ? corps__foreign_find(to->corps_id, corps) : err;
+    err = err == CORPS_OK ? corps__foreign_await(to->corps_id, call->try_only, call->deadline_ns, corps) : err;
     struct corps__held *before = NULL;
     if (err == CORPS_OK && !atomic_compare_exchange_strong(slot, &before, &(*corps)->held)) {
         corps__corps_unref(*corps); /* another thread's call came first */
@@ -81,7 +81,7 @@ static enum corps_err prepare_call(struct corps__call *call, const struct corps_
     }
     call->corps = corps__own();
     if (call->corps == NULL || call->corps->id != to->corps_id) {
-        enum corps_err err = corps_of(to, &call->corps);
+        enum corps_err err = corps_of(call, to, &call->corps);
         if (err != CORPS_OK) {
             return err;
         }
@@ -288,50 +288,6 @@ static enum corps_err route_for(const struct corps__call *call, struct corps__ro
     return CORPS_OK;
 }
 
-/* Before the call counts as under way: what becomes of an earlier link is not its concern. */
-static enum corps_err connect_first(const struct corps__call *call, struct corps__peer *peer) {
-    if (atomic_load_explicit(&peer->state, memory_order_relaxed) == CORPS__PEER_READY) {
-        return CORPS_OK;
-    }
-    return call->no_wait && !corps__peer_is_ready(peer)
-               ? corps_error_set(CORPS_ERR_FULL, "the link to Env %u is not connected yet", call->to->env)
-               : corps__peer_ensure_ready(peer, call->try_only, call->until_ns);
-}
-
-/* A retry call does as if it had been made before its link broke: it waits for the Env, or for the word that it is
- * lost. */
-static enum corps_err connect_patiently(const struct corps__call *call, struct corps__peer *peer) {
-    enum corps_err err;
-    do { /* each attempt waits for news for a while */
-        err = connect_first(call, peer);
-    } while (err == CORPS_ERR_WORKER_LOST && !call->try_only && corps__peer_may_return(peer) &&
-             corps__now_ns() < call->until_ns);
-    return err;
-}
-
-static enum corps_err send_retry(const struct corps__call *call, struct corps__route *route,
-                                 struct corps_future *future, struct corps__outgoing *out, size_t bytes) {
-    out->header.flags |= CORPS__RETRY;
-    struct corps__kept *kept = corps__kept_create(route->peer, out);
-    if (kept == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a copy of a request of %zu bytes", bytes);
-    }
-    future->remote_conc = call->to->conc;
-    enum corps_err err = CORPS_OK;
-    bool begun = false;
-    while (err == CORPS_OK && !begun) { /* a link may go before it is used */
-        err = connect_patiently(call, route->peer);
-        if (err == CORPS_OK) {
-            err = corps__route_reserve(route, bytes, call->try_only, call->until_ns);
-        }
-        begun = err == CORPS_OK && corps__again_begin(kept, future, route, bytes, call->deadline_ns);
-    }
-    if (!begun) {
-        corps__kept_free(kept);
-    }
-    return err;
-}
-
 static enum corps_err send_request(const struct corps__call *call, struct corps__route *route,
                                    struct corps_future *future, const struct corps_encoding *encoding, bool nil) {
     /* The stream is segment 0, the out-of-band buffers follow. */
@@ -365,10 +321,10 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
         out.header.id = corps__chain_link(call->traced->span);
     }
     if (call->retry) {
-        return send_retry(call, route, future, &out, bytes);
+        return corps__call_send_retry(call, route, future, &out, bytes);
     }
     struct corps__peer *peer = route->peer;
-    enum corps_err err = connect_first(call, peer);
+    enum corps_err err = corps__call_connect(call, peer);
     if (err == CORPS_OK && !peer->discards) {
         err = corps__route_reserve(route, bytes, call->try_only, call->until_ns);
     }

@@ -145,7 +145,7 @@ enum corps_err corps__cancel_take(const struct corps__peer *peer, const struct c
 }
 
 void corps__cancels_free(void) {
-    for (uint32_t id = 0; id < corps__conc_count(); id++) {
+    for (uint32_t id = 0; id < corps__conc_count(); id = corps__conc_number_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc != NULL) {
             free_list(conc->cancelled);

@@ -234,6 +234,13 @@ enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
     return keep->taking ? corps_error_set(CORPS_ERR_INVALID, "a checkpoint cannot ask for another one") : take(keep);
 }
 
+void corps__checkpoint_last(struct corps__conc *conc) {
+    struct corps__keep *keep = atomic_load(&conc->keep);
+    if (keep != NULL && keep->due.changed && keep->due.every_ns != CORPS_FOREVER && !atomic_load(&keep->ended)) {
+        (void)take(keep); /* it says what fails */
+    }
+}
+
 enum corps_err corps_context_checkpoint(struct corps_context *context) {
     return corps__checkpoint_demand(context->conc);
 }

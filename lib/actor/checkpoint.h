@@ -88,6 +88,10 @@ void corps__checkpoint_counts(const struct corps__conc *conc, uint64_t *kept, ui
 /* What corps_context_checkpoint does. On the thread that runs the Conc. */
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc);
 
+/* It ends here, to go on in a later life of its Env: keeps what has changed since the last checkpoint, unless that is
+ * done on demand alone. On the thread that runs the Conc. */
+void corps__checkpoint_last(struct corps__conc *conc);
+
 /* The Conc of this number has ended in order: what was kept of it is no more needed. Any thread. */
 void corps__checkpoint_end(uint32_t conc);
 

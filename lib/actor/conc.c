@@ -19,12 +19,40 @@ CORPS__HOT_THREAD_LOCAL uint64_t corps__chained;
 
 /* ---- the table ---- */
 
+/* Which page of the table, PAGES: none. */
+static uint32_t place_of(uint32_t id) {
+    uint32_t page = id / PAGE, base = corps__actors->concs.base;
+    return page == 0 ? 0 : page > base && page - base < PAGES ? page - base : PAGES;
+}
+
+static struct corps__conc *_Atomic *page_of(uint32_t id) {
+    uint32_t place = place_of(id);
+    return place < PAGES ? atomic_load(&corps__actors->concs.pages[place]) : NULL;
+}
+
 struct corps__conc *corps__conc_find(uint32_t id) {
     if (id >= atomic_load_explicit(&corps__actors->concs.count, memory_order_acquire)) {
         return NULL;
     }
-    struct corps__conc *_Atomic *page = atomic_load(&corps__actors->concs.pages[id / PAGE]);
+    struct corps__conc *_Atomic *page = page_of(id);
     return page != NULL ? atomic_load(&page[id % PAGE]) : NULL; /* NULL: numbers of an earlier process */
+}
+
+uint32_t corps__conc_number_next(uint32_t id) {
+    uint32_t count = corps__conc_count();
+    while (id < count && page_of(id) == NULL) {
+        uint32_t page = id / PAGE, base = corps__actors->concs.base;
+        id = ((page >= 1 && page < base ? base : page) + 1) * PAGE;
+    }
+    return id;
+}
+
+uint32_t corps__conc_number_previous(uint32_t id) {
+    while (id >= PAGE && page_of(id) == NULL) {
+        uint32_t page = id / PAGE;
+        id = page <= corps__actors->concs.base ? PAGE - 1 : page * PAGE - 1;
+    }
+    return id;
 }
 
 uint32_t corps__conc_count(void) {
@@ -32,6 +60,19 @@ uint32_t corps__conc_count(void) {
 }
 
 #define NEXT_ID UINT32_MAX
+
+#define LAST_FIRST (UINT32_MAX - PAGE * PAGES)
+
+enum corps_err corps__conc_numbers_after(uint32_t first) {
+    if (first < PAGE || first % PAGE != 0 || first > LAST_FIRST) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "all numbers of Workers that a Corps can have in all its lives were given (%u); create "
+                               "it anew",
+                               first);
+    }
+    corps__actors->concs.base = first / PAGE - 1;
+    return CORPS_OK;
+}
 
 void corps__conc_numbers_begin(uint32_t first, void (*on_bound)(uint32_t bound)) {
     struct corps__actors *actors = corps__actors;
@@ -49,15 +90,16 @@ static enum corps_err table_add(struct corps__conc *conc, uint32_t wanted) {
     struct corps__actors *actors = corps__actors;
     pthread_mutex_lock(&actors->concs.lock);
     uint32_t id = wanted != NEXT_ID ? wanted : atomic_load(&actors->concs.count);
-    bool fits = id / PAGE < PAGES;
+    uint32_t place = place_of(id);
+    bool fits = place < PAGES;
     if (fits && actors->concs.on_bound != NULL && id >= actors->concs.bound) {
         actors->concs.bound = (id / PAGE + 1) * PAGE;
         actors->concs.on_bound(actors->concs.bound);
     }
-    struct corps__conc *_Atomic *page = fits ? atomic_load(&actors->concs.pages[id / PAGE]) : NULL;
+    struct corps__conc *_Atomic *page = fits ? atomic_load(&actors->concs.pages[place]) : NULL;
     if (page == NULL && fits) {
         page = calloc(PAGE, sizeof *page);
-        atomic_store(&actors->concs.pages[id / PAGE], page);
+        atomic_store(&actors->concs.pages[place], page);
     }
     if (page != NULL) {
         conc->id = id;
@@ -333,7 +375,7 @@ void corps__conc_count_over(uint32_t id, uint64_t count) {
 
 void corps__concs_free(void) {
     struct corps__actors *actors = corps__actors;
-    for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id++) {
+    for (uint32_t id = 0; id < atomic_load(&actors->concs.count); id = corps__conc_number_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc == NULL) {
             continue; /* a number of an earlier process */
@@ -354,6 +396,7 @@ void corps__concs_free(void) {
         }
     }
     atomic_store(&actors->concs.count, 0);
+    actors->concs.base = 0;
     for (uint32_t i = 0; i < PAGES; i++) {
         free((void *)atomic_load(&actors->concs.pages[i]));
     }

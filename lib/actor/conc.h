@@ -119,9 +119,18 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
  * be called by any thread and must not create Concs. Once, while there is one Conc. */
 void corps__conc_numbers_begin(uint32_t first, void (*on_bound)(uint32_t bound));
 
+/* Of a later life of a Corps, before there are other threads: numbers from one page's up to this (a multiple of
+ * CORPS__CONC_PAGE, which is at least one) were given in earlier ones, so that none is given twice. Errors: LIMIT. */
+enum corps_err corps__conc_numbers_after(uint32_t first) CORPS_CHECKED;
+
 /* The Conc with this number, NULL when there is none. */
 struct corps__conc *corps__conc_find(uint32_t id);
 uint32_t corps__conc_count(void); /* numbers 0 … count − 1 have been given */
+
+/* For walking along them: the lowest number from `id` on, and the highest up to `id`, that may be one's of this
+ * process. */
+uint32_t corps__conc_number_next(uint32_t id);
+uint32_t corps__conc_number_previous(uint32_t id);
 
 /* Its tag, for who looks for Workers (NULL: none). Setting copies. Getting gives a copy that the caller frees, NULL
  * where there is none or no memory. Any thread. Errors: NO_MEMORY. */

@@ -2,30 +2,45 @@
 
 #include "base/clock.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 const _Atomic int64_t *corps__granted;
 static void (*end_process)(const char *why);
+static int page_fd = -1; /* stays open for those that open it by its path */
 
 enum { PAGE_BYTES = sizeof(int64_t) };
 
-enum corps_err corps__granted_begin(void (*end)(const char *why)) {
+bool corps__granted_is_given(void) {
+    return getenv(CORPS__GRANT_VARIABLE) != NULL;
+}
+
+enum corps_err corps__granted_begin(const char *path, void (*end)(const char *why)) {
     const char *number = getenv(CORPS__GRANT_VARIABLE);
-    if (number == NULL) {
+    if (number == NULL && path[0] == '\0') {
         return CORPS_OK;
     }
-    int fd = atoi(number);
-    void *page = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    int fd = number != NULL ? atoi(number) : open(path, O_RDONLY | O_CLOEXEC);
+    void *page = fd >= 0 ? mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (page == MAP_FAILED) {
-        return corps_error_system("cannot see the grant of this host's agent, descriptor %d", fd);
+        return corps_error_system("cannot see the grant of this host's agent, %s", number != NULL ? number : path);
     }
-    close(fd);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     unsetenv(CORPS__GRANT_VARIABLE); /* programs that Workers start are no Envs */
+    page_fd = fd;
     end_process = end;
     corps__granted = page;
     return CORPS_OK;
+}
+
+void corps__granted_path(char path[CORPS__GRANTED_PATH_BYTES]) {
+    path[0] = '\0';
+    if (page_fd >= 0) {
+        snprintf(path, CORPS__GRANTED_PATH_BYTES, "/proc/%d/fd/%d", (int)getpid(), page_fd);
+    }
 }
 
 void corps__granted_look(void) {
@@ -41,4 +56,5 @@ void corps__granted_look(void) {
 
 void corps__granted_forked(void) {
     corps__granted = NULL;
+    page_fd = -1;
 }

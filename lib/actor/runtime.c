@@ -99,6 +99,7 @@ static const struct corps__link_ops link_ops = {
     .on_counted = corps__conc_count_over,
     .on_held = corps__thread_pool_expect_tick,
     .refresh = corps__foreign_refresh,
+    .hear = corps__foreign_take,
 };
 
 /* ---- start ---- */

@@ -97,6 +97,9 @@ void corps__stage_begun(struct corps__conc *conc) {
 
 static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     end_timers(conc);
+    if (is_there(conc) && atomic_load(&corps__actors->moves)) {
+        corps__checkpoint_last(conc);
+    }
     if (is_there(conc) && conc->class->cleanup != NULL) {
         struct corps_context context;
         corps__context_enter(&context, conc, message);

@@ -58,9 +58,11 @@ struct corps__actors {
     char classes_error[256];                  /* why there are none, "" */
     const struct corps_class *builtin;        /* the core's own, see corps__class_builtin_set */
 
-    /* Concs by number. Pages are added and never moved, so that looking up needs no lock. */
+    /* Concs by number. Pages are added and never moved, so that looking up needs no lock. The first page is that of the
+     * lowest numbers, the others are those behind `base` pages. */
     struct {
         pthread_mutex_t lock;
+        uint32_t base; /* written before there are other threads */
         struct corps__conc *_Atomic *_Atomic pages[CORPS__CONC_PAGES];
         _Atomic uint32_t count;
         uint32_t bound;                   /* numbers from here on are told of before one is given … */
@@ -68,7 +70,8 @@ struct corps__actors {
         struct corps__conc_piece *pieces; /* their memory, the latest first … */
         char *at, *end;                   /* … and what is left of that */
     } concs;
-    _Atomic bool leaves;                /* this Env is being taken from its Corps: see broken.h */
+    _Atomic bool leaves;                /* this Env is being taken from its Corps: see broken.h … */
+    _Atomic bool moves;                 /* … or ends here, to be started again on another host */
     struct corps__waitlist room;        /* for room in mailboxes */
     const struct corps__keep_ops *keep; /* what is done with checkpoints; NULL: none are kept */
     void (*keep_answer)(const struct corps__conc *conc, const struct corps__message *message,

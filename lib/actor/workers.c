@@ -27,10 +27,8 @@ static bool is_there(const struct corps__conc *conc) {
 void corps__workers_look(struct corps__workers *workers) {
     workers->count = workers->left = 0;
     uint32_t end = corps__conc_count();
-    for (uint32_t id = 0; id < end; id++) {
-        if (id % CORPS__CONC_PAGE == 0 && atomic_load(&corps__actors->concs.pages[id / CORPS__CONC_PAGE]) == NULL) {
-            id += CORPS__CONC_PAGE - 1; /* numbers of an earlier process */
-        } else if (is_there(corps__conc_find(id)) && workers->count == CORPS__WORKERS_AT_ONCE) {
+    for (uint32_t id = 0; id < end; id = corps__conc_number_next(id + 1)) {
+        if (is_there(corps__conc_find(id)) && workers->count == CORPS__WORKERS_AT_ONCE) {
             workers->left++;
         } else if (is_there(corps__conc_find(id))) {
             workers->queued[workers->count] = 0;

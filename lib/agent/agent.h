@@ -22,6 +22,7 @@ struct agent {
     const struct corps__host *own; /* a row of it */
     uint8_t key[CORPS__KEY_BYTES];
     uint64_t boot; /* random: this process, and no other one before or after */
+    bool ends;     /* it was told to: nothing is begun here any more */
 };
 extern struct agent agent;
 

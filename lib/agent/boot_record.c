@@ -9,10 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTORY = 4, SECRET = 5, PROCESSORS = 8, HOST = 12, BIND = 13, ITEMS = 14, ITEMS_MAX = 64 };
+enum {
+    DIRECTORY = 4,
+    SECRET = 5,
+    PROCESSORS = 8,
+    INCARNATION = 10,
+    NUMBERS = 11,
+    HOST = 12,
+    BIND = 13,
+    ITEMS = 14,
+    ITEMS_MAX = 64
+};
 
-enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
-                                 uint8_t **out, size_t *out_bytes) {
+enum corps_err agent_boot_record_life(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
+                                      const struct agent_life *life, uint8_t **out, size_t *out_bytes) {
     struct corps_box *box;
     enum corps_err err = corps__framed_decode(data, bytes, &box);
     if (err != CORPS_OK) {
@@ -38,9 +48,18 @@ enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t cor
     items[PROCESSORS] = corps_bin(processors, sizeof processors);
     items[HOST] = corps_int(agent.own->number);
     items[BIND] = corps_str(where);
+    if (life != NULL) {
+        items[INCARNATION] = corps_int((int64_t)life->incarnation);
+        items[NUMBERS] = corps_int(life->numbers);
+    }
     struct corps_value record = corps_array(items, count);
     err = corps__framed_encode(&record, NULL, 0, out, out_bytes);
     sodium_memzero(secret, sizeof secret);
     corps_box_unref(box);
     return err;
+}
+
+enum corps_err agent_boot_record(const uint8_t *data, size_t bytes, uint64_t corps_id, const char *directory,
+                                 uint8_t **out, size_t *out_bytes) {
+    return agent_boot_record_life(data, bytes, corps_id, directory, NULL, out, out_bytes);
 }

@@ -9,10 +9,44 @@
 /* corps: what a person asks of the hosts. One subcommand: `corps hosts`. */
 
 static const char usage[] =
-    "usage: corps hosts\n"
+    "usage: corps hosts [--json]\n"
+    "       corps hosts --drain HOST | --undrain HOST\n"
     "\n"
     "Which hosts there are, by the agent of this one, and what each host's agent says: version, Envs, slots, load,\n"
-    "and the hash of its hosts file. Exit status 1: one does not answer, or has another file.\n";
+    "whether it is drained, and the hash of its hosts file. With a ledger etcd also how long each host's lease runs,\n"
+    "and which Corps are owned by which host, in which of their lives. Exit status 1: one does not answer, or has\n"
+    "another file; or the ledger does not answer.\n"
+    "\n"
+    "  --json           the same as one JSON object\n"
+    "  --drain HOST     the host, by name or number, takes no Envs from now on; those that it has end in order and go\n"
+    "                   to other hosts, and so do Corps that it owns. Exit status 1: it does not answer, or is "
+    "drained\n"
+    "  --undrain HOST   it takes Envs again\n";
+
+static int wrong_usage(const char *what) {
+    fprintf(stderr, "corps: %s; corps --help says what is possible\n", what);
+    return 2;
+}
+
+static int hosts(int argc, char **argv) {
+    bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
+    bool on = argc >= 1 && strcmp(argv[0], "--drain") == 0;
+    bool drains = on || (argc >= 1 && strcmp(argv[0], "--undrain") == 0);
+    if (drains && argc != 2) {
+        return wrong_usage(on ? "--drain needs one host, by name or number"
+                              : "--undrain needs one host, by name or number");
+    }
+    if (argc > 0 && !json && !drains) {
+        const char *odd = strcmp(argv[0], "--json") == 0 ? argv[1] : argv[0];
+        fprintf(stderr, "corps: there is no place for '%s'; corps --help says what is possible\n", odd);
+        return 2;
+    }
+    if (sodium_init() < 0) {
+        fprintf(stderr, "corps: libsodium cannot start\n");
+        return 1;
+    }
+    return drains ? look_ask_drain("corps", argv[1], on) : look_ask("corps", json ? LOOK_JSON : LOOK_TABLE);
+}
 
 int main(int argc, char **argv) {
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -21,13 +55,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return puts("corps " CORPS_VERSION) >= 0 ? 0 : 1;
     }
-    if (argc != 2 || strcmp(argv[1], "hosts") != 0) {
+    if (argc < 2 || strcmp(argv[1], "hosts") != 0) {
         fprintf(stderr, "corps: there is one thing that it can be asked: corps hosts\n");
         return 2;
     }
-    if (sodium_init() < 0) {
-        fprintf(stderr, "corps: libsodium cannot start\n");
-        return 1;
-    }
-    return look_ask("corps");
+    return hosts(argc - 2, argv + 2);
 }

@@ -1,12 +1,17 @@
 #include "desk_server.h"
 
 #include "agent.h"
+#include "drain.h"
+#include "inquiry.h"
+#include "leases.h"
+#include "owner.h"
 
 #include "codec/record.h"
 #include "process/control.h"
 #include "wait/lead.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +22,18 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BACKLOG = 64, ROW_ITEMS = 6 };
+enum { BACKLOG = 64, ROW_ITEMS = 8 };
 
 static int listener = -1;
 static uv_poll_t *poll_listener;
 
+#define OWN_NS INT64_C(10000000000) /* so long a new Corps may wait for the ledger's answer */
+
 /* One who asks. */
 struct caller {
     struct corps__control *control;
+    int fd;                        /* the control's */
+    struct agent_inquiry *inquiry; /* what is not answered yet, NULL */
 };
 
 static void answer_hosts(struct caller *caller) {
@@ -42,11 +51,13 @@ static void answer_hosts(struct caller *caller) {
         items[3] = corps_int(host->port);
         items[4] = corps_int(host->slots);
         items[5] = corps_str(host->labels);
+        items[6] = corps_int(host == agent.own ? agent_is_drained() : agent_leases_is_drained(host->number));
+        items[7] = corps_int(host != agent.own && agent_leases_is_away(host->number));
         rows[i] = corps_array(items, ROW_ITEMS);
     }
     const struct corps_value answer[] = {
         corps_str("hosts"),      corps_int(agent.own->number),    corps_bin(hosts->hash, sizeof hosts->hash),
-        corps_str(hosts->ports), corps_array(rows, hosts->count),
+        corps_str(hosts->ports), corps_array(rows, hosts->count), corps_str(agent_leases_ledger_name()),
     };
     const struct corps_value record = corps_array(answer, sizeof answer / sizeof answer[0]);
     (void)!corps__control_send(caller->control, &record);
@@ -79,12 +90,68 @@ static void answer_key(struct caller *caller, const struct corps_value *record, 
     answer_bytes(caller, "key", key);
 }
 
+static void give(void *arg, const struct corps_value *record) {
+    struct caller *caller = arg;
+    (void)!corps__control_send(caller->control, record);
+}
+
+static void answer_leases(struct caller *caller) {
+    enum corps_err err = agent_leases_answer(give, caller);
+    if (err != CORPS_OK) {
+        answer_failure(caller, err, corps_error_detail());
+    }
+}
+
+static void leave(struct caller *caller) {
+    agent_inquiry_cancel(caller->inquiry);
+    corps__control_close(caller->control);
+    free(caller);
+}
+
+/* A new Corps: the connection becomes the control channel of its Env 0. */
+static void answer_own(struct caller *caller, const struct corps_value *record) {
+    struct agent_order *order;
+    int fd = -1;
+    enum corps_err err = agent_order_take(record, &order);
+    if (err == CORPS_OK) {
+        fd = fcntl(caller->fd, F_DUPFD_CLOEXEC, 10);
+        err = fd >= 0 ? agent_owner_order(order, fd, OWN_NS) : corps_error_system("no descriptor for another Corps");
+        if (fd < 0) {
+            agent_order_free(order);
+        }
+    }
+    if (err == CORPS_OK) {
+        leave(caller);
+        return;
+    }
+    answer_failure(caller, err, corps_error_detail());
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void on_inquired(void *arg, const struct corps_value *record) {
+    struct caller *caller = arg;
+    caller->inquiry = NULL;
+    give(caller, record);
+}
+
+static void answer_inquiry(struct caller *caller, enum agent_inquiry_kind kind, const struct corps_value *record) {
+    agent_inquiry_cancel(caller->inquiry); /* one at a time */
+    caller->inquiry = NULL;
+    caller->inquiry = agent_inquire(kind, record, on_inquired, caller);
+}
+
 static void on_record(void *arg, const struct corps_value *record) {
     struct caller *caller = arg;
     uint64_t corps_id = (uint64_t)corps__record_int(record, 1, 0);
+    enum agent_inquiry_kind kind;
     if (record == NULL) {
-        corps__control_close(caller->control);
-        free(caller);
+        leave(caller);
+    } else if (corps__record_is(record, "own")) {
+        answer_own(caller, record);
+    } else if (agent_inquiry_is(record, &kind)) {
+        answer_inquiry(caller, kind, record);
     } else if (corps__record_is(record, "hosts")) {
         answer_hosts(caller);
     } else if (corps__record_is(record, "secret")) {
@@ -93,6 +160,10 @@ static void on_record(void *arg, const struct corps_value *record) {
         answer_bytes(caller, "secret", secret);
     } else if (corps__record_is(record, "key")) {
         answer_key(caller, record, corps_id);
+    } else if (corps__record_is(record, "leases")) {
+        answer_leases(caller);
+    } else if (corps__record_is(record, "drain") || corps__record_is(record, "undrain")) {
+        agent_drain_answer(corps__record_is(record, "drain") ? "drain" : "undrain", give, caller);
     } else {
         answer_failure(caller, CORPS_ERR_VERSION,
                        "the agent of this host is of another version (" CORPS_VERSION "); start it again from this "
@@ -112,6 +183,9 @@ static void on_caller(uv_poll_t *poll, int status, int events) {
     socklen_t bytes = sizeof peer;
     bool own = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 && peer.uid == geteuid();
     struct caller *caller = own ? calloc(1, sizeof *caller) : NULL;
+    if (caller != NULL) {
+        caller->fd = fd;
+    }
     if (caller == NULL || corps__control_open(fd, on_record, caller, &caller->control) != CORPS_OK) {
         free(caller);
         close(fd);

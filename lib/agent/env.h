@@ -7,6 +7,8 @@
 #ifndef CORPS_AGENT_ENV_H
 #define CORPS_AGENT_ENV_H
 
+#include "boundary.h"
+
 #include "process/control.h"
 
 #include <stdbool.h>
@@ -34,8 +36,11 @@ struct agent_env {
     bool paused;   /* not read, since the session has no room */
     uint8_t *kept; /* to be written to the process: from `at` to `end` */
     size_t at, end, capacity;
-    char reason[160]; /* why it was ended here; "": by its owner, or not */
-    bool displaced;   /* … and not for anything that it did */
+    struct agent_boundary boundary; /* between two records of its owner, behind the boot record */
+    bool to_move;                   /* is to be told so there */
+    char reason[160];               /* why it was ended here; "": by its owner, or not */
+    bool displaced;                 /* … and not for anything that it did */
+    int64_t end_by_ns;              /* … in order, and then it is killed; 0: it is not */
 };
 
 extern struct agent_env *agent_envs;
@@ -59,8 +64,14 @@ void agent_env_close(struct agent_env *env);
 /* Kills it. `reason` is told; NULL: its owner wanted it. */
 void agent_env_kill(struct agent_env *env, const char *reason);
 
-/* Ends it, in order or by a signal, for no fault of its own: its end is told as CORPS__END_DISPLACED. */
+/* Ends it, in order or by a signal, for no fault of its own: its end is told as CORPS__END_DISPLACED. In order: it is
+ * told to move, and so its Workers clean up; it is killed if it has not ended AGENT_ENV_ORDER_NS later. Once is enough.
+ */
+#define AGENT_ENV_ORDER_NS INT64_C(5000000000)
 void agent_env_displace(struct agent_env *env, bool in_order, const char *reason);
+
+/* Several times a second: kills those that have not ended in order in time. */
+void agent_envs_tick(int64_t now_ns);
 
 /* The session may have room again: reads on. */
 void agent_env_resume(struct agent_env *env);

@@ -1,8 +1,7 @@
-#include "look.h"
+#include "look_own.h"
 
 #include "codec/record.h"
 #include "hosts/desk.h"
-#include "hosts/greet.h"
 
 #include <corps.h>
 
@@ -12,17 +11,6 @@
 #include <string.h>
 
 enum { PATIENCE_MS = 2000 };
-
-/* One host that is looked at. */
-struct look {
-    const struct corps__host *host;
-    const struct corps__hosts *hosts;
-    uint8_t key[CORPS__KEY_BYTES];
-    struct corps__conn *conn;
-    struct corps__handshake greeting;
-    struct corps_box *seen; /* what it has said of itself */
-    char trouble[400];
-};
 
 static void give_up(struct look *look, const char *why) {
     snprintf(look->trouble, sizeof look->trouble, "%s", why);
@@ -63,12 +51,9 @@ static void take_agent(struct look *look, const struct corps_value *record) {
         give_up(look, "who listens there could not prove that it has this cluster's key; is it the same file?");
         return;
     }
-    corps__greet_owner_proof(greeting, look->key, "look", proof);
+    corps__greet_owner_proof(greeting, look->key, look->word, proof);
     const struct corps_value items[] = {
-        corps_str("look"),
-        corps_int(0),
-        corps_int(0),
-        corps_bin(greeting->hash, sizeof greeting->hash),
+        corps_str(look->word),          corps_int(0), corps_int(0), corps_bin(greeting->hash, sizeof greeting->hash),
         corps_bin(proof, sizeof proof),
     };
     const struct corps_value answer = corps_array(items, sizeof items / sizeof items[0]);
@@ -85,8 +70,8 @@ static void on_frame(void *arg, const struct corps__frame *frame) {
     const struct corps_value *record = corps_box_root(box);
     if (corps__record_is(record, "agent")) {
         take_agent(look, record);
-    } else if (corps__record_is(record, "seen")) {
-        look->seen = corps_box_ref(box);
+    } else if (corps__record_is(record, "seen") || corps__record_is(record, "drained")) {
+        look->answer = corps_box_ref(box);
         corps__conn_close(look->conn);
         look->conn = NULL;
     } else if (corps__record_is(record, "refused")) {
@@ -126,59 +111,6 @@ static void begin(uv_loop_t *loop, struct look *look) {
     sodium_memzero(psk, sizeof psk);
 }
 
-/* ---- the table ---- */
-
-static double number_of(const struct corps_value *map, const char *key) {
-    const struct corps_value *value = corps_value_get(map, key);
-    return value == NULL                ? 0
-           : value->kind == CORPS_INT   ? (double)value->integer
-           : value->kind == CORPS_FLOAT ? value->number
-                                        : 0;
-}
-
-static void text_of(const struct corps_value *map, const char *key, char *out, size_t bytes) {
-    const struct corps_value *value = corps_value_get(map, key);
-    const struct corps_value items[] = {value != NULL ? *value : corps_nil()};
-    const struct corps_value record = corps_array(items, 1);
-    corps__record_text(&record, 0, out, bytes);
-}
-
-/* One line; false: the host does not answer, or has another file. */
-static bool print_look(const struct look *look) {
-    char address[80];
-    corps__host_address(look->host, address, sizeof address);
-    if (look->seen == NULL) {
-        printf("%-6u %-16s %-22s no   %s\n", look->host->number, look->host->name, address,
-               look->trouble[0] != '\0' ? look->trouble : "it does not answer within 2 s");
-        return false;
-    }
-    const struct corps_value *map = corps_value_item(corps_box_root(look->seen), 1);
-    const struct corps_value *hash = corps_value_get(map, "hash");
-    bool same = hash != NULL && hash->kind == CORPS_BIN && hash->count == CORPS__HOSTS_HASH_BYTES &&
-                memcmp(hash->bin, look->hosts->hash, CORPS__HOSTS_HASH_BYTES) == 0;
-    char version[32], hash_text[CORPS__HASH_TEXT_BYTES] = "?";
-    text_of(map, "version", version, sizeof version);
-    if (hash != NULL && hash->kind == CORPS_BIN && hash->count == CORPS__HOSTS_HASH_BYTES) {
-        corps__hash_text(hash->bin, hash_text);
-    }
-    printf("%-6u %-16s %-22s yes  %-9s %4.0f  %5.0f  %5.2f  %s%s\n", look->host->number, look->host->name, address,
-           version, number_of(map, "envs"), number_of(map, "slots"), number_of(map, "load"), hash_text,
-           same ? "" : "  ANOTHER HOSTS FILE");
-    return same;
-}
-
-static int print_all(const struct look *looks, unsigned count) {
-    bool all = true;
-    printf("%-6s %-16s %-22s %-4s %-9s %4s  %5s  %5s  %s\n", "number", "name", "address", "up", "version", "envs",
-           "slots", "load", "hosts file");
-    for (unsigned i = 0; i < count; i++) {
-        all = print_look(&looks[i]) && all;
-    }
-    return fflush(stdout) == 0 && all ? 0 : 1;
-}
-
-/* ---- looking ---- */
-
 static void on_patience(uv_timer_t *timer) {
     uv_stop(timer->loop);
 }
@@ -192,8 +124,7 @@ static bool under_way(const struct look *looks, unsigned count) {
     return false;
 }
 
-/* Until all have answered, or the time is over. */
-static void look_at_all(struct look *looks, unsigned count) {
+void look_at_all(struct look *looks, unsigned count) {
     uv_loop_t loop;
     uv_timer_t patience;
     if (uv_loop_init(&loop) != 0) {
@@ -217,8 +148,28 @@ static void look_at_all(struct look *looks, unsigned count) {
     uv_loop_close(&loop);
 }
 
-/* `key`: of the cluster; NULL: the agent of this host gives that of each host. */
-static int look(const char *program, const struct corps__hosts *hosts, const uint8_t *key) {
+enum corps_err look_prepare(struct look *look, const struct corps__hosts *hosts, const struct corps__host *host,
+                            const uint8_t *key, const char *word) {
+    *look = (struct look){.host = host, .hosts = hosts, .word = word};
+    if (key == NULL) {
+        return corps__desk_key(0, host->number, look->key);
+    }
+    corps__key_channel(key, 0, host->number, look->key);
+    return CORPS_OK;
+}
+
+const struct corps_value *look_said(const struct look *look) {
+    return look->answer != NULL ? corps_value_item(corps_box_root(look->answer), 1) : NULL;
+}
+
+const char *look_trouble(const struct look *look) {
+    return look->trouble[0] != '\0' ? look->trouble : "it does not answer within 2 s";
+}
+
+/* ---- all hosts ---- */
+
+static int list(const char *program, const struct corps__hosts *hosts, const uint8_t *key,
+                const struct corps_value *leases, enum look_form form) {
     struct look *looks = calloc(hosts->count, sizeof *looks);
     if (looks == NULL) {
         fprintf(stderr, "%s: no memory to look at %u hosts\n", program, hosts->count);
@@ -226,40 +177,42 @@ static int look(const char *program, const struct corps__hosts *hosts, const uin
     }
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; err == CORPS_OK && i < hosts->count; i++) {
-        looks[i].host = &hosts->rows[i];
-        looks[i].hosts = hosts;
-        if (key != NULL) {
-            corps__key_channel(key, 0, looks[i].host->number, looks[i].key);
-        } else {
-            err = corps__desk_key(0, looks[i].host->number, looks[i].key);
-        }
+        err = look_prepare(&looks[i], hosts, &hosts->rows[i], key, "look");
     }
     int status = 1;
     if (err == CORPS_OK) {
         look_at_all(looks, hosts->count);
-        status = print_all(looks, hosts->count);
+        const struct look_all all = {hosts, looks, hosts->count, leases};
+        (form == LOOK_JSON ? look_print_json : look_print_table)(&all);
+        status = fflush(stdout) == 0 && look_is_well(&all) ? 0 : 1;
     } else {
         fprintf(stderr, "%s: %s\n", program, corps_error_detail());
     }
     for (unsigned i = 0; i < hosts->count; i++) {
-        corps_box_unref(looks[i].seen);
+        corps_box_unref(looks[i].answer);
     }
     sodium_memzero(looks, hosts->count * sizeof *looks);
     free(looks);
     return status;
 }
 
-int look_list(const char *program, const struct corps__hosts *hosts, const uint8_t key[CORPS__KEY_BYTES]) {
-    return look(program, hosts, key);
+int look_list(const char *program, const struct corps__hosts *hosts, const uint8_t key[CORPS__KEY_BYTES],
+              enum look_form form) {
+    return list(program, hosts, key, NULL, form);
 }
 
-int look_ask(const char *program) {
-    struct corps__hosts *hosts;
-    if (corps__desk_hosts(&hosts) != CORPS_OK) {
+int look_ask(const char *program, enum look_form form) {
+    struct corps__hosts *hosts = NULL;
+    struct corps_box *box = NULL;
+    enum corps_err err = corps__desk_hosts(&hosts);
+    err = err == CORPS_OK ? corps__desk_leases(&box) : err;
+    if (err != CORPS_OK) {
         fprintf(stderr, "%s: %s\n", program, corps_error_detail());
+        free(hosts);
         return 1;
     }
-    int status = look(program, hosts, NULL);
+    int status = list(program, hosts, NULL, corps_value_item(corps_box_root(box), 1), form);
+    corps_box_unref(box);
     free(hosts);
     return status;
 }

@@ -1,10 +1,16 @@
 #include "agent.h"
 #include "desk_server.h"
+#include "drain.h"
 #include "env.h"
+#include "folder.h"
+#include "inquiry.h"
 #include "look.h"
+#include "owner.h"
+#include "password.h"
 #include "session.h"
 #include "visit.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
@@ -27,11 +33,16 @@ enum { TICK_MS = 100, TICKS_TO_ASK = CORPS__ALIVE_MS / TICK_MS, END_TICKS = 50 /
 
 struct agent agent;
 
-static enum { SERVE, CHECK, LIST } action;
+static enum { SERVE, CHECK, LIST, DRAIN, UNDRAIN } action;
+static char password[AGENT_PASSWORD_BYTES];
+static const char *password_file; /* NULL: the ledger asks for none */
 static bool as_root;
+static enum look_form form;
+static const char *drained; /* which host is to be */
 
 static const char usage[] =
-    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check | --list]\n"
+    "usage: corps-agent --hosts FILE --key FILE [--number N] [--socket PATH] [--check]\n"
+    "       corps-agent [--hosts FILE --key FILE] --list [--json] | --drain HOST | --undrain HOST\n"
     "       corps-agent --make-key FILE\n"
     "\n"
     "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
@@ -44,9 +55,13 @@ static const char usage[] =
     "  --number N         which of the hosts this is; default: the one that has an address of this machine\n"
     "  --socket PATH      where programs of this host ask; default: $CORPS_AGENT, else 'agent' in the runtime "
     "directory\n"
+    "  --ledger-password FILE   the password of the hosts file's ledger-user, in a file of mode 0600\n"
     "  --make-key FILE    makes a new key, and ends\n"
     "  --check            reads the file and the key, and ends\n"
     "  --list             which hosts there are, and which agents answer; and ends\n"
+    "  --json             with --list: as one JSON object\n"
+    "  --drain HOST       tells the agent of a host, by name or number, that it takes no Envs from now on; and ends\n"
+    "  --undrain HOST     that it takes Envs again\n"
     "  --as-root          runs as root, whom it refuses otherwise: for tests\n"
     "  --version, --help\n";
 
@@ -95,64 +110,94 @@ static bool take_socket(const char *path) {
     return snprintf(agent.socket_path, sizeof agent.socket_path, "%s%s", here, path) < (int)sizeof agent.socket_path;
 }
 
+/* Is another agent asked, so that nothing is served here? */
+static bool asks(void) {
+    return action == LIST || action == DRAIN || action == UNDRAIN;
+}
+
+static const struct option known[] = {
+    {"hosts", required_argument, NULL, 'f'},
+    {"key", required_argument, NULL, 'k'},
+    {"number", required_argument, NULL, 'n'},
+    {"socket", required_argument, NULL, 's'},
+    {"ledger-password", required_argument, NULL, 'p'},
+    {"make-key", required_argument, NULL, 'm'},
+    {"check", no_argument, NULL, 'c'},
+    {"list", no_argument, NULL, 'l'},
+    {"json", no_argument, NULL, 'j'},
+    {"drain", required_argument, NULL, 'd'},
+    {"undrain", required_argument, NULL, 'u'},
+    {"as-root", no_argument, NULL, 'r'},
+    {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* One of them, with optarg. -1: go on; else the exit status. */
+static int take_option(int option, const char *given) {
+    switch (option) {
+    case 'f':
+        agent.hosts_file = optarg;
+        break;
+    case 'k':
+        agent.key_file = optarg;
+        break;
+    case 'n':
+        if (!take_number(optarg)) {
+            return wrong_usage("--number is a host's number from 1 to 65535, not", optarg);
+        }
+        break;
+    case 's':
+        if (!take_socket(optarg)) {
+            return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
+        }
+        break;
+    case 'p':
+        password_file = optarg;
+        break;
+    case 'm':
+        return make_key(optarg);
+    case 'c':
+        action = CHECK;
+        break;
+    case 'l':
+        action = LIST;
+        break;
+    case 'j':
+        form = LOOK_JSON;
+        break;
+    case 'd':
+    case 'u':
+        action = option == 'd' ? DRAIN : UNDRAIN;
+        drained = optarg;
+        break;
+    case 'r':
+        as_root = true;
+        break;
+    case 'v':
+        return say("corps-agent " CORPS_VERSION "\n");
+    case 'h':
+        return say(usage);
+    default:
+        return wrong_usage("there is no such option, or it lacks its value:", given);
+    }
+    return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int take_arguments(int argc, char **argv) {
-    static const struct option known[] = {
-        {"hosts", required_argument, NULL, 'f'},
-        {"key", required_argument, NULL, 'k'},
-        {"number", required_argument, NULL, 'n'},
-        {"socket", required_argument, NULL, 's'},
-        {"make-key", required_argument, NULL, 'm'},
-        {"check", no_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},
-        {"as-root", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     opterr = 0;
     int at, option;
     while (at = optind, (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            agent.hosts_file = optarg;
-            break;
-        case 'k':
-            agent.key_file = optarg;
-            break;
-        case 'n':
-            if (!take_number(optarg)) {
-                return wrong_usage("--number is a host's number from 1 to 65535, not", optarg);
-            }
-            break;
-        case 's':
-            if (!take_socket(optarg)) {
-                return wrong_usage("the path of a socket has at most 107 bytes, unlike", optarg);
-            }
-            break;
-        case 'm':
-            return make_key(optarg);
-        case 'c':
-            action = CHECK;
-            break;
-        case 'l':
-            action = LIST;
-            break;
-        case 'r':
-            as_root = true;
-            break;
-        case 'v':
-            return say("corps-agent " CORPS_VERSION "\n");
-        case 'h':
-            return say(usage);
-        default:
-            return wrong_usage("there is no such option, or it lacks its value:", argv[at]);
+        int status = take_option(option, argv[at]);
+        if (status >= 0) {
+            return status;
         }
     }
     if (optind < argc) {
         return wrong_usage("there is no place for", argv[optind]);
     }
-    if (action != LIST && (agent.hosts_file == NULL || agent.key_file == NULL)) {
+    if ((!asks() || agent.hosts_file != NULL) && (agent.hosts_file == NULL || agent.key_file == NULL)) {
         return wrong_usage("it needs an option:", agent.hosts_file == NULL ? "--hosts FILE" : "--key FILE");
     }
     return -1;
@@ -163,13 +208,20 @@ static int take_arguments(int argc, char **argv) {
 static uv_signal_t terminate, interrupt;
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
-static bool ending;
+
+/* What was owned here has ended, and others know that they may have it; or there is no more time for it. */
+static bool owns_nothing(void) {
+    return ending_ticks > END_TICKS || (agent_owner_count() == 0 && agent_owner_is_idle());
+}
 
 static void on_tick(uv_timer_t *timer) {
     agent_envs_sweep();
     agent_sessions_sweep();
-    agent_sessions_tick(!ending && ++ticks % TICKS_TO_ASK == 0);
-    if (ending && agent_sessions_end(++ending_ticks > END_TICKS) == 0) {
+    agent_envs_tick(corps__boottime_ns());
+    agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
+    agent_inquiries_tick(corps__boottime_ns());
+    agent_folders_tick();
+    if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0 && owns_nothing()) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());
     }
@@ -177,11 +229,14 @@ static void on_tick(uv_timer_t *timer) {
 
 static void on_signal(uv_signal_t *signal, int number) {
     (void)signal;
-    if (!ending) {
+    if (!agent.ends) {
         agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
     }
-    ending = true;
+    agent.ends = true;
     agent_visits_close();
+    agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
+    agent_sessions_displace(true, "its agent ended");
+    agent_owner_end();
 }
 
 static enum corps_err open_all(void) {
@@ -190,6 +245,13 @@ static enum corps_err open_all(void) {
     if (err == CORPS_OK) {
         err = agent_visits_open();
         if (err != CORPS_OK) {
+            agent_desk_close();
+        }
+    }
+    if (err == CORPS_OK) {
+        err = agent_owner_open(password_file != NULL ? password : NULL);
+        if (err != CORPS_OK) {
+            agent_visits_close();
             agent_desk_close();
         }
     }
@@ -217,6 +279,7 @@ static int serve(void) {
     agent_say("host %u (%s) serves other hosts at %s, and its own at %s", agent.own->number, agent.own->name, address,
               agent.socket_path);
     uv_run(corps__loop(), UV_RUN_DEFAULT);
+    agent_owner_close();
     agent_desk_close();
     return 0;
 }
@@ -226,6 +289,9 @@ static int serve(void) {
 static enum corps_err read_files(void) {
     enum corps_err err = corps__hosts_read(agent.hosts_file, &agent.hosts);
     err = err == CORPS_OK ? corps__key_read(agent.key_file, agent.key) : err;
+    if (err == CORPS_OK && password_file != NULL) {
+        err = agent_password_read(password_file, password);
+    }
     if (err == CORPS_OK && agent.number == 0) {
         err = corps__hosts_own(agent.hosts, agent.hosts_file, &agent.number);
     }
@@ -261,9 +327,9 @@ int main(int argc, char **argv) {
         corps__desk_path(agent.socket_path, sizeof agent.socket_path) != CORPS_OK) {
         return fail();
     }
-    if (action == LIST && agent.hosts_file == NULL) {
+    if (asks() && agent.hosts_file == NULL) {
         setenv("CORPS_AGENT", agent.socket_path, 1);
-        return look_ask("corps-agent");
+        return action == LIST ? look_ask("corps-agent", form) : look_ask_drain("corps-agent", drained, action == DRAIN);
     }
     if (read_files() != CORPS_OK) {
         return fail();
@@ -277,6 +343,7 @@ int main(int argc, char **argv) {
         randombytes_buf(&agent.boot, sizeof agent.boot);
     } while (agent.boot == 0);
     return action == CHECK  ? say_checked()
-           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key)
+           : action == LIST ? look_list("corps-agent", agent.hosts, agent.key, form)
+           : asks()         ? look_drain("corps-agent", agent.hosts, agent.key, drained, action == DRAIN)
                             : serve();
 }

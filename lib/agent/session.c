@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "agent.h"
+#include "drain.h"
 #include "env.h"
 #include "page.h"
 #include "visit.h"
@@ -196,6 +197,7 @@ static void say_alive(struct agent_session *session) {
         {corps_str("envs"), corps_int(agent_env_count())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
+        {corps_str("drained"), corps_bool(agent_is_drained())},
     };
     struct corps_value items[] = {corps_str("alive"), corps_int(now), corps_map(loads, sizeof loads / sizeof loads[0])};
     struct corps_value record = corps_array(items, 3);
@@ -324,13 +326,22 @@ static struct agent_session *find(uint64_t corps_id, uint64_t number) {
 }
 
 /* The owner began anew, or another process has become the owner: what was there before is nobody's. */
-static void end_former(uint64_t corps_id) {
+void agent_sessions_end_former(uint64_t corps_id) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
         if (at->corps_id == corps_id && !at->over) {
             end(at, false, "the owner of its Corps began anew");
         }
     }
+}
+
+bool agent_sessions_are_gone(uint64_t corps_id) {
+    for (const struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at->corps_id == corps_id) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static enum corps_err make_session(const struct corps__handshake *greeting, struct agent_session **out) {
@@ -362,7 +373,7 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
                                agent.own->number, agent.own->name);
     }
     if (session == NULL) {
-        end_former(greeting->corps_id);
+        agent_sessions_end_former(greeting->corps_id);
         enum corps_err err = make_session(greeting, &session);
         if (err != CORPS_OK) {
             return err;
@@ -424,15 +435,38 @@ static void check_time(struct agent_session *session, int64_t now) {
 }
 
 void agent_sessions_tick(bool asks) {
-    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
-        next = at->next;
-        if (asks && at->visit != NULL) {
-            say_alive(at);
-        }
+    if (asks) {
+        agent_sessions_say_alive();
     }
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
         check_time(at, corps__boottime_ns());
+    }
+}
+
+void agent_sessions_say_alive(void) {
+    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->visit != NULL) {
+            say_alive(at);
+        }
+    }
+}
+
+bool agent_session_is_here(uint64_t corps_id) {
+    const struct agent_session *at = sessions;
+    while (at != NULL && at->corps_id != corps_id) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+void agent_sessions_displace(bool in_order, const char *reason) {
+    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
+        next = at->next;
+        if (!at->over) {
+            each_env(at, in_order ? end_env : kill_env, reason);
+        }
     }
 }
 

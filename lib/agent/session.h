@@ -49,6 +49,10 @@ int agent_session_page(const struct agent_session *session);
 enum corps_err agent_session_enter_directory(struct agent_session *session) CORPS_CHECKED;
 const char *agent_session_directory(const struct agent_session *session);
 
+/* Whatever the owner of this Corps had here is nobody's any more: its Envs are killed. And have they gone? */
+void agent_sessions_end_former(uint64_t corps_id);
+bool agent_sessions_are_gone(uint64_t corps_id);
+
 /* One of its Envs has ended. */
 void agent_session_env_left(struct agent_session *session);
 
@@ -57,6 +61,15 @@ void agent_sessions_sweep(void);
 
 /* Several times a second: ends what has no time left; `asks`: tells owners that this host lives, and asks for time. */
 void agent_sessions_tick(bool asks);
+
+/* Has a Corps of another host Envs here, or had a moment ago? */
+bool agent_session_is_here(uint64_t corps_id);
+
+/* Tells all owners now that this host lives, and how it is. */
+void agent_sessions_say_alive(void);
+
+/* All Envs of all owners end here, in order or killed, through no fault of their own; the sessions stay. */
+void agent_sessions_displace(bool in_order, const char *reason);
 
 /* This agent is to end: so are all Envs, in order or killed. How many sessions are left; those without an Env are not.
  */

@@ -1,10 +1,13 @@
 #include "visit.h"
 
 #include "agent.h"
+#include "drain.h"
 #include "env.h"
+#include "owner.h"
 #include "session.h"
 
 #include "../../transports/lobby.h"
+#include "base/clock.h"
 #include "codec/record.h"
 #include "hosts/greet.h"
 #include "wait/lead.h"
@@ -104,6 +107,12 @@ static enum corps_err take_corps(struct agent_visit *visit, const struct corps_v
     return CORPS_OK;
 }
 
+/* How much is left of this host's own lease, in ms; −1: there are none here, or it has none. */
+static int64_t lease_left_ms(void) {
+    int64_t until_ns = agent_owner_lease_until(), now_ns = corps__boottime_ns();
+    return until_ns == 0 || until_ns == INT64_MAX ? -1 : until_ns > now_ns ? (until_ns - now_ns) / 1000000 : 0;
+}
+
 /* Who only looks is told how this host is. */
 static void tell_seen(struct agent_visit *visit) {
     double load = 0;
@@ -114,6 +123,8 @@ static void tell_seen(struct agent_visit *visit) {
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
         {corps_str("hash"), corps_bin(agent.hosts->hash, sizeof agent.hosts->hash)},
+        {corps_str("drained"), corps_bool(agent_is_drained())},
+        {corps_str("lease_ms"), corps_int(lease_left_ms())},
     };
     const struct corps_value items[] = {corps_str("seen"), corps_map(what, sizeof what / sizeof what[0])};
     answer(visit, items, 2);
@@ -134,6 +145,64 @@ static enum corps_err check_hash(const struct corps__handshake *greeting) {
         agent.own->number, agent.own->name, here, there);
 }
 
+static void give(void *arg, const struct corps_value *record) {
+    struct agent_visit *visit = arg;
+    (void)!corps__greet_send(visit->conn, CORPS__FRAME_GREETING, 0, record);
+}
+
+/* What is wanted of this agent, by the record's first word; NULL: nothing that this version knows. */
+static const char *wanted(const struct corps_value *record) {
+    static const char *const words[] = {"open", "look", "drain", "undrain", "known", "end"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (corps__record_is(record, words[i])) {
+            return words[i];
+        }
+    }
+    return NULL;
+}
+
+/* ["known", corps, …] of another agent: ["known", epoch, bytes or nil]. It ends the connection when it has that. */
+static enum corps_err tell_known(struct agent_visit *visit, uint64_t corps_id) {
+    uint64_t epoch = 0;
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    enum corps_err err = agent_owner_published(corps_id, &epoch, &data, &bytes);
+    if (err == CORPS_ERR_UNKNOWN || err == CORPS_ERR_EXITED) {
+        return err;
+    }
+    const struct corps_value items[] = {corps_str("known"), corps_int((int64_t)epoch),
+                                        err == CORPS_OK ? corps_bin(data, bytes) : corps_nil()};
+    answer(visit, items, 3);
+    free(data);
+    return CORPS_OK;
+}
+
+/* ["end", corps, …] of another agent. */
+static enum corps_err tell_end(struct agent_visit *visit, uint64_t corps_id) {
+    if (!agent_owner_exit(corps_id)) {
+        return corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
+                               agent.own->name);
+    }
+    const struct corps_value word = corps_str("end");
+    answer(visit, &word, 1);
+    return CORPS_OK;
+}
+
+/* Words that agents say to each other. That a Corps is not here, or not any more, is an answer like others. */
+static enum corps_err take_of_agent(struct agent_visit *visit, const char *word) {
+    uint64_t corps_id = visit->greeting.session;
+    if (visit->greeting.corps_id != 0) {
+        return corps_error_set(CORPS_ERR_DENIED, "a Corps asks for another one, which is for agents to do");
+    }
+    visit->stage = LEFT; /* it says nothing more, and ends the connection */
+    enum corps_err err = strcmp(word, "known") == 0 ? tell_known(visit, corps_id) : tell_end(visit, corps_id);
+    if (err != CORPS_OK) {
+        const struct corps_value items[] = {corps_str("refused"), corps_int(err), corps_str(corps_error_detail())};
+        answer(visit, items, 3);
+    }
+    return CORPS_OK;
+}
+
 /* [word, session, taken, hash, proof] */
 static enum corps_err take_open(struct agent_visit *visit, const struct corps_value *record, const char *word) {
     struct corps__handshake *greeting = &visit->greeting;
@@ -151,8 +220,19 @@ static enum corps_err take_open(struct agent_visit *visit, const struct corps_va
         tell_seen(visit);
         return CORPS_OK;
     }
+    if (strcmp(word, "drain") == 0 || strcmp(word, "undrain") == 0) {
+        if (greeting->corps_id != 0) {
+            return corps_error_set(CORPS_ERR_DENIED, "a Corps wants to drain this host, which is for people to do");
+        }
+        agent_drain_answer(word, give, visit);
+        agent_visit_close(visit);
+        return CORPS_OK;
+    }
     uint64_t taken = 0;
     enum corps_err err = check_hash(greeting);
+    if (err == CORPS_OK && strcmp(word, "open") != 0) {
+        return take_of_agent(visit, word);
+    }
     err = err == CORPS_OK ? agent_session_join(greeting, visit, &visit->session, &taken) : err;
     if (err == CORPS_OK) {
         visit->stage = OPENED;
@@ -181,8 +261,8 @@ static void on_frame(void *arg, const struct corps__frame *frame) {
     }
     if (visit->stage == CAME && corps__record_is(record, "corps")) {
         err = take_corps(visit, record);
-    } else if (visit->stage == GREETED && (corps__record_is(record, "open") || corps__record_is(record, "look"))) {
-        err = take_open(visit, record, corps__record_is(record, "open") ? "open" : "look");
+    } else if (visit->stage == GREETED && wanted(record) != NULL) {
+        err = take_open(visit, record, wanted(record));
     } else {
         err = corps_error_set(CORPS_ERR_PROTOCOL, "somebody greets in another way than this version does");
     }

@@ -30,6 +30,7 @@
     X(GROWN_TWICE, "scale", "a growth is counted twice")                                                               \
     X(UNFINISHED_IS_QUIET, "scale", "shrinks below what is in flight, which no probe has passed yet")                  \
     X(NO_HYSTERESIS, "scale", "shrinks where one fewer seems enough, though that was too few a moment ago")            \
+    X(STALL_IS_LOAD, "scale", "what waits after a process stood still is taken for overload")                          \
     X(GRANT_TOO_LONG, "hosts", "a grant runs longer than its granter waits")                                           \
     X(GRANT_FROM_ANSWER, "hosts", "a grant counts from its answer, not from its question")                             \
     X(REPLACES_EARLY, "hosts", "who replaces waits less than the grant runs")                                          \
@@ -41,7 +42,21 @@
     X(KEEPS_SLOTS, "hosts", "the slot of what has ended is not free again")                                            \
     X(PLACES_ON_SILENT, "hosts", "a host that has failed is chosen like any other")                                    \
     X(NEVER_REOPENS, "hosts", "a host that comes back is not tried again")                                             \
-    X(BLAMES_DISPLACED, "hosts", "the loss of a host counts as a failure of each Env there")
+    X(BLAMES_DISPLACED, "hosts", "the loss of a host counts as a failure of each Env there")                           \
+    X(LEASE_FROM_ANSWER, "etcd", "an owner's lease counts from its answer, not from when it was asked for")            \
+    X(GRANTS_PAST_OWN, "etcd", "an owner grants for longer than it may act itself")                                    \
+    X(CLAIMS_EARLY, "etcd", "who claims waits less than the former owner may act")                                     \
+    X(OWN_NUMBER_IS_OWN, "etcd", "what the agent before this one held is given back, and taken as this one's")         \
+    X(FORGETS_LOSS, "etcd", "a lost lease does not end what hung from it")                                             \
+    X(KEEP_ALIVE_BELIEVED, "etcd", "a renewal is not read back from the majority")                                     \
+    X(SEEN_WHEN_ASKED, "etcd", "an owner is taken for gone from when that was asked")                                  \
+    X(OLD_EPOCH_GONE, "etcd", "the wait for one epoch is counted for the next")                                        \
+    X(DOUBT_IS_DONE, "etcd", "a claim that was not answered is taken for done")                                        \
+    X(RESTARTS_AT_ONCE, "etcd", "the next life here begins while the last one's grants run")                           \
+    X(GIVES_UNWAITED, "etcd", "what was claimed is given or ended while an earlier owner may act")                     \
+    X(STAYS_ON, "etcd", "who stays does not end where a higher epoch is seen")                                         \
+    X(NEVER_LISTS, "etcd", "the ledger's watch is taken for more than a hint")                                         \
+    X(NEVER_RECLAIMS, "etcd", "what was killed in silence is not claimed again")
 
 enum corps__plant {
     CORPS__PLANT_NONE,

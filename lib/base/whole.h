@@ -23,8 +23,9 @@ enum corps_err corps__whole_open(const char *path, int *directory) CORPS_CHECKED
 /* Mode 0600. Errors: SYSTEM; then the file is as it was, or, where only the last step failed, the new one. */
 enum corps_err corps__whole_write(int directory, const char *name, const void *data, size_t bytes) CORPS_CHECKED;
 
-/* Gives what malloc gave, NULL when there is no such file. A file that is none, or another user's, or others may write
- * to, is refused. Errors: DENIED, TOO_LARGE (over `bytes_max`), SYSTEM, NO_MEMORY. */
+/* Gives what malloc gave, with room for a byte behind what was read; NULL when there is no such file. A file that is
+ * none, or another user's, or others may write to, is refused. Errors: DENIED, TOO_LARGE (over `bytes_max`), SYSTEM,
+ * NO_MEMORY. */
 enum corps_err corps__whole_read(int directory, const char *name, size_t bytes_max, uint8_t **data,
                                  size_t *bytes) CORPS_CHECKED;
 

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ID_LETTERS = 16, TRIES = 10 };
+enum { ID_LETTERS = 16, TRIES = 10, LIFE_BYTES = 20 };
+#define LIFE_FILE "life"
 
 /* ---- folders ---- */
 
@@ -30,7 +31,8 @@ static void remove_if_dead(int directory, const char *path, const char *name) {
     if (fd < 0) {
         return;
     }
-    if (lock_folder(fd)) {
+    bool goes_on = faccessat(fd, LIFE_FILE, F_OK, 0) == 0; /* on another host, or soon */
+    if (!goes_on && lock_folder(fd)) {
         char dead[CORPS__KEEP_DIRECTORY_BYTES + 32];
         snprintf(dead, sizeof dead, "%s/%s", path, name);
         corps__dir_remove(dead);
@@ -69,12 +71,64 @@ static enum corps_err make_folder(struct corps__folder *folder) {
     return corps_error_set(CORPS_ERR_SYSTEM, "the directory %s is in use by another process", folder->path);
 }
 
-enum corps_err corps__folder_open(struct corps__folder *folder, const char *directory, uint64_t corps_id,
-                                  bool is_owner) {
+/* ---- a Corps that goes on on other hosts ---- */
+
+/* 0: none yet. */
+static uint64_t read_life(int fd) {
+    char text[LIFE_BYTES + 1] = "";
+    return pread(fd, text, LIFE_BYTES, 0) == LIFE_BYTES ? strtoull(text, NULL, 10) : 0;
+}
+
+static enum corps_err over(const struct corps__folder *folder, uint64_t life) {
+    return corps_error_set(CORPS_ERR_CLOSED,
+                           "%s is life %llu's of this Corps, and this one is life %llu: it is over, and keeps nothing "
+                           "any more",
+                           folder->path, (unsigned long long)life, (unsigned long long)folder->life);
+}
+
+/* Says in which life the Corps is, if that is news. In place, so that whoever has the file open sees it. */
+static enum corps_err enter_life(struct corps__folder *folder, bool is_owner) {
+    folder->life_fd = openat(folder->fd, LIFE_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (folder->life_fd < 0) {
+        return corps_error_system("cannot open %s/%s", folder->path, LIFE_FILE);
+    }
+    uint64_t life = read_life(folder->life_fd);
+    char text[LIFE_BYTES + 1];
+    snprintf(text, sizeof text, "%020llu", (unsigned long long)folder->life);
+    if (life > folder->life) {
+        return over(folder, life);
+    }
+    if (is_owner && life < folder->life &&
+        (pwrite(folder->life_fd, text, LIFE_BYTES, 0) != LIFE_BYTES || fsync(folder->life_fd) != 0)) {
+        return corps_error_system("cannot write %s/%s", folder->path, LIFE_FILE);
+    }
+    return CORPS_OK;
+}
+
+/* Its lock counts on one host alone, and may still be a former life's that is stopped: so what says whose the folder is
+ * is the file in it. */
+static enum corps_err take_folder(struct corps__folder *folder) {
+    struct stat st;
+    for (int i = 0; i < TRIES; i++) {
+        enum corps_err err = corps__whole_open(folder->path, &folder->fd);
+        err = err == CORPS_OK ? enter_life(folder, true) : err;
+        if (err != CORPS_OK || (fstat(folder->fd, &st) == 0 && st.st_nlink > 0)) {
+            return err;
+        }
+        close(folder->life_fd); /* somebody took it for a dead one's */
+        close(folder->fd);
+    }
+    return corps_error_set(CORPS_ERR_SYSTEM, "the directory %s is removed again and again by others", folder->path);
+}
+
+enum corps_err corps__folder_open(struct corps__folder *folder, const char *directory, uint64_t corps_id, bool is_owner,
+                                  uint64_t life) {
     char own[ID_LETTERS + 1];
     snprintf(own, sizeof own, "%016llx", (unsigned long long)corps_id);
     snprintf(folder->path, sizeof folder->path, "%s/%s", directory, own);
     folder->corps_id = corps_id;
+    folder->life_fd = -1;
+    folder->life = life;
     int fd;
     enum corps_err err = corps__whole_open(directory, &fd);
     if (err != CORPS_OK) {
@@ -82,9 +136,10 @@ enum corps_err corps__folder_open(struct corps__folder *folder, const char *dire
     }
     if (is_owner) {
         remove_dead(fd, directory, own);
-        err = make_folder(folder);
+        err = life > 0 ? take_folder(folder) : make_folder(folder);
     } else {
         err = corps__whole_open(folder->path, &folder->fd);
+        err = err == CORPS_OK && life > 0 ? enter_life(folder, false) : err;
     }
     close(fd);
     return err;
@@ -95,6 +150,10 @@ void corps__folder_remove(struct corps__folder *folder) {
         corps__dir_remove(folder->path);
         close(folder->fd);
         folder->fd = -1;
+        if (folder->life_fd >= 0) {
+            close(folder->life_fd);
+            folder->life_fd = -1;
+        }
     }
 }
 
@@ -107,6 +166,10 @@ static void name_of(unsigned env, uint32_t conc, char name[CORPS__WHOLE_NAME_BYT
 /* ["checkpoint", id of the Corps, env, conc, class, state] */
 enum corps_err corps__folder_keep(const struct corps__folder *folder, unsigned env, uint32_t conc,
                                   const char *class_name, const struct corps_value *state) {
+    uint64_t life = folder->life_fd >= 0 ? read_life(folder->life_fd) : 0;
+    if (life > folder->life) {
+        return over(folder, life);
+    }
     struct corps_value items[] = {corps_str("checkpoint"), corps_int((int64_t)folder->corps_id),
                                   corps_int(env),          corps_int(conc),
                                   corps_str(class_name),   *state};

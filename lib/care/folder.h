@@ -7,17 +7,23 @@
 enum { CORPS__FOLDER_BYTES_MAX = 1 << 30 }; /* of one file, and more than a state can have */
 
 struct corps__folder {
-    int fd; /* −1: none */
+    int fd;        /* −1: none */
+    int life_fd;   /* of a Corps that goes on on other hosts: the file that says in which life it is; −1: none */
+    uint64_t life; /* … and that of this process */
     uint64_t corps_id;
     char path[CORPS__KEEP_DIRECTORY_BYTES + 32];
 };
 
-/* `is_owner` (Env 0): makes and locks it, and removes those of Corps without living processes. Errors: DENIED, SYSTEM.
- */
-enum corps_err corps__folder_open(struct corps__folder *folder, const char *directory, uint64_t corps_id,
-                                  bool is_owner) CORPS_CHECKED;
+/* `is_owner` (Env 0): makes and locks it, and removes those of Corps without living processes. `life`: 0, or which life
+ * this is (the first is 1) of a Corps that may go on on another host that has the directory too. The folder of such a
+ * one is nobody's to remove but its own, also while no process of it lives; a later life takes it from an earlier one,
+ * which keeps nothing there any more. Errors: DENIED, SYSTEM, CLOSED (a later life has it). */
+enum corps_err corps__folder_open(struct corps__folder *folder, const char *directory, uint64_t corps_id, bool is_owner,
+                                  uint64_t life) CORPS_CHECKED;
 
-/* Errors: TOO_LARGE, SYSTEM, NO_MEMORY. One thread at a time for one Conc. */
+/* Errors: TOO_LARGE, SYSTEM, NO_MEMORY; CLOSED (a later life of the Corps has begun). One thread at a time for one
+ * Conc.
+ */
 enum corps_err corps__folder_keep(const struct corps__folder *folder, unsigned env, uint32_t conc,
                                   const char *class_name, const struct corps_value *state) CORPS_CHECKED;
 

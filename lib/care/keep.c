@@ -21,7 +21,7 @@ static struct {
     struct corps__shelf *shelves;
     unsigned count; /* Env 0: one for each Env; else one, of this Env */
     struct corps__folder folder;
-} keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder.fd = -1};
+} keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder = {.fd = -1, .life_fd = -1}};
 
 /* NULL: there is none. */
 static struct corps__shelf *shelf_of(unsigned env) {
@@ -177,7 +177,8 @@ static enum corps_err begin(const struct corps *corps) {
     bool is_owner = corps__is_env_0();
     enum corps_err err = CORPS_OK;
     if (settings->keep_directory[0] != '\0') {
-        err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner);
+        uint64_t life = settings->owned ? corps__life_of(corps__own_incarnation()) + UINT64_C(1) : 0;
+        err = corps__folder_open(&keeper.folder, settings->keep_directory, corps->id, is_owner, life);
     } else {
         keeper.count = is_owner ? CORPS__ENVS_MAX : 1;                                /* Envs may be added */
         keeper.shelves = corps__sparse_create(keeper.count * sizeof *keeper.shelves); /* stays */

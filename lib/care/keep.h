@@ -13,7 +13,9 @@
  *
  * In a directory: <directory>/<id of the Corps>/<env>.<conc>, a file written whole (base/whole.h) that can be told from
  * anything else (codec/kept.h). Env 0 locks the folder of its Corps, and removes it at the end; it also removes folders
- * of Corps that were killed altogether. So a state is used within one life of a Corps alone.
+ * of Corps that were killed altogether. So a state is used within one life of a Corps alone; but that of a Worker whose
+ * number stays in a Corps that is started anew, its front, goes on. That of a Corps which agents own goes on on another
+ * host that has the directory too: what says whose the folder is then is a file in it, with the number of the life.
  */
 #ifndef CORPS_CARE_KEEP_H
 #define CORPS_CARE_KEEP_H

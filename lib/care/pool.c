@@ -106,6 +106,7 @@ static enum corps_err pool_tick(struct corps_context *context, void *self, const
     (void)result;
     struct pool *pool = self;
     atomic_store(&pool->ticker->is_told, false);
+    corps__scale_woke(&pool->seats.scale, corps__now_ns());
     corps__seats_look(&pool->seats);
     corps__seats_step(&pool->seats, callers_of(pool));
     go_on(pool);

@@ -110,6 +110,29 @@ void corps__scale_waits(struct corps__scale *scale, uint32_t place, int64_t wait
     scale->members[place].probed_ns = probed_ns;
 }
 
+/* What stands still in one row is spared for STALL_MAX together, and then everything counts for as long. */
+static void stand_still(struct corps__scale *scale, int64_t for_ns, int64_t now_ns) {
+    bool begins = scale->still_ns == 0 || now_ns - scale->still_ns >= 2 * CORPS__SCALE_STALL_MAX_NS;
+    scale->still_ns = begins ? now_ns : scale->still_ns;
+    int64_t last_ns = scale->still_ns + CORPS__SCALE_STALL_MAX_NS;
+    int64_t long_ns = for_ns < CORPS__SCALE_STALL_MAX_NS ? CORPS__SCALE_AFTER * for_ns : CORPS__SCALE_STALL_MAX_NS;
+    int64_t until_ns = now_ns + long_ns < last_ns ? now_ns + long_ns : last_ns;
+    scale->spared_ns = until_ns > scale->spared_ns ? until_ns : scale->spared_ns;
+}
+
+void corps__scale_woke(struct corps__scale *scale, int64_t now_ns) {
+    int64_t since_ns =
+        scale->woke_ns > 0 ? now_ns - scale->woke_ns : 0; /* it may have begun a step before it is seen */
+    if (since_ns >= CORPS__SCALE_STEP_NS + CORPS__SCALE_LATE_NS && !CORPS__PLANTED(STALL_IS_LOAD)) {
+        stand_still(scale, since_ns, now_ns);
+    }
+    scale->woke_ns = now_ns;
+}
+
+void corps__scale_was_busy(struct corps__scale *scale, int64_t now_ns) {
+    scale->woke_ns = now_ns;
+}
+
 void corps__scale_callers(struct corps__scale *scale, uint32_t count, int64_t now_ns) {
     scale->callers = count;
     scale->called_ns = count > 0 ? now_ns : scale->called_ns;
@@ -145,6 +168,7 @@ struct view {
 
 static struct view look(const struct corps__scale *scale, int64_t now_ns) {
     struct view view = {0};
+    bool spared = now_ns < scale->spared_ns;
     for (uint32_t i = 0; i < scale->places; i++) {
         const struct corps__member *member = &scale->members[i];
         if (member->state == CORPS__MEMBER_STARTING) {
@@ -158,7 +182,7 @@ static struct view look(const struct corps__scale *scale, int64_t now_ns) {
         view.active++;
         bool known = member->probed_ns > 0 && member->probed_ns >= scale->changed_ns;
         view.known += known ? 1 : 0;
-        view.over += known && member->wait_ns > scale->options.target_ns ? 1 : 0;
+        view.over += known && !spared && member->wait_ns > scale->options.target_ns ? 1 : 0;
         bool is_back = member->probed_ns + member->wait_ns < now_ns - CORPS__SCALE_STEP_NS;
         bool ignored = CORPS__PLANTED(UNFINISHED_IS_QUIET) && !is_back;
         view.half += !ignored && member->wait_ns > scale->options.target_ns / 2 ? 1 : 0;

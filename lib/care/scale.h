@@ -30,6 +30,14 @@
  * pool does not shrink to it, unless nobody has called it for the whole quiet time. A growth so soon after the pool has
  * shrunk makes everything below its new size too small. So noise around the target makes it grow, and then it stays.
  *
+ * Stalls. When a machine stands still for a while (it is busy with something else, swaps, is a virtual one that was not
+ * scheduled), nothing is served, and what came meanwhile waits: every member is over the target at once, as after a
+ * leap of the load. This process stood still too, then, and sees it by its own step, which comes late
+ * (corps__scale_woke). So members count as in time until they have had AFTER times that long to work off what came.
+ * Where that happens again and again it is no excuse: after STALL_MAX everything counts, for as long again. A leap of
+ * the load makes managers answer late, but not this step: it is met as if there were no stalls. That a process of
+ * members alone stands still cannot be told from members that work too hard to answer, and counts.
+ *
  * Sources: the thread pool controller of SEDA samples its queue and adds when a threshold is passed, and takes away
  * what idles for long (M. Welsh, D. Culler, E. Brewer, "SEDA", SOSP 2001, 4.1); growing at once and shrinking step by
  * step is the opposite of AIMD (D. Chiu, R. Jain 1989), since too few members cost callers and too many only memory;
@@ -47,7 +55,9 @@
 
 #define CORPS__SCALE_STEP_NS INT64_C(50000000)
 #define CORPS__SCALE_START_NS INT64_C(10000000000) /* a start that takes longer holds up no decision */
-enum { CORPS__SCALE_STEPS = 40, CORPS__SCALE_HOLD = 20 };
+#define CORPS__SCALE_LATE_NS INT64_C(25000000)     /* a step that is so late stood still */
+#define CORPS__SCALE_STALL_MAX_NS INT64_C(2000000000)
+enum { CORPS__SCALE_STEPS = 40, CORPS__SCALE_HOLD = 20, CORPS__SCALE_AFTER = 4 };
 
 enum corps__member_state {
     CORPS__MEMBER_GONE, /* the place is free */
@@ -93,6 +103,9 @@ struct corps__scale {
     uint32_t step;
     uint32_t failures; /* starts that failed, and members that were lost soon, in a row */
     int64_t retry_ns;  /* nothing is started before */
+    int64_t woke_ns;   /* when this process was last seen to run, 0: not yet */
+    int64_t still_ns;  /* since when it stands still now and then, 0: it has not; … */
+    int64_t spared_ns; /* … until then what waits is no overload */
     bool closing, closed_told;
     uint64_t grown, shrunk; /* how many it has decided to add, and to take out */
 };
@@ -132,6 +145,11 @@ bool corps__scale_take_out(struct corps__scale *scale, uint32_t place, int64_t n
 
 /* A probe that was sent at `probed_ns` (above 0) has waited `wait_ns`, or has waited so long so far. */
 void corps__scale_waits(struct corps__scale *scale, uint32_t place, int64_t wait_ns, int64_t probed_ns);
+
+/* This process runs: said every CORPS__SCALE_STEP_NS, before what is to be done in that step. And: it was busy until
+ * now with something of the pool's own, and is late for no other reason. */
+void corps__scale_woke(struct corps__scale *scale, int64_t now_ns);
+void corps__scale_was_busy(struct corps__scale *scale, int64_t now_ns);
 
 /* So many processes have calls to the pool under way, as they say. */
 void corps__scale_callers(struct corps__scale *scale, uint32_t count, int64_t now_ns);

@@ -160,6 +160,7 @@ bool corps__seats_can_ask(struct corps__seats *seats, unsigned env) {
     if (corps__now_ns() - asked_ns >= GREET_NS) { /* it costs too much to be tried in every step */
         seats->envs[env].greet_ns = corps__now_ns() + AGAIN_NS;
     }
+    corps__scale_was_busy(&seats->scale, corps__now_ns());
     return seats->envs[env].is_greeted;
 }
 

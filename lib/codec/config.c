@@ -154,6 +154,34 @@ static enum corps_err decide_results(const struct corps_options *o, struct corps
                                   (long long)out->results_ttl_ns, (long long)out->results_clean_ns);
 }
 
+enum corps_err corps__singleton_check(const char *name) {
+    size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+    return name[0] != '\0' && name[plain] == '\0' && plain < CORPS__SINGLETON_BYTES
+               ? CORPS_OK
+               : corps_error_set(CORPS_ERR_INVALID,
+                                 "the name of a singleton has 1 to %u letters, digits, '.', '-' and '_', not '%s'",
+                                 CORPS__SINGLETON_BYTES - 1, name);
+}
+
+/* What an agent does for a Corps that it owns; who asks for that of another one is told so. */
+static enum corps_err decide_owned(const struct corps_options *o, struct corps__settings *out) {
+    bool is_singleton = o->singleton != NULL && o->singleton[0] != '\0';
+    if (o->cut_off != CORPS_CUT_OFF_STOP && o->cut_off != CORPS_CUT_OFF_STAY) {
+        return corps_error_set(CORPS_ERR_INVALID, "cut_off %d does not exist; choose STOP or STAY", (int)o->cut_off);
+    }
+    out->cut_off = o->cut_off;
+    const char *asked = is_singleton ? "singleton" : o->cut_off != CORPS_CUT_OFF_STOP ? "cut_off" : NULL;
+    if (asked != NULL && (out->hosts[0] == '\0' || !out->detached)) {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "the option %s is for a Corps of several hosts that outlives its creator; create it "
+                               "with the options hosts and detached, or leave %s out",
+                               asked, asked);
+    }
+    enum corps_err err = is_singleton ? corps__singleton_check(o->singleton) : CORPS_OK;
+    return err == CORPS_OK && is_singleton ? copy_text("singleton", o->singleton, out->singleton, sizeof out->singleton)
+                                           : err;
+}
+
 static enum corps_err decide_texts(const struct corps_options *o, struct corps__settings *out) {
     enum corps_err err = copy_text("tag", text_or(o->tag, NULL, "corps"), out->tag, sizeof out->tag);
     err = err == CORPS_OK ? copy_text("bind", text_or(o->bind, NULL, ""), out->bind, sizeof out->bind) : err;
@@ -205,6 +233,7 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     out->keep_objects = (enum corps_keep)o->keep_objects;
     out->detached = o->detached != 0;
     out->boot_timeout_ns = o->boot_timeout_ns != 0 ? o->boot_timeout_ns : 30000000000;
+    err = err == CORPS_OK ? decide_owned(o, out) : err;
     if (err == CORPS_OK && (out->thread_count > 4096 || out->thread_count_max < out->thread_count)) {
         err = corps_error_set(CORPS_ERR_INVALID,
                               "thread_count is %u and thread_count_max %u; the first must be at most the "
@@ -237,6 +266,8 @@ enum corps_err corps__settings_decide(const struct corps_options *o, struct corp
     X(queue_count)                                                                                                     \
     X(keep_objects)                                                                                                    \
     X(detached)                                                                                                        \
+    X(cut_off)                                                                                                         \
+    X(owned)                                                                                                           \
     X(boot_timeout_ns)                                                                                                 \
     X(policy.restart)                                                                                                  \
     X(policy.intensity)                                                                                                \
@@ -251,6 +282,7 @@ enum corps_err corps__settings_encode(const struct corps__settings *s, struct co
                                     {corps_str("module"), corps_str(s->module)},
                                     {corps_str("keep_directory"), corps_str(s->keep_directory)},
                                     {corps_str("hosts"), corps_str(s->hosts)},
+                                    {corps_str("singleton"), corps_str(s->singleton)},
                                     {corps_str("transport"), corps_str(s->transport->name)},
                                     {corps_str("serializer"), corps_str(s->serializer->name)},
 #define NUMBER_ENTRY(field) {corps_str(#field), corps_int((int64_t)s->field)},
@@ -289,6 +321,7 @@ static enum corps_err decode(const struct corps_value *map, bool may_load, struc
     err = err != CORPS_OK ? err : get_text(map, "module", out->module, sizeof out->module);
     err = err != CORPS_OK ? err : get_text(map, "keep_directory", out->keep_directory, sizeof out->keep_directory);
     err = err != CORPS_OK ? err : get_text(map, "hosts", out->hosts, sizeof out->hosts);
+    err = err != CORPS_OK ? err : get_text(map, "singleton", out->singleton, sizeof out->singleton);
     err = err != CORPS_OK ? err : get_text(map, "transport", transport, sizeof transport);
     err = err != CORPS_OK ? err : get_text(map, "serializer", serializer, sizeof serializer);
     int64_t number = 0;

@@ -10,6 +10,7 @@
 #define CORPS__ENVS_MAX 1024u
 #define CORPS__KEEP_DIRECTORY_BYTES 512u
 #define CORPS__HOSTS_BYTES 256u
+#define CORPS__SINGLETON_BYTES 64u
 #define CORPS__HOST_MAX 65535u /* numbers of hosts are 16 bits of a Corps' id */
 
 /* Every option, with its value decided. */
@@ -35,6 +36,9 @@ struct corps__settings {
     char
         hosts[CORPS__HOSTS_BYTES]; /* on which it lives: names, numbers and labels with commas, or "auto"; "": on one */
     uint32_t host; /* the number of this process's own, 1 … 65535; 0: the Corps is on one host. Each process's own */
+    char singleton[CORPS__SINGLETON_BYTES]; /* "": it is none */
+    enum corps_cut_off cut_off;
+    bool owned; /* an agent starts Env 0, and another one's agent if that one's host is lost */
     enum corps_keep keep_objects;
     bool detached;
     int64_t boot_timeout_ns;
@@ -52,6 +56,9 @@ const struct corps_options *corps__options_take(const struct corps_options *give
 /* Of options that were taken. Errors: INVALID, UNKNOWN, UNSUPPORTED, with the option's name and what is possible.
  * Starts the serializer. */
 enum corps_err corps__settings_decide(const struct corps_options *options, struct corps__settings *out) CORPS_CHECKED;
+
+/* The name of a singleton, which must be one ("" is none). Errors: INVALID. */
+enum corps_err corps__singleton_check(const char *name) CORPS_CHECKED;
 
 /* As one value for the boot record, in `box`, and back. */
 enum corps_err corps__settings_encode(const struct corps__settings *settings, struct corps_box *box,

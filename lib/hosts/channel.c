@@ -262,7 +262,6 @@ static void on_frame(void *arg, const struct corps__frame *frame) {
         drop(channel, "the agent broke the protocol");
         return;
     }
-    channel->ops->heard(channel->arg);
     if (frame->kind != CORPS__FRAME_ACK && channel->stage == OPEN) {
         take_record(channel, frame);
     }

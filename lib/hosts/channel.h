@@ -36,7 +36,6 @@ enum {
 
 struct corps__channel_ops {
     void (*record)(void *arg, const struct corps_value *record); /* lent until it returns; "alive" too */
-    void (*heard)(void *arg);                                    /* something has come of the agent: it lives */
     /* The channel is over: the agent is another process than before, another version, or refuses. Nothing follows;
      * close it. */
     void (*gone)(void *arg, enum corps_err err, const char *why);

@@ -1,12 +1,10 @@
 #include "hosts/conn.h"
 
 #include "base/seal.h"
+#include "hosts/address.h"
 
-#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +14,7 @@
 enum {
     HEAD_BYTES = 4 + 1 + 8 + 8,
     PIECE_BYTES = 64 << 10, /* read at once */
-    USER_TIMEOUT_MS = 1500, /* hosts.md, section 5 */
-    KEEPALIVE_S = 1,
-    KEEPALIVE_COUNT = 2,
-    TLS_HANDSHAKE = 0x16, /* the first byte of a TLS client: RFC 8446, 5.1 */
+    TLS_HANDSHAKE = 0x16,   /* the first byte of a TLS client: RFC 8446, 5.1 */
 };
 
 /* Bytes on their way: what is before `at` has gone. */
@@ -390,22 +385,6 @@ static void on_timer(uv_timer_t *timer) {
                                conn->where, CORPS__CONN_CONNECT_MS));
 }
 
-static void set_options(int fd) {
-    const struct {
-        int level, name, value;
-    } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
-    };
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
-    }
-}
-
 static struct corps__conn *make_conn(uv_loop_t *loop, int fd, const struct corps__conn_ops *ops, void *arg) {
     struct corps__conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL || uv_poll_init(loop, &conn->poll, fd) != 0) {
@@ -421,41 +400,19 @@ static struct corps__conn *make_conn(uv_loop_t *loop, int fd, const struct corps
     conn->ops = ops;
     conn->arg = arg;
     conn->frame_bytes_max = CORPS__CONN_STRANGER_BYTES_MAX;
-    set_options(fd);
+    corps__socket_tune(fd);
     return conn;
-}
-
-bool corps__address_is_loopback(const char *address) {
-    struct in6_addr six;
-    return strncmp(address, "127.", 4) == 0 ||
-           (inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six)) ||
-           strncmp(address, "::ffff:127.", 11) == 0;
 }
 
 static bool is_sealed(const char *address) {
     return seal_is("always") || (!seal_is("never") && !corps__address_is_loopback(address));
 }
 
-static socklen_t socket_address(const struct corps__host *host, struct sockaddr_storage *out) {
-    struct sockaddr_in *four = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, host->address, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons(host->port);
-        return sizeof *four;
-    }
-    (void)inet_pton(AF_INET6, host->address, &six->sin6_addr);
-    six->sin6_family = AF_INET6;
-    six->sin6_port = htons(host->port);
-    return sizeof *six;
-}
-
 enum corps_err corps__conn_connect(uv_loop_t *loop, const struct corps__host *to, const char *identity,
                                    const uint8_t psk[CORPS__KEY_BYTES], const struct corps__conn_ops *ops, void *arg,
                                    struct corps__conn **out) {
     struct sockaddr_storage where;
-    socklen_t bytes = socket_address(to, &where);
+    socklen_t bytes = corps__address_fill(to, &where);
     int fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return corps_error_system("cannot make a socket");
@@ -484,13 +441,8 @@ enum corps_err corps__conn_connect(uv_loop_t *loop, const struct corps__host *to
 
 enum corps_err corps__conn_accept(uv_loop_t *loop, int fd, const struct corps__conn_ops *ops, void *arg,
                                   struct corps__conn **out) {
-    struct sockaddr_storage peer = {0};
-    socklen_t bytes = sizeof peer;
-    char address[64] = "?";
-    (void)getpeername(fd, (struct sockaddr *)&peer, &bytes);
-    const void *at = peer.ss_family == AF_INET ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
-                                               : (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr;
-    (void)inet_ntop(peer.ss_family, at, address, sizeof address);
+    char address[CORPS__ADDRESS_BYTES];
+    corps__address_of_peer(fd, address);
     struct corps__conn *conn = make_conn(loop, fd, ops, arg);
     if (conn == NULL) {
         close(fd);

@@ -69,7 +69,4 @@ bool corps__conn_has_room(const struct corps__conn *conn);
 /* Nothing is called any more. Writes what waits as far as the socket takes it. Accepts NULL. */
 void corps__conn_close(struct corps__conn *conn);
 
-/* Is this an address that no other host can have? */
-bool corps__address_is_loopback(const char *address);
-
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/whole.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@ enum { RECORD_BYTES = 96, NAME_BYTES = 32, TRIES = 100 };
 struct corps__epochs_held {
     struct corps__epochs_held *next;
     uint64_t corps_id, number;
+    uint32_t host;
     int64_t from_ns;
     int lock_fd;
 };
@@ -57,7 +59,12 @@ void corps__epochs_close(struct corps__epochs *epochs) {
     *epochs = (struct corps__epochs){.directory = -1, .watch = -1};
 }
 
-/* ---- the record ---- */
+/* ---- what stands in the files ---- */
+
+static void epoch_text(const struct corps__epoch *epoch, char text[RECORD_BYTES]) {
+    snprintf(text, RECORD_BYTES, "epoch %" PRIu64 " host %" PRIu32 "%s\n", epoch->number, epoch->host,
+             epoch->is_given ? " given" : "");
+}
 
 static enum corps_err read_epoch(const struct corps__epochs *epochs, uint64_t corps_id, struct corps__epoch *epoch) {
     char name[NAME_BYTES];
@@ -73,8 +80,9 @@ static enum corps_err read_epoch(const struct corps__epochs *epochs, uint64_t co
     char again[RECORD_BYTES];
     memcpy(text, data, bytes);
     free(data);
+    epoch->is_given = strstr(text, " given") != NULL;
     if (sscanf(text, "epoch %" SCNu64 " host %" SCNu32, &epoch->number, &epoch->host) == 2 && epoch->number > 0) {
-        snprintf(again, sizeof again, "epoch %" PRIu64 " host %" PRIu32 "\n", epoch->number, epoch->host);
+        epoch_text(epoch, again);
         if (strcmp(text, again) == 0) {
             return CORPS_OK;
         }
@@ -84,13 +92,42 @@ static enum corps_err read_epoch(const struct corps__epochs *epochs, uint64_t co
         "the record %s of this Corps' lives is damaged; remove it when nothing of the Corps runs any more", name);
 }
 
-static enum corps_err write_epoch(const struct corps__epochs *epochs, uint64_t corps_id, uint64_t number,
-                                  uint32_t host) {
+static enum corps_err write_epoch(const struct corps__epochs *epochs, uint64_t corps_id,
+                                  const struct corps__epoch *epoch) {
     char name[NAME_BYTES];
     char text[RECORD_BYTES];
     name_of(corps_id, "epoch", name);
-    int length = snprintf(text, sizeof text, "epoch %" PRIu64 " host %" PRIu32 "\n", number, host);
-    return corps__whole_write(epochs->directory, name, text, (size_t)length);
+    epoch_text(epoch, text);
+    return corps__whole_write(epochs->directory, name, text, strlen(text));
+}
+
+static enum corps_err write_about(const struct corps__epochs *epochs, uint64_t corps_id, const char *about) {
+    char name[NAME_BYTES];
+    name_of(corps_id, "about", name);
+    return corps__whole_write(epochs->directory, name, about, strlen(about));
+}
+
+/* What a first life is claimed with: there before its epoch is. */
+static enum corps_err write_first(const struct corps__epochs *epochs, const struct corps__epochs_claim *claim) {
+    char name[NAME_BYTES];
+    enum corps_err err = write_about(epochs, claim->corps_id, claim->about);
+    name_of(claim->corps_id, "record", name);
+    return err == CORPS_OK ? corps__whole_write(epochs->directory, name, claim->record, claim->record_bytes) : err;
+}
+
+enum corps_err corps__epochs_read(const struct corps__epochs *epochs, uint64_t corps_id, const char *what,
+                                  uint8_t **data, size_t *bytes) {
+    char name[NAME_BYTES];
+    name_of(corps_id, what, name);
+    enum corps_err err = corps__whole_read(epochs->directory, name, SIZE_MAX, data, bytes);
+    if (err == CORPS_OK && *data == NULL) {
+        return corps_error_set(CORPS_ERR_UNKNOWN, "there is no file %s: this Corps never was here, or it has ended",
+                               name);
+    }
+    if (err == CORPS_OK) {
+        (*data)[*bytes] = 0; /* which has room for it */
+    }
+    return err;
 }
 
 /* ---- the lock ---- */
@@ -170,20 +207,110 @@ enum corps_err corps__epochs_find(struct corps__epochs *epochs, uint64_t corps_i
     return err;
 }
 
+/* ---- all of them ---- */
+
+struct row {
+    uint64_t corps_id;
+    struct corps__epoch epoch;
+    bool is_held;
+};
+
+struct rows {
+    struct row *at;
+    size_t count, room;
+};
+
+static bool id_of(const char *name, uint64_t *corps_id) {
+    char again[NAME_BYTES];
+    if (sscanf(name, "%16" SCNx64, corps_id) != 1) {
+        return false;
+    }
+    name_of(*corps_id, "epoch", again);
+    return strcmp(name, again) == 0;
+}
+
+static enum corps_err add_row(const struct corps__epochs *epochs, uint64_t corps_id, struct rows *rows) {
+    if (rows->count == rows->room) {
+        size_t room = 2 * rows->room + 16;
+        struct row *more = reallocarray(rows->at, room, sizeof *more);
+        if (more == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to list the Corps");
+        }
+        rows->at = more;
+        rows->room = room;
+    }
+    struct row row = {.corps_id = corps_id};
+    row.is_held = find_held(epochs, corps_id) != NULL || is_locked(epochs, corps_id);
+    enum corps_err err = read_epoch(epochs, corps_id, &row.epoch);
+    if (err == CORPS_OK && row.epoch.number > 0) { /* else it has ended since it was seen */
+        rows->at[rows->count++] = row;
+    }
+    return err;
+}
+
+static enum corps_err gather(const struct corps__epochs *epochs, struct rows *rows) {
+    int fd = openat(epochs->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+    if (files == NULL) {
+        enum corps_err err = corps_error_system("cannot list the directory of Corps' lives");
+        if (fd >= 0) {
+            close(fd);
+        }
+        return err;
+    }
+    enum corps_err err = CORPS_OK;
+    uint64_t corps_id;
+    for (struct dirent *file; err == CORPS_OK && (file = readdir(files)) != NULL;) {
+        err = id_of(file->d_name, &corps_id) ? add_row(epochs, corps_id, rows) : CORPS_OK;
+    }
+    closedir(files);
+    return err;
+}
+
+static int by_id(const void *left, const void *right) {
+    uint64_t a = ((const struct row *)left)->corps_id, b = ((const struct row *)right)->corps_id;
+    return (a > b) - (a < b);
+}
+
+enum corps_err corps__epochs_each(struct corps__epochs *epochs,
+                                  void (*each)(void *arg, uint64_t corps_id, const struct corps__epoch *epoch,
+                                               bool is_held),
+                                  void *arg) {
+    struct rows rows = {0};
+    read_watch(epochs);
+    enum corps_err err = gather(epochs, &rows);
+    if (err == CORPS_OK && rows.count > 0) {
+        qsort(rows.at, rows.count, sizeof rows.at[0], by_id);
+    }
+    for (size_t i = 0; err == CORPS_OK && i < rows.count; i++) {
+        each(arg, rows.at[i].corps_id, &rows.at[i].epoch, rows.at[i].is_held);
+    }
+    free(rows.at);
+    return err;
+}
+
+/* ---- claims ---- */
+
 /* With the lock: is it its turn, and is that remembered? */
-static enum corps_err enter(const struct corps__epochs *epochs, struct corps__epochs_held *held, uint64_t number,
-                            uint32_t host, int64_t now_ns, int64_t wait_ns) {
+static enum corps_err enter(const struct corps__epochs *epochs, struct corps__epochs_held *held,
+                            const struct corps__epochs_claim *claim) {
     struct corps__epoch last;
     enum corps_err err = read_epoch(epochs, held->corps_id, &last);
-    if (err == CORPS_OK && last.number != number - 1) {
+    if (err == CORPS_OK && last.number != claim->number - 1) {
         err = corps_error_set(CORPS_ERR_MOVED,
                               "the last life of this Corps is %" PRIu64 ", so %" PRIu64 " is not the next one",
-                              last.number, number);
+                              last.number, claim->number);
     }
-    err = err == CORPS_OK ? write_epoch(epochs, held->corps_id, number, host) : err;
+    if (err == CORPS_OK && claim->number == 1) {
+        err = write_first(epochs, claim);
+    }
     if (err == CORPS_OK) {
-        held->number = number;
-        held->from_ns = last.number > 0 ? now_ns + wait_ns : now_ns;
+        err = write_epoch(epochs, held->corps_id, &(struct corps__epoch){.number = claim->number, .host = claim->host});
+    }
+    if (err == CORPS_OK) {
+        held->number = claim->number;
+        held->host = claim->host;
+        held->from_ns = last.number > 0 && !last.is_given ? claim->now_ns + claim->wait_ns : claim->now_ns;
     }
     return err;
 }
@@ -203,16 +330,16 @@ static enum corps_err hold(struct corps__epochs *epochs, uint64_t corps_id, stru
     return CORPS_OK;
 }
 
-enum corps_err corps__epochs_take(struct corps__epochs *epochs, uint64_t corps_id, uint64_t number, uint32_t host,
-                                  int64_t now_ns, int64_t wait_ns, int64_t *from_ns) {
-    if (number == 0) {
+enum corps_err corps__epochs_take(struct corps__epochs *epochs, const struct corps__epochs_claim *claim,
+                                  int64_t *from_ns) {
+    if (claim->number == 0) {
         return corps_error_set(CORPS_ERR_INVALID, "the first life of a Corps is 1, not 0");
     }
-    struct corps__epochs_held *held = find_held(epochs, corps_id);
+    struct corps__epochs_held *held = find_held(epochs, claim->corps_id);
     bool is_new = held == NULL;
-    enum corps_err err = is_new ? hold(epochs, corps_id, &held) : CORPS_OK;
-    if (err == CORPS_OK && held->number != number) { /* else it was answered before, and the answer was lost */
-        err = enter(epochs, held, number, host, now_ns, wait_ns);
+    enum corps_err err = is_new ? hold(epochs, claim->corps_id, &held) : CORPS_OK;
+    if (err == CORPS_OK && held->number != claim->number) { /* else it was answered before, and the answer was lost */
+        err = enter(epochs, held, claim);
     }
     if (err != CORPS_OK) {
         if (is_new && held != NULL) {
@@ -229,21 +356,46 @@ enum corps_err corps__epochs_take(struct corps__epochs *epochs, uint64_t corps_i
     return CORPS_OK;
 }
 
-void corps__epochs_end(struct corps__epochs *epochs, uint64_t corps_id) {
+static enum corps_err let_go(struct corps__epochs *epochs, struct corps__epochs_held *held) {
     struct corps__epochs_held **at = &epochs->held;
-    while (*at != NULL && (*at)->corps_id != corps_id) {
+    while (*at != held) {
         at = &(*at)->next;
     }
-    struct corps__epochs_held *held = *at;
-    if (held == NULL) {
-        return;
-    }
-    char name[NAME_BYTES];
-    name_of(corps_id, "epoch", name);
-    corps__whole_remove(epochs->directory, name);
-    name_of(corps_id, "lock", name);
-    (void)!unlinkat(epochs->directory, name, 0); /* while it is held: nobody can have locked this one */
     *at = held->next;
     close(held->lock_fd);
     free(held);
+    return CORPS_OK;
+}
+
+static enum corps_err not_held(uint64_t corps_id) {
+    return corps_error_set(CORPS_ERR_CLOSED, "this host does not hold the Corps %016" PRIx64, corps_id);
+}
+
+enum corps_err corps__epochs_note(struct corps__epochs *epochs, uint64_t corps_id, const char *about) {
+    return find_held(epochs, corps_id) != NULL ? write_about(epochs, corps_id, about) : not_held(corps_id);
+}
+
+enum corps_err corps__epochs_give(struct corps__epochs *epochs, uint64_t corps_id) {
+    struct corps__epochs_held *held = find_held(epochs, corps_id);
+    if (held == NULL) {
+        return not_held(corps_id);
+    }
+    const struct corps__epoch given = {.number = held->number, .host = held->host, .is_given = true};
+    enum corps_err err = write_epoch(epochs, corps_id, &given);
+    return err == CORPS_OK ? let_go(epochs, held) : err;
+}
+
+enum corps_err corps__epochs_end(struct corps__epochs *epochs, uint64_t corps_id) {
+    /* The lock is the last, while it is held: nobody can have locked this one. */
+    static const char *const files[] = {"epoch", "record", "about", "lock"};
+    struct corps__epochs_held *held = find_held(epochs, corps_id);
+    if (held == NULL) {
+        return not_held(corps_id);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char name[NAME_BYTES];
+        name_of(corps_id, files[i], name);
+        corps__whole_remove(epochs->directory, name);
+    }
+    return let_go(epochs, held);
 }

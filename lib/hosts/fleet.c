@@ -1,6 +1,7 @@
 #include "hosts/fleet.h"
 
 #include "codec/config.h"
+#include "hosts/away.h"
 #include "hosts/courier.h"
 #include "hosts/desk.h"
 #include "hosts/launch.h"
@@ -49,16 +50,6 @@ static bool next_word(const char **at, char word[CORPS__HOSTS_BYTES]) {
     return length > 0;
 }
 
-static bool is_meant(const struct corps__host *host, const char *list) {
-    char word[CORPS__HOSTS_BYTES];
-    while (next_word(&list, word)) {
-        if (corps__host_is(host, word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "a, b and 3 more": what there is. */
 static void list_names(const struct corps__hosts *hosts, char *out, size_t bytes) {
     size_t used = 0;
@@ -96,15 +87,15 @@ static enum corps_err check_words(const struct corps__hosts *hosts, const char *
 static enum corps_err ask_hosts(const struct corps__settings *settings, struct corps__hosts **out) {
     struct corps__hosts *hosts = NULL;
     enum corps_err err = corps__desk_hosts(&hosts);
-    bool all = strcmp(settings->hosts, "auto") == 0;
-    err = err == CORPS_OK && !all ? check_words(hosts, settings->hosts) : err;
+    bool names = strcmp(settings->hosts, "auto") != 0;
+    err = err == CORPS_OK && names ? check_words(hosts, settings->hosts) : err;
     if (err != CORPS_OK) {
         free(hosts);
         return err;
     }
     unsigned count = 0;
     for (unsigned i = 0; i < hosts->count; i++) {
-        bool meant = all || is_meant(&hosts->rows[i], settings->hosts);
+        bool meant = corps__host_is_meant(&hosts->rows[i], settings->hosts);
         if (meant || hosts->rows[i].number == hosts->own) {
             hosts->rows[count] = hosts->rows[i];
             hosts->rows[count].slots = meant ? hosts->rows[count].slots : 1; /* Env 0's */
@@ -118,10 +109,40 @@ static enum corps_err ask_hosts(const struct corps__settings *settings, struct c
 
 /* ---- in the creator ---- */
 
+/* Does an agent own it? And may it begin here? */
+static enum corps_err decide_owner(struct corps *corps, const struct corps__hosts *hosts) {
+    struct corps__settings *settings = &corps->settings;
+    const struct corps__host *own = corps__hosts_find(hosts, hosts->own);
+    bool can_own = strcmp(hosts->ledger, "etcd") == 0;
+    const char *asked = settings->singleton[0] != '\0'            ? "singleton"
+                        : settings->cut_off != CORPS_CUT_OFF_STOP ? "cut_off"
+                                                                  : NULL;
+    if (asked != NULL && !can_own) {
+        return corps_error_set(CORPS_ERR_UNSUPPORTED,
+                               "the option %s needs agents with the ledger etcd, and those of these hosts have '%s'; "
+                               "give all a hosts file with a line 'ledger etcd URL …'",
+                               asked, hosts->ledger[0] != '\0' ? hosts->ledger : "hosts");
+    }
+    if (asked != NULL && corps->front_class[0] == '\0') {
+        return corps_error_set(CORPS_ERR_INVALID,
+                               "the option %s is for a Corps with a front, which is what begins it anew", asked);
+    }
+    if (own != NULL && own->drained) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "host %u (%s) is drained and begins no Corps; create it on another one, or say "
+                               "`corps hosts --undrain %s`",
+                               own->number, own->name, own->name);
+    }
+    settings->owned = can_own && settings->detached && corps->front_class[0] != '\0';
+    return CORPS_OK;
+}
+
 static enum corps_err create(struct corps *corps) {
     struct corps__hosts *hosts = NULL;
     enum corps_err err = ask_hosts(&corps->settings, &hosts);
+    err = err == CORPS_OK ? decide_owner(corps, hosts) : err;
     if (err != CORPS_OK) {
+        free(hosts);
         return err;
     }
     corps->settings.host = hosts->own;
@@ -129,6 +150,22 @@ static enum corps_err create(struct corps *corps) {
     corps__host_bind(hosts, corps__hosts_find(hosts, hosts->own), corps->remote_bind, sizeof corps->remote_bind);
     free(hosts);
     return corps__desk_secret(corps->id, corps->secret);
+}
+
+static enum corps_err own(const struct corps *corps, const uint8_t *boot, size_t bytes, int *control_fd) {
+    struct corps_box *box = corps_box_create();
+    if (box == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say how Envs are started on other hosts");
+    }
+    struct corps_value launch;
+    enum corps_err err = corps__launch_value(corps, box, &launch);
+    err = err == CORPS_OK ? corps__launch_without(box, &launch, "boot_data") : err;
+    if (err == CORPS_OK) {
+        err = corps__desk_own(corps->id, &launch, boot, bytes, corps->settings.singleton, (int)corps->settings.cut_off,
+                              control_fd);
+    }
+    corps_box_unref(box);
+    return err;
 }
 
 /* ---- in Env 0 ---- */
@@ -289,6 +326,7 @@ static void end(void) {
 static const struct corps__fleet_ops ops = {
     .settle_ns = CORPS__SILENCE_NS,
     .create = create,
+    .own = own,
     .begin = begin,
     .place = corps__courier_place,
     .leave = corps__courier_leave,
@@ -302,5 +340,6 @@ static const struct corps__fleet_ops ops = {
 void corps__hosts_begin(void) {
     if (corps__fleet() == NULL) {
         corps__fleet_set(&ops);
+        corps__away_begin();
     }
 }

@@ -91,15 +91,28 @@ static bool is_better(const struct corps__plan_host *a, const struct corps__plan
     return (uint64_t)a->used * b->slots < (uint64_t)b->used * a->slots;
 }
 
+/* None of the `known` hosts that are called so has room; `drained` of these take none. */
+static enum corps_err has_no_room(const char *where, uint32_t known, uint32_t drained) {
+    if (drained == known) {
+        return corps_error_set(CORPS_ERR_LIMIT,
+                               "'%s' is drained and takes no Envs; `corps hosts --undrain HOST` lets it again", where);
+    }
+    const char *quote = where[0] == '\0' ? "" : "'", *what = where[0] == '\0' ? "all hosts" : where;
+    return corps_error_set(CORPS_ERR_LIMIT, "all slots of %s%s%s are used up%s; give more in the hosts file", quote,
+                           what, quote, drained > 0 ? ", but for hosts that are drained" : "");
+}
+
 static enum corps_err choose(const struct corps__plan *plan, const char *where, uint32_t *chosen) {
     uint32_t called = find_called(plan, where);
-    uint32_t known = 0;
+    uint32_t known = 0, drained = 0;
     *chosen = NOWHERE;
     for (uint32_t i = 0; i < plan->host_count; i++) {
         const struct corps__plan_host *host = &plan->hosts[i];
         bool fits = called != NOWHERE ? i == called : where[0] == '\0' || has_label(host->labels, where);
         known += fits ? 1 : 0;
-        if (fits && host->used < host->slots && (*chosen == NOWHERE || is_better(host, &plan->hosts[*chosen]))) {
+        drained += fits && host->drained ? 1 : 0;
+        if (fits && !host->drained && host->used < host->slots &&
+            (*chosen == NOWHERE || is_better(host, &plan->hosts[*chosen]))) {
             *chosen = i;
         }
     }
@@ -108,11 +121,7 @@ static enum corps_err choose(const struct corps__plan *plan, const char *where, 
                                "no host of this Corps is called '%s', or has that label; `corps hosts` lists them",
                                where);
     }
-    if (*chosen == NOWHERE) {
-        return corps_error_set(CORPS_ERR_LIMIT, "all slots of %s%s%s are used up; give more in the hosts file",
-                               where[0] == '\0' ? "all hosts" : "'", where, where[0] == '\0' ? "" : "'");
-    }
-    return CORPS_OK;
+    return *chosen != NOWHERE ? CORPS_OK : has_no_room(where, known, drained);
 }
 
 enum corps_err corps__plan_place(struct corps__plan *plan, uint32_t number, const char *where, uint32_t *host) {
@@ -184,6 +193,31 @@ bool corps__plan_heard(struct corps__plan *plan, uint32_t number, int64_t now_ns
         plan->changed = true;
     }
     return true;
+}
+
+void corps__plan_drain(struct corps__plan *plan, uint32_t number, bool drained) {
+    uint32_t at = find_host(plan, number);
+    if (at == NOWHERE || at == plan->own || plan->hosts[at].drained == drained) {
+        return;
+    }
+    plan->hosts[at].drained = drained;
+    for (uint32_t i = 0; drained && i < plan->env_count; i++) {
+        if (plan->envs[i].at == at && plan->envs[i].state == CORPS__ENV_WANTED) {
+            lose(plan, &plan->envs[i], CORPS__WHY_DRAINED);
+        }
+    }
+}
+
+void corps__plan_warned(struct corps__plan *plan, uint32_t number, bool drained, bool away) {
+    uint32_t at = find_host(plan, number);
+    if (at == NOWHERE || at == plan->own || (!drained && !away)) {
+        return;
+    }
+    struct corps__plan_host *host = &plan->hosts[at];
+    host->wanted = true;
+    host->drained = drained;
+    host->in_a_row += away && host->in_a_row == 0 ? 1 : 0; /* as if a channel had failed */
+    plan->changed = true;
 }
 
 void corps__plan_gone(struct corps__plan *plan, uint32_t number, int64_t now_ns) {
@@ -260,6 +294,7 @@ static void close_host(struct corps__plan *plan, uint32_t at, int64_t now_ns) {
     host->in_a_row++;
     host->state = CORPS__HOST_CLOSED;
     host->sent = false;
+    host->drained = false; /* its next agent says it again, or this one when it is heard again */
     host->due_ns = now_ns + (wait_ns < CORPS__REOPEN_MAX_NS ? wait_ns : CORPS__REOPEN_MAX_NS);
     if (CORPS__PLANTED(NEVER_REOPENS)) {
         host->due_ns = INT64_MAX;
@@ -352,6 +387,8 @@ const char *corps__plan_why_text(enum corps__plan_why why) {
         return "the corps-agent of its host has ended, or refuses";
     case CORPS__WHY_KILLED:
         return "it was ended before its host could be reached";
+    case CORPS__WHY_DRAINED:
+        return "its host is drained and takes no Envs";
     }
     return "its host is lost";
 }

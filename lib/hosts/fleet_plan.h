@@ -46,6 +46,7 @@ struct corps__plan_host {
     enum corps__plan_host_state state;
     bool wanted;       /* something was placed here once */
     bool sent;         /* something was ordered over the present channel, so that grants matter */
+    bool drained;      /* takes no Envs, as its agent says */
     uint32_t used;     /* slots */
     uint32_t in_a_row; /* channels that failed */
     struct corps__silence silence;
@@ -59,6 +60,7 @@ enum corps__plan_why {
     CORPS__WHY_UNREACHED, /* its host did not answer within 3 s; nothing was ordered */
     CORPS__WHY_GONE,      /* its agent has ended, or has refused: see what the channel said */
     CORPS__WHY_KILLED,    /* before anything was ordered */
+    CORPS__WHY_DRAINED,   /* its host takes no Envs; nothing was ordered */
 };
 
 enum corps__plan_env_state {
@@ -110,10 +112,15 @@ enum corps_err corps__plan_init(struct corps__plan *plan, struct corps__plan_hos
 
 /* Chooses the host for the next life of an Env that is FREE or PLACED, and keeps a slot there. `where`: "" for any
  * host, else a host's name, its number, or a label. Of those that can be reached, or were never tried, the one with the
- * most room in proportion to its slots; of equals the first; one that failed only if no other has room. Writes its
- * number. Errors: INVALID (the Env is neither), UNKNOWN (no such host or label), LIMIT (all slots are used up). */
+ * most room in proportion to its slots; of equals the first; one that failed only if no other has room; never one that
+ * is drained. Writes its number. Errors: INVALID (the Env is neither), UNKNOWN (no such host or label), LIMIT (all
+ * slots are used up, or all such hosts are drained). */
 enum corps_err corps__plan_place(struct corps__plan *plan, uint32_t env, const char *where,
                                  uint32_t *host) CORPS_CHECKED;
+
+/* What others say of a host before it was heard: that it is drained, or away. It is chosen last, or not at all, and a
+ * channel to it is begun, so that it is known when that changes. Not of the own host. */
+void corps__plan_warned(struct corps__plan *plan, uint32_t host, bool drained, bool away);
 
 /* The Env that was placed is to be started as this incarnation. On the own host the caller does that itself: it RUNS.
  */
@@ -124,6 +131,11 @@ void corps__plan_kill(struct corps__plan *plan, uint32_t env, uint64_t incarnati
 
 /* The present channel of a host has brought "alive". True: answer it with a grant. */
 bool corps__plan_heard(struct corps__plan *plan, uint32_t host, int64_t now_ns);
+
+/* The agent of a host says whether it takes Envs: with each "alive", and where it has refused one because it takes
+ * none. What is WANTED there is LOST then; what runs there is ended by its agent. A host that takes none is never
+ * chosen. */
+void corps__plan_drain(struct corps__plan *plan, uint32_t host, bool drained);
 
 /* The present channel of a host has ended for good, or could not be begun. */
 void corps__plan_gone(struct corps__plan *plan, uint32_t host, int64_t now_ns);

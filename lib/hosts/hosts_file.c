@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 512 };
+enum { LINE_BYTES = CORPS__HOSTS_LINE_BYTES };
 
 /* What is being read. */
 struct reading {
@@ -159,14 +159,102 @@ static enum corps_err take_ports(const struct reading *reading, char **rest) {
     return CORPS_OK;
 }
 
+/* ---- the ledger ---- */
+
+static enum corps_err wrong_ledger(const struct reading *reading, const char *what, const char *given) {
+    return corps_error_set(CORPS_ERR_INVALID,
+                           "%s, line %u: %s '%s'; write: ledger etcd http://10.0.0.1:2379 http://10.0.0.2:2379, or no "
+                           "such line",
+                           reading->file, reading->line, what, given);
+}
+
+/* "http://10.0.0.1:2379" or "https://etcd-1.example:2379", and nothing behind it. */
+static bool is_endpoint(const char *text) {
+    const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : NULL;
+    const char *colon = host != NULL ? strrchr(host, ':') : NULL;
+    unsigned long port;
+    if (colon == NULL || colon == host || !take_number(colon + 1, 1, UINT16_MAX, &port)) {
+        return false;
+    }
+    for (const char *at = host; at < colon; at++) {
+        if (!isalnum((unsigned char)*at) && strchr("-_.:[]", *at) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum corps_err take_endpoints(const struct reading *reading, char **rest) {
+    char *out = reading->hosts->ledger_endpoints;
+    for (char *endpoint; (endpoint = strtok_r(NULL, " \t\r", rest)) != NULL;) {
+        if (!is_endpoint(endpoint)) {
+            return wrong_ledger(reading, "a server of etcd is not", endpoint);
+        }
+        size_t used = strlen(out); /* in all no more than the line */
+        snprintf(out + used, LINE_BYTES - used, "%s%s", used > 0 ? " " : "", endpoint);
+    }
+    return out[0] != '\0' ? CORPS_OK : wrong_ledger(reading, "the servers are missing behind", "etcd");
+}
+
+static enum corps_err take_ledger(const struct reading *reading, char **rest) {
+    struct corps__hosts *hosts = reading->hosts;
+    const char *name = strtok_r(NULL, " \t\r", rest);
+    bool is_etcd = name != NULL && strcmp(name, "etcd") == 0;
+    if (hosts->ledger[0] != '\0') {
+        return wrong_ledger(reading, "there is one ledger, and a line before names another than", name ? name : "");
+    }
+    if (!is_etcd && (name == NULL || strcmp(name, "hosts") != 0)) {
+        return wrong_ledger(reading, "the ledgers are hosts, which is what is meant without such a line, and etcd, not",
+                            name != NULL ? name : "");
+    }
+    snprintf(hosts->ledger, sizeof hosts->ledger, "%s", name);
+    const char *more = is_etcd ? NULL : strtok_r(NULL, " \t\r", rest);
+    return is_etcd        ? take_endpoints(reading, rest)
+           : more != NULL ? wrong_ledger(reading, "the ledger hosts has no servers, unlike", more)
+                          : CORPS_OK;
+}
+
+/* "ledger-ca PATH" and "ledger-user NAME": one word each. */
+static enum corps_err take_word(const struct reading *reading, const char *key, char **rest, char *out, size_t bytes) {
+    const char *word = strtok_r(NULL, " \t\r", rest);
+    if (word == NULL || strlen(word) >= bytes || strtok_r(NULL, " \t\r", rest) != NULL || out[0] != '\0') {
+        return corps_error_set(CORPS_ERR_INVALID, "%s, line %u: one word of up to %zu bytes stands behind %s, once",
+                               reading->file, reading->line, bytes - 1, key);
+    }
+    snprintf(out, bytes, "%s", word);
+    return CORPS_OK;
+}
+
+/* What is said of etcd must be said where etcd is. */
+static enum corps_err check_ledger(const struct reading *reading) {
+    struct corps__hosts *hosts = reading->hosts;
+    bool is_etcd = strcmp(hosts->ledger, "etcd") == 0;
+    if (!is_etcd && (hosts->ledger_ca[0] != '\0' || hosts->ledger_user[0] != '\0')) {
+        return corps_error_set(CORPS_ERR_INVALID, "%s has a line %s, and no line that begins with: ledger etcd",
+                               reading->file, hosts->ledger_ca[0] != '\0' ? "ledger-ca" : "ledger-user");
+    }
+    if (hosts->ledger[0] == '\0') {
+        snprintf(hosts->ledger, sizeof hosts->ledger, "hosts");
+    }
+    return CORPS_OK;
+}
+
 static enum corps_err take_line(struct reading *reading, char *line) {
+    struct corps__hosts *hosts = reading->hosts;
     line[strcspn(line, "#")] = '\0';
     char *rest;
     char *first = strtok_r(line, " \t\r", &rest);
     if (first == NULL) {
         return CORPS_OK;
     }
-    return strcmp(first, "ports") == 0 ? take_ports(reading, &rest) : take_host(reading, first, &rest);
+    return strcmp(first, "ports") == 0       ? take_ports(reading, &rest)
+           : strcmp(first, "ledger") == 0    ? take_ledger(reading, &rest)
+           : strcmp(first, "ledger-ca") == 0 ? take_word(reading, first, &rest, hosts->ledger_ca, LINE_BYTES)
+           : strcmp(first, "ledger-user") == 0
+               ? take_word(reading, first, &rest, hosts->ledger_user, sizeof hosts->ledger_user)
+               : take_host(reading, first, &rest);
 }
 
 static int by_number(const void *a, const void *b) {
@@ -186,6 +274,12 @@ static void take_hash(struct corps__hosts *hosts) {
         crypto_generichash_update(&state, (const uint8_t *)line, (size_t)bytes);
     }
     crypto_generichash_update(&state, (const uint8_t *)hosts->ports, strlen(hosts->ports));
+    if (strcmp(hosts->ledger, "hosts") != 0) {
+        char line[sizeof hosts->ledger + LINE_BYTES + sizeof hosts->ledger_user + 8];
+        int bytes = snprintf(line, sizeof line, "\nledger %s %s %s\n", hosts->ledger, hosts->ledger_endpoints,
+                             hosts->ledger_user);
+        crypto_generichash_update(&state, (const uint8_t *)line, (size_t)bytes);
+    }
     crypto_generichash_final(&state, hosts->hash, sizeof hosts->hash);
 }
 
@@ -209,7 +303,7 @@ static enum corps_err take_lines(struct reading *reading, const char *text, size
         err = corps_error_set(CORPS_ERR_INVALID,
                               "%s names no host; a line is: number name address:port slots [label …]", reading->file);
     }
-    return err;
+    return err == CORPS_OK ? check_ledger(reading) : err;
 }
 
 enum corps_err corps__hosts_parse(const char *text, size_t bytes, const char *file, struct corps__hosts **hosts) {
@@ -337,6 +431,25 @@ bool corps__host_is(const struct corps__host *host, const char *word) {
             return true;
         }
         at += label + (at[label] == ' ');
+    }
+    return false;
+}
+
+bool corps__host_is_meant(const struct corps__host *host, const char *words) {
+    if (strcmp(words, "auto") == 0) {
+        return true;
+    }
+    for (const char *at = words + strspn(words, ", "); *at != '\0'; at += strspn(at, ", ")) {
+        char word[sizeof host->labels];
+        size_t length = strcspn(at, ", ");
+        if (length < sizeof word) {
+            memcpy(word, at, length);
+            word[length] = '\0';
+            if (corps__host_is(host, word)) {
+                return true;
+            }
+        }
+        at += length;
     }
     return false;
 }

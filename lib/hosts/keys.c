@@ -100,3 +100,16 @@ void corps__key_channel(const uint8_t key[CORPS__KEY_BYTES], uint64_t corps_id, 
     put64(numbers + 8, host);
     derive(key, "corps agent", numbers, sizeof numbers, channel_key);
 }
+
+void corps__key_cluster(const uint8_t key[CORPS__KEY_BYTES], char cluster[CORPS__CLUSTER_BYTES]) {
+    uint8_t derived[CORPS__KEY_BYTES];
+    derive(key, "corps cluster", NULL, 0, derived);
+    sodium_bin2hex(cluster, CORPS__CLUSTER_BYTES, derived, (CORPS__CLUSTER_BYTES - 1) / 2);
+    sodium_memzero(derived, sizeof derived);
+}
+
+void corps__key_record(const uint8_t key[CORPS__KEY_BYTES], uint64_t corps_id, uint8_t record_key[CORPS__KEY_BYTES]) {
+    uint8_t numbers[8];
+    put64(numbers, corps_id);
+    derive(key, "corps boot record", numbers, sizeof numbers, record_key);
+}

@@ -29,4 +29,11 @@ void corps__key_secret(const uint8_t key[CORPS__KEY_BYTES], uint64_t corps_id, u
 void corps__key_channel(const uint8_t key[CORPS__KEY_BYTES], uint64_t corps_id, uint32_t host,
                         uint8_t channel_key[CORPS__KEY_BYTES]);
 
+/* What one cluster's keys in a ledger are told apart by from another's: 16 hex digits, which say nothing of the key. */
+enum { CORPS__CLUSTER_BYTES = 17 };
+void corps__key_cluster(const uint8_t key[CORPS__KEY_BYTES], char cluster[CORPS__CLUSTER_BYTES]);
+
+/* Under which the boot record of a Corps is sealed before a ledger gets it. */
+void corps__key_record(const uint8_t key[CORPS__KEY_BYTES], uint64_t corps_id, uint8_t record_key[CORPS__KEY_BYTES]);
+
 #endif

@@ -58,6 +58,9 @@ bool corps__silence_over(const struct corps__silence *silence, int64_t now_ns) {
 }
 
 int64_t corps__grant_length(int64_t own_until_ns, int64_t now_ns) {
+    if (CORPS__PLANTED(GRANTS_PAST_OWN)) {
+        return CORPS__GRANT_NS;
+    }
     if (own_until_ns <= now_ns) {
         return 0;
     }

@@ -23,14 +23,14 @@ static enum corps_err hosts_open(const struct corps_ledger_options *options, str
     return corps__epochs_book_open(&corps_ledger_hosts, options, book);
 }
 
-static enum corps_err hosts_claim(struct corps_ledger_book *book, uint64_t corps_id, uint64_t epoch, int64_t now_ns,
-                                  struct corps_ledger_claim *claim) {
-    if (!is_ours(book, corps_id)) {
+static enum corps_err hosts_claim(struct corps_ledger_book *book, const struct corps_ledger_request *request,
+                                  int64_t now_ns, struct corps_ledger_claim *claim) {
+    if (!is_ours(book, request->corps_id)) {
         return corps_error_set(CORPS_ERR_DENIED,
                                "this Corps belongs to host %u, and without an engine no other host may take it over",
-                               first_host(corps_id));
+                               first_host(request->corps_id));
     }
-    return corps__epochs_book_claim(book, corps_id, epoch, now_ns, claim);
+    return corps__epochs_book_claim(book, request, now_ns, claim);
 }
 
 static enum corps_err hosts_find(struct corps_ledger_book *book, uint64_t corps_id, struct corps_ledger_owner *owner) {

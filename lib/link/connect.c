@@ -1,10 +1,13 @@
+#include "link/far.h"
 #include "link/known.h"
 #include "link/news.h"
 #include "link/peer.h"
+#include "link/roam.h"
 
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Finding the peer for a call, and connecting to it. */
 
@@ -124,7 +127,8 @@ static bool is_elsewhere(const struct corps__peer *peer) {
 }
 
 bool corps__peer_may_return(const struct corps__peer *peer) {
-    return is_elsewhere(peer) && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
+    bool may = is_elsewhere(peer) || corps__roams(peer->corps);
+    return may && !atomic_load(&peer->env_info->lost) && !atomic_load(&peer->corps->exited);
 }
 
 /* By the Corps' own transport. */
@@ -133,6 +137,9 @@ static enum corps_err connect_here(struct corps__peer *peer, struct corps_link *
     const struct corps_transport *transport = peer->discards ? settings->transport : settings->system_transport;
     const char *address = peer->discards ? peer->env_info->data_address : peer->env_info->address;
     enum corps_err err = corps__port_open(transport, peer->corps, &peer->port);
+    if (err != CORPS_OK && corps__roams(peer->corps) && access(peer->corps->directory, F_OK) != 0) {
+        return corps_error_set(CORPS_ERR_CLOSED, "Env %u is not on this host any more", peer->env);
+    }
     return err == CORPS_OK ? transport->connect(peer->port->endpoint, address, link) : err;
 }
 
@@ -151,10 +158,11 @@ enum corps_err corps__peer_connect(struct corps__peer *peer) {
     if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
         return CORPS_OK; /* another thread asked first */
     }
-    if (is_down(peer)) {
+    bool awaits_news = is_restarting(peer) && !is_lost(peer) && corps__is_foreign(peer->corps);
+    if (is_down(peer) && !awaits_news) {
         return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
     }
-    if (peer->link_count > 0 && corps__is_foreign(peer->corps)) {
+    if (awaits_news || (peer->link_count > 0 && corps__is_foreign(peer->corps))) {
         enum corps_err known = corps__link_floor->ops->refresh(peer->corps); /* it may be another process by now */
         if (known != CORPS_OK || is_down(peer)) {
             return known;
@@ -175,6 +183,9 @@ enum corps_err corps__peer_connect(struct corps__peer *peer) {
     atomic_store(&peer->writable, false);
     atomic_store(&peer->state, CORPS__PEER_CONNECTING);
     pthread_mutex_unlock(&peer->tx);
+    if (corps__roams(peer->corps)) {
+        corps__roam_watch();
+    }
     return CORPS_OK;
 }
 
@@ -217,6 +228,17 @@ static enum corps_err why_lost(struct corps__peer *peer) {
     return err;
 }
 
+/* Of a Corps that roams, whose host may be lost without anybody having noticed: is it too early to say that the Env
+ * cannot be reached? */
+static bool is_patient(struct corps__peer *peer, int64_t deadline_ns) {
+    int64_t since_ns = 0, now_ns = corps__now_ns();
+    if (!corps__roams(peer->corps) || is_lost(peer) || now_ns >= deadline_ns) {
+        return false;
+    }
+    return atomic_compare_exchange_strong(&peer->unreached_ns, &since_ns, now_ns) ||
+           now_ns - since_ns < CORPS__FAR_PATIENCE_NS;
+}
+
 enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) {
     if (corps__peer_has_exited(peer)) {
         return why_lost(peer);
@@ -228,7 +250,8 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     if (err == CORPS_ERR_CANCELLED) {
         return err;
     }
-    if (is_restarting(peer) || (is_replaced(peer) && !is_lost(peer))) {
+    bool may_be_back = is_restarting(peer) || (is_replaced(peer) && !is_lost(peer));
+    if (may_be_back || (err == CORPS_ERR_TIMEOUT && is_patient(peer, deadline_ns))) {
         return corps_error_set(CORPS_ERR_AGAIN, "%s", detail);
     }
     return err == CORPS_OK || corps__peer_has_exited(peer) ? why_lost(peer)
@@ -271,6 +294,9 @@ enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, bool try_only,
         }
         err = is_restarting(peer) ? CORPS_ERR_AGAIN : connect_peer(peer, deadline_ns);
         err = err == CORPS_ERR_AGAIN ? await_restart(peer, try_only, deadline_ns) : err;
+    }
+    if (err == CORPS_OK) {
+        atomic_store_explicit(&peer->unreached_ns, 0, memory_order_relaxed);
     }
     return err;
 }

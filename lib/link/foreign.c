@@ -1,14 +1,19 @@
 #include "link/foreign.h"
 
+#include "base/clock.h"
 #include "base/dir.h"
 #include "base/hooks.h"
 #include "codec/config.h"
 #include "codec/record.h"
+#include "link/far.h"
+#include "link/peer.h"
 #include "link/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +48,8 @@ static enum corps_err write_file(const char *directory, const uint8_t *data, siz
     return err;
 }
 
-enum corps_err corps__foreign_publish(const struct corps *corps) {
+/* `down`: NULL, or why its Envs are not there just now. */
+static enum corps_err publish(const struct corps *corps, const char *down) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to publish the Corps");
@@ -55,7 +61,10 @@ enum corps_err corps__foreign_publish(const struct corps *corps) {
                                        corps_nil(),
                                        corps_str(corps->front_class)};
     enum corps_err err = corps__settings_encode(&corps->settings, box, &items[2]);
-    err = err == CORPS_OK ? corps__table_encode(corps, box, &items[TABLE_AT]) : err;
+    if (err == CORPS_OK) {
+        err = down == NULL ? corps__table_encode(corps, box, &items[TABLE_AT])
+                           : corps__table_encode_down(corps, down, box, &items[TABLE_AT]);
+    }
     struct corps_value root = corps_array(items, ITEMS);
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
@@ -66,6 +75,14 @@ enum corps_err corps__foreign_publish(const struct corps *corps) {
     corps_encoding_finish(&encoding);
     corps_box_unref(box);
     return err;
+}
+
+enum corps_err corps__foreign_publish(const struct corps *corps) {
+    return publish(corps, NULL);
+}
+
+enum corps_err corps__foreign_publish_moving(const struct corps *corps, const char *text) {
+    return publish(corps, text);
 }
 
 /* ---- reading ---- */
@@ -146,25 +163,55 @@ static enum corps_err decode_known(const struct corps_value *root, uint64_t corp
     return CORPS_OK;
 }
 
-/* What the file holds. Gives a reference. */
-static enum corps_err read_known(uint64_t corps_id, const char *directory, struct corps_box **out) {
-    uint8_t *data = NULL;
-    size_t bytes = 0;
-    enum corps_err err = read_file(corps_id, directory, &data, &bytes);
-    if (err != CORPS_OK) {
-        return err;
-    }
+static enum corps_err decode_file(const uint8_t *data, size_t bytes, struct corps_box **out) {
     struct corps_box *box = corps_box_create();
-    struct iovec segment = {.iov_base = data, .iov_len = bytes};
-    err = box != NULL ? msgpack_serializer()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
-                      : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read about a Corps");
-    free(data);
+    struct iovec segment = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+    enum corps_err err = box != NULL ? msgpack_serializer()->decode(&segment, 1, NULL, CORPS_DECODE_VALUES, box)
+                                     : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to read about a Corps");
     if (err != CORPS_OK) {
         corps_box_unref(box);
         return err;
     }
     *out = box;
     return CORPS_OK;
+}
+
+/* What the file holds. Gives a reference. */
+static enum corps_err read_known(uint64_t corps_id, const char *directory, struct corps_box **out) {
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    enum corps_err err = read_file(corps_id, directory, &data, &bytes);
+    err = err == CORPS_OK ? decode_file(data, bytes, out) : err;
+    free(data);
+    return err;
+}
+
+/* One whose Env 0 may be on another host. AGAIN: it is nowhere just now. */
+static enum corps_err load_far(uint64_t corps_id, const char *directory, bool may_load, struct corps **corps) {
+    uint8_t secret[CORPS_SECRET_BYTES];
+    uint32_t here = 0;
+    struct corps__far_known known = {0};
+    struct corps_box *box = NULL;
+    if (corps__far() == NULL) {
+        return has_ended(corps_id);
+    }
+    enum corps_err err = corps__far()->known(corps_id, &known);
+    if (err == CORPS_OK && known.data == NULL) {
+        return CORPS_ERR_AGAIN;
+    }
+    err = err == CORPS_OK ? corps__far()->identify(corps_id, &here, secret) : err;
+    err = err == CORPS_OK ? decode_file(known.data, known.bytes, &box) : err;
+    free(known.data);
+    if (err == CORPS_OK) {
+        err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
+        corps_box_unref(box);
+    }
+    if (err == CORPS_OK) {
+        memcpy((*corps)->secret, secret, sizeof secret);
+        (*corps)->settings.host = here;
+    }
+    sodium_memzero(secret, sizeof secret);
+    return err == CORPS_ERR_SYSTEM || err == CORPS_ERR_VERSION ? has_ended(corps_id) : err; /* there is nobody to ask */
 }
 
 static enum corps_err load_known(uint64_t corps_id, bool may_load, struct corps **corps) {
@@ -176,7 +223,7 @@ static enum corps_err load_known(uint64_t corps_id, bool may_load, struct corps 
         err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
         corps_box_unref(box);
     }
-    return err;
+    return err == CORPS_ERR_EXITED ? load_far(corps_id, directory, may_load, corps) : err;
 }
 
 enum corps_err corps__foreign_refresh(struct corps *corps) {
@@ -186,11 +233,57 @@ enum corps_err corps__foreign_refresh(struct corps *corps) {
         err = corps__table_decode(corps_value_item(corps_box_root(box), TABLE_AT), corps);
         corps_box_unref(box);
     }
+    if (!corps__roams(corps)) {
+        return err;
+    }
+    corps__far_want(corps);
+    return err == CORPS_ERR_EXITED ? CORPS_OK : err; /* its Env 0 is elsewhere: the answer comes */
+}
+
+/* The agent had said that nobody is there, and that was wrong: the same process is. */
+static void take_back(struct corps *corps, const struct corps_value *table) {
+    for (unsigned i = 0; i < corps->settings.env_count && i < table->count; i++) {
+        const struct corps_value *row = corps_value_item(table, i);
+        uint64_t incarnation = atomic_load(&corps->envs[i].incarnation);
+        if (corps__row_is_up(row, incarnation) && atomic_load(&corps->envs[i].restarting)) {
+            corps__env_is_up(corps, i, incarnation);
+        }
+    }
+}
+
+static enum corps_err restart_all(struct corps *corps) {
+    corps->far_down = true;
+    for (unsigned i = 0; i < corps->settings.env_count; i++) {
+        corps__env_restarts(corps, i, "its Corps is being started anew, since its Env 0 was lost or moves");
+    }
+    return CORPS_OK;
+}
+
+/* That its host cannot be asked says nothing of the Corps. */
+static bool is_down(const struct corps *corps, const struct corps__far_known *known) {
+    uint64_t epoch = corps__life_of(atomic_load(&corps->envs[0].incarnation)) + UINT64_C(1);
+    return known->data == NULL && (known->host == 0 || known->epoch > epoch);
+}
+
+enum corps_err corps__foreign_take(struct corps *corps, const struct corps__far_known *known) {
+    if (known->data == NULL) {
+        return is_down(corps, known) ? restart_all(corps) : CORPS_OK;
+    }
+    struct corps_box *box = NULL;
+    enum corps_err err = decode_file(known->data, known->bytes, &box);
+    const struct corps_value *table = err == CORPS_OK ? corps_value_item(corps_box_root(box), TABLE_AT) : NULL;
+    err = err == CORPS_OK ? corps__table_decode(table, corps) : err;
+    if (err == CORPS_OK && corps->far_down) {
+        corps->far_down = false;
+        take_back(corps, table);
+    }
+    corps_box_unref(box);
     return err;
 }
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
+/* AGAIN: it is nowhere just now. */
 static enum corps_err find(uint64_t corps_id, bool may_load, struct corps **corps) {
     *corps = corps__corps_find(corps_id);
     if (*corps != NULL) {
@@ -212,12 +305,36 @@ static enum corps_err find(uint64_t corps_id, bool may_load, struct corps **corp
     return err;
 }
 
+enum { LOOK_MS = 100 };
+#define PATIENCE_NS INT64_C(10000000000)
+
+static enum corps_err await(uint64_t corps_id, bool may_load, bool try_only, int64_t deadline_ns,
+                            struct corps **corps) {
+    enum corps_err err = find(corps_id, may_load, corps);
+    while (err == CORPS_ERR_AGAIN && !try_only && corps__now_ns() < deadline_ns) {
+        void *given_up = corps__give_up();
+        (void)poll(NULL, 0, LOOK_MS);
+        corps__take_back(given_up);
+        err = find(corps_id, may_load, corps);
+    }
+    if (err != CORPS_ERR_AGAIN) {
+        return err;
+    }
+    return corps_error_set(try_only ? CORPS_ERR_FULL : CORPS_ERR_TIMEOUT,
+                           "the Corps %016llx is being started anew and is not there yet; try again",
+                           (unsigned long long)corps_id);
+}
+
+enum corps_err corps__foreign_await(uint64_t corps_id, bool try_only, int64_t deadline_ns, struct corps **corps) {
+    return await(corps_id, true, try_only, deadline_ns, corps);
+}
+
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
-    return find(corps_id, true, corps);
+    return await(corps_id, true, false, corps__deadline_ns(PATIENCE_NS), corps);
 }
 
 enum corps_err corps__foreign_look(uint64_t corps_id, struct corps **corps) {
-    return find(corps_id, false, corps);
+    return await(corps_id, false, false, corps__deadline_ns(PATIENCE_NS), corps);
 }
 
 /* ---- listing ---- */
@@ -255,5 +372,6 @@ enum corps_err corps__foreign_list(void (*each)(uint64_t corps_id, const struct 
 /* ---- after a fork ---- */
 
 void corps__foreign_forked(void) {
+    corps__far_forked();
     pthread_mutex_init(&loading, NULL);
 }

@@ -1,6 +1,7 @@
 #include "link/known.h"
 
 #include "base/sparse.h"
+#include "link/far.h"
 #include "link/peer.h"
 #include "wait/wait.h"
 
@@ -84,13 +85,20 @@ void corps__corps_each(void (*each)(struct corps *corps, void *arg), void *arg) 
 }
 
 bool corps__is_foreign(const struct corps *corps) {
-    return corps != corps__own() && corps->creator == NULL;
+    return corps != corps__own() && (corps->creator == NULL || corps->settings.owned);
 }
 
-bool corps__corps_has_ended(const struct corps *corps) {
+bool corps__corps_has_ended(struct corps *corps) {
+    bool is_begun_here = corps->creator != NULL && corps->boot_result == CORPS_ERR_PENDING;
+    if (!corps__is_foreign(corps) || is_begun_here) {
+        return false;
+    }
+    if (corps__roams(corps)) {
+        return corps__far_has_ended(corps);
+    }
     char path[sizeof corps->directory + sizeof CORPS__KNOWN_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", corps->directory, CORPS__KNOWN_FILE);
-    return corps__is_foreign(corps) && access(path, F_OK) != 0;
+    return access(path, F_OK) != 0;
 }
 
 /* ---- holding ---- */

@@ -69,7 +69,11 @@ struct corps {
     _Atomic bool exited;
     int lock_fd;
     _Atomic unsigned holders;
-    struct corps *next; /* of those listed, or of those that nobody holds */
+    _Atomic bool gone;          /* of one that roams (far.h): it has ended, as the agent of this host has said … */
+    _Atomic bool far_asked;     /* … who is being asked just now … */
+    _Atomic int64_t far_due_ns; /* … and not again before */
+    bool far_down;              /* he has said that it has no Env 0; with the lead */
+    struct corps *next;         /* of those listed, or of those that nobody holds */
     /* The creator's side of boot and exit: the process floor's. */
     struct creator *creator; /* NULL where this process did not create it */
     struct corps__control *control;
@@ -102,11 +106,13 @@ static inline bool corps__env_is_there(const struct corps *corps, unsigned env) 
            !atomic_load(&corps->envs[env].leaving);
 }
 
-/* Is it neither this process's own nor made by it? Of such a Corps nobody sends news: its file is read again. */
+/* Is it neither this process's own nor made by it, or owned by an agent? Of such a Corps nobody sends news: its file is
+ * read again. */
 bool corps__is_foreign(const struct corps *corps);
 
-/* Has it ended, as far as its directory tells? False of those that this process created, or is part of. */
-bool corps__corps_has_ended(const struct corps *corps);
+/* Has it ended, as far as its directory, or an agent, tells? False of those that this process created, or is part of.
+ */
+bool corps__corps_has_ended(struct corps *corps);
 
 /* Which of the own Env's processes this is; 0 in a program. With the lead. */
 uint64_t corps__own_incarnation(void);

@@ -4,6 +4,7 @@
 #include "link/hello.h"
 #include "link/posts.h"
 #include "link/relink.h"
+#include "link/roam.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -270,9 +271,25 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation) {
     each_peer(info, tell_waiters, NULL);
 }
 
+void corps__peers_part(void) {
+    struct corps__peer *peer = corps__peers_walk();
+    corps__peers_walked(); /* as below */
+    while (peer != NULL) {
+        struct corps__peer *next = peer->next;
+        bool is_stranger = peer->corps == NULL && peer->hello_seen && peer->peer_corps_id != corps__own_id();
+        if (is_stranger && !atomic_load(&peer->retired) && corps__peer_is_idle(peer)) {
+            detach_peer(peer);
+            corps__peer_retire(peer);
+        }
+        peer = next;
+    }
+    corps__peers_sweep();
+}
+
 void corps__peers_close(const struct corps *corps) {
     if (corps == NULL) {
         corps__relink_stop();
+        corps__roam_stop();
         corps__clocks_stop();
     }
     struct corps__peer *peer = corps__peers_walk();

@@ -73,6 +73,8 @@ struct corps__peer {
     bool is_old;              /* that process has made a newer link */
     bool discards;            /* the transport delivers nothing */
     uint64_t number;          /* no other peer of this process ever has it */
+    _Atomic int64_t
+        unreached_ns; /* since when it cannot be reached, of a Corps that roams; 0: it was, or nobody tried */
     _Atomic int state;
     struct corps__port *port;
 
@@ -113,7 +115,8 @@ struct corps__peer {
     bool refusal_told; /* that requests without reply were refused */
     uint64_t arrived;  /* requests that came from it, batches as one; the leader's, as the next two */
     uint64_t frames_received, bytes_received;
-    _Atomic bool retired; /* its link has gone: it is freed when all of them are over */
+    uint64_t frames_looked_at; /* as many of them as there were at the last look of roam.c */
+    _Atomic bool retired;      /* its link has gone: it is freed when all of them are over */
     struct corps__peer *next_retired;
     struct corps__peer *next, **previous_next; /* all peers */
     struct corps__again *_Atomic again;        /* calls that are sent again, see actor/again.h; NULL: none so far */
@@ -155,6 +158,7 @@ void corps__peer_retire(struct corps__peer *peer);
 /* With the lead: has every request been answered that came from a peer whose link is there, and has everything gone
  * that was kept for one? */
 bool corps__peers_are_idle(void);
+bool corps__peer_is_idle(struct corps__peer *peer); /* of one of them */
 
 /* With the lead: frees what can be of the retired ones; are there any left? */
 void corps__peers_sweep(void);
@@ -185,7 +189,7 @@ enum corps_err corps__peer_lost(const struct corps__peer *peer);
 enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline_ns) CORPS_CHECKED;
 
 /* May its Env be heard again, though there is no link and nobody says why? So it is of one on another host: until that
- * is given up, seconds pass. Any thread. */
+ * is given up, seconds pass; and of a Corps that roams (far.h). Any thread. */
 bool corps__peer_may_return(const struct corps__peer *peer);
 
 /* Has its Corps ended? Of others one hears that only by what they leave. */
@@ -276,6 +280,10 @@ void corps__env_is_up(struct corps *corps, uint32_t env, uint64_t incarnation);
 /* With the lead: closes links that are to be closed, tells who has read, frees what is unused; and gives up what is of
  * Corps that have ended. Not from within a poll or a callback. */
 void corps__link_floor_tend(void);
+
+/* Closes links of processes that are not of the own Corps and wait for nothing here: they look again where its Envs
+ * are. With the lead. */
+void corps__peers_part(void);
 
 /* Disconnects everything. With the lead, at the end of the process or of a Corps (NULL: all). */
 void corps__peers_close(const struct corps *corps);

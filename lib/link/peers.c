@@ -121,6 +121,10 @@ static bool has_all(struct corps__peer *peer) {
     return all;
 }
 
+bool corps__peer_is_idle(struct corps__peer *peer) {
+    return has_all(peer) && is_unused(peer);
+}
+
 bool corps__peers_are_idle(void) {
     bool idle = true;
     for (struct corps__peer *peer = corps__peers_walk(); idle && peer != NULL; peer = peer->next) {
@@ -235,5 +239,6 @@ void corps__peers_forked(void) {
     corps__link_floor->retired.last = &corps__link_floor->retired.first;
     corps__link_floor->retired.count = 0;
     corps__link_floor->relink.started = false;
+    corps__link_floor->roam.started = false;
     corps__link_floor->clocks.started = false;
 }

@@ -29,6 +29,11 @@ int corps__row_pid(const struct corps_value *row) {
     return corps__record_int(row, 0, CORPS__ENV_LOST) == CORPS__ENV_UP ? (int)corps__record_int(row, 4, 0) : 0;
 }
 
+bool corps__row_is_up(const struct corps_value *row, uint64_t incarnation) {
+    return is_there(corps__record_int(row, 0, CORPS__ENV_LOST)) &&
+           (uint64_t)corps__record_int(row, 1, 0) == incarnation;
+}
+
 static void take_addresses(struct corps__env *env, const struct corps_value *row) {
     corps__record_text(row, 2, env->address, sizeof env->address);
     corps__record_text(row, 3, env->data_address, sizeof env->data_address);
@@ -81,12 +86,25 @@ enum corps_err corps__row_take(struct corps *corps, unsigned env, const struct c
     return CORPS_OK;
 }
 
-enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+static void mark_down(struct corps_value items[CORPS__ROW_ITEMS], const char *text) {
+    if (is_there(items[0].integer)) {
+        items[0] = corps_int(CORPS__ENV_RESTARTING);
+        items[5] = corps_str(text);
+        items[7] = corps_str("");
+    }
+}
+
+/* `down`: NULL, or why those that are there are said to be down. */
+static enum corps_err encode_table(const struct corps *corps, const char *down, struct corps_box *box,
+                                   struct corps_value *value) {
     unsigned count = corps->settings.env_count;
     struct corps_value *rows = corps_box_alloc(box, count * sizeof *rows);
     for (unsigned i = 0; rows != NULL && i < count; i++) {
         struct corps_value items[CORPS__ROW_ITEMS];
         corps__row_items(corps, i, items);
+        if (down != NULL) {
+            mark_down(items, down);
+        }
         struct corps_value row = corps_array(items, CORPS__ROW_ITEMS);
         enum corps_err err = corps_box_copy(box, &row, &rows[i]);
         if (err != CORPS_OK) {
@@ -97,6 +115,25 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
     return rows != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the table of Envs");
 }
 
+enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *box, struct corps_value *value) {
+    return encode_table(corps, NULL, box, value);
+}
+
+enum corps_err corps__table_encode_down(const struct corps *corps, const char *text, struct corps_box *box,
+                                        struct corps_value *value) {
+    return encode_table(corps, text, box, value);
+}
+
+/* What was added in a former life of the Corps is not there in this one: those from number `count` on. */
+static void lose_former(struct corps *corps, unsigned count) {
+    uint32_t life = corps__life_of(atomic_load(&corps->envs[0].incarnation));
+    for (unsigned i = count; i < corps->settings.env_count; i++) {
+        if (corps__life_of(atomic_load(&corps->envs[i].incarnation)) < life) {
+            corps__env_lost(corps, i, "it had been added to the Corps, which was started anew without it");
+        }
+    }
+}
+
 enum corps_err corps__table_decode(const struct corps_value *table, struct corps *corps) {
     if (table == NULL || table->kind != CORPS_ARRAY || table->count > CORPS__ENVS_MAX) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "the table of Envs is not of this Corps");
@@ -104,6 +141,9 @@ enum corps_err corps__table_decode(const struct corps_value *table, struct corps
     enum corps_err err = CORPS_OK;
     for (unsigned i = 0; err == CORPS_OK && i < table->count; i++) {
         err = corps__row_take(corps, i, corps_value_item(table, i));
+    }
+    if (err == CORPS_OK && corps->settings.owned) {
+        lose_former(corps, (unsigned)table->count);
     }
     return err;
 }

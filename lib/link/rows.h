@@ -18,8 +18,15 @@ enum corps_err corps__table_encode(const struct corps *corps, struct corps_box *
                                    struct corps_value *value) CORPS_CHECKED;
 enum corps_err corps__table_decode(const struct corps_value *value, struct corps *corps) CORPS_CHECKED;
 
+/* The same table, but that no Env is there just now: each that is not lost is being started again, as `text` says. */
+enum corps_err corps__table_encode_down(const struct corps *corps, const char *text, struct corps_box *box,
+                                        struct corps_value *value) CORPS_CHECKED;
+
 /* Of which process a row tells, 0: none now. */
 int corps__row_pid(const struct corps_value *row);
+
+/* Does it tell of a process that is there, and is it this one? */
+bool corps__row_is_up(const struct corps_value *row, uint64_t incarnation);
 
 /* This Env is known from now on: with the lead, when its row is whole. */
 void corps__row_known(struct corps *corps, unsigned env);

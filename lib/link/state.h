@@ -5,6 +5,7 @@
 #include "value/name.h"
 #include "wait/lead.h"
 
+struct corps__far_known;
 struct corps__peer;
 struct corps__port;
 
@@ -18,6 +19,8 @@ struct corps__link_ops {
     void (*on_retired)(struct corps__peer *peer);
     /* Reads again what is known of the Envs of a Corps of others (foreign.h). */
     enum corps_err (*refresh)(struct corps *corps);
+    /* Takes what an agent has said of a Corps that roams (far.h). */
+    enum corps_err (*hear)(struct corps *corps, const struct corps__far_known *known);
     /* A link is there: sends what was waiting for it. Under tx. */
     void (*on_connected)(struct corps__peer *peer);
     /* Does what is under way wait for another link to the peer? */
@@ -66,6 +69,10 @@ struct corps__link_floor {
         uv_timer_t timer;
         bool started;
     } relink;
+    struct { /* roam.c; the leader's */
+        uv_timer_t timer;
+        bool started;
+    } roam;
     struct { /* clocks.c; the leader's */
         uv_timer_t timer;
         bool started;

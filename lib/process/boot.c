@@ -2,6 +2,7 @@
 
 #include "base/placement.h"
 #include "codec/config.h"
+#include "codec/framed.h"
 #include "codec/record.h"
 #include "link/known.h"
 
@@ -20,10 +21,12 @@
 extern char **environ;
 
 /* ---- the boot record: ["boot", id, env, settings, directory, secret, front, front_args, processors, boot_data,
- * incarnation, first numbers, host, address for other hosts]. What starts it on another host puts what is that host's
- * own in the place of items 4, 5, 8, 12 and 13. ---- */
+ * incarnation, first numbers, host, address for other hosts, page of grants, host of Env 0]. What starts it on another
+ * host puts what is that host's own in the place of items 4, 5, 8, 12 and 13. ---- */
 
-enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
+/* Does it with the record, whose memory is gone afterwards. */
+static enum corps_err with_record(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                  enum corps_err (*use)(const struct corps_value *record, void *arg), void *arg) {
     struct corps_box *box = corps_box_create();
     if (box == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a boot record");
@@ -49,12 +52,43 @@ enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const s
         start->firsts != NULL ? *start->firsts : corps_nil(),
         corps_int(start->host != 0 ? start->host : corps->settings.host),
         corps_str(start->host != 0 ? start->remote_bind : corps->remote_bind),
+        corps_str(start->page != NULL ? start->page : ""),
+        corps_int(start->env_0_host),
     };
     struct corps_value record = corps_array(items, sizeof items / sizeof items[0]);
     if (err == CORPS_OK) {
-        err = corps__control_write(fd, &record);
+        err = use(&record, arg);
     }
     corps_box_unref(box);
+    return err;
+}
+
+static enum corps_err write_record(const struct corps_value *record, void *arg) {
+    return corps__control_write(*(int *)arg, record);
+}
+
+enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const struct corps__start *start, int fd) {
+    return with_record(corps, env, start, write_record, &fd);
+}
+
+struct encoded {
+    uint8_t *frame;
+    size_t bytes;
+};
+
+static enum corps_err encode_record(const struct corps_value *record, void *arg) {
+    struct encoded *encoded = arg;
+    return corps__framed_encode(record, NULL, 0, &encoded->frame, &encoded->bytes);
+}
+
+enum corps_err corps__boot_encode(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                  uint8_t **frame, size_t *bytes) {
+    struct encoded encoded = {0};
+    enum corps_err err = with_record(corps, env, start, encode_record, &encoded);
+    if (err == CORPS_OK) {
+        *frame = encoded.frame;
+        *bytes = encoded.bytes;
+    }
     return err;
 }
 

@@ -28,17 +28,23 @@
 
 #define CORPS__BOOT_VARIABLE "CORPS_BOOT_FD"
 
+/* Items of the boot record that are looked at later. */
+enum { CORPS__BOOT_FIRSTS = 11, CORPS__BOOT_PAGE = 14, CORPS__BOOT_ENV_0_HOST = 15 };
+
 /* What a process is told of itself. The latter three only for Env 0, else NULL. */
 struct corps__start {
     uint64_t incarnation;
     const char *front;
     const struct corps_value *front_args; /* an array as create takes it behind class and count */
-    /* Of a Corps that is started anew: from which number on each Env gives them. Negative: it was taken. */
+    /* Of a Corps that is started anew: from which number on each Env gives them, an array; negative: it was taken. Of
+     * one that its agent starts anew one number for all. */
     const struct corps_value *firsts;
     /* Of an Env on another host: which, and the address that it listens on for those of others. 0: of this one. */
     uint32_t host;
     const char *remote_bind;
     const struct corps_value *boot_data; /* NULL: the Corps' */
+    const char *page;                    /* where it sees until when it may act, NULL: nowhere (actor/granted.h) */
+    uint32_t env_0_host;                 /* of other Envs: where Env 0 is; 0: the Corps lives on one host */
 };
 
 /* Starts the process of Env `env`, and sends its boot record. Gives the process and the parent's end of the control
@@ -54,6 +60,11 @@ enum corps_err corps__env_launch(const struct corps *corps, unsigned env, struct
  * corps__control_write. */
 enum corps_err corps__boot_send(const struct corps *corps, unsigned env, const struct corps__start *start,
                                 int fd) CORPS_CHECKED;
+
+/* That record as bytes for whoever starts Env 0 in this process's stead. Gives what malloc gave. Errors: TOO_LARGE,
+ * NO_MEMORY. */
+enum corps_err corps__boot_encode(const struct corps *corps, unsigned env, const struct corps__start *start,
+                                  uint8_t **frame, size_t *bytes) CORPS_CHECKED;
 
 /* The program that Envs are started from: a path, or a name that is looked for in PATH. */
 void corps__env_program(const struct corps__settings *settings, char *out /* of PATH_MAX */);

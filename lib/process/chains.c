@@ -1,9 +1,11 @@
 #include "process/chains.h"
 
 #include "actor/conc.h"
+#include "base/clock.h"
 #include "base/sized.h"
 #include "codec/record.h"
 #include "link/known.h"
+#include "link/skew.h"
 #include "value/name.h"
 
 #include <dirent.h>
@@ -66,6 +68,15 @@ enum corps_err corps__manager_chains_begin(struct corps_context *context, void *
     return recording > 0 && count > 0 && count <= SPANS_MAX && every > 0
                ? corps__chains_start((uint64_t)recording, (size_t)count, (uint64_t)every)
                : corps_error_set(CORPS_ERR_INVALID, "a request to record chains says nothing that can be done");
+}
+
+enum corps_err corps__manager_chains_clock(struct corps_context *context, void *self, const struct corps_value *args,
+                                           struct corps_value *result) {
+    (void)context;
+    (void)self;
+    (void)args;
+    *result = corps_int(corps__now_ns());
+    return CORPS_OK;
 }
 
 /* [[thread, name], …] */
@@ -299,10 +310,33 @@ static enum corps_err take_page(struct corps__chains_gathered *gathered, struct 
     return CORPS_OK;
 }
 
+/* How far the clock of an Env on another host is before ours. Errors: those of asking, and of a clock that cannot be.
+ */
+static enum corps_err compare_clocks(const struct corps *corps, unsigned env, struct corps__skew *skew) {
+    *skew = (struct corps__skew){0};
+    enum corps_err err = CORPS_OK;
+    for (unsigned i = 0; err == CORPS_OK && i < CORPS__SKEW_ROUNDS; i++) {
+        int64_t asked_ns = corps__now_ns();
+        struct corps_future *future;
+        const struct corps_value *says;
+        (void)corps__skew_asks(skew, asked_ns);
+        err = ask(corps, env, CORPS__CHAINS_CLOCK, NULL, &future, &says);
+        if (err == CORPS_OK && says->kind == CORPS_INT) {
+            corps__skew_answered(skew, asked_ns, says->integer, corps__now_ns());
+        }
+        corps_future_destroy(future);
+    }
+    return err != CORPS_OK || skew->has_estimate
+               ? err
+               : corps_error_set(CORPS_ERR_PROTOCOL, "its clock says something that none can say");
+}
+
 static enum corps_err gather_env(const struct corps *corps, struct corps__chains_gathered *gathered,
                                  struct corps__chains_process *process) {
-    uint32_t after = 0;
-    enum corps_err err = CORPS_OK;
+    uint32_t after = 0, host = atomic_load(&corps->envs[process->env].host);
+    struct corps__skew skew;
+    process->host = corps__hosts_differ(corps__host_here(corps), host) ? host : 0;
+    enum corps_err err = process->host != 0 ? compare_clocks(corps, process->env, &skew) : CORPS_OK;
     size_t count = CORPS__CHAINS_PAGE;
     while (err == CORPS_OK && count == CORPS__CHAINS_PAGE) {
         const struct corps_value items[2] = {corps_int((int64_t)recorder.recording), corps_int(after)};
@@ -313,6 +347,9 @@ static enum corps_err gather_env(const struct corps *corps, struct corps__chains
         err = err == CORPS_OK ? take_page(gathered, process, page, &count) : err;
         corps_future_destroy(future);
         after = gathered->span_count > 0 ? gathered->spans[gathered->span_count - 1].number : 0;
+    }
+    if (err == CORPS_OK && process->host != 0) {
+        corps__chains_align(gathered, process, skew.difference_ns, corps__skew_error_ns(&skew, corps__now_ns()));
     }
     return err;
 }
@@ -378,6 +415,7 @@ enum corps_err corps_chains_end(struct corps *corps, int fd) {
         gathered.processes != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to gather call chains");
     if (err == CORPS_OK) {
         gather(corps, env_count, &gathered);
+        corps__chains_tell_apart(&gathered);
         err = corps__chains_write(&gathered, fd);
     } else if (recorder.own_too) {
         corps__chains_free();

@@ -319,6 +319,9 @@ static void write_process(struct out *out, const struct corps__chains_gathered *
         print(out, "Env %" PRIu32 " of ", process->env);
         print_text(out, gathered->tag);
     }
+    if (process->host != 0) {
+        print(out, " on host %" PRIu32, process->host);
+    }
     print(out, "\"}}");
     for (size_t i = 0; i < process->thread_count; i++) {
         print(out, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%" PRIu32 ",\"args\":{\"name\":\"",
@@ -338,9 +341,14 @@ static void write_other_data(struct out *out, const struct join *join) {
         const struct corps__chains_process *process = &gathered->processes[i];
         if (process->pid != 0) {
             dropped += process->total - process->count;
-            print(out, "%s{\"pid\":%d,\"env\":%" PRId64 ",\"spans\":%zu,\"dropped\":%" PRIu64 "}", comma, process->pid,
+            print(out, "%s{\"pid\":%d,\"env\":%" PRId64 ",\"spans\":%zu,\"dropped\":%" PRIu64, comma, process->pid,
                   process->env != CORPS__GUEST_ENV ? (int64_t)process->env : -1, process->count,
                   process->total - process->count);
+            if (process->host != 0) {
+                print(out, ",\"host\":%" PRIu32 ",\"clock_error_us\":%" PRId64 ".%03" PRId64, process->host,
+                      process->clock_error_ns / 1000, process->clock_error_ns % 1000);
+            }
+            print(out, "}");
             comma = ",";
         }
     }

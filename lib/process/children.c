@@ -39,7 +39,7 @@ static void tell_row(unsigned env, bool failed, bool publishes) {
                                    corps_int(failed)};
     corps__tell_children(items, 4);
     corps__report_row(child_of(env), failed);
-    if (publishes && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+    if (publishes && corps__may_be_seen() && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         corps__log(CORPS_LOG_WARN, "news_unheard", CORPS__LOG_FIELDS(CORPS__LOG_INT("of", env)),
                    "strangers do not hear what has become of Env %u: %s", env, corps_error_detail());
     }
@@ -335,6 +335,7 @@ static enum corps_err start_process(struct corps__life_child *child, uint32_t in
 enum { UNTOLD_PAGES = 128 };
 static void next_numbers(struct corps__life_child *child) {
     bool may_be_untold = corps__life.corps->settings.host != 0 && child->bound > 0;
+    child->bound = child->bound > 0 ? child->bound : corps__first_of_life();
     child->first = child->bound + (may_be_untold ? UNTOLD_PAGES * CORPS__CONC_PAGE : 0);
     child->bound = child->first + CORPS__CONC_PAGE;
 }
@@ -405,7 +406,7 @@ static unsigned longest_taken(unsigned *count) {
     unsigned found = 0;
     for (unsigned i = 1; i < corps__life.corps->settings.env_count; i++) {
         const struct corps__life_child *child = child_of(i);
-        if (!child->present && child->bound / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
+        if (!child->present && (child->bound - corps__first_of_life()) / CORPS__CONC_PAGE < CORPS__CONC_PAGES / 2) {
             found = found == 0 || child->taken_at < child_of(found)->taken_at ? i : found;
             ++*count;
         }

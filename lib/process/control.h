@@ -2,7 +2,7 @@
  *
  * Records are values as codec/framed.h has them: an array whose first item is a word.
  *   to the child    ["boot", …]  ["start", table, …]  ["row", env, row, failed]  ["cleanup"]  ["exit"]
- *                   ["take"]  ["orphan"]  ["kept", number, state]  ["stored", ticket]
+ *                   ["take"]  ["move"]  ["moves"]  ["go"]  ["orphan"]  ["kept", number, state]  ["stored", ticket]
  *   to the parent   ["ready", …]  ["started"]  ["failed", …]  ["row", env, row, failed]  ["cleaned"]
  *                   ["exiting"]; of an Env that may be started again: ["made", order, numbers, ticket]
  *                   ["ended", numbers]

@@ -91,7 +91,8 @@ static void distribute(struct corps *corps, unsigned count, struct spread *sprea
 
 /* Does it matter whether an Env was added or taken? */
 static bool needs_news(const struct corps *corps, struct corps_location location) {
-    bool grows = (corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) == 0 && !corps__is_foreign(corps);
+    bool grows = (corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) == 0 &&
+                 (corps->creator != NULL || !corps__is_foreign(corps));
     return grows && (location.type != CORPS_LOCATION_ENV_ID || location.env >= corps->settings.env_count);
 }
 

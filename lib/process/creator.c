@@ -1,38 +1,26 @@
 #include "process/creator.h"
 
-#include "actor/class.h"
 #include "actor/conc.h"
-#include "actor/fork.h"
-#include "actor/runtime.h"
-#include "base/clock.h"
 #include "base/dir.h"
-#include "codec/config.h"
 #include "codec/record.h"
 #include "link/known.h"
 #include "link/peer.h"
 #include "link/rows.h"
 #include "link/trust.h"
 #include "process/anew.h"
-#include "process/args.h"
-#include "process/envs.h"
-#include "process/fleet.h"
 #include "process/life.h"
 #include "value/failure.h"
 #include "value/name.h"
 #include "wait/wait.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The creator's side of a Corps: corps_create, corps_exit. */
+/* The creator's side of a Corps: Env 0's process, and what it says. */
 
-#define CREATED_EXIT_NS 10000000000 /* a Corps that an ending Corps has created must end within this time */
-
-/* Waits of corps_create and corps_exit. */
-static struct corps__waitlist life = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct corps__waitlist corps__creators = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- records of Env 0 ---- */
 
@@ -52,16 +40,16 @@ static void boot_ends(struct corps *corps, enum corps_err err, struct corps__fai
     }
     corps->boot_failure = failure;
     __atomic_store_n(&corps->boot_result, err, __ATOMIC_RELEASE);
-    corps__waitlist_notify(&life);
+    corps__waitlist_notify(&corps__creators);
 }
 
-static void boot_fails(struct corps *corps, enum corps_err err, const char *text) {
+void corps__creator_boot_fails(struct corps *corps, enum corps_err err, const char *text) {
     const struct corps_error_info info = {.code = err, .text = text};
     boot_ends(corps, err, corps__failure_create(&info));
 }
 
 /* Env 0 has booted, for the first time or in a Corps that was started anew. */
-static void take_ready(struct creator *creator, const struct corps_value *record) {
+void corps__creator_ready(struct creator *creator, const struct corps_value *record) {
     struct corps *corps = creator->corps;
     enum corps_err err = corps__table_decode(corps_value_item(record, 1), corps);
     if (err == CORPS_OK && corps->front == NULL) {
@@ -73,11 +61,11 @@ static void take_ready(struct creator *creator, const struct corps_value *record
     if (err == CORPS_OK) {
         boot_ends(corps, CORPS_OK, NULL);
     } else {
-        boot_fails(corps, err, corps_error_detail());
+        corps__creator_boot_fails(corps, err, corps_error_detail());
     }
 }
 
-static void take_failure(struct creator *creator, const struct corps_value *record) {
+void corps__creator_failed(struct creator *creator, const struct corps_value *record) {
     struct corps *corps = creator->corps;
     struct corps__failure *failure = corps__failure_of_items(record, 1, corps__may_run_code(corps));
     if (failure != NULL) {
@@ -106,9 +94,9 @@ static void on_record(void *arg, const struct corps_value *record) {
         return; /* its end follows */
     }
     if (corps__record_is(record, "ready")) {
-        take_ready(creator, record);
+        corps__creator_ready(creator, record);
     } else if (corps__record_is(record, "failed")) {
-        take_failure(creator, record);
+        corps__creator_failed(creator, record);
     } else if (corps__record_is(record, "row")) {
         take_row(creator, record);
     } else if (corps__record_is(record, "process")) {
@@ -135,7 +123,7 @@ void corps__creator_is_over(struct creator *creator, const char *text) {
     /* Whoever is left of it ends by itself, and the last one removes the directory. */
     corps__dir_remove_dead(corps->directory);
     atomic_store(&creator->env_0_ended, true);
-    corps__waitlist_notify(&life);
+    corps__waitlist_notify(&corps__creators);
 }
 
 static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
@@ -143,7 +131,7 @@ static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     struct corps *corps = creator->corps;
     char text[128];
     snprintf(text, sizeof text, "Env 0 %s", how);
-    boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
+    corps__creator_boot_fails(corps, CORPS_ERR_WORKER_LOST, text);
     if (!corps__anew_take_end(creator, end == CORPS__END_IN_ORDER, text)) {
         /* A signal is no orderly end, also when the news comes after corps_exit has begun. */
         bool counts = !atomic_load(&corps->exited) || end == CORPS__END_SIGNAL;
@@ -152,14 +140,7 @@ static void on_env_0_end(void *arg, const char *how, enum corps__end end) {
     }
 }
 
-/* ---- creating ---- */
-
-struct creation {
-    struct creator *creator;
-    const char *front;
-    struct corps_box *box; /* of the arguments */
-    const struct corps_value *front_args;
-};
+/* ---- its process ---- */
 
 enum corps_err corps__creator_start_env_0(struct creator *creator, const struct corps__start *start) {
     struct corps *corps = creator->corps;
@@ -185,310 +166,7 @@ enum corps_err corps__creator_start_env_0(struct creator *creator, const struct 
     return err;
 }
 
-static enum corps_err start_env_0(void *arg) {
-    struct creation *creation = arg;
-    const struct corps__start start = {.incarnation = 1, .front = creation->front, .front_args = creation->front_args};
-    enum corps_err err = corps__anew_keep(creation->creator, creation->front, creation->box, creation->front_args);
-    err = err == CORPS_OK ? corps__creator_start_env_0(creation->creator, &start) : err;
-    if (creation->creator->env_0 == NULL) {
-        atomic_store(&creation->creator->env_0_ended, true);
-    }
-    return err;
-}
-
-static enum corps_err watch_others(void *arg) {
-    struct creator *creator = arg;
-    struct corps *corps = creator->corps;
-    for (unsigned i = 1; i < corps->settings.env_count; i++) { /* an Env may just be started again */
-        corps__others_watch(&creator->others, i, atomic_load(&corps->envs[i].pid));
-    }
-    return CORPS_OK;
-}
-
-/* Of the front's arguments: they are part of a boot record, beside little else. */
-#define FRONT_BYTES_MAX ((size_t)CORPS__RECORD_BYTES_MAX - ((size_t)4 << 20))
-
-static bool boot_ended(void *arg) {
-    struct corps *corps = arg;
-    return __atomic_load_n(&corps->boot_result, __ATOMIC_ACQUIRE) != CORPS_ERR_PENDING;
-}
-
-static enum corps_err boot_corps(struct creator *creator, const char *front, const struct corps_value *args) {
-    struct corps *corps = creator->corps;
-    struct corps_box *box = corps_box_create();
-    struct corps_value front_args;
-    enum corps_err err = box != NULL
-                             ? corps__init_args_encode(&corps->settings, args, FRONT_BYTES_MAX, box, &front_args)
-                             : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
-    struct creation creation = {creator, front, box, &front_args};
-    if (err == CORPS_OK) {
-        err = corps__with_lead(start_env_0, &creation);
-    }
-    corps_box_unref(box);
-    if (err != CORPS_OK) {
-        return err;
-    }
-    err =
-        corps__waitlist_wait_call(&life, boot_ended, corps, corps__deadline_ns(corps->settings.boot_timeout_ns), NULL);
-    if (err == CORPS_ERR_CANCELLED) {
-        return err;
-    }
-    if (err != CORPS_OK) {
-        return corps_error_set(err,
-                               "the Corps was not ready within %lld ms; raise boot_timeout_ns, or look at what its "
-                               "inits do",
-                               (long long)(corps->settings.boot_timeout_ns / 1000000));
-    }
-    if (corps->boot_result != CORPS_OK) {
-        const char *type = corps->boot_failure != NULL ? corps->boot_failure->info.type : "";
-        const char *text =
-            corps->boot_failure != NULL ? corps->boot_failure->info.text : "no memory to say what failed";
-        err = corps_error_set(corps->boot_result, "%s%s%s", type, type[0] != '\0' ? ": " : "", text);
-        corps__create_failure_set(corps->boot_failure);
-        corps->boot_failure = NULL;
-        return err;
-    }
-    return corps__with_lead(watch_others, creator);
-}
-
-/* What depends on the host that this is, of a Corps that lives on several. */
-static enum corps_err know_hosts(struct corps *corps) {
-    if (!corps__has_fleet(corps)) {
-        return CORPS_OK;
-    }
-    if (corps__fleet() == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "the option hosts is for programs that have called corps_start");
-    }
-    if ((corps->settings.transport->capabilities & CORPS_TRANSPORT_INTRA) != 0) {
-        return corps_error_set(CORPS_ERR_UNSUPPORTED,
-                               "transport %s joins the Workers of one Env, and the option hosts is '%s'; choose a "
-                               "transport between processes",
-                               corps->settings.transport->name, corps->settings.hosts);
-    }
-    return corps__fleet()->create(corps);
-}
-
-static enum corps_err may_create(const char *front) {
-    enum corps_err err = corps__classes_check();
-    if (err != CORPS_OK || front == NULL || corps__class_find(front, strlen(front)) != NULL) {
-        return err;
-    }
-    return corps_error_set(CORPS_ERR_UNKNOWN, "there is no class '%s'; corps_start was given others", front);
-}
-
-enum corps_err corps_create(const char *front, const struct corps_value *args, const struct corps_options *given,
-                            struct corps **out) {
-    struct corps__settings settings;
-    struct corps_options own;
-    const struct corps_options *options = corps__options_take(given, &own);
-    enum corps_err err = options != NULL ? corps__settings_decide(options, &settings) : CORPS_ERR_INVALID;
-    if (err == CORPS_OK && settings.module[0] == '\0') {
-        err = may_create(front);
-    }
-    if (err == CORPS_OK) {
-        corps__fork_created_set(corps__created_forked);
-        corps__envs_news_begin();
-        err = corps__runtime_ensure();
-    }
-    if (err != CORPS_OK) {
-        return err;
-    }
-    struct corps *corps = corps__corps_create(&settings);
-    struct creator *creator = calloc(1, sizeof *creator);
-    if (corps == NULL || creator == NULL) {
-        if (corps != NULL) {
-            corps__corps_unref(corps);
-        }
-        free(creator);
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Corps");
-    }
-    creator->corps = corps;
-    creator->others.count = CORPS__ENVS_MAX;
-    corps->creator = creator;
-    randombytes_buf(&corps->id, sizeof corps->id);
-    randombytes_buf(corps->secret, sizeof corps->secret);
-    if (options->boot_data_bytes > 0) {
-        corps->boot_data = corps_bin(options->boot_data, options->boot_data_bytes);
-    }
-    if (!corps__is_env()) {
-        corps__reactor_wake_set(settings.client_wake);
-    }
-    err = know_hosts(corps);
-    err = err == CORPS_OK ? corps__dir_path(corps->id, corps->directory) : err;
-    if (err == CORPS_OK) {
-        corps__corps_list(corps);
-        err = boot_corps(creator, front, args);
-        if (err == CORPS_OK) {
-            *out = corps;
-            return CORPS_OK;
-        }
-        char detail[512];
-        snprintf(detail, sizeof detail, "%s", corps_error_detail());
-        (void)!corps_exit(corps, 2000000000);
-        return corps_error_set(err, "%s", detail);
-    }
-    corps__corps_unref(corps);
-    return err;
-}
-
-/* ---- ending ---- */
-
-static bool env_0_gone(void *arg) {
-    struct creator *creator = arg;
-    return atomic_load(&creator->env_0_ended);
-}
-
-static enum corps_err take_down(void *arg) {
-    struct creator *creator = arg;
-    corps__peers_close(creator->corps);
-    corps__ports_close(creator->corps);
-    corps__control_close(creator->corps->control);
-    creator->corps->control = NULL;
-    struct corps__child *env_0 = creator->env_0;
-    creator->env_0 = NULL; /* first: the child of a fork looks there */
-    corps__child_close(env_0);
-    struct corps__anew *anew = creator->anew;
-    creator->anew = NULL;
-    corps__anew_free(anew);
-    atomic_store(&creator->env_0_ended, true); /* or nobody will hear of it */
-    uv_run(corps__loop(), UV_RUN_NOWAIT);
-    return CORPS_OK;
-}
-
-static enum corps_err kill_env_0(void *arg) {
-    struct creator *creator = arg;
-    corps__child_kill(creator->env_0);
-    return CORPS_OK;
-}
-
-static enum corps_err say_exit(void *arg) {
-    struct corps *corps = arg;
-    corps__anew_halt(corps->creator);
-    if (corps->control != NULL) {
-        corps_flush(); /* what this program has sent is on its way before the word is */
-        struct corps_value word = corps_str("exit");
-        struct corps_value record = corps_array(&word, 1);
-        (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
-    }
-    return CORPS_OK;
-}
-
-/* With the lead, as another thread may be taking the channel down. */
-void corps__creator_ask_to_end(struct corps *corps) {
-    atomic_store(&corps->exited, true);
-    (void)!corps__with_lead(say_exit, corps);
-}
-
-static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
-    struct corps *corps = creator->corps;
-    int64_t deadline = corps__deadline_ns(timeout_ns);
-    corps__creator_ask_to_end(corps);
-    bool killed = false;
-    if (corps__waitlist_wait(&life, env_0_gone, creator, deadline, NULL) != CORPS_OK) {
-        (void)!corps__with_lead(kill_env_0, creator);
-        killed = true;
-        (void)!corps__waitlist_wait(&life, env_0_gone, creator, corps__deadline_ns(5000000000), NULL);
-        deadline = corps__now_ns() + 100000000;
-    }
-    killed = corps__others_reap(&creator->others, deadline) || killed;
-    (void)!corps__with_lead(take_down, creator);
-    if (corps->boot_result != CORPS_OK) {
-        corps__dir_remove_last(corps->directory, false); /* its Envs may still be on their way out */
-    }
-    corps__dir_remove(corps->directory);
-    corps__corps_unlist(corps); /* afterwards: a new Name finds either an exited Corps or none */
-    if (killed) {
-        return corps_error_set(CORPS_ERR_TIMEOUT, "the Corps did not end in time and was killed");
-    }
-    return corps->lost_text != NULL ? corps_error_set(CORPS_ERR_WORKER_LOST, "%s", corps->lost_text) : CORPS_OK;
-}
-
-static bool is_over(void *arg) {
-    struct creator *creator = arg;
-    return atomic_load(&creator->over);
-}
-
-/* Ends it once, whoever comes first: the program, or the end of the Env that it was created in. */
-static enum corps_err exit_once(struct creator *creator, int64_t timeout_ns) {
-    enum corps_err err;
-    if (atomic_exchange(&creator->exiting, true)) {
-        err = corps__waitlist_wait(&life, is_over, creator, corps__deadline_ns(timeout_ns), NULL);
-        return err == CORPS_OK ? err : corps_error_set(err, "the Corps is still ending");
-    }
-    err = exit_corps(creator, timeout_ns);
-    atomic_store(&creator->over, true);
-    corps__waitlist_notify(&life);
-    return err;
-}
-
-enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns) {
-    if (corps == NULL) {
-        return CORPS_OK;
-    }
-    if (corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID,
-                               "corps_exit is for the process that created the Corps; corps_end ends the own one");
-    }
-    enum corps_err err = exit_once(corps->creator, timeout_ns);
-    corps_name_unref(corps->front); /* it may hold the Corps */
-    corps__corps_unref(corps);
-    return err;
-}
-
-enum corps_err corps_wait_ended(struct corps *corps, int64_t timeout_ns) {
-    if (corps->creator == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "only who created a Corps can wait for its end");
-    }
-    (void)corps__corps_ref(corps); /* another thread may exit it */
-    enum corps_err err = corps__waitlist_wait(&life, env_0_gone, corps->creator, corps__deadline_ns(timeout_ns), NULL);
-    corps__corps_unref(corps);
-    return err;
-}
-
-/* Those that this process created and that end with it. */
-struct created {
-    struct corps *corps[CORPS__ENDPOINTS_MAX];
-    unsigned count;
-};
-
-static bool ends_with_us(const struct corps *corps) {
-    return corps->creator != NULL && !corps->settings.detached;
-}
-
-static void note_created(struct corps *corps, void *arg) {
-    struct created *created = arg;
-    if (ends_with_us(corps) && created->count < CORPS__ENDPOINTS_MAX) {
-        created->corps[created->count++] = corps__corps_ref(corps);
-    }
-}
-
-static void count_created(struct corps *corps, void *arg) {
-    *(unsigned *)arg += ends_with_us(corps) ? 1 : 0;
-}
-
-void corps__exit_created(void) {
-    struct created mine = {.count = 0};
-    corps__corps_each(note_created, &mine);
-    for (unsigned i = 0; i < mine.count; i++) {
-        corps__creator_ask_to_end(mine.corps[i]); /* all at once … */
-    }
-    for (unsigned i = 0; i < mine.count; i++) {
-        (void)!exit_once(mine.corps[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */
-        corps__corps_unref(mine.corps[i]);                         /* who has the handle may still look at it */
-    }
-}
-
-bool corps__has_created(void) {
-    unsigned count = 0;
-    corps__corps_each(count_created, &count);
-    return count > 0;
-}
-
 /* ---- reading ---- */
-
-bool corps_has_ended(const struct corps *corps) {
-    return corps->creator != NULL && atomic_load(&corps->creator->env_0_ended);
-}
 
 uint64_t corps_id(const struct corps *corps) {
     return corps->id;
@@ -503,26 +181,7 @@ unsigned corps_env_count(const struct corps *corps) {
 }
 
 int corps_env_pid(const struct corps *corps, unsigned env) {
-    return env < corps->settings.env_count ? atomic_load(&corps->envs[env].pid) : 0;
-}
-
-/* ---- after a fork ---- */
-
-static void forget_created(struct corps *corps, void *unused) {
-    (void)unused;
-    if (corps->creator != NULL) {
-        corps__others_forget(&corps->creator->others);
-        corps__child_forget(corps->creator->env_0);
-    }
-    if (corps->lock_fd >= 0) {
-        close(corps->lock_fd); /* a lock that the child kept would keep the directory */
-    }
-    corps->lock_fd = -1;
-    corps->creator = NULL;
-    corps->control = NULL;
-}
-
-void corps__created_forked(void) {
-    life = CORPS__WAITLIST_INIT;
-    corps__corps_each(forget_created, NULL);
+    bool is_here =
+        env < corps->settings.env_count && !corps__hosts_differ(corps__host_here(corps), corps->envs[env].host);
+    return is_here ? atomic_load(&corps->envs[env].pid) : 0;
 }

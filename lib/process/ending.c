@@ -3,6 +3,7 @@
 #include "actor/checkpoint.h"
 #include "actor/conc.h"
 #include "actor/group.h"
+#include "base/log.h"
 #include "link/peer.h"
 #include "process/changes.h"
 #include "process/creator.h"
@@ -47,7 +48,17 @@ static bool created_have_ended(void) {
     return corps__life.created_done;
 }
 
-enum { LOOK_MS = 2 };
+/* Does this Env end alone, and the Corps goes on? */
+static bool ends_alone(void) {
+    return atomic_load(&corps__life.leaves) || atomic_load(&corps__life.moves);
+}
+
+/* Is each of its Concs to be told that it ends, also where its class has no cleanup? */
+static bool tells_all(void) {
+    return ends_alone() || atomic_load(&corps__actors->moves);
+}
+
+enum { LOOK_MS = 2, MOVE_LOOKS = 500 /* a second */ };
 
 static void look_again(uv_timer_t *timer) {
     (void)timer;
@@ -55,12 +66,14 @@ static void look_again(uv_timer_t *timer) {
 }
 
 /* What this Env was asked is answered, also where the reply was put off, and all that it has sent has gone: others stay
- * and wait for it, which is not so at the end of the Corps. */
+ * and wait for it, which is not so at the end of the Corps. Those of one that moves call it all the time, and are told
+ * to call again: they are never quiet, and little time is left. */
 static bool has_answered(void) {
     static uv_timer_t timer;
     static bool is_there;
+    static unsigned looks;
     corps_flush();
-    if (corps__peers_are_idle()) {
+    if (corps__peers_are_idle() || (atomic_load(&corps__life.moves) && ++looks > MOVE_LOOKS)) {
         return true;
     }
     if (!is_there) {
@@ -81,8 +94,12 @@ void corps__end_when_cleaned(void) {
         corps__life_stop();
         return;
     }
-    if (corps__life.leaves && !corps__life.waits_for_nobody && !has_answered()) {
+    if (ends_alone() && !corps__life.waits_for_nobody && !has_answered()) {
         return; /* it looks again soon */
+    }
+    if (atomic_load(&corps__life.moves)) { /* Env 0 hears of it from the agent, and of nothing that ends for good */
+        corps__life_stop();
+        return;
     }
     if (!corps__is_env_0()) {
         struct corps_value cleaned = corps_str("cleaned");
@@ -126,13 +143,13 @@ static void next_cleanup(struct corps__group *group, void *arg);
 /* Cleans up the latest Conc that is left; each one's end starts the next. Returns false when none is left. */
 static bool clean_up_next(void) {
     for (;;) {
-        uint32_t id = atomic_load(&corps__life.next_cleanup);
+        uint32_t id = corps__conc_number_previous(atomic_load(&corps__life.next_cleanup));
         if (id <= CORPS__MANAGER) {
             return false;
         }
         atomic_store(&corps__life.next_cleanup, id - 1);
         struct corps__conc *conc = corps__conc_find(id);
-        if (conc == NULL || (conc->class->cleanup == NULL && !corps__life.leaves)) {
+        if (conc == NULL || (conc->class->cleanup == NULL && !tells_all())) {
             continue;
         }
         return clean_up_conc(conc, next_cleanup);
@@ -154,6 +171,9 @@ static void next_cleanup(struct corps__group *group, void *arg) {
 static enum corps_err clean_up_rest(void *arg) {
     (void)arg;
     corps_flush(); /* what our Concs have sent is on its way before the word is */
+    if (atomic_load(&corps__actors->moves) && !atomic_load(&corps__life.moves)) {
+        corps__peers_part(); /* the Corps moves as a whole, and strangers are to wait for its next life */
+    }
     struct corps_value word = corps_str("cleanup");
     corps__tell_children(&word, 1);
     uint32_t count = corps__conc_count();
@@ -172,8 +192,8 @@ static void front_is_cleaned(struct corps__group *group, void *arg) {
 
 /* The Corps' own Conc first: its cleanup may still call all others. */
 void corps__clean_up(void) {
-    if (corps__life.stage == CORPS__CLEANING && corps__life.leaves && !corps__life.waits_for_nobody) {
-        corps__life.waits_for_nobody = true; /* this Env was being taken, and now the Corps ends altogether */
+    if (corps__life.stage == CORPS__CLEANING && ends_alone() && !corps__life.waits_for_nobody) {
+        corps__life.waits_for_nobody = true; /* this Env was ending alone, and now the Corps ends altogether */
         corps__end_when_cleaned();
     }
     if (corps__life.stage == CORPS__CLEANING || corps__life.stage == CORPS__ENDING) {
@@ -203,6 +223,16 @@ void corps__leave(void) {
     if (corps__life.stage == CORPS__SERVING) {
         corps__life.leaves = true;
         atomic_store(&corps__actors->leaves, true);
+    }
+    corps__clean_up();
+}
+
+void corps__move_away(void) {
+    if (corps__life.stage == CORPS__SERVING) {
+        corps__log(CORPS_LOG_INFO, "env_moves", NULL, "Env %u ends in order: its host wants it to be on another one",
+                   corps__own_env());
+        corps__life.moves = true;
+        atomic_store(&corps__actors->moves, true);
     }
     corps__clean_up();
 }

@@ -10,6 +10,10 @@ void corps__clean_up(void);
 /* The same for this Env alone, which is taken from the Corps: every Conc cleans up, after what it was asked before. */
 void corps__leave(void);
 
+/* The same for an Env on another host than Env 0, which is started again on yet another one: what its Concs keep stays
+ * kept, and nobody is told that they end. */
+void corps__move_away(void);
+
 /* With the lead, after something that it depends on: goes on to the end of the processes when all is cleaned up. */
 void corps__end_when_cleaned(void);
 

@@ -1,30 +1,26 @@
 #include "process/env.h"
 #include "actor/class.h"
 #include "actor/conc.h"
-#include "actor/fork.h"
 #include "actor/granted.h"
 #include "actor/group.h"
-#include "actor/innermost.h"
 #include "actor/monitor.h"
-#include "actor/run.h"
 #include "actor/runtime.h"
-#include "actor/stuck.h"
 #include "base/dir.h"
 #include "base/log.h"
-#include "base/placement.h"
 #include "codec/record.h"
 #include "link/foreign.h"
 #include "link/known.h"
 #include "link/peer.h"
 #include "link/rows.h"
 #include "process/args.h"
+#include "process/begin.h"
 #include "process/boot.h"
 #include "process/changes.h"
 #include "process/children.h"
 #include "process/ending.h"
-#include "process/envs.h"
 #include "process/life.h"
 #include "process/manager.h"
+#include "process/moving.h"
 #include "process/receipts.h"
 #include "process/remake.h"
 #include "process/signals.h"
@@ -32,13 +28,11 @@
 #include "value/name.h"
 #include "wait/wait.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* An Env's life: boot, serve, clean up, end. Everything here but the cleanups' own methods runs with the lead, driven
@@ -64,7 +58,12 @@ static void begin_serving(void) {
         boot_failed(CORPS_ERR_NO_MEMORY, corps_error_detail());
         return;
     }
+    bool shown = corps__may_be_seen();
     corps__life.stage = CORPS__SERVING;
+    if (!shown && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+        boot_failed(CORPS_ERR_SYSTEM, corps_error_detail());
+        return;
+    }
     corps__log(CORPS_LOG_INFO, "corps_serves",
                CORPS__LOG_FIELDS(CORPS__LOG_INT("envs", corps__life.corps->settings.env_count)),
                "the Corps '%s' serves with %u Envs", corps__life.corps->settings.tag,
@@ -146,7 +145,7 @@ static void make_front(void) {
 }
 
 static void all_are_up(void) {
-    if (corps__foreign_publish(corps__life.corps) != CORPS_OK) {
+    if (corps__may_be_seen() && corps__foreign_publish(corps__life.corps) != CORPS_OK) {
         boot_failed(CORPS_ERR_SYSTEM, corps_error_detail());
     } else if (corps__life.front[0] != '\0') {
         make_front();
@@ -186,7 +185,9 @@ static _Noreturn void end_at_once(void) {
     corps__peers_close(NULL);
     corps__ports_close(NULL);
     close(corps->lock_fd);
-    corps__dir_remove_last(corps->directory, true);
+    if (corps__is_far() || corps__granted == NULL) { /* else it is the owning agent's, who looks after it */
+        corps__dir_remove_last(corps->directory, true);
+    }
     fflush(NULL);
     _exit(1);
 }
@@ -236,12 +237,13 @@ static void start_serving(const struct corps_value *record) {
 
 static void on_parent_record(void *arg, const struct corps_value *record) {
     (void)arg;
-    if (record == NULL && corps__is_env_0() && corps__life.corps->settings.detached &&
-        corps__life.stage >= CORPS__SERVING) {
+    bool is_dependent = corps__is_far() || corps__granted != NULL;
+    if (record == NULL && is_dependent && corps__life.stage <= CORPS__SERVING) {
+        end_at_once();
+    } else if (record == NULL && corps__is_env_0() && corps__life.corps->settings.detached &&
+               corps__life.stage >= CORPS__SERVING) {
         corps__control_close(corps__life.parent); /* it lives on by itself */
         corps__life.parent = NULL;
-    } else if (record == NULL && corps__is_far() && corps__life.stage <= CORPS__SERVING) {
-        end_at_once();
     } else if (record == NULL) {
         become_orphan();
     } else if (corps__record_is(record, "orphan")) {
@@ -260,6 +262,14 @@ static void on_parent_record(void *arg, const struct corps_value *record) {
     } else if (corps__record_is(record, "take")) {
         corps__reactor_catch_up();
         corps__leave();
+    } else if (corps__record_is(record, "moves")) {
+        corps__moves();
+    } else if (corps__record_is(record, "move") && corps__is_env_0()) {
+        corps__reactor_catch_up();
+        corps__move_all();
+    } else if (corps__record_is(record, "move")) {
+        corps__reactor_catch_up();
+        corps__move_away();
     } else if (corps__record_is(record, "exit")) {
         if (corps__is_env_0()) {
             corps__reactor_catch_up(); /* likewise what the program had */
@@ -318,89 +328,6 @@ static enum corps_err boot_job(void *arg) {
     return err;
 }
 
-/* The process must end although it could not do so in order: gives up what others would find. */
-static void abandon_env(void) {
-    close(corps__life.corps->lock_fd);
-    corps__dir_remove_last(corps__life.corps->directory, true);
-}
-
-enum { RECORD_NS = 10 };
-
-/* Until those of the Corps' former life have gone. */
-static enum corps_err await_go(int fd) {
-    struct pollfd word = {.fd = fd, .events = POLLIN};
-    while (poll(&word, 1, -1) < 0 && errno == EINTR) {
-    }
-    struct corps_box *box = NULL;
-    enum corps_err err = corps__control_read(fd, RECORD_NS * INT64_C(1000000000), &box);
-    if (err == CORPS_OK && !corps__record_is(corps_box_root(box), "go")) {
-        err = corps_error_set(CORPS_ERR_PROTOCOL, "a Corps that is started anew was told something else than to go");
-    }
-    corps_box_unref(box);
-    return err;
-}
-
-/* Env 0 makes the directory, once in all of the Corps' lives. */
-static enum corps_err enter_directory(int fd, struct corps *corps, uint32_t env) {
-    bool anew = corps__life_of(atomic_load(&corps->envs[env].incarnation)) > 0;
-    if (env == 0 && !anew) {
-        return corps__dir_create(corps->directory, &corps->lock_fd);
-    }
-    enum corps_err err = env == 0 ? await_go(fd) : CORPS_OK;
-    return err == CORPS_OK ? corps__dir_join(corps->directory, &corps->lock_fd) : err;
-}
-
-static enum corps_err prepare_env(int fd, corps_boot_fn on_boot) {
-    struct corps_box *box;
-    uint32_t env = 0;
-    enum corps_err err = corps__control_read(fd, RECORD_NS * INT64_C(1000000000), &box);
-    if (err == CORPS_OK) {
-        err = corps__boot_decode(corps_box_root(box), &corps__life.corps, &env);
-    }
-    if (err == CORPS_OK) {
-        err = enter_directory(fd, corps__life.corps, env);
-    }
-    if (err != CORPS_OK) {
-        return err;
-    }
-    corps__identify(true, corps__life.corps->id, env);
-    corps__life.front_box = box;
-    corps__record_text(corps_box_root(box), 6, corps__life.front, sizeof corps__life.front);
-    memcpy(corps__life.corps->front_class, corps__life.front, sizeof corps__life.front);
-    char name[16];
-    snprintf(name, sizeof name, "corps-env-%u", env);
-    prctl(PR_SET_NAME, name);
-    err = corps__placement_env(corps__life.corps->settings.placement, env, corps__life.corps->settings.env_count);
-    if (err == CORPS_OK) {
-        corps__fork_env_set(corps__env_forked);
-        err = corps__runtime_start(true, corps__life.corps->id, env);
-    }
-    if (err == CORPS_OK) {
-        err = corps__classes_check();
-    }
-    if (err == CORPS_OK && on_boot != NULL) { /* may call Workers of other Corps already */
-        err = on_boot(corps__life.corps->boot_data.bin, corps__life.corps->boot_data.count);
-        if (!corps__is_env()) {
-            corps__fork_end(err, corps_create_failure());
-        }
-    }
-    if (err == CORPS_OK) {
-        corps__runtime_own(corps__life.corps);
-        corps__envs_news_begin();
-        err = corps__keeper()->begin(corps__life.corps);
-    }
-    err = err == CORPS_OK ? corps__granted_begin(corps__env_fail) : err;
-    if (err == CORPS_OK) {
-        err = corps__thread_pool_start(corps__life.corps->settings.thread_count,
-                                       corps__life.corps->settings.thread_count_max, corps__conc_run);
-    }
-    if (err == CORPS_OK) {
-        corps__stuck_begin(corps__env_fail);
-        err = corps__monitor_start(env == 0 && corps__life.corps->settings.detached ? -1 : fd, abandon_env);
-    }
-    return err;
-}
-
 static void report_failure(int fd, enum corps_err err) {
     struct corps_error_info info = {.code = err, .text = corps_error_detail()};
     if (err == CORPS_ERR_REMOTE && corps_create_failure()->code != CORPS_OK) {
@@ -430,7 +357,9 @@ static bool parent_is_gone(int fd) {
 /* Env 0 made the directory and ends last, so it removes it; when it could not, the last one of the others does. */
 static void leave_directory(int fd) {
     struct corps *corps = corps__life.corps;
-    if (corps__life.all_have_ended) {
+    if (corps__life.owned) {
+        close(corps->lock_fd); /* it is the agent's */
+    } else if (corps__life.all_have_ended) {
         close(corps->lock_fd);
         corps__dir_remove(corps->directory); /* also where the creator keeps it */
     } else if (corps != NULL && (corps__is_env_0() || corps__life.orphan || parent_is_gone(fd))) {
@@ -443,7 +372,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     unsetenv(CORPS__BOOT_VARIABLE); /* programs that Workers start are no Envs */
     corps__signals_take();          /* Ctrl-C is for the program, which then ends its Corps */
-    enum corps_err err = prepare_env(fd, on_boot);
+    enum corps_err err = corps__env_begin(fd, on_boot);
     if (err != CORPS_OK) {
         report_failure(fd, err);
         leave_directory(fd);
@@ -457,7 +386,7 @@ int corps__env_main(int fd, corps_boot_fn on_boot) {
         corps__thread_pool_serve();
     }
     (void)!corps__with_lead(shut_job, NULL);
-    if (corps__is_env_0()) {
+    if (corps__is_env_0() && !corps__life_goes_on()) {
         corps__keeper()->end();
     }
     leave_directory(fd);

@@ -4,7 +4,6 @@
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "codec/record.h"
-#include "link/foreign.h"
 #include "link/known.h"
 #include "value/name.h"
 
@@ -52,9 +51,12 @@ enum corps_err corps__manager_find(struct corps_context *context, void *self, co
     if (args->kind != CORPS_ARRAY || args->count != 3) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "corps:find takes [class, tag, number]");
     }
-    uint32_t count = corps__conc_count(), found = 0;
-    struct corps_value *rows = corps_context_alloc(context, ((size_t)count + 1) * sizeof *rows);
-    for (uint32_t id = 0; rows != NULL && id < count; id++) {
+    uint32_t count = corps__conc_count(), room = 0, found = 0;
+    for (uint32_t id = 0; id < count; id = corps__conc_number_next(id + 1)) {
+        room++;
+    }
+    struct corps_value *rows = corps_context_alloc(context, ((size_t)room + 1) * sizeof *rows);
+    for (uint32_t id = 0; rows != NULL && id < count && found < room; id = corps__conc_number_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc == NULL || !fits(conc, args)) {
             continue;
@@ -159,6 +161,15 @@ static struct corps_value text_or_nil(const char *text) {
     return text != NULL ? corps_str(text) : corps_nil();
 }
 
+enum corps_err corps__find_front(struct corps *corps, int64_t timeout_ns, struct corps_name **front) {
+    const struct corps_value items[3] = {corps_nil(), corps_nil(), corps_int(CORPS__FRONT_CONC)};
+    const struct corps_value args = corps_array(items, 3);
+    struct found one = {.names = front, .room = 1};
+    *front = NULL;
+    enum corps_err err = find_in(corps, 0, 1, &args, timeout_ns, &one);
+    return err == CORPS_OK && one.count == 0 ? corps_error_set(CORPS_ERR_UNKNOWN, "the Corps has no front") : err;
+}
+
 enum corps_err corps_find(struct corps *corps, const char *class_name, const char *tag, int env, int64_t timeout_ns,
                           struct corps_name **names, size_t room, size_t *count) {
     unsigned envs = corps->settings.env_count;
@@ -182,78 +193,6 @@ enum corps_err corps_find(struct corps *corps, const char *class_name, const cha
         *count = found.count;
     } else {
         forget(&found);
-    }
-    return err;
-}
-
-/* ---- among the Corps of this user ---- */
-
-/* Those that have the tag. */
-struct numbers {
-    const char *tag; /* NULL: any */
-    uint64_t *numbers;
-    size_t count, room;
-    bool short_of_memory;
-};
-
-static void note_number(uint64_t corps_id, const struct corps__settings *settings, int pid, void *arg) {
-    struct numbers *list = arg;
-    (void)pid;
-    if (list->tag != NULL && strcmp(settings->tag, list->tag) != 0) {
-        return;
-    }
-    if (list->count == list->room) {
-        size_t room = 2 * list->room + 16;
-        uint64_t *grown = realloc(list->numbers, room * sizeof *grown);
-        if (grown == NULL) {
-            list->short_of_memory = true;
-            return;
-        }
-        list->numbers = grown;
-        list->room = room;
-    }
-    list->numbers[list->count++] = corps_id;
-}
-
-/* The front of one Corps. What cannot be asked, or does not answer, is none. */
-static void find_front(uint64_t corps_id, int64_t timeout_ns, struct found *found) {
-    struct corps *corps = NULL;
-    if (corps__foreign_find(corps_id, &corps) != CORPS_OK) {
-        return; /* it has just ended, is just beginning, or is of another version */
-    }
-    const struct corps_value items[3] = {corps_nil(), corps_nil(), corps_int(CORPS__FRONT_CONC)};
-    const struct corps_value args = corps_array(items, 3);
-    struct corps_name *front = NULL;
-    struct found one = {.names = &front, .room = 1};
-    if (find_in(corps, 0, 1, &args, timeout_ns, &one) == CORPS_OK && one.count == 1) {
-        if (found->count < found->room) {
-            found->names[found->count] = corps_name_ref(front);
-        }
-        found->count++;
-    }
-    corps_name_unref(front);
-    corps__corps_unref(corps);
-}
-
-enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct corps_name **names, size_t room,
-                                 size_t *count) {
-    if (timeout_ns <= 0) {
-        return corps_error_set(CORPS_ERR_INVALID, "it takes some time to look for Corps, not %lld ns",
-                               (long long)timeout_ns);
-    }
-    enum corps_err err = corps__runtime_ensure();
-    struct numbers list = {.tag = tag};
-    err = err == CORPS_OK ? corps__foreign_list(note_number, &list) : err;
-    if (err == CORPS_OK && list.short_of_memory) {
-        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to list Corps");
-    }
-    struct found found = {.names = names, .room = room};
-    for (size_t i = 0; err == CORPS_OK && i < list.count; i++) {
-        find_front(list.numbers[i], timeout_ns == CORPS_FOREVER ? 0 : timeout_ns, &found);
-    }
-    free(list.numbers);
-    if (err == CORPS_OK) {
-        *count = found.count;
     }
     return err;
 }

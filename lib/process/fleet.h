@@ -31,9 +31,14 @@ struct corps__fleet_ops {
      * begins nothing before. */
     int64_t settle_ns;
     /* In the creator, without the lead: the Corps is about to be created, with settings that name hosts. Fills in what
-     * depends on them: settings.host, remote_bind, the secret, and the upper 16 bits of the id. May take 2 s. Errors:
-     * SYSTEM (no agent runs here), UNKNOWN (such a host is not in the list). */
+     * depends on them: settings.host, settings.owned, remote_bind, the secret, and the upper 16 bits of the id. May
+     * take 2 s. Errors: SYSTEM (no agent runs here), UNKNOWN (such a host is not in the list), UNSUPPORTED (the agents
+     * have no ledger for what is asked), LIMIT (this host is drained). */
     enum corps_err (*create)(struct corps *corps);
+    /* In the creator, without the lead, of a Corps whose settings.owned `create` has set: has the agent of this host
+     * own it, and start its Env 0 with this boot record (boot.h). Gives the descriptor of its control channel. Takes
+     * 15 s at most. Errors: AGAIN (the singleton is there), and what else the agent says. */
+    enum corps_err (*own)(const struct corps *corps, const uint8_t *boot, size_t bytes, int *control_fd);
     /* In Env 0, before the first other Env is started. Errors: likewise. */
     enum corps_err (*begin)(struct corps *corps);
     /* Where Env `env` goes: `where` is "" (any), or a host's name, number or label. Counts as there from now on, until

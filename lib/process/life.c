@@ -1,9 +1,11 @@
 #include "process/life.h"
 
+#include "actor/state.h"
 #include "actor/thread_pool.h"
 #include "base/log.h"
 #include "codec/record.h"
 #include "link/rows.h"
+#include "process/boot.h"
 #include "value/failure.h"
 
 #include <signal.h>
@@ -48,8 +50,8 @@ void corps__env_fail(const char *why) {
 }
 
 bool corps__is_far(void) {
-    const struct corps *corps = corps__life.corps;
-    return !corps__is_env_0() && corps->settings.host != 0 && corps->settings.host != corps->id >> 48;
+    uint32_t env_0_host = (uint32_t)corps__record_int(corps_box_root(corps__life.front_box), CORPS__BOOT_ENV_0_HOST, 0);
+    return !corps__is_env_0() && env_0_host != 0 && corps__life.corps->settings.host != env_0_host;
 }
 
 bool corps__is_cared_for(void) {
@@ -63,7 +65,7 @@ const struct corps__care_ops *corps__care(void) {
 
 bool corps__may_be_anew(void) {
     const struct corps__settings *settings = &corps__life.corps->settings;
-    return settings->policy.restart != CORPS_RESTART_NEVER && !settings->detached;
+    return corps__life.owned || (settings->policy.restart != CORPS_RESTART_NEVER && !settings->detached);
 }
 
 void corps__tell_numbers(unsigned env, uint32_t bound) {
@@ -73,9 +75,17 @@ void corps__tell_numbers(unsigned env, uint32_t bound) {
     }
 }
 
+uint32_t corps__first_of_life(void) {
+    return (uint32_t)corps__record_int(corps_box_root(corps__life.front_box), CORPS__BOOT_FIRSTS, 0);
+}
+
+bool corps__may_be_seen(void) {
+    return corps__life_of(corps__own_incarnation()) == 0 || corps__life.stage >= CORPS__SERVING;
+}
+
 static int64_t first_of(unsigned env) {
-    const struct corps_value *firsts = corps_value_item(corps_box_root(corps__life.front_box), 11);
-    return firsts != NULL ? corps__record_int(firsts, env, 0) : 0;
+    const struct corps_value *firsts = corps_value_item(corps_box_root(corps__life.front_box), CORPS__BOOT_FIRSTS);
+    return firsts != NULL && firsts->kind == CORPS_ARRAY ? corps__record_int(firsts, env, 0) : corps__first_of_life();
 }
 
 uint32_t corps__first_number(unsigned env) {
@@ -94,6 +104,10 @@ unsigned corps__take_row(struct corps *corps, const struct corps_value *record) 
         return 0;
     }
     return env;
+}
+
+bool corps__life_goes_on(void) {
+    return corps__life.owned && (!corps__life.all_have_ended || atomic_load(&corps__actors->moves));
 }
 
 bool corps__is_env_0(void) {

@@ -100,8 +100,10 @@ struct corps__life {
     bool created_done;           /* … and that it is over */
     bool orphan;                 /* the parent has died */
     _Atomic bool leaves;         /* this Env is being taken from the Corps, which goes on … */
+    _Atomic bool moves;          /* … or it ends here, and is started again on another host */
     bool waits_for_nobody;       /* … or did when that began */
     bool all_have_ended;         /* Env 0: in order, and nobody else is left */
+    bool owned;                  /* Env 0: an agent has started it, and starts another one if this one is lost */
     _Atomic uint32_t next_cleanup;
     int status;
 };
@@ -114,8 +116,8 @@ void corps__tell_parent(const struct corps_value *items, size_t count);
 void corps__tell_children(const struct corps_value *items, size_t count);
 void corps__tell_child(struct corps__life_child *child, const struct corps_value *items, size_t count);
 
-/* May the own Corps be started anew by its creator when Env 0 is lost? Then the creator is told what it needs for that:
- * the numbers of Concs that Env `env` may give, below `bound`. Any thread. */
+/* May the own Corps be started anew by its creator, or an agent, when Env 0 is lost? Then that one is told what it
+ * needs for that: the numbers of Concs that Env `env` may give, below `bound`. Any thread. */
 bool corps__may_be_anew(void);
 void corps__tell_numbers(unsigned env, uint32_t bound);
 
@@ -124,6 +126,16 @@ void corps__tell_numbers(unsigned env, uint32_t bound);
  */
 uint32_t corps__first_number(unsigned env);
 bool corps__was_taken(unsigned env);
+
+/* Where the latter are one number for all Envs, since an agent starts the Corps anew: that; else 0. In every Env. */
+uint32_t corps__first_of_life(void);
+
+/* In Env 0: may strangers be told where its Envs are? In a later life not before it serves: what they ask once more has
+ * to find the answers that its front has kept. */
+bool corps__may_be_seen(void);
+
+/* At the end of an Env 0: is the Corps to go on in a later life, on whatever host? */
+bool corps__life_goes_on(void);
 
 /* ["row", env, row, …]: what has become of an Env of this Corps; gives its number (0 where nothing is said of any).
  * With the lead. */

@@ -1,5 +1,6 @@
 #include "process/starting.h"
 
+#include "actor/granted.h"
 #include "process/boot.h"
 #include "process/report.h"
 
@@ -49,6 +50,7 @@ static enum corps_err start_there(struct corps__life_child *child, const struct 
     start.host = child->host;
     start.remote_bind = fleet->host(child->host)->address; /* its agent knows more of that */
     start.boot_data = fleet->boot_data();
+    start.page = NULL; /* its agent grants it time of its own */
     err = corps__boot_send(corps__life.corps, child->env, &start, fd);
     err = err == CORPS_OK ? corps__control_open(fd, on_record, child, &child->control) : err;
     if (err != CORPS_OK) {
@@ -71,7 +73,13 @@ enum corps_err corps__child_begin(struct corps__life_child *child, uint32_t inca
     child->failure_code = CORPS_OK;
     child->host = own_host;
     enum corps_err err = fleet != NULL ? fleet->place(child->env, child->where, &child->host) : CORPS_OK;
-    const struct corps__start start = {.incarnation = corps__child_incarnation(child)};
+    char page[CORPS__GRANTED_PATH_BYTES];
+    corps__granted_path(page);
+    const struct corps_value first = corps_int(corps__first_of_life());
+    const struct corps__start start = {.incarnation = corps__child_incarnation(child),
+                                       .firsts = first.integer != 0 ? &first : NULL,
+                                       .page = page,
+                                       .env_0_host = own_host};
     if (err == CORPS_OK) {
         err = (child->host == own_host ? start_here : start_there)(child, &start, on_record, on_end);
     }

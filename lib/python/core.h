@@ -166,10 +166,11 @@ PyObject *corps__py_timers_stop(PyObject *module, PyObject *none);
 PyObject *corps__py_payload(PyObject *positional, PyObject *keywords);
 
 /* find.c: delete([Name …], timeout_ns); find(corps_id or 0, class, tag, env, timeout_ns) and find_fronts(tag,
- * timeout_ns) → [address …] */
+ * timeout_ns) → [address …]; find_singleton(name, timeout_ns) → address, or None */
 PyObject *corps__py_delete(PyObject *module, PyObject *args);
 PyObject *corps__py_find(PyObject *module, PyObject *args);
 PyObject *corps__py_find_fronts(PyObject *module, PyObject *args);
+PyObject *corps__py_find_singleton(PyObject *module, PyObject *args);
 
 /* end.c */
 PyObject *corps__py_give_back(PyObject *module, PyObject *none);
@@ -214,12 +215,22 @@ bool corps__py_supervision(PyObject *given, struct corps_supervision *supervisio
 /* After an error of creating: what failed in a Worker is raised as its exception. Returns NULL. */
 PyObject *corps__py_raise_create(enum corps_err err);
 
-/* hosts.c: hosts() → (own number, [(number, name, address, slots, labels) …]); env_hosts() → the number of the host of
- * each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are told, with boot_data:
- * what Envs there are told */
+/* hosts.c: hosts() → (own number, [(number, name, address, slots, labels, drained) …], ledger); env_hosts() → the
+ * number of the host of each Env of the own Corps, 0: it is on none; launch_set(map): what agents of other hosts are
+ * told, with boot_data: what Envs there are told */
 PyObject *corps__py_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_env_hosts(PyObject *module, PyObject *none);
 PyObject *corps__py_launch_set(PyObject *module, PyObject *given);
+
+/* Around corps_create, on its thread: the item `launch` of the options, if there is one, is how an agent starts Env 0
+ * of the new Corps. What it points to is the options'. begin: false with an exception; nothing has begun then. */
+struct corps__py_launch {
+    struct corps_value value;
+    struct corps_box *box;                 /* NULL: the options have none */
+    const struct corps__py_launch *around; /* while this thread waits in one creation, it may run another */
+};
+bool corps__py_launch_begin(PyObject *options, struct corps__py_launch *own);
+void corps__py_launch_end(struct corps__py_launch *own);
 
 /* launch.c */
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);

@@ -79,6 +79,26 @@ PyObject *corps__py_find_fronts(PyObject *module, PyObject *args) {
     return found(&search);
 }
 
+PyObject *corps__py_find_singleton(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *name;
+    long long timeout_ns;
+    if (!PyArg_ParseTuple(args, "sL", &name, &timeout_ns) || !corps__python_serves()) {
+        return NULL;
+    }
+    struct corps_name *front;
+    enum corps_err err = corps_find_singleton(name, timeout_ns, &front);
+    if (err == CORPS_ERR_UNKNOWN) {
+        Py_RETURN_NONE;
+    }
+    if (err != CORPS_OK) {
+        return corps__py_raise(err);
+    }
+    PyObject *address = corps__py_address(front);
+    corps_name_unref(front);
+    return address;
+}
+
 PyObject *corps__py_delete(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *list;

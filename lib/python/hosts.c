@@ -11,7 +11,8 @@
 /* ---- which there are ---- */
 
 static PyObject *of_host(const struct corps__host *host) {
-    return Py_BuildValue("(IssIs)", host->number, host->name, host->address, host->slots, host->labels);
+    return Py_BuildValue("(IssIsO)", host->number, host->name, host->address, host->slots, host->labels,
+                         host->drained ? Py_True : Py_False);
 }
 
 PyObject *corps__py_hosts(PyObject *module, PyObject *none) {
@@ -32,7 +33,7 @@ PyObject *corps__py_hosts(PyObject *module, PyObject *none) {
             Py_CLEAR(list);
         }
     }
-    PyObject *both = list != NULL ? Py_BuildValue("(IN)", hosts->own, list) : NULL;
+    PyObject *both = list != NULL ? Py_BuildValue("(INs)", hosts->own, list, hosts->ledger) : NULL;
     free(hosts);
     return both;
 }
@@ -60,14 +61,46 @@ PyObject *corps__py_env_hosts(PyObject *module, PyObject *none) {
 
 /* ---- how Envs are started on other hosts ---- */
 
-static struct corps_value launch; /* lives for ever */
+static struct corps_value launch; /* of this Env's own Corps; lives for ever */
 
-/* With the lead, and without the interpreter's lock: gives what was stored. */
+static _Thread_local const struct corps__py_launch *creating; /* what this thread creates; NULL: nothing */
+
+/* Without the interpreter's lock, maybe with the lead: gives what was stored. */
 static enum corps_err describe(void *arg, struct corps_box *box, struct corps_value *out) {
     (void)arg;
-    (void)box;
+    if (creating != NULL) {
+        return corps_box_copy(box, &creating->value, out);
+    }
     *out = launch;
     return CORPS_OK;
+}
+
+bool corps__py_launch_begin(PyObject *options, struct corps__py_launch *own) {
+    PyObject *map = corps__py_item(options, "launch");
+    own->box = NULL;
+    if (map == NULL) {
+        return PyErr_Occurred() == NULL;
+    }
+    struct corps_box *box = corps_box_create();
+    if (box == NULL || !corps__py_arguments(map, true, box, &own->value)) {
+        corps_box_unref(box);
+        if (PyErr_Occurred() == NULL) {
+            (void)PyErr_NoMemory();
+        }
+        return false;
+    }
+    own->box = box;
+    own->around = creating;
+    creating = own;
+    corps__launch_describe_set(describe, NULL);
+    return true;
+}
+
+void corps__py_launch_end(struct corps__py_launch *own) {
+    if (own->box != NULL) {
+        creating = own->around;
+        corps_box_unref(own->box);
+    }
 }
 
 /* launch_set(map): once in Env 0, before it starts others */

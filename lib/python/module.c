@@ -211,6 +211,7 @@ static struct corps *corps_of(PyObject *capsule) {
     X(mailbox_bytes)                                                                                                   \
     X(buffer_bytes)                                                                                                    \
     X(detached)                                                                                                        \
+    X(cut_off)                                                                                                         \
     X(boot_timeout_ns)                                                                                                 \
     X(restart)                                                                                                         \
     X(intensity)                                                                                                       \
@@ -246,6 +247,7 @@ static bool fill_options(PyObject *given, struct corps_options *options) {
     options->bind = text_of(given, "bind");
     options->keep_directory = text_of(given, "keep_directory");
     options->hosts = text_of(given, "hosts");
+    options->singleton = text_of(given, "singleton");
     const char *wake = text_of(given, "wake");
     for (size_t i = 0; wake != NULL && i < sizeof wakes / sizeof wakes[0]; i++) {
         if (strcmp(wake, wakes[i].name) == 0) {
@@ -286,11 +288,16 @@ static PyObject *create_corps(PyObject *module, PyObject *args) {
     struct corps_value value = corps_value_of_object(object);
     struct corps *corps = NULL;
     PyObject *capsule = PyCapsule_New(&corps, "corps", NULL); /* now: a Corps without one would never be ended */
-    enum corps_err err = capsule != NULL ? corps_create(front, &value, &options, &corps) : CORPS_ERR_NO_MEMORY;
+    struct corps__py_launch launch;
+    bool begun = capsule != NULL && corps__py_launch_begin(given, &launch);
+    enum corps_err err = begun ? corps_create(front, &value, &options, &corps) : CORPS_ERR_NO_MEMORY;
     object->ops->release(object);
-    if (capsule == NULL || err != CORPS_OK) {
+    if (begun) {
+        corps__py_launch_end(&launch);
+    }
+    if (!begun || err != CORPS_OK) {
         Py_XDECREF(capsule);
-        return capsule != NULL ? corps__py_raise_create(err) : NULL;
+        return begun ? corps__py_raise_create(err) : NULL;
     }
     (void)PyCapsule_SetPointer(capsule, corps);
     return capsule;
@@ -558,6 +565,7 @@ static PyMethodDef functions[] = {
     {"delete", corps__py_delete, METH_VARARGS, NULL},
     {"find", corps__py_find, METH_VARARGS, NULL},
     {"find_fronts", corps__py_find_fronts, METH_VARARGS, NULL},
+    {"find_singleton", corps__py_find_singleton, METH_VARARGS, NULL},
     {"timers_stop", corps__py_timers_stop, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -36,7 +36,7 @@ enum {
     CORPS__SPAN_TIMES = 4,
 };
 
-/* Copied as it is between processes of one host. Texts are cut to fit, and end with NUL. */
+/* Copied as it is between processes, which are of one program on all hosts. Texts are cut to fit, and end with NUL. */
 struct corps__span {
     uint32_t number;
     uint32_t chain;

@@ -21,7 +21,14 @@ static enum corps_err fake_create(struct corps *corps) {
     corps->settings.host = 1;
     snprintf(corps->remote_bind, sizeof corps->remote_bind, "%s", hosts[0].address);
     corps->id = corps->id >> 16 | UINT64_C(1) << 48;
+    corps->settings.owned = fake_owner != NULL && corps->settings.detached;
     return CORPS_OK;
+}
+
+enum corps_err (*fake_owner)(const struct corps *corps, const uint8_t *boot, size_t bytes, int *control_fd);
+
+static enum corps_err fake_own(const struct corps *corps, const uint8_t *boot, size_t bytes, int *control_fd) {
+    return fake_owner(corps, boot, bytes, control_fd);
 }
 
 static enum corps_err fake_begin(struct corps *corps) {
@@ -105,6 +112,7 @@ static void nothing(void) {
 static const struct corps__fleet_ops ops = {
     .settle_ns = FAKE_SETTLE_MS * INT64_C(1000000),
     .create = fake_create,
+    .own = fake_own,
     .begin = fake_begin,
     .place = fake_place,
     .leave = fake_leave,

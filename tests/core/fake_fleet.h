@@ -12,9 +12,14 @@
 #ifndef CORPS_TEST_FAKE_FLEET_H
 #define CORPS_TEST_FAKE_FLEET_H
 
+#include <corps.h>
+
 enum { FAKE_HOSTS = 3, FAKE_SLOTS = 8, FAKE_SETTLE_MS = 700 /* between two lives of Env 0 */ };
 
 /* Has this program's Corps with the option `hosts` live on those. */
 void fake_fleet_set(void);
+
+/* … and has this own those that are detached too; see fake_agent.h. */
+extern enum corps_err (*fake_owner)(const struct corps *corps, const uint8_t *boot, size_t bytes, int *control_fd);
 
 #endif

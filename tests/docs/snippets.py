@@ -1,5 +1,5 @@
 """Every whole program that a page shows (in C: if it says what it prints) runs, and prints what the comments beside its prints say. Tutorials have a test of their own, and so
-has first-steps.md.
+have first-steps.md, hosts.md and etcd.md.
 
     snippets.py PYTHON BUILD_FOLDER COMPILER
 """
@@ -13,7 +13,7 @@ import tempfile
 
 import blocks
 
-ELSEWHERE = {os.path.join('docs', 'first-steps.md'), os.path.join('docs', 'hosts.md')}
+ELSEWHERE = {os.path.join('docs', name) for name in ('first-steps.md', 'hosts.md', 'etcd.md')}  # the last two: scripts/try-hosts
 GUARD = "if __name__ == '__main__':"
 
 

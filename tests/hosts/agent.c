@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -350,6 +351,38 @@ static void test_terminated(void **state) {
     stage_start_agent(&stage); /* for the teardown, and since it can be */
 }
 
+/* A person says it, at the agent's own host. */
+static void drain(const char *option) {
+    int status = -1, pid = fork();
+    if (pid == 0) {
+        execl(agent_program, "corps-agent", option, "there", (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A drained host ends in order what it has, refuses what is ordered, and takes Envs again when it is told so. */
+static void test_drained(void **state) {
+    (void)state;
+    struct owner owner;
+    owner_begin(&owner, 0);
+    boot(&owner, 1, 1, "echo");
+    owner_until(&owner, has_begun, &owner.envs[1]);
+    drain("--drain");
+    owner_until(&owner, has_ended, &owner.envs[1]);
+    assert_int_equal(owner.envs[1].end, CORPS__END_DISPLACED);
+    assert_non_null(strstr(owner.envs[1].text, "exited with status 0 on host 2 (there): its host is drained"));
+    boot(&owner, 2, 1, "echo");
+    owner_until(&owner, was_refused, &owner.envs[2]);
+    assert_int_equal(owner.envs[2].refused, CORPS_ERR_LIMIT);
+    assert_non_null(strstr(owner.envs[2].text, "host 2 (there): it is drained"));
+    drain("--undrain");
+    boot(&owner, 2, 2, "echo");
+    owner_until(&owner, has_begun, &owner.envs[2]);
+    owner_end(&owner);
+}
+
 int main(int argc, char **argv) {
     owner_child(argc, argv);
     static const struct corps_class *const none[] = {NULL};
@@ -363,7 +396,7 @@ int main(int argc, char **argv) {
         CASE(test_refused),       CASE(test_no_grant),     CASE(test_begins_with_a_grant),
         CASE(test_stopped_agent), CASE(test_owner_leaves), CASE(test_agent_is_another),
         CASE(test_other_file),    CASE(test_cuts),         CASE(test_much),
-        CASE(test_real_env),      CASE(test_terminated),
+        CASE(test_real_env),      CASE(test_terminated),   CASE(test_drained),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ static struct {
     char folder[32];
     int count;
     int pids[AGENTS_MAX + 1];
+    const char *ledger; /* a line of the hosts file, NULL */
 } agents;
 
 static void die(const char *what) {
@@ -99,6 +100,18 @@ void agents_start(int number) {
     }
 }
 
+void agents_ledger(const char *line) {
+    agents.ledger = line;
+}
+
+void agents_go_to(int number) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/run%d", agents.folder, number);
+    setenv("XDG_RUNTIME_DIR", path, 1);
+    snprintf(path, sizeof path, "%s/desk%d", agents.folder, number);
+    setenv("CORPS_AGENT", path, 1);
+}
+
 void agents_begin(int count) {
     snprintf(agents.folder, sizeof agents.folder, "/tmp/corps-agents-XXXXXX");
     if (mkdtemp(agents.folder) == NULL) {
@@ -116,6 +129,9 @@ void agents_begin(int count) {
             die(runtime);
         }
     }
+    if (hosts != NULL && agents.ledger != NULL) {
+        fprintf(hosts, "%s\n", agents.ledger);
+    }
     if (hosts == NULL || fclose(hosts) != 0) {
         die(path);
     }
@@ -128,10 +144,7 @@ void agents_begin(int count) {
     for (int i = 1; i <= count; i++) {
         agents_start(i);
     }
-    snprintf(path, sizeof path, "%s/run1", agents.folder);
-    setenv("XDG_RUNTIME_DIR", path, 1);
-    snprintf(path, sizeof path, "%s/desk1", agents.folder);
-    setenv("CORPS_AGENT", path, 1);
+    agents_go_to(1);
 }
 
 int agents_pid(int number) {
@@ -142,6 +155,26 @@ void agents_kill(int number) {
     kill(agents.pids[number], SIGKILL);
     waitpid(agents.pids[number], NULL, 0);
     agents.pids[number] = 0;
+}
+
+void agents_tell(const char *option, const char *host) {
+    char agent[512], what[32], whom[32];
+    snprintf(agent, sizeof agent, "%s", program());
+    snprintf(what, sizeof what, "%s", option);
+    snprintf(whom, sizeof whom, "%s", host);
+    char *argv[] = {agent, what, whom, NULL};
+    int status = -1;
+    if (waitpid(run(argv), &status, 0) < 0 || status != 0) {
+        die(what);
+    }
+}
+
+int agents_terminate(int number) {
+    int status = -1;
+    kill(agents.pids[number], SIGTERM);
+    waitpid(agents.pids[number], &status, 0);
+    agents.pids[number] = 0;
+    return status;
 }
 
 /* Of what may be left of Corps in a runtime directory. */

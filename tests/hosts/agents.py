@@ -12,9 +12,10 @@ SOCKET = host.RUNTIME + '/corps/agent'
 
 
 class Agents:
-    """`build`: the build folder. `slots`: {number of a host: so many}, else SLOTS. `labels`: {number of a host: labels}. `environ`: for all of them."""
+    """`build`: the build folder. `slots`: {number of a host: so many}, else SLOTS. `labels`: {number of a host: labels}. `environ`: for all of them.
+    `lines`: more lines for the file of hosts."""
 
-    def __init__(self, hosts, build, slots=None, labels=None, environ=None):
+    def __init__(self, hosts, build, slots=None, labels=None, environ=None, lines=()):
         slots = slots or {}
         self._hosts, self._environ, self.running = hosts, environ, {}
         self.program = os.path.join(build, 'corps-agent')
@@ -23,6 +24,7 @@ class Agents:
         with open(self.file, 'w', encoding='ascii') as file:
             for one in hosts:
                 file.write(f'{one.number} {one.name} {one.address}:{PORT} {slots.get(one.number, SLOTS)} {(labels or {}).get(one.number, "")}\n')
+            file.writelines(line + '\n' for line in lines)
         for one in hosts:
             self.start(one.number)
 
@@ -51,7 +53,7 @@ class Agents:
     def kill(self, number, signal_number=signal.SIGKILL):
         self.running[number].kill(signal_number)
         if signal_number == signal.SIGKILL:
-            self.running.pop(number).wait(10)
+            self.running.pop(number).await_death(10)
 
     def close(self):
         """Ends all of them in order. Gives what is wrong with that, in words."""

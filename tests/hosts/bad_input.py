@@ -4,6 +4,7 @@
     bad_input.py BUILD
 """
 
+import json
 import os
 import re
 import shutil
@@ -64,12 +65,16 @@ class Place:
             assert 'Traceback' not in said
         return done.stdout
 
-    def serve(self, number, hosts='hosts', key='key', program=None):
-        """Starts an agent, and returns when it serves."""
+    def serve(self, number, hosts='hosts', key='key', program=None, unless=None):
+        """Starts an agent, and returns when it serves; None: it says `unless` instead, and ends."""
         agent = subprocess.Popen(
             [*(program or self.program('agent')), '--hosts', self.at(hosts), '--key', self.at(key), '--number', str(number), '--as-root'],
             env=self.environment(number), stderr=subprocess.PIPE, text=True)
         line = agent.stderr.readline()
+        if unless is not None and unless in line:
+            agent.stderr.close()
+            agent.wait(timeout=20)
+            return None
         assert 'serves other hosts' in line, line
         self.agents.append(agent)
         return agent
@@ -134,6 +139,63 @@ def agents(place):
     assert re.search(r'^2 +beta .* no .*could not prove that it has this cluster\'s key', place.run('corps', 'hosts'), re.M)
 
 
+def drains(place):
+    """A host is drained, at its own desk and from elsewhere, and what is wrong with that."""
+    place.run('corps', 'hosts', '--drain', 'beta', says='no agent runs on this host .*: start corps-agent')
+    place.serve(1)
+    place.run('corps', 'hosts', '--drain', 'beta', says=r'^corps: host 2 \(beta\) cannot be told: nobody listens at .*; start corps-agent there$')
+    beta = place.serve(2)
+    for arguments, says in (['--drain'], '--drain needs one host'), (['--undrain'], '--undrain needs one host'), (['--drain', 'alpha', 'beta'], '--drain needs one'), \
+            (['more'], "no place for 'more'"), (['--json', 'more'], "no place for 'more'"):
+        place.run('corps', 'hosts', *arguments, status=2, says=says)
+    place.run('corps', 'hosts', '--drain', 'gamma', says="^corps: there is no host 'gamma', by name or number; there are alpha and beta$")
+    place.run('corps', 'hosts', '--drain', 'left', says="there is no host 'left'")  # a label may mean several
+    place.run('corps', 'hosts', '--undrain', 'beta', says=r'^corps: host 2 \(beta\) is not drained: it takes Envs$')
+    assert place.run('corps', 'hosts', '--drain', 'beta', status=0) == 'host 2 (beta) takes no Envs from now on; nothing runs there\n'
+    place.run('corps', 'hosts', '--drain', '2', says=r'^corps: host 2 \(beta\) is drained already; `corps hosts` shows what is left there$')
+    seen = place.run('corps', 'hosts', status=0)
+    assert re.search(r'^number .* drained +hosts file$', seen, re.M), seen
+    assert re.search(r'^1 +alpha .* no +[0-9a-f]{16}$', seen, re.M) and re.search(r'^2 +beta .* yes +[0-9a-f]{16}$', seen, re.M), seen
+    alpha, there = json.loads(place.run('corps', 'hosts', '--json', status=0))['hosts']
+    assert [alpha['number'], alpha['labels'], alpha['drained'], there['drained'], there['up'], there['lease_ms']] == [1, ['left'], False, True, True, None], there
+    assert place.run('agent', '--undrain', 'beta', status=0) == 'host 2 (beta) takes Envs again\n'
+    assert place.run('corps', 'hosts', '--drain', 'alpha', status=0).startswith('host 1 (alpha) takes no Envs from now on')
+    common = ['--hosts', place.at('hosts'), '--key', place.at('key')]
+    place.run('agent', *common, '--number', '1', '--drain', '1', says=r'^corps-agent: host 1 \(alpha\) is drained already')
+    place.run('agent', *common, '--number', '1', '--undrain', 'alpha', status=0)
+    place.run('agent', '--hosts', place.at('hosts'), '--list', status=2, says='it needs an option: .*--key')
+    beta.terminate()
+    beta.wait(timeout=20)
+    lost = json.loads(place.run('corps', 'hosts', '--json'))
+    assert lost['ledger'] == {'name': 'hosts', 'age_ms': None, 'trouble': None} and lost['corps'] == [], lost
+    assert not lost['hosts'][1]['up'] and 'start corps-agent there' in lost['hosts'][1]['trouble'], lost
+
+
+def ledgers(place):
+    """What is wrong with the lines of a ledger, with its password, and with its servers."""
+    for lines, says in (('ledger etcd', "line 3: the servers are missing behind 'etcd'"), ('ledger other', "line 3: the ledgers are hosts, .* and etcd, not 'other'"),
+                        ('ledger etcd 10.0.0.1', "line 3: a server of etcd is not '10.0.0.1'"), ('ledger hosts http://127.0.0.1:1', 'the ledger hosts has no servers'),
+                        ('ledger-user me', 'has a line ledger-user, and no line that begins with: ledger etcd'), ('ledger-ca', 'one word .* behind ledger-ca')):
+        place.run('agent', '--hosts', place.write('lines', HOSTS % tuple(place.ports) + lines + '\n'), '--key', place.at('key'), '--number', '1', '--check', says=says)
+    etcd = HOSTS % tuple(place.ports) + 'ledger etcd http://127.0.0.1:1\n'
+    user = ['--hosts', place.write('user', etcd + 'ledger-user me\n'), '--key', place.at('key'), '--number', '1', '--as-root']
+    place.run('agent', *user, says='names the ledger-user me; give the agent --ledger-password FILE')
+    place.run('agent', *user, '--ledger-password', place.at('none'), says='No such file')
+    place.run('agent', *user, '--ledger-password', place.write('open', 'secret\n', 0o644), says='others may read the password .*mode 644.*chmod 600')
+    place.write('etcd', etcd)
+    if place.serve(1, hosts='etcd', unless='build it with libcurl') is None:
+        return
+    place.serve(2, hosts='etcd')
+    seen = ''
+    while 'no etcd answers at http://127.0.0.1:1 ' not in seen:
+        seen = place.run('corps', 'hosts')
+    assert re.search(r'^ledger etcd: .*no etcd answers at http://127.0.0.1:1 .*: is it running there, and reachable\?$', seen, re.M), seen
+    assert re.search(r'^1 +alpha .* yes .* no +- +[0-9a-f]{16}$', seen, re.M), seen
+    said = json.loads(place.run('corps', 'hosts', '--json'))
+    assert said['ledger']['name'] == 'etcd' and 'no etcd answers' in said['ledger']['trouble'] and said['hosts'][0]['lease_ms'] is None, said
+    place.run('corps', 'hosts', '--drain', 'beta', status=0)  # what is drained is not the ledger's to say
+
+
 def strangers(place):
     """Who says something else is refused, told why, and does not disturb."""
     place.serve(1)
@@ -150,7 +212,7 @@ def strangers(place):
 
 
 def main():
-    for case in files, agents, strangers:
+    for case in files, agents, drains, ledgers, strangers:
         place = Place()
         case(place)
         place.end()

@@ -11,9 +11,10 @@ import sys
 class Bridge:
     def __init__(self):
         hold = 'import sys; print(flush=True); sys.stdin.read()'
-        self._holder = subprocess.Popen(['unshare', '--net', sys.executable, '-S', '-E', '-c', hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._holder = subprocess.Popen(['unshare', '--net', sys.executable, '-S', '-E', '-c', hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        start_new_session=True)
         self._holder.stdout.readline()
-        self._rules = {}  # (from, to, what): text of the rule
+        self._rules = {}  # (from, to, ports): its lines
         self._run('ip', 'link', 'add', 'bridge', 'type', 'bridge', 'forward_delay', '0')
         self._run('ip', 'link', 'set', 'bridge', 'up')
 
@@ -33,15 +34,17 @@ class Bridge:
         """After `cut`."""
         self._run('ip', 'link', 'set', f'cable{one.number}', 'master', 'bridge')
 
-    def drop(self, sender, receiver, percent=100):
-        """What `sender` sends to `receiver` is lost, all of it or so much by chance; None: whoever it is. 0: nothing any more."""
-        key = (sender and sender.number, receiver and receiver.number)
+    def drop(self, sender, receiver, percent=100, ports=()):
+        """What `sender` sends to `receiver` is lost, all of it or so much by chance; None: whoever it is. `ports`: what goes to or from these ports
+        of TCP alone. 0: nothing any more."""
+        key = (sender and sender.number, receiver and receiver.number, tuple(ports))
         self._rules.pop(key, None)
         if percent > 0:
             words = [f'iifname "cable{sender.number}"'] if sender is not None else []
             words += [f'oifname "cable{receiver.number}"'] if receiver is not None else []
-            words += [f'numgen random mod 1000 < {round(percent * 10)}'] if percent < 100 else []
-            self._rules[key] = ' '.join([*words, 'drop'])
+            ends = [f'tcp {end} {{ {", ".join(map(str, ports))} }}' for end in ('sport', 'dport')] if ports else ['']
+            last = [f'numgen random mod 1000 < {round(percent * 10)}'] if percent < 100 else []
+            self._rules[key] = [' '.join([*words, end, *last, 'drop']) for end in ends]
         self._load_rules()
 
     def limit(self, one, megabits_s=None):
@@ -68,7 +71,7 @@ class Bridge:
         self._holder.stdout.close()
 
     def _load_rules(self):
-        chain = '\n'.join(['type filter hook forward priority 0; policy accept;', *self._rules.values()])
+        chain = '\n'.join(['type filter hook forward priority 0; policy accept;', *(line for lines in self._rules.values() for line in lines)])
         text = f'table bridge faults {{}}\ndelete table bridge faults\ntable bridge faults {{\nchain forward {{\n{chain}\n}}\n}}\n'
         self._run('nft', '-f', '-', input=text)
 

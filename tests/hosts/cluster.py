@@ -7,18 +7,21 @@
 Whatever ends this process, nothing is left but a folder and empty groups of processes, which the next Cluster removes.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import bridge
 import host
 
 PREFIX = 'corps-hosts-'
 SKIPPED = 77
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def why_not(faults=False):
@@ -60,13 +63,35 @@ def sweep():
         host.remove_group(os.path.join(root, name))
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """Signals that end this process are seen to at its end, if they come meanwhile: an end in order that is cut short leaves the rest to nobody."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came, before = [], {}
+    for number in ENDS:
+        before[number] = signal.getsignal(number)
+        if before[number] not in (signal.SIG_IGN, None):
+            signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
 class Cluster:
     """`clocks`: {number of a host: by how many seconds its clock is off}; `names`: likewise, otherwise they are h1, h2 …
     Hosts are numbered from 1; `folder` is one that all of them see."""
 
     def __init__(self, count, clocks=None, names=None):
         sweep()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `with` is left in order
+        for number in ENDS[1:]:
+            signal.signal(number, lambda *_: sys.exit(1))  # so that `with` is left in order
         self._hosts, self.bridge = {}, None
         self.folder = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-')
         root = host.freezer_root()
@@ -93,8 +118,9 @@ class Cluster:
         self.close()
 
     def close(self):
-        for one in self:
-            one.close()
-        if self.bridge is not None:
-            self.bridge.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with undisturbed(), contextlib.ExitStack() as last:  # all of it, whatever goes wrong with a part
+            last.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            if self.bridge is not None:
+                last.callback(self.bridge.close)
+            for one in self:
+                last.callback(one.close)

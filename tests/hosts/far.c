@@ -4,6 +4,8 @@
 #include "../core/hand.h"
 #include "agents.h"
 
+#include <corps/chains.h>
+
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -81,6 +83,33 @@ static void test_everywhere(void **state) {
     assert_true(agents_end());
 }
 
+/* Call chains over hosts, by one clock. */
+static void test_chains(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.env_count = 2});
+    struct corps_name *here = hand_in(corps, 0), *there = hand_in(corps, 1);
+    assert_string_equal(host_of(corps, 1), "two");
+    assert_ok(corps_chains_begin(corps, NULL));
+    struct corps_value args[2] = {corps_value_of_name(there), corps_int(1)};
+    assert_int_equal(ask_int(here, "ask", corps_array(args, 2)), 1);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_ok(corps_chains_end(corps, fileno(file)));
+    static char text[1 << 16];
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "Hand.add"));
+    assert_non_null(strstr(text, " on host 2\"}}"));
+    assert_non_null(strstr(text, ",\"host\":2,\"clock_error_us\":"));
+    assert_non_null(strstr(text, "\"lost\":[],\"requests_without_call\":0,\"calls_without_request\":0}}"));
+    corps_name_unref(here);
+    corps_name_unref(there);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
 /* One that is lost comes back under its Name, and with what it was made of. */
 static void test_env_killed(void **state) {
     (void)state;
@@ -145,6 +174,94 @@ static void test_agent_back(void **state) {
     agents_start(2);
     assert_int_equal(await_answer(hand), 1);
     assert_string_equal(host_of(corps, 1), "two");
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
+static unsigned lines_in(const char *path) {
+    FILE *file = fopen(path, "r");
+    unsigned lines = 0;
+    for (int c; file != NULL && (c = fgetc(file)) != EOF;) {
+        lines += c == '\n';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return lines;
+}
+
+/* The agent ends in order: the Workers of its Envs clean up, each once, and are made again elsewhere; a retry call
+ * waits for that. */
+static void test_agent_ended(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct gate gate;
+    gate_make(&gate);
+    struct corps *corps = make_on((struct corps_options){.env_count = 2, .restart = CORPS_RESTART_ON_FAILURE});
+    assert_string_equal(host_of(corps, 1), "two");
+    const struct corps_value path = corps_str(gate.path);
+    struct corps_name *hands[3];
+    assert_ok(corps_create_concs(corps, "Hand", &path, CORPS_ENV_ID(1), 3, hands));
+    int pid = pid_of(hands[0]);
+    assert_int_equal(add(hands[0], 7), 7);
+    kill(agents_pid(2), SIGTERM);
+    const struct corps_call_options options = {.flags = CORPS_CALL_RETRY, .timeout_ns = LONG_NS};
+    const struct corps_value one = corps_int(1), *value = NULL;
+    int64_t sum = 0;
+    while (sum != 1) { /* what the former life still answered, it had been asked before */
+        struct corps_future *future;
+        assert_ok(corps_call(hands[0], "add", &one, &options, &future));
+        assert_ok(corps_future_wait(future, LONG_NS, &value));
+        sum = value->integer;
+        corps_future_destroy(future);
+    }
+    assert_true(is_gone(pid));
+    assert_string_equal(host_of(corps, 1), "one");
+    assert_int_equal(lines_in(gate.path), 3);
+    assert_int_equal(agents_terminate(2), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(add(hands[i], 0), i == 0 ? 1 : 0);
+        corps_name_unref(hands[i]);
+    }
+    assert_ok(corps_exit(corps, LONG_NS));
+    unlink(gate.path);
+    assert_true(agents_end());
+}
+
+/* … or there again, where they have to be, once there is an agent. */
+static void test_agent_restarted(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.restart = CORPS_RESTART_ON_FAILURE});
+    struct corps_name *hand = hand_in(corps, add_on(corps, "two"));
+    int pid = pid_of(hand);
+    assert_int_equal(agents_terminate(2), 0);
+    assert_true(is_gone(pid));
+    agents_start(2);
+    assert_int_equal(await_answer(hand), 1);
+    assert_string_equal(host_of(corps, 1), "two");
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
+/* … but no longer than five seconds: whoever does not end is killed. */
+static void test_agent_ended_late(void **state) {
+    (void)state;
+    agents_begin(2);
+    struct corps *corps = make_on((struct corps_options){.env_count = 2, .restart = CORPS_RESTART_ON_FAILURE});
+    struct corps_name *hand = hand_in(corps, 1);
+    int pid = pid_of(hand);
+    const struct corps_value never = corps_str("/tmp/corps-no-such-file");
+    struct corps_future *stuck;
+    assert_ok(corps_call(hand, "wait_for", &never, NULL, &stuck));
+    assert_int_equal(agents_terminate(2), 0);
+    assert_true(is_gone(pid));
+    assert_int_equal(corps_future_wait(stuck, LONG_NS, NULL), CORPS_ERR_WORKER_LOST);
+    assert_non_null(strstr(corps_error_detail(), "its agent ended"));
+    corps_future_destroy(stuck);
+    assert_int_equal(await_answer(hand), 1);
     corps_name_unref(hand);
     assert_ok(corps_exit(corps, LONG_NS));
     assert_true(agents_end());
@@ -261,13 +378,53 @@ static void test_other_is_down(void **state) {
     assert_true(agents_end());
 }
 
+/* Drained: its Envs go to other hosts in order, none comes, also of a Corps that has not heard of it; until it is over.
+ */
+static void test_drained(void **state) {
+    (void)state;
+    agents_begin(3);
+    struct corps *corps = make_on((struct corps_options){.env_count = 3, .restart = CORPS_RESTART_ON_FAILURE});
+    assert_string_equal(host_of(corps, 1), "two");
+    struct corps_name *hand = hand_in(corps, 1);
+    int pid = pid_of(hand);
+    agents_tell("--drain", "two");
+    await_gone(pid);
+    assert_int_equal(await_answer(hand), 1);
+    assert_string_not_equal(host_of(corps, 1), "two");
+    unsigned env = 0;
+    assert_int_equal(corps_env_add_on(corps, "two", &env), CORPS_ERR_LIMIT);
+    assert_non_null(strstr(corps_error_detail(), "drained"));
+    struct corps *other = make_on((struct corps_options){.env_count = 4, .restart = CORPS_RESTART_ON_FAILURE});
+    for (unsigned i = 0; i < 4; i++) {
+        assert_string_not_equal(host_of(other, i), "two");
+    }
+    assert_ok(corps_exit(other, LONG_NS));
+    agents_tell("--undrain", "two");
+    enum corps_err err;
+    while ((err = corps_env_add_on(corps, "two", &env)) == CORPS_ERR_LIMIT) {
+        poll(NULL, 0, 10); /* until Env 0 has heard of it */
+    }
+    assert_int_equal(err, CORPS_OK);
+    assert_string_equal(host_of(corps, env), "two");
+    agents_tell("--drain", "one"); /* where Env 0 is: that stays, and none begins */
+    assert_create_fails("auto", CORPS_ERR_LIMIT, "host 1 (one) is drained");
+    assert_int_equal(add(hand, 1), 2);
+    corps_name_unref(hand);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_true(agents_end());
+}
+
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everywhere),    cmocka_unit_test(test_env_killed), cmocka_unit_test(test_never),
-        cmocka_unit_test(test_agent_killed),  cmocka_unit_test(test_agent_back), cmocka_unit_test(test_agent_stopped),
-        cmocka_unit_test(test_owner_killed),  cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_one_is_down),
-        cmocka_unit_test(test_other_is_down),
+        cmocka_unit_test(test_everywhere),      cmocka_unit_test(test_env_killed),
+        cmocka_unit_test(test_never),           cmocka_unit_test(test_agent_killed),
+        cmocka_unit_test(test_agent_back),      cmocka_unit_test(test_agent_stopped),
+        cmocka_unit_test(test_owner_killed),    cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_one_is_down),     cmocka_unit_test(test_other_is_down),
+        cmocka_unit_test(test_agent_ended),     cmocka_unit_test(test_agent_ended_late),
+        cmocka_unit_test(test_agent_restarted), cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_drained),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,15 @@ def freezer_root():
     return None
 
 
+def has_ended(pid):
+    """Also where nobody has asked how."""
+    try:
+        with open(f'/proc/{pid}/stat', 'rb') as file:
+            return file.read().rpartition(b')')[2].split()[0] in (b'Z', b'X')
+    except OSError:
+        return True
+
+
 class Process:
     """A program on a host. `pid` is the program's; `popen` is of nsenter, which waits for it and ends as it does."""
 
@@ -53,15 +62,20 @@ class Process:
         self.pid = until(lambda: (children(popen.pid) or ([popen.pid] if popen.poll() is not None else None)), 10, 'a program on a host')[0]
 
     def kill(self, number=signal.SIGKILL):
-        # nsenter stops when the program does, and lets it go on when it goes on itself.
-        for pid in (self.pid, self.popen.pid) if number == signal.SIGCONT else (self.pid,):
+        # nsenter stops when the program does, and lets it go on when it goes on itself. One that is stopped would not notice the end of the program.
+        numbers = {self.pid: number, self.popen.pid: signal.SIGCONT} if number in (signal.SIGCONT, signal.SIGKILL) else {self.pid: number}
+        for pid, one in numbers.items():
             try:
-                os.kill(pid, number)
+                os.kill(pid, one)
             except ProcessLookupError:
                 pass
 
     def wait(self, seconds):
         return self.popen.wait(seconds)
+
+    def await_death(self, seconds):
+        """Waits for the end of the program itself, after SIGKILL: nsenter may be frozen with its host, and tell of it much later."""
+        until(lambda: has_ended(self.pid), seconds, 'the end of a program that was killed')
 
     def is_there(self):
         return self.popen.poll() is None
@@ -74,38 +88,56 @@ class Host:
         self.number, self.name, self.address = number, name, f'10.0.0.{number}'
         self._started = []
         self.group = group  # the cgroup of its processes, which can be frozen
+        self.frozen = False
         if group is not None:
             os.mkdir(group)
         options = [*NAMESPACES, '--fork', '--kill-child', '--mount-proc', '--monotonic', str(clock_s), '--boottime', str(clock_s)]
+        # A session of its own: what is typed at the terminal is for whoever made the host, and ends that in order.
         self._unshare = subprocess.Popen(['unshare', *options, sys.executable, '-S', '-E', os.path.join(HERE, 'init.py'), name],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self._unshare.stdout.readline() != b'ready\n':
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            if self._unshare.stdout.readline() != b'ready\n':
+                raise RuntimeError(f'the host {name} does not begin')
+            self.init = children(self._unshare.pid)[0]
+            self._space = os.readlink(f'/proc/{self.init}/ns/pid')
+        except BaseException:
             self.close()
-            raise RuntimeError(f'the host {name} does not begin')
-        self.init = children(self._unshare.pid)[0]
-        self._space = os.readlink(f'/proc/{self.init}/ns/pid')
+            raise
 
     def enter(self, *command):
         return ['nsenter', '--target', str(self.init), '--net', '--mount', '--ipc', '--uts', '--pid', '--time', '--', *command]
 
     def start(self, *command, environ=None, **keywords):
         """Starts a program there. Keywords as for subprocess.Popen; the environment is this process's, with changes."""
+        if self.frozen:
+            raise RuntimeError(f'nothing begins on {self.name}, which is frozen')
         group = self.group
 
         def join():
             if group is not None:
                 with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:
                     file.write('0')
-        self._started.append(subprocess.Popen(self.enter(*command), env=self._environ(environ), preexec_fn=join, **keywords))
+        self._started.append(subprocess.Popen(self.enter(*command), env=self.environ(environ), preexec_fn=join, start_new_session=True, **keywords))
         return Process(self._started[-1])
 
     def run(self, *command, **keywords):
         """Runs a short program there, outside of what can be frozen; gives its standard output."""
-        return subprocess.run(self.enter(*command), check=True, stdout=subprocess.PIPE, text=True, env=self._environ(), **keywords).stdout
+        return subprocess.run(self.enter(*command), check=True, stdout=subprocess.PIPE, text=True, env=self.environ(), **keywords).stdout
 
     @staticmethod
-    def _environ(changes=None):
+    def environ(changes=None):
         return {**os.environ, 'XDG_RUNTIME_DIR': RUNTIME, **(changes or {})}
+
+    def outer(self, pid):
+        """The number outside of a process that has this one there; None: there is none."""
+        for one in self.processes():
+            try:
+                with open(f'/proc/{one}/status', encoding='ascii', errors='replace') as file:
+                    if any(line.startswith('NSpid:') and line.split()[-1] == str(pid) for line in file):
+                        return one
+            except OSError:
+                pass
+        return None
 
     def processes(self):
         """{pid: its command line, as a list} of what is there, the host's own first process left out, and nsenter."""
@@ -133,6 +165,8 @@ class Host:
         for _ in range(100):
             there = self.processes()
             if not there:
+                if self.frozen:
+                    self.freeze(False)
                 self.run('find', RUNTIME, '/dev/shm', '-mindepth', '1', '-delete')
                 return
             for pid in there:
@@ -148,24 +182,39 @@ class Host:
         if self.group is None:
             raise RuntimeError('there is no cgroup v2 tree to be written to')
         self._write('cgroup.freeze', '1' if frozen else '0')
+        self.frozen = frozen
         if frozen:
             until(lambda: 'frozen 1' in self._read('cgroup.events'), 5, f'{self.name} frozen')
 
     def close(self):
-        if self._unshare.poll() is None:
-            if self.group is not None:
-                self._write('cgroup.freeze', '0')
-            for popen in self._started:
-                popen.send_signal(signal.SIGCONT)
-            self._unshare.stdin.close()
-            self._unshare.wait(20)
+        if self.group is not None and os.path.exists(self.group):
+            self._write('cgroup.freeze', '0')
+        for popen in self._started:
+            popen.send_signal(signal.SIGCONT)
+        self._unshare.stdin.close()
+        self._end(self._unshare)  # and the kernel ends everything on the host
         self._unshare.stdout.close()
         for popen in self._started:
-            popen.wait(20)
+            self._end(popen)
             for pipe in filter(None, (popen.stdin, popen.stdout)):
-                pipe.close()
+                self._shut(pipe)
         if self.group is not None:
             until(lambda: remove_group(self.group), 10, f'the end of the processes of {self.name}')
+
+    @staticmethod
+    def _end(popen):
+        try:
+            popen.wait(10)
+        except subprocess.TimeoutExpired:
+            popen.kill()
+            popen.wait(10)
+
+    @staticmethod
+    def _shut(pipe):
+        try:
+            pipe.close()
+        except OSError:
+            pass  # what was still to be written has no reader any more
 
     def _write(self, name, text):
         with open(os.path.join(self.group, name), 'w', encoding='ascii') as file:

@@ -16,6 +16,7 @@
  * the oracle has found something, 2 it could not begin. */
 
 enum { PAUSE_US = 2000, RETRY_PAUSE_US = 50000 };
+#define RETRY_NS 30000000000LL
 #define AS_SPECIFIED_NS 20000000000LL /* so long after the last fault everything must be there again */
 #define EXIT_NS 20000000000LL
 
@@ -71,7 +72,8 @@ static void *call_book(void *arg) {
 static void *call_tally(void *arg) {
     struct seat *seat = arg;
     for (int64_t number = 1; !atomic_load(&all.stops); number++) {
-        if (!load_next(seat->tally, number)) {
+        const struct corps_value args = corps_int(number);
+        if (load_retry(seat->tally, "next", &args, number, RETRY_NS) != LOAD_ONCE) {
             seat->not_once++;
             return NULL; /* nothing that follows would be in its order */
         }

@@ -39,11 +39,11 @@ struct load_ledger {
 /* The ledger at this path, which the first makes; lent for ever. NULL with a line on standard error. */
 struct load_ledger *load_ledger_open(const char *path, bool make);
 
-int64_t load_real_ns(void);
-
 extern const struct corps_class load_book_class, load_tally_class;
 
 /* ---- load_calls.c: who calls ---- */
+
+int64_t load_real_ns(void);
 
 /* What calls came to. */
 struct load_counts {
@@ -55,8 +55,11 @@ struct load_counts {
  * the life that has answered, else 0. */
 uint64_t load_entry(const struct corps_name *book, int64_t number, struct load_counts *counts);
 
-/* One retry call of "next" to a Tally. True: it took effect once, and in its order. */
-bool load_next(const struct corps_name *tally, int64_t number);
+/* One retry call, which is answered by its number where it took effect once, and in its order. REFUSED: it failed as
+ * "Refused", and has had no effect. */
+enum load_once { LOAD_ONCE, LOAD_REFUSED, LOAD_NOT_ONCE };
+enum load_once load_retry(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          int64_t number, int64_t timeout_ns);
 
 /* A Caller's "run" [Book, milliseconds] → [answered, lost, late, hung, wrong, failed]. */
 extern const struct corps_class load_caller_class;

@@ -1,13 +1,19 @@
 #include "load.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DEADLINE_NS 2000000000LL
-#define RETRY_NS 30000000000LL
 #define SLACK_NS 5000000000LL /* so much later than its deadline a call ends on the busiest machine */
 #define PAUSE_US 2000u
+
+int64_t load_real_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
 
 static int64_t integer(const struct corps_value *args, size_t index) {
     const struct corps_value *item = corps_value_item(args, index);
@@ -57,21 +63,22 @@ uint64_t load_entry(const struct corps_name *book, int64_t number, struct load_c
     return life;
 }
 
-bool load_next(const struct corps_name *tally, int64_t number) {
-    const struct corps_call_options options = {.timeout_ns = RETRY_NS, .flags = CORPS_CALL_RETRY};
-    const struct corps_value args = corps_int(number);
+enum load_once load_retry(const struct corps_name *to, const char *method, const struct corps_value *args,
+                          int64_t number, int64_t timeout_ns) {
+    const struct corps_call_options options = {.timeout_ns = timeout_ns, .flags = CORPS_CALL_RETRY};
     struct corps_future *future = NULL;
     const struct corps_value *result = NULL;
-    enum corps_err err = corps_call(tally, "next", &args, &options, &future);
+    enum corps_err err = corps_call(to, method, args, &options, &future);
     if (err == CORPS_OK) {
-        err = corps_future_wait(future, RETRY_NS + SLACK_NS, &result);
+        err = corps_future_wait(future, timeout_ns + SLACK_NS, &result);
     }
-    if (err != CORPS_OK) {
+    bool refused = err == CORPS_ERR_REMOTE && strcmp(corps_future_error(future)->type, "Refused") == 0;
+    if (err != CORPS_OK && !refused) {
         fprintf(stderr, "retry call %lld: %s: %s\n", (long long)number, corps_error_name(err), corps_error_detail());
     }
     bool good = err == CORPS_OK && result->kind == CORPS_INT && result->integer == number;
     corps_future_destroy(future);
-    return good;
+    return good ? LOAD_ONCE : refused ? LOAD_REFUSED : LOAD_NOT_ONCE;
 }
 
 /* ---- Caller: the load inside a method ---- */

@@ -4,17 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ACT_EVERY_NS 5000000LL
 #define STUCK_NS 1000000000LL /* so long a Book may be in a method */
-
-int64_t load_real_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 struct load_ledger *load_ledger_open(const char *path, bool make) {
     int fd = open(path, O_RDWR | O_CLOEXEC | (make ? O_CREAT | O_EXCL : 0), 0600);

@@ -3,7 +3,9 @@
 
     with Hosts() as hosts:                        # agents run; hosts.environment(1) is that of a program on the first host
         hosts.kill(2)                             # as if the second host had lost its agent; hosts.start(2) starts it again
-    python3 loopback.py [--hosts N] [--slots N] [--agent PATH] COMMAND …      # COMMAND as a program of the first host
+    python3 loopback.py [--hosts N] [--slots N] [--etcd] [--agent PATH] COMMAND …     # COMMAND as a program of the first host
+
+With etcd=True there is a server of etcd too, and the hosts have it as their ledger.
 
 Links between such hosts are TCP as between others. What is told apart here is what the agents are told: processes see each other, so
 who kills and who looks for what is left can do so in one place. Hosts in network namespaces are in namespaces.py.
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60.0     # seconds: far more than anything here needs, also on a busy machine
@@ -52,6 +55,43 @@ def free_port(address):
     with socket.socket() as found:
         found.bind((address, 0))
         return found.getsockname()[1]
+
+
+class Etcd:
+    """A server of etcd of its own, on free ports of 127.0.0.1, with its data in a folder."""
+
+    def __init__(self):
+        self.program, self.folder, self.process = shutil.which('etcd'), None, None
+        if self.program is None:
+            raise NoAgent('etcd is not installed (Debian: etcd-server)')
+        self.url, self.peers = ('http://127.0.0.1:{}'.format(free_port('127.0.0.1')) for _ in range(2))
+
+    def answers(self):
+        """Tell whether it is healthy."""
+        try:
+            with urllib.request.urlopen(self.url + '/health', timeout=2) as answer:
+                return b'true' in answer.read()
+        except OSError:
+            return False
+
+    def start(self, folder=None):
+        """Start it, with what it knew before, and wait until it answers."""
+        self.folder = folder or self.folder
+        command = [self.program, '--name', 'only', '--data-dir', os.path.join(self.folder, 'etcd'), '--listen-client-urls', self.url,
+                   '--advertise-client-urls', self.url, '--listen-peer-urls', self.peers, '--initial-advertise-peer-urls', self.peers,
+                   '--initial-cluster', 'only=' + self.peers]
+        environment = {name: value for name, value in os.environ.items() if name != 'XDG_RUNTIME_DIR'}  # it is on none of the hosts
+        with open(os.path.join(self.folder, 'etcd.log'), 'ab') as log:
+            self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if not wait_until(lambda: self.answers() or self.process.poll() is not None) or self.process.poll() is not None:
+            with open(log.name, errors='replace') as file:
+                raise AssertionError('etcd has not begun: ' + file.read()[-2000:])
+
+    def stop(self, how=signal.SIGKILL):
+        """End it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(PATIENCE)
 
 
 class Host:
@@ -95,21 +135,24 @@ def processes_of(runtime):
 
 
 class Hosts:
-    """`count` hosts with `slots` Envs each. `labels`: {number: 'label …'}."""
+    """`count` hosts with `slots` Envs each. `labels`: {number: 'label …'}. `etcd`: their ledger is one."""
 
-    def __init__(self, count=2, slots=4, labels=None, agent=None):
+    def __init__(self, count=2, slots=4, labels=None, agent=None, etcd=False):
         self.agent, self.count, self.slots, self.labels = find_agent(agent), count, slots, labels or {}
-        self.folder, self.hosts = None, {}
+        self.folder, self.hosts, self.etcd = None, {}, Etcd() if etcd else None
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(dir='/tmp', prefix='h')
         try:
+            if self.etcd is not None:
+                self.etcd.start(self.folder)
             self.hosts = {number: Host(number, self.folder) for number in range(1, self.count + 1)}
             self.file, self.key = os.path.join(self.folder, 'hosts'), os.path.join(self.folder, 'key')
             with open(self.file, 'w') as file:
                 for host in self.hosts.values():
                     label = self.labels.get(host.number, '')
                     file.write('{} {} {}:{} {} {}\n'.format(host.number, host.name, host.address, host.port, self.slots, label))
+                file.write('ledger etcd {}\n'.format(self.etcd.url) if self.etcd is not None else '')
             subprocess.run([self.agent, '--make-key', self.key], check=True, stdout=subprocess.DEVNULL)
             for number in self.hosts:
                 self.start(number)
@@ -179,6 +222,8 @@ class Hosts:
 
     def _stop_all(self):
         left = [item for host in self.hosts.values() for item in self._stop(host)]
+        if self.etcd is not None:
+            self.etcd.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         return left
 
@@ -188,13 +233,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--hosts', type=int, default=2)
     parser.add_argument('--slots', type=int, default=4)
+    parser.add_argument('--etcd', action='store_true', help='with the ledger etcd')
     parser.add_argument('--agent', help='path of corps-agent')
     parser.add_argument('command', nargs=argparse.REMAINDER, metavar='COMMAND')
     args = parser.parse_args()
     if not args.command:
         parser.error('a command is needed')
     try:
-        hosts = Hosts(args.hosts, args.slots, agent=args.agent)
+        hosts = Hosts(args.hosts, args.slots, agent=args.agent, etcd=args.etcd)
     except NoAgent as error:
         print('skipped: {}'.format(error))
         return 77       # what meson takes as skipped

@@ -50,6 +50,18 @@ one = hosts[2].start("sleep", "1000")
 print(one.pid, hosts.folder, flush=True)
 sys.stdin.read()
 '''
+ENDED = '''
+import signal, sys, time
+sys.path.insert(0, sys.argv[1])
+import cluster, host
+with cluster.Cluster(2) as hosts:
+    one, other = hosts[1].start("sleep", "1000"), hosts[2].start("sleep", "1000")
+    other.kill(signal.SIGSTOP)
+    if host.freezer_root():
+        hosts[1].freeze()
+    print(one.pid, other.pid, hosts.folder, flush=True)
+    time.sleep(1000)
+'''
 
 
 class Hosts(unittest.TestCase):
@@ -112,6 +124,20 @@ class Hosts(unittest.TestCase):
         self.hosts[2].freeze(False)
         self.assert_reaches(1, 2)
 
+    def test_killed(self):
+        """The end of a program that is killed is seen also where it was stopped, or its host is frozen, and nsenter with it."""
+        stopped, frozen = (self.hosts[2].start('sleep', '1000') for _ in range(2))
+        stopped.kill(signal.SIGSTOP)
+        stopped.kill()
+        stopped.await_death(20)
+        if host.freezer_root():
+            self.hosts[2].freeze()
+            frozen.kill()
+            frozen.await_death(20)
+            self.assertRaises(RuntimeError, self.hosts[2].start, 'true')
+            self.hosts[2].kill_all()
+            self.hosts[2].start('true').wait(20)
+
     def test_lost(self):
         self.assertEqual(len(self.hosts[2].processes()), 1)
         self.hosts[2].kill_all()
@@ -150,6 +176,22 @@ class Left(unittest.TestCase):
             maker.stdin.close()
             maker.stdout.close()
             host.until(lambda: cluster.sweep() or not os.path.exists(folder), 20, 'the end of the folder')
+            name = os.path.basename(folder.decode())
+            self.assertEqual([one for one in os.listdir(host.freezer_root() or tempfile.gettempdir()) if one.startswith(name)], [])
+
+    def test_ended_maker(self):
+        """SIGINT and SIGTERM in the middle, and once more while it ends: nothing is left, also where programs are stopped and a host is frozen."""
+        here = os.path.dirname(os.path.abspath(__file__))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            maker = subprocess.Popen([sys.executable, '-c', ENDED, here], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            *pids, folder = maker.stdout.readline().split()
+            maker.send_signal(number)
+            time.sleep(0.05)
+            maker.send_signal(number)
+            maker.wait(60)
+            maker.stdout.close()
+            self.assertEqual([pid for pid in pids if os.path.exists(b'/proc/%s' % pid)], [])
+            self.assertFalse(os.path.exists(folder))
             name = os.path.basename(folder.decode())
             self.assertEqual([one for one in os.listdir(host.freezer_root() or tempfile.gettempdir()) if one.startswith(name)], [])
 

@@ -160,10 +160,6 @@ static void on_record(void *arg, const struct corps_value *record) {
     }
 }
 
-static void on_heard(void *arg) {
-    ((struct owner *)arg)->heard++;
-}
-
 static void on_gone(void *arg, enum corps_err err, const char *why) {
     struct owner *owner = arg;
     owner->gone = true;
@@ -171,7 +167,7 @@ static void on_gone(void *arg, enum corps_err err, const char *why) {
     snprintf(owner->gone_why, sizeof owner->gone_why, "%s", why);
 }
 
-static const struct corps__channel_ops ops = {.record = on_record, .heard = on_heard, .gone = on_gone};
+static const struct corps__channel_ops ops = {.record = on_record, .gone = on_gone};
 
 void owner_begin(struct owner *owner, uint16_t port) {
     *owner = (struct owner){.grants = true, .loop = uv_default_loop()};
@@ -319,7 +315,7 @@ uint8_t *owner_boot_record(struct owner *owner, unsigned env, size_t *bytes) {
 
 /* ---- what is started ---- */
 
-/* Checks what its host has put in, and gives everything back that comes behind. */
+/* Checks what its host has put in, and gives everything back that comes behind, until it is told to move. */
 _Noreturn static void run_echo(void) {
     struct corps_box *box;
     static uint8_t piece[1 << 16];
@@ -339,6 +335,9 @@ _Noreturn static void run_echo(void) {
         _exit(4);
     }
     for (ssize_t got; (got = recv(3, piece, sizeof piece, 0)) > 0;) {
+        if (memmem(piece, (size_t)got, "\x91\xa4move", 6) != NULL) { /* a record that its agent has put in */
+            _exit(0);
+        }
         for (ssize_t at = 0; at < got;) {
             ssize_t done = send(3, piece + at, (size_t)(got - at), MSG_NOSIGNAL);
             at += done > 0 ? done : got;
@@ -478,10 +477,11 @@ void door_close(struct door *door) {
     if (door->present != NULL) {
         shut_passage(door->present);
     }
+    uv_loop_t *loop = door->loop;
     uv_poll_stop(&door->poll);
     close(door->fd);
     uv_close((uv_handle_t *)&door->poll, forget_door);
     for (int i = 0; i < 4; i++) {
-        uv_run(door->loop, UV_RUN_NOWAIT);
+        uv_run(loop, UV_RUN_NOWAIT);
     }
 }

@@ -28,7 +28,7 @@ struct owner {
     uint8_t hash[CORPS__HOSTS_HASH_BYTES];
     uint64_t corps_id;
     bool grants; /* answers each "alive" */
-    unsigned alive, heard;
+    unsigned alive;
     bool gone;
     enum corps_err gone_err;
     char gone_why[400];

@@ -26,18 +26,22 @@ class World:
     def __init__(self, build, hosts=3, envs=5, clocks=None, before=None, slots=None):
         self.build, self.envs, self.events, self.at = os.path.abspath(build), envs, [], {}
         self.hosts = cluster.Cluster(hosts, clocks)
-        self.agents = self.load = None
+        self.agents = self.load = self._errors = None
         self._lines = queue.Queue()
         self._stopped = []  # processes that were stopped by SIGSTOP
         self.limited = set()
         try:
             if before is not None:
                 before(self)
-            self.agents = agents.Agents(self.hosts, self.build, slots)
+            self.agents = agents.Agents(self.hosts, self.build, slots, lines=self.lines())
             self._begin()
         except BaseException:
             self.close()
             raise
+
+    def lines(self):
+        """Lines of the file of hosts beside those of hosts."""
+        return ()
 
     # ---- the load ----
 
@@ -118,7 +122,7 @@ class World:
             self.agents.kill(number)
 
     def start_agent(self, number):
-        if number not in self.agents.running:
+        if number not in self.agents.running and not self.hosts[number].frozen:  # what a frozen host lacks, `heal` starts
             self.agents.start(number)
 
     def stop_agent(self, number):
@@ -128,8 +132,12 @@ class World:
     def lose(self, number):
         """The host is off: whatever ran there has gone, and says nothing."""
         self.hosts.bridge.cut(self.hosts[number])  # so that no last word leaves it
-        self.agents.running.pop(number, None)
+        self.forget(number)
         self.hosts[number].kill_all()
+
+    def forget(self, number):
+        """Nothing runs on this host any more, and nobody need end it."""
+        self.agents.running.pop(number, None)
 
     def cut(self, number):
         self.hosts.bridge.cut(self.hosts[number])
@@ -166,6 +174,10 @@ class World:
         for number in self.limited:
             self.hosts.bridge.limit(self.hosts[number], None)
         self.limited = set()
+        self.start_lacking()
+
+    def start_lacking(self):
+        """What runs on every host and was ended by a fault."""
         for one in self.hosts:
             self.start_agent(one.number)
 
@@ -200,6 +212,9 @@ class World:
 
     def leftovers(self):
         """Ends the agents and looks for what is there still; in words."""
+        return self.leftovers_of_agents() + self.leftovers_of_hosts()
+
+    def leftovers_of_agents(self):
         def envs():
             return {one.name: self.env_pids(one.number) for one in self.hosts if self.env_pids(one.number)}
         wrong = []
@@ -207,15 +222,22 @@ class World:
             host.until(lambda: not envs(), 10, 'the end of all Envs')
         except TimeoutError:
             wrong.append(f'Envs are left: {envs()}')
-        wrong += self.agents.close()
+        return wrong + self.agents.close()
+
+    def leftovers_of_hosts(self):
+        wrong = []
         for one in self.hosts:
-            there = {pid: words for pid, words in one.processes().items() if pid != self.load.pid}
+            there = {pid: words for pid, words in one.processes().items() if pid not in self.expected()}
             if there:
                 wrong.append(f'processes are left on {one.name}: {there}')
             files = [name for name in one.files() if name != 'corps']
             if files:
                 wrong.append(f'files are left on {one.name}: {files}')
         return wrong
+
+    def expected(self):
+        """Processes that may be there when all has ended."""
+        return {self.load.pid}
 
     def healed(self, since):
         """{Env: seconds from `since` until a new life of its Book answered}."""
@@ -226,9 +248,11 @@ class World:
         return times
 
     def close(self):
-        self.hosts.close()
-        if self.load is not None:
-            self._errors.close()
+        try:
+            self.hosts.close()
+        finally:
+            if self._errors is not None:
+                self._errors.close()
 
     def __enter__(self):
         return self

@@ -192,6 +192,36 @@ static void test_json(void **state) {
     free(text);
 }
 
+/* Another host's clock is elsewhere, and its kernel gives the same numbers. */
+static void test_hosts(void **state) {
+    (void)state;
+    struct corps__span spans[3] = {call_span(99), served_span(99), served_span(98)};
+    spans[1].number = 6;
+    for (unsigned i = 0; i < CORPS__SPAN_TIMES; i++) {
+        spans[1].ns[i] += INT64_C(5000000000000);
+    }
+    spans[1].ns[CORPS__SPAN_ANSWERED] = 0;
+    spans[2].ns[CORPS__SPAN_ARRIVED] = INT64_MIN; /* cannot be, and is not believed */
+    struct corps__chains_process processes[2] = {
+        {.corps = 1, .env = CORPS__GUEST_ENV, .pid = 100, .total = 1, .first = 0, .count = 1},
+        {.corps = 2, .env = 1, .pid = 100, .host = 7, .total = 2, .first = 1, .count = 2}};
+    struct corps__chains_gathered gathered = {
+        .tag = "t", .every = 1, .processes = processes, .process_count = 2, .spans = spans, .span_count = 3};
+    corps__chains_align(&gathered, &processes[1], INT64_C(5000000000000), 34567);
+    assert_int_equal(spans[0].ns[CORPS__SPAN_CALLED], 1000);
+    assert_int_equal(spans[1].ns[CORPS__SPAN_STARTED], 4500);
+    assert_int_equal(spans[1].ns[CORPS__SPAN_ANSWERED], 0);
+    assert_int_equal(spans[2].ns[CORPS__SPAN_ARRIVED], 1);
+    corps__chains_tell_apart(&gathered);
+    assert_int_equal(processes[0].pid, 100);
+    char *text = written(&gathered);
+    assert_has(text, "{\"ph\":\"X\",\"cat\":\"request\",\"pid\":4194404,\"tid\":12,\"ts\":4.500,");
+    assert_has(text, "\"args\":{\"name\":\"Env 1 of t on host 7\"}");
+    assert_has(text, "{\"pid\":4194404,\"env\":1,\"spans\":2,\"dropped\":0,\"host\":7,\"clock_error_us\":34.567}");
+    assert_has(text, "{\"pid\":100,\"env\":-1,\"spans\":1,\"dropped\":0}");
+    free(text);
+}
+
 static void test_unfinished(void **state) {
     (void)state;
     struct corps__span spans[4] = {call_span(1), served_span(2), served_span(3), served_span(4)};
@@ -251,7 +281,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_latest_stay),  cmocka_unit_test(test_chain_numbers), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_json),         cmocka_unit_test(test_unfinished),    cmocka_unit_test(test_any_text),
-        cmocka_unit_test(test_cannot_write),
+        cmocka_unit_test(test_cannot_write), cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,13 +196,96 @@ static void test_kill(void **state) {
     assert_int_equal(hosts[2].used, 0);
 }
 
+/* What is to begin there is lost, what runs is left to its agent, nothing is placed there until it takes Envs again. */
+static void test_drained(void **state) {
+    (void)state;
+    runs_on_2(3, S);
+    assert_int_equal(place(4, "brio"), 2);
+    corps__plan_drain(&plan, 2, true);
+    corps__plan_start(&plan, 4, 1); /* it was chosen before: its agent refuses it */
+    assert_string_equal(does(S), "order 4.1 on 2");
+    assert_true(corps__plan_ended(&plan, 4, 1));
+    assert_int_equal(envs[3].state, CORPS__ENV_RUNS);
+    uint32_t host;
+    assert_int_equal(corps__plan_place(&plan, 4, "2", &host), CORPS_ERR_LIMIT);
+    assert_non_null(strstr(corps_error_detail(), "'2' is drained"));
+    assert_int_equal(place(4, "ssd"), 7);
+    assert_int_equal(place(5, ""), 1);
+    assert_int_equal(place(6, ""), 1);
+    assert_int_equal(corps__plan_place(&plan, 7, "", &host), CORPS_ERR_LIMIT);
+    assert_non_null(strstr(corps_error_detail(), "but for hosts that are drained"));
+    assert_true(corps__plan_ended(&plan, 3, 1)); /* in order, by its agent */
+    assert_int_equal(corps__plan_place(&plan, 3, "disk", &host), CORPS_ERR_LIMIT);
+    corps__plan_drain(&plan, 2, false);
+    assert_int_equal(place(3, "disk"), 2);
+    corps__plan_drain(&plan, 1, true); /* the own host has no agent that says so */
+    corps__plan_kill(&plan, 5, 0);
+    assert_int_equal(place(5, "alba"), 1);
+}
+
+/* Others say that one is away, and one is drained: neither is chosen while there is another, both are heard when they
+ * are back. */
+static void test_warned(void **state) {
+    (void)state;
+    corps__plan_warned(&plan, 2, false, true);
+    corps__plan_warned(&plan, 7, true, false);
+    corps__plan_warned(&plan, 1, true, true); /* the own one */
+    assert_string_equal(does(S), "open 2, open 7");
+    assert_int_equal(place(0, ""), 1);
+    assert_int_equal(place(1, ""), 1);
+    assert_int_equal(place(2, ""), 2); /* no other has room */
+    assert_int_equal(place(3, "ssd"), 2);
+    assert_true(corps__plan_heard(&plan, 7, S + MS));
+    corps__plan_drain(&plan, 7, false);
+    assert_int_equal(place(3, "ssd"), 7);
+    assert_true(corps__plan_heard(&plan, 2, S + MS));
+    assert_int_equal(place(4, ""), 2);
+}
+
+/* It is heard of as the channel begins: nothing was ordered. */
+static void test_drained_at_first(void **state) {
+    (void)state;
+    (void)place(3, "brio");
+    corps__plan_start(&plan, 3, 1);
+    assert_string_equal(does(S), "open 2");
+    assert_true(corps__plan_heard(&plan, 2, S + MS));
+    corps__plan_drain(&plan, 2, true);
+    struct corps__plan_action action;
+    assert_true(corps__plan_next(&plan, S + MS, &action));
+    assert_int_equal(action.what, CORPS__PLAN_LOST);
+    assert_int_equal(action.why, CORPS__WHY_DRAINED);
+    assert_string_equal(does(S + MS), "");
+    assert_int_equal(hosts[1].used, 0);
+}
+
+/* An agent that ends is as one that is drained; the next one may take Envs. */
+static void test_drained_and_gone(void **state) {
+    (void)state;
+    runs_on_2(3, S);
+    corps__plan_drain(&plan, 2, true);
+    assert_string_equal(does(4 * S), "close 2, lost 3.1 on 2");
+    assert_int_equal(place(3, "brio"), 2);
+    corps__plan_start(&plan, 3, 2);
+    assert_string_equal(does(5 * S), "open 2");
+    assert_true(corps__plan_heard(&plan, 2, 5 * S));
+    assert_string_equal(does(5 * S), "order 3.2 on 2");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_by_slots, begin),  cmocka_unit_test_setup(test_by_name, begin),
-        cmocka_unit_test_setup(test_silence, begin),   cmocka_unit_test_setup(test_orders_when_it_is_up, begin),
-        cmocka_unit_test_setup(test_late_word, begin), cmocka_unit_test_setup(test_another_agent, begin),
-        cmocka_unit_test_setup(test_refused, begin),   cmocka_unit_test_setup(test_unreached, begin),
+        cmocka_unit_test_setup(test_by_slots, begin),
+        cmocka_unit_test_setup(test_by_name, begin),
+        cmocka_unit_test_setup(test_silence, begin),
+        cmocka_unit_test_setup(test_orders_when_it_is_up, begin),
+        cmocka_unit_test_setup(test_late_word, begin),
+        cmocka_unit_test_setup(test_another_agent, begin),
+        cmocka_unit_test_setup(test_refused, begin),
+        cmocka_unit_test_setup(test_unreached, begin),
         cmocka_unit_test_setup(test_kill, begin),
+        cmocka_unit_test_setup(test_drained, begin),
+        cmocka_unit_test_setup(test_drained_at_first, begin),
+        cmocka_unit_test_setup(test_warned, begin),
+        cmocka_unit_test_setup(test_drained_and_gone, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,34 @@ static void test_hash(void **state) {
     free(ports);
 }
 
+static void test_ledger(void **state) {
+    (void)state;
+    struct corps__hosts *none = read_text("1 a 10.0.0.1:7 4\n");
+    struct corps__hosts *hosts = read_text("ledger hosts\n1 a 10.0.0.1:7 4\n");
+    struct corps__hosts *etcd =
+        read_text("1 a 10.0.0.1:7 4\nledger  etcd http://10.0.0.1:2379\thttps://[fd00::2]:2379 # two\n"
+                  "ledger-ca /etc/ca.pem\nledger-user corps\n");
+    struct corps__hosts *elsewhere =
+        read_text("1 a 10.0.0.1:7 4\nledger etcd http://10.0.0.1:2379 https://[fd00::2]:2379\n"
+                  "ledger-ca /opt/ca.pem\nledger-user corps\n");
+    struct corps__hosts *other = read_text("1 a 10.0.0.1:7 4\nledger etcd http://10.0.0.1:2379\nledger-user corps\n");
+    assert_string_equal(none->ledger, "hosts");
+    assert_string_equal(hosts->ledger, "hosts");
+    assert_memory_equal(none->hash, hosts->hash, sizeof none->hash);
+    assert_string_equal(etcd->ledger, "etcd");
+    assert_string_equal(etcd->ledger_endpoints, "http://10.0.0.1:2379 https://[fd00::2]:2379");
+    assert_string_equal(etcd->ledger_ca, "/etc/ca.pem");
+    assert_string_equal(etcd->ledger_user, "corps");
+    assert_memory_not_equal(none->hash, etcd->hash, sizeof none->hash);
+    assert_memory_equal(elsewhere->hash, etcd->hash, sizeof none->hash);
+    assert_memory_not_equal(other->hash, etcd->hash, sizeof none->hash);
+    free(none);
+    free(hosts);
+    free(etcd);
+    free(elsewhere);
+    free(other);
+}
+
 static void test_wrong(void **state) {
     (void)state;
     static const struct {
@@ -95,6 +123,19 @@ static void test_wrong(void **state) {
         {"1 a 10.0.0.1:7 4\nports 7\n", "F, line 2: write the range of ports as: ports 7500-7899"},
         {"1 a 10.0.0.1:7 4\nports 9-7\n", "write the range of ports"},
         {"1 a 10.0.0.1:7 4\nports 7-9 10-11\n", "write the range of ports"},
+        {"1 a 10.0.0.1:7 4\nledger\n", "F, line 2: the ledgers are hosts, which is what is meant without"},
+        {"1 a 10.0.0.1:7 4\nledger file\n", "and etcd, not 'file'"},
+        {"1 a 10.0.0.1:7 4\nledger etcd\n", "the servers are missing behind 'etcd'"},
+        {"1 a 10.0.0.1:7 4\nledger etcd 10.0.0.1:2379\n", "a server of etcd is not '10.0.0.1:2379'"},
+        {"1 a 10.0.0.1:7 4\nledger etcd http://10.0.0.1\n", "a server of etcd is not 'http://10.0.0.1'"},
+        {"1 a 10.0.0.1:7 4\nledger etcd http://10.0.0.1:2379/v3\n", "a server of etcd is not"},
+        {"1 a 10.0.0.1:7 4\nledger etcd http://u:p@10.0.0.1:2379\n", "a server of etcd is not"},
+        {"1 a 10.0.0.1:7 4\nledger hosts http://10.0.0.1:2379\n", "the ledger hosts has no servers"},
+        {"1 a 10.0.0.1:7 4\nledger hosts\nledger etcd http://10.0.0.1:2379\n", "F, line 3: there is one ledger"},
+        {"1 a 10.0.0.1:7 4\nledger-ca /x\n", "F has a line ledger-ca, and no line that begins with: ledger etcd"},
+        {"1 a 10.0.0.1:7 4\nledger-user x\n", "F has a line ledger-user"},
+        {"ledger-user x y\n1 a 10.0.0.1:7 4\n",
+         "F, line 1: one word of up to 63 bytes stands behind ledger-user, once"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (read_text(cases[i].text) != NULL || strstr(corps_error_detail(), cases[i].says) == NULL) {
@@ -107,7 +148,9 @@ static void test_wrong(void **state) {
 /* Whatever the bytes are, there is a list or one line of text. */
 static void test_any_bytes(void **state) {
     (void)state;
-    static const char right[] = "1 alpha 10.0.0.1:7400 8 rack-a ssd\n2 beta [fd00::2]:7400 16\nports 7500-7899\n";
+    static const char right[] =
+        "1 alpha 10.0.0.1:7400 8 rack-a ssd\n2 beta [fd00::2]:7400 16\nports 7500-7899\n"
+        "ledger etcd http://10.0.0.1:2379 https://[fd00::2]:2379\nledger-ca /c\nledger-user u\n";
     for (size_t at = 0; at < sizeof right; at++) {
         for (int byte = 0; byte < 256; byte += 3) {
             char text[sizeof right];
@@ -156,8 +199,9 @@ static void test_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),     cmocka_unit_test(test_hash), cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_many), cmocka_unit_test(test_own),
+        cmocka_unit_test(test_whole), cmocka_unit_test(test_hash),      cmocka_unit_test(test_ledger),
+        cmocka_unit_test(test_wrong), cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,53 @@ static void test_two_runtimes(void **state) {
     corps_name_unref(there);
 }
 
+/* Without an init there is nothing to run, as long as the group is not over. */
+static uint32_t make_one(void) {
+    static const struct corps_class plain = {.name = "Plain", .methods = methods};
+    struct corps__group group = {.left = 2};
+    struct corps__conc *conc;
+    assert_int_equal(corps__conc_create(&plain, "Plain", 5, NULL, &group, &conc), CORPS_OK);
+    return conc->id;
+}
+
+/* Numbers go on far above those of earlier lives: there is no table for these, and who walks along passes over them. */
+static void test_numbers_of_later_lives(void **state) {
+    (void)state;
+    enum { FIRST = 50000 * CORPS__CONC_PAGE };
+    struct corps__runtime *runtime = corps__runtime_create();
+    assert_non_null(runtime);
+    struct corps__runtime process = corps__runtime_enter(*runtime);
+    struct corps_name *first = become_env(0x3333, 0, 0);
+    assert_int_equal(corps__conc_numbers_after(FIRST + 1), CORPS_ERR_LIMIT); /* no page begins there */
+    assert_int_equal(corps__conc_numbers_after(UINT32_MAX - CORPS__CONC_PAGE + 1), CORPS_ERR_LIMIT);
+    assert_int_equal(corps__conc_numbers_after(FIRST), CORPS_OK);
+    assert_int_equal(make_one(), 1);
+    corps__conc_numbers_begin(FIRST, NULL);
+    assert_int_equal(make_one(), FIRST);
+    corps__conc_numbers_begin(FIRST + 3 * CORPS__CONC_PAGE, NULL); /* as of an Env that was started again */
+    assert_int_equal(make_one(), FIRST + 3 * CORPS__CONC_PAGE);
+    assert_non_null(corps__conc_find(1));
+    assert_non_null(corps__conc_find(FIRST));
+    assert_null(corps__conc_find(CORPS__CONC_PAGE));
+    assert_null(corps__conc_find(FIRST - 1));
+    assert_int_equal(corps__conc_number_next(CORPS__CONC_PAGE), FIRST);
+    assert_int_equal(corps__conc_number_next(FIRST - 1), FIRST);
+    assert_int_equal(corps__conc_number_next(FIRST + CORPS__CONC_PAGE), FIRST + 3 * CORPS__CONC_PAGE);
+    assert_int_equal(corps__conc_number_previous(FIRST + 2 * CORPS__CONC_PAGE), FIRST + CORPS__CONC_PAGE - 1);
+    assert_int_equal(corps__conc_number_previous(FIRST - 1), CORPS__CONC_PAGE - 1);
+    unsigned found = 0, steps = 0;
+    for (uint32_t id = 0; id < corps__conc_count(); id = corps__conc_number_next(id + 1)) {
+        found += corps__conc_find(id) != NULL ? 1 : 0;
+        steps++;
+    }
+    assert_int_equal(found, 4);
+    assert_true(steps <= 2 * CORPS__CONC_PAGE + 1);
+    expect_count(first, 0, 1);
+    (void)corps__runtime_enter(process);
+    corps__runtime_free(runtime);
+    corps_name_unref(first);
+}
+
 /* The reactor alone, with operations of the test's: no floor above is needed. */
 static unsigned tended, freed_lead;
 
@@ -146,6 +193,7 @@ static void test_reactor_with_other_operations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_runtimes),
+                                       cmocka_unit_test(test_numbers_of_later_lives),
                                        cmocka_unit_test(test_reactor_with_other_operations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

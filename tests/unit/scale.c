@@ -261,6 +261,70 @@ static void test_does_not_balance(void **state) {
     }
 }
 
+/* A step that begins so much late, as the rest of the machine does. */
+static void late_step(int64_t late_ns) {
+    now_ns += late_ns;
+    corps__scale_woke(&scale, now_ns + CORPS__SCALE_STEP_NS);
+    step();
+}
+
+static void on_time(int64_t for_ns) {
+    for (int64_t end_ns = now_ns + for_ns; now_ns < end_ns;) {
+        late_step(0);
+    }
+}
+
+/* What waits after a stall came in it; what waits for longer than that is too much. */
+static void test_stands_still(void **state) {
+    (void)state;
+    begin(4, 16, 30 * S);
+    start_all();
+    on_time(S);
+    all_wait(10 * TARGET);
+    late_step(100 * MS); /* of a whole step more, for all that is known */
+    assert_int_equal(scale.wanted, 4);
+    on_time(500 * MS);
+    assert_int_equal(scale.wanted, 4);
+    on_time(100 * MS);
+    assert_int_equal(scale.wanted, 8);
+}
+
+/* One that is merely slow, or that was busy itself, is not spared. */
+static void test_is_just_late(void **state) {
+    (void)state;
+    begin(1, 8, 30 * S);
+    start_all();
+    on_time(S);
+    all_wait(2 * TARGET);
+    late_step(CORPS__SCALE_LATE_NS - 1);
+    assert_int_equal(scale.wanted, 2);
+    start_all();
+    now_ns += 250 * MS;
+    corps__scale_was_busy(&scale, now_ns);
+    late_step(0);
+    assert_int_equal(scale.wanted, 4);
+}
+
+/* A process that stands still again and again is too slow: half of the time it counts. */
+static void test_stands_still_always(void **state) {
+    (void)state;
+    begin(1, 8, 30 * S);
+    start_all();
+    on_time(S);
+    all_wait(2 * TARGET);
+    int64_t begun_ns = now_ns;
+    while (scale.wanted == 1) {
+        late_step(100 * MS);
+    }
+    assert_in_range(now_ns - begun_ns, 2 * S, 2300 * MS);
+    assert_int_equal(scale.wanted, 2);
+    start_all(); /* a new member, of which nothing is known yet */
+    while (scale.wanted == 2) {
+        late_step(100 * MS);
+    }
+    assert_in_range(now_ns - begun_ns, 2 * S, 4 * S);
+}
+
 static void test_replaces(void **state) {
     (void)state;
     begin(2, 8, 30 * S);
@@ -378,13 +442,24 @@ static void test_callers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grows_at_once), cmocka_unit_test(test_percentile),
-        cmocka_unit_test(test_old_queue),     cmocka_unit_test(test_shrinks),
-        cmocka_unit_test(test_first_queue),   cmocka_unit_test(test_does_not_thrash),
-        cmocka_unit_test(test_is_not_pinned), cmocka_unit_test(test_does_not_balance),
-        cmocka_unit_test(test_replaces),      cmocka_unit_test(test_lost_while_draining),
-        cmocka_unit_test(test_closes),        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_callers),       cmocka_unit_test(test_taken_out),
+        cmocka_unit_test(test_grows_at_once),
+        cmocka_unit_test(test_percentile),
+        cmocka_unit_test(test_old_queue),
+        cmocka_unit_test(test_shrinks),
+        cmocka_unit_test(test_first_queue),
+        cmocka_unit_test(test_does_not_thrash),
+        cmocka_unit_test(test_is_not_pinned),
+        cmocka_unit_test(test_does_not_balance),
+        cmocka_unit_test(test_replaces),
+        cmocka_unit_test(test_lost_while_draining),
+        cmocka_unit_test(test_closes),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_taken_out),
+        cmocka_unit_test(test_stands_still),
+        cmocka_unit_test(test_is_just_late),
+        cmocka_unit_test(test_stands_still_always),
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,9 @@
  * A chain's number is unique on the host as far as this: each process counts from a random number. With P processes
  * that begin n chains in all, the probability that any number is used twice is less than P · n / 2^32.
  *
- * Threads: any, for all functions. Times are CLOCK_MONOTONIC, which all processes of a host share.
+ * Threads: any, for all functions. Times are CLOCK_MONOTONIC of the host of who records; those of other hosts are
+ * translated when they are gathered, by the best of eight round trips to each Env: how wrong they may be is in
+ * `otherData.processes` (`clock_error_us`).
  */
 #ifndef CORPS_CHAINS_H
 #define CORPS_CHAINS_H

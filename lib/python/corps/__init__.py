@@ -47,6 +47,7 @@ from ._future import Future, NoRet, NoRetType, as_completed, wait_all, wait_next
 from ._log import log_to_logging
 from ._map import Results, filter, map, reduce, starmap
 from ._name import Attribute, ConcAddr, ExtAddr, LOCAL_IP as _LOCAL_IP, Name, loan, port_of as _port_of
+from ._detached import singleton
 from ._pool import create_Pool, pool_members
 from ._state import checkpoint_counts, keep_checkpoint
 from ._timer import Timer, call_every, call_later
@@ -63,7 +64,7 @@ __all__ = ['AsyncAttributeError', 'AsyncExecutionError', 'AsyncLocalException', 
            'ExtAddr', 'Func', 'Future', 'Host', 'LocType', 'MajorStatus', 'MinorStatus', 'Name', 'NoRet', 'NoRetType',
            'NotSerializable', 'Request', 'Timer', 'TypedName', 'WorkerLost', 'WorkerMoved', 'add_Env', 'as_completed', 'call_every', 'call_later', 'cancelled', 'chain_id', 'checkpoint_counts',
            'create_Concs', 'create_Corps', 'create_Funcs', 'deadline', 'delete_Concs', 'find_Corps', 'find_Workers', 'get_include', 'hosts', 'keep_checkpoint', 'load_classes', 'loan', 'log_to_logging', 'my_EnvId', 'my_EnvStatus', 'my_Host', 'my_Ip', 'my_Port',
-           'record_chains', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next',
+           'record_chains', 'singleton', 'stats', 'take_Env', 'time_left', 'wait_all', 'wait_next',
            'BrokenWorker', 'Executor', 'ProcessPool', 'Results', 'create_Pool', 'pool_members']
 
 

@@ -146,19 +146,36 @@ def _directory():
                                 "change to one that is there, by os.chdir, before you create a Corps") from None
 
 
-def boot_data(config, front, manager, compat, births, logging, modules, by_name):
-    """What every Env of a new Corps is told, see _env.boot. front: its class. by_name: without pickles."""
-    sent = {
+def told(config, front, compat, births, logging, modules):
+    """What Envs of a new Corps are to know of this process and of the Corps, see _env.boot. front: its class."""
+    return {
         'environ': dict(os.environ), 'directory': _directory(), 'path': list(sys.path), 'argv': list(sys.argv),
         'executable': sys.executable, 'compat': compat, 'front': class_text(front), 'config': config,
         'libraries': list(_libraries), 'births': births, 'logging': logging, 'modules': modules,
         'limits': _limits.own(), 'tracker': _tracker(), 'main': _main.description() if _core.own() is None else _described()}
-    if not config['Hosts']:
+
+
+def boot_data(sent, module, manager, by_name):
+    """What every Env of a new Corps is told, as bytes. module: that of the Corps' class. by_name: without pickles."""
+    if not sent['config']['Hosts']:
         return _dumps(sent, manager, by_name)
+    return _dumps(dict(sent, far=_far_data(sent, module, manager, by_name)), manager, by_name)
+
+
+def _far_data(sent, module, manager, by_name):
+    """[how agents start Envs of this program, what those are told]."""
     from . import _far
-    launch, told = _far.describe(_executable(), _interpreter_flags(), sent, front.__module__)
-    told = _dumps(told, manager, by_name)
-    return _dumps(dict(sent, far=[launch, told.decode() if by_name else told]), manager, by_name)
+    launch, far = _far.describe(_executable(), _interpreter_flags(), sent, module)
+    far = _dumps(far, manager, by_name)
+    return [launch, far.decode() if by_name else far]
+
+
+def owned_data(sent, module, by_name):
+    """The same where the Corps is not to be this process's: (how an agent starts its Env 0, as the core takes it, and what every Env on Env 0's
+    host is told). On whichever host that is, these are told what those on other hosts are."""
+    from . import _far
+    far = _far_data(sent, module, None, by_name)
+    return _far.for_core(far[0]), _plain.far_dumps(far) if by_name else _pickling.dumps({'far': far})
 
 
 def _dumps(sent, manager, by_name):

@@ -19,7 +19,7 @@ DEFAULTS = {
     'Networking_Server_Timeout': 600,
     'Networking_Max_Queued_Conn_Requests': 100,
     'Max_Msg_Request_Attempts': 50,
-    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),  # where nobody says otherwise, it is 60 s: see _create._results_options
+    'ResultsCache_Max_Entry_TTL': datetime.timedelta(seconds=1),  # where nobody says otherwise, it is 60 s: see _results.options
     'ResultsCache_Min_Clean_Interval': datetime.timedelta(seconds=2),
     'Logging_Level': logging.WARNING,
     'Logging_Format': '%(levelno)s %(process)d %(asctime)s.%(msecs)03d %(message)s',
@@ -51,6 +51,9 @@ DEFAULTS = {
     'Keep_Directory': None,  # where what Workers know is kept; None: in the memory of Env 0
     'Hosts': None,  # 'auto', or names, numbers and labels of hosts; None: this host alone
     'Env_Variables': None,  # names of environment variables that Envs on other hosts get too; NAME*: all that begin so
+    'Detached': False,  # the Corps does not end with the program that has created it
+    'Singleton': None,  # a name: among all hosts there is one Corps of that name
+    'Cut_Off': None,  # 'stop' or 'stay': what the host of Env 0 does that cannot reach etcd any more; None: stop
 }
 
 class Usual(int):

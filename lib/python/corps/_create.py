@@ -1,14 +1,13 @@
 """Creating Corps, Concs and Funcs."""
 
 import atexit
-import datetime
 import enum
 import operator
 import os
 import sys
 import threading
 
-from . import _boot, _config, _core, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain
+from . import _boot, _config, _core, _detached, _env, _guard, _hooks, _hosts, _logging, _main, _modules, _pickling, _plain, _results
 from ._deadline import deadline
 from ._errors import AsyncExecutionError, AsyncLocalMaxRetries
 from ._name import callable_name, class_text, name_class, restore, retries_of
@@ -29,6 +28,7 @@ compat = False
 """Envs of Corps that this process creates offer the modules of Corps Python 0.1."""
 
 _created = []  # the capsules of Corps that this process has created and not given back
+_living_on = []  # those of them that do not end with it
 _lock = threading.Lock()
 
 
@@ -74,33 +74,6 @@ def _supervision(cls, kwargs):
     if strategy not in STRATEGIES:
         raise ValueError(f"there is no Restart_Strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}")
     return dict(_restart_options(chosen), strategy=STRATEGIES.index(strategy))
-
-
-def _nanoseconds(config, name):
-    """A variable that is a timedelta or a number of seconds."""
-    given = config[name]
-    seconds = given.total_seconds() if isinstance(given, datetime.timedelta) else given
-    try:
-        found = int(seconds * 1e9)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f'{name} must be a timedelta or a number of seconds, not {given!r}') from None
-    if found <= 0:
-        raise ValueError(f'{name} must be more than nothing, not {given!r}')
-    return found
-
-
-def _results_options(config):
-    """What Envs keep for calls with Retry. The default that Corps Python 0.1 shows for the time, a second, is no time for a retry call:
-    it counts only where a program has said so itself, and the core's default where none has."""
-    options = {'results_clean_ns': _nanoseconds(config, 'ResultsCache_Min_Clean_Interval')}
-    if config['ResultsCache_Max_Entry_TTL'] is not _config.DEFAULTS['ResultsCache_Max_Entry_TTL']:
-        options['results_ttl_ns'] = _nanoseconds(config, 'ResultsCache_Max_Entry_TTL')
-    for key, name in (('results_count', 'ResultsCache_Max_Entries'), ('results_bytes', 'ResultsCache_Max_Bytes')):
-        if config[name] is not None:
-            options[key] = operator.index(config[name])
-            if options[key] < 1:
-                raise ValueError(f'{name} must be at least 1, not {config[name]!r}')
-    return options
 
 
 def _auto_load(config, by_name):
@@ -153,7 +126,8 @@ def _options(config, detached):
             options[key] = config[name]
     if hosts:
         options['hosts'] = hosts
-    options.update(_restart_options(config), **_results_options(config))
+    options.update(_detached.options(config))
+    options.update(_restart_options(config), **_results.options(config))
     if config['Keep_Directory'] is not None:
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
     return options
@@ -171,12 +145,19 @@ def created():
         return [corps for corps in _created if not _core.has_ended(corps)]
 
 
+def _forget(corps):
+    """It is not ours to look after any more. With the lock."""
+    _created.remove(corps)
+    if corps in _living_on:
+        _living_on.remove(corps)
+
+
 def _give_back():
     """Gives back what Corps that have ended still hold here."""
     with _lock:
         ended = [corps for corps in _created if _core.has_ended(corps)]
         for corps in ended:
-            _created.remove(corps)
+            _forget(corps)
     for corps in ended:
         _core.exit_corps(corps, 5.0)
 
@@ -186,7 +167,7 @@ def wait_end(name, seconds=None):
     with _lock:
         mine = [corps for corps in _created if _core.front_address(corps) == name.__corps_address__]
         for corps in mine:
-            _created.remove(corps)
+            _forget(corps)
     for corps in mine:
         _end(corps, seconds)
 
@@ -216,7 +197,8 @@ def _at_exit():
     if os.getpid() != _registered:
         return  # a forked child: the Corps are its parent's
     with _lock:
-        left, _created[:] = _created[:], []
+        left = [corps for corps in _created if corps not in _living_on]
+        _created.clear()
     seconds = INTERRUPTED_SECONDS if _was_interrupted() else None
     for corps in left:
         if not _core.has_ended(corps):
@@ -262,6 +244,12 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     AutoLoad is a list of what every Env loads before CorpsClass(…) is made: names of modules, which are imported; classes of Workers, or (class,
     argument, …), of which one Worker is created in every Env: find_Workers finds them.
 
+    Detached=True: the Corps does not end with the program, nor with the Corps, that creates it; it ends by its own exit, from anywhere. Where the
+    hosts have the ledger etcd, and with Hosts, it does not end with this host either, if Restart says that it is to be started anew: another
+    one of its hosts takes it over, and its Name stays valid. Singleton, a name, is for such Corps: among all hosts there is one of that name
+    at most. If there is one already, create_Corps creates nothing, and returns its Name. Cut_Off says what becomes of it while its host cannot
+    reach etcd: it is ended before another host may take it over ('stop', the default), or it goes on ('stay'), and may exist twice then.
+
     ResultsCache_Max_Entry_TTL (a timedelta, or seconds) is how long a call with Retry may take, a minute if nobody says it;
     ResultsCache_Max_Entries and ResultsCache_Max_Bytes limit the results that an Env keeps for such calls.
 
@@ -280,12 +268,13 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     try:
         config = _config.read(ConfigFiles, ConfigDicts)
         config.update(_config.take_keywords(CorpsClass, kwargs) if not compat else ())
-        config.update(Tag=Tag, Ext=bool(Ext) if inside else True, Managed=bool(Managed) and inside, LocType=LocType,
-                      LocVal=LocVal)
+        managed = inside and bool(Managed) and not _detached.is_detached(config)
+        config.update(Tag=Tag, Ext=bool(Ext) if inside else True, Managed=managed, LocType=LocType, LocVal=LocVal)
         config.update((key, value) for key, value in
                       (('Transport', Transport), ('Serializer', Serializer), ('Wake', Wake)) if value is not None)
         config['FastPath'] = _config.fast_path(config)
-        options = _options(config, inside and not Managed)
+        config['Detached'] = detached = _detached.is_detached(config) or inside and not managed
+        options = _options(config, detached)
         by_name = not _core.runs_code(options['serializer'])
         loaded = _auto_load(config, by_name)
     except AsyncLocalMaxRetries:  # no agent runs here
@@ -297,28 +286,38 @@ def create_Corps(CorpsClass, *args, Tag='No Name', Ext=True, Managed=True, Confi
     if loaded:
         attributes['_corps_load'] = loaded
     manager = None
-    if inside and Managed:
+    if managed:
         manager = _own_ext_name()
     if not inside:
         _main.start()
         _pickling.created(not by_name)
         _pickling.start()  # whether our main program can be imported is not always known before
-    _boot.ensure_template()
+    owned = detached and _detached.has_owner(config)
+    if not owned:
+        _boot.ensure_template()
     _give_back()
     payload = _plain.class_name(CorpsClass) if by_name else CorpsClass, 0, args, kwargs, attributes
     text = class_text(CorpsClass)
     logging = {} if compat else _logging.description(config, ConfigDicts, by_name)
-    boot_data = _boot.boot_data(config, CorpsClass, manager, compat, births, logging, _modules.description(CorpsClass.__module__), by_name)
-    corps = _start(text, payload, boot_data, options)
+    told = _boot.told(config, CorpsClass, compat, births, logging, _modules.description(CorpsClass.__module__))
+    if owned:
+        options['launch'], boot_data = _boot.owned_data(told, CorpsClass.__module__, by_name)
+        there, corps = _detached.create(config, text, lambda: _start(text, payload, boot_data, options))
+        if there is not None:
+            return name_class(CorpsClass)(there, True, 0)
+    else:
+        corps = _start(text, payload, _boot.boot_data(told, CorpsClass.__module__, manager, by_name), options)
     try:
         front = _core.front_address(corps)  # from then on another thread may give it back, if it ends at once
     finally:  # also without memory for that: it is ended with the program then
         with _lock:
             _created.append(corps)
+            if detached:
+                _living_on.append(corps)
             if _registered is None and not inside:
                 _registered = os.getpid()
                 atexit.register(_at_exit)
-    return name_class(CorpsClass)(front, not inside or not Managed, 0)
+    return name_class(CorpsClass)(front, not managed, 0)
 
 
 def _start(text, payload, boot_data, options):
@@ -477,4 +476,5 @@ def forked():
     global _lock, _registered
     _lock = threading.Lock()
     _created.clear()
+    _living_on.clear()
     _registered = None

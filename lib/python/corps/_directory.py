@@ -27,8 +27,8 @@ def find_Workers(cls_or_name=None, Tag=None, Env=None, Corps=None, Timeout=10.0)
     """The Names of the Workers that serve at this moment, in the order of Envs and of their making.
 
     cls_or_name: their class, or its name, as 'Adder' or 'Adder in app.py'; None: any. Tag: as create_Concs was given it; None: any. Env: its number;
-    None: all. Corps: the Name of a Corps (or of any of its Workers), or a list of such; None: inside a Corps that one, in a program all running
-    Corps of this user on this host. Classes are compared by their names, so that subclasses are others. The front of a Corps is one of its Workers.
+    None: all. Corps: the Name of a Corps (or of any of its Workers), or a list of such; None: inside a Corps that one, in a program all that
+    find_Corps finds. Classes are compared by their names, so that subclasses are others. The front of a Corps is one of its Workers.
 
     Raises IndexError (no such Env), WorkerLost (the Corps has ended), CallTimeout (an Env has not answered within Timeout seconds).
     """
@@ -62,8 +62,9 @@ def find_Workers(cls_or_name=None, Tag=None, Env=None, Corps=None, Timeout=10.0)
 
 
 def find_Corps(Tag=None, Timeout=10.0):
-    """The Names of the Corps of this user that run on this host, by their Tag (None: any), from programs and from within Corps. One that does
-    not answer within Timeout seconds is left out."""
+    """The Names of the Corps of this user that run on this host, by their Tag (None: any), from programs and from within Corps; where the hosts
+    have the ledger etcd, also of those on other hosts that belong to the hosts (create_Corps: Detached). One that does not answer within
+    Timeout seconds is left out."""
     if Tag is not None and not isinstance(Tag, str):
         raise TypeError(f'a Tag is a text, not {Tag!r}')
     return [restore(address, True) for address in _core.find_fronts(Tag, _nanoseconds(Timeout))]

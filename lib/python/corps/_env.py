@@ -69,13 +69,23 @@ def _share_tracker(pid, fd):
         pass  # the program has ended, or is not to be looked into: this Env has one of its own when it needs it
 
 
+def _told(data):
+    """What this Env is told: see _boot. Where no process of the program's made it, that is what Envs on other hosts are told too."""
+    loads = pickle.loads if _pickling.allowed else _plain.boot_loads
+    sent = loads(data)
+    if 'config' in sent:
+        return sent
+    far = sent['far']
+    return dict(loads(far[1] if isinstance(far[1], bytes) else far[1].encode()), far=far)
+
+
 def boot(data):
     """Before the Env serves: makes this process like the one that created the Corps, and imports its main program."""
     global status, tag, manager, front_text, births
     status = MajorStatus.Booting
     _pickling.allowed = data[:1] != b'{'  # said by whoever started this process, and so decides what it runs anyway
-    sent = pickle.loads(data) if _pickling.allowed else _plain.boot_loads(data)
-    is_far = sent['environ'] is None  # on another host than the program: what of the environment comes along is there from the start
+    sent = _told(data)
+    is_far = sent['environ'] is None  # not the program's process: what of its environment comes along is there from the start
     if is_far:
         from . import _far
         _far.check_version(sent)
@@ -87,6 +97,9 @@ def boot(data):
     if sent['tracker']:
         _share_tracker(*sent['tracker'])
     _enter(sent['directory'])
+    if is_far and 'far' in sent:  # Env 0 and those on its host; forked by the same template process, but the first Env 0
+        from . import _boot
+        _boot.ensure_template()
     sys.path[:] = sent['path']
     sys.argv[:] = sent['argv']
     sys.executable = sent['executable']

@@ -94,14 +94,18 @@ def describe(executable, flags, sent, module):
     return launch, told
 
 
+def for_core(launch):
+    """The same with hashes as bytes."""
+    files = [[path, bytes.fromhex(digits)] for path, digits in launch['files']]
+    return dict(launch, hash=bytes.fromhex(launch['hash']), files=files)
+
+
 # ---- Env 0 ----
 
 def hand_on(far):
     """Tells the core what agents are to be told."""
     launch, told = far
-    files = [[path, bytes.fromhex(digits)] for path, digits in launch['files']]
-    boot_data = told if isinstance(told, bytes) else told.encode()
-    _core.launch_set(dict(launch, hash=bytes.fromhex(launch['hash']), files=files, boot_data=boot_data))
+    _core.launch_set(dict(for_core(launch), boot_data=told if isinstance(told, bytes) else told.encode()))
 
 
 # ---- an Env on another host ----
@@ -126,6 +130,7 @@ def main(fd):
         signal.signal(signal.SIGINT, _env.no_interrupt)
     grant = os.environ.pop('CORPS_GRANT_FD', None)
     if grant is not None:
+        os.set_inheritable(int(grant), False)  # a template process that this Env starts needs none
         os.putenv('CORPS_GRANT_FD', grant)  # the core takes it; what this Env starts is told of os.environ
     _log.end()  # its thread, if importing the package has started it: the Env has its own
     _pickling.load()

@@ -4,12 +4,13 @@ import collections
 
 from . import _config, _core
 
-_Host = collections.namedtuple('Host', 'number name address slots labels own envs')
+_Host = collections.namedtuple('Host', 'number name address slots labels own envs drained')
 
 
 class Host(_Host):
     """A host, as the file of hosts has it: `number`, `name`, `address` (a text), `slots` (so many Envs may be there), `labels` (a tuple of texts).
-    `own`: it is this one. `envs`: the numbers of the Envs that the own Corps has there; empty in a program."""
+    `own`: it is this one. `envs`: the numbers of the Envs that the own Corps has there; empty in a program. `drained`: it takes no Envs at present
+    (corps hosts --drain)."""
     __slots__ = ()
     __module__ = 'corps'
 
@@ -19,13 +20,13 @@ def hosts():
 
     Raises AsyncLocalMaxRetries where no agent (corps-agent) runs on this host, or it does not answer within 2 seconds.
     """
-    own, rows = _core.hosts()
+    own, rows, _ = _core.hosts()
     placed = {}
     for env, number in enumerate(_core.env_hosts()):
         if number:  # else it was taken, or is lost
             placed.setdefault(number, []).append(env)
-    return [Host(number, name, address, slots, tuple(labels.split()), number == own, tuple(placed.get(number, ())))
-            for number, name, address, slots, labels in rows]
+    return [Host(number, name, address, slots, tuple(labels.split()), number == own, tuple(placed.get(number, ())), drained)
+            for number, name, address, slots, labels, drained in rows]
 
 
 def one(value, variable):
@@ -52,16 +53,21 @@ def chosen(config):
 
 
 def _is_among(row, items):
-    number, name, _, _, labels = row
+    number, name, _, _, labels, _ = row
     return bool({str(number), name, *labels.split()} & items)
 
 
 def slots(text):
-    """So many Envs may be on these hosts together; Env 0 is on the own one in any case."""
-    own, rows = _core.hosts()
+    """So many Envs may be on these hosts together at present; Env 0 is on the own one in any case."""
+    own, rows, _ = _core.hosts()
     items = {item.strip() for item in text.split(',')}
     meant = [row for row in rows if 'auto' in items or _is_among(row, items)]
-    return sum(row[3] for row in meant) + (own not in [row[0] for row in meant])
+    return sum(row[3] for row in meant if not row[5]) + (own not in [row[0] for row in meant])
+
+
+def ledger():
+    """Who remembers which host a Corps belongs to, as the file of hosts says: 'hosts' (nobody else than they), 'etcd'."""
+    return _core.hosts()[2]
 
 
 def are_several():

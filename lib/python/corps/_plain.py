@@ -84,9 +84,16 @@ def boot_dumps(sent, manager):
         raise NotSerializable(f'where the serializer is msgpack the configuration holds plain values: {error}') from None
 
 
+def far_dumps(far):
+    """What _boot.owned_data gives; boot_loads reads that too."""
+    return json.dumps({'far': far}).encode()
+
+
 def boot_loads(data):
     """Back."""
     sent = json.loads(data.decode())
+    if 'config' not in sent:
+        return sent
     config = dict(_config.DEFAULTS)
     for name, value in sent['config'].items():
         is_time = isinstance(config.get(name), datetime.timedelta)

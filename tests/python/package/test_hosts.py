@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 from corps import (AsyncLocalMaxRetries, Conc, Corps, Executor, LocType, WorkerLost, add_Env, create_Concs, create_Corps, create_Pool, hosts, my_EnvId,
-                   pool_members, take_Env)
+                   pool_members, singleton, take_Env)
 from corps import _boot
 from helpers import expect, is_alive, wait_until
 
@@ -86,7 +86,7 @@ def check_placed(here, there):
     with create_Corps(Service, Hosts='auto', NumEnvs=4, Env_Variables=['MYAPP_*', 'NOT_SET']) as service:
         rows = service.hosts().Ret
         assert [row.number for row in rows] == [1, 2] and [row.name for row in rows] == ['host1', 'host2'], rows
-        assert rows[0].own and not rows[1].own and rows[0].labels == () and rows[1].labels == ('far', 'gpu') and rows[1].slots == 4, rows
+        assert not rows[0].drained and rows[0].own and not rows[1].own and rows[0].labels == () and rows[1].labels == ('far', 'gpu') and rows[1].slots == 4, rows
         assert 0 in rows[0].envs and rows[1].envs and sorted(rows[0].envs + rows[1].envs) == [0, 1, 2, 3], rows
         cluster = service.create(LocType.Cluster).Ret
         assert len(cluster) == 2 and on(here, cluster[:1]) and on(there, cluster[1:]), [name.where().Ret for name in cluster]
@@ -118,6 +118,12 @@ def check_placed(here, there):
         del os.environ[name]
 
 
+def check_detached(here, there):
+    """Without the ledger etcd its Env 0 is on the host of its creator, and is lost with it; it lives on without the creator."""
+    with create_Corps(Service, Hosts='auto', NumEnvs=2, Detached=True) as service:
+        assert [name.where().Ret[0] for name in service.create(LocType.Cluster).Ret] == [here.runtime, there.runtime]
+
+
 def check_msgpack():
     with create_Corps(Service, Hosts=['host1', 2], NumEnvs=2, Serializer='msgpack') as service:
         far, = service.create(int(LocType.Host), 2).Ret
@@ -140,8 +146,12 @@ def check_refused(agents):
     with create_Corps(Service, NumEnvs=1) as alone:
         for kind in LocType.Host, LocType.Cluster, LocType.Region:
             assert 'Hosts' in str(expect(NotImplementedError, lambda: alone.create(kind, 'host2').Ret))
+    for options in {'Singleton': 'x'}, {'Cut_Off': 'stop'}:
+        text = str(expect(ValueError, create_Corps, Service, Hosts='auto', Detached=True, **options)).split('\n\n')[0]
+        assert 'ledger etcd' in text and '\n' not in text, text
+    assert 'ledger' in str(expect(ValueError, singleton, 'x'))
     os.environ['CORPS_AGENT'] = '/nowhere/agent'
-    for attempt in hosts, lambda: create_Corps(Service, Hosts='auto', NumEnvs=2):
+    for attempt in hosts, lambda: create_Corps(Service, Hosts='auto', NumEnvs=2), lambda: singleton('x'):
         text = str(expect(AsyncLocalMaxRetries, attempt))
         assert 'corps-agent' in text and '\n' not in text, text
     os.environ['CORPS_AGENT'] = agents.hosts[1].socket
@@ -224,6 +234,7 @@ def main():
         assert my_EnvId() == -1 and [row.envs for row in hosts()] == [(), ()]
         check_placed(agents.hosts[1], agents.hosts[2])
         assert agents.is_quiet(2), agents.left_on(2)
+        check_detached(agents.hosts[1], agents.hosts[2])
         check_msgpack()
         check_executor(agents)
         check_refused(agents)

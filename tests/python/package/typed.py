@@ -120,7 +120,7 @@ SOURCES = {
     'good.py': '''
         import asyncio
         import concurrent.futures
-        from typing import Dict, List
+        from typing import Dict, List, Optional
 
         import corps
         import points
@@ -132,7 +132,9 @@ SOURCES = {
             carts = create_Pool(Cart, Min=2, Sticky='user')
             counts: List[int] = [carts.put('a', Key='b').Ret, carts.put('a', 3).Ret, *corps.map(carts, Cart.put, ['a'])]
             members: List[Name] = pool_members(carts)
-            slots: Dict[str, int] = {host.name: host.slots for host in corps.hosts() if host.number in host.envs}
+            slots: Dict[str, int] = {host.name: host.slots for host in corps.hosts() if host.number in host.envs and not host.drained}
+            there: Optional[Name] = corps.singleton('carts', Timeout=1)
+            counts += [] if there is None else [there.count().Ret]
             counts += slots.values()
             counts += corps.map(members, len, ['abc'], Ordered=False)
             counts.append(corps.reduce(members, max, [1, 2], 0))
@@ -209,6 +211,8 @@ SOURCES = {
         counts: List[str] = list(corps.map(carts, Cart.put, ['a']))  # wrong
         corps.map(carts, Cart.put, ['a'], Chunk='x')  # wrong
         corps.Executor(2).submit()  # wrong
+        corps.singleton(3)  # wrong
+        corps.singleton('carts').exit()  # wrong
         ''',
 }
 OUTPUT = "[3, 3, 3, 1, 3] 2 x1w [Point(x=1, y=2)] 9 6 No Name 4\n1\n"

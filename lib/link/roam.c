@@ -1,0 +1,50 @@
+#include "link/roam.h"
+
+#include "link/far.h"
+#include "link/peer.h"
+
+enum { LOOK_MS = 1000 };
+
+/* Has it brought nothing since the last look, though there is something to bring? */
+static bool is_silent(struct corps__peer *peer) {
+    bool moved = peer->frames_received != peer->frames_looked_at;
+    peer->frames_looked_at = peer->frames_received;
+    return !moved && corps__routes_outstanding(peer) > 0;
+}
+
+static void look(uv_timer_t *timer) {
+    bool any = false;
+    struct corps__peer *peer = corps__peers_walk();
+    corps__peers_walked(); /* who leads frees, so none goes meanwhile */
+    for (; peer != NULL; peer = peer->next) {
+        if (peer->corps == NULL || !corps__roams(peer->corps) || !corps__is_foreign(peer->corps) ||
+            peer->link == NULL) {
+            continue;
+        }
+        any = true;
+        if (is_silent(peer)) {
+            corps__far_want(peer->corps);
+        }
+    }
+    if (!any) {
+        uv_timer_stop(timer);
+    }
+}
+
+void corps__roam_watch(void) {
+    uv_timer_t *timer = &corps__link_floor->roam.timer;
+    if (!corps__link_floor->roam.started) {
+        uv_timer_init(corps__loop(), timer);
+        corps__link_floor->roam.started = true;
+    }
+    if (!uv_is_closing((uv_handle_t *)timer) && !uv_is_active((uv_handle_t *)timer)) {
+        corps__timer_start(timer, look, LOOK_MS, LOOK_MS);
+    }
+}
+
+void corps__roam_stop(void) {
+    uv_handle_t *timer = (uv_handle_t *)&corps__link_floor->roam.timer;
+    if (corps__link_floor->roam.started && !uv_is_closing(timer)) {
+        uv_close(timer, NULL);
+    }
+}
