@@ -14,8 +14,8 @@
 
 enum { PIECE_BYTES = 65536, PAGE = CORPS__CONC_PAGE, PAGES = CORPS__CONC_PAGES };
 
-_Thread_local struct corps_context *corps__innermost;
-_Thread_local uint64_t corps__chained;
+CORPS__HOT_THREAD_LOCAL struct corps_context *corps__innermost;
+CORPS__HOT_THREAD_LOCAL uint64_t corps__chained;
 
 /* ---- the table ---- */
 

@@ -10,6 +10,7 @@
 
 #include "actor/message.h"
 #include "actor/state.h"
+#include "base/hot.h"
 
 #define CORPS__MANAGER 0u    /* Conc 0 of every Env makes and ends Concs */
 #define CORPS__FRONT_CONC 1u /* the first Conc made in Env 0: the Corps' own, if it has one */
@@ -87,13 +88,13 @@ struct corps_context {
 enum { CORPS__NESTED_MAX = 16 }; /* methods on one thread's stack; deeper ones get threads of their own */
 
 /* The context of the thread's innermost method, NULL outside methods; run.c sets it. */
-extern _Thread_local struct corps_context *corps__innermost;
+extern CORPS__HOT_THREAD_LOCAL struct corps_context *corps__innermost;
 static inline struct corps_context *corps__context(void) {
     return corps__innermost;
 }
 
 /* What calls on this thread belong to while no method runs on it: corps_chain_enter's. 0: they begin chains. */
-extern _Thread_local uint64_t corps__chained;
+extern CORPS__HOT_THREAD_LOCAL uint64_t corps__chained;
 
 /* The same for the Python module, which has no thread-local variable of the library's. */
 CORPS_API struct corps_context *corps__context_here(void);

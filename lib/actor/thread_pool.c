@@ -2,6 +2,7 @@
 
 #include "actor/state.h"
 #include "base/clock.h"
+#include "base/hot.h"
 #include "base/log.h"
 #include "base/placement.h"
 #include "link/peer.h"
@@ -19,7 +20,7 @@ enum { DIRECT_MAX = 128 };
 #define STACK_BYTES_MIN ((size_t)8 << 20)
 #define SURPLUS_IDLE_NS 1000000000LL /* a thread beyond thread_count ends after idling this long */
 
-static _Thread_local struct corps__worker *self;
+static CORPS__HOT_THREAD_LOCAL struct corps__worker *self;
 
 static struct corps__thread_pool *the_pool(void) {
     return &corps__actors->pool;

@@ -6,7 +6,7 @@
 
 enum { MAGAZINE = 64 };
 
-_Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
+CORPS__HOT_THREAD_LOCAL struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
 static struct {
     pthread_mutex_t lock;

@@ -14,6 +14,8 @@
 #ifndef CORPS_SLAB_H
 #define CORPS_SLAB_H
 
+#include "base/hot.h"
+
 #include <stddef.h>
 
 enum corps__slab { CORPS__SLAB_FUTURE, CORPS__SLAB_MESSAGE, CORPS__SLAB_BOX, CORPS__SLAB_BATCH, CORPS__SLABS };
@@ -32,7 +34,7 @@ struct corps__slab_cache {
     int room;
     unsigned taken; /* whoever uses the slab may count here what the thread has taken */
 };
-extern _Thread_local struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
+extern CORPS__HOT_THREAD_LOCAL struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
 #ifdef __SANITIZE_ADDRESS__
 enum { CORPS__SLAB_CACHE_MAX = 0 };

@@ -1,4 +1,6 @@
 """Tests of corps-lab coverage: that its checks are right, that outcomes are what they should be, and the command itself."""
+import atexit
+import functools
 import json
 import os
 import re
@@ -87,6 +89,19 @@ class Cases(unittest.TestCase):
                 self.assertEqual("True", verdicts.get((case.group, case.name), "its process ended without a verdict"), complaints)
 
 
+@functools.lru_cache(None)
+def measured_functions():
+    """A file of what becomes of functions with pickle and auto: measured once, which takes a process for each."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    path = os.path.join(folder.name, "c.jsonl")
+    subprocess.run([sys.executable, os.path.join(FOLDER, "coverage.py"), *FUNCTIONS, "--out", path], check=True, capture_output=True, timeout=300)
+    return path
+
+
+FUNCTIONS = "--only", "group=functions", "--serializer", "pickle5", "--serializer", "auto"
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="coverage-test-")
@@ -109,10 +124,9 @@ class Command(unittest.TestCase):
 
     def test_outcomes(self):
         """What is known of pickle, and what auto is for; twice the same."""
-        for name in ("a", "b"):
-            self.run_it("--only", "group=functions", "--serializer", "pickle5", "--serializer", "auto", "--out", self.path(name))
-        found = self.outcomes(self.path("a"))
-        self.assertEqual(found, self.outcomes(self.path("b")))
+        self.run_it(*FUNCTIONS, "--out", self.path("out"))
+        found = self.outcomes(self.path("out"))
+        self.assertEqual(found, self.outcomes(measured_functions()))
         for home in ("mod", "main", "exec", "local", "ghost"):
             self.assertEqual("ok", found["functions", "closure", home, "auto"])
             self.assertEqual("refused at dump", found["functions", "closure", home, "pickle5"])
@@ -134,7 +148,7 @@ class Command(unittest.TestCase):
         self.assertEqual([], lost)
 
     def test_auto_carries_what_others_carry_together(self):
-        self.carries_what_others_carry("methods,system")
+        self.carries_what_others_carry("system")
 
     def long_auto_carries_what_others_carry_together(self):
         """No test by its name: scripts/long asks for it."""
@@ -218,9 +232,7 @@ class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.lines = os.path.join(cls.folder.name, "c.jsonl")
-        subprocess.run([sys.executable, os.path.join(FOLDER, "coverage.py"), "--only", "group=functions", "--serializer", "pickle5",
-                        "--serializer", "auto", "--out", cls.lines], check=True, capture_output=True, timeout=300)
+        cls.lines = measured_functions()
 
     @classmethod
     def tearDownClass(cls):
