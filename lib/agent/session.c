@@ -14,6 +14,7 @@
 #include "hosts/channel.h"
 #include "hosts/lease.h"
 #include "hosts/resume.h"
+#include "link/known.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ struct agent_session {
     bool expired;      /* there is no grant, and its Envs were ended */
     int lock_fd;       /* of the directory; -1: not made yet */
     char directory[CORPS__DIR_BYTES];
+    uint32_t life;                    /* of its Corps: the newest that has ordered */
     uint64_t newest[CORPS__ENVS_MAX]; /* incarnations that were ordered */
 };
 
@@ -225,8 +227,29 @@ bool agent_session_may_act(const struct agent_session *session) {
     return !corps__lease_expired(&session->lease, corps__boottime_ns());
 }
 
+/* Two owners may order where one runs on that is cut off from its ledger: then the one of the later life has the host,
+ * and what the other one has here ends. False: that is this one. */
+static bool is_latest(struct agent_session *session, uint32_t life) {
+    for (const struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at->corps_id == session->corps_id && !at->over && at->life > life) {
+            end(session, false, "a later life of its Corps is here");
+            return false;
+        }
+    }
+    for (struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at != session && at->corps_id == session->corps_id && !at->over && at->life <= life) {
+            end(at, false, "the owner of its Corps began anew");
+        }
+    }
+    session->life = life;
+    return true;
+}
+
 static void take_order(struct agent_session *session, uint32_t number, uint64_t incarnation,
                        const struct corps_value *launch) {
+    if (!is_latest(session, corps__life_of(incarnation))) {
+        return;
+    }
     if (number < CORPS__ENVS_MAX && incarnation > session->newest[number]) {
         session->newest[number] = incarnation;
         agent_env_order(session, number, incarnation, launch);
@@ -326,6 +349,15 @@ static struct agent_session *find(uint64_t corps_id, uint64_t number) {
 }
 
 /* The owner began anew, or another process has become the owner: what was there before is nobody's. */
+static void end_first_life(uint64_t corps_id) {
+    for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->corps_id == corps_id && !at->over && at->life == 0) { /* later ones: with the first order, see there */
+            end(at, false, "the owner of its Corps began anew");
+        }
+    }
+}
+
 void agent_sessions_end_former(uint64_t corps_id) {
     for (struct agent_session *at = sessions, *next; at != NULL; at = next) {
         next = at->next;
@@ -364,6 +396,17 @@ static enum corps_err make_session(const struct corps__handshake *greeting, stru
     return CORPS_OK;
 }
 
+/* Its owner was given up, and does not know that yet: a later life of the Corps has a session here. */
+static bool is_late(const struct corps__handshake *greeting) {
+    for (const struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at->corps_id == greeting->corps_id &&
+            corps__greet_life(at->number) > corps__greet_life(greeting->session)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **out, uint64_t *taken) {
     struct agent_session *session = find(greeting->corps_id, greeting->session);
@@ -372,8 +415,12 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
                                "host %u (%s) has ended what this Corps had there, since nobody came for it",
                                agent.own->number, agent.own->name);
     }
+    if (session == NULL && is_late(greeting)) {
+        return corps_error_set(CORPS_ERR_CLOSED, "host %u (%s) serves a later life of this Corps", agent.own->number,
+                               agent.own->name);
+    }
     if (session == NULL) {
-        agent_sessions_end_former(greeting->corps_id);
+        end_first_life(greeting->corps_id);
         enum corps_err err = make_session(greeting, &session);
         if (err != CORPS_OK) {
             return err;

@@ -28,15 +28,13 @@
  * and end with the parent while the child lives. Other threads of the parent may be inside any function at that moment.
  * In a child that a method has forked corps_own and corps_context_corps give NULL, and the process ends, as by _exit,
  * when the method returns: with 0, or 1 after an error. What was received in place (shm and cma, 4096 bytes and more)
- * is used again by its sender when the parent has dropped it: the child copies what it keeps longer. vfork and
- * posix_spawn are not concerned.
+ * is used again by its sender when the parent has dropped it: the child copies what it keeps. This is not of vfork.
  *
  * Units: times in nanoseconds (_ns), sizes in bytes (_bytes), numbers of things (_count).
  *
  * Structs that callers fill end with `size` and `reserved`. Clear what you do not set: a designated initialiser does.
  * `size` is 0, or the struct's sizeof; `reserved` is where fields of later versions will be, and must be zero: what
- * this version does not know is refused (INVALID), never ignored. So programs of any 0.x run with a later 0.x
- * (docs/abi.md).
+ * this version does not know is refused (INVALID), never ignored. So programs of 0.x run with a later 0.x: docs/abi.md.
  */
 #ifndef CORPS_H
 #define CORPS_H
@@ -198,8 +196,7 @@ enum corps_restart {
     CORPS_RESTART_ALWAYS,
 };
 
-/** What becomes of a Corps whose host's agent is cut off from its ledger for longer than its lease runs
- * (docs/hosts.md). */
+/** What becomes of a Corps whose host's agent is cut off from its ledger for longer than its lease (docs/etcd.md). */
 enum corps_cut_off {
     CORPS_CUT_OFF_STOP, /**< it is ended there, and begun anew when the ledger answers again, if `restart` says so */
     CORPS_CUT_OFF_STAY, /**< it runs on; if another host takes it over meanwhile there are two for a while */
@@ -232,9 +229,7 @@ struct corps_options {
     /** What follows when an Env ends before its Corps does; default NEVER. Env 0 sees to it: Concs that were made from
      * other Envs are made again, with the same numbers, so that Names stay valid: their inits run with the same
      * arguments. When Env 0 itself ends, this process starts the whole Corps anew, if it has a front and is not
-     * detached (then an agent may: see `singleton`): all Envs, and the front with its arguments (kept until then) under
-     * its Name. See docs/supervision.md.
-     */
+     * detached (then an agent may: see `singleton`), under its Name and with its arguments. See docs/supervision.md. */
     enum corps_restart restart;
     unsigned intensity;     /**< so many restarts of its Envs within `period_ns` are borne; default 5, at most 100 */
     int64_t period_ns;      /**< default 10 s */
@@ -256,8 +251,7 @@ struct corps_options {
     const char *hosts;
     /** With `hosts` and `detached`, where the agents have the ledger etcd (docs/hosts.md): the agent starts Env 0, and
      * when the host of Env 0 is lost, another one of `hosts` begins the Corps anew under the same Names. */
-    const char *singleton; /**< a name: among all hosts there is one Corps of it at the most, see corps_find_singleton.
-                              1 … 63 letters, digits, '.', '-', '_'; NULL or "": none */
+    const char *singleton; /**< 1 … 63 letters, digits, '.', '-', '_': one Corps of it on all hosts; NULL, "": none */
     enum corps_cut_off cut_off; /**< default STOP */
     uint64_t reserved[2];
 };
@@ -272,14 +266,12 @@ struct corps_options {
 CORPS_API enum corps_err corps_create(const char *front, const struct corps_value *args,
                                       const struct corps_options *options, struct corps **corps) CORPS_CHECKED;
 
-/** What failed remotely in the calling thread's last corps_create or corps_create_concs that gave REMOTE: type, text,
- * traceback, detail. Lent until its next one. */
+/** What failed remotely in the calling thread's last corps_create or corps_create_concs. Lent until its next one. */
 CORPS_API const struct corps_error_info *corps_create_failure(void);
 
 /** The Corps that this process is an Env of, NULL in a program. Lent for ever. */
 CORPS_API struct corps *corps_own(void);
-CORPS_API unsigned corps_own_env(void); /**< the number of this Env in it */
-
+CORPS_API unsigned corps_own_env(void);                 /**< the number of this Env in it */
 CORPS_API uint64_t corps_id(const struct corps *corps); /**< unique on the host, and as good as unique beyond */
 
 /** The Name of the Corps' own Conc, NULL when it has none. Lent as long as the Corps. */
@@ -311,9 +303,8 @@ CORPS_API enum corps_err corps_env_add_on(struct corps *corps, const char *host,
  * that were put off are waited for; then the Corps end that it has created, and then the process. What is asked of it
  * afterwards fails with WORKER_LOST ("Env 3 was taken from the Corps"). It is not started again, corps_exit does not
  * complain of it, and no Conc of an Env that gets its number later has the Name of one of its. After `timeout_ns` it is
- * killed. Errors: INVALID (Env 0, the calling Env, one that is not there, or is being taken), UNSUPPORTED, EXITED;
- * TIMEOUT (it was killed), WORKER_LOST (its process ended otherwise than in order meanwhile, or Env 0): gone it is
- * then, too. */
+ * killed. Errors: INVALID (Env 0, the calling Env, one that is not there, or is being taken), UNSUPPORTED, EXITED; and
+ * gone it is also after TIMEOUT (it was killed) and WORKER_LOST (it has not ended in order, or Env 0 has ended). */
 CORPS_API enum corps_err corps_env_take(struct corps *corps, unsigned env, int64_t timeout_ns) CORPS_CHECKED;
 
 /** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
@@ -450,17 +441,15 @@ CORPS_API enum corps_err corps_find(struct corps *corps, const char *class_name,
                                     int64_t timeout_ns, struct corps_name **names, size_t room,
                                     size_t *count) CORPS_CHECKED;
 
-/** The same for Corps: finds the fronts of those of this user that run on this host, by the Corps' tag (NULL: any), and
- * of those that an agent of any host owns (corps_options.singleton), if an agent runs here. A Corps that does not
- * answer within the time is left out, and so is one without a front. Errors: INVALID, SYSTEM,
- * NO_MEMORY. */
+/** The same for Corps: finds the fronts of this user's on this host, by the Corps' tag (NULL: any), and of those that
+ * an agent of any host owns (corps_options.singleton). A Corps that does not answer within the time is left out, and so
+ * is one without a front. Errors: INVALID, SYSTEM, NO_MEMORY. */
 CORPS_API enum corps_err corps_find_fronts(const char *tag, int64_t timeout_ns, struct corps_name **names, size_t room,
                                            size_t *count) CORPS_CHECKED;
 
-/** Finds the front of the one Corps that was created as this singleton, wherever it is; while it begins, or moves to
- * another host, waits for it. Needs an agent on this host. Gives the Name. Errors: INVALID, UNKNOWN (there is none of
- * this name), TIMEOUT (there is one, and it did not serve within the time), SYSTEM (no agent), UNSUPPORTED (the agent
- * has no ledger that knows), NO_MEMORY. */
+/** Finds the front of the one Corps that was created as this singleton, on whichever host; while it begins, or moves,
+ * waits for it. Gives the Name. Errors: INVALID, UNKNOWN (there is none), TIMEOUT (there is one, which did not serve
+ * within the time), SYSTEM (no agent runs here), UNSUPPORTED (it has no ledger that knows), NO_MEMORY. */
 CORPS_API enum corps_err corps_find_singleton(const char *name, int64_t timeout_ns,
                                               struct corps_name **front) CORPS_CHECKED;
 

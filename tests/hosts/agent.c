@@ -223,6 +223,31 @@ static void test_owner_leaves(void **state) {
     owner_end(&owner);
 }
 
+/* An owner that was given up, and does not know that, is refused where a later life of its Corps is. */
+static void test_former_owner(void **state) {
+    (void)state;
+    struct owner former;
+    owner_begin(&former, 0);
+    boot(&former, 1, 1, "echo");
+    owner_until(&former, has_begun, &former.envs[1]);
+    struct owner later = former;
+    memset(later.envs, 0, sizeof later.envs);
+    later.life = 1;
+    owner_connect(&later);
+    boot(&later, 1, UINT64_C(1) << 32 | 1, "echo");
+    owner_until(&later, has_begun, &later.envs[1]);
+    owner_end(&former);
+    memset(former.envs, 0, sizeof former.envs);
+    former.gone = false;
+    owner_connect(&former);
+    owner_until(&former, is_gone, &former);
+    assert_int_equal(former.gone_err, CORPS_ERR_CLOSED);
+    assert_non_null(strstr(former.gone_why, "serves a later life of this Corps"));
+    assert_false(later.envs[1].ended || later.gone);
+    owner_end(&former);
+    owner_end(&later);
+}
+
 static void test_agent_is_another(void **state) {
     (void)state;
     struct owner owner;
@@ -397,6 +422,7 @@ int main(int argc, char **argv) {
         CASE(test_stopped_agent), CASE(test_owner_leaves), CASE(test_agent_is_another),
         CASE(test_other_file),    CASE(test_cuts),         CASE(test_much),
         CASE(test_real_env),      CASE(test_terminated),   CASE(test_drained),
+        CASE(test_former_owner),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

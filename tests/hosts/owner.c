@@ -187,8 +187,8 @@ void owner_begin(struct owner *owner, uint16_t port) {
 }
 
 void owner_connect(struct owner *owner) {
-    if (corps__channel_connect(owner->loop, &owner->host, owner->corps_id, owner->key, owner->hash, &ops, owner,
-                               &owner->channel) != CORPS_OK) {
+    if (corps__channel_connect(owner->loop, &owner->host, owner->corps_id, owner->life, owner->key, owner->hash, &ops,
+                               owner, &owner->channel) != CORPS_OK) {
         give_up("no channel");
     }
 }
@@ -477,10 +477,11 @@ void door_close(struct door *door) {
     if (door->present != NULL) {
         shut_passage(door->present);
     }
+    uv_loop_t *loop = door->loop;
     uv_poll_stop(&door->poll);
     close(door->fd);
     uv_close((uv_handle_t *)&door->poll, forget_door);
     for (int i = 0; i < 4; i++) {
-        uv_run(door->loop, UV_RUN_NOWAIT);
+        uv_run(loop, UV_RUN_NOWAIT);
     }
 }

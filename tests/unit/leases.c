@@ -38,7 +38,7 @@ static const struct corps_value *ask(void) {
 static void test_kept(void **state) {
     (void)state;
     const struct corps_value *rows, *map = ask();
-    assert_int_equal(look_number(map, "age_ms", 0), -1); /* there was no list yet */
+    assert_true(look_number(map, "age_ms", 0) < 0); /* there was no list yet */
     assert_int_equal(look_rows(map, "corps", &rows), 0);
     assert_false(agent_leases_is_away(7));
     agent_leases_ledger("etcd");
