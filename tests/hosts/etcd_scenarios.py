@@ -191,6 +191,13 @@ def owner_cut(here):
     return f'answered anew after {took:.2f} s'
 
 
+def owner_cut_stays(here):
+    """The one case in which a Corps may be twice for a while: so the fence must have seen it."""
+    said = owner_cut(here)
+    host.until(lambda: here.fences()[0]['refused'] > 0, 20, 'acts of the former life, which ran on')
+    return f'{said}; the former life was refused {here.fences()[0]["refused"]} times'
+
+
 def owner_without_etcd(here):
     """The host reaches all others, but no server of etcd, its own one neither. It must stop, and another one go on."""
     before, number, began = here.fences(), here.owner(0), time.time()
@@ -265,6 +272,7 @@ SCENARIOS = {
     'front stopped': ('Env 0 is stopped for ten seconds', ('stop', 'stop'), {}, front_stopped),
     'owner frozen': ('every process of the owner\'s host stops', ('stop', 'stop'), {}, owner_frozen),
     'owner cut': ('the cable of the owner\'s host is cut', ('stop', 'stop'), {}, owner_cut),
+    'owner cut, stays': ('the same for a Corps that is to stay: it is there twice for a while', ('stay',), {}, owner_cut_stays),
     'owner without etcd': ('the owner\'s host reaches no server of etcd', ('stop', 'stop'), {}, owner_without_etcd),
     'drained': ('the owner\'s host is drained, and taken back', ('stop', 'stop'), {}, drained),
     'one name': ('all hosts ask for one name at once', ('stop',), {}, one_name),
