@@ -396,6 +396,17 @@ static enum corps_err make_session(const struct corps__handshake *greeting, stru
     return CORPS_OK;
 }
 
+/* Its owner was given up, and does not know that yet: a later life of the Corps has a session here. */
+static bool is_late(const struct corps__handshake *greeting) {
+    for (const struct agent_session *at = sessions; at != NULL; at = at->next) {
+        if (at->corps_id == greeting->corps_id &&
+            corps__greet_life(at->number) > corps__greet_life(greeting->session)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **out, uint64_t *taken) {
     struct agent_session *session = find(greeting->corps_id, greeting->session);
@@ -403,6 +414,10 @@ enum corps_err agent_session_join(const struct corps__handshake *greeting, struc
         return corps_error_set(CORPS_ERR_CLOSED,
                                "host %u (%s) has ended what this Corps had there, since nobody came for it",
                                agent.own->number, agent.own->name);
+    }
+    if (session == NULL && is_late(greeting)) {
+        return corps_error_set(CORPS_ERR_CLOSED, "host %u (%s) serves a later life of this Corps", agent.own->number,
+                               agent.own->name);
     }
     if (session == NULL) {
         end_first_life(greeting->corps_id);

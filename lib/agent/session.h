@@ -18,8 +18,8 @@ struct agent_session;
 struct agent_visit;
 
 /* An owner has proved itself. Its visit is the session's that it names, or a new one's, until agent_session_cut.
- * `taken` is how many records of the owner were taken before. Errors: CLOSED (such a session has been, and is no more),
- * NO_MEMORY. */
+ * `taken` is how many records of the owner were taken before. Errors: CLOSED (such a session has been, and is no more;
+ * or a later life of the Corps has one), NO_MEMORY. */
 enum corps_err agent_session_join(const struct corps__handshake *greeting, struct agent_visit *visit,
                                   struct agent_session **session, uint64_t *taken) CORPS_CHECKED;
 

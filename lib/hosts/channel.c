@@ -306,8 +306,9 @@ static void connect_now(struct corps__channel *channel) {
 /* ---- the channel ---- */
 
 enum corps_err corps__channel_connect(struct uv_loop_s *loop, const struct corps__host *to, uint64_t corps_id,
-                                      const uint8_t key[CORPS__KEY_BYTES], const uint8_t hash[CORPS__HOSTS_HASH_BYTES],
-                                      const struct corps__channel_ops *ops, void *arg, struct corps__channel **out) {
+                                      uint32_t life, const uint8_t key[CORPS__KEY_BYTES],
+                                      const uint8_t hash[CORPS__HOSTS_HASH_BYTES], const struct corps__channel_ops *ops,
+                                      void *arg, struct corps__channel **out) {
     struct corps__channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a channel to another host");
@@ -320,7 +321,7 @@ enum corps_err corps__channel_connect(struct uv_loop_s *loop, const struct corps
     channel->greeting.corps_id = corps_id;
     channel->greeting.host = to->number;
     memcpy(channel->greeting.hash, hash, sizeof channel->greeting.hash);
-    randombytes_buf(&channel->greeting.session, sizeof channel->greeting.session);
+    channel->greeting.session = corps__greet_session(life, randombytes_random());
     uv_timer_init(loop, &channel->timer);
     channel->timer.data = channel;
     connect_now(channel);

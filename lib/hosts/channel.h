@@ -42,12 +42,13 @@ struct corps__channel_ops {
     void (*room)(void *arg); /* may be NULL: corps__channel_has_room has become true again */
 };
 
-/* Begins to connect, without end. `to` is copied; `hash` is that of this host's hosts file, which the agent compares.
- * What fails is silence, and corps__channel_trouble. Errors: NO_MEMORY, SYSTEM. */
+/* Begins to connect, without end. `to` is copied; `life` is which life of the Corps its owner is in (link/known.h): an
+ * agent that serves a later one refuses; `hash` is that of this host's hosts file, which the agent compares. What fails
+ * is silence, and corps__channel_trouble. Errors: NO_MEMORY, SYSTEM. */
 enum corps_err corps__channel_connect(struct uv_loop_s *loop, const struct corps__host *to, uint64_t corps_id,
-                                      const uint8_t key[CORPS__KEY_BYTES], const uint8_t hash[CORPS__HOSTS_HASH_BYTES],
-                                      const struct corps__channel_ops *ops, void *arg,
-                                      struct corps__channel **channel) CORPS_CHECKED;
+                                      uint32_t life, const uint8_t key[CORPS__KEY_BYTES],
+                                      const uint8_t hash[CORPS__HOSTS_HASH_BYTES], const struct corps__channel_ops *ops,
+                                      void *arg, struct corps__channel **channel) CORPS_CHECKED;
 
 /* Copies a record into the queue. Errors: TOO_LARGE, FULL (over CORPS__CHANNEL_QUEUE_BYTES_MAX), CLOSED (it is gone),
  * REFUSED (not a plain value), NO_MEMORY. */

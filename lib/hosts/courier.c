@@ -88,11 +88,12 @@ static enum corps_err make_plan(void) {
     return err;
 }
 
-enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id,
+enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id, uint32_t life,
                                     const struct corps_value *launch, corps__courier_fn ended) {
     corps__courier.hosts = hosts;
     corps__courier.launch = launch;
     corps__courier.corps_id = corps_id;
+    corps__courier.life = life;
     corps__courier.last_wish = &corps__courier.wishes;
     lead.ended = ended;
     lead.last_news = &lead.news;

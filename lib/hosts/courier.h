@@ -18,9 +18,9 @@
 /* That life of an Env is over. With the lead. */
 typedef void (*corps__courier_fn)(unsigned env, uint64_t incarnation, const char *how, enum corps__end end);
 
-/* `hosts`: those that the Corps lives on, with its own; borrowed until the end, as is `launch`, which every order
- * carries. Errors: NO_MEMORY, SYSTEM (no thread, no agent here), INVALID. */
-enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id,
+/* `life`: which of the Corps it is (link/known.h); `hosts`: those that the Corps lives on, with its own; borrowed until
+ * the end, as is `launch`, which every order carries. Errors: NO_MEMORY, SYSTEM (no thread, no agent here), INVALID. */
+enum corps_err corps__courier_begin(const struct corps__hosts *hosts, uint64_t corps_id, uint32_t life,
                                     const struct corps_value *launch, corps__courier_fn ended) CORPS_CHECKED;
 
 /* Chooses the host of the next life of an Env, and keeps a slot there; see corps__plan_place. On the own host the

@@ -24,6 +24,7 @@ struct corps__courier {
     const struct corps__hosts *hosts;
     const struct corps_value *launch;
     uint64_t corps_id;
+    uint32_t life; /* of the Corps */
     /* Under the lock. */
     pthread_mutex_t lock;
     struct corps__plan plan;

@@ -149,8 +149,9 @@ static const struct corps__channel_ops channel_ops = {.record = on_record, .gone
 /* ---- what is decided ---- */
 
 static void open_channel(struct post *post) {
-    enum corps_err err = corps__channel_connect(&here.loop, post->row, corps__courier.corps_id, post->key,
-                                                corps__courier.hosts->hash, &channel_ops, post, &post->channel);
+    enum corps_err err =
+        corps__channel_connect(&here.loop, post->row, corps__courier.corps_id, corps__courier.life, post->key,
+                               corps__courier.hosts->hash, &channel_ops, post, &post->channel);
     if (err != CORPS_OK) {
         snprintf(post->trouble, sizeof post->trouble, "%s", corps_error_detail());
         post->channel = NULL;

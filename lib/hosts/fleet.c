@@ -229,7 +229,9 @@ static enum corps_err begin(struct corps *corps) {
     enum corps_err err = ask_hosts(&corps->settings, &fleet.hosts);
     err = err == CORPS_OK ? know(fleet.hosts) : err;
     err = err == CORPS_OK ? know_launch(corps) : err;
-    err = err == CORPS_OK ? corps__courier_begin(fleet.hosts, corps->id, &fleet.launch, on_ended) : err;
+    err = err == CORPS_OK ? corps__courier_begin(fleet.hosts, corps->id, corps__life_of(corps__own_incarnation()),
+                                                 &fleet.launch, on_ended)
+                          : err;
     err = err == CORPS_OK ? watch_news() : err;
     uint32_t own;
     char number[16];

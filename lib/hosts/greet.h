@@ -10,7 +10,9 @@
  * A proof is BLAKE2b-256, keyed by the key of the channel, over a label for the side that gives it, both nonces and
  * what that side says: so neither a reflected proof nor an old one is of use. The seal has proved the same where there
  * is one; between processes of one host this is all there is. `boot` is drawn by each process of an agent, `session` by
- * each channel; `taken` is how many records of the other side were taken.
+ * each channel,
+ * but that its upper half is the life of the Corps that its owner is in; `taken` is how many records of the other side
+ * were taken.
  *
  * Threads: any. Records are framed (codec/framed.h) in frames (hosts/conn.h) of the kind GREETING.
  */
@@ -40,6 +42,13 @@ struct corps__handshake {
     uint8_t agent_nonce[CORPS__NONCE_BYTES];
     uint8_t hash[CORPS__HOSTS_HASH_BYTES];
 };
+
+static inline uint64_t corps__greet_session(uint32_t life, uint32_t drawn) {
+    return (uint64_t)life << 32 | drawn;
+}
+static inline uint32_t corps__greet_life(uint64_t session) {
+    return (uint32_t)(session >> 32);
+}
 
 void corps__greet_agent_proof(const struct corps__handshake *greeting, const uint8_t key[CORPS__KEY_BYTES],
                               uint8_t proof[CORPS__PROOF_BYTES]);

@@ -108,30 +108,6 @@ static void test_killed(void **state) {
     owner_end(&owner);
 }
 
-/* Two owners order, as where one runs on that is cut off: what the later life of the Corps has here stays, whatever the
- * other one orders. */
-static void test_later_life(void **state) {
-    (void)state;
-    const uint64_t incarnation = UINT64_C(1) << 32 | 1;
-    struct owner later;
-    owner_begin(&later, 0);
-    boot(&later, 1, incarnation, "echo");
-    owner_until(&later, has_begun, &later.envs[1]);
-    struct owner former = later;
-    memset(former.envs, 0, sizeof former.envs);
-    former.alive = 0;
-    owner_connect(&former);
-    boot(&former, 1, 1, "echo");
-    owner_until(&former, is_gone, &former);
-    owner_send(&later, "send", 1, incarnation, "hello", 5);
-    wanted_bytes = 5;
-    owner_until(&later, has_bytes, &later.envs[1]);
-    assert_false(later.envs[1].ended || later.gone);
-    assert_int_equal(former.envs[1].pid, 0);
-    owner_end(&former);
-    owner_end(&later);
-}
-
 /* The next incarnation begins once the former has ended: two never run at once. */
 static void test_replaced(void **state) {
     (void)state;
@@ -245,6 +221,31 @@ static void test_owner_leaves(void **state) {
         }
     }
     owner_end(&owner);
+}
+
+/* An owner that was given up, and does not know that, is refused where a later life of its Corps is. */
+static void test_former_owner(void **state) {
+    (void)state;
+    struct owner former;
+    owner_begin(&former, 0);
+    boot(&former, 1, 1, "echo");
+    owner_until(&former, has_begun, &former.envs[1]);
+    struct owner later = former;
+    memset(later.envs, 0, sizeof later.envs);
+    later.life = 1;
+    owner_connect(&later);
+    boot(&later, 1, UINT64_C(1) << 32 | 1, "echo");
+    owner_until(&later, has_begun, &later.envs[1]);
+    owner_end(&former);
+    memset(former.envs, 0, sizeof former.envs);
+    former.gone = false;
+    owner_connect(&former);
+    owner_until(&former, is_gone, &former);
+    assert_int_equal(former.gone_err, CORPS_ERR_CLOSED);
+    assert_non_null(strstr(former.gone_why, "serves a later life of this Corps"));
+    assert_false(later.envs[1].ended || later.gone);
+    owner_end(&former);
+    owner_end(&later);
 }
 
 static void test_agent_is_another(void **state) {
@@ -416,22 +417,12 @@ int main(int argc, char **argv) {
     cmocka_set_test_filter(argc == 3 ? argv[2] : NULL);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_relay),
-        CASE(test_killed),
-        CASE(test_replaced),
-        CASE(test_later_life),
-        CASE(test_refused),
-        CASE(test_no_grant),
-        CASE(test_begins_with_a_grant),
-        CASE(test_stopped_agent),
-        CASE(test_owner_leaves),
-        CASE(test_agent_is_another),
-        CASE(test_other_file),
-        CASE(test_cuts),
-        CASE(test_much),
-        CASE(test_real_env),
-        CASE(test_terminated),
-        CASE(test_drained),
+        CASE(test_relay),         CASE(test_killed),       CASE(test_replaced),
+        CASE(test_refused),       CASE(test_no_grant),     CASE(test_begins_with_a_grant),
+        CASE(test_stopped_agent), CASE(test_owner_leaves), CASE(test_agent_is_another),
+        CASE(test_other_file),    CASE(test_cuts),         CASE(test_much),
+        CASE(test_real_env),      CASE(test_terminated),   CASE(test_drained),
+        CASE(test_former_owner),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

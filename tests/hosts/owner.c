@@ -187,8 +187,8 @@ void owner_begin(struct owner *owner, uint16_t port) {
 }
 
 void owner_connect(struct owner *owner) {
-    if (corps__channel_connect(owner->loop, &owner->host, owner->corps_id, owner->key, owner->hash, &ops, owner,
-                               &owner->channel) != CORPS_OK) {
+    if (corps__channel_connect(owner->loop, &owner->host, owner->corps_id, owner->life, owner->key, owner->hash, &ops,
+                               owner, &owner->channel) != CORPS_OK) {
         give_up("no channel");
     }
 }

@@ -27,7 +27,8 @@ struct owner {
     uint8_t key[CORPS__KEY_BYTES]; /* of the channel */
     uint8_t hash[CORPS__HOSTS_HASH_BYTES];
     uint64_t corps_id;
-    bool grants; /* answers each "alive" */
+    uint32_t life; /* of the Corps, 0 unless the test says otherwise */
+    bool grants;   /* answers each "alive" */
     unsigned alive;
     bool gone;
     enum corps_err gone_err;
