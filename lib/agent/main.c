@@ -265,13 +265,14 @@ static int serve(void) {
         return fail();
     }
     signal(SIGPIPE, SIG_IGN);
-    if (open_all() != CORPS_OK) {
-        return fail();
-    }
+    /* First: whoever sees the socket may end the agent, which is to remove it. */
     uv_signal_init(corps__loop(), &terminate);
     uv_signal_start(&terminate, on_signal, SIGTERM);
     uv_signal_init(corps__loop(), &interrupt);
     uv_signal_start(&interrupt, on_signal, SIGINT);
+    if (open_all() != CORPS_OK) {
+        return fail();
+    }
     uv_timer_init(corps__loop(), &ticker);
     uv_timer_start(&ticker, on_tick, TICK_MS, TICK_MS);
     char address[80];
