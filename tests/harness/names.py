@@ -16,7 +16,8 @@ ALLOWED = {  # file → the strings that it may have, which decide nothing
     "experiments/report/front_page.py": {"shm", "pipe", "mqueue", "unix", "tcp"},  # likewise, of the README
     "experiments/report/machines.py": {"raw:pipe", "raw:cacheline"},  # a machine's figures are those of these mechanisms, by definition
     "experiments/run/measured.c": {"raw:pipe", "raw:cacheline", "raw:memcpy"},  # the same
-    "lib/top/json.c": {"null"},  # JSON's word
+    "lib/agent/look_json.c": {"null"},  # JSON's word
+    "lib/top/json.c": {"null"},  # the same
     "serializers/auto_names.py": {"queue"},  # a module of Python's
     "serializers/owned.py": {"shm"},  # an attribute of multiprocessing's
 }
