@@ -474,9 +474,6 @@ static void on_kill(struct world *world) {
 static void happen(struct world *world, const struct sim_event *event) {
     struct one *one = event->a < MEMBERS_MAX ? &world->ones[event->a] : NULL;
     int64_t now_ns = world->sim->now_ns;
-    if (waits_for_the_end(world, event)) {
-        return;
-    }
     switch ((enum kind)event->kind) {
     case TICK:
         tick(world);
@@ -532,8 +529,11 @@ static void happen(struct world *world, const struct sim_event *event) {
         stall(world);
         break;
     }
+}
+
+static void surge(struct world *world) {
     if (world->mode == SURGE) {
-        world->load = now_ns > SURGE_NS && now_ns < UNSURGE_NS ? 5 : 0.5;
+        world->load = world->sim->now_ns > SURGE_NS && world->sim->now_ns < UNSURGE_NS ? 5 : 0.5;
     }
 }
 
@@ -604,7 +604,10 @@ static void scale(struct sim *sim) {
     struct sim_event event;
     int64_t end_ns = world.mode == STEADY ? 3 * STEADY_NS : world.is_long ? 4 * END_NS : END_NS;
     while (sim->now_ns < end_ns && sim_next(sim, &event)) {
-        happen(&world, &event);
+        if (!waits_for_the_end(&world, &event)) {
+            happen(&world, &event);
+            surge(&world);
+        }
     }
     judge(&world);
 }
