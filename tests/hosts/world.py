@@ -18,6 +18,7 @@ LOAD = 'hosts-load'
 ENV = 'corps-env'  # as an Env calls itself
 OWNER = 1  # where the program and Env 0 are
 SETTLED_S = 120
+FAULTS = 'hung', 'wrong', 'failed', 'not_once', 'twice'  # of an Env, as the load counts them
 
 
 class World:
@@ -205,7 +206,8 @@ class World:
             last = self.await_event('ended', SETTLED_S)
             status = self.load.wait(SETTLED_S)
             if status != 0 or last['faults'] > 0:
-                wrong.append(f'the oracle has found something (status {status}): {self.said()[-1500:]}')
+                counted = [{'env': env['env'], **{key: env[key] for key in FAULTS if env[key]}} for env in last['envs']]
+                wrong.append(f'the oracle has found something (status {status}, unanswered {last["unanswered"]}, in order {last["clean"]}): {counted} {self.said()[-1500:]}')
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             wrong.append(str(error))
         return wrong + self.leftovers(), last
