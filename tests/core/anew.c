@@ -395,7 +395,8 @@ static void test_exit_meanwhile(void **state) {
             assert_int_equal(add_after_death(front, 1), 8);
         }
         int pid = kill_env(corps, 0);
-        while (i > 0 && (err == CORPS_ERR_WORKER_LOST || corps_env_pid(corps, 0) == pid)) { /* until this program knows */
+        while (i > 0 &&
+               (err == CORPS_ERR_WORKER_LOST || corps_env_pid(corps, 0) == pid)) { /* until this program knows */
             err = try_add(front, 1, &brief, &result);
         }
         assert_int_equal(err, i > 0 ? CORPS_ERR_TIMEOUT : CORPS_ERR_WORKER_LOST);

@@ -192,6 +192,16 @@ static void test_program_every(void **state) {
 
 /* ---- from an Env ---- */
 
+/* Its timer was stopped: nothing comes any more, but for what was under way on a busy machine. */
+static void assert_stands(const struct corps_name *clock) {
+    int64_t ticks = -1;
+    for (int tries = 0; ticks_of(clock) != ticks; tries++) {
+        assert_true(tries < 100);
+        ticks = ticks_of(clock);
+        poll(NULL, 0, 20);
+    }
+}
+
 static void test_in_env(void **state) {
     (void)state;
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
@@ -201,16 +211,12 @@ static void test_in_env(void **state) {
     await_ticks(first, 10);
     assert_true(look(first, 0) >= 9);
     assert_int_equal(ask_int(first, "stop", nil()), 1);
-    int64_t ticks = ticks_of(first);
-    poll(NULL, 0, 20);
-    assert_int_equal(ticks_of(first), ticks);
+    assert_stands(first);
     corps_future_destroy(ask(first, "start", corps_value_of_name(second), NULL));
     await_ticks(second, 10);
     assert_int_equal(look(first, 3), 1);
     assert_int_equal(ask_int(first, "stop", nil()), 1);
-    ticks = ticks_of(second);
-    poll(NULL, 0, 20);
-    assert_int_equal(ticks_of(second), ticks);
+    assert_stands(second);
     corps_name_unref(first);
     corps_name_unref(second);
     assert_ok(corps_exit(corps, LONG_NS));
