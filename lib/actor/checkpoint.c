@@ -59,12 +59,13 @@ static struct corps__keep *keep_of(struct corps__conc *conc) {
 static enum corps_err keep_state(struct corps__keep *keep, const struct corps_value *state) {
     const struct corps__conc *conc = keep->conc;
     struct corps_value *items;
-    corps__once_expire(keep->conc->once, corps__now_ns());
-    enum corps_err err = corps__once_items(keep->conc->once, &items);
+    int64_t now_ns = corps__now_ns();
+    corps__once_expire(keep->conc->once, now_ns);
+    enum corps_err err = corps__once_items(keep->conc->once, now_ns, &items);
     if (err != CORPS_OK) {
         return err;
     }
-    const struct corps_value answers = corps_array(items, keep->conc->once->count);
+    const struct corps_value answers = corps_array(items, keep->conc->once->count + 1);
     pthread_mutex_lock(&keep->lock);
     bool unneeded = keep->ended || atomic_load(&conc->down) == CORPS__BROKEN;
     if (!unneeded) { /* else nobody needs it */
@@ -322,21 +323,15 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps
     return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box, &kept->answers);
 }
 
-/* Until when they are kept may be a time of another host's clock: then for as long as it can be. */
-static void renew_answers(struct corps__once *once) {
-    const struct corps__settings *settings = &corps__own()->settings;
-    if (settings->host != 0) {
-        corps__once_renew(once, corps__now_ns() + settings->results_ttl_ns + CORPS__RESULT_MARGIN_NS);
-    }
-}
-
 /* From now on they are given again, and are kept with the states that follow. */
 static enum corps_err restore_answers(struct corps__conc *conc, const struct corps_value *answers) {
     struct corps__keep *keep = keep_of(conc);
-    enum corps_err err = keep != NULL ? corps__once_restore(keep->conc->once, answers) : CORPS_ERR_NO_MEMORY;
+    int64_t now_ns = corps__now_ns();
+    bool other_clock = corps__own()->settings.host != 0;
+    enum corps_err err =
+        keep != NULL ? corps__once_restore(keep->conc->once, answers, other_clock, now_ns) : CORPS_ERR_NO_MEMORY;
     if (err == CORPS_OK) {
-        renew_answers(keep->conc->once);
-        corps__once_expire(keep->conc->once, corps__now_ns());
+        corps__once_expire(keep->conc->once, now_ns);
         err = corps__answers_restore(keep->conc->once);
     }
     return err;

@@ -79,12 +79,6 @@ enum corps_err corps__once_add(struct corps__once *once, const struct corps__res
     return err == CORPS_OK ? add(once, box) : err;
 }
 
-void corps__once_renew(struct corps__once *once, int64_t keep_until_ns) {
-    for (size_t i = 0; i < once->count; i++) {
-        once->answers[i].keep_until_ns = keep_until_ns;
-    }
-}
-
 /* ---- dropping ---- */
 
 void corps__once_expire(struct corps__once *once, int64_t now_ns) {
@@ -115,13 +109,14 @@ void corps__once_free(struct corps__once *once) {
 
 /* ---- records ---- */
 
-enum corps_err corps__once_items(const struct corps__once *once, struct corps_value **items) {
+enum corps_err corps__once_items(const struct corps__once *once, int64_t now_ns, struct corps_value **items) {
     *items = malloc((once->count + 1) * sizeof **items);
     if (*items == NULL) {
         return no_memory();
     }
+    (*items)[0] = corps_int(now_ns);
     for (size_t i = 0; i < once->count; i++) {
-        (*items)[i] = corps_value_of_box(once->answers[i].box);
+        (*items)[i + 1] = corps_value_of_box(once->answers[i].box);
     }
     return CORPS_OK;
 }
@@ -136,15 +131,36 @@ static bool is_answer(const struct corps_value *value) {
     return is && (kind == CORPS__REPLY || kind == CORPS__FAILURE);
 }
 
-enum corps_err corps__once_restore(struct corps__once *once, const struct corps_value *answers) {
-    corps__once_clear(once);
-    if (answers == NULL || answers->kind != CORPS_ARRAY) {
+/* As it stands, but for the time. */
+static enum corps_err box_of_answer(const struct corps_value *value, int64_t shift_ns, struct corps_box **box) {
+    if (!is_answer(value)) {
         return corrupt();
     }
-    for (size_t i = 0; i < answers->count; i++) {
-        const struct corps_value *value = corps_value_item(answers, i);
+    struct corps_value items[FIXED + CORPS__PAYLOAD_SEGMENTS_MAX];
+    for (size_t i = 0; i < value->count; i++) {
+        items[i] = *corps_value_item(value, i);
+    }
+    if (__builtin_add_overflow(items[KEEP_UNTIL].integer, shift_ns, &items[KEEP_UNTIL].integer)) {
+        return corrupt();
+    }
+    const struct corps_value shifted = corps_array(items, value->count);
+    return corps_box_of(&shifted, box);
+}
+
+enum corps_err corps__once_restore(struct corps__once *once, const struct corps_value *answers, bool other_clock,
+                                   int64_t now_ns) {
+    corps__once_clear(once);
+    const struct corps_value *written = corps_value_item(answers, 0);
+    if (written == NULL || written->kind != CORPS_INT) {
+        return corrupt();
+    }
+    int64_t shift_ns = 0;
+    if (other_clock && __builtin_sub_overflow(now_ns, written->integer, &shift_ns)) {
+        return corrupt();
+    }
+    for (size_t i = 1; i < answers->count; i++) {
         struct corps_box *box;
-        enum corps_err err = is_answer(value) ? corps_box_of(value, &box) : corrupt();
+        enum corps_err err = box_of_answer(corps_value_item(answers, i), shift_ns, &box);
         err = err == CORPS_OK ? add(once, box) : err;
         if (err != CORPS_OK) {
             return err;
