@@ -1,6 +1,7 @@
 #include "env_own.h"
 
 #include "boot_record.h"
+#include "launch.h"
 #include "session.h"
 
 #include "codec/framed.h"
@@ -8,7 +9,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -240,27 +240,20 @@ void agent_stream_read_all(struct agent_env *env) {
 }
 
 enum corps_err agent_stream_open(struct agent_env *env, int *child_fd) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        return corps_error_system("cannot make a control channel");
-    }
-    if (pair[1] < 10) { /* not where the child wants its descriptors: as in process/boot.c */
-        int low = pair[1];
-        pair[1] = fcntl(low, F_DUPFD_CLOEXEC, 10);
-        close(low);
+    int own_fd;
+    enum corps_err err = agent_launch_channel(&own_fd, child_fd);
+    if (err != CORPS_OK) {
+        return err;
     }
     env->poll = calloc(1, sizeof *env->poll);
-    if (env->poll == NULL || pair[1] < 0 || uv_poll_init(corps__loop(), env->poll, pair[0]) != 0) {
+    if (env->poll == NULL || uv_poll_init(corps__loop(), env->poll, own_fd) != 0) {
         free(env->poll);
         env->poll = NULL;
-        close(pair[0]);
-        if (pair[1] >= 0) {
-            close(pair[1]);
-        }
+        close(own_fd);
+        close(*child_fd);
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory, or no descriptor, for a control channel");
     }
     env->poll->data = env;
-    env->fd = pair[0];
-    *child_fd = pair[1];
+    env->fd = own_fd;
     return CORPS_OK;
 }

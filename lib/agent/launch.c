@@ -2,6 +2,7 @@
 
 #include "agent.h"
 
+#include "codec/record.h"
 #include "hosts/hosts_file.h"
 #include "page.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@ enum {
     READ_BYTES = 256 << 10,
     KNOWN_COUNT = 64, /* files whose hashes are remembered */
     CONTROL_FD = 3,   /* as in process/boot.h */
+    CHILD_FD_MIN = 10,
 };
 
 extern char **environ;
@@ -90,22 +93,11 @@ static enum corps_err hash_file(const char *path, uint8_t hash[HASH_BYTES]) {
     return whole ? CORPS_OK : corps_error_system("%s cannot be read on this host", path);
 }
 
-/* Text, with its NUL; false: there is none, or it is too long. */
-static bool take_text(const struct corps_value *value, char *out, size_t bytes) {
-    if (value == NULL || value->kind != CORPS_STR || value->count >= bytes ||
-        memchr(value->str, '\0', value->count) != NULL) {
-        return false;
-    }
-    memcpy(out, value->str, value->count);
-    out[value->count] = '\0';
-    return true;
-}
-
 static enum corps_err check_file(const struct corps_value *path_value, const struct corps_value *wanted) {
     char path[PATH_MAX];
     uint8_t hash[HASH_BYTES];
-    if (!take_text(path_value, path, sizeof path) || path[0] != '/' || wanted == NULL || wanted->kind != CORPS_BIN ||
-        wanted->count != HASH_BYTES) {
+    if (!corps__text_take(path_value, path, sizeof path) || path[0] != '/' || wanted == NULL ||
+        wanted->kind != CORPS_BIN || wanted->count != HASH_BYTES) {
         return corps_error_set(CORPS_ERR_INVALID, "the order names a file without an absolute path or without a hash");
     }
     enum corps_err err = hash_file(path, hash);
@@ -267,8 +259,8 @@ static enum corps_err spawn(const char *program, const char *cwd, char **argv, c
 enum corps_err agent_launch(const struct corps_value *launch, int fd, int page_fd, int *pid) {
     char program[PATH_MAX], cwd[PATH_MAX] = "";
     const struct corps_value *where = corps_value_get(launch, "cwd");
-    if (!take_text(corps_value_get(launch, "program"), program, sizeof program) ||
-        (where != NULL && where->kind != CORPS_NIL && !take_text(where, cwd, sizeof cwd))) {
+    if (!corps__text_take(corps_value_get(launch, "program"), program, sizeof program) ||
+        (where != NULL && where->kind != CORPS_NIL && !corps__text_take(where, cwd, sizeof cwd))) {
         return corps_error_set(CORPS_ERR_INVALID, "the order names no program, or no directory to start it in");
     }
     struct stat st;
@@ -282,4 +274,24 @@ enum corps_err agent_launch(const struct corps_value *launch, int fd, int page_f
     free_texts(&argv);
     free_texts(&environment);
     return err;
+}
+
+enum corps_err agent_launch_channel(int *own_fd, int *child_fd) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        return corps_error_system("cannot make a control channel");
+    }
+    if (pair[1] < CHILD_FD_MIN) {
+        int low = pair[1];
+        pair[1] = fcntl(low, F_DUPFD_CLOEXEC, CHILD_FD_MIN);
+        close(low);
+    }
+    if (pair[1] < 0) {
+        enum corps_err err = corps_error_system("no descriptor for a control channel");
+        close(pair[0]);
+        return err;
+    }
+    *own_fd = pair[0];
+    *child_fd = pair[1];
+    return CORPS_OK;
 }

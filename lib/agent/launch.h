@@ -14,4 +14,8 @@ enum corps_err agent_launch_check(const struct corps_value *launch) CORPS_CHECKE
  * SYSTEM, NO_MEMORY. */
 enum corps_err agent_launch(const struct corps_value *launch, int fd, int page_fd, int *pid) CORPS_CHECKED;
 
+/* A control channel: the agent's end, and the one that agent_launch gives the process, which is above the descriptors
+ * that it wants there (as in process/boot.c). Errors: SYSTEM. */
+enum corps_err agent_launch_channel(int *own_fd, int *child_fd) CORPS_CHECKED;
+
 #endif

@@ -32,17 +32,6 @@ static int64_t number_of(const struct corps_value *settings, const char *key) {
     return value != NULL && value->kind == CORPS_INT ? value->integer : 0;
 }
 
-/* False: it is not there, or too long. */
-static bool text_of(const struct corps_value *value, char *out, size_t bytes) {
-    if (value == NULL || value->kind != CORPS_STR || value->count >= bytes ||
-        memchr(value->str, '\0', value->count) != NULL) {
-        return false;
-    }
-    memcpy(out, value->str, value->count);
-    out[value->count] = '\0';
-    return true;
-}
-
 static enum corps_err take_policy(const struct corps_value *settings, struct corps__policy *policy) {
     *policy = (struct corps__policy){
         .restart = (enum corps_restart)number_of(settings, "policy.restart"),
@@ -70,9 +59,10 @@ static enum corps_err take_boot(struct agent_order *order) {
     if (!corps__record_is(boot, "boot") || (uint64_t)corps__record_int(boot, BOOT_CORPS, 0) != order->corps_id ||
         corps__record_int(boot, BOOT_ENV, -1) != 0 || settings == NULL || settings->kind != CORPS_MAP) {
         err = no_order("has no boot record of its Env 0");
-    } else if (!text_of(corps_value_get(settings, "tag"), about->tag, sizeof about->tag) ||
-               !text_of(corps_value_get(settings, "hosts"), about->hosts, sizeof about->hosts) ||
-               (front != NULL && front->kind != CORPS_NIL && !text_of(front, about->front, sizeof about->front))) {
+    } else if (!corps__text_take(corps_value_get(settings, "tag"), about->tag, sizeof about->tag) ||
+               !corps__text_take(corps_value_get(settings, "hosts"), about->hosts, sizeof about->hosts) ||
+               (front != NULL && front->kind != CORPS_NIL &&
+                !corps__text_take(front, about->front, sizeof about->front))) {
         err = no_order("does not say its tag, its hosts, and the class of its own Conc");
     } else {
         err = take_policy(settings, &order->policy);
@@ -99,7 +89,7 @@ static enum corps_err make(struct corps_box *box, struct agent_order **out) {
     enum corps_err err = CORPS_OK;
     if (record->count < ITEMS || order->corps_id == 0 || order->launch == NULL || order->launch->kind != CORPS_MAP ||
         boot == NULL || boot->kind != CORPS_BIN || boot->count <= LENGTH_BYTES ||
-        !text_of(corps_value_item(record, NAME), order->name, sizeof order->name)) {
+        !corps__text_take(corps_value_item(record, NAME), order->name, sizeof order->name)) {
         err = no_order("is not complete");
     } else {
         uint32_t length;

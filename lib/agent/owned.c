@@ -21,11 +21,9 @@
 #include "value/failure.h"
 #include "wait/lead.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -278,26 +276,17 @@ static enum corps_err send_boot_record(struct agent_owned *owned) {
 }
 
 static enum corps_err open_line(struct agent_owned *owned, int *child_fd) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        return corps_error_system("cannot make a control channel");
-    }
-    if (pair[1] < 10) { /* not where the child wants its descriptors: as in process/boot.c */
-        int low = pair[1];
-        pair[1] = fcntl(low, F_DUPFD_CLOEXEC, 10);
-        close(low);
-    }
-    enum corps_err err = pair[1] >= 0 ? agent_line_open(pair[0], on_record, owned, &owned->line)
-                                      : corps_error_system("no descriptor for a control channel");
+    int own_fd;
+    enum corps_err err = agent_launch_channel(&own_fd, child_fd);
     if (err != CORPS_OK) {
-        close(pair[0]);
-        if (pair[1] >= 0) {
-            close(pair[1]);
-        }
         return err;
     }
-    *child_fd = pair[1];
-    return CORPS_OK;
+    err = agent_line_open(own_fd, on_record, owned, &owned->line);
+    if (err != CORPS_OK) {
+        close(own_fd);
+        close(*child_fd);
+    }
+    return err;
 }
 
 static enum corps_err launch(struct agent_owned *owned) {

@@ -22,3 +22,13 @@ bool corps__record_is(const struct corps_value *record, const char *word) {
     return item != NULL && item->kind == CORPS_STR && item->count == strlen(word) &&
            memcmp(item->str, word, item->count) == 0;
 }
+
+bool corps__text_take(const struct corps_value *value, char *out, size_t bytes) {
+    if (value == NULL || value->kind != CORPS_STR || value->count >= bytes ||
+        memchr(value->str, '\0', value->count) != NULL) {
+        return false;
+    }
+    memcpy(out, value->str, value->count);
+    out[value->count] = '\0';
+    return true;
+}

@@ -17,4 +17,7 @@ void corps__record_text(const struct corps_value *record, size_t index, char *ou
 /* Integer item `index`, or `otherwise`. */
 int64_t corps__record_int(const struct corps_value *record, size_t index, int64_t otherwise);
 
+/* The whole text of a value, with its NUL. False: it is none, has a NUL inside, or is too long. */
+bool corps__text_take(const struct corps_value *value, char *out, size_t bytes);
+
 #endif

@@ -279,6 +279,14 @@ enum corps_err agent_etcd_note(struct corps_ledger_book *base, uint64_t corps_id
     return commit_held(book, &txn, corps_id, &state);
 }
 
+/* It is not held any more, whoever says so. `was_done`: before, and its answer was lost. */
+static enum corps_err let_go(struct agent_etcd_book *book, uint64_t corps_id, enum corps_err err, bool was_done) {
+    if (err == CORPS_OK || err == CORPS_ERR_CLOSED) {
+        agent_etcd_let_go(book, corps_id);
+    }
+    return was_done ? CORPS_OK : err;
+}
+
 enum corps_err agent_etcd_give(struct corps_ledger_book *base, uint64_t corps_id) {
     struct agent_etcd_book *book = agent_etcd_book_of(base);
     struct agent_etcd_held *held;
@@ -297,10 +305,7 @@ enum corps_err agent_etcd_give(struct corps_ledger_book *base, uint64_t corps_id
     agent_etcd_put_text(&txn, key_of(book, "now/epoch", corps_id), text, 0);
     err = commit_held(book, &txn, corps_id, &state);
     bool was_done = err == CORPS_ERR_CLOSED && !state.is_held && state.last.epoch == held->epoch && state.last.is_given;
-    if (err == CORPS_OK || err == CORPS_ERR_CLOSED) {
-        agent_etcd_let_go(book, corps_id);
-    }
-    return was_done ? CORPS_OK : err; /* an answer was lost */
+    return let_go(book, corps_id, err, was_done);
 }
 
 enum corps_err agent_etcd_end(struct corps_ledger_book *base, uint64_t corps_id) {
@@ -322,8 +327,5 @@ enum corps_err agent_etcd_end(struct corps_ledger_book *base, uint64_t corps_id)
     }
     err = commit_held(book, &txn, corps_id, &state);
     bool was_done = err == CORPS_ERR_CLOSED && !state.is_held && state.last.epoch == 0;
-    if (err == CORPS_OK || err == CORPS_ERR_CLOSED) {
-        agent_etcd_let_go(book, corps_id);
-    }
-    return was_done ? CORPS_OK : err;
+    return let_go(book, corps_id, err, was_done);
 }
