@@ -221,7 +221,8 @@ def check_drained(agents, folder):
         if not drain(agents, '--drain', 'host3'):
             print('note: no program corps is built: nothing is drained')
             return
-        assert where(agents, name)[0] in (1, 2) and name.add(1, Retry=True).result(PATIENCE) == 2
+        assert wait_until(lambda: where(agents, name)[0] in (1, 2))  # until it has ended on host3, it answers from there
+        assert name.add(1, Retry=True).result(PATIENCE) == 2
         assert wait_until(lambda: [row.drained for row in hosts()] == [False, False, True])
         text = str(expect(AsyncLocalMaxRetries, create_Corps, Counter, NumEnvs=1, **OWNED))
         assert 'drained' in text, text
