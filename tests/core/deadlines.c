@@ -115,7 +115,10 @@ static enum corps_err node_watch(struct corps_context *context, void *self, cons
     snprintf(path, sizeof path, "%.*s", (int)args->items[2].count, args->items[2].str);
     struct corps_future *future;
     const struct corps_call_options options = {.timeout_ns = SHORT_NS};
-    enum corps_err err = corps_call(args->items[0].name, "hold", &args->items[1], &options, &future);
+    enum corps_err err = CORPS_ERR_TIMEOUT;
+    while (err == CORPS_ERR_TIMEOUT) { /* before anything was sent: a link takes its time on a busy machine */
+        err = corps_call(args->items[0].name, "hold", &args->items[1], &options, &future);
+    }
     if (err == CORPS_OK) {
         corps_future_on_ready(future, make_file, path); /* it keeps itself until then */
         corps_future_destroy(future);

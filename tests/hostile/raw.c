@@ -20,7 +20,7 @@ static void must(bool holds, const char *what) {
 
 void raw_open(struct raw *raw, const struct corps *victim) {
     static unsigned number;
-    *raw = (struct raw){.victim = victim, .transport = victim->settings.transport};
+    *raw = (struct raw){.victim = victim, .transport = victim->settings.transport, .full_ns = FULL_NS};
     must(uv_loop_init(&raw->loop) == 0, "uv_loop_init");
     size_t bytes = (raw->transport->endpoint_bytes + 63) / 64 * 64;
     raw->endpoint = aligned_alloc(64, bytes);
@@ -165,7 +165,7 @@ bool raw_send(struct raw *raw, const void *frame, size_t bytes, bool reads) {
             return false;
         }
         begun = begun || err == CORPS_ERR_PARTIAL;
-        until = until == 0 ? corps__now_ns() + (reads ? PATIENCE_NS : FULL_NS) : until;
+        until = until == 0 ? corps__now_ns() + (reads ? PATIENCE_NS : raw->full_ns) : until;
         if (corps__now_ns() > until) {
             must(!reads, "the victim does not read");
             if (begun) {

@@ -17,7 +17,8 @@ struct raw {
     bool connected;
     enum corps_err reason; /* why the last link ended */
     uint64_t received_count;
-    uint64_t asked; /* the id of raw_sync's request; 0 when it was answered */
+    uint64_t asked;  /* the id of raw_sync's request; 0 when it was answered */
+    int64_t full_ns; /* a link that has no room for so long stays full: half a second */
 };
 
 /* Opens an endpoint; the process ends with a message when that fails, as everywhere here. */
@@ -42,7 +43,7 @@ bool raw_send(struct raw *raw, const void *frame, size_t bytes, bool reads);
  * everything sent before was taken in. False: the link has ended, or is silent for `timeout_ns`. */
 bool raw_sync(struct raw *raw, uint32_t conc, int64_t timeout_ns);
 
-/* Reads until the link has ended; false: it has not within 10 s. */
+/* Reads until the link has ended; false: it has not within 30 s. */
 bool raw_ends(struct raw *raw);
 
 /* A frame of `header` with `payload` as its segment (NULL: none), a name where header->name_bytes says so; gives its
