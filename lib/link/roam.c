@@ -3,17 +3,24 @@
 #include "link/far.h"
 #include "link/peer.h"
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 250, LOOKS_OF_SILENCE = 4 };
 
-/* Has it brought nothing since the last look, though there is something to bring? */
+/* Has it brought nothing since the last such look, though there is something to bring? */
 static bool is_silent(struct corps__peer *peer) {
     bool moved = peer->frames_received != peer->frames_looked_at;
     peer->frames_looked_at = peer->frames_received;
     return !moved && corps__routes_outstanding(peer) > 0;
 }
 
+/* Does somebody wait for it to be made? */
+static bool is_in_the_making(struct corps__peer *peer) {
+    int state = atomic_load(&peer->state);
+    return (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING) && corps__link_floor->ops->waits(peer);
+}
+
 static void look(uv_timer_t *timer) {
     bool any = false;
+    bool is_long = ++corps__link_floor->roam.looks % LOOKS_OF_SILENCE == 0;
     struct corps__peer *peer = corps__peers_walk();
     corps__peers_walked(); /* who leads frees, so none goes meanwhile */
     for (; peer != NULL; peer = peer->next) {
@@ -22,7 +29,7 @@ static void look(uv_timer_t *timer) {
             continue;
         }
         any = true;
-        if (is_silent(peer)) {
+        if (is_in_the_making(peer) || (is_long && is_silent(peer))) {
             corps__far_want(peer->corps);
         }
     }

@@ -72,6 +72,7 @@ struct corps__link_floor {
     struct { /* roam.c; the leader's */
         uv_timer_t timer;
         bool started;
+        unsigned looks;
     } roam;
     struct { /* clocks.c; the leader's */
         uv_timer_t timer;

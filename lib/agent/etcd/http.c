@@ -43,7 +43,7 @@ static void set_common(struct agent_etcd_http *http) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 2L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 1L);
     if (http->ca_file != NULL) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);

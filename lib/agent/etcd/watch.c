@@ -125,8 +125,9 @@ static void watch_once(struct agent_etcd_watch *watch) {
             listen_to(watch);
             curl_multi_remove_handle(watch->multi, client->http.easy);
         }
-        /* Whoever it was may be gone, or have another opinion of the token. */
+        /* Whoever it was may be gone, or have another opinion of the token: the next one is asked first. */
         client->is_known[client->at] = false;
+        client->at = (client->at + 1) % client->count;
         client->token[0] = '\0';
     }
     curl_slist_free_all(headers);
