@@ -81,7 +81,8 @@ static void push(struct endpoint *endpoint, struct corps_node *reference) {
     struct corps_node *node = untagged(reference);
     atomic_store_explicit(link_of(node), NULL, memory_order_relaxed);
     /* Release: the node's content and its NULL link come before it can be found. Acquire: we see the predecessor whole.
-     * Sequentially consistent, since the receiver's going idle must be ordered against it: see queue_arm. */
+     * Sequentially consistent, since the receiver's going idle must be ordered against it: see queue_arm. Model:
+     * mailbox.pml, steps M1 and M2. */
     struct corps_node *previous = atomic_exchange(&endpoint->head, node);
     atomic_store_explicit(link_of(previous), reference, memory_order_release); /* pairs with the acquire loads in pop */
 }
@@ -191,7 +192,7 @@ static enum corps_err queue_arm(struct corps_endpoint *base, struct pollfd *fds,
     /* Empty means that the newest node is the stub and nothing was taken out past it. The load is sequentially
      * consistent: the core marks the receiver idle before it, and a producer looks for that mark after its exchange, so
      * one of the two sees the other. By then another thread may have become the receiver: what is read here is old in
-     * that case, and a wrong AGAIN makes the core look once more than it had to. */
+     * that case, and a wrong AGAIN makes the core look once more than it had to. Model: mailbox.pml, step R4. */
     struct corps_node *head = atomic_load(&endpoint->head);
     struct corps_node *tail = atomic_load_explicit(&endpoint->tail, memory_order_relaxed);
     return head == stub_of(endpoint) && tail == stub_of(endpoint) ? CORPS_OK : CORPS_ERR_AGAIN;

@@ -98,7 +98,8 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
                               word_of(start, (size_t)ring->padding - CORPS__RING_WORD, CORPS__RECORD_PAD),
                               memory_order_release);
     } else {
-        /* Release: content and cleared word come first. Pairs with the acquire load in corps__ring_peek. */
+        /* Release: content and cleared word come first. Pairs with the acquire load in corps__ring_peek. Model:
+         * ring_sleep.pml, step C1. */
         atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_release);
     }
     ring->position = next;
@@ -106,7 +107,8 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
 }
 
 bool corps__ring_consumer_sleeps(struct corps__ring *ring) {
-    /* The commit comes before we look at `asleep`; pairs with the fence in corps__ring_arm. */
+    /* The commit comes before we look at `asleep`; pairs with the fence in corps__ring_arm. Model: ring_sleep.pml,
+     * steps C2 and C3. */
     atomic_thread_fence(memory_order_seq_cst);
     return atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) != 0 &&
            atomic_exchange(&ring->shared->asleep, 0) != 0;
@@ -114,7 +116,8 @@ bool corps__ring_consumer_sleeps(struct corps__ring *ring) {
 
 void corps__ring_want_doorbell(struct corps__ring *ring) {
     atomic_store_explicit(&ring->shared->wants_space, 1, memory_order_relaxed);
-    /* Comes before we look at `head` again; pairs with the fence in corps__ring_release. */
+    /* Comes before we look at `head` again; pairs with the fence in corps__ring_producer_waits. Model: ring_sleep.pml,
+     * steps W1, W2 and W3. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -172,7 +175,8 @@ enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, 
 }
 
 bool corps__ring_producer_waits(struct corps__ring *ring) {
-    /* What was made comes before we look at `wants_space`; pairs with the fence in corps__ring_want_space. */
+    /* What was made comes before we look at `wants_space`; pairs with the fence in corps__ring_want_doorbell. Model:
+     * ring_sleep.pml, steps R2 and R3. */
     atomic_thread_fence(memory_order_seq_cst);
     return atomic_load_explicit(&ring->shared->wants_space, memory_order_relaxed) != 0 &&
            atomic_exchange(&ring->shared->wants_space, 0) != 0;
@@ -184,13 +188,16 @@ bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
         return false;
     }
     ring->known = ring->position;
-    atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release); /* pairs with make_ring_room */
+    /* Release: what we read of the record comes first. Pairs with the acquire load in make_ring_room. Model:
+     * ring_sleep.pml, step R1. */
+    atomic_store_explicit(&ring->shared->head, ring->position, memory_order_release);
     return corps__ring_producer_waits(ring);
 }
 
 bool corps__ring_arm(struct corps__ring *ring) {
     atomic_store_explicit(&ring->shared->asleep, 1, memory_order_relaxed);
-    /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. */
+    /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. Model:
+     * ring_sleep.pml, steps B1, B2 and B3. */
     atomic_thread_fence(memory_order_seq_cst);
     uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_relaxed);
     return word >> 36 != mark_of(ring->position) || word == 0;

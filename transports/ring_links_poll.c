@@ -143,6 +143,8 @@ static bool take_ring_frame(struct corps__links *links, struct corps_event *even
     return false;
 }
 
+/* The doorbell is read before arm looks at the rings again: it may have rung for what an earlier look missed. Model:
+ * ring_sleep.pml, steps D1 and D2. */
 static void disarm_rings(struct corps__ring_endpoint *endpoint) {
     endpoint->armed = false;
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {

@@ -50,7 +50,7 @@ enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t by
         }
     }
     if (err != CORPS_OK) {
-        flush_doorbell(link);
+        flush_doorbell(link); /* else both would sleep; model: ring_sleep.pml, step W4 */
     }
     return err;
 }

@@ -47,17 +47,18 @@ struct corps__task *corps__runq_take(struct corps__runq *queue, bool own);
 static inline bool corps__task_queue(struct corps__task *task) {
     int expected = CORPS__IDLE;
     /* Looked at first: where much comes for a task, others than the first cost no exchange. Who runs it sets it IDLE
-     * and then looks whether there is more, who has more has put it there before he looks here. */
+     * and then looks whether there is more, who has more has put it there before he looks here. Model: mailbox.pml,
+     * step M3. */
     return atomic_load(&task->state) == CORPS__IDLE &&
            atomic_compare_exchange_strong(&task->state, &expected, CORPS__QUEUED);
 }
 
-/* False: an old entry is still in a queue, and serves. */
+/* False: an old entry is still in a queue, and serves. Model: mailbox.pml, step M4. */
 static inline bool corps__task_enter(struct corps__task *task) {
     return !atomic_load(&task->in_queue) && !atomic_exchange(&task->in_queue, true);
 }
 
-/* QUEUED → RUNNING, for this thread. */
+/* QUEUED → RUNNING, for this thread. Model: mailbox.pml, step R2. */
 static inline bool corps__task_claim(struct corps__task *task) {
     int expected = CORPS__QUEUED;
     return atomic_compare_exchange_strong(&task->state, &expected, CORPS__RUNNING);
@@ -74,7 +75,7 @@ static inline bool corps__task_is_queued(const struct corps__task *task) {
     return atomic_load(&task->state) == CORPS__QUEUED;
 }
 
-/* RUNNING → IDLE; whoever did it looks afterwards whether there is more. */
+/* RUNNING → IDLE; whoever did it looks afterwards whether there is more. Model: mailbox.pml, step R3. */
 static inline void corps__task_end(struct corps__task *task) {
     atomic_store(&task->state, CORPS__IDLE);
 }

@@ -75,14 +75,15 @@ static void tell_no_thread(void) {
 
 void corps__thread_pool_wake_one(void) {
     struct corps__thread_pool *pool = the_pool();
-    if (atomic_load(&pool->idle_count) == 0 && corps__leader_is_idle()) {
+    if (atomic_load(&pool->idle_count) == 0 && corps__leader_is_idle()) { /* model: pool.pml, step P2 */
         corps__kick();
         return;
     }
     pthread_mutex_lock(&pool->lock);
     struct corps__worker *worker = take_idle_locked(pool);
     if (worker != NULL) {
-        corps__notify(&worker->waiter); /* under the lock: a surplus thread may not end meanwhile */
+        /* Under the lock: a surplus thread may not end meanwhile. Model: pool.pml, step P3. */
+        corps__notify(&worker->waiter);
     } else if (corps__leader_is_idle()) {
         corps__kick();
     } else if (pool->threads - blocked_count(pool) < pool->thread_count && pool->threads < pool->thread_count_max) {
@@ -100,7 +101,7 @@ void corps__thread_pool_lead_is_free(void) {
     corps__thread_pool_expect_tick(); /* a pool thread goes on with its method, and will lead again unless that takes
                                          long */
     if (self == NULL) {
-        corps__thread_pool_wake_one(); /* a thread of somebody else's may never come back */
+        corps__thread_pool_wake_one(); /* a thread of somebody else's may never come back; model: pool.pml, step V1 */
     }
 }
 
@@ -115,7 +116,7 @@ void corps__thread_pool_push(struct corps__task *task, enum corps__push how) {
     struct corps__thread_pool *pool = the_pool();
     struct corps__worker *worker = self != NULL ? self : pool->workers[0];
     struct corps__task *displaced = NULL;
-    atomic_fetch_add(&pool->runnable, 1);
+    atomic_fetch_add(&pool->runnable, 1); /* before we look who could run it; model: pool.pml, step P1 */
     if (self != NULL && how == CORPS__PUSH_LATER) {
         displaced = corps__runq_put(&worker->runq, task);
     } else {
@@ -165,7 +166,7 @@ static struct corps__task *next_task(struct corps__thread_pool *pool, struct cor
         if (task == NULL) {
             return NULL;
         }
-        atomic_store(&task->in_queue, false);
+        atomic_store(&task->in_queue, false); /* before the claim, see push; model: mailbox.pml, step R1 */
         if (corps__task_claim(task)) {
             atomic_fetch_add_explicit(&pool->runs, 1, memory_order_relaxed);
             return task;
@@ -257,7 +258,7 @@ static void lead_idle(struct corps__thread_pool *pool) {
     struct corps__task *task = pool->direct.task;
     struct corps_node *first = pool->direct.first;
     pool->direct.task = NULL;
-    corps__reactor_end_idle(); /* also the fence before the look at `runnable` */
+    corps__reactor_end_idle(); /* also the fence before the look at `runnable`; model: pool.pml, step I4 */
     if (task == NULL) {
         return;
     }
@@ -274,8 +275,10 @@ static void lead_idle(struct corps__thread_pool *pool) {
 /* Parks on the idle list. False when the thread should end because there are too many. */
 static bool park_idle(struct corps__thread_pool *pool, struct corps__worker *worker) {
     pthread_mutex_lock(&pool->lock);
-    /* Looked at under the lock: whoever makes work or frees the lead after this finds us on the list. */
-    if (atomic_load(&pool->runnable) > 0 || atomic_load(&pool->stopping)) {
+    /* Looked at under the lock: whoever makes work or frees the lead after this finds us on the list. The lead too: it
+     * may have been freed since we failed to take it, and who did that found nobody to wake. Model: pool.pml, steps B1,
+     * B2 and B3. */
+    if (atomic_load(&pool->runnable) > 0 || corps__lead_is_vacant() || atomic_load(&pool->stopping)) {
         pthread_mutex_unlock(&pool->lock);
         return true;
     }

@@ -97,7 +97,7 @@ static struct timespec time_until(int64_t deadline_ns) {
 void corps__kick(void) {
     struct corps__reactor *reactor = corps__reactor;
     /* Pairs with the leader's store of `sleeping`, its fence, and its look at `kicked` before it sleeps: either it sees
-     * the kick before it sleeps, or we see that it sleeps and ring. */
+     * the kick before it sleeps, or we see that it sleeps and ring. Model: kick.pml, steps K1 and K2. */
     atomic_store(&reactor->kicked, 1);
     if (atomic_load(&reactor->sleeping) != 0 && atomic_exchange(&reactor->sleeping, 0) != 0) {
         uint64_t one = 1;
@@ -109,6 +109,8 @@ void corps__kick(void) {
 }
 
 void corps__notify(struct corps__waiter *waiter) {
+    /* Pairs with corps__park; and with a leader's store of `leading`, the fence before it sleeps, and its look at the
+     * word then. Models: park.pml, step N1; kick.pml, steps N1 and N2. */
     if (atomic_exchange(&waiter->word, CORPS__NOTIFIED) == CORPS__PARKED) {
         syscall(SYS_futex, &waiter->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     } else if (atomic_load(&waiter->leading)) {
@@ -118,6 +120,8 @@ void corps__notify(struct corps__waiter *waiter) {
 
 void corps__park(struct corps__waiter *waiter, int64_t deadline_ns) {
     uint32_t expected = CORPS__WAITING;
+    /* The predicate was looked at before, and whoever has notified since has changed the word: then nobody sleeps.
+     * Model: park.pml, steps F1, F2 and F3. */
     if (atomic_compare_exchange_strong(&waiter->word, &expected, CORPS__PARKED)) {
         while (atomic_load(&waiter->word) == CORPS__PARKED) {
             struct timespec left = time_until(deadline_ns);
@@ -128,7 +132,9 @@ void corps__park(struct corps__waiter *waiter, int64_t deadline_ns) {
                     deadline_ns == CORPS_FOREVER ? NULL : &left, NULL, 0);
         }
     }
-    atomic_store(&waiter->word, CORPS__WAITING);
+    /* An exchange, which reads what it overwrites: that may be a later notification than the one seen above, and what
+     * it was for must be seen by who looks next. A store might come to be seen after that. Model: park.pml, step F4. */
+    (void)atomic_exchange(&waiter->word, CORPS__WAITING);
 }
 
 void corps__parked_add(struct corps__waiter *waiter) {
@@ -167,7 +173,8 @@ bool corps__parked_remove(struct corps__waiter *waiter) {
 bool corps__lead_try(void) {
     struct corps__reactor *reactor = corps__reactor;
     int expected = 0;
-    /* Sequentially consistent: a waiter that finds it taken relies on having been listed before. */
+    /* Sequentially consistent: a waiter that finds it taken relies on having been listed before. Model: lead.pml, step
+     * T1. */
     return atomic_load(&reactor->lead) == 0 && atomic_compare_exchange_strong(&reactor->lead, &expected, 1);
 }
 
@@ -175,14 +182,14 @@ void corps__lead_release(void) {
     struct corps__reactor *reactor = corps__reactor;
     reactor->ops->lead_passes();
     for (;;) {
-        if (atomic_load(&reactor->parked.count) > 0) {
+        if (atomic_load(&reactor->parked.count) > 0) { /* model: lead.pml, step G1 */
             pthread_mutex_lock(&reactor->parked.lock);
             struct corps__waiter *heir = reactor->parked.first;
             if (heir != NULL) {
                 remove_locked(reactor, heir);
                 heir->granted = true;
                 /* Under the lock: the heir cannot leave corps__parked_remove, and so its stack frame, before we are
-                 * done. */
+                 * done. Model: lead.pml, step G2. */
                 corps__notify(heir);
             }
             pthread_mutex_unlock(&reactor->parked.lock);
@@ -191,7 +198,8 @@ void corps__lead_release(void) {
             }
         }
         atomic_store(&reactor->lead, 0);
-        /* A waiter that listed itself before the store above failed to take the lead: it is ours to serve. */
+        /* A waiter that listed itself before the store above failed to take the lead: it is ours to serve. Model:
+         * lead.pml, steps G3 and G4. */
         if (atomic_load(&reactor->parked.count) == 0 || !corps__lead_try()) {
             reactor->ops->lead_is_free();
             return;

@@ -136,8 +136,8 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     }
     int64_t timers = next_timer(reactor);
     int64_t wake_at = deadline_ns < timers ? deadline_ns : timers;
-    /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, and with who
-     * makes something runnable. */
+    /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, corps__notify,
+     * and with who makes something runnable. Models: kick.pml, steps S3, S4 and S5; pool.pml, step I2. */
     atomic_store_explicit(&reactor->sleeping, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     if (!called_away(reactor, waiter) && !is_wanted(reactor, waiter)) {
@@ -145,7 +145,7 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
         corps__sleep(&reactor->set, reactor->fds, count, left > 0 ? left : 0, reactor->fds_changed);
         reactor->fds_changed = false;
     }
-    atomic_store(&reactor->sleeping, 0);
+    atomic_store(&reactor->sleeping, 0); /* model: kick.pml, step S6 */
     if (reactor->fds[KICK].revents != 0) {
         uint64_t rung;
         if (read(reactor->wake_fd, &rung, sizeof rung) < 0 && errno != EAGAIN) {
@@ -184,11 +184,13 @@ static bool spin_for_budget(struct corps__waiter *waiter, int64_t deadline_ns) {
 }
 
 /* A spinning leader comes by here every few nanoseconds: it looks before it writes, since a sequentially consistent
- * store costs more than all the rest of a round. Acquire: what the kick was for is seen by the looks that follow; pairs
- * with corps__kick. */
+ * write costs more than all the rest of a round. An exchange, which reads what it overwrites: that may be a later kick
+ * than the one it saw, and what that was for must be seen by the looks that follow. (A store might come to be seen by
+ * others after those looks: not on x86, but on POWER, RISC-V, and ARM with RCpc loads.) Pairs with corps__kick. Model:
+ * kick.pml, steps S1 and S2. */
 static void clear_kicked(struct corps__reactor *reactor) {
-    if (atomic_load_explicit(&reactor->kicked, memory_order_acquire) != 0) {
-        atomic_store(&reactor->kicked, 0);
+    if (atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0) {
+        (void)atomic_exchange(&reactor->kicked, 0);
     }
 }
 
@@ -196,8 +198,8 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     clear_kicked(reactor);
     corps__jobs_run();
-    if (atomic_load_explicit(&reactor->check, memory_order_acquire)) { /* pairs with corps__reactor_tend */
-        atomic_store(&reactor->check, false);
+    /* An exchange for the same reason. Pairs with corps__reactor_tend. */
+    if (atomic_load_explicit(&reactor->check, memory_order_relaxed) && atomic_exchange(&reactor->check, false)) {
         reactor->ops->tend();
     }
     enum corps_wake wake = atomic_load_explicit(&reactor->wake, memory_order_relaxed);
@@ -262,7 +264,7 @@ void corps__reactor_look(bool (*done)(void *arg), void *arg) {
 
 void corps__reactor_idle(void (*each)(void)) {
     struct corps__reactor *reactor = corps__reactor;
-    atomic_store(&reactor->idle, 1);
+    atomic_store(&reactor->idle, 1); /* model: pool.pml, step I1 */
     while (!is_wanted(reactor, NULL)) {
         each();
         corps__reactor_step(NULL, CORPS_FOREVER);
@@ -272,7 +274,8 @@ void corps__reactor_idle(void (*each)(void)) {
 void corps__reactor_end_idle(void) {
     struct corps__reactor *reactor = corps__reactor;
     /* The release of the lead is the fence between this store and a look at what is runnable: who makes something
-     * runnable counts it first and then looks whether the leader idles, so that one of the two sees the other. */
+     * runnable counts it first and then looks whether the leader idles, so that one of the two sees the other. Model:
+     * pool.pml, step I3. */
     atomic_store_explicit(&reactor->idle, 0, memory_order_release);
     if (atomic_load_explicit(&reactor->yield, memory_order_relaxed) != 0) {
         atomic_store(&reactor->yield, 0);

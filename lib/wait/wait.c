@@ -11,7 +11,7 @@ enum { STEPS_PER_CLOCK = 64 };
 static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
                        const void *work) {
     struct corps__reactor *reactor = corps__reactor;
-    atomic_store(&waiter->leading, true);
+    atomic_store(&waiter->leading, true); /* model: kick.pml, step L1 */
     for (unsigned n = 0; !done(arg); n++) {
         if (work != NULL && reactor->ops->can_work(work)) {
             break;
@@ -22,9 +22,10 @@ static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), vo
             corps__now_ns() >= deadline_ns) {
             break;
         }
-        /* Acquire: what the notification was for is seen by done(); pairs with corps__notify. */
-        if (atomic_load_explicit(&waiter->word, memory_order_acquire) != CORPS__WAITING) {
-            atomic_store(&waiter->word, CORPS__WAITING);
+        /* What the notification was for is seen by done(), also where another one came after the look: the exchange
+         * reads what it overwrites. Pairs with corps__notify. Model: kick.pml, steps L2 and L3. */
+        if (atomic_load_explicit(&waiter->word, memory_order_relaxed) != CORPS__WAITING) {
+            (void)atomic_exchange(&waiter->word, CORPS__WAITING);
             if (done(arg)) { /* looked at again: the notification may have been for this very wait */
                 break;
             }
@@ -41,12 +42,13 @@ static void wait_once(struct corps__waiter *waiter, bool (*done)(void *arg), voi
         lead_until(waiter, done, arg, deadline_ns, work);
         return;
     }
-    corps__parked_add(waiter);
+    corps__parked_add(waiter); /* model: lead.pml, step A1 */
     if (corps__leader_is_idle()) {
         atomic_store(&corps__reactor->yield, 1); /* we have something to wait for, the idle leader has not */
         corps__kick();
     }
-    /* Only now may the lead be found free: whoever released it before did not see us in the list. */
+    /* Only now may the lead be found free: whoever released it before did not see us in the list. Model: lead.pml, step
+     * A2. */
     if (corps__lead_try()) {
         if (corps__parked_remove(waiter)) {
             abort(); /* the lead cannot be both free and given to us */
@@ -55,8 +57,9 @@ static void wait_once(struct corps__waiter *waiter, bool (*done)(void *arg), voi
         return;
     }
     if (!done(arg)) {
-        corps__park(waiter, deadline_ns);
+        corps__park(waiter, deadline_ns); /* model: lead.pml, step A3 */
     }
+    /* Also after the deadline: a lead that was granted is passed on. Model: lead.pml, step A4. */
     if (corps__parked_remove(waiter)) {
         lead_until(waiter, done, arg, deadline_ns, work);
     }
