@@ -51,7 +51,8 @@ static enum corps_err corps_of(const struct corps__call *call, const struct corp
         return corps__runtime_ensure(); /* the child of a fork knows what its parent knew */
     }
     enum corps_err err = corps__runtime_ensure(); /* such a call may be the first thing that a program does */
-    err = err == CORPS_OK ? corps__foreign_await(to->corps_id, call->try_only, call->deadline_ns, corps) : err;
+    err = err == CORPS_OK ? corps__foreign_await(to->corps_id, call->try_only, call->no_wait, call->deadline_ns, corps)
+                          : err;
     struct corps__held *before = NULL;
     if (err == CORPS_OK && !atomic_compare_exchange_strong(slot, &before, &(*corps)->held)) {
         corps__corps_unref(*corps); /* another thread's call came first */

@@ -18,9 +18,9 @@ struct creator {
 };
 
 static struct creator *creators;
-static agent_creators_fn exit_asked;
+static agent_creators_exit_fn exit_asked;
 
-void agent_creators_begin(agent_creators_fn exits) {
+void agent_creators_begin(agent_creators_exit_fn exits) {
     exit_asked = exits;
 }
 
@@ -51,7 +51,7 @@ static void on_record(void *arg, const struct corps_value *record, const uint8_t
         sweep();
     } else if (corps__record_is(record, "exit")) {
         creator->wants_end = true;
-        exit_asked(creator->corps_id);
+        exit_asked(creator->corps_id, corps__record_int(record, 1, 0));
     }
 }
 

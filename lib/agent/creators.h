@@ -8,11 +8,12 @@
 
 #include "engine.h"
 
-/* The program says that its Corps is to end. */
+/* The program says that its Corps is to end, and that it waits so long for that; 0: it does not say. */
+typedef void (*agent_creators_exit_fn)(uint64_t corps_id, int64_t within_ns);
 typedef void (*agent_creators_fn)(uint64_t corps_id);
 
 /* Once, before the others. */
-void agent_creators_begin(agent_creators_fn exits);
+void agent_creators_begin(agent_creators_exit_fn exits);
 
 /* A program with its connection. Takes `fd`, also on error. Errors: NO_MEMORY, SYSTEM. */
 enum corps_err agent_creators_add(uint64_t corps_id, int fd) CORPS_CHECKED;

@@ -26,6 +26,8 @@ enum { BACKLOG = 64, ROW_ITEMS = 8 };
 
 static int listener = -1;
 static uv_poll_t *poll_listener;
+static bool pauses;       /* nobody is let in until the next tick … */
+static bool has_said_why; /* … since there was no descriptor for who asks */
 
 #define OWN_NS INT64_C(10000000000) /* so long a new Corps may wait for the ledger's answer */
 
@@ -171,14 +173,30 @@ static void on_record(void *arg, const struct corps_value *record) {
     }
 }
 
+/* Whoever waits would be told of without end. */
+static void pause_if_short(void) {
+    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) {
+        return;
+    }
+    if (!has_said_why) {
+        agent_say("a program of this host waits, since there is no descriptor or memory for it (%s); raise `ulimit -n`",
+                  strerror(errno));
+    }
+    has_said_why = true;
+    pauses = true;
+    uv_poll_stop(poll_listener);
+}
+
 static void on_caller(uv_poll_t *poll, int status, int events) {
     (void)poll;
     (void)status;
     (void)events;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
+        pause_if_short();
         return;
     }
+    has_said_why = false;
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t bytes = sizeof peer;
     bool own = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 && peer.uid == geteuid();
@@ -242,6 +260,13 @@ enum corps_err agent_desk_open(void) {
     }
     uv_poll_start(poll_listener, UV_READABLE, on_caller);
     return CORPS_OK;
+}
+
+void agent_desk_tick(void) {
+    if (pauses && listener >= 0) {
+        pauses = false;
+        uv_poll_start(poll_listener, UV_READABLE, on_caller);
+    }
 }
 
 static void free_poll(uv_handle_t *handle) {

@@ -7,6 +7,9 @@
 /* Listens at agent.socket_path, mode 0600. Errors: LIMIT (an agent serves there), SYSTEM. */
 enum corps_err agent_desk_open(void) CORPS_CHECKED;
 
+/* Several times a second: goes on where there was no descriptor for whoever asks. */
+void agent_desk_tick(void);
+
 /* Removes the socket. */
 void agent_desk_close(void);
 

@@ -3,6 +3,7 @@
 #include "agent.h"
 #include "drain.h"
 #include "launch.h"
+#include "owned.h"
 #include "session.h"
 
 #include "base/clock.h"
@@ -31,6 +32,10 @@ unsigned agent_env_count(void) {
         count += at->stage != AGENT_ENV_ENDED;
     }
     return count;
+}
+
+unsigned agent_env_slots_used(void) {
+    return agent_env_count() + agent_owneds_env_count();
 }
 
 /* ---- telling ---- */
@@ -183,7 +188,9 @@ static enum corps_err check_room(void) {
                                "it is drained and takes no Envs; `corps hosts --undrain %s` lets it again",
                                agent.own->name);
     }
-    if (agent_env_count() >= agent.own->slots) {
+    /* On a host of one slot an Env 0 that is owned there would keep out every other Env. */
+    bool is_one_beside = agent.own->slots == 1 && agent_env_count() == 0;
+    if (agent_env_slots_used() >= agent.own->slots && !is_one_beside) {
         return corps_error_set(CORPS_ERR_LIMIT,
                                "its %u slots are used up; raise them in %s, or have the Env on another host",
                                agent.own->slots, agent.hosts_file);

@@ -82,4 +82,7 @@ void agent_envs_sweep(void);
 /* How many run, or are about to. */
 unsigned agent_env_count(void);
 
+/* How many of this host's slots are used: also by Corps that are owned here. */
+unsigned agent_env_slots_used(void);
+
 #endif

@@ -159,7 +159,7 @@ static void try_corps(struct agent_inquiry *inquiry, const struct agent_seen *se
     const struct agent_seen_corps *corps = agent_seen_find(seen, inquiry->corps_id);
     bool ends = inquiry->kind == AGENT_INQUIRY_END;
     if (agent_owner_is_here(inquiry->corps_id) && ends) {
-        (void)agent_owner_exit(inquiry->corps_id);
+        (void)agent_owner_exit(inquiry->corps_id, 0);
         answer_end(inquiry);
     } else if (agent_owner_is_here(inquiry->corps_id)) {
         try_known_here(inquiry);

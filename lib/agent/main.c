@@ -221,6 +221,7 @@ static void on_tick(uv_timer_t *timer) {
     agent_sessions_tick(++ticks % TICKS_TO_ASK == 0); /* also at the end, for which Envs need time */
     agent_inquiries_tick(corps__boottime_ns());
     agent_folders_tick();
+    agent_desk_tick();
     if (agent.ends && agent_sessions_end(++ending_ticks > END_TICKS) == 0 && owns_nothing()) {
         uv_timer_stop(timer);
         uv_stop(corps__loop());

@@ -109,6 +109,14 @@ void agent_owneds_each(void (*fn)(struct agent_owned *owned)) {
     }
 }
 
+unsigned agent_owneds_env_count(void) {
+    unsigned count = 0;
+    for (const struct agent_owned *at = owneds; at != NULL; at = at->next) {
+        count += (at->child != NULL ? 1 : 0) + corps__others_count(&at->others);
+    }
+    return count;
+}
+
 struct agent_owned *agent_owneds_first(void) {
     return owneds;
 }

@@ -75,6 +75,9 @@ void agent_owned_free(struct agent_owned *owned);
 /* For all of them, in no order; `fn` frees none. */
 void agent_owneds_each(void (*fn)(struct agent_owned *owned));
 
+/* How many Envs of theirs run on this host: each Env 0, and those that it has started here itself. */
+unsigned agent_owneds_env_count(void);
+
 /* Any of them, NULL: there is none. */
 struct agent_owned *agent_owneds_first(void);
 

@@ -54,15 +54,18 @@ const char *agent_owner_trouble(void) {
 
 void agent_owner_look(void) {
     if (agent_owner.rows != NULL) {
-        corps__owners_hinted(&agent_owner.decider);
+        corps__owners_look(&agent_owner.decider);
         agent_owner_turn();
     }
 }
 
 /* ---- what programs and people want ---- */
 
-bool agent_owner_exit(uint64_t corps_id) {
-    if (agent_owner.rows == NULL || !corps__owners_exits(&agent_owner.decider, corps_id)) {
+bool agent_owner_exit(uint64_t corps_id, int64_t within_ns) {
+    within_ns = within_ns < CORPS__OWNERS_DRAIN_NS ? within_ns : CORPS__OWNERS_DRAIN_NS;
+    within_ns = within_ns > CORPS__OWNERS_EXIT_NS ? within_ns : CORPS__OWNERS_EXIT_NS;
+    if (agent_owner.rows == NULL ||
+        !corps__owners_exits(&agent_owner.decider, corps_id, within_ns, corps__boottime_ns())) {
         return false;
     }
     struct agent_owned *owned = agent_owned_find(corps_id);
@@ -73,8 +76,8 @@ bool agent_owner_exit(uint64_t corps_id) {
     return true;
 }
 
-static void on_creator_exits(uint64_t corps_id) {
-    if (!agent_owner_exit(corps_id)) {
+static void on_creator_exits(uint64_t corps_id, int64_t within_ns) {
+    if (!agent_owner_exit(corps_id, within_ns)) {
         agent_inquiry_end(corps_id); /* where it is; and if nobody knows yet: with the next list */
     }
 }
@@ -112,7 +115,7 @@ enum corps_err agent_owner_order(struct agent_order *order, int fd, int64_t time
     }
     if (agent_creators_add(corps_id, fd) != CORPS_OK) {
         agent_say("the Corps %016llx is not begun: %s", (unsigned long long)corps_id, corps_error_detail());
-        (void)corps__owners_exits(&agent_owner.decider, corps_id); /* nobody would hear of it */
+        (void)corps__owners_exits(&agent_owner.decider, corps_id, 0, now_ns); /* nobody would hear of it */
     }
     agent_owner_turn();
     return CORPS_OK;

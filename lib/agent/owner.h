@@ -30,8 +30,9 @@ bool agent_owner_is_on(void);
  * many), INVALID (it is known), NO_MEMORY, SYSTEM. */
 enum corps_err agent_owner_order(struct agent_order *order, int fd, int64_t timeout_ns) CORPS_CHECKED;
 
-/* A Corps is to end for good, in order. False: it is not here. */
-bool agent_owner_exit(uint64_t corps_id);
+/* A Corps is to end for good, in order; its Env 0 is killed if it has not within that time (0: a few seconds; in any
+ * case as long as these, and no longer than one that moves has). False: it is not here. */
+bool agent_owner_exit(uint64_t corps_id, int64_t within_ns);
 
 /* From now on this host is drained, or no longer: what it owns ends here in order, and is given to others. The ledger
  * is told as soon as it can be. */

@@ -2,6 +2,7 @@
 
 #include "agent.h"
 #include "creators.h"
+#include "inquiry.h"
 #include "published.h"
 
 #include "base/clock.h"
@@ -82,15 +83,20 @@ static void start(const struct corps__owners_action *action, struct agent_owned 
 
 static void kill_it(const struct corps__owners_action *action, struct agent_owned *owned) {
     const struct corps__owned *row = corps__owners_find(&agent_owner.decider, action->corps_id);
-    bool by_lease = row != NULL && row->blameless;
-    agent_owned_kill(owned, by_lease ? "the ledger has not answered before this host's lease was over"
-                                     : "it has taken too long to start or to end, or its Corps has another owner");
+    bool is_over = row != NULL && row->kill_ns != 0 && row->kill_ns <= corps__boottime_ns();
+    bool was_lost = row != NULL && row->blameless;
+    agent_owned_kill(owned, is_over    ? "it was told to end, and had not in time"
+                            : was_lost ? "the ledger has not answered before this host's lease was over, or its Corps "
+                                         "has another owner"
+                                       : "it has not started in time");
 }
 
 static void act_on(const struct corps__owners_action *action) {
     struct agent_owned *owned = agent_owned_find(action->corps_id);
     if (action->what == CORPS__OWNERS_FORGET) {
         forget(action);
+    } else if (action->what == CORPS__OWNERS_PASS_ON) {
+        agent_inquiry_end(action->corps_id);
     } else if (owned == NULL) {
         agent_say("the Corps %016" PRIx64 " is to be started here, and its record is not", action->corps_id);
     } else if (action->what == CORPS__OWNERS_START) {
@@ -180,7 +186,7 @@ static void on_ended(uint64_t corps_id, uint64_t epoch, enum corps__owners_end e
 }
 
 static void on_exits(uint64_t corps_id) {
-    (void)corps__owners_exits(&agent_owner.decider, corps_id);
+    (void)corps__owners_exits(&agent_owner.decider, corps_id, CORPS__OWNERS_EXIT_NS, corps__boottime_ns());
     agent_owner_turn();
 }
 

@@ -125,13 +125,14 @@ void agent_owner_ask_drain(void) {
 
 /* ---- lists ---- */
 
-/* Among the hosts that may take it, as far as they live and are not drained. */
+/* Among the hosts that may take it, as far as they live, are not drained, and have a slot for its Env 0. */
 static uint32_t rank_of(const struct agent_seen_corps *corps) {
     uint32_t numbers[CORPS__HOSTS_MAX];
     uint32_t count = 0;
     for (unsigned i = 0; i < agent_owner.seen->host_count && count < CORPS__HOSTS_MAX; i++) {
         const struct corps__host *host = corps__hosts_find(agent.hosts, agent_owner.seen->hosts[i].number);
-        if (host != NULL && !agent_owner.seen->hosts[i].is_drained && corps__host_is_meant(host, corps->about.hosts)) {
+        if (host != NULL && host->slots > 0 && !agent_owner.seen->hosts[i].is_drained &&
+            corps__host_is_meant(host, corps->about.hosts)) {
             numbers[count++] = host->number;
         }
     }
@@ -183,6 +184,7 @@ static void take_list(const struct agent_engine_answer *answer) {
     }
     corps__owners_listed(&agent_owner.decider, told != NULL ? CORPS_OK : CORPS_ERR_NO_MEMORY, told,
                          agent_owner.seen->corps_count, corps__boottime_ns());
+    corps__owners_crowd(&agent_owner.decider, agent_owner.seen->host_count);
     free(told);
     push_leases();
 }
@@ -281,7 +283,7 @@ static void on_answer(const struct agent_engine_answer *answer) {
 }
 
 static void on_hint(void) {
-    corps__owners_hinted(&agent_owner.decider);
+    corps__owners_hinted(&agent_owner.decider, corps__boottime_ns());
     agent_owner_turn();
 }
 

@@ -196,7 +196,7 @@ static void say_alive(struct agent_session *session) {
     (void)getloadavg(&load, 1);
     corps__lease_asked(&session->lease, now);
     const struct corps_entry loads[] = {
-        {corps_str("envs"), corps_int(agent_env_count())},
+        {corps_str("envs"), corps_int(agent_env_slots_used())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
         {corps_str("drained"), corps_bool(agent_is_drained())},

@@ -119,7 +119,7 @@ static void tell_seen(struct agent_visit *visit) {
     (void)getloadavg(&load, 1);
     const struct corps_entry what[] = {
         {corps_str("version"), corps_str(CORPS_VERSION)},
-        {corps_str("envs"), corps_int(agent_env_count())},
+        {corps_str("envs"), corps_int(agent_env_slots_used())},
         {corps_str("slots"), corps_int(agent.own->slots)},
         {corps_str("load"), corps_float(load)},
         {corps_str("hash"), corps_bin(agent.hosts->hash, sizeof agent.hosts->hash)},
@@ -179,7 +179,7 @@ static enum corps_err tell_known(struct agent_visit *visit, uint64_t corps_id) {
 
 /* ["end", corps, …] of another agent. */
 static enum corps_err tell_end(struct agent_visit *visit, uint64_t corps_id) {
-    if (!agent_owner_exit(corps_id)) {
+    if (!agent_owner_exit(corps_id, 0)) {
         return corps_error_set(CORPS_ERR_UNKNOWN, "host %u (%s) does not own this Corps", agent.own->number,
                                agent.own->name);
     }

@@ -56,7 +56,8 @@
     X(GIVES_UNWAITED, "etcd", "what was claimed is given or ended while an earlier owner may act")                     \
     X(STAYS_ON, "etcd", "who stays does not end where a higher epoch is seen")                                         \
     X(NEVER_LISTS, "etcd", "the ledger's watch is taken for more than a hint")                                         \
-    X(NEVER_RECLAIMS, "etcd", "what was killed in silence is not claimed again")
+    X(NEVER_RECLAIMS, "etcd", "what was killed in silence is not claimed again")                                       \
+    X(FORGETS_END, "etcd", "who was to end a Corps lets a new life of it on another host be")
 
 enum corps__plant {
     CORPS__PLANT_NONE,

@@ -45,8 +45,9 @@ enum corps_err corps__desk_drain(bool on, struct corps_box **answer) CORPS_CHECK
 
 /* Has the agent own a Corps, and begin it: `boot` is the boot record of its Env 0, as it was framed. Gives the
  * descriptor of its control channel, on which Env 0 says what it says to who has started it; beside that the agent says
- * there ["restarts", text], ["moved", host, epoch] and ["over", in order, text], and is told ["exit"] wherever Env 0
- * is. Errors: also AGAIN (the singleton is there), TOO_LARGE, UNSUPPORTED, LIMIT, DENIED. */
+ * there ["restarts", text], ["moved", host, epoch] and ["over", in order, text], and is told ["exit", for how many ns
+ * its program waits for that] wherever Env 0 is. Errors: also AGAIN (the singleton is there), TOO_LARGE, UNSUPPORTED,
+ * LIMIT, DENIED. */
 enum corps_err corps__desk_own(uint64_t corps_id, const struct corps_value *launch, const uint8_t *boot, size_t bytes,
                                const char *singleton, int cut_off, int *control_fd) CORPS_CHECKED;
 

@@ -137,6 +137,7 @@ static void claimed(struct corps__owners *owners, struct corps__owned *row, uint
     row->held = true;
     row->here = row->here || row->goal != CORPS__OWNED_END; /* else that has been told */
     row->confirm = 0;
+    row->end_refused = false;
     row->ordered = false;
     row->given = false;
     row->gone_ns = 0;
@@ -188,10 +189,15 @@ static void answer_end(struct corps__owners *owners, struct corps__owned *row, e
     bool gives = owners->asked.what == CORPS__OWNERS_GIVE;
     bool not_held = err == CORPS_ERR_CLOSED || (is_refusal(err) && err != CORPS_ERR_UNKNOWN);
     row->due_ns = now_ns + CORPS__OWNERS_RETRY_NS;
-    if (err == CORPS_OK || err == CORPS_ERR_UNKNOWN || (not_held && (gives || row->epoch == 0))) {
+    if (gives && row->goal == CORPS__OWNED_END && (err == CORPS_OK || not_held)) {
+        row->held = false; /* it was to end for good while it was being given: it is claimed to be ended */
+        row->end_refused = true;
+        owners->hinted = true;
+    } else if (err == CORPS_OK || err == CORPS_ERR_UNKNOWN || (not_held && (gives || row->epoch == 0))) {
         corps__owned_leave(row, gives ? CORPS__OWNERS_GIVEN : CORPS__OWNERS_ENDED);
     } else if (not_held) {
         row->held = false; /* the next list says whether another has it, or it is to be claimed to be ended */
+        row->end_refused = true;
         owners->hinted = true;
     }
 }
@@ -280,8 +286,13 @@ static void see_here(struct corps__owners *owners, struct corps__owned *row, con
     /* The first epoch of what was ordered here can be nobody else's. */
     bool own_first = row->epoch == 0 && seen->epoch == 1 && seen->owner == 0;
     bool is_others = seen->owner != 0 && seen->owner != owners->own;
-    if ((is_others || (seen->epoch > row->epoch && !own_first)) && !CORPS__PLANTED(STAYS_ON) &&
-        !CORPS__PLANTED(FORGETS_LOSS)) {
+    if (row->goal == CORPS__OWNED_END && row->wished && is_others && !CORPS__PLANTED(FORGETS_END)) {
+        corps__owned_doom(row, true);
+        row->epoch = seen->epoch;
+        row->gone_ns = 0;
+        row->pass_on = true;
+    } else if ((is_others || (seen->epoch > row->epoch && !own_first && !row->wished)) && !CORPS__PLANTED(STAYS_ON) &&
+               !CORPS__PLANTED(FORGETS_LOSS)) {
         corps__owned_leave(row, CORPS__OWNERS_MOVED);
     } else if (seen->owner == 0) {
         note_gone(row, seen, now_ns);
@@ -341,7 +352,21 @@ void corps__owners_listed(struct corps__owners *owners, enum corps_err err, cons
     }
 }
 
-void corps__owners_hinted(struct corps__owners *owners) {
+void corps__owners_crowd(struct corps__owners *owners, uint32_t hosts) {
+    owners->crowd = hosts < CORPS__OWNERS_CROWD_MAX ? hosts : CORPS__OWNERS_CROWD_MAX;
+}
+
+/* Neighbours by number are far from each other. */
+static int64_t place_ns(const struct corps__owners *owners) {
+    enum { PLACES = 16, STRIDE = 37 };
+    return owners->crowd * CORPS__OWNERS_SPREAD_NS / PLACES * (owners->own * STRIDE % PLACES);
+}
+
+void corps__owners_hinted(struct corps__owners *owners, int64_t now_ns) {
+    owners->hint_ns = owners->hint_ns == 0 ? now_ns + place_ns(owners) : owners->hint_ns;
+}
+
+void corps__owners_look(struct corps__owners *owners) {
     owners->hinted = true;
 }
 
@@ -410,13 +435,15 @@ void corps__owners_ended(struct corps__owners *owners, uint64_t corps_id, uint64
     }
 }
 
-bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id) {
+bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id, int64_t within_ns, int64_t now_ns) {
     struct corps__owned *row = row_of(owners, corps_id);
     if (row == NULL || row->goal == CORPS__OWNED_WATCH || row->goal == CORPS__OWNED_LEAVE) {
         return false;
     }
     row->goal = CORPS__OWNED_END;
+    row->wished = true;
     row->ordered = false;
+    row->kill_ns = row->kill_ns == 0 ? corps__owners_after(now_ns, within_ns) : row->kill_ns;
     if (row->life == CORPS__LIFE_STARTED) {
         corps__owned_doom(row, true);
     }

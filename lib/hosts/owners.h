@@ -15,6 +15,9 @@
  *   - An epoch that this agent itself had is over when its process has been reaped; then what that one granted runs out
  *     (corps__grant_successor). What an agent before it on this host had is another's: that lease runs to its end.
  *   - Who gives or ends a Corps that it claimed waits as if it were to begin: whoever claims next relies on it.
+ *   - That a Corps is to end for good is not forgotten with the lease. Whose epoch was the last one ends it at the
+ * ledger as soon as that answers, also where nothing hangs from its lease any more; if another host has begun it anew
+ *     meanwhile, that one is told (PASS_ON).
  *   - A lease that was lost takes everything with it. What the ledger says then is of another lease.
  *   - A claim that was not answered may have been done, also later. So what the ledger lists as this lease's and nobody
  *     here knows is claimed once more, so that the book holds it; then it is begun, or ended, if its program was told
@@ -27,12 +30,18 @@
  * and loss until a higher epoch is seen: there may be two meanwhile. Where none is seen the next epoch is claimed for
  * the life that runs on.
  *
+ * What is to end for good, as its program wants, has some seconds to do so in order, and is killed then.
+ *
  * Draining: nothing is claimed or ordered, what is owned is stopped in order and then given, whereupon another host
  * claims at once. Corps whose policy is *never* end then, and are ended too where their owner is lost.
  *
  * Who claims a Corps without an owner: its `rank` (corps__owners_rank) orders the living, undrained hosts that its
  * hosts word means, differently for each Corps. Rank 0 claims at once, each further one CORPS__OWNERS_RANK_NS later.
  * Whose life of it was the last claims at once.
+ *
+ * Where the ledger's watch hints, it does so to all hosts at once; if there are many, their lists are spread by their
+ * numbers, over SPREAD for each host. With 100 hosts that list as many Corps at once the list of who is to claim came
+ * 0.9 s late, and renewals with it (tests/hosts/etcd_load.py).
  *
  * At most one operation of the ledger is asked for at a time: RENEW, LIST, CLAIM, READ, GIVE, END. The next one comes
  * when that one's answer was told, so that a word of the ledger is never older than what was done before. An operation
@@ -54,17 +63,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CORPS__OWNERS_RENEW_NS INT64_C(500000000)      /* between two renewals */
-#define CORPS__OWNERS_LIST_NS INT64_C(1000000000)      /* between two lists … */
-#define CORPS__OWNERS_HINT_NS INT64_C(100000000)       /* … and where the ledger's watch hints */
+#define CORPS__OWNERS_RENEW_NS INT64_C(500000000) /* between two renewals */
+#define CORPS__OWNERS_LIST_NS INT64_C(1000000000) /* between two lists … */
+#define CORPS__OWNERS_HINT_NS INT64_C(100000000)  /* … and where the ledger's watch hints */
+#define CORPS__OWNERS_SPREAD_NS INT64_C(8000000)  /* for each host: over so long their lists after a hint are spread */
 #define CORPS__OWNERS_OPERATION_NS INT64_C(2000000000) /* an operation should take no longer */
 #define CORPS__OWNERS_LEASE_NS INT64_C(5000000000)     /* a renewal gives so long from when it was asked for */
 #define CORPS__OWNERS_GONE_NS INT64_C(5100000000)      /* an epoch without owner is over so long after that was seen */
 #define CORPS__OWNERS_RANK_NS INT64_C(1000000000)      /* each rank claims so much later */
 #define CORPS__OWNERS_RETRY_NS INT64_C(300000000)      /* before what was not answered is asked again */
 #define CORPS__OWNERS_DRAIN_NS INT64_C(30000000000)    /* Env 0 has so long to end in order, or less by its policy */
+#define CORPS__OWNERS_EXIT_NS INT64_C(5000000000)      /* … and to end for good, unless it is given more */
 
 #define CORPS__OWNERS_NO_RANK UINT32_MAX
+
+enum { CORPS__OWNERS_CROWD_MAX = 100 }; /* more hosts are spread over as long as these */
 
 enum { CORPS__OWNERS_ROWS = 1024 }; /* enough for an agent; 18 KiB each, of which little is touched */
 
@@ -114,6 +127,9 @@ struct corps__owned {
     bool doomed;                /* its process is to be killed … */
     bool blameless;             /* … through no fault of its own */
     bool stop;                  /* it is to be told to end in order */
+    bool wished;                /* END: as its program wants */
+    bool pass_on;               /* … and another host, which has begun it anew, is to be told */
+    bool end_refused;           /* END of what is not held: the ledger has a later epoch */
     bool start_wanted;          /* the supervisor's */
     enum corps__owners_why why; /* of LEAVE */
     enum corps_restart restart;
@@ -122,7 +138,7 @@ struct corps__owned {
     int64_t due_ns;       /* the next operation for it, at the soonest */
     int64_t from_ns;      /* GO, at the soonest; nor is it given or ended before */
     int64_t over_ns;      /* from then on nothing of the last life here can act on any host */
-    int64_t kill_ns;      /* stopped: its end, at the latest */
+    int64_t kill_ns;      /* its end, at the latest; 0: it is not to end */
     int64_t deadline_ns;  /* of the order */
     uint32_t incarnation; /* the supervisor's number of the present life */
     enum corps_err err;   /* of an order that is to be refused */
@@ -138,7 +154,7 @@ enum corps__owners_do {
     CORPS__OWNERS_CLAIM, /* `epoch`, with name, about and record where that is 1: corps__owners_answered */
     CORPS__OWNERS_READ,  /* the boot record: corps__owners_read */
     CORPS__OWNERS_GIVE,  /* corps__owners_answered */
-    CORPS__OWNERS_END,   /* corps__owners_answered. Also of a Corps that is unknown here */
+    CORPS__OWNERS_END,   /* corps__owners_answered. Also of a Corps that is unknown here, or was lost with the lease */
     /* Of Env 0's process; nothing is answered but what happens. */
     CORPS__OWNERS_START, /* of this epoch; it may boot, and must not act before GO. Told corps__owners_started where it
                           * is ready, _ended when it was reaped or could not be started */
@@ -148,6 +164,9 @@ enum corps__owners_do {
     /* No process of it is here any more, and none follows: free what belongs to it, tell who waits. (The ledger is told
      * later, if need be: END can follow. Also of a Corps of which nothing but CLAIM was told.) */
     CORPS__OWNERS_FORGET,
+    /* Its program wanted it to end while this host had it; another one has begun it anew, and is to be told to end it.
+     * Nothing is answered; as long as the ledger lists it there this comes again, with each list. */
+    CORPS__OWNERS_PASS_ON,
 };
 
 struct corps__owners_action {
@@ -168,6 +187,8 @@ struct corps__owners {
     int64_t renew_ns, list_ns; /* the next, at the soonest */
     int64_t listed_ns;         /* when the last list was asked for */
     bool hinted;               /* a list is wanted sooner */
+    int64_t hint_ns;           /* … or then, since the watch has hinted; 0: it has not */
+    uint32_t crowd;            /* so many hosts are hinted at at once */
     bool list_last;            /* the last operation but for renewals was a list */
     bool busy;                 /* `asked` is under way, since `asked_ns` */
     struct corps__owners_action asked;
@@ -202,7 +223,8 @@ void corps__owners_listed(struct corps__owners *owners, enum corps_err err, cons
 
 /* The answer to the CLAIM, GIVE or END under way. A claim: OK; AGAIN, MOVED, UNKNOWN (refused); CLOSED (the lease is
  * lost); TIMEOUT, SYSTEM and others (not answered: asked again). Give and end: OK, UNKNOWN (it is done); CLOSED, MOVED
- * (it was not this lease's; what is to end is then claimed first, unless another host has it); others as above. */
+ * (it is not this agent's any more; what is to end is then claimed first, unless another host has it); others as above.
+ */
 void corps__owners_answered(struct corps__owners *owners, enum corps_err err, int64_t now_ns);
 
 /* The answer to the READ. OK: with the policy that the record holds. TIMEOUT, SYSTEM: asked again. Others: it can't be
@@ -210,8 +232,14 @@ void corps__owners_answered(struct corps__owners *owners, enum corps_err err, in
 void corps__owners_read(struct corps__owners *owners, enum corps_err err, const struct corps__policy *policy,
                         int64_t now_ns);
 
+/* So many hosts ask the ledger: said after a list. */
+void corps__owners_crowd(struct corps__owners *owners, uint32_t hosts);
+
 /* The ledger's watch says that something may have changed. */
-void corps__owners_hinted(struct corps__owners *owners);
+void corps__owners_hinted(struct corps__owners *owners, int64_t now_ns);
+
+/* Somebody here waits for the next list. */
+void corps__owners_look(struct corps__owners *owners);
 
 /* ---- what happens on this host ---- */
 
@@ -235,8 +263,9 @@ enum corps__owners_end {
 void corps__owners_ended(struct corps__owners *owners, uint64_t corps_id, uint64_t epoch, enum corps__owners_end end,
                          const char *how, int64_t now_ns);
 
-/* Its program wants it to end for good; whoever says that tells Env 0 too. True: it is here, and FORGET will come. */
-bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id);
+/* Its program wants it to end for good; whoever says that tells Env 0 too, which is killed `within_ns` later if it has
+ * not ended: the first word counts. True: it is here, and FORGET will come. */
+bool corps__owners_exits(struct corps__owners *owners, uint64_t corps_id, int64_t within_ns, int64_t now_ns);
 
 /* From now on this host is drained, or no longer. */
 void corps__owners_drain(struct corps__owners *owners, bool on);

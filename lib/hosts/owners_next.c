@@ -44,9 +44,11 @@ static int64_t want_over(const struct corps__owned *row, struct corps__owners_ac
         return NEVER;
     }
     bool ends = row->goal == CORPS__OWNED_END;
+    /* Lost with the lease: nobody else can have had a life since, as long as the ledger knows of no later one. */
+    bool was_last = ends && row->epoch != 0 && row->epoch == row->own_epoch && !row->end_refused;
     action->what = ends ? CORPS__OWNERS_END : CORPS__OWNERS_GIVE;
     action->epoch = row->epoch;
-    if (row->held) {
+    if (row->held || was_last) {
         int64_t over_ns = corps__owners_later(row->from_ns, row->over_ns);
         return corps__owners_later(row->due_ns, CORPS__PLANTED(GIVES_UNWAITED) ? 0 : over_ns);
     }
@@ -97,7 +99,10 @@ static struct corps__owned *first_want(const struct corps__owners *owners, int64
 
 static int64_t list_due(const struct corps__owners *owners) {
     int64_t regular_ns = CORPS__PLANTED(NEVER_LISTS) && owners->listed_ns != 0 ? INT64_MAX : owners->list_ns;
-    int64_t hint_ns = owners->hinted ? owners->listed_ns + CORPS__OWNERS_HINT_NS : INT64_MAX;
+    int64_t soon_ns = owners->listed_ns + CORPS__OWNERS_HINT_NS;
+    int64_t hint_ns = owners->hinted         ? soon_ns
+                      : owners->hint_ns != 0 ? corps__owners_later(soon_ns, owners->hint_ns)
+                                             : INT64_MAX;
     return regular_ns < hint_ns ? regular_ns : hint_ns;
 }
 
@@ -118,6 +123,7 @@ static bool next_other(struct corps__owners *owners, int64_t now_ns, struct corp
     bool wants = has_lease && row != NULL && at_ns <= now_ns;
     if (list_due(owners) <= now_ns && !(owners->list_last && wants)) {
         owners->hinted = false;
+        owners->hint_ns = 0;
         owners->listed_ns = now_ns;
         owners->list_ns = now_ns + CORPS__OWNERS_LIST_NS;
         *action = (struct corps__owners_action){.what = CORPS__OWNERS_LIST};
@@ -188,7 +194,7 @@ static bool is_to_die(struct corps__owners *owners, struct corps__owned *row, in
     if (acts && !corps__owned_stays(row) && !corps__owners_has_lease(owners, now_ns)) {
         corps__owned_doom(row, true);
     }
-    if (row->life == CORPS__LIFE_STOPPED && now_ns >= row->kill_ns) {
+    if (acts && row->kill_ns != 0 && now_ns >= row->kill_ns) {
         corps__owned_doom(row, false);
     }
     struct corps__care_action care;
@@ -218,7 +224,7 @@ static bool next_of_life(struct corps__owners *owners, struct corps__owned *row,
         int64_t shutdown_ns = row->supervisor.policy.shutdown_ns;
         shutdown_ns = shutdown_ns < CORPS__OWNERS_DRAIN_NS ? shutdown_ns : CORPS__OWNERS_DRAIN_NS;
         row->life = CORPS__LIFE_STOPPED;
-        row->kill_ns = now_ns + shutdown_ns;
+        row->kill_ns = row->kill_ns == 0 ? now_ns + shutdown_ns : row->kill_ns;
         return tell(row, CORPS__OWNERS_STOP, action);
     }
     return false;
@@ -243,6 +249,7 @@ static bool start(struct corps__owned *row, int64_t now_ns, struct corps__owners
     row->life = CORPS__LIFE_STARTED;
     row->life_epoch = row->epoch;
     row->start_wanted = false;
+    row->kill_ns = 0;
     /* The claim and the wait are not its fault: its time to start begins now. */
     row->unit.due_ns = corps__owners_after(row->from_ns, row->supervisor.policy.start_ns);
     return tell(row, CORPS__OWNERS_START, action);
@@ -261,6 +268,12 @@ static bool next_without_life(struct corps__owners *owners, struct corps__owned 
         row->here = false; /* what is left to do is between the ledger and this */
         *action = (struct corps__owners_action){
             .what = CORPS__OWNERS_FORGET, .corps_id = row->corps_id, .why = CORPS__OWNERS_ENDED};
+        return true;
+    }
+    if (row->goal == CORPS__OWNED_END && row->pass_on) {
+        row->pass_on = false;
+        *action = (struct corps__owners_action){
+            .what = CORPS__OWNERS_PASS_ON, .corps_id = row->corps_id, .epoch = row->epoch};
         return true;
     }
     if (row->goal == CORPS__OWNED_GIVE && !row->held) {
@@ -310,7 +323,7 @@ static int64_t row_due(const struct corps__owners *owners, const struct corps__o
     int64_t its_ns = row->life == CORPS__LIFE_STARTED && row->held && has_lease ? row->from_ns
                      : acts && !row->stays                                      ? owners->until_ns
                                                                                 : INT64_MAX;
-    if (row->life == CORPS__LIFE_STOPPED && row->kill_ns < its_ns) {
+    if (acts && row->kill_ns != 0 && row->kill_ns < its_ns) {
         its_ns = row->kill_ns;
     }
     return its_ns < due_ns ? its_ns : due_ns;

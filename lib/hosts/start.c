@@ -52,6 +52,6 @@ enum corps_err corps_end(struct corps *corps) {
     if (corps == NULL || corps->creator == NULL) {
         return corps_error_set(CORPS_ERR_INVALID, "only the own Corps can be ended, or one that this process created");
     }
-    corps__creator_ask_to_end(corps);
+    corps__creator_ask_to_end(corps, 0);
     return CORPS_OK;
 }

@@ -288,9 +288,9 @@ CORPS_API const char *corps_env_host(const struct corps *corps, unsigned env, un
 /** Adds an Env to a running Corps, and waits until it serves: from the program that created the Corps, and from any of
  * its Envs. Gives its number: the next one; or, of Envs that were taken, that of the one taken first, once there are
  * more than 16 of those or no other number is left. It is started again like the others (corps_options.restart), also
- * with the whole Corps. Calls of this happen one after the other. Errors: UNSUPPORTED (transport queue), LIMIT (1024
- * Envs at a time), EXITED (the Corps ends), TIMEOUT (boot_timeout_ns; it is killed), WORKER_LOST (its process has
- * ended, or Env 0), SYSTEM, and what its boot failed with; the detail says what. After an error nothing is left. */
+ * with the whole Corps unless agents own it. Calls of this happen one after the other. Errors: UNSUPPORTED (transport
+ * queue), LIMIT (1024 Envs at a time), EXITED (the Corps ends), TIMEOUT (boot_timeout_ns; it is killed), WORKER_LOST
+ * (its process has ended, or Env 0), SYSTEM, and what its boot failed with: the detail says what. Then none is left. */
 CORPS_API enum corps_err corps_env_add(struct corps *corps, unsigned *env) CORPS_CHECKED;
 
 /** The same for an Env on a certain host: its name, its number as text, or a label, which several may have. It is
@@ -310,7 +310,8 @@ CORPS_API enum corps_err corps_env_take(struct corps *corps, unsigned env, int64
 /** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
  * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; calls
  * by its Names fail with EXITED, and each Name that was ever called holds a few kilobytes until it is dropped. Accepts
- * NULL. Not from a method. Errors: TIMEOUT (had to kill), WORKER_LOST (an Env had died before; the detail says how). */
+ * NULL. Not from a method. What agents own is killed by them: after 5 s to 30 s. Errors: TIMEOUT (had to kill, or left
+ * that to the agent), WORKER_LOST (an Env had died before; the detail says how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
 /** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be one that this process

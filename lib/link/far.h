@@ -50,6 +50,18 @@ static inline bool corps__roams(const struct corps *corps) {
     return corps->settings.owned && corps__far() != NULL;
 }
 
+/* What an agent says of a Corps that this process does not know yet. */
+struct corps__far_first {
+    struct corps__far_known known; /* .data is the caller's to free */
+    uint32_t here;                 /* this host's number; of identify, where there is data */
+    uint8_t secret[CORPS_SECRET_BYTES];
+};
+
+/* Has the agent asked, and waits for its answer until then; one that comes later is kept for a while, for whoever asks
+ * again. Not with the lead. Errors: AGAIN (no answer yet), those of `known` and of `identify`, NO_MEMORY, SYSTEM. */
+enum corps_err corps__far_ask_first(uint64_t corps_id, int64_t deadline_ns,
+                                    struct corps__far_first *first) CORPS_CHECKED;
+
 /* Has the agent asked about it, unless it was a moment ago. Never waits. */
 void corps__far_want(struct corps *corps);
 

@@ -186,35 +186,29 @@ static enum corps_err read_known(uint64_t corps_id, const char *directory, struc
     return err;
 }
 
-/* One whose Env 0 may be on another host. AGAIN: it is nowhere just now. */
-static enum corps_err load_far(uint64_t corps_id, const char *directory, bool may_load, struct corps **corps) {
-    uint8_t secret[CORPS_SECRET_BYTES];
-    uint32_t here = 0;
-    struct corps__far_known known = {0};
+/* One whose Env 0 may be on another host, as the agent has said. AGAIN: it is nowhere just now. */
+static enum corps_err load_far(uint64_t corps_id, const struct corps__far_first *first, bool may_load,
+                               struct corps **corps) {
+    char directory[CORPS__DIR_BYTES];
     struct corps_box *box = NULL;
-    if (corps__far() == NULL) {
-        return has_ended(corps_id);
-    }
-    enum corps_err err = corps__far()->known(corps_id, &known);
-    if (err == CORPS_OK && known.data == NULL) {
+    if (first->known.data == NULL) {
         return CORPS_ERR_AGAIN;
     }
-    err = err == CORPS_OK ? corps__far()->identify(corps_id, &here, secret) : err;
-    err = err == CORPS_OK ? decode_file(known.data, known.bytes, &box) : err;
-    free(known.data);
+    enum corps_err err = directory_of(corps_id, directory);
+    err = err == CORPS_OK ? decode_file(first->known.data, first->known.bytes, &box) : err;
     if (err == CORPS_OK) {
         err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
         corps_box_unref(box);
     }
     if (err == CORPS_OK) {
-        memcpy((*corps)->secret, secret, sizeof secret);
-        (*corps)->settings.host = here;
+        memcpy((*corps)->secret, first->secret, sizeof first->secret);
+        (*corps)->settings.host = first->here;
     }
-    sodium_memzero(secret, sizeof secret);
-    return err == CORPS_ERR_SYSTEM || err == CORPS_ERR_VERSION ? has_ended(corps_id) : err; /* there is nobody to ask */
+    return err;
 }
 
-static enum corps_err load_known(uint64_t corps_id, bool may_load, struct corps **corps) {
+/* One that has its file on this host; EXITED: there is none. */
+static enum corps_err load_here(uint64_t corps_id, bool may_load, struct corps **corps) {
     char directory[CORPS__DIR_BYTES];
     struct corps_box *box = NULL;
     enum corps_err err = directory_of(corps_id, directory);
@@ -223,7 +217,7 @@ static enum corps_err load_known(uint64_t corps_id, bool may_load, struct corps 
         err = decode_known(corps_box_root(box), corps_id, directory, may_load, corps);
         corps_box_unref(box);
     }
-    return err == CORPS_ERR_EXITED ? load_far(corps_id, directory, may_load, corps) : err;
+    return err;
 }
 
 enum corps_err corps__foreign_refresh(struct corps *corps) {
@@ -283,24 +277,45 @@ enum corps_err corps__foreign_take(struct corps *corps, const struct corps__far_
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
-/* AGAIN: it is nowhere just now. */
-static enum corps_err find(uint64_t corps_id, bool may_load, struct corps **corps) {
-    *corps = corps__corps_find(corps_id);
-    if (*corps != NULL) {
-        return CORPS_OK;
-    }
+/* `first`: what the agent has said of it; NULL: nobody was asked. */
+static enum corps_err load(uint64_t corps_id, const struct corps__far_first *first, bool may_load,
+                           struct corps **corps) {
     enum corps_err err = CORPS_OK;
-    void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
-    pthread_mutex_lock(&loading);      /* two threads must not make two of one */
+    pthread_mutex_lock(&loading); /* two threads must not make two of one */
     *corps = corps__corps_find(corps_id);
     if (*corps == NULL) {
-        err = load_known(corps_id, may_load, corps);
+        err = first == NULL ? load_here(corps_id, may_load, corps) : load_far(corps_id, first, may_load, corps);
         if (err == CORPS_OK) {
             corps__corps_list(*corps);
             corps__check_foreign(); /* for each that comes, look which have gone */
         }
     }
     pthread_mutex_unlock(&loading);
+    return err;
+}
+
+/* Has the agent of this host asked, until then. Other threads load others meanwhile. */
+static enum corps_err load_from_agent(uint64_t corps_id, bool may_load, int64_t deadline_ns, struct corps **corps) {
+    struct corps__far_first first = {0};
+    if (corps__far() == NULL) {
+        return has_ended(corps_id);
+    }
+    enum corps_err err = corps__far_ask_first(corps_id, deadline_ns, &first);
+    err = err == CORPS_OK ? load(corps_id, &first, may_load, corps) : err;
+    free(first.known.data);
+    sodium_memzero(first.secret, sizeof first.secret);
+    return err == CORPS_ERR_SYSTEM || err == CORPS_ERR_VERSION ? has_ended(corps_id) : err; /* there is nobody to ask */
+}
+
+/* AGAIN: it is nowhere just now, or the agent has not said yet where. */
+static enum corps_err find(uint64_t corps_id, bool may_load, int64_t deadline_ns, struct corps **corps) {
+    *corps = corps__corps_find(corps_id);
+    if (*corps != NULL) {
+        return CORPS_OK;
+    }
+    void *given_up = corps__give_up(); /* starting the Corps' serializer may take an interpreter's lock */
+    enum corps_err err = load(corps_id, NULL, may_load, corps);
+    err = err == CORPS_ERR_EXITED ? load_from_agent(corps_id, may_load, deadline_ns, corps) : err;
     corps__take_back(given_up);
     return err;
 }
@@ -308,33 +323,36 @@ static enum corps_err find(uint64_t corps_id, bool may_load, struct corps **corp
 enum { LOOK_MS = 100 };
 #define PATIENCE_NS INT64_C(10000000000)
 
-static enum corps_err await(uint64_t corps_id, bool may_load, bool try_only, int64_t deadline_ns,
+static enum corps_err await(uint64_t corps_id, bool may_load, bool try_only, bool no_wait, int64_t deadline_ns,
                             struct corps **corps) {
-    enum corps_err err = find(corps_id, may_load, corps);
+    enum corps_err err = find(corps_id, may_load, no_wait ? 0 : deadline_ns, corps);
     while (err == CORPS_ERR_AGAIN && !try_only && corps__now_ns() < deadline_ns) {
+        int64_t left_ms = (deadline_ns - corps__now_ns()) / 1000000 + 1;
         void *given_up = corps__give_up();
-        (void)poll(NULL, 0, LOOK_MS);
+        (void)poll(NULL, 0, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
         corps__take_back(given_up);
-        err = find(corps_id, may_load, corps);
+        err = find(corps_id, may_load, deadline_ns, corps);
     }
     if (err != CORPS_ERR_AGAIN) {
         return err;
     }
     return corps_error_set(try_only ? CORPS_ERR_FULL : CORPS_ERR_TIMEOUT,
-                           "the Corps %016llx is being started anew and is not there yet; try again",
+                           "it is not known yet where the Corps %016llx is: its hosts are asked, or it is being "
+                           "started anew; try again",
                            (unsigned long long)corps_id);
 }
 
-enum corps_err corps__foreign_await(uint64_t corps_id, bool try_only, int64_t deadline_ns, struct corps **corps) {
-    return await(corps_id, true, try_only, deadline_ns, corps);
+enum corps_err corps__foreign_await(uint64_t corps_id, bool try_only, bool no_wait, int64_t deadline_ns,
+                                    struct corps **corps) {
+    return await(corps_id, true, try_only || no_wait, no_wait, deadline_ns, corps);
 }
 
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) {
-    return await(corps_id, true, false, corps__deadline_ns(PATIENCE_NS), corps);
+    return await(corps_id, true, false, false, corps__deadline_ns(PATIENCE_NS), corps);
 }
 
 enum corps_err corps__foreign_look(uint64_t corps_id, struct corps **corps) {
-    return await(corps_id, false, false, corps__deadline_ns(PATIENCE_NS), corps);
+    return await(corps_id, false, false, false, corps__deadline_ns(PATIENCE_NS), corps);
 }
 
 /* ---- listing ---- */

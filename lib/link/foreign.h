@@ -22,8 +22,9 @@ enum corps_err corps__foreign_publish_moving(const struct corps *corps, const ch
  * (there is none, any more), TIMEOUT, SYSTEM, PROTOCOL (its file is of another version). */
 enum corps_err corps__foreign_find(uint64_t corps_id, struct corps **corps) CORPS_CHECKED;
 
-/* The same until then; FULL where that was to be at once. */
-enum corps_err corps__foreign_await(uint64_t corps_id, bool try_only, int64_t deadline_ns,
+/* The same until then. `try_only`: FULL where it is being started anew; `no_wait`: FULL also where nobody has said yet
+ * whether and where it is, which who asks again soon may be told. */
+enum corps_err corps__foreign_await(uint64_t corps_id, bool try_only, bool no_wait, int64_t deadline_ns,
                                     struct corps **corps) CORPS_CHECKED;
 
 /* The same for who only looks: a Corps whose serializer is in a module that is not loaded is spoken to in msgpack. */

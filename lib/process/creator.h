@@ -38,8 +38,9 @@ enum corps_err corps__creator_start_env_0(struct creator *creator, const struct 
 void corps__creator_is_over(struct creator *creator, const char *text);
 
 /* Has Env 0 begin to end a Corps that this process created; waits only for the agent of one that an agent owns, where
- * that is another process than before. Not with the lead. */
-void corps__creator_ask_to_end(struct corps *corps);
+ * that is another process than before. Such a one is killed if it has not ended within that time, or within a few
+ * seconds if that is more (agent/owner.h). Not with the lead. */
+void corps__creator_ask_to_end(struct corps *corps, int64_t within_ns);
 
 /* The Corps that this process has created and that end with it: are there any? Ends them, and waits; not with the lead.
  */

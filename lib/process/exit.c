@@ -61,22 +61,29 @@ static enum corps_err kill_env_0(void *arg) {
     return CORPS_OK;
 }
 
+struct exit_word {
+    struct corps *corps;
+    int64_t within_ns;
+};
+
 static enum corps_err say_exit(void *arg) {
-    struct corps *corps = arg;
+    const struct exit_word *said = arg;
+    struct corps *corps = said->corps;
     corps__anew_halt(corps->creator);
     if (corps->control != NULL) {
         corps_flush(); /* what this program has sent is on its way before the word is */
-        struct corps_value word = corps_str("exit");
-        struct corps_value record = corps_array(&word, 1);
+        const struct corps_value items[] = {corps_str("exit"), corps_int(said->within_ns)};
+        struct corps_value record = corps_array(items, 2);
         (void)!corps__control_send(corps->control, &record); /* Env 0 may have ended: whoever waits for that sees it */
     }
     return CORPS_OK;
 }
 
 /* With the lead, as another thread may be taking the channel down. */
-void corps__creator_ask_to_end(struct corps *corps) {
+void corps__creator_ask_to_end(struct corps *corps, int64_t within_ns) {
+    struct exit_word said = {corps, within_ns};
     atomic_store(&corps->exited, true);
-    (void)!corps__with_lead(say_exit, corps);
+    (void)!corps__with_lead(say_exit, &said);
     if (corps->settings.owned) {
         corps__owned_end(corps->creator);
     }
@@ -85,7 +92,7 @@ void corps__creator_ask_to_end(struct corps *corps) {
 static enum corps_err exit_corps(struct creator *creator, int64_t timeout_ns) {
     struct corps *corps = creator->corps;
     int64_t deadline = corps__deadline_ns(timeout_ns);
-    corps__creator_ask_to_end(corps);
+    corps__creator_ask_to_end(corps, timeout_ns);
     bool killed = false;
     if (await_end(creator, deadline) != CORPS_OK && corps->settings.owned) {
         (void)!corps__with_lead(take_down, creator);
@@ -181,7 +188,7 @@ void corps__exit_created(void) {
     struct created mine = {.count = 0};
     corps__corps_each(note_created, &mine);
     for (unsigned i = 0; i < mine.count; i++) {
-        corps__creator_ask_to_end(mine.corps[i]); /* all at once … */
+        corps__creator_ask_to_end(mine.corps[i], CREATED_EXIT_NS); /* all at once … */
     }
     for (unsigned i = 0; i < mine.count; i++) {
         (void)!exit_once(mine.corps[i]->creator, CREATED_EXIT_NS); /* … then wait; how they ended is nobody's concern */

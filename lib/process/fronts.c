@@ -70,7 +70,7 @@ static int64_t time_left(int64_t deadline_ns) {
 static void find_one(uint64_t corps_id, int64_t deadline_ns, struct corps_name **names, size_t room, size_t *count) {
     struct corps *corps = NULL;
     struct corps_name *front = NULL;
-    if (corps__foreign_await(corps_id, false, deadline_ns, &corps) != CORPS_OK) {
+    if (corps__foreign_await(corps_id, false, false, deadline_ns, &corps) != CORPS_OK) {
         return; /* it has just ended, is just beginning, or is of another version */
     }
     if (corps__find_front(corps, time_left(deadline_ns), &front) == CORPS_OK) {
@@ -130,7 +130,7 @@ static enum corps_err find_named(const char *name, int64_t deadline_ns, struct c
     uint64_t corps_id;
     struct corps *corps = NULL;
     enum corps_err err = id_of(name, &corps_id);
-    err = err == CORPS_OK ? corps__foreign_await(corps_id, false, deadline_ns, &corps) : err;
+    err = err == CORPS_OK ? corps__foreign_await(corps_id, false, false, deadline_ns, &corps) : err;
     if (err == CORPS_OK) {
         err = corps__find_front(corps, time_left(deadline_ns), front);
         corps__corps_unref(corps);

@@ -52,6 +52,14 @@ bool corps__others_are_gone(struct corps__others *others) {
     return all;
 }
 
+unsigned corps__others_count(const struct corps__others *others) {
+    unsigned count = 0;
+    for (unsigned i = 1; others->pidfds != NULL && i < others->count; i++) {
+        count += others->pidfds[i] >= 0 && !has_ended(others->pidfds[i], 0) ? 1 : 0;
+    }
+    return count;
+}
+
 void corps__others_kill(const struct corps__others *others) {
     for (unsigned i = 1; others->pidfds != NULL && i < others->count; i++) {
         if (others->pidfds[i] >= 0) {

@@ -17,6 +17,9 @@ void corps__others_watch(struct corps__others *others, unsigned env, int pid);
 /* Have all ended? Forgets those that have. */
 bool corps__others_are_gone(struct corps__others *others);
 
+/* How many have not ended. */
+unsigned corps__others_count(const struct corps__others *others);
+
 void corps__others_kill(const struct corps__others *others);
 
 /* Waits until all have ended, kills them at the deadline (CORPS_FOREVER: after five seconds for each), and frees. True

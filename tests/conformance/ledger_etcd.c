@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#define ID_TEXT "0003000000000abc"
+
 static struct etcd_server second;
 static struct fake_etcd fake;
 
@@ -144,7 +146,7 @@ static void lost_lease(void **state) {
     assert_int_equal(claim(book, 1), CORPS_OK);
     sleep(8); /* the lease is over */
     expect(renew(book), CORPS_ERR_CLOSED, "is lost");
-    expect(ledger->end(book, ID), CORPS_ERR_CLOSED, "does not hold");
+    expect(ledger->give(book, ID), CORPS_ERR_CLOSED, "does not hold");
     assert_int_equal(renew(book), CORPS_OK);
     assert_int_equal(claim(book, 2), CORPS_OK);
     sleep(8);
@@ -157,6 +159,40 @@ static void lost_lease(void **state) {
     /* A keep-alive that is answered is not enough: the host's key must be there. */
     remove_key("corps/" CLUSTER "/now/host/00003");
     expect(renew(book), CORPS_ERR_CLOSED, "is lost");
+    ledger->close(book);
+}
+
+static void lose_lease(struct corps_ledger_book *book) {
+    remove_key("corps/" CLUSTER "/now/host/00003");
+    remove_key("corps/" CLUSTER "/now/owner/" ID_TEXT);
+    expect(renew(book), CORPS_ERR_CLOSED, "is lost");
+}
+
+/* What has ended while its lease was lost can be ended still, unless somebody has claimed it since. */
+static void ended_without_lease(void **state) {
+    (void)state;
+    need_etcd();
+    etcd_server_start(&server, NULL, NULL, NULL);
+    struct corps_ledger_options options = options_at(server.url);
+    options.host = 4;
+    struct corps_ledger_book *book = open_at(server.url), *other = open_with(&options);
+    struct corps_ledger_owner found;
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(renew(other), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    lose_lease(book);
+    expect(ledger->end(other, ID), CORPS_ERR_CLOSED, "does not hold"); /* it never had it */
+    assert_int_equal(ledger->end(book, ID), CORPS_OK);
+    expect(ledger->end(book, ID), CORPS_ERR_CLOSED, "does not hold");
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_ERR_UNKNOWN);
+    assert_int_equal(renew(book), CORPS_OK);
+    assert_int_equal(claim(book, 1), CORPS_OK);
+    lose_lease(book);
+    assert_int_equal(claim(other, 2), CORPS_OK);
+    expect(ledger->end(book, ID), CORPS_ERR_CLOSED, "does not hold");
+    assert_int_equal(ledger->find(book, ID, &found), CORPS_OK);
+    assert_true(found.is_held && found.epoch == 2 && found.host == 4);
+    ledger->close(other);
     ledger->close(book);
 }
 
@@ -347,6 +383,7 @@ int main(int argc, char **argv) {
         CASE(no_time_to_live),
         CASE(watch_begins_anew),
         CASE(lost_lease),
+        CASE(ended_without_lease),
         CASE(server_restarted),
         CASE(lost_answers),
         CASE(another_cluster),

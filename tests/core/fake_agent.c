@@ -37,6 +37,8 @@ struct life {
 
 static struct {
     pthread_mutex_t lock; /* of what other threads look at */
+    pthread_cond_t released;
+    bool holds;
     bool is_owned, is_up;
     uint64_t corps_id;
     char name[64], tag[64];
@@ -51,7 +53,7 @@ static struct {
     int keeper_fd;    /* of the directory */
     int creator_fd;   /* the agent's end */
     struct life now, frozen;
-} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .creator_fd = -1, .keeper_fd = -1};
+} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER, .creator_fd = -1, .keeper_fd = -1};
 
 /* ---- directories ---- */
 
@@ -263,6 +265,13 @@ void fake_agent_grant(int64_t until_ns) {
     atomic_store(agent.now.page, until_ns);
 }
 
+void fake_agent_hold(bool on) {
+    pthread_mutex_lock(&agent.lock);
+    agent.holds = on;
+    pthread_cond_broadcast(&agent.released);
+    pthread_mutex_unlock(&agent.lock);
+}
+
 void fake_agent_forget(void) {
     int status;
     (void)waitpid(agent.now.pid, &status, 0);
@@ -320,6 +329,9 @@ static enum corps_err own(const struct corps *corps, const uint8_t *boot, size_t
 static enum corps_err known(uint64_t corps_id, struct corps__far_known *told) {
     char path[CORPS__DIR_BYTES + 16];
     pthread_mutex_lock(&agent.lock);
+    while (agent.holds) {
+        pthread_cond_wait(&agent.released, &agent.lock);
+    }
     bool is_owned = agent.is_owned && agent.corps_id == corps_id, is_up = agent.is_up;
     snprintf(path, sizeof path, "%s/%s", agent.directory, CORPS__KNOWN_FILE);
     pthread_mutex_unlock(&agent.lock);

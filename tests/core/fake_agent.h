@@ -30,6 +30,9 @@ void fake_agent_kill_frozen(void);
 /* What the page says. */
 void fake_agent_grant(int64_t until_ns);
 
+/* From now on the agent answers nobody who asks where a Corps is, until this is called with false. */
+void fake_agent_hold(bool on);
+
 /* Has nobody own the Corps any more, as if it had ended; its directories go. */
 void fake_agent_forget(void);
 

@@ -7,6 +7,7 @@
 #include "actor/granted.h"
 #include "base/clock.h"
 #include "link/known.h"
+#include "value/name.h"
 
 #include <signal.h>
 #include <string.h>
@@ -397,6 +398,29 @@ static void test_found(void **state) {
     end_owned(corps);
 }
 
+/* Where nobody has said yet whether there is such a Corps, NO_WAIT does not wait for that, and other calls wait until
+ * their deadline; and what was said meanwhile is not asked again. */
+static void test_asked(void **state) {
+    (void)state;
+    struct corps_name *name = NULL;
+    struct corps_future *future = NULL;
+    const struct corps_call_options now = {.flags = CORPS_CALL_NO_WAIT}, soon = {.timeout_ns = 50000000};
+    assert_ok(corps__name_create(UINT64_C(0x0002000000000abc), 0, 2, "Store", 5, &name));
+    fake_agent_hold(true);
+    assert_int_equal(corps_call(name, "add", NULL, &now, &future), CORPS_ERR_FULL);
+    assert_int_equal(corps_call(name, "add", NULL, &soon, &future), CORPS_ERR_TIMEOUT);
+    assert_int_equal(corps_call(name, "add", NULL, &now, &future), CORPS_ERR_FULL);
+    fake_agent_hold(false);
+    enum corps_err err = CORPS_ERR_FULL;
+    while (err == CORPS_ERR_FULL) {
+        poll(NULL, 0, 1);
+        err = corps_call(name, "add", NULL, &now, &future);
+    }
+    assert_int_equal(err, CORPS_ERR_EXITED);
+    assert_int_equal(corps_call(name, "add", NULL, NULL, &future), CORPS_ERR_EXITED);
+    corps_name_unref(name);
+}
+
 /* What would be ignored is refused. */
 static void refused(struct corps_options given, const char *text) {
     struct corps *corps = NULL;
@@ -426,7 +450,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_serves),  cmocka_unit_test(test_killed_here), cmocka_unit_test(test_killed_elsewhere),
         cmocka_unit_test(test_moved),   cmocka_unit_test(test_moved_often), cmocka_unit_test(test_waits),
         cmocka_unit_test(test_granted), cmocka_unit_test(test_found),       cmocka_unit_test(test_options),
-        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_frozen),  cmocka_unit_test(test_asked),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

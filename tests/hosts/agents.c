@@ -169,6 +169,25 @@ void agents_tell(const char *option, const char *host) {
     }
 }
 
+int agents_envs(int number) {
+    char command[640], name[32], line[4096] = "";
+    snprintf(command, sizeof command, "%s --list --json", program());
+    FILE *said = popen(command, "r");
+    size_t bytes = said != NULL ? fread(line, 1, sizeof line - 1, said) : 0;
+    line[bytes] = '\0';
+    if (said == NULL || pclose(said) != 0) {
+        die(command);
+    }
+    snprintf(name, sizeof name, "\"name\":\"%s\"", names[number - 1]);
+    const char *at = strstr(line, name);
+    const char *envs = at != NULL ? strstr(at, "\"envs\":") : NULL;
+    if (envs == NULL) {
+        fprintf(stderr, "agents: no Envs of host %d in: %s\n", number, line);
+        exit(2);
+    }
+    return atoi(envs + strlen("\"envs\":"));
+}
+
 int agents_terminate(int number) {
     int status = -1;
     kill(agents.pids[number], SIGTERM);

@@ -29,6 +29,9 @@ int agents_terminate(int number);
 /* What a person says to the agent of a host, on the first one: "--drain", "--undrain". The test ends if that fails. */
 void agents_tell(const char *option, const char *host);
 
+/* How many Envs `corps hosts` says are on a host. The test ends if it does not answer. */
+int agents_envs(int number);
+
 /* Ends all of them in order. False: something was left in a runtime directory, which is told. */
 bool agents_end(void);
 

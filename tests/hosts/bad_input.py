@@ -7,6 +7,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -211,8 +212,24 @@ def strangers(place):
     assert re.search(r'^1 +alpha .* yes ', place.run('corps', 'hosts'), re.M)
 
 
+def many(place):
+    """More programs ask at once than the agent has descriptors for: they wait, it says why once, and goes on when some have gone."""
+    agent = place.serve(1)
+    limits = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (len(os.listdir('/proc/%d/fd' % agent.pid)) + 3, limits[1]))
+    programs = [socket.socket(socket.AF_UNIX) for _ in range(10)]
+    for program in programs:
+        program.connect(place.at('run1/corps/agent'))
+    line = agent.stderr.readline()
+    assert 'a program of this host waits, since there is no descriptor' in line, line
+    for program in programs:
+        program.close()
+    assert re.search(r'^1 +alpha .* yes ', place.run('corps', 'hosts'), re.M)
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, limits)
+
+
 def main():
-    for case in files, agents, drains, ledgers, strangers:
+    for case in files, agents, drains, ledgers, strangers, many:
         place = Place()
         case(place)
         place.end()

@@ -1,12 +1,15 @@
 /* etcd-load ENDPOINTS HOSTS SECONDS: as many hosts as that, each with a book of the ledger etcd as its agent would have
- * it, in one process: what that costs etcd, etcd_load.py reads from etcd itself.
+ * it, and the shipped code that decides what is asked of it (hosts/owners.h), in one process: what that costs etcd,
+ * etcd_load.py reads from etcd itself.
  *
- * Each host renews every 0.5 s, and lists every second and when the watch hints, at most every 0.1 s; it owns one
- * Corps. After SECONDS the first host is off: it says nothing any more. The second one claims its Corps, 5.1 s after it
- * has seen that nobody owns it. Tells events as lines of JSON: "steady", "over" (before the first is off), "taken",
- * each of which waits for a line on standard input. Exit status: 0 good, 1 something failed. */
+ * Each host owns one Corps, whose Env 0 is not there: it begins and acts at once. After SECONDS the first host is off:
+ * it says nothing any more, and another one claims its Corps. Tells events as lines of JSON: "steady", "over" (before
+ * the first is off), "taken", each of which waits for a line on standard input. Exit status: 0 good, 1 something
+ * failed.
+ */
 #include "agent/etcd/etcd.h"
 #include "hosts/ledgers.h"
+#include "hosts/owners.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -16,13 +19,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOSTS_MAX = 1000, TIMES_MAX = 1 << 18, RECORD_BYTES = 4096 };
+enum { HOSTS_MAX = 1000, ROWS = 4, TIMES_MAX = 1 << 18, RECORD_BYTES = 4096 };
 #define SECOND_NS INT64_C(1000000000)
-#define RENEW_NS (SECOND_NS / 2)
-#define LIST_NS SECOND_NS
-#define HINT_NS (SECOND_NS / 10)
-#define GONE_NS INT64_C(5100000000)
 #define TAKEN_NS (30 * SECOND_NS)
+#define LONG_NS (3600 * SECOND_NS)
 
 /* How long operations of one kind took. */
 struct times {
@@ -34,9 +34,12 @@ struct times {
 struct simulated {
     uint32_t number;
     struct corps_ledger_book *book;
-    unsigned corps_seen, hosts_seen;
-    bool sees_orphan; /* in this list: the first host's Corps has no owner */
-    int64_t gone_ns;  /* since when; 0: it has one */
+    struct corps__owners owners;
+    struct corps__owned *rows;
+    /* The last list. */
+    uint32_t *living, living_count;
+    struct corps__owners_seen *seen;
+    uint32_t seen_count;
     pthread_t thread;
 };
 
@@ -44,11 +47,12 @@ static struct {
     const struct corps_ledger *ledger;
     unsigned count;
     struct simulated hosts[HOSTS_MAX];
-    struct times renewals, lists;
+    struct times renewals, lists, claims;
     _Atomic uint64_t failed, hints;
+    _Atomic unsigned acting;
     atomic_bool first_is_off, stops;
     _Atomic int64_t off_ns, seen_ns, taken_ns;
-} all = {.renewals.name = "renew", .lists.name = "list"};
+} all = {.renewals.name = "renew", .lists.name = "list", .claims.name = "claim"};
 
 static int64_t now_ns(void) {
     struct timespec now;
@@ -72,106 +76,147 @@ static void note_time(struct times *times, int64_t began_ns) {
     }
 }
 
-/* ---- what one host does ---- */
+/* ---- what is asked of the ledger ---- */
 
 static void renew(struct simulated *host) {
     int64_t until_ns = 0, began_ns = now_ns();
     enum corps_err err = all.ledger->renew(host->book, began_ns, &until_ns);
+    note_time(&all.renewals, began_ns);
     if (err != CORPS_OK) {
         fail(host, "renew", err);
     }
-    note_time(&all.renewals, began_ns);
+    corps__owners_renewed(&host->owners, err, until_ns, now_ns());
 }
 
 static void on_host(void *arg, const struct corps_ledger_host *row) {
-    (void)row;
-    ((struct simulated *)arg)->hosts_seen++;
+    struct simulated *host = arg;
+    if (host->living_count < all.count) {
+        host->living[host->living_count++] = row->number;
+    }
 }
 
 static void on_corps(void *arg, const struct corps_ledger_corps *row) {
     struct simulated *host = arg;
-    host->corps_seen++;
-    host->sees_orphan |= row->corps_id == corps_of(1) && row->host == 0;
+    int64_t none = 0;
+    if (host->seen_count == all.count) {
+        return;
+    }
+    host->seen[host->seen_count++] = (struct corps__owners_seen){.corps_id = row->corps_id,
+                                                                 .epoch = row->epoch,
+                                                                 .owner = row->host,
+                                                                 .mine = row->is_mine,
+                                                                 .given = row->is_given,
+                                                                 .restart = CORPS_RESTART_ALWAYS,
+                                                                 .rank = CORPS__OWNERS_NO_RANK};
+    if (row->corps_id == corps_of(1) && row->host == 0) {
+        (void)atomic_compare_exchange_strong(&all.seen_ns, &none, now_ns()); /* the first time counts */
+    }
 }
 
 static void list(struct simulated *host) {
     static const struct corps_ledger_each each = {.host = on_host, .corps = on_corps};
     int64_t began_ns = now_ns();
-    host->hosts_seen = host->corps_seen = 0;
-    host->sees_orphan = false;
+    host->living_count = host->seen_count = 0;
     enum corps_err err = all.ledger->list(host->book, &each, host);
+    note_time(&all.lists, began_ns);
     if (err != CORPS_OK) {
         fail(host, "list", err);
-        return;
     }
-    note_time(&all.lists, began_ns);
-    host->gone_ns = !host->sees_orphan ? 0 : host->gone_ns != 0 ? host->gone_ns : now_ns();
+    for (uint32_t i = 0; i < host->seen_count; i++) {
+        struct corps__owners_seen *seen = &host->seen[i];
+        seen->rank = seen->owner == 0
+                         ? corps__owners_rank(seen->corps_id, host->number, host->living, host->living_count)
+                         : CORPS__OWNERS_NO_RANK;
+    }
+    corps__owners_listed(&host->owners, err, host->seen, host->seen_count, now_ns());
+    corps__owners_crowd(&host->owners, host->living_count);
 }
 
-static void claim(struct simulated *host, uint32_t of, uint64_t epoch) {
+static void claim(struct simulated *host, uint64_t corps_id, uint64_t epoch) {
     static const uint8_t record[RECORD_BYTES] = {1};
     char name[32], about[128];
+    unsigned of = (unsigned)(corps_id >> 48);
     snprintf(name, sizeof name, "singleton-%u", of);
     snprintf(about, sizeof about, "tag\tload\nhosts\tauto\nnumber\t%u", of);
-    const struct corps_ledger_request request = {.corps_id = corps_of(of),
+    const struct corps_ledger_request request = {.corps_id = corps_id,
                                                  .epoch = epoch,
                                                  .name = name,
                                                  .about = about,
                                                  .record = record,
                                                  .record_bytes = sizeof record};
     struct corps_ledger_claim claim;
-    enum corps_err err = all.ledger->claim(host->book, &request, now_ns(), &claim);
+    int64_t began_ns = now_ns();
+    enum corps_err err = all.ledger->claim(host->book, &request, began_ns, &claim);
+    note_time(&all.claims, began_ns);
     if (err != CORPS_OK) {
         fail(host, "claim", err);
+    } else if (epoch > 1) {
+        all.taken_ns = now_ns();
+    }
+    corps__owners_answered(&host->owners, err, now_ns());
+}
+
+static void read_record(struct simulated *host, uint64_t corps_id) {
+    const struct corps__policy policy = {
+        .restart = CORPS_RESTART_ALWAYS, .intensity = 1, .period_ns = SECOND_NS, .start_ns = LONG_NS};
+    uint8_t *record = NULL;
+    size_t bytes = 0;
+    enum corps_err err = all.ledger->read(host->book, corps_id, &record, &bytes);
+    if (err != CORPS_OK) {
+        fail(host, "read", err);
+    }
+    free(record);
+    corps__owners_read(&host->owners, err, &policy, now_ns());
+}
+
+/* ---- what one host does ---- */
+
+static void act(struct simulated *host, const struct corps__owners_action *action) {
+    switch (action->what) {
+    case CORPS__OWNERS_RENEW:
+        renew(host);
+        break;
+    case CORPS__OWNERS_LIST:
+        list(host);
+        break;
+    case CORPS__OWNERS_CLAIM:
+        claim(host, action->corps_id, action->epoch);
+        break;
+    case CORPS__OWNERS_READ:
+        read_record(host, action->corps_id);
+        break;
+    case CORPS__OWNERS_START:
+        corps__owners_started(&host->owners, action->corps_id, action->epoch, now_ns());
+        break;
+    case CORPS__OWNERS_GO:
+        all.acting++;
+        break;
+    default:
+        fail(host, "something is to end, and nothing should", CORPS_ERR_INVALID);
+        break;
     }
 }
 
 /* Waits until then; true: the watch has hinted before. It goes on hinting until there was a list. */
-static bool wait_until(const struct simulated *host, int64_t when_ns, bool hinted) {
-    bool listens = !hinted && all.ledger->watch != NULL;
+static bool wait_until(const struct simulated *host, int64_t when_ns, bool listens) {
     struct pollfd fd = {.fd = listens ? all.ledger->watch(host->book) : -1, .events = POLLIN};
     int64_t left_ns = when_ns - now_ns();
     return left_ns > 0 && poll(&fd, 1, (int)(left_ns / 1000000) + 1) > 0;
 }
 
-static void take_over(struct simulated *host) {
-    int64_t seen_ns = 0;
-    if (host->gone_ns != 0) {
-        (void)atomic_compare_exchange_strong(&all.seen_ns, &seen_ns, host->gone_ns); /* the first time counts */
-    }
-    if (host->gone_ns != 0 && now_ns() - host->gone_ns >= GONE_NS && all.taken_ns == 0) {
-        claim(host, 1, 2);
-        all.taken_ns = now_ns();
-    }
-}
-
 static void *run(void *arg) {
     struct simulated *host = arg;
-    int64_t began_ns = now_ns() + RENEW_NS * host->number / all.count;
-    int64_t renew_ns = began_ns, list_ns = began_ns, listed_ns = 0;
-    bool hinted = false;
+    uint32_t hinted_at = UINT32_MAX, lists = 0; /* a hint counts once for each list */
     while (!all.stops && !(all.first_is_off && host->number == 1)) {
-        int64_t next_ns = renew_ns < list_ns ? renew_ns : list_ns;
-        if (host->number == 2 && host->gone_ns != 0 && all.taken_ns == 0 && host->gone_ns + GONE_NS < next_ns) {
-            next_ns = host->gone_ns + GONE_NS;
+        struct corps__owners_action action;
+        while (!all.stops && corps__owners_next(&host->owners, now_ns(), &action)) {
+            lists += action.what == CORPS__OWNERS_LIST ? 1 : 0;
+            act(host, &action);
         }
-        if (wait_until(host, next_ns, hinted)) {
+        if (wait_until(host, corps__owners_due(&host->owners), hinted_at != lists)) {
             all.hints++;
-            hinted = true;
-            list_ns = listed_ns + HINT_NS < list_ns ? listed_ns + HINT_NS : list_ns;
-        }
-        if (now_ns() >= renew_ns) {
-            renew(host);
-            renew_ns += RENEW_NS;
-        }
-        if (now_ns() >= list_ns) {
-            listed_ns = now_ns();
-            list(host);
-            hinted = false;
-            list_ns = listed_ns + LIST_NS;
-        }
-        if (host->number == 2) {
-            take_over(host);
+            hinted_at = lists;
+            corps__owners_hinted(&host->owners, now_ns());
         }
     }
     return NULL;
@@ -187,7 +232,7 @@ static int compare(const void *a, const void *b) {
 static void print_times(struct times *times) {
     uint32_t count = times->count < TIMES_MAX ? times->count : TIMES_MAX;
     qsort(times->took_ns, count, sizeof *times->took_ns, compare);
-    printf(", \"%s\": {\"count\": %u, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"worst_ms\": %.3f}", times->name, count,
+    printf(", \"%s_took\": {\"count\": %u, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"worst_ms\": %.3f}", times->name, count,
            count > 0 ? (double)times->took_ns[count / 2] / 1e6 : 0,
            count > 0 ? (double)times->took_ns[(uint64_t)count * 99 / 100] / 1e6 : 0,
            count > 0 ? (double)times->took_ns[count - 1] / 1e6 : 0);
@@ -200,9 +245,10 @@ static void tell(const char *event) {
            "%u, "
            "\"seen_gone_s\": %.3f, \"taken_s\": %.3f",
            event, (double)now_ns() / 1e9, (unsigned long long)all.failed, (unsigned long long)all.hints,
-           all.hosts[1].hosts_seen, all.hosts[1].corps_seen,
+           all.hosts[1].living_count, all.hosts[1].seen_count,
            all.seen_ns != 0 ? (double)(all.seen_ns - all.off_ns) / 1e9 : 0,
            all.taken_ns != 0 ? (double)(all.taken_ns - all.off_ns) / 1e9 : 0);
+    printf(", \"claims\": %u, \"renewals\": %u, \"lists\": %u", all.claims.count, all.renewals.count, all.lists.count);
     if (strcmp(event, "over") == 0) {
         print_times(&all.renewals);
         print_times(&all.lists);
@@ -214,7 +260,16 @@ static void tell(const char *event) {
     }
 }
 
+static bool make_room(struct simulated *host) {
+    host->rows = calloc(ROWS, sizeof *host->rows);
+    host->living = calloc(all.count, sizeof *host->living);
+    host->seen = calloc(all.count, sizeof *host->seen);
+    return host->rows != NULL && host->living != NULL && host->seen != NULL;
+}
+
 static bool open_books(const char *endpoints) {
+    const struct corps__policy policy = {
+        .restart = CORPS_RESTART_ALWAYS, .intensity = 1, .period_ns = SECOND_NS, .start_ns = LONG_NS};
     for (unsigned i = 0; i < all.count; i++) {
         struct simulated *host = &all.hosts[i];
         host->number = i + 1;
@@ -224,15 +279,29 @@ static bool open_books(const char *endpoints) {
                                                      .address = "10.0.0.1:7400",
                                                      .endpoints = endpoints,
                                                      .cluster = "00000000000000aa"};
-        enum corps_err err = all.ledger->open(&options, &host->book);
+        enum corps_err err = make_room(host) ? all.ledger->open(&options, &host->book) : CORPS_ERR_NO_MEMORY;
         if (err != CORPS_OK) {
             fail(host, "open", err);
             return false;
         }
-        renew(host);
-        claim(host, host->number, 1);
+        corps__owners_init(&host->owners, host->number, host->rows, ROWS);
+        err =
+            corps__owners_ordered(&host->owners, corps_of(host->number), &policy, false, now_ns() + LONG_NS, now_ns());
+        if (err != CORPS_OK) {
+            fail(host, "order", err);
+        }
     }
     return all.failed == 0;
+}
+
+static void close_books(void) {
+    for (unsigned i = 0; i < all.count; i++) {
+        struct simulated *host = &all.hosts[i];
+        all.ledger->close(host->book);
+        free(host->rows);
+        free(host->living);
+        free(host->seen);
+    }
 }
 
 static void sleep_s(int seconds) {
@@ -254,15 +323,19 @@ int main(int argc, char **argv) {
     if (!open_books(argv[1])) {
         return 1;
     }
-    all.renewals.count = 0; /* of the beginning: nobody asks for these */
     for (unsigned i = 0; i < all.count; i++) {
         if (pthread_create(&all.hosts[i].thread, NULL, run, &all.hosts[i]) != 0) {
             perror("a thread");
             return 1;
         }
+        (void)poll(NULL, 0, (int)(500 / all.count)); /* agents do not begin in step */
+    }
+    while (all.acting < all.count && all.failed == 0) {
+        (void)poll(NULL, 0, 20);
     }
     sleep_s(2);
     tell("steady");
+    all.renewals.count = all.lists.count = 0; /* of the beginning: nobody asks for these */
     sleep_s(atoi(argv[3]));
     tell("over");
     all.off_ns = now_ns();
@@ -270,11 +343,12 @@ int main(int argc, char **argv) {
     for (int64_t ends_ns = now_ns() + TAKEN_NS; all.taken_ns == 0 && now_ns() < ends_ns;) {
         (void)poll(NULL, 0, 20);
     }
+    sleep_s(1); /* does anybody else claim it? */
     tell("taken");
     all.stops = true;
     for (unsigned i = 0; i < all.count; i++) {
         pthread_join(all.hosts[i].thread, NULL);
-        all.ledger->close(all.hosts[i].book);
     }
+    close_books();
     return all.failed == 0 && all.taken_ns != 0 ? 0 : 1;
 }

@@ -1,8 +1,9 @@
-"""What many hosts cost etcd: simulated hosts with the shipped ledger code (etcd_load.c) against one server, and what that server counts meanwhile.
+"""What many hosts cost etcd: simulated hosts with the shipped code that decides and asks (etcd_load.c) against one server, and what that server counts meanwhile.
 
     etcd_load.py BUILD [--hosts N] [--seconds N]      prints a table. No root; exit status 77: there is no etcd, or the build has no ledger for it
 
-The first part is N hosts that renew every 0.5 s and list every second; the second one is the loss of a host until another one owns its Corps.
+The first part is N hosts that renew every 0.5 s and list every second; the second one is the loss of a host until a second after another one owns its Corps.
+Exit status 1: something failed, or a host has renewed more often than that, or the Corps was claimed more than once.
 """
 
 import argparse
@@ -115,6 +116,23 @@ def table(before, after, hosts):
             print(f'  {what:<40}{count:>14,.{2 if "seconds" in what else 0}f}{count / seconds:>14,.3f}{count / seconds / hosts:>20,.4f}')
 
 
+def judge(looks, events, hosts):
+    """In words, what was more than one renewal a host and half-second, and one claim a take-over, by what etcd itself has counted."""
+    wrong = []
+    for what, begin, end in (('hosts that stay', 'steady', 'over'), ('a take-over', 'over', 'taken')):
+        before, after = looks[begin], looks[end]
+        renewed = after[1]['leases renewed'] - before[1]['leases renewed']
+        share = renewed / (hosts * 2 * (after[0] - before[0]))
+        print(f'{what}: {share:.3f} renewals a host and half-second, {after[1]["requests: txn"] - before[1]["requests: txn"]:.0f} claims, '
+              f'{(events[end]["lists"] - events[begin]["lists"] if begin == "over" else events[end]["lists"]) / hosts / (after[0] - before[0]):.2f} lists a host and second')
+        if share > 1.02:
+            wrong.append(f'{what}: {share:.3f} renewals a host and half-second')
+    claims = looks['taken'][1]['requests: txn'] - looks['over'][1]['requests: txn']
+    if claims != 1:
+        wrong.append(f'a take-over: {claims:.0f} claims')
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build')
@@ -149,11 +167,13 @@ def main():
           f'{over["failed"]} operations failed')
     table(looks['steady'], looks['over'], options.hosts)
     for name in ('renew', 'list'):
-        print(f'  {name}: {over[name]["count"]} of them, {over[name]["p50_ms"]:.2f} ms in the median, {over[name]["p99_ms"]:.2f} ms at the 99th percentile, '
-              f'{over[name]["worst_ms"]:.2f} ms at worst')
+        took = over[f'{name}_took']
+        print(f'  {name}: {took["count"]} of them, {took["p50_ms"]:.2f} ms in the median, {took["p99_ms"]:.2f} ms at the 99th percentile, {took["worst_ms"]:.2f} ms at worst')
     print(f'the loss of a host: seen after {taken["seen_gone_s"]:.2f} s, claimed after {taken["taken_s"]:.2f} s; {taken["hints"] - over["hints"]} hints')
     table(looks['over'], looks['taken'], options.hosts)
-    return status
+    wrong = judge(looks, events, options.hosts)
+    print(*wrong, sep='\n', end='\n' if wrong else '')
+    return status or min(len(wrong), 1)
 
 
 if __name__ == '__main__':

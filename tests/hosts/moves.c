@@ -378,6 +378,40 @@ static void test_agent_stopped(void **state) {
     end_hosts();
 }
 
+/* Its Env 0 never ends, since a method of its front does not: its agent kills it, and nothing is left. */
+static void test_never_ends(void **state) {
+    (void)state;
+    begin_hosts(2);
+    struct corps *corps = create("");
+    struct corps_name *front = corps_name_ref(corps_front(corps));
+    int pid = (int)get(front, "pid");
+    struct gate gate;
+    gate_shut(&gate, front);
+    assert_int_equal(corps_exit(corps, 100 * INT64_C(1000000)), CORPS_ERR_TIMEOUT);
+    await_gone(pid);
+    await_hosts_alone(2);
+    corps_future_destroy(gate.waiting);
+    corps_name_unref(front);
+    end_hosts();
+}
+
+/* An Env 0 has a slot of its host, and so have the Envs that it has there: of four, two are left. */
+static void test_slots(void **state) {
+    (void)state;
+    begin_hosts(1);
+    env_count = 2;
+    struct corps *first = create("first"), *second = NULL;
+    assert_int_equal(agents_envs(1), 2);
+    env_count = 1;
+    second = create("second");
+    assert_int_equal(agents_envs(1), 3);
+    assert_ok(corps_exit(first, LONG_NS));
+    assert_ok(corps_exit(second, LONG_NS));
+    await_hosts_alone(1);
+    assert_int_equal(agents_envs(1), 0);
+    end_hosts();
+}
+
 /* What a ledger does not keep is refused before anything is begun. */
 static void test_too_large(void **state) {
     (void)state;
@@ -424,6 +458,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_creator_follows), cmocka_unit_test(test_singleton),
         cmocka_unit_test(test_too_large),       cmocka_unit_test(test_etcd_gone),
         cmocka_unit_test(test_many_envs),       cmocka_unit_test(test_agent_stopped),
+        cmocka_unit_test(test_never_ends),      cmocka_unit_test(test_slots),
     };
     return status != 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

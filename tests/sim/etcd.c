@@ -9,8 +9,10 @@
 
 #define FAULTS_NS (30 * SIM_S) /* they begin before */
 /* After the last fault: a lease of 6 s and 0.5 s until it is noticed, 5.1 s until its owner can act no more, a boot,
- * and a wait of the supervisor. A new leader lets every lease begin anew, and takes 2 s itself. */
+ * and a wait of the supervisor. A new leader lets every lease begin anew, and takes 2 s itself. Where many hosts are
+ * hinted at it they list one after the other. */
 #define BOUND_NS (11600 * SIM_MS + BOOT_MAX_NS + BACKOFF_MAX_NS)
+#define BOUND_CROWD_NS (CORPS__OWNERS_CROWD_MAX * CORPS__OWNERS_SPREAD_NS)
 #define BOUND_LEADER_NS (8 * SIM_S)
 
 enum fault {
@@ -340,7 +342,7 @@ static void happen(struct world *world, const struct sim_event *event) {
     case EVENT_HINT:
         if (host->agent_runs && host->boot == event->b &&
             later_of(later_of(host->no_watch_ns, host->stale_ns), host->from_etcd_cut_ns) <= world->sim->now_ns) {
-            corps__owners_hinted(&host->owners);
+            corps__owners_hinted(&host->owners, host_clock(world, event->a));
             agent_pump(world, event->a);
         }
         break;
@@ -355,6 +357,9 @@ static void happen(struct world *world, const struct sim_event *event) {
         break;
     case EVENT_PROGRAM:
         program_orders(world, event->a);
+        break;
+    case EVENT_PASSED_ON:
+        agent_passed_on(world, event->a, event->c);
         break;
     case EVENT_UNDRAIN:
         agent_drains(world, event->a, false);
@@ -405,7 +410,8 @@ static int64_t bound_of(const struct world *world) {
         }
         ranks_ns = later_of(ranks_ns, unfit * (unfit + 1) / 2 * CORPS__OWNERS_RANK_NS);
     }
-    return BOUND_NS + ranks_ns + (world->loses_leader ? BOUND_LEADER_NS : 0);
+    return BOUND_NS + ranks_ns + (world->crowd > HOSTS_MAX ? BOUND_CROWD_NS : 0) +
+           (world->loses_leader ? BOUND_LEADER_NS : 0);
 }
 
 static void etcd(struct sim *sim) {
@@ -420,6 +426,7 @@ static void etcd(struct sim *sim) {
                            .lease_capacity = kept.lease_capacity,
                            .host_count = 2 + sim_below(sim, sim_chance(sim, 80) ? 4 : HOSTS_MAX - 1),
                            .line_count = 1 + sim_below(sim, LINES_MAX),
+                           .crowd = sim_chance(sim, 70) ? HOSTS_MAX : 100,
                            .delay_ns = sim_between(sim, 100000, sim_chance(sim, 80) ? 5 * SIM_MS : 100 * SIM_MS),
                            .ttl_ns = sim_between(sim, 5994 * SIM_MS, 6006 * SIM_MS)};
     make_hosts(&world);

@@ -46,13 +46,17 @@ enum event_kind {
     EVENT_CLOSE,
     EVENT_PROGRAM,
     EVENT_UNDRAIN,
+    EVENT_PASSED_ON,
 };
 
 /* A Corps, as etcd knows it. */
 struct kept {
     bool exists, given;
     uint64_t epoch;
-    uint32_t owner, lease; /* 0: none */
+    uint32_t owner, lease;         /* 0: none */
+    uint32_t last_host, last_boot; /* who has claimed it last */
+    /* Its program wants it to end, and the agent of that host, in that life of its own, knows it; 0: not. */
+    uint32_t wished_host, wished_boot;
 };
 
 struct line {
@@ -81,7 +85,7 @@ struct request {
     struct corps__owners_action action;
     int64_t sent_ns, asked_ns; /* asked: on the host's clock */
     uint32_t lease;            /* the book's when it was asked; of a new one: that */
-    uint64_t held;             /* the epoch that the book holds; 0: none */
+    uint64_t held;             /* the epoch that the book holds, or has lost; 0: none */
     bool drained;
     enum corps_err err;
     uint32_t seen_count;
@@ -96,6 +100,7 @@ struct host {
     uint32_t key_lease; /* etcd: of the host key; 0: there is none */
     bool key_drained;
     uint64_t book[ROWS_MAX]; /* the epochs that its book holds, since a claim was answered so */
+    uint64_t lost[ROWS_MAX]; /* … and that it held until its lease was lost */
     int64_t agent_stopped_ns;
     int64_t to_etcd_cut_ns, from_etcd_cut_ns, in_cut_ns, out_cut_ns;
     int64_t slow_ns, slow_until_ns; /* so much longer answers take, until then */
@@ -120,6 +125,7 @@ struct life {
 struct world {
     struct sim *sim;
     uint32_t host_count, line_count;
+    uint32_t crowd; /* for so many hosts the lists that are hinted at are spread */
     struct host *hosts;
     struct line lines[LINES_MAX];
     struct life *lives;
@@ -168,7 +174,9 @@ void agent_closes(struct world *world, uint32_t host, uint32_t boot); /* the end
 void agent_hear(struct world *world, const struct request *request);  /* an answer of etcd */
 void agent_reaped(struct world *world, uint32_t life);
 void agent_drains(struct world *world, uint32_t host, bool on);
+/* The program wants its Corps to end, and its owner's agent hears it; true: it does. */
 bool agent_exits(struct world *world, uint32_t line);
+void agent_passed_on(struct world *world, uint32_t host, uint64_t corps_id); /* another agent says that it is to end */
 struct corps__policy agent_policy(const struct line *line);
 
 /* ---- Env 0 and the other: etcd_lives.c ---- */

@@ -28,6 +28,17 @@ static void start(struct world *world, uint32_t number, const struct corps__owne
                                            .epoch = action->epoch});
 }
 
+/* To the agent of the host that etcd names. It may be lost on the way. */
+static void pass_on(struct world *world, uint32_t number, uint64_t corps_id) {
+    const struct kept *kept = &world->lines[line_of(corps_id)].kept[(corps_id & 0xffff) - 1];
+    int64_t cut_ns = kept->owner != 0
+                         ? later_of(world->hosts[number].out_cut_ns, world->hosts[kept->owner - 1].in_cut_ns)
+                         : INT64_MAX;
+    if (cut_ns <= world->sim->now_ns) {
+        sim_later(world->sim, any_delay(world), EVENT_PASSED_ON, kept->owner - 1, 0, corps_id);
+    }
+}
+
 static void act(struct world *world, uint32_t number, const struct corps__owners_action *action) {
     uint32_t life = action->corps_id != 0 ? life_of(world, number, action->corps_id) : NOBODY;
     switch (action->what) {
@@ -63,6 +74,9 @@ static void act(struct world *world, uint32_t number, const struct corps__owners
         sim_note(world->sim, "host %u: forgets Corps %llx (%d, %d)", number, (unsigned long long)action->corps_id,
                  (int)action->why, (int)action->err);
         program_answered(world, action->corps_id, false);
+        break;
+    case CORPS__OWNERS_PASS_ON:
+        pass_on(world, number, action->corps_id);
         break;
     }
 }
@@ -125,13 +139,18 @@ static void write_book(struct host *host, const struct request *request) {
     enum corps__owners_do what = request->action.what;
     bool is_closed = request->err == CORPS_ERR_CLOSED;
     bool gives = what == CORPS__OWNERS_GIVE || what == CORPS__OWNERS_END;
+    uint64_t *held = request->action.corps_id != 0 ? book_of(host, request->action.corps_id) : NULL;
     if (is_closed && (what == CORPS__OWNERS_RENEW || what == CORPS__OWNERS_CLAIM)) {
         host->lease = 0;
+        for (uint32_t i = 0; i < ROWS_MAX; i++) {
+            host->lost[i] = host->book[i] != 0 ? host->book[i] : host->lost[i];
+        }
         memset(host->book, 0, sizeof host->book);
     } else if (what == CORPS__OWNERS_CLAIM && request->err == CORPS_OK) {
-        *book_of(host, request->action.corps_id) = request->action.epoch;
+        *held = request->action.epoch;
     } else if (gives && (is_closed || request->err == CORPS_OK)) {
-        *book_of(host, request->action.corps_id) = 0;
+        *held = 0;
+        host->lost[held - host->book] = 0;
     } else if (what == CORPS__OWNERS_RENEW && request->err == CORPS_OK) {
         host->lease = request->lease;
     }
@@ -162,6 +181,7 @@ void agent_hear(struct world *world, const struct request *request) {
         break;
     case CORPS__OWNERS_LIST:
         corps__owners_listed(owners, request->err, request->seen, request->seen_count, now_ns);
+        corps__owners_crowd(owners, world->crowd);
         if (CORPS__PLANTED(OWN_NUMBER_IS_OWN)) {
             give_back(world, request->host);
         }
@@ -203,27 +223,47 @@ void agent_drains(struct world *world, uint32_t number, bool on) {
     }
 }
 
-/* The program wants its Corps to end, and its owner's agent hears it; true: it does. */
+/* A few never end, until they are killed. */
+static bool exits_at(struct world *world, uint32_t at, uint64_t corps_id) {
+    int64_t clock_ns = host_clock(world, at);
+    const struct corps__owned *row = corps__owners_find(&world->hosts[at].owners, corps_id);
+    bool is_claimed = row != NULL && row->epoch != 0; /* else its order fails, and whoever lists it ends it */
+    if (!corps__owners_exits(&world->hosts[at].owners, corps_id, CORPS__OWNERS_EXIT_NS, clock_ns)) {
+        return false;
+    }
+    struct kept *kept = &world->lines[line_of(corps_id)].kept[(corps_id & 0xffff) - 1];
+    uint32_t life = life_of(world, at, corps_id);
+    sim_note(world->sim, "host %u: Corps %llx is to end", at, (unsigned long long)corps_id);
+    kept->wished_host = is_claimed ? at + 1 : kept->wished_host;
+    kept->wished_boot = is_claimed ? world->hosts[at].boot : kept->wished_boot;
+    if (life != NOBODY && world->lives[life].acts && !sim_chance(world->sim, 10)) {
+        life_leaves(world, life);
+    } else if (life != NOBODY && !world->lives[life].acts && world->lives[life].gone_on) {
+        life_kill(world, life, 5 * SIM_MS);
+    }
+    agent_pump(world, at);
+    return true;
+}
+
+static bool is_awake(const struct world *world, uint32_t at) {
+    return world->hosts[at].agent_runs && world->hosts[at].agent_stopped_ns <= world->sim->now_ns;
+}
+
 bool agent_exits(struct world *world, uint32_t number) {
     struct line *line = &world->lines[number];
     for (uint32_t g = 0; g < line->generations; g++) {
         uint32_t at = line->kept[g].exists && line->kept[g].owner != 0 ? line->kept[g].owner - 1 : NOBODY;
-        if (at == NOBODY || !world->hosts[at].agent_runs || world->hosts[at].agent_stopped_ns > world->sim->now_ns) {
-            continue;
-        }
-        if (corps__owners_exits(&world->hosts[at].owners, corps_id_of(number, g))) {
-            uint32_t life = life_of(world, at, corps_id_of(number, g));
-            sim_note(world->sim, "host %u: Corps %llx is to end", at, (unsigned long long)corps_id_of(number, g));
-            if (life != NOBODY && world->lives[life].acts) {
-                life_leaves(world, life);
-            } else if (life != NOBODY && world->lives[life].gone_on) {
-                life_kill(world, life, 5 * SIM_MS);
-            }
-            agent_pump(world, at);
+        if (at != NOBODY && is_awake(world, at) && exits_at(world, at, corps_id_of(number, g))) {
             return true;
         }
     }
     return false;
+}
+
+void agent_passed_on(struct world *world, uint32_t at, uint64_t corps_id) {
+    if (is_awake(world, at)) {
+        (void)exits_at(world, at, corps_id);
+    }
 }
 
 /* ---- its own life ---- */
@@ -239,6 +279,7 @@ void agent_begins(struct world *world, uint32_t number) {
     host->boot++;
     host->lease = 0;
     memset(host->book, 0, sizeof host->book);
+    memset(host->lost, 0, sizeof host->lost);
     host->agent_stopped_ns = 0;
     host->timer_ns = 0;
     for (uint32_t i = 0; i < ROWS_MAX; i++) {

@@ -136,7 +136,14 @@ static enum corps_err claim(struct world *world, const struct request *request) 
     }
     sim_note(world->sim, "etcd: Corps %llx is host %u's in epoch %llu", (unsigned long long)request->action.corps_id,
              request->host, (unsigned long long)epoch);
-    *kept = (struct kept){.exists = true, .epoch = epoch, .owner = request->host + 1, .lease = request->lease};
+    *kept = (struct kept){.exists = true,
+                          .epoch = epoch,
+                          .owner = request->host + 1,
+                          .lease = request->lease,
+                          .last_host = request->host,
+                          .last_boot = request->boot,
+                          .wished_host = kept->wished_host,
+                          .wished_boot = kept->wished_boot};
     changed(world);
     return CORPS_OK;
 }
@@ -144,7 +151,9 @@ static enum corps_err claim(struct world *world, const struct request *request) 
 static enum corps_err give_or_end(struct world *world, const struct request *request) {
     struct kept *kept = kept_of(world, request->action.corps_id);
     bool ends = request->action.what == CORPS__OWNERS_END;
-    if (request->held == 0 || kept->owner == 0 || kept->lease != request->lease || kept->epoch != request->held) {
+    bool is_held = kept->owner != 0 && kept->lease == request->lease;
+    bool is_last = kept->last_host == request->host && kept->last_boot == request->boot && !kept->given;
+    if (request->held == 0 || kept->epoch != request->held || !(is_held || (ends && is_last))) {
         return !kept->exists && request->held != 0 ? CORPS_OK : CORPS_ERR_CLOSED;
     }
     sim_note(world->sim, "etcd: Corps %llx is %s by host %u", (unsigned long long)request->action.corps_id,
@@ -245,12 +254,18 @@ static uint32_t new_request(struct world *world) {
     return world->request_count++;
 }
 
+/* What the book holds, or has lost. */
+static uint64_t known_of(struct host *host, uint64_t corps_id) {
+    const uint64_t *held = book_of(host, corps_id);
+    return *held != 0 ? *held : host->lost[held - host->book];
+}
+
 void engine_ask(struct world *world, uint32_t number, const struct corps__owners_action *action) {
     const struct host *host = &world->hosts[number];
     uint32_t at = new_request(world);
     struct request *request = &world->requests[at];
     uint64_t corps_id = action->corps_id;
-    *request = (struct request){.held = corps_id != 0 ? *book_of(&world->hosts[number], corps_id) : 0,
+    *request = (struct request){.held = corps_id != 0 ? known_of(&world->hosts[number], corps_id) : 0,
                                 .in_use = true,
                                 .host = number,
                                 .boot = host->boot,

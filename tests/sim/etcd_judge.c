@@ -25,6 +25,11 @@ static void judge_corps(struct world *world, uint32_t number, uint32_t generatio
         }
     }
     unsigned long long corps_id = corps_id_of(number, generation);
+    const struct host *who = kept->wished_host != 0 ? &world->hosts[kept->wished_host - 1] : NULL;
+    if (kept->exists && who != NULL && who->agent_runs && who->boot == kept->wished_boot) {
+        sim_fault(world->sim, "Corps %llx: it was to end for good, as host %u knows, and etcd knows it still", corps_id,
+                  kept->wished_host - 1);
+    }
     if (count > 1 || (count > 0 && !kept->exists)) {
         sim_fault(world->sim, "Corps %llx: %u Env 0 act, and etcd %s it", corps_id, count,
                   kept->exists ? "knows" : "does not know");

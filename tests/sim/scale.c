@@ -80,7 +80,7 @@ struct world {
     uint32_t fail_percent;
     uint32_t size; /* the last one that was wanted, and how that has gone */
     int direction;
-    uint32_t turns;
+    uint32_t mistakes;     /* growths after it has shrunk */
     int64_t big_enough_ns; /* SURGE */
     bool stalls;
     int64_t still_ns; /* until then the machine stands still: the pool, the members, what callers send; … */
@@ -257,7 +257,8 @@ static void watch_stalls(struct world *world) {
     }
 }
 
-/* Which way the size goes; a turn is a growth after shrinking, or the other way. */
+/* Which way the size goes. That it has shrunk too far is a mistake, which care/scale.h remembers for as long as what is
+ * looked at here: once it may be made, when an earlier one has been forgotten. */
 static void watch_size(struct world *world, uint32_t before) {
     uint32_t after = world->scale.wanted;
     if (after > 2 * before) {
@@ -269,12 +270,12 @@ static void watch_size(struct world *world, uint32_t before) {
     int direction = after > before ? 1 : -1;
     sim_note(world->sim, "pool: %u members are wanted instead of %u", after, before);
     bool counts = world->mode == STEADY && world->sim->now_ns > SETTLED_NS && !is_over(world);
-    world->turns += counts && world->direction != 0 && direction != world->direction;
+    world->mistakes += counts && world->direction < 0 && direction > 0;
     if (counts && direction > 0) {
         watch_stalls(world);
     }
     world->direction = direction;
-    if (world->turns > 1) {
+    if (world->mistakes > 1) {
         sim_fault(world->sim, "the size goes to and fro under a load that stays");
     }
 }

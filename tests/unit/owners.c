@@ -47,8 +47,8 @@ static int teardown(void **state) {
 /* What is to be done now, in words, with epochs: "go 5.1" is Corps 5, epoch 1. `plain`: renewals and lists are answered
  * at once, and left out. */
 static const char *tell(int64_t now_ns, bool plain) {
-    static const char *const words[] = {"renew", "list", "claim", "read", "give",  "end",
-                                        "start", "go",   "stop",  "kill", "forget"};
+    static const char *const words[] = {"renew", "list", "claim", "read", "give",   "end",
+                                        "start", "go",   "stop",  "kill", "forget", "pass on"};
     static char text[256];
     struct corps__owners_action action;
     text[0] = '\0';
@@ -127,11 +127,34 @@ static void test_one_at_a_time(void **state) {
     assert_string_equal(does(9 * S), "list");
     corps__owners_listed(&owners, CORPS_OK, NULL, 0, 9 * S);
     assert_int_equal(corps__owners_due(&owners), 9 * S + CORPS__OWNERS_RENEW_NS);
-    corps__owners_hinted(&owners);
+    corps__owners_hinted(&owners, 9 * S);
     assert_int_equal(corps__owners_due(&owners), 9 * S + CORPS__OWNERS_HINT_NS);
     assert_string_equal(does(9 * S + CORPS__OWNERS_HINT_NS), "list");
     corps__owners_listed(&owners, CORPS_ERR_TIMEOUT, NULL, 0, 9 * S + CORPS__OWNERS_HINT_NS);
     assert_string_equal(does(9 * S + CORPS__OWNERS_RENEW_NS), "renew");
+}
+
+/* Where many are hinted at, each lists in its turn; but at once where somebody waits for it. */
+static void test_crowd(void **state) {
+    (void)state;
+    assert_string_equal(does_more(S), "");
+    corps__owners_crowd(&owners, 16);
+    corps__owners_hinted(&owners, S + 200 * MS);
+    corps__owners_hinted(&owners, S + 300 * MS);
+    int64_t turn_ns = 15 * CORPS__OWNERS_SPREAD_NS; /* of host 3 */
+    assert_int_equal(corps__owners_due(&owners), S + 200 * MS + turn_ns);
+    assert_string_equal(does(S + 200 * MS + turn_ns), "list");
+    corps__owners_listed(&owners, CORPS_OK, NULL, 0, S + 400 * MS);
+    corps__owners_crowd(&owners, 1000);
+    corps__owners_hinted(&owners, S + 400 * MS);
+    corps__owners_look(&owners);
+    assert_string_equal(does(S + 420 * MS), "list");
+    corps__owners_listed(&owners, CORPS_OK, NULL, 0, S + 420 * MS);
+    assert_int_equal(corps__owners_due(&owners), S + CORPS__OWNERS_RENEW_NS); /* the hint was from before */
+    corps__owners_hinted(&owners, S + 430 * MS);
+    assert_string_equal(does_more(S + CORPS__OWNERS_RENEW_NS), "");
+    assert_true(corps__owners_due(&owners) > S + CORPS__OWNERS_RENEW_NS + CORPS__OWNERS_HINT_NS);
+    assert_true(corps__owners_due(&owners) <= S + 420 * MS + CORPS__OWNERS_LIST_NS);
 }
 
 static void test_refused_orders(void **state) {
@@ -303,8 +326,8 @@ static void test_gives_up(void **state) {
 static void test_exits(void **state) {
     (void)state;
     owns_5(false);
-    assert_false(corps__owners_exits(&owners, 6));
-    assert_true(corps__owners_exits(&owners, 5));
+    assert_false(corps__owners_exits(&owners, 6, S, 2 * S));
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
     assert_string_equal(does_more(2 * S), "");
     corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
     assert_string_equal(does(2 * S), "forget 5: 0, end 5.1");
@@ -318,7 +341,7 @@ static void test_exits(void **state) {
 static void test_exit_and_loss(void **state) {
     (void)state;
     owns_5(false);
-    assert_true(corps__owners_exits(&owners, 5));
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
     corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
     assert_string_equal(does_more(2 * S), "forget 5: 0, end 5.1");
     corps__owners_answered(&owners, CORPS_ERR_CLOSED, 2 * S);
@@ -330,6 +353,60 @@ static void test_exit_and_loss(void **state) {
     corps__owners_answered(&owners, CORPS_OK, 3 * S);
     listed = 0;
     assert_string_equal(does_more(4 * S), "");
+    assert_int_equal(corps__owners_count(&owners), 0);
+}
+
+/* What does not end is killed, at the time that was said first. */
+static void test_never_exits(void **state) {
+    (void)state;
+    owns_5(false);
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
+    assert_true(corps__owners_exits(&owners, 5, 9 * S, 2 * S + MS));
+    assert_string_equal(does_more(2 * S), "");
+    assert_true(corps__owners_due(&owners) <= 3 * S);
+    assert_string_equal(does_more(3 * S - MS), "");
+    assert_true(corps__owners_until(&owners, 5) > 0);
+    assert_string_equal(does_more(3 * S), "kill 5.1");
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_FAILED, "was killed", 3 * S);
+    assert_string_equal(does_more(3 * S), "forget 5: 0");
+    assert_string_equal(does_more(3 * S + CORPS__SILENCE_NS), "end 5.1"); /* its Envs are over, too */
+}
+
+/* It ends while the ledger is away, and the lease is lost: the ledger is told all the same, before anybody claims. */
+static void test_exit_while_away(void **state) {
+    (void)state;
+    owns_5(false);
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
+    assert_string_equal(does(7 * S), "forget 5: 0, renew");
+    corps__owners_renewed(&owners, CORPS_ERR_CLOSED, 0, 8 * S);
+    assert_string_equal(does(8 * S), "renew");
+    corps__owners_renewed(&owners, CORPS_OK, 13 * S, 8 * S);
+    sees(5, 1, 0, false);
+    assert_string_equal(does_more(8 * S), "end 5.1");
+    corps__owners_answered(&owners, CORPS_OK, 8 * S);
+    listed = 0;
+    assert_string_equal(does_more(9 * S), "");
+    assert_int_equal(corps__owners_count(&owners), 0);
+}
+
+/* … and another host has begun it anew: that one is told, with each list, until it is gone. */
+static void test_exit_passed_on(void **state) {
+    (void)state;
+    owns_5(false);
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
+    assert_string_equal(does(7 * S), "forget 5: 0, renew");
+    corps__owners_renewed(&owners, CORPS_ERR_CLOSED, 0, 8 * S);
+    sees(5, 2, OWN + 1, false);
+    assert_string_equal(does_more(8 * S), "pass on 5.2");
+    assert_string_equal(does_more(8 * S + MS), "");
+    assert_string_equal(does_more(9 * S + MS), "pass on 5.2");
+    sees(5, 2, 0, false); /* that host is lost, too */
+    assert_string_equal(does_more(11 * S), "claim 5.3");
+    corps__owners_answered(&owners, CORPS_ERR_AGAIN, 11 * S);
+    listed = 0;
+    assert_string_equal(does_more(13 * S), "");
     assert_int_equal(corps__owners_count(&owners), 0);
 }
 
@@ -470,11 +547,12 @@ static void test_margin_for_drift(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_order),         TEST(test_one_at_a_time),  TEST(test_refused_orders), TEST(test_take_over),
-        TEST(test_another_epoch), TEST(test_own_number),     TEST(test_lost_lease),     TEST(test_silence),
-        TEST(test_late_start),    TEST(test_gives_up),       TEST(test_exits),          TEST(test_exit_and_loss),
-        TEST(test_drain),         TEST(test_drain_by_force), TEST(test_unfit),          TEST(test_stays),
-        TEST(test_doubt),         TEST(test_never),          TEST(test_ranks),          TEST(test_margin_for_drift),
+        TEST(test_order),         TEST(test_one_at_a_time),  TEST(test_refused_orders),  TEST(test_take_over),
+        TEST(test_another_epoch), TEST(test_own_number),     TEST(test_lost_lease),      TEST(test_silence),
+        TEST(test_late_start),    TEST(test_gives_up),       TEST(test_exits),           TEST(test_exit_and_loss),
+        TEST(test_crowd),         TEST(test_never_exits),    TEST(test_exit_while_away), TEST(test_exit_passed_on),
+        TEST(test_drain),         TEST(test_drain_by_force), TEST(test_unfit),           TEST(test_stays),
+        TEST(test_doubt),         TEST(test_never),          TEST(test_ranks),           TEST(test_margin_for_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,7 @@ struct agent_etcd_book {
     bool is_said;  /* the host's key is as it should be */
     bool is_lost;  /* the lease is; the next renewal says so */
     struct agent_etcd_held *held;
+    struct agent_etcd_held *lost;       /* what hung from leases that were lost, until another host has it */
     struct agent_etcd_listing *listing; /* the last one; NULL: none */
 };
 
@@ -44,6 +45,10 @@ static inline struct agent_etcd_book *agent_etcd_book_of(struct corps_ledger_boo
 /* What it holds of a Corps; NULL: nothing. */
 struct agent_etcd_held *agent_etcd_held(const struct agent_etcd_book *book, uint64_t corps_id);
 void agent_etcd_let_go(struct agent_etcd_book *book, uint64_t corps_id);
+/* All of it is lost with its lease. What is known of a Corps that was; NULL: nothing. */
+void agent_etcd_lose_all(struct agent_etcd_book *book);
+struct agent_etcd_held *agent_etcd_lost(const struct agent_etcd_book *book, uint64_t corps_id);
+void agent_etcd_forget_lost(struct agent_etcd_book *book, uint64_t corps_id);
 
 /* A transaction's answer. Where etcd does not know the lease any more the book notes that it is lost: CLOSED. */
 enum corps_err agent_etcd_commit(struct agent_etcd_book *book, struct agent_etcd_txn *txn,

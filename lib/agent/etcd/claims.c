@@ -90,6 +90,7 @@ static enum corps_err hold(const struct claiming *it, struct agent_etcd_held *he
     } else {
         free(held);
     }
+    agent_etcd_forget_lost(book, it->request->corps_id);
     kept->corps_id = it->request->corps_id;
     kept->epoch = it->request->epoch;
     kept->from_ns = it->now_ns + (waits ? book->base.ledger->wait_ns : 0);
@@ -198,16 +199,22 @@ enum corps_err agent_etcd_claim(struct corps_ledger_book *base, const struct cor
 
 /* ---- what is held ---- */
 
-/* Only while the owner's key hangs from this lease, and in this very epoch. */
-static void begin_held(struct agent_etcd_txn *txn, const struct agent_etcd_book *book,
-                       const struct agent_etcd_held *held) {
+/* Only in this very epoch, which was claimed through this book. */
+static void begin_own(struct agent_etcd_txn *txn, const struct agent_etcd_book *book,
+                      const struct agent_etcd_held *held) {
     const struct agent_etcd_epoch now = {.epoch = held->epoch, .host = book->host, .boot = book->boot};
     char text[AGENT_ETCD_VALUE_BYTES];
     agent_etcd_epoch_text(&now, text);
     agent_etcd_txn_init(txn);
-    agent_etcd_if_leased(txn, key_of(book, "now/owner", held->corps_id), book->lease);
     agent_etcd_if_value(txn, key_of(book, "now/epoch", held->corps_id), "EQUAL", text);
     agent_etcd_state_ask(txn, AGENT_ETCD_ELSE, book, held->corps_id, NULL);
+}
+
+/* … and while the owner's key hangs from this lease. */
+static void begin_held(struct agent_etcd_txn *txn, const struct agent_etcd_book *book,
+                       const struct agent_etcd_held *held) {
+    begin_own(txn, book, held);
+    agent_etcd_if_leased(txn, key_of(book, "now/owner", held->corps_id), book->lease);
 }
 
 /* CLOSED: it was not done, since it is not held any more; `state`: what is there instead. */
@@ -308,24 +315,34 @@ enum corps_err agent_etcd_give(struct corps_ledger_book *base, uint64_t corps_id
     return let_go(book, corps_id, err, was_done);
 }
 
+static void delete_all(struct agent_etcd_txn *txn, const struct agent_etcd_book *book,
+                       const struct agent_etcd_held *held) {
+    static const char *const kinds[] = {"now/owner", "now/epoch", "now/about", "record"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        agent_etcd_delete(txn, key_of(book, kinds[i], held->corps_id));
+    }
+    if (held->name[0] != '\0') {
+        agent_etcd_delete(txn, agent_etcd_key_name(book->client.cluster, held->name));
+    }
+}
+
+/* Also of what was lost with its lease: whoever claims it writes another epoch. */
 enum corps_err agent_etcd_end(struct corps_ledger_book *base, uint64_t corps_id) {
     struct agent_etcd_book *book = agent_etcd_book_of(base);
-    struct agent_etcd_held *held;
+    struct agent_etcd_held *held = agent_etcd_held(book, corps_id);
     struct agent_etcd_txn txn;
     struct agent_etcd_state state;
-    enum corps_err err = find_held(book, corps_id, &held);
+    held = held != NULL ? held : agent_etcd_lost(book, corps_id);
+    enum corps_err err = held != NULL ? CORPS_OK : find_held(book, corps_id, &held);
     if (err != CORPS_OK) {
         return err;
     }
-    begin_held(&txn, book, held);
-    agent_etcd_delete(&txn, key_of(book, "now/owner", corps_id));
-    agent_etcd_delete(&txn, key_of(book, "now/epoch", corps_id));
-    agent_etcd_delete(&txn, key_of(book, "now/about", corps_id));
-    agent_etcd_delete(&txn, key_of(book, "record", corps_id));
-    if (held->name[0] != '\0') {
-        agent_etcd_delete(&txn, agent_etcd_key_name(book->client.cluster, held->name));
-    }
+    begin_own(&txn, book, held);
+    delete_all(&txn, book, held);
     err = commit_held(book, &txn, corps_id, &state);
+    if (err == CORPS_OK || err == CORPS_ERR_CLOSED) {
+        agent_etcd_forget_lost(book, corps_id);
+    }
     bool was_done = err == CORPS_ERR_CLOSED && !state.is_held && state.last.epoch == 0;
     return let_go(book, corps_id, err, was_done);
 }

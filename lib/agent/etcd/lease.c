@@ -3,15 +3,12 @@
 #include "base/clock.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define S_NS INT64_C(1000000000)
 
 static enum corps_err lost(struct agent_etcd_book *book) {
     int64_t lease = book->lease;
-    while (book->held != NULL) {
-        agent_etcd_let_go(book, book->held->corps_id);
-    }
+    agent_etcd_lose_all(book);
     book->lease = 0;
     book->is_lost = book->is_said = false;
     return corps_error_set(CORPS_ERR_CLOSED,

@@ -7,22 +7,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct agent_etcd_held *agent_etcd_held(const struct agent_etcd_book *book, uint64_t corps_id) {
-    struct agent_etcd_held *held = book->held;
-    while (held != NULL && held->corps_id != corps_id) {
-        held = held->next;
+static struct agent_etcd_held *find(struct agent_etcd_held *at, uint64_t corps_id) {
+    while (at != NULL && at->corps_id != corps_id) {
+        at = at->next;
     }
-    return held;
+    return at;
+}
+
+/* NULL: it is not there. */
+static struct agent_etcd_held *take_off(struct agent_etcd_held **list, uint64_t corps_id) {
+    while (*list != NULL && (*list)->corps_id != corps_id) {
+        list = &(*list)->next;
+    }
+    struct agent_etcd_held *found = *list;
+    if (found != NULL) {
+        *list = found->next;
+    }
+    return found;
+}
+
+struct agent_etcd_held *agent_etcd_held(const struct agent_etcd_book *book, uint64_t corps_id) {
+    return find(book->held, corps_id);
 }
 
 void agent_etcd_let_go(struct agent_etcd_book *book, uint64_t corps_id) {
-    for (struct agent_etcd_held **at = &book->held; *at != NULL; at = &(*at)->next) {
-        if ((*at)->corps_id == corps_id) {
-            struct agent_etcd_held *held = *at;
-            *at = held->next;
-            free(held);
-            return;
-        }
+    free(take_off(&book->held, corps_id));
+}
+
+struct agent_etcd_held *agent_etcd_lost(const struct agent_etcd_book *book, uint64_t corps_id) {
+    return find(book->lost, corps_id);
+}
+
+void agent_etcd_forget_lost(struct agent_etcd_book *book, uint64_t corps_id) {
+    free(take_off(&book->lost, corps_id));
+}
+
+void agent_etcd_lose_all(struct agent_etcd_book *book) {
+    while (book->held != NULL) {
+        struct agent_etcd_held *held = take_off(&book->held, book->held->corps_id);
+        agent_etcd_forget_lost(book, held->corps_id);
+        held->next = book->lost;
+        book->lost = held;
     }
 }
 
@@ -78,8 +103,9 @@ static void etcd_close(struct corps_ledger_book *base) {
     }
     agent_etcd_revoke(book);
     agent_etcd_watch_stop(book->watch);
-    while (book->held != NULL) {
-        agent_etcd_let_go(book, book->held->corps_id);
+    agent_etcd_lose_all(book);
+    while (book->lost != NULL) {
+        agent_etcd_forget_lost(book, book->lost->corps_id);
     }
     agent_etcd_listing_free(book->listing);
     agent_etcd_client_finish(&book->client);

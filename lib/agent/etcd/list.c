@@ -227,6 +227,23 @@ static enum corps_err forget_if_old(struct agent_etcd_book *book, int64_t deadli
     return CORPS_OK;
 }
 
+static bool is_last(const struct agent_etcd_listing *listing, const struct agent_etcd_held *lost) {
+    struct agent_etcd_epoch last;
+    size_t at = 0;
+    const struct row *row = next(&listing->epochs, &at, lost->corps_id);
+    return row != NULL && agent_etcd_epoch_of(row->value, &last) && last.epoch == lost->epoch;
+}
+
+/* Of what was lost with its lease, that which has ended or has had another life since. */
+static void forget_lost(struct agent_etcd_book *book) {
+    for (struct agent_etcd_held *at = book->lost, *after; at != NULL; at = after) {
+        after = at->next;
+        if (!is_last(book->listing, at)) {
+            agent_etcd_forget_lost(book, at->corps_id);
+        }
+    }
+}
+
 enum corps_err agent_etcd_list(struct corps_ledger_book *base, const struct corps_ledger_each *each, void *arg) {
     struct agent_etcd_book *book = agent_etcd_book_of(base);
     int64_t deadline_ns = agent_etcd_patience();
@@ -235,5 +252,9 @@ enum corps_err agent_etcd_list(struct corps_ledger_book *base, const struct corp
     if (err == CORPS_OK && book->listing == NULL) {
         err = read_all(book, deadline_ns);
     }
-    return err == CORPS_OK ? tell_all(book, book->listing, each, arg) : err;
+    if (err != CORPS_OK) {
+        return err;
+    }
+    forget_lost(book);
+    return tell_all(book, book->listing, each, arg);
 }

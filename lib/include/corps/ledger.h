@@ -171,8 +171,9 @@ struct corps_ledger {
      * host may claim its next epoch at once. Errors: CLOSED (the book does not hold it), and those of `renew`. */
     enum corps_err (*give)(struct corps_ledger_book *book, uint64_t corps_id);
 
-    /** Mandatory. The Corps that this book holds has ended for good: nothing of it is remembered. What it does not hold
-     * stays. Errors: CLOSED (the book does not hold it, or not any more), and those of `renew`. */
+    /** Mandatory. The Corps that this book holds has ended for good: nothing of it is remembered. Where `moves`, also
+     * one that it has held until its lease was lost, if nobody has claimed it since. What is another's stays. Errors:
+     * CLOSED (it is, or was never this book's, or has ended), and those of `renew`. */
     enum corps_err (*end)(struct corps_ledger_book *book, uint64_t corps_id);
 
     /** Mandatory. Gives up what the book holds, and frees it: nothing that hung from it runs any more. The epochs stay.
