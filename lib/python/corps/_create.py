@@ -40,7 +40,7 @@ RESTARTS = 'never', 'on_failure', 'always'  # as enum corps_restart counts them
 STRATEGIES = 'one_for_one', 'one_for_all', 'rest_for_one'  # as enum corps_strategy does
 ENVS_MAX = 1024
 THREADS_MAX = 4095  # and one more may be added
-INTENSITY_MAX = 10 ** 9
+INTENSITY_MAX = 100
 NUMBERS = (('mailbox_count', 'Mailbox_Max_Requests', 10 ** 6), ('mailbox_bytes', 'Mailbox_Max_Bytes', 1 << 43), ('buffer_bytes', 'Buffer_Bytes', 1 << 62))
 SUPERVISION = 'Restart', 'Restart_Strategy', 'Restart_Intensity', 'Restart_Period', 'Restart_Backoff', 'Restart_Max_Backoff'
 
