@@ -17,7 +17,8 @@ struct hooks corps__hooks;
 /* ---- errors and values ---- */
 
 PyObject *corps__py_raise(enum corps_err code) {
-    if (PyErr_Occurred() || PyErr_CheckSignals() != 0) { /* who is interrupted hears of that, and not of what it broke */
+    if (PyErr_Occurred() ||
+        PyErr_CheckSignals() != 0) { /* who is interrupted hears of that, and not of what it broke */
         return NULL;
     }
     PyObject *exception =
