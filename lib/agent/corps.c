@@ -1,5 +1,7 @@
 #include "look.h"
 
+#include "base/standard.h"
+
 #include <corps.h>
 
 #include <sodium.h>
@@ -75,5 +77,6 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    corps__standard_fill();
     return look_end("corps", run(argc, argv));
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/dir.h"
+#include "base/standard.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
 #include "wait/lead.h"
@@ -364,5 +365,6 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    corps__standard_fill();
     return look_end("corps-agent", run(argc, argv));
 }

@@ -125,7 +125,8 @@ struct corps_class {
 /* ---- Start ---- */
 
 /** First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
- * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. */
+ * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. Where standard
+ * input, output or error is closed, it opens /dev/null in its place: else a socket would be there. */
 CORPS_API void corps_start(const struct corps_class *const *classes);
 
 /* ---- Processes of another kind (for embedding into another language) ---- */
