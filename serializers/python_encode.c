@@ -235,7 +235,8 @@ static enum corps_err refused(const struct corps__pickler *pickler, PyObject *ob
     PyErr_Fetch(&type, &exception, &traceback);
     PyErr_NormalizeException(&type, &exception, &traceback);
     enum corps_err err = corps__python_fetched(exception, CORPS_ERR_REFUSED, pickler->name);
-    if (err == CORPS_ERR_REFUSED && exception != NULL) {
+    bool interrupted = exception != NULL && PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt);
+    if (err == CORPS_ERR_REFUSED && exception != NULL && !interrupted) { /* what looks for it would be interrupted */
         char path[280];
         char reason[200];
         find_refused(pickler, object, exception, path, reason);

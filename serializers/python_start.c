@@ -44,6 +44,9 @@ enum corps_err corps__python_fetched(PyObject *exception, enum corps_err otherwi
     if (exception != NULL) {
         corps__python_text(exception, text, sizeof text);
         err = code_of(exception, otherwise);
+        if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) {
+            PyErr_SetInterrupt(); /* Ctrl-C is no error of what it came upon: it comes again, see corps__py_raise */
+        }
     }
     return corps_error_set(err, "%s: %s", what, text);
 }

@@ -209,6 +209,25 @@ void corps__session_set_user(struct corps__session *session, void *user) {
     session->user = user;
 }
 
+/* The peer on a connection hears that this process has no descriptor for its link. */
+static void turn_away(int fd) {
+    const uint32_t word = TURNED_AWAY;
+    struct wire said;
+    (void)recv(fd, &said, sizeof said, MSG_DONTWAIT); /* closed with something unread, it would reset the connection */
+    (void)send(fd, &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT); /* lost: the end of file says enough */
+}
+
+/* One who connects is not taken. For a reason of this process the log says so: nobody here has heard of him, and he
+ * sees an end, or that descriptors are lacking. */
+static void not_taken(const struct corps__session *session, enum corps_err reason) {
+    if (reason == CORPS_ERR_LIMIT || reason == CORPS_ERR_SYSTEM || reason == CORPS_ERR_NO_MEMORY) {
+        corps__log(CORPS_LOG_WARN, "link_closed", NULL, "a link to this process is closed: %s", corps_error_detail());
+    }
+    if (reason == CORPS_ERR_LIMIT) {
+        turn_away(session->fd);
+    }
+}
+
 static void session_closed(struct corps__session *session, enum corps_err reason) {
     if (session->reported) {
         return;
@@ -216,6 +235,7 @@ static void session_closed(struct corps__session *session, enum corps_err reason
     session->reported = true;
     uv_poll_stop(&session->poll);
     if (session->accepted && !session->established) {
+        not_taken(session, reason);
         corps__session_close(session); /* the owner has never heard of it */
     } else {
         session->rendezvous->ops->on_closed(session->rendezvous->owner, session, reason);
@@ -246,6 +266,9 @@ static void take_hello(struct corps__session *session) {
         err = ops->on_answer(owner, session, &theirs);
     }
     if (err != CORPS_OK) {
+        if (session->accepted) {
+            not_taken(session, err);
+        }
         close_handed_fds(theirs.fds, theirs.fd_count);
         corps__session_close(session);
     }
@@ -320,10 +343,7 @@ static void on_session_expired(void *owner, struct corps__guest *guest) {
 
 static void on_connection_turned_away(void *owner, int fd) {
     (void)owner;
-    const uint32_t word = TURNED_AWAY;
-    struct wire said;
-    (void)recv(fd, &said, sizeof said, MSG_DONTWAIT); /* closed with something unread, it would reset the connection */
-    (void)send(fd, &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT); /* lost: the end of file says enough */
+    turn_away(fd);
 }
 
 static const struct corps__lobby_ops lobby_ops = {.on_connection = on_rendezvous_connection,

@@ -10,6 +10,9 @@ enum corps_err corps__reopen(int fd, int access, int *own) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int opened = open(path, access | O_NONBLOCK | O_CLOEXEC);
+    if (opened < 0 && errno == EMFILE) {
+        return corps_error_set(CORPS_ERR_LIMIT, "no descriptors are left for a peer's link; raise ulimit -n");
+    }
     if (opened < 0) {
         return errno == ENXIO || errno == EACCES
                    ? corps_error_set(CORPS_ERR_PROTOCOL, "a peer handed over what cannot be opened again")

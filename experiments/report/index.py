@@ -12,7 +12,8 @@ CONDITIONS = (("same", "block"), ("cross", "block"), ("cross", "adaptive"), ("cr
 
 FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Corps Lab results</title><style>$style</style></head><body><main><h1>Corps Lab results</h1>
+<title>Corps Lab results</title><style>$style
+:is(#machines,#runs) :first-child{overflow-wrap:normal}</style></head><body><main><h1>Corps Lab results</h1>
 <p class="dim">Published runs of the laboratory, each a file of JSON lines that is never changed, with a page of its own. <code>corps-lab report</code> and
 <code>corps-lab recommend</code> read them as they are.</p>$machines
 <h2>Machines side by side</h2><p class="dim">A round trip of 64 bytes, p50 (Hodges–Lehmann over blocks), and in brackets its multiple of the bare mechanism with the same
@@ -40,10 +41,16 @@ def by_machine(runs):
     return dict(sorted(found.items()))
 
 
+def answers_of(runs):
+    """[(which question, the run that answers it best)] of a machine, where one does."""
+    chosen = [(question, machine_page.answering(runs, question)) for question in (0, 1)]
+    return [(question, run) for question, run in chosen if run.said[question].rank != (0,)]
+
+
 def machine_section(machine, runs, folder):
-    chosen = [machine_page.answering(runs, question) for question in (0, 1)]
-    sentences = "".join(page.verdict_html(f"{name}-{html.escape(machine)}", question, run.said[number].sentence, machine_page.source(run, folder))
-                        for number, (name, question, run) in enumerate(zip(("transports", "serializers"), page.QUESTIONS, chosen)))
+    sentences = "".join(page.verdict_html(f"{('transports', 'serializers')[number]}-{html.escape(machine)}", page.QUESTIONS[number], run.said[number].sentence,
+                                          machine_page.source(run, folder)) for number, run in answers_of(runs))
+    sentences = sentences or '<p class="dim">No run of this machine compares transports or serializers.</p>'
     return (f'<h2><a href="{html.escape(machine)}/index.html">Machine {html.escape(machine)}</a></h2>'
             f'<p class="dim">{html.escape(runs[0].processor)}, Linux {html.escape(runs[0].kernel)}</p>{sentences}')
 
@@ -80,5 +87,5 @@ def write(folder, runs):
     machine_page.write(path, string.Template(FRAME).substitute(
         style=page.part("style.css"), runs=rows,
         coverage=COVERAGE if os.path.exists(os.path.join(folder, "serializers", "coverage", "index.html")) else "", table=machines_table(columns, kinds),
-        machines="".join(machine_section(machine, members, folder) for machine, members in each.items())))
+        machines="".join(machine_section(machine, members, folder) for machine, members in sorted(each.items(), key=lambda item: -len(answers_of(item[1]))))))
     return path

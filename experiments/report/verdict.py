@@ -101,6 +101,8 @@ class Transports:
         """What localhost TCP, and the slowest, take against the first."""
         remote = [c.axes["transport"] for members in self.sizes.values() for c in members if "remote" in c.traits.capabilities]
         tcp = self.slowdown(remote[0], best) if remote and best != remote[0] else None
+        if tcp and all(remote[0] in tied for _, tied in self.best.values()):  # a figure would say what was just denied
+            return f"; so whether localhost TCP is slower cannot be told{f' ({self.resolution})' if self.resolution else ''}"
         return f"; localhost TCP takes {answers.span(*tcp, '{:.1f}')} times as long as {best}" if tcp else ""
 
     def data(self):

@@ -8,6 +8,7 @@
 #include "run/progress.h"
 #include "run/until.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -77,6 +78,10 @@ json_t *lab_run_line(const struct lab_run *run, json_t *measured) {
                      "own_hosts", run->options.own_hosts, "fingerprint", fingerprint);
 }
 
+static const char *signal_text(int number) {
+    return number == SIGINT ? "Ctrl-C" : strsignal(number);
+}
+
 /* ---- a new run ---- */
 
 static bool name_run(struct lab_run *run, char stamp[24], char error[LAB_JOURNAL_ERROR_BYTES]) {
@@ -144,7 +149,7 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
         unlink(run->journal.path);
     }
     if (received != 0) {
-        raise(received); /* nothing was measured yet */
+        snprintf(error, LAB_JOURNAL_ERROR_BYTES, "stopped by %s; nothing was measured yet", signal_text(received));
     }
     return ok;
 }
@@ -294,6 +299,51 @@ static bool export(const struct lab_run *run) {
     return !lab_export_wanted(&run->options.exports) || lab_export_write(&run->options.exports, run->journal.path);
 }
 
+/* An option and its value, as a shell takes them. */
+static void print_words(const char *option, const char *value) {
+    bool plain = value[0] != '\0';
+    for (const char *at = value; *at != '\0'; at++) {
+        plain = plain && (isalnum((unsigned char)*at) || strchr("/._-+=:,%@", *at) != NULL);
+    }
+    fprintf(stderr, "%s%s", option, plain ? "" : "'");
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '\'') {
+            fputs("'\\''", stderr);
+        } else {
+            putc(*at, stderr);
+        }
+    }
+    fputs(plain ? "" : "'", stderr);
+}
+
+/* How the run goes on: with what has chosen its trials, and nothing else. */
+static void print_resume(const struct lab_run *run) {
+    print_words("to go on: corps-lab run ", run->options.matrix_path);
+    for (size_t i = 0; i < run->options.only_count; i++) {
+        print_words(" --only ", run->options.only[i]);
+    }
+    if (run->options.shard > 0) {
+        fprintf(stderr, " --shard %u/%u", run->options.shard, run->options.shard_count);
+    }
+    if (run->until > 0) {
+        fprintf(stderr, " --until %g%%", run->until * 100);
+    }
+    if (run->options.stages) {
+        fprintf(stderr, " --stages");
+    }
+    if (run->options.program != NULL) {
+        print_words(" --program ", run->options.program);
+    }
+    if (run->options.against != NULL) {
+        print_words(" --against ", run->options.against);
+    }
+    if (run->options.own_hosts) {
+        print_words(" --hosts ", getenv(LAB_HOSTS_VARIABLE));
+    }
+    print_words(" --resume ", run->journal.path);
+    fputs("\n", stderr);
+}
+
 static int finish_text(const struct loop *loop, enum ending ending) {
     const struct lab_run *run = loop->run;
     const struct lab_progress *progress = &loop->progress;
@@ -302,31 +352,12 @@ static int finish_text(const struct loop *loop, enum ending ending) {
     if (ending == BROKEN) {
         lab_say("%s", loop->error);
     } else if (ending == STOPPED) {
-        lab_say("stopped by %s", loop->signals.received == SIGINT ? "Ctrl-C" : strsignal(loop->signals.received));
+        lab_say("stopped by %s", signal_text(loop->signals.received));
     }
     fprintf(stderr, "%zu of %zu trials done, %zu ok, %zu failed\n", progress->done, progress->total,
             progress->done - failed, failed);
     if (ending != FINISHED && run->journal.regular) {
-        fprintf(stderr, "to go on: corps-lab run %s", run->options.matrix_path);
-        for (size_t i = 0; i < run->options.only_count; i++) {
-            fprintf(stderr, " --only %s", run->options.only[i]);
-        }
-        if (run->options.shard > 0) {
-            fprintf(stderr, " --shard %u/%u", run->options.shard, run->options.shard_count);
-        }
-        if (run->until > 0) {
-            fprintf(stderr, " --until %g%%", run->until * 100);
-        }
-        if (run->options.stages) {
-            fprintf(stderr, " --stages");
-        }
-        if (run->options.program != NULL) {
-            fprintf(stderr, " --program %s", run->options.program);
-        }
-        if (run->options.against != NULL) {
-            fprintf(stderr, " --against %s", run->options.against);
-        }
-        fprintf(stderr, " --resume %s\n", path);
+        print_resume(run);
     }
     if (ending != FINISHED) {
         return LAB_EXIT_FAILURE;
@@ -336,7 +367,8 @@ static int finish_text(const struct loop *loop, enum ending ending) {
     fflush(stdout);
     bool exported = export(run);
     if (run->journal.regular) {
-        fprintf(stderr, "next: corps-lab report %s\n", path);
+        print_words("next: corps-lab report ", path);
+        fputs("\n", stderr);
     }
     return failed == 0 && exported ? LAB_EXIT_OK : LAB_EXIT_FAILURE;
 }

@@ -1,5 +1,7 @@
 #include "look.h"
 
+#include "base/standard.h"
+
 #include <corps.h>
 
 #include <sodium.h>
@@ -28,6 +30,15 @@ static int wrong_usage(const char *what) {
     return 2;
 }
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int help(void) {
+    printf("%s", usage);
+    return 0;
+}
+
 static int hosts(int argc, char **argv) {
     bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
     bool on = argc >= 1 && strcmp(argv[0], "--drain") == 0;
@@ -35,6 +46,9 @@ static int hosts(int argc, char **argv) {
     if (drains && argc != 2) {
         return wrong_usage(on ? "--drain needs one host, by name or number"
                               : "--undrain needs one host, by name or number");
+    }
+    if (argc == 1 && is_help(argv[0])) {
+        return help();
     }
     if (argc > 0 && !json && !drains) {
         const char *odd = strcmp(argv[0], "--json") == 0 ? argv[1] : argv[0];
@@ -48,16 +62,21 @@ static int hosts(int argc, char **argv) {
     return drains ? look_ask_drain("corps", argv[1], on) : look_ask("corps", json ? LOOK_JSON : LOOK_TABLE);
 }
 
-int main(int argc, char **argv) {
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        return fputs(usage, stdout) >= 0 ? 0 : 1;
+static int run(int argc, char **argv) {
+    if (argc == 2 && is_help(argv[1])) {
+        return help();
     }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        return puts("corps " CORPS_VERSION) >= 0 ? 0 : 1;
+        printf("corps " CORPS_VERSION "\n");
+        return 0;
     }
     if (argc < 2 || strcmp(argv[1], "hosts") != 0) {
-        fprintf(stderr, "corps: there is one thing that it can be asked: corps hosts\n");
-        return 2;
+        return wrong_usage("there is one thing that it can be asked: corps hosts");
     }
     return hosts(argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv) {
+    corps__standard_fill();
+    return look_end("corps", run(argc, argv));
 }

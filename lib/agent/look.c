@@ -5,6 +5,7 @@
 
 #include <corps.h>
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +185,7 @@ static int list(const char *program, const struct corps__hosts *hosts, const uin
         look_at_all(looks, hosts->count);
         const struct look_all all = {hosts, looks, hosts->count, leases};
         (form == LOOK_JSON ? look_print_json : look_print_table)(&all);
-        status = fflush(stdout) == 0 && look_is_well(&all) ? 0 : 1;
+        status = look_is_well(&all) ? 0 : 1;
     } else {
         fprintf(stderr, "%s: %s\n", program, corps_error_detail());
     }
@@ -215,4 +216,14 @@ int look_ask(const char *program, enum look_form form) {
     corps_box_unref(box);
     free(hosts);
     return status;
+}
+
+int look_end(const char *program, int status) {
+    bool lost = ferror(stdout) != 0; /* before, when the buffer was full */
+    if (fflush(stdout) == 0 && !lost) {
+        return status;
+    }
+    fprintf(stderr, "%s: cannot write to standard output: %s\n", program,
+            lost ? "some of it was lost" : strerror(errno));
+    return status == 0 ? 1 : status;
 }

@@ -27,4 +27,8 @@ int look_drain(const char *program, const struct corps__hosts *hosts, const uint
 /* The same by what the agent of this host says. */
 int look_ask_drain(const char *program, const char *host, bool on);
 
+/* The end of a program: writes what is left of standard output. Where some of it could not be written, one line says
+ * so, and success becomes 1. Gives the exit status. */
+int look_end(const char *program, int status);
+
 #endif

@@ -67,7 +67,7 @@ static int say_done(const char *program, const struct corps__host *host, const s
         say_drained(map);
     }
     printf("\n");
-    return fflush(stdout) == 0 ? 0 : 1;
+    return 0;
 }
 
 static int at_desk(const char *program, const struct corps__host *host, bool on) {

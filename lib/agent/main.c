@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/dir.h"
+#include "base/standard.h"
 #include "hosts/channel.h"
 #include "hosts/desk.h"
 #include "wait/lead.h"
@@ -47,7 +48,7 @@ static const char usage[] =
     "\n"
     "One runs on each host: it starts the Envs that Corps of other hosts have there, and says to the programs of its "
     "own\n"
-    "host which hosts there are. It runs until SIGTERM, which ends its Envs first.\n"
+    "host which hosts there are. It runs until Ctrl-C or SIGTERM, which end its Envs first.\n"
     "\n"
     "  --hosts FILE       which hosts there are: the same file on all; lines of number, name, address:port, slots, "
     "labels\n"
@@ -85,7 +86,8 @@ static int wrong_usage(const char *what, const char *given) {
 }
 
 static int say(const char *words) {
-    return fputs(words, stdout) >= 0 && fflush(stdout) == 0 ? 0 : FAILED;
+    printf("%s", words);
+    return 0;
 }
 
 /* ---- arguments ---- */
@@ -205,7 +207,12 @@ static int take_arguments(int argc, char **argv) {
 
 /* ---- serving ---- */
 
-static uv_signal_t terminate, interrupt;
+enum { SIGNALS = 3 };
+static const struct {
+    int number;
+    const char *name;
+} ends_by[SIGNALS] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}};
+static uv_signal_t signals[SIGNALS];
 static uv_timer_t ticker;
 static unsigned ticks, ending_ticks;
 
@@ -229,15 +236,27 @@ static void on_tick(uv_timer_t *timer) {
 }
 
 static void on_signal(uv_signal_t *signal, int number) {
-    (void)signal;
+    (void)number;
     if (!agent.ends) {
-        agent_say("ends by %s, and its %u Envs before it", number == SIGTERM ? "SIGTERM" : "SIGINT", agent_env_count());
+        agent_say("ends by %s, and its %u Envs before it", ends_by[signal - signals].name, agent_env_count());
     }
     agent.ends = true;
     agent_visits_close();
     agent_sessions_say_alive(); /* first: owners know that they have to choose another host */
     agent_sessions_displace(true, "its agent ended");
     agent_owner_end();
+}
+
+/* A terminal that closes ends it in order, too, unless it was started to outlive that (nohup). */
+static void take_signals(void) {
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        struct sigaction before;
+        bool is_ignored = sigaction(ends_by[i].number, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (ends_by[i].number != SIGHUP || !is_ignored) {
+            uv_signal_init(corps__loop(), &signals[i]);
+            uv_signal_start(&signals[i], on_signal, ends_by[i].number);
+        }
+    }
 }
 
 static enum corps_err open_all(void) {
@@ -266,11 +285,7 @@ static int serve(void) {
         return fail();
     }
     signal(SIGPIPE, SIG_IGN);
-    /* First: whoever sees the socket may end the agent, which is to remove it. */
-    uv_signal_init(corps__loop(), &terminate);
-    uv_signal_start(&terminate, on_signal, SIGTERM);
-    uv_signal_init(corps__loop(), &interrupt);
-    uv_signal_start(&interrupt, on_signal, SIGINT);
+    take_signals(); /* first: whoever sees the socket may end the agent, which is to remove it */
     if (open_all() != CORPS_OK) {
         return fail();
     }
@@ -316,7 +331,7 @@ static int say_checked(void) {
     return 0;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
     int status = take_arguments(argc, argv);
     if (status >= 0) {
         return status;
@@ -348,4 +363,9 @@ int main(int argc, char **argv) {
            : action == LIST ? look_list("corps-agent", agent.hosts, agent.key, form)
            : asks()         ? look_drain("corps-agent", agent.hosts, agent.key, drained, action == DRAIN)
                             : serve();
+}
+
+int main(int argc, char **argv) {
+    corps__standard_fill();
+    return look_end("corps-agent", run(argc, argv));
 }

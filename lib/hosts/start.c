@@ -1,5 +1,6 @@
 #include "actor/class.h"
 #include "base/log.h"
+#include "base/standard.h"
 #include "care/anew.h"
 #include "care/keep.h"
 #include "care/owner.h"
@@ -29,6 +30,7 @@ static void know_classes(const struct corps_class *const *classes) {
 }
 
 void corps_start(const struct corps_class *const *classes) {
+    corps__standard_fill();
     if (corps__registry_check() != CORPS_OK) {
         corps__log(CORPS_LOG_ERROR, "build_mistaken", NULL, "%s", corps_error_detail());
         abort(); /* a mistake in the build, not in the program's use */

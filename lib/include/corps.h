@@ -125,7 +125,8 @@ struct corps_class {
 /* ---- Start ---- */
 
 /** First statement of main. `classes` ends with NULL and lives for ever. In an Env's process it serves and then exits
- * the process; otherwise it returns. It changes no signal handler and starts no thread in the program. */
+ * the process; otherwise it returns. Changes no signal handler, starts no thread, and opens /dev/null where a standard
+ * stream is closed. */
 CORPS_API void corps_start(const struct corps_class *const *classes);
 
 /* ---- Processes of another kind (for embedding into another language) ---- */

@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include "base/dir.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -77,4 +79,10 @@ PyObject *corps__py_template_set(PyObject *module, PyObject *fd) {
     template_fd = (int)number;
     corps_launcher_set(number >= 0 ? launch : NULL, NULL);
     Py_RETURN_NONE;
+}
+
+PyObject *corps__py_remove_dead(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    return PyLong_FromLong(corps__dir_clean(true, NULL, NULL));
 }

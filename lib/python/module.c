@@ -17,7 +17,8 @@ struct hooks corps__hooks;
 /* ---- errors and values ---- */
 
 PyObject *corps__py_raise(enum corps_err code) {
-    if (PyErr_Occurred()) {
+    if (PyErr_Occurred() ||
+        PyErr_CheckSignals() != 0) { /* who is interrupted hears of that, and not of what it broke */
         return NULL;
     }
     PyObject *exception =
@@ -522,6 +523,7 @@ static PyMethodDef functions[] = {
     {"classes", class_names, METH_NOARGS, NULL},
     {"load_classes", load_classes, METH_O, NULL},
     {"template_set", corps__py_template_set, METH_O, NULL},
+    {"remove_dead", corps__py_remove_dead, METH_NOARGS, NULL},
     {"create_corps", create_corps, METH_VARARGS, NULL},
     {"front_address", front_address, METH_O, NULL},
     {"has_ended", has_ended, METH_O, NULL},

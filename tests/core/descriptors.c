@@ -9,7 +9,7 @@
 
 enum { DESCRIPTORS = 100 };
 
-/* With `true` this process has no descriptor to give from now on, with `false` it has some. */
+/* With a number this process has so many descriptors to give from now on, with -1 it has enough. */
 static enum corps_err node_starve(struct corps_context *context, void *self, const struct corps_value *args,
                                   struct corps_value *result) {
     (void)self;
@@ -24,10 +24,10 @@ static enum corps_err node_starve(struct corps_context *context, void *self, con
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return corps_fail(context, "Limit", "cannot set it");
     }
-    while (args->boolean && count < DESCRIPTORS && (taken[count] = dup(STDIN_FILENO)) >= 0) {
+    while (args->integer >= 0 && count < DESCRIPTORS && (taken[count] = dup(STDIN_FILENO)) >= 0) {
         count++;
     }
-    while (!args->boolean && count > 0) {
+    for (int64_t left = args->integer; count > 0 && left != 0; left--) {
         close(taken[--count]);
     }
     return CORPS_OK;
@@ -53,23 +53,37 @@ static const struct corps_method methods[] = {
 static const struct corps_class node_class = {.name = "Node", .methods = methods};
 static const struct corps_class *const classes[] = {&node_class, NULL};
 
-static void test_no_descriptor_left(void **state) {
-    (void)state;
+static void lack_descriptors(int64_t left) {
     struct corps *corps = make_with((struct corps_options){.env_count = 2});
     struct corps_name *caller = worker_in(corps, "Node", 0);
     struct corps_name *called = worker_in(corps, "Node", 1);
-    corps_future_destroy(ask(called, "starve", corps_bool(true), NULL));
+    corps_future_destroy(ask(called, "starve", corps_int(left), NULL));
     struct corps_future *future = begin(caller, "reach", corps_value_of_name(called));
-    assert_int_equal(corps_future_wait(future, 2 * LONG_NS, NULL), CORPS_ERR_REMOTE);
-    const struct corps_error_info *info = corps_future_error(future);
-    assert_string_equal(info->type, "LIMIT");
-    assert_non_null(strstr(info->text, "ulimit -n"));
+    enum corps_err err = corps_future_wait(future, 2 * LONG_NS, NULL);
+    if (left == 0 || err != CORPS_OK) { /* where the connection itself is the link, one is enough */
+        assert_int_equal(err, CORPS_ERR_REMOTE);
+        const struct corps_error_info *info = corps_future_error(future);
+        assert_string_equal(info->type, "LIMIT");
+        assert_non_null(strstr(info->text, "ulimit -n"));
+    }
     corps_future_destroy(future);
-    corps_future_destroy(ask(called, "starve", corps_bool(false), NULL));
+    corps_future_destroy(ask(called, "starve", corps_int(-1), NULL));
     corps_future_destroy(ask(caller, "reach", corps_value_of_name(called), NULL));
     corps_name_unref(caller);
     corps_name_unref(called);
     assert_ok(corps_exit(corps, LONG_NS));
+}
+
+static void test_no_descriptor_left(void **state) {
+    (void)state;
+    lack_descriptors(0);
+}
+
+/* Enough to take the connection, too few for what the peer hands over with it. */
+static void test_too_few_left(void **state) {
+    (void)state;
+    lack_descriptors(1);
+    lack_descriptors(3);
 }
 
 int main(int argc, char **argv) {
@@ -77,6 +91,6 @@ int main(int argc, char **argv) {
     if (status != 0) {
         return status;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_descriptor_left)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_descriptor_left), cmocka_unit_test(test_too_few_left)};
     return cmocka_run_group_tests_name("descriptors", tests, NULL, NULL);
 }

@@ -83,5 +83,20 @@ class Readers(lab.LabTest):
             self.assertEqual([], os.listdir(kept))
 
 
+class Streams(lab.LabTest):
+    """Without standard streams, as services are started: no socket takes their places."""
+
+    def test_closed(self):
+        for closed in "<&-", ">&-", "2>&-", "<&- >&- 2>&-":
+            with self.subTest(closed=closed):
+                out = self.path(f"{len(closed)}{closed[0]}.jsonl")
+                script = f'exec "$0" run "$1" --blocks 1 --out "$2" {closed}'
+                matrix = self.matrix("{transport: [shm, tcp], placement: same}", more="controls: false\n")
+                done = subprocess.run(["sh", "-c", script, lab.program(), matrix, out], cwd=self.folder, env=self.environment, timeout=lab.LIMIT_S, check=False,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                self.assertEqual(0, done.returncode, done.stderr)
+                self.assertEqual([True, True], [trial["ok"] for trial in self.trials(out)])
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

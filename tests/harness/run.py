@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import time
 import unittest
@@ -237,12 +238,29 @@ class Stopping(lab.LabTest):
 
     def test_ctrl_c_within_a_long_trial(self):
         matrix = self.matrix("{transport: shm, placement: same, wake: block}", trial=LONG, more="controls: false\n")
-        process = self.start("run", matrix, "--blocks", "1", "--out", self.path("r.jsonl"))
+        out = self.path("it's one.jsonl")
+        process = self.start("run", matrix, "--blocks", "1", "--only", "transport=shm", "--out", out)
         lab.await_that(lambda: len(lab.descendants(process.pid)) >= 3, "a trial with two Envs")
         lab.interrupt(process)
         status, _, err = self.finish(process)
         self.assertEqual(1, status, err)
-        self.assertEqual(0, len(self.trials(self.path("r.jsonl"))))
+        self.assertEqual(0, len(self.trials(out)))
+        self.nothing_left()
+        go_on = re.search("^to go on: (.*)$", err, re.MULTILINE)[1]
+        self.assertEqual(["corps-lab", "run", matrix, "--only", "transport=shm", "--resume", out], shlex.split(go_on))
+
+    def test_ctrl_c_before_the_first_trial(self):
+        """While the machine is looked at: the file is there already."""
+        out = self.path("r.jsonl")
+        process = self.start("run", self.small(), "--blocks", "500", "--out", out)
+        lab.await_that(lambda: os.path.exists(out), "the file")
+        lab.interrupt(process)
+        status, _, err = self.finish(process)
+        self.assertEqual(1, status, err)
+        self.assertIn("corps-lab: stopped by Ctrl-C", err)
+        if "nothing was measured" in err:
+            self.one_line(err)
+            self.assertFalse(os.path.exists(out))
         self.nothing_left()
 
     def test_more_blocks_later(self):

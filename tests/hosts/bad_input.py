@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -197,6 +198,32 @@ def ledgers(place):
     place.run('corps', 'hosts', '--drain', 'beta', status=0)  # what is drained is not the ledger's to say
 
 
+def output(place):
+    """What cannot be written is said, whoever asked for what; and help is there where people look for it."""
+    place.serve(1)
+    common = ['--hosts', place.at('hosts'), '--key', place.at('key'), '--number', '1']
+    for kind, *arguments in (('corps', '--help'), ('corps', '--version'), ('corps', 'hosts', '--help'), ('corps', 'hosts'), ('corps', 'hosts', '--json'),
+                             ('agent', '--help'), ('agent', '--version'), ('agent', *common, '--check'), ('agent', *common, '--list')):
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run(place.program(kind, *arguments), env=place.environment(1), stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+        name = os.path.basename(place.program(kind)[0])
+        assert (done.returncode, done.stderr) == (1, f'{name}: cannot write to standard output: No space left on device\n'), (arguments, done)
+    for arguments in ['--help'], ['-h'], ['hosts', '--help'], ['hosts', '-h']:
+        assert 'usage: corps hosts' in place.run('corps', *arguments, status=0)
+
+
+def terminals(place):
+    """A terminal that closes ends the agent in order; one that was started by nohup goes on."""
+    agent = place.serve(1)
+    agent.send_signal(signal.SIGHUP)
+    assert 'ends by SIGHUP' in agent.stderr.readline()
+    agent.wait(timeout=20)
+    outlives = place.serve(2, program=['sh', '-c', 'trap "" HUP; exec "$0" "$@"', *place.program('agent')])
+    outlives.send_signal(signal.SIGHUP)
+    outlives.send_signal(signal.SIGINT)
+    assert 'ends by SIGINT' in outlives.stderr.readline()
+
+
 def strangers(place):
     """Who says something else is refused, told why, and does not disturb."""
     place.serve(1)
@@ -229,7 +256,7 @@ def many(place):
 
 
 def main():
-    for case in files, agents, drains, ledgers, strangers, many:
+    for case in files, agents, drains, ledgers, output, terminals, strangers, many:
         place = Place()
         case(place)
         place.end()

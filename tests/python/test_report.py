@@ -414,6 +414,12 @@ class Verdicts(unittest.TestCase):
         self.assertIn("**shm and unix** are not clearly apart", transports.sentence)
         self.assertEqual([["shm", "unix"]] * 2, [tie["names"] for tie in transports.data["ties"]])
 
+    def test_what_cannot_be_told_apart_gets_no_figure(self):
+        transports, _ = self.said(self.bare(shm=1000, tcp=1500) + [(2000, {"transport": "shm", "arm": "aa"})])
+        self.assertIn("**shm and tcp** are not clearly apart", transports.sentence)
+        self.assertRegex(transports.sentence, r"; so whether localhost TCP is slower cannot be told \([^()]*cannot be resolved[^()]*\)\. ")
+        self.assertNotIn("times as long", transports.sentence)
+
     def test_nobody_wins_by_less_than_identical_arms_differ(self):
         effects = self.bare(shm=1000, unix=1150)
         self.assertIn("**shm** is quickest", self.said(effects)[0].sentence)

@@ -4,6 +4,7 @@ import datetime
 import difflib
 import inspect
 import logging
+import operator
 import os
 import sys
 
@@ -138,6 +139,35 @@ def apply(config):
     globals_module = sys.modules.get('ConfigGlobals')
     if globals_module is not None:
         globals_module.__dict__.update(values)
+
+
+SECONDS_MAX = 10 ** 9  # thirty years: more is a mistake, and does not fit into what the core counts in
+
+
+def whole(config, name, low, high):
+    """A variable that is a number of things, from `low` to `high`."""
+    given = config[name]
+    try:
+        number = operator.index(given)  # numpy's numbers too
+    except TypeError:
+        raise TypeError(f'{name} must be a whole number, not {given!r}') from None
+    if not low <= number <= high:
+        raise ValueError(f'{name} must be from {low} to {high}, not {given!r}')
+    return int(number)
+
+
+def nanoseconds(config, name):
+    """A variable that is a number of seconds, as the core counts time."""
+    given = config[name]
+    try:
+        good = 0 < given <= SECONDS_MAX  # what is no number compares false
+        return max(int(given * 1e9), 1) if good else _refuse_seconds(ValueError, name, given)
+    except TypeError:
+        return _refuse_seconds(TypeError, name, given)
+
+
+def _refuse_seconds(kind, name, given):
+    raise kind(f'{name} must be a positive number of seconds, at most {SECONDS_MAX}, not {given!r}') from None
 
 
 def fast_path(config):

@@ -39,6 +39,9 @@ def _text(options, key, variable, otherwise):
 RESTARTS = 'never', 'on_failure', 'always'  # as enum corps_restart counts them
 STRATEGIES = 'one_for_one', 'one_for_all', 'rest_for_one'  # as enum corps_strategy does
 ENVS_MAX = 1024
+THREADS_MAX = 4095  # and one more may be added
+INTENSITY_MAX = 100
+NUMBERS = (('mailbox_count', 'Mailbox_Max_Requests', 10 ** 6), ('mailbox_bytes', 'Mailbox_Max_Bytes', 1 << 43), ('buffer_bytes', 'Buffer_Bytes', 1 << 62))
 SUPERVISION = 'Restart', 'Restart_Strategy', 'Restart_Intensity', 'Restart_Period', 'Restart_Backoff', 'Restart_Max_Backoff'
 
 
@@ -52,12 +55,11 @@ def _restart_options(config):
         options['intensity'] = operator.index(config['Restart_Intensity'])
         if options['intensity'] < 1:
             raise ValueError(f"a Restart_Intensity of {options['intensity']} starts nothing again: leave Restart out instead")
+        options['intensity'] = _config.whole(config, 'Restart_Intensity', 1, INTENSITY_MAX)
     for key, name in (('period_ns', 'Restart_Period'), ('backoff_ns', 'Restart_Backoff'),
                       ('backoff_max_ns', 'Restart_Max_Backoff')):
         if config[name] is not None:
-            options[key] = int(config[name] * 1e9)
-            if options[key] <= 0:
-                raise ValueError(f'{name} must be a positive number of seconds, not {config[name]!r}')
+            options[key] = _config.nanoseconds(config, name)
     return options
 
 
@@ -111,24 +113,28 @@ def _options(config, detached):
         config['NumEnvs'] = count = int(operator.index(config['NumEnvs']))  # numpy's numbers too
     except TypeError:
         raise TypeError(f"NumEnvs must be a number, not {config['NumEnvs']!r}") from None
+    if count > ENVS_MAX:
+        raise ValueError(f'NumEnvs must be at most {ENVS_MAX}, not {count}')
+    threads = _config.whole(config, 'Threads', 1, THREADS_MAX) if config['Threads'] else 2
+    most = _config.whole(config, 'Max_Threads', 1, THREADS_MAX + 1) if config['Max_Threads'] else 1024
     transport, within_one_env = _core.transport(_text(config, 'Transport', 'CORPS_TRANSPORT', ''))
     options = {
         'tag': str(config['Tag']).encode('utf-8', 'replace')[:60].decode('utf-8', 'ignore') or 'corps',
         'env_count': 1 if within_one_env else max(1, count), 'detached': int(detached), 'transport': transport,
         'serializer': _text(config, 'Serializer', 'CORPS_SERIALIZER', 'auto'),
         'wake': _text(config, 'Wake', 'CORPS_WAKE', 'adaptive'),
-        'thread_count': config['Threads'] or 2,
-        'thread_count_max': max(config['Max_Threads'] or 1024, (config['Threads'] or 2) + 1),
-        'boot_timeout_ns': int((config['Boot_Timeout'] or 60) * 1e9)}
-    for key, name in (('mailbox_count', 'Mailbox_Max_Requests'), ('mailbox_bytes', 'Mailbox_Max_Bytes'),
-                      ('buffer_bytes', 'Buffer_Bytes')):
+        'thread_count': threads, 'thread_count_max': max(most, threads + 1),
+        'boot_timeout_ns': _config.nanoseconds(config, 'Boot_Timeout') if config['Boot_Timeout'] else 60 * 10 ** 9}
+    for key, name, high in NUMBERS:
         if config[name]:
-            options[key] = config[name]
+            options[key] = _config.whole(config, name, 1, high)
     if hosts:
         options['hosts'] = hosts
     options.update(_detached.options(config))
     options.update(_restart_options(config), **_results.options(config))
     if config['Keep_Directory'] is not None:
+        if not config['Keep_Directory']:
+            raise ValueError('Keep_Directory is the name of a directory, and not empty; leave it out to keep states in the memory of Env 0')
         config['Keep_Directory'] = options['keep_directory'] = os.path.abspath(os.fsdecode(config['Keep_Directory']))
     return options
 

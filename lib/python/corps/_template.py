@@ -11,12 +11,21 @@ import select
 import signal
 import socket
 import struct
+import time
 
-from . import _env, _log, _pickling
+from . import _core, _env, _log, _pickling
 
 
-_ENDS = signal.SIGTERM, signal.SIGHUP
+_ENDS = signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 """What ends Envs, sent to all processes of a program (by a service manager, a terminal that closes), and not who tells how they ended."""
+
+
+def _clear():
+    """The program and its Envs were ended together: nobody else is left who removes what they had. The kernel may still be at their end."""
+    for _ in range(30):
+        if _core.remove_dead() != 0:
+            return
+        time.sleep(0.01)
 
 
 def _receive(requests):
@@ -54,8 +63,9 @@ def serve(request_fd):
         signal.signal(signal.SIGINT, _env.no_interrupt)
     interrupts = signal.getsignal(signal.SIGINT)
     ends = [number for number in _ENDS if signal.getsignal(number) == signal.SIG_DFL]
+    struck = []
     for number in ends:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda number, _: struck.append(number))
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -103,6 +113,8 @@ def serve(request_fd):
             pass
         os.close(control_fd)
         os.close(template_fd)
+    if struck:
+        _clear()
     os._exit(0)
 
 

@@ -63,6 +63,22 @@ def check_wrong():
     expect(TypeError, create_Corps, Service, NumEnvs=2.0)
 
 
+def check_numbers():
+    """What cannot be meant is refused, by the variable's own name, and nothing wraps around."""
+    inf, nan, wrap = float('inf'), float('nan'), 2 ** 32 + 2
+    for name, values in (('NumEnvs', (1025, 10 ** 30)), ('Threads', (-1, wrap, 10 ** 30)), ('Max_Threads', (-5, wrap)), ('Mailbox_Max_Requests', (-1, wrap, 10 ** 30)),
+                         ('Mailbox_Max_Bytes', (-1, 2 ** 64 + 1)), ('Buffer_Bytes', (-1, 2 ** 64 + 1)), ('Boot_Timeout', (-1, inf, nan, 1e300, 10 ** 30)),
+                         ('Restart_Period', (-1, 0, inf, nan)), ('Restart_Backoff', (inf,)), ('Restart_Max_Backoff', (1e12,)), ('Restart_Intensity', (0, 10 ** 30))):
+        for value in values:
+            error = expect(ValueError, create_Corps, Service, **{name: value, **({} if name == 'NumEnvs' else {'NumEnvs': 1})})
+            assert name in str(error), (name, value, error)
+    for name in 'Threads', 'Max_Threads', 'Mailbox_Max_Requests', 'Mailbox_Max_Bytes', 'Buffer_Bytes', 'Boot_Timeout', 'Restart_Period':
+        error = expect(TypeError, create_Corps, Service, NumEnvs=1, **{name: '1'})
+        assert f"{name} must be a " in str(error) and "not '1'" in str(error), error
+    error = expect(ValueError, create_Corps, Service, NumEnvs=1, Keep_Directory='')
+    assert 'Keep_Directory' in str(error), error
+
+
 def check_default():
     usable = os.sched_getaffinity(0)
     assert 1 <= _processors.count() <= len(usable)
@@ -105,6 +121,7 @@ def main():
     check_quota()
     check_keywords()
     check_wrong()
+    check_numbers()
     check_default()
     print('OK')
 

@@ -1,12 +1,15 @@
 # expect-stdout: OK
-"""A signal for all processes of a program, as service managers send it and a terminal that closes: the Envs end by it, and callers are told so."""
+"""A signal for all processes of a program, as service managers send it and a terminal that closes: the Envs end by it, and callers are told so.
+Where the program ends by it too, no directory of the Corps is left."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 from corps import Corps, WorkerLost, create_Corps
+from helpers import nothing_left
 
 
 class Service(Corps):
@@ -33,10 +36,30 @@ def inner(number):
         print(service.back('again').Ret)
 
 
+def stand_still():
+    with create_Corps(Service, NumEnvs=2) as service:
+        print(service.back('ready').Ret, flush=True)
+        signal.pause()
+
+
+def all_at_once(number):
+    with tempfile.TemporaryDirectory(prefix='c') as runtime:
+        process = subprocess.Popen([sys.executable, os.path.abspath(__file__), 'still'], stdout=subprocess.PIPE, text=True, start_new_session=True,
+                                   env={**os.environ, 'XDG_RUNTIME_DIR': runtime})
+        assert process.stdout.readline() == 'ready\n'
+        assert len(os.listdir(os.path.join(runtime, 'corps'))) == 1
+        os.killpg(process.pid, number)
+        process.communicate()
+        assert process.returncode == -number and nothing_left(process.pid), (number, process.returncode)
+        assert os.listdir(os.path.join(runtime, 'corps')) == [], number
+
+
 if __name__ == '__main__':
     if sys.argv[1:]:
-        inner(int(sys.argv[1]))
+        stand_still() if sys.argv[1] == 'still' else inner(int(sys.argv[1]))
         sys.exit()
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
+        all_at_once(number)
     for number in signal.SIGTERM, signal.SIGHUP:
         process = subprocess.Popen([sys.executable, os.path.abspath(__file__), str(int(number))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    text=True, start_new_session=True)
