@@ -308,11 +308,11 @@ CORPS_API enum corps_err corps_env_add_on(struct corps *corps, const char *host,
  * gone it is also after TIMEOUT (it was killed) and WORKER_LOST (it has not ended in order, or Env 0 has ended). */
 CORPS_API enum corps_err corps_env_take(struct corps *corps, unsigned env, int64_t timeout_ns) CORPS_CHECKED;
 
-/** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits for that
- * at most `timeout_ns`, then kills what is left. Nothing of the Corps remains in either case. Frees `corps`; calls
- * by its Names fail with EXITED, and each Name that was ever called holds a few kilobytes until it is dropped. Accepts
- * NULL. Not from a method. What agents own is killed by them: after 5 s to 30 s. Errors: TIMEOUT (had to kill, or left
- * that to the agent), WORKER_LOST (an Env had died before; the detail says how). */
+/** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits at most
+ * `timeout_ns`, then kills what is left (what agents own they kill, after 5 s to 30 s). Frees `corps`; calls by its
+ * Names fail with EXITED, and a Name that was called holds some kilobytes until it is dropped. Accepts NULL. Not from
+ * a method. Errors: TIMEOUT (had to kill, or left that to an agent), WORKER_LOST (an Env had died; the detail says
+ * how). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
 /** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be one that this process
