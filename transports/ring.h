@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CORPS__RING_SLOT = 128, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
+enum { CORPS__RING_SLOT = 128, CORPS__RING_LINE = 64, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
 
 enum corps__record {
     CORPS__RECORD_WHOLE = 1,

@@ -8,6 +8,7 @@
 #include "codec/payload.h"
 #include "link/peer.h"
 #include "value/failure.h"
+#include "value/plain.h"
 #include "wait/trace.h"
 #include "wait/wait.h"
 
@@ -35,7 +36,7 @@ bool corps_future_ready(const struct corps_future *future) {
  * same result at once each decode it, without a lock, since an interpreter's may be taken meanwhile; the first counts.
  */
 static void decode_reply(struct corps_future *future) {
-    if (atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
+    if (!corps__future_is_framed(future) || atomic_load_explicit(&future->encoded, memory_order_acquire) == 0) {
         return;
     }
     struct corps_box *box = NULL;
@@ -69,7 +70,7 @@ static enum corps_err outcome_of(struct corps_future *future, const struct corps
     }
     if (result != NULL) {
         *result = future->plain != NULL ? future->plain
-                  : future->box != NULL ? corps_value_open(corps_box_root(future->box))
+                  : future->box != NULL ? corps__value_open(corps_box_root(future->box))
                                         : &nil;
     }
     return CORPS_OK;

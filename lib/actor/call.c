@@ -373,7 +373,7 @@ static enum corps_err call_remote(const struct corps__call *call, struct corps_f
     }
     struct corps_encoding encoding;
     corps_encoding_init(&encoding);
-    bool nil = corps_value_open(call->args)->kind == CORPS_NIL;
+    bool nil = corps__value_open(call->args)->kind == CORPS_NIL;
     encoding.defines = true;
     if (!nil) {
         err = call->serializer->encode(call->args, &encoding);

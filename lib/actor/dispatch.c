@@ -99,11 +99,15 @@ static enum corps_err on_reply(struct corps__peer *peer, struct corps_event *eve
     if (err != CORPS_OK) {
         return err;
     }
+    bool is_traced = corps__traces();
+    if (!is_traced && corps__calls_reply(header->id, peer, event, header)) {
+        return CORPS_OK;
+    }
     struct corps_future *future = corps__calls_take(header->id, peer);
     if (future == NULL) {
         return CORPS_OK; /* nobody waits for it any more */
     }
-    if (corps__traces()) {
+    if (is_traced) {
         corps__trace_now(header->id, corps__own_env(), CORPS_STAGE_REPLY_RECEIVED);
         corps__chain_replied(future, CORPS_OK);
     }

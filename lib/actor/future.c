@@ -49,12 +49,22 @@ static void *make_page(size_t bytes, unsigned count) {
 
 static const struct corps__slab_source source = {.bytes = sizeof(struct corps_future), .make = make_page};
 
+/* The count alone stays, for the next call. */
+static uint64_t call_count(uint64_t word) {
+    return word & ~(uint64_t)UINT32_MAX;
+}
+
+static uint64_t refs_of(uint64_t word) {
+    return word & UINT32_MAX & ~(uint64_t)(CORPS__REFERENCE - 1);
+}
+
 struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep keep_objects, unsigned refs) {
     struct corps_future *future = corps__slab_take(CORPS__SLAB_FUTURE, &source);
     if (future != NULL) {
         future->route = NULL;
         future->bytes = 0;
-        atomic_store_explicit(&future->refs, refs, memory_order_relaxed);
+        uint64_t count = call_count(atomic_load_explicit(&future->word, memory_order_relaxed));
+        atomic_store_explicit(&future->word, count | (uint64_t)refs * CORPS__REFERENCE, memory_order_relaxed);
         atomic_store_explicit(&future->peer, NULL, memory_order_relaxed);
         future->remote_conc = 0;
         future->span = 0;
@@ -73,25 +83,31 @@ struct corps_future *corps__future_create(int64_t deadline_ns, enum corps_keep k
 }
 
 struct corps_future *corps__future_ref(struct corps_future *future) {
-    atomic_fetch_add_explicit(&future->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&future->word, CORPS__REFERENCE, memory_order_relaxed);
     return future;
 }
 
-/* The count alone stays, for the next call. */
-static uint64_t call_count(uint64_t word) {
-    return word & ~(uint64_t)UINT32_MAX;
+static void recycle_future(struct corps_future *future, uint64_t word) {
+    corps_box_unref(future->box);
+    corps_block_unref(future->frame);
+    free(future->failure);
+    future->local = NULL;
+    atomic_store_explicit(&future->word, call_count(word), memory_order_relaxed);
+    corps__slab_give(CORPS__SLAB_FUTURE, &source, future);
 }
 
 void corps__future_unref(struct corps_future *future) {
-    if (future != NULL &&
-        (atomic_load_explicit(&future->refs, memory_order_acquire) == 1 || atomic_fetch_sub(&future->refs, 1) == 1)) {
-        corps_box_unref(future->box);
-        corps_block_unref(future->frame);
-        free(future->failure);
-        future->local = NULL;
-        uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
-        atomic_store_explicit(&future->word, call_count(word), memory_order_relaxed);
-        corps__slab_give(CORPS__SLAB_FUTURE, &source, future);
+    if (future == NULL) {
+        return;
+    }
+    /* Acquire: whoever frees sees what the others did. The last one's reference is its own alone, so nobody else can
+     * count meanwhile. */
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
+    if (refs_of(word) != CORPS__REFERENCE) {
+        word = atomic_fetch_sub(&future->word, CORPS__REFERENCE);
+    }
+    if (refs_of(word) == CORPS__REFERENCE) {
+        recycle_future(future, word);
     }
 }
 
@@ -143,8 +159,8 @@ static void notify_watchers(struct corps_future *future) {
 }
 
 /* Sequentially consistent, as is the setting of WATCHED: either we see that somebody watches, or he sees READY. */
-static void publish_ready(struct corps_future *future) {
-    if ((atomic_fetch_or(&future->word, CORPS__READY) & CORPS__WATCHED) != 0) {
+static void publish_ready(struct corps_future *future, uint32_t more) {
+    if ((atomic_fetch_or(&future->word, CORPS__READY | more) & CORPS__WATCHED) != 0) {
         notify_watchers(future);
     }
 }
@@ -215,7 +231,7 @@ void corps__interest_drop(struct corps_future *future, const struct corps__inter
 
 void corps__future_complete(struct corps_future *future, struct corps_box *box) {
     future->box = box;
-    publish_ready(future);
+    publish_ready(future, 0);
 }
 
 bool corps__future_put_plain(struct corps_future *future, const struct corps_value *result) {
@@ -227,21 +243,33 @@ bool corps__future_put_plain(struct corps_future *future, const struct corps_val
     return true;
 }
 
+/* May the promise's reference go in the same step that makes the Future ready? Not where somebody is notified, for
+ * which the Future must stay, nor where it is the last one. */
+static bool may_let_go(uint64_t word) {
+    return (word & CORPS__WATCHED) == 0 && refs_of(word) > CORPS__REFERENCE;
+}
+
 void corps__future_keep(struct corps_future *future, struct corps_box *box) {
     future->box = box; /* nobody looks at it before READY, nor if the outcome is an error */
-    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
     do {
         if ((word & CORPS__CLAIMED) != 0) {
-            return; /* the deadline has passed; the box goes with the Future */
+            corps__future_unref(future); /* the deadline has passed; the box goes with the Future */
+            return;
         }
-    } while (!atomic_compare_exchange_weak(&future->word, &word, word | CORPS__CLAIMED | CORPS__READY));
+        next = (word | CORPS__CLAIMED | CORPS__READY) - (may_let_go(word) ? CORPS__REFERENCE : 0);
+    } while (!atomic_compare_exchange_weak(&future->word, &word, next));
+    if (may_let_go(word)) {
+        return; /* it may be gone */
+    }
     if ((word & CORPS__WATCHED) != 0) {
         notify_watchers(future);
     }
+    corps__future_unref(future);
 }
 
-void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
-                                  const struct corps__header *header) {
+/* Puts the frame down, which only the promise does: nobody looks at it before FRAMED. False: no memory. */
+static bool put_frame(struct corps_future *future, struct corps_event *event, const struct corps__header *header) {
     future->frame_bytes = event->bytes;
     future->header = *header;
     future->frame_data = future->small;
@@ -255,21 +283,29 @@ void corps__future_complete_frame(struct corps_future *future, struct corps_even
     } else {
         future->frame = corps_block_create(event->bytes);
         if (future->frame == NULL) {
-            const struct corps_error_info info = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory for the reply"};
-            corps__future_failed(future, CORPS_ERR_NO_MEMORY, corps__failure_create(&info));
-            return;
+            return false;
         }
         memcpy(future->frame->data, event->data, event->bytes);
         future->frame_data = future->frame->data;
     }
     atomic_store_explicit(&future->encoded, 1, memory_order_relaxed); /* READY publishes it */
-    publish_ready(future);
+    return true;
+}
+
+void corps__future_complete_frame(struct corps_future *future, struct corps_event *event,
+                                  const struct corps__header *header) {
+    if (put_frame(future, event, header)) {
+        publish_ready(future, CORPS__FRAMED);
+        return;
+    }
+    const struct corps_error_info info = {.code = CORPS_ERR_NO_MEMORY, .text = "no memory for the reply"};
+    corps__future_failed(future, CORPS_ERR_NO_MEMORY, corps__failure_create(&info));
 }
 
 void corps__future_failed(struct corps_future *future, enum corps_err code, struct corps__failure *failure) {
     future->outcome = code;
     future->failure = failure;
-    publish_ready(future);
+    publish_ready(future, 0);
 }
 
 void corps__future_fail(struct corps_future *future, enum corps_err code, const char *text) {
@@ -293,10 +329,10 @@ static void enter_call(struct corps_future *future, struct corps__peer *peer, st
     future->route = route;
     future->bytes = bytes;
     atomic_store_explicit(&future->peer, peer, memory_order_relaxed);
-    uint64_t count = call_count(atomic_load_explicit(&future->word, memory_order_relaxed)) + ((uint64_t)1 << 32);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed) + ((uint64_t)1 << 32);
+    *id = call_count(word) | future->number;
     /* Release: whoever finds the call by its id, or by its peer, finds it whole. */
-    *id = count | future->number;
-    atomic_store_explicit(&future->word, count | bits, memory_order_release);
+    atomic_store_explicit(&future->word, word | bits, memory_order_release);
 }
 
 void corps__calls_enter(struct corps_future *future, struct corps__peer *peer, struct corps__route *route, size_t bytes,
@@ -327,11 +363,45 @@ static bool end_call(struct corps_future *future, uint64_t count, const struct c
     return true;
 }
 
-struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer) {
-    uint32_t number = (uint32_t)id;
+static struct corps_future *future_numbered(uint32_t number) {
     struct corps_future *page =
         number / PAGE < PAGES ? atomic_load_explicit(&table.pages[number / PAGE], memory_order_acquire) : NULL;
-    struct corps_future *future = page != NULL ? &page[number % PAGE] : NULL;
+    return page != NULL ? &page[number % PAGE] : NULL;
+}
+
+bool corps__calls_reply(uint64_t id, const struct corps__peer *peer, struct corps_event *event,
+                        const struct corps__header *header) {
+    enum { UNUSUAL = CORPS__CLAIMED | CORPS__READY | CORPS__WATCHED | CORPS__LISTED };
+    struct corps_future *future = future_numbered((uint32_t)id);
+    uint64_t word = future != NULL ? atomic_load_explicit(&future->word, memory_order_acquire) : 0;
+    if (call_count(word) != call_count(id) || (word & (CORPS__AWAITED | UNUSUAL)) != CORPS__AWAITED ||
+        refs_of(word) <= CORPS__REFERENCE || atomic_load_explicit(&future->peer, memory_order_relaxed) != peer) {
+        return false;
+    }
+    bool is_nil = (header->flags & CORPS__NIL_PAYLOAD) != 0;
+    if (!is_nil && (event->block != NULL || event->bytes > sizeof future->small || !put_frame(future, event, header))) {
+        return false; /* what is large is not put down twice */
+    }
+    struct corps__route *route = future->route; /* once it is ready, the Future may be gone */
+    size_t bytes = future->bytes;
+    /* Both reserved and given back: whoever sees the reply may call again, and must find the room. Should the step
+     * below fail, the room is taken again, and the whole way is gone. */
+    uint64_t next =
+        ((word & ~(uint64_t)CORPS__AWAITED) | CORPS__CLAIMED | CORPS__READY | (is_nil ? 0 : CORPS__FRAMED)) -
+        CORPS__REFERENCE;
+    corps__route_give_back(route, 1, bytes);
+    /* Sequentially consistent, as in publish_ready: who sets WATCHED either comes before, and this fails, or sees
+     * READY.
+     */
+    if (!atomic_compare_exchange_strong(&future->word, &word, next)) {
+        corps__route_take(route, bytes);
+        return false;
+    }
+    return true;
+}
+
+struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer) {
+    struct corps_future *future = future_numbered((uint32_t)id);
     bool claimed;
     if (future == NULL || !end_call(future, call_count(id), peer, &claimed)) {
         return NULL;

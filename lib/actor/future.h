@@ -6,9 +6,9 @@
  * mailbox.
  *
  * Futures are numbered: a call's id on the wire is the Future's number and how many calls it has served. `word` holds
- * that count and what has become of the call, and changes by compare-and-swap alone: so a reply, a deadline and the
- * death of a peer meet there without a lock. Waiters that others must notify are listed under a lock, and `word` says
- * so.
+ * that count, the references and what has become of the call, and changes by compare-and-swap alone: so a reply, a
+ * deadline and the death of a peer meet there without a lock, and the usual reply claims, publishes and lets go of the
+ * Future in one step. Waiters that others must notify are listed under a lock, and `word` says so.
  */
 #ifndef CORPS_FUTURE_H
 #define CORPS_FUTURE_H
@@ -26,13 +26,15 @@ struct corps__interest {
     struct corps__interest *next;
 };
 
-/* Bits of `word`; the count of calls is above them. */
+/* Bits of `word`; above them the references (24 bits), then the count of calls (32). */
 enum {
     CORPS__AWAITED = 1, /* a frame's reply has not come yet: that holds one reference */
     CORPS__CLAIMED = 2, /* somebody decides the outcome, or has */
     CORPS__READY = 4,
     CORPS__WATCHED = 8, /* there are interests, or a notify */
     CORPS__LISTED = 16, /* with AWAITED: it may be sent again, see again.h */
+    CORPS__FRAMED = 32, /* with READY: the outcome is a frame as it came, in `frame_data` */
+    CORPS__REFERENCE = 256,
 };
 
 struct corps_future {
@@ -41,7 +43,6 @@ struct corps_future {
     int64_t deadline_ns;                     /* of the call */
     _Atomic uint64_t word;
     uint32_t number;
-    _Atomic unsigned refs;
     struct corps__peer *_Atomic peer;  /* the other Env that answers */
     uint32_t remote_conc;              /* and its Conc */
     uint32_t span;                     /* the call's, where its chain is recorded; else 0. See chain.h */
@@ -52,7 +53,7 @@ struct corps_future {
     struct corps__alarm alarm; /* for a call with a deadline and `notify`; holds a reference while it is set */
     enum corps_keep keep_objects;
     enum corps_err outcome; /* once ready; OK may still become a decoding error */
-    _Atomic int encoded;    /* there is a frame: 1 until it is decoded, 2 while a decoder puts down what it got */
+    _Atomic int encoded;    /* FRAMED: 1 until it is decoded, 2 while a decoder puts down what it got, then 0 */
     struct corps_box *box;  /* the result */
     const struct corps_value *plain; /* or a plain one's copy, in `small` */
     struct corps__failure *failure;  /* NULL while all is well, or when memory for it was missing */
@@ -75,7 +76,8 @@ void corps__future_unref(struct corps_future *future); /* accepts NULL */
 /* The right to fulfil: true once. Any thread. */
 bool corps__future_claim(struct corps_future *future);
 
-/* Claims and fulfils in one step, with a result of this Env (NULL: nil); takes the box. Only the promise does this. */
+/* Claims and fulfils in one step, with a result of this Env (NULL: nil); takes the box, and the promise's reference.
+ * Only the promise does this. */
 void corps__future_keep(struct corps_future *future, struct corps_box *box);
 
 /* Copies a plain result into the Future, which is the promise's to fulfil; then fulfil it by corps__future_keep(NULL).
@@ -97,6 +99,11 @@ void corps__future_end_late(struct corps_future *future);
 /* Lists one thread's interest, which is notified when the Future is ready, and takes it off. */
 void corps__interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter);
 void corps__interest_drop(struct corps_future *future, const struct corps__interest *interest);
+
+/* Is it ready, and is what has come a frame that may have to be decoded? */
+static inline bool corps__future_is_framed(const struct corps_future *future) {
+    return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__FRAMED) != 0;
+}
 
 static inline bool corps__future_is_ready(const struct corps_future *future) {
     return (atomic_load_explicit(&future->word, memory_order_acquire) & CORPS__READY) != 0;
@@ -121,6 +128,12 @@ void corps__calls_enter_listed(struct corps_future *future, struct corps__kept *
 /* Ends a call: its room is given back; returns its Future with the reply's reference, claimed, or NULL when there is no
  * such call at `peer` or its outcome is decided already. */
 struct corps_future *corps__calls_take(uint64_t id, const struct corps__peer *peer);
+
+/* The usual end of a call, in one step: as corps__calls_take, then corps__future_complete_frame (or, with a nil
+ * payload, corps__future_complete), and the reply's reference is dropped. False: nothing was done, since somebody
+ * watches the Future or it has been given up, its call may be sent again, or there is no such call. With the lead. */
+bool corps__calls_reply(uint64_t id, const struct corps__peer *peer, struct corps_event *event,
+                        const struct corps__header *header);
 
 /* Does it wait for another Env's reply? With the lead, so that its peer is not freed meanwhile. */
 bool corps__calls_awaits(const struct corps_future *future);

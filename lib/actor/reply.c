@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "link/peer.h"
 #include "value/failure.h"
+#include "value/plain.h"
 #include "wait/trace.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ static enum corps_err result_box(struct corps_box *args_box, const struct corps_
         return corps_box_of(result, box);
     }
     const struct corps_value *root = corps_box_root(args_box);
-    if (root->kind == CORPS_BOX && result == corps_value_open(root)) {
+    if (root->kind == CORPS_BOX && result == corps__value_open(root)) {
         *box = corps_box_ref(root->box);
         return CORPS_OK;
     }
@@ -113,7 +114,7 @@ void corps__reply_encoded(struct corps__message *message, const struct corps__co
 
 static void reply_remote(struct corps__message *message, const struct corps__conc *conc,
                          const struct corps_value *result) {
-    if (corps_value_open(result)->kind == CORPS_NIL) {
+    if (corps__value_open(result)->kind == CORPS_NIL) {
         send_frame(message, conc, CORPS__REPLY, 0, NULL);
         corps__message_free(message);
         return;
@@ -152,6 +153,7 @@ void corps__reply(struct corps__message *message, const struct corps__conc *conc
         corps__future_fail(message->future, err, corps_error_detail());
     } else {
         corps__future_keep(message->future, box);
+        message->future = NULL;
     }
     corps__message_free(message);
 }

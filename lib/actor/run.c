@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/symbol.h"
 #include "value/failure.h"
+#include "value/plain.h"
 
 #include <string.h>
 
@@ -88,7 +89,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
     } else {
         err = corps__message_argument(message, &context.box);
         corps__context_forked(&context, err);
-        context.args = err == CORPS_OK ? corps_value_open(corps_box_root(context.box)) : NULL;
+        context.args = err == CORPS_OK ? corps__value_open(corps_box_root(context.box)) : NULL;
     }
     if (err != CORPS_OK) {
         corps__reply_failure(message, conc, err, "", corps_error_detail());
@@ -182,7 +183,7 @@ static const struct corps_value *entry_argument(struct run *run, const struct co
     struct iovec segment = {.iov_base = (void *)(uintptr_t)entry->data, .iov_len = entry->bytes};
     *err = corps__segments_decode(&segment, entry->bytes > 0 ? 1 : 0, entry->serializer, NULL, run->batch->keep_objects,
                                   &run->context.box);
-    return *err == CORPS_OK ? corps_value_open(corps_box_root(run->context.box)) : NULL;
+    return *err == CORPS_OK ? corps__value_open(corps_box_root(run->context.box)) : NULL;
 }
 
 static inline __attribute__((always_inline)) void run_entry(struct run *run, const struct corps__batch_entry *entry) {

@@ -155,6 +155,12 @@ static struct corps__task *take_from(struct corps__thread_pool *pool, struct cor
     return task;
 }
 
+/* A sign of progress, not a count: no need for the bus. */
+static void note_run(struct corps__thread_pool *pool) {
+    atomic_store_explicit(&pool->runs, atomic_load_explicit(&pool->runs, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 /* The next task to run, claimed; NULL when there is none. */
 static struct corps__task *next_task(struct corps__thread_pool *pool, struct corps__worker *worker) {
     while (atomic_load(&pool->runnable) > 0) {
@@ -168,7 +174,7 @@ static struct corps__task *next_task(struct corps__thread_pool *pool, struct cor
         }
         atomic_store(&task->in_queue, false); /* before the claim, see push; model: mailbox.pml, step R1 */
         if (corps__task_claim(task)) {
-            atomic_fetch_add_explicit(&pool->runs, 1, memory_order_relaxed);
+            note_run(pool);
             return task;
         }
     }
@@ -266,8 +272,7 @@ static void lead_idle(struct corps__thread_pool *pool) {
     if (atomic_load(&pool->runnable) > 0) {
         corps__thread_pool_wake_one();
     }
-    atomic_store_explicit(&pool->runs, atomic_load_explicit(&pool->runs, memory_order_relaxed) + 1,
-                          memory_order_relaxed); /* a sign of progress, not a count: no need for the bus */
+    note_run(pool);
     pool->run(task, first, NULL, NULL);
     corps_flush();
 }

@@ -289,7 +289,8 @@ static void settle(struct corps_timer *timer, bool may_wait) {
     struct corps_future *future = timer->future;
     timer->future = NULL;
     corps__timers_busy(-1);
-    bool has_result = atomic_load(&future->encoded) != 0 && future->header.kind != CORPS__FAILURE;
+    bool has_result =
+        corps__future_is_framed(future) && atomic_load(&future->encoded) != 0 && future->header.kind != CORPS__FAILURE;
     struct corps_box *drop = NULL;
     if (!has_result && corps_future_wait(future, 0, NULL) != CORPS_OK) {
         drop = take_failure(timer, corps_future_error(future), may_wait);

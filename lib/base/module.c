@@ -16,8 +16,8 @@ struct search {
 
 static void *open_in(const struct search *search, const char *folder) {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, search->file);
-    if (access(path, R_OK) != 0) {
+    int bytes = snprintf(path, sizeof path, "%s/%s", folder, search->file);
+    if (bytes < 0 || (size_t)bytes >= sizeof path || access(path, R_OK) != 0) {
         return NULL;
     }
     void *handle = dlopen(path, search->flags);

@@ -311,8 +311,7 @@ CORPS_API enum corps_err corps_env_take(struct corps *corps, unsigned env, int64
 /** Ends a Corps in order: cleanup of its own Conc, then of every other (latest first), then every Env. Waits at most
  * `timeout_ns`, then kills what is left (what agents own they kill, after 5 s to 30 s). Frees `corps`; calls by its
  * Names fail with EXITED, and a Name that was called holds some kilobytes until it is dropped. Accepts NULL. Not from
- * a method. Errors: TIMEOUT (had to kill, or left that to an agent), WORKER_LOST (an Env had died; the detail says
- * how). */
+ * a method. Errors: TIMEOUT (had to kill, or left that to an agent), WORKER_LOST (an Env had died: see the detail). */
 CORPS_API enum corps_err corps_exit(struct corps *corps, int64_t timeout_ns);
 
 /** Begins to end a Corps in order, as corps_exit does, and does not wait. The Corps must be one that this process

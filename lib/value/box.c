@@ -43,7 +43,7 @@ static const struct corps__slab_source source = {.bytes = (sizeof(struct corps_b
 struct corps_box *corps_box_create(void) {
     struct corps_box *box = corps__slab_take(CORPS__SLAB_BOX, &source);
     if (box != NULL) {
-        box->refs = 1;
+        atomic_store_explicit(&box->refs, 1, memory_order_relaxed);
         box->root = corps_nil();
         box->at = box->first;
         box->end = box->first + FIRST_BYTES;

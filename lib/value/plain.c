@@ -18,9 +18,13 @@ static void *take_space(struct room *room, size_t bytes) {
     return memory;
 }
 
-static enum corps_err copy_plain(const struct corps_value *value, struct corps_value *out, struct room *room,
-                                 unsigned depth) {
-    value = corps_value_open(value);
+static enum corps_err copy_items(const struct corps_value *value, struct corps_value *out, struct room *room,
+                                 unsigned depth);
+
+/* Inline, so that of an array of numbers and texts each costs no call. */
+static inline __attribute__((always_inline)) enum corps_err
+copy_plain(const struct corps_value *value, struct corps_value *out, struct room *room, unsigned depth) {
+    value = corps__value_open(value);
     *out = *value;
     if (value->kind <= CORPS_FLOAT) {
         return CORPS_OK;
@@ -31,14 +35,19 @@ static enum corps_err copy_plain(const struct corps_value *value, struct corps_v
     if (value->count > (size_t)(room->end - room->at)) { /* so that nothing below overflows */
         return CORPS_ERR_FULL;
     }
-    if (value->kind == CORPS_STR || value->kind == CORPS_BIN) {
-        uint8_t *bytes = take_space(room, value->count);
-        if (bytes != NULL && value->count > 0) {
-            memcpy(bytes, value->bin, value->count);
-        }
-        out->bin = bytes;
-        return bytes != NULL ? CORPS_OK : CORPS_ERR_FULL;
+    if (value->kind != CORPS_STR && value->kind != CORPS_BIN) {
+        return copy_items(value, out, room, depth);
     }
+    uint8_t *bytes = take_space(room, value->count);
+    if (bytes != NULL && value->count > 0) {
+        memcpy(bytes, value->bin, value->count);
+    }
+    out->bin = bytes;
+    return bytes != NULL ? CORPS_OK : CORPS_ERR_FULL;
+}
+
+static enum corps_err copy_items(const struct corps_value *value, struct corps_value *out, struct room *room,
+                                 unsigned depth) {
     size_t count = value->kind == CORPS_MAP ? value->count * 2 : value->count;
     struct corps_value *items = take_space(room, count * sizeof *items);
     out->items = items;
@@ -65,7 +74,7 @@ static bool copy_bytes(const struct corps_value *value, struct corps_value *root
 }
 
 enum corps_err corps__plain_copy(const struct corps_value *value, void *memory, size_t capacity, size_t *bytes) {
-    if (copy_bytes(corps_value_open(value), memory, capacity / 8 * 8, bytes)) {
+    if (copy_bytes(corps__value_open(value), memory, capacity / 8 * 8, bytes)) {
         return CORPS_OK;
     }
     struct room room = {.at = memory, .end = (uint8_t *)memory + capacity / 8 * 8};

@@ -5,6 +5,11 @@
 
 #include <corps/value.h>
 
+/* As corps_value_open, without a call where there is nothing to open. */
+static inline const struct corps_value *corps__value_open(const struct corps_value *value) {
+    return __builtin_expect(value->kind == CORPS_BOX, 0) ? corps_value_open(value) : value;
+}
+
 /* Copies `value` and what it points to to `memory` (aligned to 8, `capacity` bytes): the root is at its beginning.
  * `bytes` is what it took, a multiple of 8. A box is opened: copying little costs less than counting references to it.
  * Errors, without a detail: FULL (too large), REFUSED (not plain, or nested deeper than a few levels). */
