@@ -120,6 +120,9 @@ enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, s
 /* GIL. A value as a Python object: a new reference; NULL with *err set and its detail, and no exception pending. */
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err);
 
+/* GIL. The same, but an array is a tuple. */
+PyObject *corps__python_of_arguments(const struct corps_value *value, enum corps_err *err);
+
 /* GIL. The buffer_callback of a pickler: appends what goes out of band to the list `kept`. New reference, or NULL. */
 PyObject *corps__python_collector(PyObject *kept);
 

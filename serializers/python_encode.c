@@ -16,6 +16,7 @@ enum { BUFFERS_MAX = 900 }; /* more large buffers than a message has segments fo
 enum {
     KEY = 1u << 0,     /* of a map: nothing that can change */
     DELIVER = 1u << 1, /* for a program to keep: nothing that is lent */
+    TUPLE = 1u << 2,   /* an array is a tuple; those in it are lists */
 };
 static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err);
 
@@ -39,13 +40,14 @@ static PyObject *from_bin(const struct corps_value *bin, unsigned how, enum corp
 
 static PyObject *from_array(const struct corps_value *array, unsigned depth, unsigned how, enum corps_err *err) {
     Py_ssize_t count = (Py_ssize_t)array->count;
-    PyObject *list = made((how & KEY) != 0 ? PyTuple_New(count) : PyList_New(count), err); /* a list can be no key */
+    bool tuple = (how & (KEY | TUPLE)) != 0; /* a list can be no key */
+    PyObject *list = made(tuple ? PyTuple_New(count) : PyList_New(count), err);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *item = to_python(&array->items[i], depth + 1, how, err);
+        PyObject *item = to_python(&array->items[i], depth + 1, how & ~(unsigned)TUPLE, err);
         if (item == NULL) {
             *err = *err == CORPS_ERR_REFUSED ? corps__refused_at(array, (size_t)i) : *err;
             Py_CLEAR(list);
-        } else if ((how & KEY) != 0) {
+        } else if (tuple) {
             PyTuple_SET_ITEM(list, i, item);
         } else {
             PyList_SET_ITEM(list, i, item);
@@ -111,6 +113,11 @@ static PyObject *from_object(struct corps_object *object, enum corps_err *err) {
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err) {
     *err = CORPS_OK;
     return to_python(value, 0, DELIVER, err);
+}
+
+PyObject *corps__python_of_arguments(const struct corps_value *value, enum corps_err *err) {
+    *err = CORPS_OK;
+    return to_python(value, 0, DELIVER | TUPLE, err);
 }
 
 static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err) {
