@@ -31,6 +31,7 @@
     X(error)                                                                                                           \
     X(remote)                                                                                                          \
     X(coroutine)                                                                                                       \
+    X(missing)                                                                                                         \
     X(copy) X(boot) X(restore) X(child_ends) X(before_fork) X(in_child) X(adopt) X(checkpoint) X(give_state) X(key)
 
 struct hooks {
