@@ -23,9 +23,17 @@ struct encoder {
     enum corps_err err;          /* why the last write failed */
 };
 
+/* Most writes are of a byte or two, and find room. */
 static int write_bytes(void *arg, const char *data, size_t bytes) {
     struct encoder *encoder = arg;
-    encoder->err = corps_encoding_append(encoder->encoding, data, bytes);
+    struct corps_encoding *encoding = encoder->encoding;
+    if (bytes <= 2 && bytes > 0 && encoding->stream_capacity - encoding->stream_bytes >= 2) {
+        encoding->stream[encoding->stream_bytes] = (uint8_t)data[0];
+        encoding->stream[encoding->stream_bytes + bytes - 1] = (uint8_t)data[bytes - 1];
+        encoding->stream_bytes += bytes;
+        return 0;
+    }
+    encoder->err = corps_encoding_append(encoding, data, bytes);
     return encoder->err == CORPS_OK ? 0 : -1;
 }
 

@@ -91,11 +91,13 @@ static enum corps_err start(struct corps__pickler *pickler) {
 
 /* ---- tables ---- */
 
-#define PICKLER(title, in, from, chooses, given)                                                                       \
+#define PICKLER(title, in, from, chooses, dumps_as_pickle, loads_as_pickle, given)                                     \
     static struct corps__pickler title = {.name = chooses ? "auto" : #title,                                           \
                                           .module = in,                                                                \
                                           .loads_module = from,                                                        \
                                           .automatic = chooses,                                                        \
+                                          .dumps_plain = dumps_as_pickle,                                              \
+                                          .loads_plain = loads_as_pickle,                                              \
                                           .instead = given};                                                           \
     static enum corps_err title##_start(void) {                                                                        \
         return start(&title);                                                                                          \
@@ -112,12 +114,12 @@ static enum corps_err start(struct corps__pickler *pickler) {
     }                                                                                                                  \
     static_assert(sizeof #title <= 32, "a serializer's name is short")
 
-PICKLER(pickle, "pickle", "pickle", false, &corps__python.pickle);
-PICKLER(dill, "dill", "dill", false, &corps__python.dill);
-PICKLER(cloudpickle, "cloudpickle", "pickle", false, &corps__python.cloudpickle);
-PICKLER(automatic, "_corps_auto", "pickle", true, NULL);
-PICKLER(pyfory, "_corps_by_pyfory", "_corps_by_pyfory", false, NULL);
-PICKLER(msgspec, "_corps_by_msgspec", "_corps_by_msgspec", false, NULL);
+PICKLER(pickle, "pickle", "pickle", false, true, true, &corps__python.pickle);
+PICKLER(dill, "dill", "dill", false, false, false, &corps__python.dill);
+PICKLER(cloudpickle, "cloudpickle", "pickle", false, false, true, &corps__python.cloudpickle);
+PICKLER(automatic, "_corps_auto", "pickle", true, true, true, NULL);
+PICKLER(pyfory, "_corps_by_pyfory", "_corps_by_pyfory", false, false, false, NULL);
+PICKLER(msgspec, "_corps_by_msgspec", "_corps_by_msgspec", false, false, false, NULL);
 
 void corps__python_libraries_end(void) {
     struct corps__pickler *const all[] = {&pickle, &dill, &cloudpickle, &automatic, &pyfory, &msgspec};

@@ -5,6 +5,8 @@
  *   python_encode.c    values to Python, pickling          python_decode.c    unpickling
  *   python_values.c    Python to values                    python_buffer.c    a block as a Python buffer
  *   python_objects.c   Python objects as values            python_source.c    what is simpler said in Python
+ *   python_plain_dump.c  pickles of plain values without   python_plain_load.c  and reading them
+ *                      a pickler
  *   python_auto.c      the pickler of `auto`               auto.py            its reducers: the module _corps_auto
  *                                                          auto_*.py          of functions, classes …: _corps_auto_*
  *                                                          owned.py           what must not be copied: _corps_owned
@@ -40,6 +42,8 @@ struct corps__pickler {
     const char *module;       /* with `dumps` */
     const char *loads_module; /* with `loads` */
     bool automatic;           /* `auto`: python_auto.c pickles */
+    bool dumps_plain;         /* what it makes of plain values is what pickle makes of them, … */
+    bool loads_plain;         /* … and what it reads are pickles: see python_plain.h */
     PyObject **instead;       /* a better `dumps` that the host may have given; may be NULL, and point to NULL */
     PyObject *dumps;
     PyObject *loads;
@@ -115,6 +119,9 @@ enum corps_err corps__python_to_value(PyObject *object, struct corps_box *box, s
 
 /* GIL. A value as a Python object: a new reference; NULL with *err set and its detail, and no exception pending. */
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err);
+
+/* GIL. The same, but an array is a tuple. */
+PyObject *corps__python_of_arguments(const struct corps_value *value, enum corps_err *err);
 
 /* GIL. The buffer_callback of a pickler: appends what goes out of band to the list `kept`. New reference, or NULL. */
 PyObject *corps__python_collector(PyObject *kept);

@@ -9,6 +9,17 @@
 #define Py_IS_TYPE(object, type) (Py_TYPE(object) == (type))
 #endif
 
+#if PY_VERSION_HEX < 0x03090000
+static inline PyObject *PyObject_VectorcallMethod(PyObject *name, PyObject *const *args, size_t flags,
+                                                  PyObject *keywords) {
+    PyObject *function = PyObject_GetAttr(args[0], name);
+    size_t count = (size_t)PyVectorcall_NARGS(flags) - 1;
+    PyObject *answer = function != NULL ? PyObject_Vectorcall(function, args + 1, count, keywords) : NULL;
+    Py_XDECREF(function);
+    return answer;
+}
+#endif
+
 #if PY_VERSION_HEX < 0x030A0000
 static inline PyObject *Py_NewRef(PyObject *object) {
     Py_INCREF(object);

@@ -1,5 +1,4 @@
-#include "python.h"
-
+#include "python_plain.h"
 #include "python_wire.h"
 
 #include <endian.h>
@@ -114,6 +113,13 @@ static PyObject *load(const struct corps__pickler *pickler, const struct parts *
     return object;
 }
 
+/* GIL. A plain value, read here: new reference; NULL: it has to be loaded. */
+static PyObject *load_plain(const struct corps__pickler *pickler, const struct parts *parts) {
+    return pickler->loads_plain && parts->buffer_count == 0 && !corps__python.ended
+               ? corps__python_plain_load(parts->pickle, parts->pickle_bytes)
+               : NULL;
+}
+
 enum corps_err corps__python_decode(const struct corps__pickler *pickler, const struct iovec *segments,
                                     size_t segment_count, struct corps_block *block, enum corps_decode_to to,
                                     struct corps_box *box) {
@@ -123,10 +129,12 @@ enum corps_err corps__python_decode(const struct corps__pickler *pickler, const 
         return err;
     }
     PyGILState_STATE state = corps__python_enter();
-    PyObject *object;
-    CORPS_ALONE_BEGIN
-    object = load(pickler, &parts, block, &err);
-    CORPS_ALONE_END
+    PyObject *object = load_plain(pickler, &parts);
+    if (object == NULL) {
+        CORPS_ALONE_BEGIN
+        object = load(pickler, &parts, block, &err);
+        CORPS_ALONE_END
+    }
     if (object != NULL) {
         struct corps_value root;
         err = corps__python_values(object, to, box, &root);

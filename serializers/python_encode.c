@@ -1,5 +1,4 @@
-#include "python.h"
-
+#include "python_plain.h"
 #include "python_wire.h"
 #include "value/refuse.h"
 
@@ -17,6 +16,7 @@ enum { BUFFERS_MAX = 900 }; /* more large buffers than a message has segments fo
 enum {
     KEY = 1u << 0,     /* of a map: nothing that can change */
     DELIVER = 1u << 1, /* for a program to keep: nothing that is lent */
+    TUPLE = 1u << 2,   /* an array is a tuple; those in it are lists */
 };
 static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err);
 
@@ -40,13 +40,14 @@ static PyObject *from_bin(const struct corps_value *bin, unsigned how, enum corp
 
 static PyObject *from_array(const struct corps_value *array, unsigned depth, unsigned how, enum corps_err *err) {
     Py_ssize_t count = (Py_ssize_t)array->count;
-    PyObject *list = made((how & KEY) != 0 ? PyTuple_New(count) : PyList_New(count), err); /* a list can be no key */
+    bool tuple = (how & (KEY | TUPLE)) != 0; /* a list can be no key */
+    PyObject *list = made(tuple ? PyTuple_New(count) : PyList_New(count), err);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *item = to_python(&array->items[i], depth + 1, how, err);
+        PyObject *item = to_python(&array->items[i], depth + 1, how & ~(unsigned)TUPLE, err);
         if (item == NULL) {
             *err = *err == CORPS_ERR_REFUSED ? corps__refused_at(array, (size_t)i) : *err;
             Py_CLEAR(list);
-        } else if ((how & KEY) != 0) {
+        } else if (tuple) {
             PyTuple_SET_ITEM(list, i, item);
         } else {
             PyList_SET_ITEM(list, i, item);
@@ -112,6 +113,11 @@ static PyObject *from_object(struct corps_object *object, enum corps_err *err) {
 PyObject *corps__python_of_value(const struct corps_value *value, enum corps_err *err) {
     *err = CORPS_OK;
     return to_python(value, 0, DELIVER, err);
+}
+
+PyObject *corps__python_of_arguments(const struct corps_value *value, enum corps_err *err) {
+    *err = CORPS_OK;
+    return to_python(value, 0, DELIVER | TUPLE, err);
 }
 
 static PyObject *to_python(const struct corps_value *value, unsigned depth, unsigned how, enum corps_err *err) {
@@ -258,6 +264,12 @@ static void drop_kept(void *kept) {
     }
 }
 
+static struct corps__python_head head_of(const void *pickle, size_t bytes, size_t buffers, bool own_segment) {
+    return (struct corps__python_head){htole32((uint32_t)bytes),
+                                       htole32((uint32_t)buffers | (own_segment ? CORPS__PYTHON_OWN_SEGMENT : 0)),
+                                       htole64(corps__python_checksum(pickle, bytes))};
+}
+
 /* GIL. The pickle (small: in the stream; large: a segment) and the buffers of `kept`, which keeps all that is lent. */
 static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct corps_encoding *encoding) {
     size_t bytes = (size_t)PyBytes_GET_SIZE(pickle);
@@ -268,9 +280,7 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
                                "a pickle of %zu bytes; one message carries at most %zu, send several", bytes,
                                CORPS_FRAME_BYTES_MAX);
     }
-    struct corps__python_head head = {htole32((uint32_t)bytes),
-                                      htole32((uint32_t)buffers | (own_segment ? CORPS__PYTHON_OWN_SEGMENT : 0)),
-                                      htole64(corps__python_checksum(PyBytes_AS_STRING(pickle), bytes))};
+    struct corps__python_head head = head_of(PyBytes_AS_STRING(pickle), bytes, buffers, own_segment);
     enum corps_err err = corps_encoding_append(encoding, &head, sizeof head);
     if (err == CORPS_OK && own_segment) {
         err = corps_encoding_buffer(encoding, PyBytes_AS_STRING(pickle), bytes);
@@ -292,8 +302,25 @@ static enum corps_err write_segments(PyObject *pickle, PyObject *kept, struct co
     return err;
 }
 
-static enum corps_err encode_object(const struct corps__pickler *pickler, PyObject *object,
-                                    struct corps_encoding *encoding) {
+/* GIL. The pickle of a plain value, made here. False: it has to be pickled. */
+static bool encode_plain(const struct corps__pickler *pickler, PyObject *object, struct corps_encoding *encoding,
+                         enum corps_err *err) {
+    uint8_t pickle[CORPS__PYTHON_PLAIN_BYTES];
+    size_t bytes;
+    if (!pickler->dumps_plain || corps__python.ended || !corps__python_plain_dump(object, pickle, &bytes)) {
+        return false;
+    }
+    struct corps__python_head head = head_of(pickle, bytes, 0, false);
+    *err = corps_encoding_append(encoding, &head, sizeof head);
+    if (*err == CORPS_OK) {
+        *err = corps_encoding_append(encoding, pickle, bytes);
+    }
+    return true;
+}
+
+/* GIL. */
+static enum corps_err encode_pickled(const struct corps__pickler *pickler, PyObject *object,
+                                     struct corps_encoding *encoding) {
     PyObject *kept = PyList_New(0);
     enum corps_err err;
     CORPS_ALONE_BEGIN
@@ -311,7 +338,9 @@ enum corps_err corps__python_encode(const struct corps__pickler *pickler, const 
     PyGILState_STATE state = corps__python_enter();
     PyObject *object = to_python(value, 0, 0, &err);
     if (object != NULL) {
-        err = encode_object(pickler, object, encoding);
+        if (!encode_plain(pickler, object, encoding, &err)) {
+            err = encode_pickled(pickler, object, encoding);
+        }
         Py_DECREF(object);
     }
     corps__python_leave(state);

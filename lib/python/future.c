@@ -1,6 +1,8 @@
 /* The type Future. Over 500 lines, since the methods of a type, its attributes and its tables refer to each other. */
 #include "core.h"
 
+#include "actor/future.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -141,31 +143,41 @@ int64_t corps__py_timeout(PyObject *seconds) {
     return !(number < 9e9) ? CORPS_FOREVER : number <= 0 ? 0 : (int64_t)(number * 1e9);
 }
 
+/* Waits for a Future that is not ready. 1: now it is, 0: not yet, -1: an exception, also from a signal's handler. */
+static int wait_once(struct corps_future *future, int64_t timeout_ns) {
+    enum corps_err err = corps_future_wait(future, timeout_ns, NULL);
+    bool ready = corps__future_is_ready(future);
+    if (err != CORPS_OK && err != CORPS_ERR_TIMEOUT && !ready) {
+        corps__py_raise(err); /* a cycle, or too many threads */
+        return -1;
+    }
+    return PyErr_CheckSignals() != 0 ? -1 : ready;
+}
+
+/* Looks, for a call to another Env, at all that has come by now: the waits that follow may find theirs among it. One to
+ * this Env is run by the wait itself. */
+static bool has_come(const struct corps_future *future) {
+    return future->local != NULL ? corps__future_is_ready(future) : corps_future_ready(future);
+}
+
 /* 1: ready, 0: the time is over, -1: an exception. */
 static int wait_for(struct future *self, int64_t timeout_ns) {
-    while (!is_ready(self)) {
-        int64_t slice = corps__py_slice(timeout_ns);
-        struct corps_future *held = hold(self);
-        if (held == NULL) {
-            break;
+    for (struct corps_future *held; (held = hold(self)) != NULL;) {
+        if (has_come(held)) {
+            let_go(held);
+            return 1;
         }
         struct corps_future *future = corps_future_ref(held); /* another thread may take the outcome meanwhile */
         let_go(held);
-        enum corps_err err = corps_future_wait(future, slice, NULL);
-        bool ready = corps_future_ready(future);
+        int64_t slice = corps__py_slice(timeout_ns);
+        int ready = wait_once(future, slice);
         corps_future_destroy(future);
-        if (err != CORPS_OK && err != CORPS_ERR_TIMEOUT && !ready) {
-            corps__py_raise(err); /* a cycle, or too many threads */
-            return -1;
+        if (ready != 0) {
+            return ready;
         }
-        if (PyErr_CheckSignals() != 0) {
-            return -1;
-        }
-        if (timeout_ns != CORPS_FOREVER) {
-            timeout_ns -= slice;
-            if (timeout_ns <= 0 && !is_ready(self)) {
-                return 0;
-            }
+        timeout_ns -= timeout_ns != CORPS_FOREVER ? slice : 0;
+        if (timeout_ns <= 0) {
+            return is_ready(self);
         }
     }
     return 1;
@@ -456,18 +468,32 @@ static int future_clear(PyObject *self) {
     return 0;
 }
 
+/* Of the class in Python, see corps__py_future_class. */
+static void free_of_class(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    future_free(self);
+    Py_DECREF(type);
+}
+
+/* What Python does at the end of an object of any class looks for much that these never have. */
+void corps__py_future_class(PyTypeObject *type) {
+    type->tp_dealloc = free_of_class;
+}
+
 PyObject *corps__py_future(struct corps_future *core) {
     PyTypeObject *type = (PyTypeObject *)corps__hooks.future_type;
     /* A signal's handler may have raised while the rest of the request was on its way. */
-    struct future *future = PyErr_Occurred() == NULL ? (struct future *)type->tp_alloc(type, 0) : NULL;
+    struct future *future = PyErr_Occurred() == NULL ? PyObject_GC_New(struct future, type) : NULL;
     if (future == NULL) {
         corps_future_destroy(core);
         return NULL;
     }
     future->future = core;
-    if (core == NULL) {
-        future->result = Py_NewRef(Py_None);
-    }
+    future->result = core == NULL ? Py_NewRef(Py_None) : NULL;
+    future->exception = future->callbacks = future->weak = future->dict = NULL;
+    future->cancelled = false;
+    future->next_done = NULL;
+    PyObject_GC_Track((PyObject *)future);
     return (PyObject *)future;
 }
 
@@ -496,6 +522,22 @@ static PyObject *future_cancelled(PyObject *self, PyObject *none) {
     return PyBool_FromLong(((struct future *)self)->cancelled);
 }
 
+static PyObject *ret_word; /* "Ret", as it is where programs say it */
+
+/* As for any object. What Ret raises may be an AttributeError too: it is left as it is. */
+static PyObject *future_attribute(PyObject *self, PyObject *name) {
+    if (name == ret_word && (PyObject *)Py_TYPE(self) == corps__hooks.future_type) {
+        return future_ret(self, NULL); /* nothing hides it */
+    }
+    PyObject *found = PyObject_GenericGetAttr(self, name);
+    if (found != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError) ||
+        PyUnicode_CompareWithASCIIString(name, "Ret") == 0 || PyUnicode_CompareWithASCIIString(name, "ret") == 0) {
+        return found;
+    }
+    PyErr_Clear();
+    return PyErr_Format(PyExc_AttributeError, "a Future has no attribute '%U'; read its Ret first", name);
+}
+
 static PyMethodDef future_methods[] = {
     {"ret_ready", future_ret_ready, METH_NOARGS, "Is the result (or the exception) here? Never waits."},
     {"_wait", future_wait, METH_O, NULL},
@@ -522,11 +564,17 @@ PyTypeObject corps__future_type = {
     .tp_weaklistoffset = offsetof(struct future, weak),
     .tp_dictoffset = offsetof(struct future, dict),
     .tp_dealloc = future_free,
+    .tp_getattro = future_attribute,
     .tp_traverse = future_traverse,
     .tp_clear = future_clear,
     .tp_methods = future_methods,
     .tp_getset = future_properties,
 };
+
+bool corps__py_futures_begin(void) {
+    ret_word = ret_word != NULL ? ret_word : PyUnicode_InternFromString("Ret");
+    return ret_word != NULL;
+}
 
 void corps__py_main_thread(void) {
     main_thread = PyThread_get_thread_ident();

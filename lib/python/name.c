@@ -466,6 +466,22 @@ static PyObject *name_compare(PyObject *self, PyObject *other, int how) {
     return PyBool_FromLong(equal == (how == Py_EQ));
 }
 
+#if PY_VERSION_HEX < 0x030C0000
+/* As for any object; what its class has not, the Worker may have. In C, since Python before 3.12 looks for a method
+ * __getattr__ before it looks for anything else. */
+static PyObject *name_attribute(PyObject *self, PyObject *attribute) {
+    PyObject *found = PyObject_GenericGetAttr(self, attribute);
+    if (found != NULL || corps__hooks.missing == NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return found;
+    }
+    PyErr_Clear();
+    return PyObject_CallFunctionObjArgs(corps__hooks.missing, self, attribute, NULL);
+}
+#else
+/* Python remembers where it found a method, where a type leaves that to it; _name.py has __getattr__. */
+#define name_attribute PyObject_GenericGetAttr
+#endif
+
 static PyGetSetDef name_properties[] = {
     {"__corps_address__", name_address, NULL, "the address as bytes, for any process of this user", NULL},
     {"__corps_numbers__", name_numbers, NULL, "(Corps, Env, Worker) as numbers", NULL},
@@ -481,6 +497,7 @@ PyTypeObject corps__name_type = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_new = name_new,
     .tp_dealloc = name_free,
+    .tp_getattro = name_attribute,
     .tp_hash = name_hash,
     .tp_richcompare = name_compare,
     .tp_getset = name_properties,

@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "actor/conc.h"
 #include "process/manager.h"
 
 #include <string.h>
@@ -314,11 +315,15 @@ static void cleanup(struct corps_context *context, void *self) {
 
 /* The arguments of a request: a tuple (new reference) and keyword arguments (borrowed from `keep`, or NULL). */
 static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyObject **keywords) {
-    PyObject *payload = corps__py_of_value(args);
+    enum corps_err err = CORPS_OK;
+    PyObject *payload = args != NULL ? corps__python_of_arguments(args, &err) : Py_NewRef(Py_None);
     *keep = payload;
     *keywords = NULL;
-    if (payload == NULL || PyTuple_Check(payload)) {
-        return Py_XNewRef(payload);
+    if (payload == NULL) {
+        return corps__py_raise(err);
+    }
+    if (PyTuple_Check(payload)) {
+        return Py_NewRef(payload);
     }
     if (payload == Py_None) {
         return PyTuple_New(0);
@@ -334,7 +339,7 @@ static PyObject *arguments(const struct corps_value *args, PyObject **keep, PyOb
         }
         *keywords = NULL;
     }
-    /* From C: an array is the arguments, anything else the one argument. */
+    /* A list of Python's own is the arguments, anything else the one argument. */
     return PyList_Check(payload) ? PyList_AsTuple(payload) : PyTuple_Pack(1, payload);
 }
 
@@ -374,6 +379,24 @@ static PyObject *name_of(const char *method) {
 }
 #endif
 
+/* As object.name(*positional, **keywords) does it: where it can be, without an object that binds the two. */
+static PyObject *call_method(PyObject *object, PyObject *name, PyObject *positional, PyObject *keywords) {
+    enum { FEW = 8 };
+    PyObject *stack[2 + FEW]; /* the callee may use the place before the first one */
+    size_t count = (size_t)PyTuple_GET_SIZE(positional);
+    if (count > FEW || keywords != NULL) {
+        PyObject *function = PyObject_GetAttr(object, name);
+        PyObject *answer = function != NULL ? PyObject_Call(function, positional, keywords) : NULL;
+        Py_XDECREF(function);
+        return answer;
+    }
+    stack[1] = object;
+    for (size_t i = 0; i < count; i++) {
+        stack[2 + i] = PyTuple_GET_ITEM(positional, (Py_ssize_t)i);
+    }
+    return PyObject_VectorcallMethod(name, stack + 1, (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
 static PyObject *run(PyObject *object, const char *method, PyObject *positional, PyObject *keywords) {
     if (method[0] == 'c' && strcmp(method, "corps:get") == 0 && PyTuple_GET_SIZE(positional) == 1) {
         return PyObject_GetAttr(object, PyTuple_GET_ITEM(positional, 0));
@@ -383,9 +406,7 @@ static PyObject *run(PyObject *object, const char *method, PyObject *positional,
         return failed == 0 ? Py_NewRef(Py_None) : NULL;
     }
     PyObject *name = name_of(method);
-    PyObject *function = name != NULL ? PyObject_GetAttr(object, name) : NULL;
-    PyObject *answer = function != NULL ? PyObject_Call(function, positional, keywords) : NULL;
-    Py_XDECREF(function);
+    PyObject *answer = name != NULL ? call_method(object, name, positional, keywords) : NULL;
     Py_XDECREF(name);
     return answer;
 }
@@ -423,7 +444,13 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a result");
     }
     *result = corps_value_of_object(object);
-    return corps_context_keep(context, object);
+    bool is_alone = context->scratch == NULL;
+    enum corps_err err = corps_context_keep(context, object);
+    if (err == CORPS_OK && is_alone) { /* a caller in this Env gets the box as it is */
+        corps_box_set_root(context->scratch, *result);
+        *result = corps_value_of_box(context->scratch);
+    }
+    return err;
 }
 
 static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,

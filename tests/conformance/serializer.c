@@ -27,6 +27,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(test_mutated_code),
     cmocka_unit_test(test_threads),
     cmocka_unit_test(test_python_objects),
+    cmocka_unit_test(test_python_plain),
     cmocka_unit_test(test_python_arrays),
     cmocka_unit_test(test_python_functions),
     cmocka_unit_test(test_python_refused),

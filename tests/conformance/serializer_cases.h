@@ -109,6 +109,7 @@ void test_mutated_code(void **state);
 enum corps_err corps_python_made(const char *source, struct corps_value *value, struct corps_box *box) CORPS_CHECKED;
 
 void test_python_objects(void **state);
+void test_python_plain(void **state);
 void test_python_arrays(void **state);
 void test_python_functions(void **state);
 void test_python_refused(void **state);

@@ -113,11 +113,6 @@ class Future(_core.Future, _base.Future):
     def __new__(cls, *args, **kwargs):
         raise TypeError('Futures are made by calls alone')
 
-    def __getattr__(self, name):
-        if name in ('Ret', 'ret'):  # they raised an AttributeError, so Python looks here too
-            raise self._exception.with_traceback(None)
-        raise AttributeError(f"a Future has no attribute '{name}'; read its Ret first")
-
     def __repr__(self):
         state = 'cancelled' if self.cancelled() else 'ready' if self.ret_ready() else 'pending'
         return f'<Future {state} at {id(self):#x}>'

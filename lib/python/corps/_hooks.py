@@ -8,7 +8,7 @@ import traceback
 
 from . import _env, _errors, _guard, _loop, _pickling, _plain, _threads, _worker
 from ._future import Future  # noqa: F401 (hooks themselves)
-from ._name import restore  # noqa: F401
+from ._name import missing, restore  # noqa: F401
 from ._state import checkpoint, give_state  # noqa: F401
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))

@@ -121,23 +121,6 @@ class Name(_core.Name):
     Names can be arguments and results, in any process of this user on this host. Two Names of one Worker are equal.
     """
 
-    def __getattr__(self, attribute):
-        """Python found no such attribute in the Name: it is one of the Worker's instance."""
-        cls = type(self)
-        if attribute.startswith('__') and attribute.endswith('__'):
-            found = inspect.getattr_static(cls._worker_class, attribute, None) if cls._worker_class else None
-            if found is None or not callable(getattr(cls._worker_class, attribute, None)):
-                raise AttributeError(attribute)
-            return types.MethodType(_core.Method(attribute, found, attribute in cls._retries), self)
-        if attribute.startswith(('_repr_', '_ipython_')):
-            raise AttributeError(attribute)  # what notebooks ask of every object
-        if cls._worker_class is None and cls._methods is None:
-            return Unknown(self, attribute)
-        future = _remote_get(self, attribute)
-        future.__class__ = Attribute
-        future.of_name = self, attribute
-        return future
-
     def __setattr__(self, attribute, value):
         """Writes at the Worker, and returns when that is done."""
         kind = inspect.getattr_static(type(self), attribute, None)
@@ -215,6 +198,28 @@ class Name(_core.Name):
     _methods = None  # sent along when receivers cannot import the class
     _class_attributes = frozenset()
     _retries = frozenset()  # the methods whose calls are retry calls, by the class
+
+
+def missing(name, attribute):
+    """Python found no such attribute in the Name: it is one of the Worker's instance."""
+    cls = type(name)
+    if attribute.startswith('__') and attribute.endswith('__'):
+        found = inspect.getattr_static(cls._worker_class, attribute, None) if cls._worker_class else None
+        if found is None or not callable(getattr(cls._worker_class, attribute, None)):
+            raise AttributeError(attribute)
+        return types.MethodType(_core.Method(attribute, found, attribute in cls._retries), name)
+    if attribute.startswith(('_repr_', '_ipython_')):
+        raise AttributeError(attribute)  # what notebooks ask of every object
+    if cls._worker_class is None and cls._methods is None:
+        return Unknown(name, attribute)
+    future = _remote_get(name, attribute)
+    future.__class__ = Attribute
+    future.of_name = name, attribute
+    return future
+
+
+if sys.version_info >= (3, 12):  # before, the type _core.Name calls it
+    Name.__getattr__ = missing
 
 
 def loan(name, bytes):
