@@ -221,10 +221,10 @@ static const char *own_key_rule(const struct lab_cell *cell) {
     if (cell->stages != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && !lab_cell_is_intra(cell))) {
         return "stages=1 is for workload=echo with lang=c, over our own transports between Envs";
     }
-    if (cell->counts != 0 && !(own && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && is(cell->wake, "block"))) {
-        return "counts=1 is for workload=echo with lang=c and wake=block, over our own transports: who spins executes "
-               "as "
-               "much as the others leave it time for";
+    bool of_c = !lab_cell_is_peer(cell) && is(cell->lang, "c");
+    if (cell->counts != 0 && !(of_c && lab_cell_does(cell, LAB_WORKLOAD_PING_PONG) && is(cell->wake, "block"))) {
+        return "counts=1 is for workload=echo with lang=c and wake=block, over our own transports and raw controls: "
+               "who spins executes as much as the others leave it time for";
     }
     if (lab_cell_does(cell, LAB_WORKLOAD_OPEN_LOOP) && is(cell->placement, "same")) {
         return "infeasible: the driver of openloop polls, and on the same processor would keep the other side from "

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@
 
 enum {
     THREADS_MAX = 256,
+    STRETCHES_MAX = 256,
+    STRETCHES_FEWEST = 5,
     STEPS_BETWEEN_LOOKS = 64, /* at what else has become ready */
     TIMED_AFTER_MS = 20,
 };
@@ -40,6 +43,7 @@ struct stepped {
     uint64_t at;   /* address of the instruction that it executes next */
     uint64_t turn; /* when it became ready */
     int signal;    /* to be delivered when it goes on */
+    bool first;    /* of the first of the processes */
     bool calls;    /* that instruction is a system call */
     bool timed;    /* is ready because time has passed, and for nothing else */
     bool jumping;  /* runs to the end of an instruction that repeats itself, by a breakpoint of the processor */
@@ -50,9 +54,16 @@ struct lab_steps {
     int fd; /* to read: one byte, 1, once it steps; at the end the counts */
     struct stepped threads[THREADS_MAX];
     size_t count;
-    struct lab_step_counts counts;
+    pid_t first;                   /* of the processes */
+    bool adds_first;               /* its threads are being added */
+    uint64_t *marks;               /* how often whoever asks has marked: in memory that both have */
+    uint64_t seen_marks;           /* … as far as the process that steps has seen */
+    struct lab_step_counts counts; /* of the stretch that goes on */
+    bool timed; /* in it a thread went on because time had passed: the counts are not what they would be again */
+    struct lab_step_counts
+        stretches[STRETCHES_MAX]; /* that are over and none of the kind, the fewest instructions first */
+    size_t stretch_count, timed_count;
     uint64_t turns;
-    bool timed; /* a thread went on because time had passed: the counts are not what they would be again */
 };
 
 /* ---- in the process that steps: forked from one with threads, so nothing here takes memory or a lock ---- */
@@ -110,7 +121,8 @@ static struct stepped *thread_of(struct lab_steps *steps, pid_t id) {
     if (steps->count == THREADS_MAX) {
         _exit(1);
     }
-    steps->threads[steps->count] = (struct stepped){.id = id};
+    bool first = syscall(SYS_tgkill, steps->first, id, 0) == 0; /* it is a thread of that process */
+    steps->threads[steps->count] = (struct stepped){.id = id, .first = first};
     return &steps->threads[steps->count++];
 }
 
@@ -136,9 +148,34 @@ static bool time_was_over(const struct user_regs_struct *registers) {
                             call == SYS_epoll_pwait || call == SYS_epoll_pwait2));
 }
 
+/* A stretch is over: keeps it where its number of instructions places it. */
+static void end_stretch(struct lab_steps *steps) {
+    bool whole = steps->seen_marks > 0 && !steps->timed;
+    size_t at = steps->stretch_count;
+    if (whole && at < STRETCHES_MAX) {
+        for (; at > 0 && steps->stretches[at - 1].instructions > steps->counts.instructions; at--) {
+            steps->stretches[at] = steps->stretches[at - 1];
+        }
+        steps->stretches[at] = steps->counts;
+        steps->stretch_count++;
+    }
+    steps->timed_count += steps->seen_marks > 0 && steps->timed;
+    steps->counts = (struct lab_step_counts){0};
+    steps->timed = false;
+}
+
+static void look_at_marks(struct lab_steps *steps) {
+    uint64_t marks = __atomic_load_n(steps->marks, __ATOMIC_ACQUIRE);
+    if (marks != steps->seen_marks) {
+        end_stretch(steps);
+        steps->seen_marks = marks;
+    }
+}
+
 /* A step has been made. */
 static void count_step(struct lab_steps *steps, struct stepped *thread) {
     struct user_regs_struct registers;
+    look_at_marks(steps);
     if (ptrace(PTRACE_GETREGS, thread->id, 0, &registers) != 0) {
         return;
     }
@@ -154,6 +191,7 @@ static void count_step(struct lab_steps *steps, struct stepped *thread) {
         set_breakpoint(thread->id, registers.rip + bytes, true);
     }
     steps->counts.instructions += !again;
+    steps->counts.first_instructions += !again && thread->first;
     thread->timed = false;
     if ((int64_t)registers.orig_rax >= 0) { /* the step was a system call */
         count_call(&steps->counts, &registers);
@@ -347,7 +385,10 @@ static _Noreturn void step(struct lab_steps *steps, int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     bool ok = seize_all(steps) && write(fd, &began, sizeof began) == (ssize_t)sizeof began && schedule(steps);
     let_all_go(steps);
-    ok = ok && !steps->timed && write(fd, &steps->counts, sizeof steps->counts) == (ssize_t)sizeof steps->counts;
+    look_at_marks(steps);
+    ok = ok && steps->stretch_count >= STRETCHES_FEWEST && steps->stretch_count >= steps->timed_count;
+    const struct lab_step_counts *typical = &steps->stretches[steps->stretch_count / 8];
+    ok = ok && write(fd, typical, sizeof *typical) == (ssize_t)sizeof *typical;
     _exit(ok ? 0 : 1);
 }
 
@@ -358,7 +399,7 @@ static bool add_thread(void *arg, pid_t thread) {
     if (steps->count == THREADS_MAX) {
         return false;
     }
-    steps->threads[steps->count++] = (struct stepped){.id = thread};
+    steps->threads[steps->count++] = (struct stepped){.id = thread, .first = steps->adds_first};
     return true;
 }
 
@@ -372,11 +413,18 @@ static bool read_all(int fd, void *out, size_t bytes) {
     return filled == bytes;
 }
 
+static void release(struct lab_steps *steps) {
+    if (steps != NULL && steps->marks != MAP_FAILED) {
+        munmap(steps->marks, sizeof *steps->marks);
+    }
+    free(steps);
+}
+
 static void finish(struct lab_steps *steps) {
     while (steps->stepper > 0 && waitpid(steps->stepper, NULL, 0) < 0 && errno == EINTR) {
     }
     close(steps->fd);
-    free(steps);
+    release(steps);
 }
 
 struct lab_steps *lab_steps_begin(const pid_t *pids, size_t count) {
@@ -384,11 +432,17 @@ struct lab_steps *lab_steps_begin(const pid_t *pids, size_t count) {
     uint8_t began = 0;
     struct lab_steps *steps = count > 0 ? calloc(1, sizeof *steps) : NULL;
     bool all = steps != NULL;
+    if (all) {
+        steps->first = pids[0];
+        steps->marks = mmap(NULL, sizeof *steps->marks, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        all = steps->marks != MAP_FAILED;
+    }
     for (size_t i = 0; all && i < count; i++) {
+        steps->adds_first = i == 0;
         all = lab_threads_walk(pids[i], add_thread, steps);
     }
     if (!all || pipe2(ends, O_CLOEXEC) != 0) {
-        free(steps);
+        release(steps);
         return NULL;
     }
     steps->fd = ends[0];
@@ -402,6 +456,10 @@ struct lab_steps *lab_steps_begin(const pid_t *pids, size_t count) {
         return NULL;
     }
     return steps;
+}
+
+void lab_steps_mark(struct lab_steps *steps) {
+    __atomic_fetch_add(steps->marks, 1, __ATOMIC_RELEASE);
 }
 
 bool lab_steps_end(struct lab_steps *steps, struct lab_step_counts *counts) {
@@ -420,6 +478,10 @@ struct lab_steps *lab_steps_begin(const pid_t *pids, size_t count) {
     (void)pids;
     (void)count;
     return NULL;
+}
+
+void lab_steps_mark(struct lab_steps *steps) {
+    (void)steps;
 }
 
 bool lab_steps_end(struct lab_steps *steps, struct lab_step_counts *counts) {

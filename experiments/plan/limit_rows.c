@@ -84,8 +84,8 @@ static bool read_key(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *v
         return false;
     }
     if (strcmp(name, "row") != 0 && strcmp(name, "table") != 0 && strcmp(name, "figure") != 0 &&
-        strcmp(name, "note") != 0) {
-        return lab_reader_no_key(reader, key, "row table cell against figure at_most at_least note");
+        strcmp(name, "bound") != 0) {
+        return lab_reader_no_key(reader, key, "row table cell against figure at_most at_least bound");
     }
     row->named = row->named || strcmp(name, "row") == 0;
     return json_object_set_new(row->fields, name, json_string(text)) == 0;

@@ -1,6 +1,7 @@
 #include "hosts/net.h"
 #include "measure/histogram.h"
 #include "measure/noise.h"
+#include "measure/steps.h"
 #include "raw/process.h"
 #include "raw/raw.h"
 #include "raw/responder.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* One trial of a raw control: the side that measures. */
 
@@ -23,6 +25,8 @@ struct trial {
     uint64_t messages; /* timed */
     uint64_t total_ns; /* of timed round trips */
     bool one_way;      /* workload oneway */
+    bool counted;      /* and what it was follows */
+    struct lab_step_counts counts;
     uint8_t out[RAW_BYTES_MAX];
     uint8_t in[RAW_BYTES_MAX];
 };
@@ -147,9 +151,28 @@ static bool streamed_section(struct trial *trial) {
     return done;
 }
 
+/* Counts what both sides execute for one message, where that may be had; see measure/steps.h. */
+static bool counted_section(struct trial *trial) {
+    enum { COUNTED_MESSAGES = 16 };
+    const pid_t pids[] = {getpid(), trial->responder.pid};
+    uint64_t took_ns;
+    bool done = true;
+    struct lab_steps *steps = lab_steps_begin(pids, sizeof pids / sizeof pids[0]);
+    for (int i = 0; steps != NULL && done && i < COUNTED_MESSAGES; i++) {
+        lab_steps_mark(steps);
+        done = round_trip(trial, trial->next++, &took_ns);
+    }
+    if (steps != NULL) {
+        lab_steps_mark(steps);
+    }
+    trial->counted = lab_steps_end(steps, &trial->counts);
+    return done;
+}
+
 static bool measure(struct trial *trial, struct raw_snapshot snapshots[2]) {
     uint64_t took_ns;
-    if (!warm_up(trial) || !round_trip(trial, RAW_MARK, &took_ns)) {
+    /* What is stepped through is in no snapshot: the responder takes its own at the mark and at the stop. */
+    if (!warm_up(trial) || (trial->cell->counts && !counted_section(trial)) || !round_trip(trial, RAW_MARK, &took_ns)) {
         return false;
     }
     raw_snapshot_take(&snapshots[0]);
@@ -189,7 +212,15 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
                         "latency is the sender's time for one message, averaged over 16 in a row")
             : json_pack("[s, s]", "seconds is the sum of the round trips; checks and gaps between are left out",
                         "bytes on the wire: the message there and back");
-    return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
+    json_t *fields = lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
+    if (trial->counted) {
+        const struct lab_step_counts *counts = &trial->counts;
+        json_object_set_new(fields, "instructions_per_message", json_real((double)counts->instructions));
+        json_object_set_new(fields, "caller_instructions_per_message", json_real((double)counts->first_instructions));
+        json_object_set_new(fields, "system_calls_per_message", json_real((double)counts->system_calls));
+        json_object_set_new(fields, "system_call_bytes_per_message", json_real((double)counts->bytes));
+    }
+    return fields;
 }
 
 /* The channel, the responder and the figures; NULL with a line in the channel's error. */

@@ -30,14 +30,15 @@ class Cell:
         self.flags = []
         self._intervals = {}  # field → what interval() found: asked for when all trials are there
 
-    def blocks(self, field, families=None):
-        """block → median over that block's trials (of these families), where the field has a value."""
+    def blocks(self, field, families=None, zeros=False):
+        """block → median over that block's trials (of these families), where the field has a value; nothing where that is 0, of which there is
+        no ratio, unless `zeros`."""
         values = {}
         for trial in self.trials:
             if trial.get(field) is not None and (families is None or trial.get("family") in families):
                 values.setdefault((trial["run"], trial["block"]), []).append(trial[field])
         middle = {block: float(v[0] if len(v) == 1 else np.median(v)) for block, v in values.items()}  # mostly one, and numpy is slow to say so
-        return {block: value for block, value in middle.items() if value > 0}
+        return {block: value for block, value in middle.items() if value > 0 or zeros}
 
     def interval(self, field):
         """stats.Ratio of the block values to 1: the estimate with its interval, by which every figure is told; None without values."""
@@ -183,8 +184,9 @@ def add_starts(cells):
 
 def add_controls(cells):
     """The raw control of every echo cell: its twin of the same size, wake policy and placement, in blocks of its families that both have;
-    none where there is no such control. An adaptive cell across processors is not judged by a control that sleeps alone."""
-    raw = {(c.axes["transport"], c.axes["wake"], *like(c)): c for c in cells.values()
+    none where there is no such control. An adaptive cell across processors is not judged by a control that sleeps alone. A control of which
+    instructions are counted stands in where there is no plain one."""
+    raw = {(c.axes["transport"], c.axes["wake"], *like(c)): c for c in sorted(cells.values(), key=lambda c: -c.axes.get("counts", 0))
            if c.is_raw and c.trials and not c.axes.get("arm") and c.axes["workload"] == "echo" and not c.axes.get("gap_us")}
     for cell in cells.values():
         if not has_control(cell):

@@ -2,7 +2,7 @@
 import cells as grouping
 
 COUNTED = "instructions_per_message"  # what tells that a cell was counted in this way
-FIGURES = {COUNTED: ("instructions", "{:,.0f}"), "system_calls_per_message": ("system calls", "{:.1f}"),
+FIGURES = {COUNTED: ("instructions", "{:,.0f}"), "caller_instructions_per_message": ("by the caller", "{:,.0f}"), "system_calls_per_message": ("system calls", "{:.1f}"),
            "system_call_bytes_per_message": ("bytes through them", "{:,.0f}"), "page_faults_per_message": ("page faults", "{:.2f}")}
 
 

@@ -2,9 +2,12 @@
 
 A row is *met* when the whole 95 % interval over blocks lies within its bound, *met, not certain* when only the estimate does,
 *missed* when the estimate does not, and *not measured* when a cell has no trial. A ratio is paired by block; where there are
-several cells to compare with, the best of each block counts. The interval of an absolute figure is that of its ratio to 1.
+several cells to compare with, the best of each block counts. The interval of an absolute figure is that of its ratio to 1. A row may say
+where its bound comes from; why it is missed is for the run's own figures to say (reasons.py). `note`, in files of before, is not shown: it
+told of another run.
 """
 import load
+import reasons
 import stats
 import words
 
@@ -19,12 +22,13 @@ class Limit:
     """One row with its outcome; `reached` is a stats.Ratio, NaN-less only when there was something to measure."""
 
     def __init__(self, row):
-        self.text, self.figure, self.note = row["row"], row["figure"], row.get("note", "")
+        self.text, self.figure, self.bound = row["row"], row["figure"], row.get("bound", "")
         self.table = row.get("table", "limits")
         self.is_ratio = "against" in row
         self.at_most, self.at_least = row.get("at_most"), row.get("at_least")
         self.reached, self.mark, self.reason = None, UNMEASURED, ""
         self.ours = self.against = None  # estimates over blocks
+        self.measured = []  # of a missed row: what else the run measured of its cells (reasons.py)
 
     def judge(self, reached):
         self.reached = reached
@@ -50,7 +54,10 @@ class Limit:
 
     @property
     def why(self):
-        return self.reason or (self.note if self.mark == MISSED else "")
+        """Why nothing was measured; or of a missed row where its bound comes from, and what the run measured that may explain it."""
+        if self.reason or self.mark != MISSED:
+            return self.reason
+        return " ".join([f"Bound: {self.bound}."] * bool(self.bound) + self.measured)
 
     def side_text(self, value):
         return TEXT[self.figure](value) if self.is_ratio and value is not None else ""
@@ -84,6 +91,13 @@ def best_of(cells, several, figure):
     return (best, "") if best else (None, reason)
 
 
+def rival(cells, row):
+    """Of the cells that the row compares with, that with the best estimate; None where it compares with a number."""
+    found = [cell for cell in (cells.get(load.cell_key(axes)) for axes in row.get("against", [])) if cell and cell.estimate(row["figure"])]
+    choose = max if row["figure"] in HIGHER_IS_BETTER else min
+    return choose(found, key=lambda cell: cell.estimate(row["figure"]), default=None)
+
+
 def evaluate(row, cells):
     """A Limit for one row of the run's `limits`."""
     limit = Limit(row)
@@ -101,6 +115,8 @@ def evaluate(row, cells):
         return limit
     limit.ours, limit.against = stats.estimate(a), stats.estimate(b)
     limit.judge(stats.ratio(a, b))
+    if limit.mark == MISSED:
+        limit.measured = reasons.of(cells, cells[load.cell_key(row["cell"])], rival(cells, row))
     return limit
 
 

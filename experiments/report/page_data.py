@@ -13,7 +13,7 @@ import words
 
 FIGURES = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "user_ns_per_message",
            "system_ns_per_message", "system_calls_per_message", "voluntary_switches_per_message",
-           "involuntary_switches_per_message", "instructions_per_message", "system_call_bytes_per_message", "page_faults_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "capacity_per_s", "offered_per_s", "encode_ns",
+           "involuntary_switches_per_message", "instructions_per_message", "caller_instructions_per_message", "system_call_bytes_per_message", "page_faults_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "capacity_per_s", "offered_per_s", "encode_ns",
            "decode_ns", "first_encode_ns", "first_decode_ns")
 WITH_INTERVAL = ("p50_ns", "p99_ns", "messages_per_s", "bytes_per_s", "cpu_ns_per_message", "system_calls_per_message", "instructions_per_message", "system_call_bytes_per_message", "encode_ns", "decode_ns",
                  "first_encode_ns", "first_decode_ns")

@@ -7,6 +7,7 @@ import keys
 
 FIGURES = ("p50_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns", "latencies", "messages", "seconds", "messages_per_s", "bytes_per_s",
            "cpu_ns_per_message", "user_ns_per_message", "system_ns_per_message", "system_calls_per_message", "system_call_bytes_per_message", "instructions_per_message",
+           "caller_instructions_per_message",
            "page_faults_per_message", "voluntary_switches_per_message",
            "involuntary_switches_per_message", "bytes_on_wire_per_message", "peak_rss_bytes", "bytes_each", "capacity_per_s", "offered_per_s",
            "encode_ns", "decode_ns", "first_encode_ns", "first_decode_ns", "least_share")
@@ -64,7 +65,7 @@ def is_fingerprint(value):
 
 def is_limit(value):
     return is_object(value) and is_text(value.get("row")) and value.get("figure") in LIMITED and \
-        all(is_text(value.get(name, "")) for name in ("table", "note")) and is_cell(value.get("cell")) and \
+        all(is_text(value.get(name, "")) for name in ("table", "bound", "note")) and is_cell(value.get("cell")) and \
         is_list_of(is_cell)(value.get("against", [])) and \
         len([name for name in ("at_most", "at_least") if is_number(value.get(name))]) == 1
 

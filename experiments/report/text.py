@@ -76,16 +76,16 @@ def tails_table(cells):
 def counts_table(cells):
     """What was counted step by step (counts=1), beside the time."""
     found = counts.found(cells)
-    rows = [f"    {'cell':<48}{'instructions':>13}{'apart':>7}{'calls':>7}{'bytes':>8}{'faults':>8}{'p50':>9}"] if found else []
+    rows = [f"    {'cell':<46}{'instructions':>13}{'apart':>7}{'caller':>9}{'calls':>7}{'bytes':>8}{'faults':>8}{'p50':>9}"] if found else []
     for c in found:
-        instructions, *others = (counts.shown(c, name).replace(",", "") for name in counts.FIGURES)
-        rows.append(f"    {c.text[:47]:<48}{instructions:>13}{counts.apart_text(c):>7}{others[0]:>7}{others[1]:>8}{others[2]:>8}{words.time_text(c.estimate('p50_ns')):>9}")
-    return rows + [f"    {c.text[:47]:<48}not counted: not allowed, or the machine too crowded" for c in counts.uncounted(cells)]
+        instructions, caller, *others = (counts.shown(c, name).replace(",", "") for name in counts.FIGURES)
+        rows.append(f"    {c.text[:45]:<46}{instructions:>13}{counts.apart_text(c):>7}{caller:>9}{others[0]:>7}{others[1]:>8}{others[2]:>8}{words.time_text(c.estimate('p50_ns')):>9}")
+    return rows + [f"    {c.text[:45]:<46}not counted: not allowed, or the machine too crowded" for c in counts.uncounted(cells)]
 
 
 def controls_table(cells):
     rows = [f"    {'control':<15}{'payload':<14}{'wake':<7}{'placement':<11}{'p50':>10}{'p99':>10}{'CPU/msg':>10}"]
-    raw = sorted((c for c in grouping.find(cells) if c.is_raw),
+    raw = sorted((c for c in grouping.find(cells) if c.is_raw and not c.axes.get("counts")),
                  key=lambda c: (c.axes["placement"], c.axes["wake"], c.estimate("p50_ns")))
     for c in raw:
         rows.append(f"    {c.axes['transport']:<15}{c.axes['payload'][:13]:<14}{c.axes['wake']:<7}"

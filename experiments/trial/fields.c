@@ -23,6 +23,7 @@ static const char *const figures[] = {
     "system_calls_per_message",
     "system_call_bytes_per_message",
     "instructions_per_message",
+    "caller_instructions_per_message",
     "peak_rss_bytes",
     "bytes_each",
     "bytes_on_wire_per_message",

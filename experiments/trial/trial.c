@@ -155,6 +155,7 @@ static void add_extra(json_t *fields, const struct corps_value *result) {
     static const char *const numbers[] = {"system_calls_per_message",
                                           "system_call_bytes_per_message",
                                           "instructions_per_message",
+                                          "caller_instructions_per_message",
                                           "least_share",
                                           "capacity_per_s",
                                           "offered_per_s",

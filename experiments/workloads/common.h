@@ -103,7 +103,8 @@ const struct corps_value *lab_plain(const struct corps_value *value, struct corp
 struct lab_counted {
     double system_calls;
     double instructions;
-    double bytes; /* that system calls moved */
+    double caller_instructions; /* of these, the Env's in which the driver is; not where it is the only one */
+    double bytes;               /* that system calls moved */
 };
 
 struct lab_driver {
@@ -122,8 +123,7 @@ struct lab_driver {
     bool usage_known;
     struct lab_calls *calls; /* the counter, while it runs: this one, or with counts=1 the other */
     struct lab_steps *steps;
-    struct lab_step_counts steps_alone; /* of the counting itself */
-    uint64_t calls_from;                /* number of its first message */
+    uint64_t calls_from; /* number of its first message */
     uint64_t calls_begin_ns;
     struct lab_counted counted;
 };
@@ -148,9 +148,10 @@ bool lab_driver_enough(const struct lab_driver *driver);
 void lab_driver_end(struct lab_driver *driver);
 
 /* System calls are counted apart, so that counting costs the timed section nothing: after it, `begin` counts those of
- * all Envs, the workload sends LAB_COUNTED_MESSAGES further messages or fewer (`enough`: also after 20 ms), and `end`
- * takes the count. With counts=1 instructions are counted, too, over LAB_STEPPED_MESSAGES; where these take
- * over 40 s, or the system does not let us count, there is no count. */
+ * all Envs, the workload sends LAB_COUNTED_MESSAGES further messages or fewer (`enough`, asked before each: also after
+ * 20 ms), and `end` takes the count. With counts=1 instructions are counted, too, of one of
+ * LAB_STEPPED_MESSAGES (fewer after 40 s; see measure/steps.h). Where the system does not let us count, or nothing
+ * repeats itself, there is no count. */
 void lab_driver_calls_begin(struct lab_driver *driver);
 bool lab_driver_calls_enough(const struct lab_driver *driver);
 void lab_driver_calls_end(struct lab_driver *driver);

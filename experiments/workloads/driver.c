@@ -34,7 +34,7 @@ enum corps_err lab_fail_future(struct corps_context *context, enum corps_err err
 enum corps_err lab_driver_open(struct lab_driver *driver, struct corps_context *context, const struct corps_value *args,
                                bool with_message) {
     memset(driver, 0, sizeof *driver);
-    driver->counted = (struct lab_counted){-1, -1, -1};
+    driver->counted = (struct lab_counted){-1, -1, -1, -1};
     driver->context = context;
     enum corps_err err = lab_params_read(args, &driver->params);
     if (err != CORPS_OK) {
@@ -111,9 +111,7 @@ void lab_driver_calls_begin(struct lab_driver *driver) {
     const struct lab_params *params = &driver->params;
     driver->calls_from = driver->next;
     if (params->cell.counts) {
-        struct lab_steps *nothing = lab_steps_begin(params->pids, params->pid_count);
-        driver->steps =
-            lab_steps_end(nothing, &driver->steps_alone) ? lab_steps_begin(params->pids, params->pid_count) : NULL;
+        driver->steps = lab_steps_begin(params->pids, params->pid_count);
     } else {
         driver->calls = lab_calls_begin(params->pids, params->pid_count);
     }
@@ -124,22 +122,27 @@ bool lab_driver_calls_enough(const struct lab_driver *driver) {
     const uint64_t patience_ns = 20000000, stepped_patience_ns = 40 * UINT64_C(1000000000);
     uint64_t sent = driver->next - driver->calls_from;
     bool stepped = driver->steps != NULL;
+    if (stepped) {
+        lab_steps_mark(driver->steps);
+    }
     return (driver->calls == NULL && !stepped) || sent >= (stepped ? LAB_STEPPED_MESSAGES : LAB_COUNTED_MESSAGES) ||
            (sent > 0 && lab_now_ns() - driver->calls_begin_ns > (stepped ? stepped_patience_ns : patience_ns));
 }
 
 void lab_driver_calls_end(struct lab_driver *driver) {
     uint64_t count = 0;
-    struct lab_step_counts all;
-    const struct lab_step_counts *alone = &driver->steps_alone;
+    struct lab_step_counts message;
     double sent = (double)(driver->next - driver->calls_from);
     if (lab_calls_end(driver->calls, &count) && sent > 0) {
         driver->counted.system_calls = (double)count / sent;
     }
-    if (lab_steps_end(driver->steps, &all) && sent >= LAB_STEPPED_MESSAGES) { /* fewer would not be the same again */
-        driver->counted.instructions = ((double)all.instructions - (double)alone->instructions) / sent;
-        driver->counted.system_calls = ((double)all.system_calls - (double)alone->system_calls) / sent;
-        driver->counted.bytes = ((double)all.bytes - (double)alone->bytes) / sent;
+    if (lab_steps_end(driver->steps, &message)) {
+        driver->counted = (struct lab_counted){
+            .system_calls = (double)message.system_calls,
+            .instructions = (double)message.instructions,
+            .caller_instructions = driver->params.pid_count > 1 ? (double)message.first_instructions : -1,
+            .bytes = (double)message.bytes,
+        };
     }
     driver->calls = NULL;
     driver->steps = NULL;
@@ -205,6 +208,9 @@ static void put_counted(struct result *result, const struct lab_counted *counted
     if (counted->instructions >= 0) {
         put(result, "instructions_per_message", corps_float(counted->instructions));
         put(result, "system_call_bytes_per_message", corps_float(counted->bytes));
+    }
+    if (counted->caller_instructions >= 0) {
+        put(result, "caller_instructions_per_message", corps_float(counted->caller_instructions));
     }
 }
 

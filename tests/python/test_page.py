@@ -229,7 +229,7 @@ class Page(unittest.TestCase):
         lines = [run_line()] + blocks_of([(2000, {"counts": 1}), (9000, {"transport": "unix", "counts": 1}), (9000, {"transport": "tcp", "counts": 1})], blocks=3)
         for line in lines[1:]:
             if line["cell"]["transport"] != "tcp":  # which could not be counted
-                line.update(instructions_per_message=12345.5 + 120 * (line["block"] % 2), system_calls_per_message=6.25, system_call_bytes_per_message=505.0, page_faults_per_message=0.0)
+                line.update(instructions_per_message=12345.5 + 120 * (line["block"] % 2), caller_instructions_per_message=6100.0, system_calls_per_message=6.25, system_call_bytes_per_message=505.0, page_faults_per_message=0.0)
         self.open(self.made("counts", lines), figure="instructions_per_message")
         values = self.ask("[...document.querySelectorAll('#explored tbody tr')].map(r => +r.cells[2].dataset.v).filter(v => v)")
         self.assertEqual(2, len(values), values)
@@ -240,7 +240,7 @@ class Page(unittest.TestCase):
         study = load.load([os.path.join(self.folder.name, "counts.jsonl")])
         told = text.counts_table(grouping.group(study))
         self.assertEqual(4, len(told))
-        self.assertRegex(told[1], r"counts +12[34]\d\d +1\.0 % +6\.[23] +505 +0\.00 ")
+        self.assertRegex(told[1], r"counts +12[34]\d\d +1\.0 % +6100 +6\.[23] +505 +0\.00 ")
         self.assertRegex(told[3], r"tcp .* not counted")
 
     def test_exact_counts_have_a_table(self):
@@ -250,11 +250,11 @@ class Page(unittest.TestCase):
         for line in lines[1:]:
             fewest = line["cell"]["transport"] == "shm"
             if line["cell"]["transport"] != "tcp":
-                line.update(instructions_per_message=8000.0 if fewest else 9100.0, system_calls_per_message=6.5, system_call_bytes_per_message=50505.0, page_faults_per_message=0.0)
+                line.update(instructions_per_message=8000.0 if fewest else 9100.0, caller_instructions_per_message=4500.0, system_calls_per_message=6.5, system_call_bytes_per_message=50505.0, page_faults_per_message=0.0)
         self.open(self.made("exact", lines))
-        self.assertEqual([("echo shm none bytes:64 adaptive cross counts", "8,000", "6.5", "50,505", "0.00", "0.0 %"),
-                          ("echo unix none bytes:64 adaptive cross counts", "9,100", "6.5", "50,505", "0.00", "0.0 %")],
-                         [tuple(row.values())[:6] for row in self.table("#counts")])
+        self.assertEqual([("echo shm none bytes:64 adaptive cross counts", "8,000", "4,500", "6.5", "50,505", "0.00", "0.0 %"),
+                          ("echo unix none bytes:64 adaptive cross counts", "9,100", "4,500", "6.5", "50,505", "0.00", "0.0 %")],
+                         [tuple(row.values())[:7] for row in self.table("#counts")])
         self.assertEqual(["8,000"], self.ask("[...document.querySelectorAll('#counts strong')].map(e => e.textContent)"))
         self.assertIn("Not counted", self.ask("document.querySelector('#exact').parentElement.textContent"))
         self.assertIn("echo tcp", self.ask("document.querySelector('#exact').parentElement.textContent"))

@@ -97,15 +97,15 @@ class Counts(unittest.TestCase):
     def test_exports(self):
         results = load.Results()
         results.runs = [run_line()]
-        counted = {"instructions_per_message": 9000.5, "system_calls_per_message": 7.0, "system_call_bytes_per_message": 481.0, "page_faults_per_message": 0.0}
+        counted = {"instructions_per_message": 9000.5, "caller_instructions_per_message": 5000.0, "system_calls_per_message": 7.0, "system_call_bytes_per_message": 481.0, "page_faults_per_message": 0.0}
         results.trials = [dict(trial(0, 0, 1000, counts=1), **counted), trial(0, 1, 1000, transport="unix", counts=1)]
         found = [(results, grouping.group(results))]
         rows = export.rows_of(found)
         self.assertEqual([counted, dict.fromkeys(counted)], [{name: row[name] for name in counted} for row in rows])
         lines = export.as_markdown(rows, found).splitlines()
-        self.assertIn("instructions | system calls | bytes through them | page faults |", lines[0])
-        self.assertIn("| 9,000 | 7.0 | 481 | 0.00 |", lines[2])
-        self.assertTrue(lines[3].endswith("|  |  |  |  |"), lines[3])
+        self.assertIn("instructions | by the caller | system calls | bytes through them | page faults |", lines[0])
+        self.assertIn("| 9,000 | 5,000 | 7.0 | 481 | 0.00 |", lines[2])
+        self.assertTrue(lines[3].endswith("|  |  |  |  |  |"), lines[3])
         self.assertIn("2 trials in 1 block, 0 failed", text.header(results))
 
 

@@ -19,7 +19,7 @@ const FIGURES = {
   messages_per_s: ["messages per second", rate], bytes_per_s: ["bytes per second", v => rate(v).replace("/s", "B/s")],
   cpu_ns_per_message: ["processor time per message", time], user_ns_per_message: ["… in user mode", time],
   system_ns_per_message: ["… in the kernel", time], system_calls_per_message: ["system calls per message", count],
-  instructions_per_message: ["instructions per message", count], system_call_bytes_per_message: ["bytes through system calls per message", size],
+  instructions_per_message: ["instructions per message", count], caller_instructions_per_message: ["… by the caller", count], system_call_bytes_per_message: ["bytes through system calls per message", size],
   page_faults_per_message: ["page faults per message", count],
   voluntary_switches_per_message: ["sleeps per message", count], involuntary_switches_per_message: ["preemptions per message", count],
   bytes_on_wire_per_message: ["bytes on the wire per message", size], encode_ns: ["encoding (codec)", time], decode_ns: ["decoding (codec)", time],
