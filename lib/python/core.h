@@ -65,6 +65,8 @@ bool corps__py_arguments(PyObject *payload, bool plain, struct corps_box *box, s
 
 /* future.c */
 extern PyTypeObject corps__future_type;
+bool corps__py_futures_begin(void);              /* false with an exception */
+void corps__py_future_class(PyTypeObject *type); /* what calls give will be of this subclass, which adds no slots */
 /* Takes `future`; NULL: one that is ready with None. New reference. */
 PyObject *corps__py_future(struct corps_future *future);
 PyObject *corps__py_wait_next(PyObject *module,

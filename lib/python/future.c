@@ -468,18 +468,32 @@ static int future_clear(PyObject *self) {
     return 0;
 }
 
+/* Of the class in Python, see corps__py_future_class. */
+static void free_of_class(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    future_free(self);
+    Py_DECREF(type);
+}
+
+/* What Python does at the end of an object of any class looks for much that these never have. */
+void corps__py_future_class(PyTypeObject *type) {
+    type->tp_dealloc = free_of_class;
+}
+
 PyObject *corps__py_future(struct corps_future *core) {
     PyTypeObject *type = (PyTypeObject *)corps__hooks.future_type;
     /* A signal's handler may have raised while the rest of the request was on its way. */
-    struct future *future = PyErr_Occurred() == NULL ? (struct future *)type->tp_alloc(type, 0) : NULL;
+    struct future *future = PyErr_Occurred() == NULL ? PyObject_GC_New(struct future, type) : NULL;
     if (future == NULL) {
         corps_future_destroy(core);
         return NULL;
     }
     future->future = core;
-    if (core == NULL) {
-        future->result = Py_NewRef(Py_None);
-    }
+    future->result = core == NULL ? Py_NewRef(Py_None) : NULL;
+    future->exception = future->callbacks = future->weak = future->dict = NULL;
+    future->cancelled = false;
+    future->next_done = NULL;
+    PyObject_GC_Track((PyObject *)future);
     return (PyObject *)future;
 }
 
@@ -508,8 +522,13 @@ static PyObject *future_cancelled(PyObject *self, PyObject *none) {
     return PyBool_FromLong(((struct future *)self)->cancelled);
 }
 
+static PyObject *ret_word; /* "Ret", as it is where programs say it */
+
 /* As for any object. What Ret raises may be an AttributeError too: it is left as it is. */
 static PyObject *future_attribute(PyObject *self, PyObject *name) {
+    if (name == ret_word && (PyObject *)Py_TYPE(self) == corps__hooks.future_type) {
+        return future_ret(self, NULL); /* nothing hides it */
+    }
     PyObject *found = PyObject_GenericGetAttr(self, name);
     if (found != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError) ||
         PyUnicode_CompareWithASCIIString(name, "Ret") == 0 || PyUnicode_CompareWithASCIIString(name, "ret") == 0) {
@@ -551,6 +570,11 @@ PyTypeObject corps__future_type = {
     .tp_methods = future_methods,
     .tp_getset = future_properties,
 };
+
+bool corps__py_futures_begin(void) {
+    ret_word = ret_word != NULL ? ret_word : PyUnicode_InternFromString("Ret");
+    return ret_word != NULL;
+}
 
 void corps__py_main_thread(void) {
     main_thread = PyThread_get_thread_ident();

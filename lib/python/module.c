@@ -99,6 +99,7 @@ static PyObject *hooks_set(PyObject *module, PyObject *hooks) {
         return NULL;
     }
     corps__hooks.future_type = type;
+    corps__py_future_class((PyTypeObject *)type);
     enum corps_err err = corps__python_begin();
     if (err != CORPS_OK) {
         return corps__py_raise(err);
@@ -583,7 +584,7 @@ static bool is_main_interpreter(void) {
 }
 
 static int execute(PyObject *module) {
-    if (!is_main_interpreter() || !corps__py_names_begin()) {
+    if (!is_main_interpreter() || !corps__py_names_begin() || !corps__py_futures_begin()) {
         return -1;
     }
     corps__py_main_thread();

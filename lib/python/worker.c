@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "actor/conc.h"
 #include "process/manager.h"
 
 #include <string.h>
@@ -443,7 +444,13 @@ static enum corps_err give(struct corps_context *context, PyObject *answer, stru
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a result");
     }
     *result = corps_value_of_object(object);
-    return corps_context_keep(context, object);
+    bool is_alone = context->scratch == NULL;
+    enum corps_err err = corps_context_keep(context, object);
+    if (err == CORPS_OK && is_alone) { /* a caller in this Env gets the box as it is */
+        corps_box_set_root(context->scratch, *result);
+        *result = corps_value_of_box(context->scratch);
+    }
+    return err;
 }
 
 static enum corps_err any(struct corps_context *context, void *self, const struct corps_value *args,

@@ -65,7 +65,12 @@ static bool copy_bytes(const struct corps_value *value, struct corps_value *root
 }
 
 enum corps_err corps__plain_copy(const struct corps_value *value, void *memory, size_t capacity, size_t *bytes) {
-    if (copy_bytes(corps_value_open(value), memory, capacity / 8 * 8, bytes)) {
+    value = corps_value_open(value);
+    if (value->kind > CORPS_MAP) {
+        *bytes = 0;
+        return CORPS_ERR_REFUSED;
+    }
+    if (copy_bytes(value, memory, capacity / 8 * 8, bytes)) {
         return CORPS_OK;
     }
     struct room room = {.at = memory, .end = (uint8_t *)memory + capacity / 8 * 8};
