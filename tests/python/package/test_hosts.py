@@ -95,6 +95,7 @@ def check_placed(here, there):
         near, far = cluster
         pids = [name.where().Ret[1] for name in cluster]
         assert near.ask(far, 1).Ret == 1 and near.ask(far, -1).Ret == 0
+        assert os.getpgid(pids[1]) == pids[1] and os.getpgid(pids[0]) == os.getpgrp()  # a terminal's signals reach agents, not their Envs
         assert are_linked_by_tcp(os.getpid(), pids[1]) and are_linked_by_tcp(*pids) and not are_linked_by_tcp(os.getpid(), pids[0])
         assert near.variable('SECRET').Ret == 'stays' and near.variable('MYAPP_LEVEL').Ret == '3'
         assert far.variable('SECRET').Ret is None and far.variable('MYAPP_LEVEL').Ret == '3'
