@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define FAULTS_NS (30 * SIM_S) /* they begin before */
-/* After the last fault: a lease of 6 s and 0.5 s until it is noticed, 5.1 s until its owner can act no more, a boot,
+/* After the last fault: a lease of 5 s and 0.5 s until it is noticed, 5.1 s until its owner can act no more, a boot,
  * and a wait of the supervisor. A new leader lets every lease begin anew, and takes 2 s itself. Where many hosts are
  * hinted at it they list one after the other. */
-#define BOUND_NS (11600 * SIM_MS + BOOT_MAX_NS + BACKOFF_MAX_NS)
+#define BOUND_NS (10600 * SIM_MS + BOOT_MAX_NS + BACKOFF_MAX_NS)
 #define BOUND_CROWD_NS (CORPS__OWNERS_CROWD_MAX * CORPS__OWNERS_SPREAD_NS)
 #define BOUND_LEADER_NS (8 * SIM_S)
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define TTL_NS (6 * SIM_S)
+#define TTL_NS (5 * SIM_S)
 #define REQUEST_NS (7 * SIM_S) /* etcd's own time limit for a request */
 
 /* ---- what the majority agrees on ---- */

@@ -6,8 +6,9 @@
 #include "agent/etcd/json.h"
 #include "agent/etcd/watch.h"
 
-/* The TTL that is asked for, and how much earlier than etcd whoever holds the lease takes it for over. */
-enum { AGENT_ETCD_TTL_S = 6, AGENT_ETCD_EARLIER_S = 1 };
+/* The TTL that is asked for. Whoever holds the lease counts it from when he asked, and so takes it for over before etcd
+ * does, which begins to count later and looks for what has run out twice a second. */
+enum { AGENT_ETCD_TTL_S = 5 };
 
 #define AGENT_ETCD_NOT_KNOWN (-1)
 

@@ -28,7 +28,7 @@ static enum corps_err grant(struct agent_etcd_book *book, int64_t deadline_ns) {
     }
     int64_t lease = 0, ttl_s = 0;
     if (agent_etcd_number_of(answer, "ID", &lease) && agent_etcd_number_of(answer, "TTL", &ttl_s) && lease != 0 &&
-        ttl_s > AGENT_ETCD_EARLIER_S) {
+        ttl_s > 0) {
         book->lease = lease;
         book->ttl_s = ttl_s;
         book->is_said = false;
@@ -52,7 +52,7 @@ static enum corps_err keep_alive(struct agent_etcd_book *book, int64_t deadline_
     if (!agent_etcd_number_of(result, "ID", &lease) || !agent_etcd_number_of(result, "TTL", &ttl_s) ||
         lease != book->lease) {
         err = corps_error_set(CORPS_ERR_PROTOCOL, "etcd answers for another lease than was asked for: is it an etcd?");
-    } else if (ttl_s <= AGENT_ETCD_EARLIER_S) {
+    } else if (ttl_s <= 0) {
         err = CORPS_ERR_CLOSED;
     } else {
         book->ttl_s = ttl_s;
@@ -117,7 +117,7 @@ enum corps_err agent_etcd_renew(struct corps_ledger_book *base, int64_t now_ns, 
     }
     if (err == CORPS_OK) {
         int64_t ttl_s = book->ttl_s < AGENT_ETCD_TTL_S ? book->ttl_s : AGENT_ETCD_TTL_S;
-        *until_ns = now_ns + (ttl_s - AGENT_ETCD_EARLIER_S) * S_NS;
+        *until_ns = now_ns + ttl_s * S_NS;
     }
     return err;
 }
