@@ -49,7 +49,7 @@ static enum corps_err pin_to(int cpu) {
     return CORPS_OK;
 }
 
-enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, unsigned env_count) {
+enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, bool alone) {
     if (placement != CORPS_PLACEMENT_SAME && placement != CORPS_PLACEMENT_CROSS) {
         return CORPS_OK;
     }
@@ -64,7 +64,7 @@ enum corps_err corps__placement_env(enum corps_placement placement, unsigned env
     if (CPU_COUNT(&allowed) < 2) {
         return corps_error_set(CORPS_ERR_UNSUPPORTED, "placement cross needs two processors, and one is allowed here");
     }
-    spread = env_count == 1;
+    spread = alone;
     return pin_to(nth_processor(env));
 }
 

@@ -97,7 +97,9 @@ enum corps_err corps__env_begin(int fd, corps_boot_fn on_boot) {
     char name[16];
     snprintf(name, sizeof name, "corps-env-%u", env);
     prctl(PR_SET_NAME, name);
-    err = corps__placement_env(corps__life.corps->settings.placement, env, corps__life.corps->settings.env_count);
+    const struct corps__settings *settings = &corps__life.corps->settings;
+    bool alone = settings->env_count == 1 && settings->host == 0; /* Envs on other hosts are added later */
+    err = corps__placement_env(settings->placement, env, alone);
     err = err == CORPS_OK ? start_runtime(corps__life.corps, env) : err;
     if (err == CORPS_OK) {
         err = corps__classes_check();
