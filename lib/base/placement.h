@@ -11,8 +11,7 @@ void corps__placement_allowed(uint8_t out[CORPS__ALLOWED_BYTES]);
 void corps__placement_allow(const uint8_t *bytes, size_t count);
 
 /* Pins the calling process as `placement` says. `alone`: there will be no other Env, so that across means its threads.
- * Before other threads are started. Errors: UNSUPPORTED (cross with one
- * processor), SYSTEM. */
+ * Before other threads are started. Errors: UNSUPPORTED (cross with one processor), SYSTEM. */
 enum corps_err corps__placement_env(enum corps_placement placement, unsigned env, bool alone) CORPS_CHECKED;
 
 /* Did that pin it? Then its processors are the Corps', and nobody else's to choose. */

@@ -239,6 +239,7 @@ void corps__py_launch_end(struct corps__py_launch *own);
 PyObject *corps__py_template_set(PyObject *module, PyObject *fd);
 PyObject *corps__py_remove_dead(PyObject *module,
                                 PyObject *none); /* directories of Corps that have no living process: how many */
+PyObject *corps__py_fill_standard(PyObject *module, PyObject *none); /* base/standard.h */
 
 /* Raises the exception of an error of Corps: by the hook, or RuntimeError. Returns NULL. */
 PyObject *corps__py_raise(enum corps_err code);

@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include "base/dir.h"
+#include "base/standard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,4 +86,11 @@ PyObject *corps__py_remove_dead(PyObject *module, PyObject *none) {
     (void)module;
     (void)none;
     return PyLong_FromLong(corps__dir_clean(true, NULL, NULL));
+}
+
+PyObject *corps__py_fill_standard(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    corps__standard_fill();
+    Py_RETURN_NONE;
 }

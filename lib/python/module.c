@@ -525,6 +525,7 @@ static PyMethodDef functions[] = {
     {"load_classes", load_classes, METH_O, NULL},
     {"template_set", corps__py_template_set, METH_O, NULL},
     {"remove_dead", corps__py_remove_dead, METH_NOARGS, NULL},
+    {"fill_standard", corps__py_fill_standard, METH_NOARGS, NULL},
     {"create_corps", create_corps, METH_VARARGS, NULL},
     {"front_address", front_address, METH_O, NULL},
     {"has_ended", has_ended, METH_O, NULL},

@@ -323,6 +323,27 @@ static void test_gives_up(void **state) {
     assert_int_equal(corps__owners_count(&owners), 0);
 }
 
+/* It was told to exit at 2 s, and has at once. */
+static void exits_in_order(void) {
+    owns_5(false);
+    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
+    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
+}
+
+/* … and the lease is lost before the ledger heard of it. */
+static void ends_while_away(void) {
+    exits_in_order();
+    assert_string_equal(does(7 * S), "forget 5: 0, renew");
+    corps__owners_renewed(&owners, CORPS_ERR_CLOSED, 0, 8 * S);
+}
+
+/* The ledger lists it no more, and nobody here knows it. */
+static void is_gone(int64_t now_ns) {
+    listed = 0;
+    assert_string_equal(does_more(now_ns), "");
+    assert_int_equal(corps__owners_count(&owners), 0);
+}
+
 static void test_exits(void **state) {
     (void)state;
     owns_5(false);
@@ -332,17 +353,13 @@ static void test_exits(void **state) {
     corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
     assert_string_equal(does(2 * S), "forget 5: 0, end 5.1");
     corps__owners_answered(&owners, CORPS_ERR_TIMEOUT, 2 * S);
-    listed = 0; /* it was done */
-    assert_string_equal(does_more(4 * S), "");
-    assert_int_equal(corps__owners_count(&owners), 0);
+    is_gone(4 * S); /* it was done */
 }
 
 /* Its lease is lost before the ledger has forgotten it: claimed once more, to be ended. */
 static void test_exit_and_loss(void **state) {
     (void)state;
-    owns_5(false);
-    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
-    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
+    exits_in_order();
     assert_string_equal(does_more(2 * S), "forget 5: 0, end 5.1");
     corps__owners_answered(&owners, CORPS_ERR_CLOSED, 2 * S);
     sees(5, 1, 0, false);
@@ -351,9 +368,7 @@ static void test_exit_and_loss(void **state) {
     sees(5, 2, OWN, true);
     assert_string_equal(does_more(3 * S), "end 5.2");
     corps__owners_answered(&owners, CORPS_OK, 3 * S);
-    listed = 0;
-    assert_string_equal(does_more(4 * S), "");
-    assert_int_equal(corps__owners_count(&owners), 0);
+    is_gone(4 * S);
 }
 
 /* What does not end is killed, at the time that was said first. */
@@ -375,29 +390,19 @@ static void test_never_exits(void **state) {
 /* It ends while the ledger is away, and the lease is lost: the ledger is told all the same, before anybody claims. */
 static void test_exit_while_away(void **state) {
     (void)state;
-    owns_5(false);
-    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
-    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
-    assert_string_equal(does(7 * S), "forget 5: 0, renew");
-    corps__owners_renewed(&owners, CORPS_ERR_CLOSED, 0, 8 * S);
+    ends_while_away();
     assert_string_equal(does(8 * S), "renew");
     corps__owners_renewed(&owners, CORPS_OK, 13 * S, 8 * S);
     sees(5, 1, 0, false);
     assert_string_equal(does_more(8 * S), "end 5.1");
     corps__owners_answered(&owners, CORPS_OK, 8 * S);
-    listed = 0;
-    assert_string_equal(does_more(9 * S), "");
-    assert_int_equal(corps__owners_count(&owners), 0);
+    is_gone(9 * S);
 }
 
 /* … and another host has begun it anew: that one is told, with each list, until it is gone. */
 static void test_exit_passed_on(void **state) {
     (void)state;
-    owns_5(false);
-    assert_true(corps__owners_exits(&owners, 5, S, 2 * S));
-    corps__owners_ended(&owners, 5, 1, CORPS__OWNERS_END_ORDER, "it has ended", 2 * S);
-    assert_string_equal(does(7 * S), "forget 5: 0, renew");
-    corps__owners_renewed(&owners, CORPS_ERR_CLOSED, 0, 8 * S);
+    ends_while_away();
     sees(5, 2, OWN + 1, false);
     assert_string_equal(does_more(8 * S), "pass on 5.2");
     assert_string_equal(does_more(8 * S + MS), "");
@@ -405,9 +410,7 @@ static void test_exit_passed_on(void **state) {
     sees(5, 2, 0, false); /* that host is lost, too */
     assert_string_equal(does_more(11 * S), "claim 5.3");
     corps__owners_answered(&owners, CORPS_ERR_AGAIN, 11 * S);
-    listed = 0;
-    assert_string_equal(does_more(13 * S), "");
-    assert_int_equal(corps__owners_count(&owners), 0);
+    is_gone(13 * S);
 }
 
 static void test_drain(void **state) {

@@ -60,17 +60,6 @@ def _is_alive():
     return not end.poll(0)  # the template never writes: what can be read is its end
 
 
-def _fill_standard():
-    """A program without standard streams (a service's, a daemon's) would have sockets of ours in their places, and what writes to
-    standard output or error would write into them."""
-    while True:
-        fd = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
-        if fd > 2:
-            os.close(fd)
-            return
-        os.set_inheritable(fd, True)
-
-
 def _wait_for_former():
     """Those that have ended; they do when their last Envs have."""
     for pid in list(_former):
@@ -93,7 +82,7 @@ def ensure_template():
         if _template_pid is not None:
             _former.append(_template_pid)
         _wait_for_former()
-        _fill_standard()
+        _core.fill_standard()
         executable = _executable()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = its.fileno()
