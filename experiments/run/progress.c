@@ -3,6 +3,7 @@
 #include "cell/cell.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -16,9 +17,15 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Can rows be drawn in place? A terminal that is called dumb shows what moves the cursor as text. */
+static bool can_draw(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
 void lab_progress_begin(struct lab_progress *progress, size_t total, size_t before, unsigned blocks,
                         struct lab_estimate *estimate) {
-    *progress = (struct lab_progress){.terminal = isatty(STDERR_FILENO) == 1,
+    *progress = (struct lab_progress){.terminal = can_draw(),
                                       .total = total,
                                       .before = before,
                                       .done = before,

@@ -31,9 +31,9 @@ static const char usage[] =
     "\n"
     "A table of a running Corps, drawn anew every second; q or Ctrl-C ends it. The Corps is named by its tag, its id, "
     "or\n"
-    "the pid of one of its processes; it need not be named if it is the only one of this user. Into a pipe or a file "
-    "the\n"
-    "table is written once.\n"
+    "the pid of one of its processes; it need not be named if it is the only one of this user. Into a pipe or a file, "
+    "and\n"
+    "where TERM is dumb, the table is written once.\n"
     "\n"
     "  --once                  write the table once, of one interval\n"
     "  --interval SECONDS      between two readings, 0.1 to 3600; default 1\n"
@@ -216,16 +216,21 @@ static int table_live(struct corps *corps, const struct corps_running *running) 
     return key != 'q' ? tell_failure(running, err) : drawn ? 0 : fail(FAILED);
 }
 
+/* Can a table be drawn in place here? A terminal that is called dumb shows what moves the cursor as text. */
+static bool can_draw(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
 static int look(const struct corps_running *running) {
     struct corps *corps;
     enum corps_err err = corps_attach(running->id, &corps);
     if (err != CORPS_OK) {
         return tell_failure(running, err);
     }
-    bool once = options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
-    int status = options.format != TABLE ? export_once(corps, running)
-                 : once                  ? table_once(corps, running)
-                                         : table_live(corps, running);
+    int status = options.format != TABLE       ? export_once(corps, running)
+                 : options.once || !can_draw() ? table_once(corps, running)
+                                               : table_live(corps, running);
     corps_detach(corps);
     return status;
 }

@@ -19,7 +19,8 @@ TWO = "{transport: [unix, pipe], placement: same, wake: block, serializer: none}
 def on_terminal(environment, folder, *arguments):
     """(status, what a terminal of 80 columns shows)."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([lab.program(), *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=folder)
+    process = subprocess.Popen([lab.program(), *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
+                               env={**environment, "TERM": "xterm"}, cwd=folder)
     os.close(theirs)
     shown = b""
     while True:

@@ -143,7 +143,8 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
-        self.process = subprocess.Popen([TOP, *arguments], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environment, start_new_session=True,
+        self.process = subprocess.Popen([TOP, *arguments], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE,
+                                        env=dict(environment, TERM='xterm'), start_new_session=True,
                                         preexec_fn=lambda: os.close(os.open(os.ttyname(1), os.O_RDWR)))
         self.seen = b''
 
@@ -200,6 +201,16 @@ class OneCorps(unittest.TestCase):
         self.assertIn([str(self.program.env_0), 'up'], [row[1:3] for row in rows])
         self.assertEqual(2, sum(row[-3:-1] == ['Adder', 'in'] for row in rows), out)
         self.assertTrue(any('from a program' in line for line in out.splitlines()), out)
+
+    def test_dumb_terminal(self):
+        ours, theirs = pty.openpty()
+        done = subprocess.run([TOP, '--interval', '0.1'], stdin=theirs, stdout=theirs, stderr=theirs, env={**self.environment, 'TERM': 'dumb'}, timeout=PATIENCE)
+        shown = os.read(ours, 65536)
+        os.close(ours)
+        os.close(theirs)
+        self.assertEqual(0, done.returncode, shown)
+        self.assertIn(b'2 of 2 Envs', shown)
+        self.assertNotIn(b'\x1b', shown)
 
     def test_json(self):
         known = self.json()
