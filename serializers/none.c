@@ -1,13 +1,23 @@
+#include "value/plain.h"
+
 #include <corps/serializer.h>
+
+#include <string.h>
 
 /* Bytes as they are: for programs that do their own serializing, and for measuring what serializing costs. */
 
 static enum corps_err encode(const struct corps_value *value, struct corps_encoding *encoding) {
-    const struct corps_value *bin = corps_value_open(value);
+    const struct corps_value *bin = corps__value_open(value);
     if (bin->kind != CORPS_BIN) {
         return corps_error_set(CORPS_ERR_REFUSED,
                                "serializer none carries bytes only, not %s; use bytes, or serializer msgpack",
                                corps_kind_name(bin->kind));
+    }
+    if (bin->count <= encoding->stream_capacity - encoding->stream_bytes && bin->count > 0 &&
+        bin->count < CORPS_OUT_OF_BAND_BYTES) { /* corps_encoding_append, where there is room */
+        memcpy(encoding->stream + encoding->stream_bytes, bin->bin, bin->count);
+        encoding->stream_bytes += bin->count;
+        return CORPS_OK;
     }
     return bin->count >= CORPS_OUT_OF_BAND_BYTES ? corps_encoding_buffer(encoding, bin->bin, bin->count)
                                                  : corps_encoding_append(encoding, bin->bin, bin->count);
@@ -33,6 +43,9 @@ static enum corps_err join(const struct iovec *segments, size_t count, size_t by
 static enum corps_err decode(const struct iovec *segments, size_t count, struct corps_block *block,
                              enum corps_decode_to to, struct corps_box *box) {
     (void)to;
+    if (block == NULL && count == 1) {
+        return corps__box_copy(box, segments[0].iov_base, segments[0].iov_len);
+    }
     size_t bytes = 0;
     size_t filled = 0;
     const struct iovec *only = NULL;

@@ -2,21 +2,6 @@
 
 #include <stdlib.h>
 
-/* The header word: length in the low 32 bits, kind in 4, position mark in 28. */
-#define MARK_MASK UINT64_C(0x0fffffff)
-
-static uint64_t mark_of(uint64_t position) {
-    return position / CORPS__RING_SLOT & MARK_MASK;
-}
-
-static uint64_t word_of(uint64_t position, size_t bytes, enum corps__record kind) {
-    return (uint64_t)bytes | (uint64_t)kind << 32 | mark_of(position) << 36;
-}
-
-static _Atomic uint64_t *word_at(const struct corps__ring *ring, uint64_t position) {
-    return (_Atomic uint64_t *)(ring->data + (position & (ring->bytes - 1)));
-}
-
 static uint64_t record_bytes(size_t bytes) {
     return (CORPS__RING_WORD + (uint64_t)bytes + CORPS__RING_SLOT - 1) & ~(uint64_t)(CORPS__RING_SLOT - 1);
 }
@@ -42,15 +27,6 @@ static void mark_content(struct corps__ring *ring, uint64_t from, uint64_t to) {
     for (uint64_t at = from + CORPS__RING_SLOT; at < to; at += CORPS__RING_SLOT) {
         uint64_t slot = (at & (ring->bytes - 1)) / CORPS__RING_SLOT;
         ring->content[slot / 8] |= (uint8_t)(1u << slot % 8);
-    }
-}
-
-/* The slot at `position` will begin with a header: whatever it holds must not look like one until then. */
-static void clear_content(struct corps__ring *ring, uint64_t position) {
-    uint64_t slot = (position & (ring->bytes - 1)) / CORPS__RING_SLOT;
-    if ((ring->content[slot / 8] & 1u << slot % 8) != 0) {
-        ring->content[slot / 8] &= (uint8_t) ~(1u << slot % 8);
-        atomic_store_explicit(word_at(ring, position), 0, memory_order_relaxed);
     }
 }
 
@@ -88,19 +64,21 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
     uint64_t next = record + record_bytes(bytes);
     mark_content(ring, record, record + ring->reserved);
     /* Cleared before the commit: once the consumer sees this record it will look there. */
-    clear_content(ring, next);
+    corps__ring_clear_content(ring, next);
     if (ring->padding > 0) {
         mark_content(ring, start, record);
         /* Not visible before the padding is: the consumer has not passed that yet. That lies at slot 0, which always
          * begins with a header. */
-        atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_relaxed);
-        atomic_store_explicit(word_at(ring, start),
-                              word_of(start, (size_t)ring->padding - CORPS__RING_WORD, CORPS__RECORD_PAD),
+        atomic_store_explicit(corps__ring_at(ring, record), corps__ring_word(record, bytes, kind),
+                              memory_order_relaxed);
+        atomic_store_explicit(corps__ring_at(ring, start),
+                              corps__ring_word(start, (size_t)ring->padding - CORPS__RING_WORD, CORPS__RECORD_PAD),
                               memory_order_release);
     } else {
         /* Release: content and cleared word come first. Pairs with the acquire load in corps__ring_peek. Model:
          * ring_sleep.pml, step C1. */
-        atomic_store_explicit(word_at(ring, record), word_of(record, bytes, kind), memory_order_release);
+        atomic_store_explicit(corps__ring_at(ring, record), corps__ring_word(record, bytes, kind),
+                              memory_order_release);
     }
     ring->position = next;
     ring->reserved = ring->padding = 0;
@@ -145,7 +123,7 @@ bool corps__ring_has_room(struct corps__ring *ring) {
 
 /* A header word that is not this position's: an earlier lap's, or what a peer must not have written. */
 static enum corps_err not_yet(const struct corps__ring *ring, uint64_t word) {
-    uint64_t behind = (mark_of(ring->position) - (word >> 36)) & MARK_MASK;
+    uint64_t behind = (corps__ring_mark(ring->position) - (word >> CORPS__RING_MARK_SHIFT)) & CORPS__RING_MARK_MASK;
     return word == 0 || (behind & (ring->bytes / CORPS__RING_SLOT - 1)) == 0
                ? CORPS_ERR_EMPTY
                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer has written to shared memory what is no record");
@@ -154,13 +132,13 @@ static enum corps_err not_yet(const struct corps__ring *ring, uint64_t word) {
 enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, size_t *bytes,
                                 enum corps__record *kind) {
     for (;;) {
-        uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_acquire);
-        if (word >> 36 != mark_of(ring->position) || word == 0) {
+        uint64_t word = atomic_load_explicit(corps__ring_at(ring, ring->position), memory_order_acquire);
+        if (word >> CORPS__RING_MARK_SHIFT != corps__ring_mark(ring->position) || word == 0) {
             return not_yet(ring, word);
         }
         /* The second line is on its way while the first is looked at. Not sooner: while it is empty it is the
          * producer's. */
-        __builtin_prefetch(word_at(ring, ring->position) + CORPS__RING_LINE / sizeof word);
+        __builtin_prefetch(corps__ring_at(ring, ring->position) + CORPS__RING_LINE / sizeof word);
         size_t length = (size_t)(word & UINT32_MAX);
         uint64_t what = word >> 32 & 0xf;
         uint64_t to_end = ring->bytes - (ring->position & (ring->bytes - 1));
@@ -202,8 +180,8 @@ bool corps__ring_arm(struct corps__ring *ring) {
     /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. Model:
      * ring_sleep.pml, steps B1, B2 and B3. */
     atomic_thread_fence(memory_order_seq_cst);
-    uint64_t word = atomic_load_explicit(word_at(ring, ring->position), memory_order_relaxed);
-    return word >> 36 != mark_of(ring->position) || word == 0;
+    uint64_t word = atomic_load_explicit(corps__ring_at(ring, ring->position), memory_order_relaxed);
+    return word >> CORPS__RING_MARK_SHIFT != corps__ring_mark(ring->position) || word == 0;
 }
 
 void corps__ring_disarm(struct corps__ring *ring) {

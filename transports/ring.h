@@ -26,6 +26,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The header word: length in the low 32 bits, kind in 4, position mark in 28. */
+#define CORPS__RING_MARK_SHIFT 36
+#define CORPS__RING_MARK_MASK UINT64_C(0x0fffffff)
+
 enum { CORPS__RING_SLOT = 128, CORPS__RING_LINE = 64, CORPS__RING_WORD = 8, CORPS__RING_HEAD_BYTES = 4096 };
 
 enum corps__record {
@@ -62,6 +66,26 @@ static inline size_t corps__ring_record_max(const struct corps__ring *ring) {
     return ring->bytes / 4 - CORPS__RING_SLOT;
 }
 
+/* The header word of a record at `position`, and its place. */
+static inline uint64_t corps__ring_mark(uint64_t position) {
+    return position / CORPS__RING_SLOT & CORPS__RING_MARK_MASK;
+}
+static inline uint64_t corps__ring_word(uint64_t position, size_t bytes, enum corps__record kind) {
+    return (uint64_t)bytes | (uint64_t)kind << 32 | corps__ring_mark(position) << CORPS__RING_MARK_SHIFT;
+}
+static inline _Atomic uint64_t *corps__ring_at(const struct corps__ring *ring, uint64_t position) {
+    return (_Atomic uint64_t *)(void *)(ring->data + (position & (ring->bytes - 1)));
+}
+
+/* The slot at `position` will begin with a header: whatever it holds must not look like one until then. Producer. */
+static inline void corps__ring_clear_content(struct corps__ring *ring, uint64_t position) {
+    uint64_t slot = (position & (ring->bytes - 1)) / CORPS__RING_SLOT;
+    if ((ring->content[slot / 8] & 1u << slot % 8) != 0) {
+        ring->content[slot / 8] &= (uint8_t) ~(1u << slot % 8);
+        atomic_store_explicit(corps__ring_at(ring, position), 0, memory_order_relaxed);
+    }
+}
+
 /* A view of `memory` (CORPS__RING_HEAD_BYTES + bytes, zeroed, 128-aligned), for one side. Errors: NO_MEMORY. */
 enum corps_err corps__ring_init(struct corps__ring *ring, void *memory, uint64_t bytes, bool producer) CORPS_CHECKED;
 void corps__ring_finish(struct corps__ring *ring); /* the view alone; the memory is the caller's */
@@ -74,6 +98,25 @@ enum corps_err corps__ring_reserve(struct corps__ring *ring, size_t bytes, void 
 
 /* Makes the reserved record visible with its first `bytes`, all or fewer. */
 void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__record kind);
+
+/* The same for a short record where there is sure to be room in front of the end, as for most: reserve_slot says false,
+ * and nothing was done, where that is not so. */
+static inline bool corps__ring_reserve_slot(struct corps__ring *ring, size_t bytes, void **memory) {
+    if (bytes > CORPS__RING_SLOT - CORPS__RING_WORD ||
+        ring->position + 2u * CORPS__RING_SLOT - ring->known > ring->bytes) {
+        return false;
+    }
+    *memory = ring->data + (ring->position & (ring->bytes - 1)) + CORPS__RING_WORD;
+    return true;
+}
+static inline void corps__ring_commit_slot(struct corps__ring *ring, size_t bytes, enum corps__record kind) {
+    uint64_t record = ring->position;
+    corps__ring_clear_content(ring, record + CORPS__RING_SLOT);
+    /* As in corps__ring_commit. Model: ring_sleep.pml, step C1. */
+    atomic_store_explicit(corps__ring_at(ring, record), corps__ring_word(record, bytes, kind), memory_order_release);
+    ring->position = record + CORPS__RING_SLOT;
+    ring->reserved = ring->padding = 0; /* of what was given up */
+}
 
 /* Must the consumer be woken? Asked after commits; true at most once per sleep. */
 bool corps__ring_consumer_sleeps(struct corps__ring *ring);
@@ -90,9 +133,32 @@ bool corps__ring_has_room(struct corps__ring *ring);
 
 /* ---- consumer ---- */
 
+/* Is it sure that there is no next record yet? A spinning reader asks this time after time, so it is short: the word is
+ * that of the slot's earlier lap, whose mark differs in the bits above the slot's number alone. */
+static inline bool corps__ring_is_empty(const struct corps__ring *ring) {
+    uint64_t word = atomic_load_explicit(corps__ring_at(ring, ring->position), memory_order_relaxed);
+    uint64_t differs = word >> CORPS__RING_MARK_SHIFT ^ corps__ring_mark(ring->position);
+    return word == 0 || (differs != 0 && (differs & (ring->bytes / CORPS__RING_SLOT - 1)) == 0);
+}
+
 /* The next record, lent until released. Skips padding. Errors: EMPTY, PROTOCOL. */
 enum corps_err corps__ring_peek(struct corps__ring *ring, const uint8_t **data, size_t *bytes,
                                 enum corps__record *kind) CORPS_CHECKED;
+
+/* The same, if it is a whole frame in one slot, as most are. False: look by corps__ring_peek. */
+static inline bool corps__ring_peek_slot(const struct corps__ring *ring, const uint8_t **data, size_t *bytes) {
+    _Atomic uint64_t *at = corps__ring_at(ring, ring->position);
+    /* Acquire, and the prefetch: as in corps__ring_peek. */
+    uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+    if (word >> 32 != ((uint64_t)CORPS__RECORD_WHOLE | corps__ring_mark(ring->position) << 4) ||
+        (uint32_t)word > CORPS__RING_SLOT - CORPS__RING_WORD) {
+        return false;
+    }
+    __builtin_prefetch((const uint8_t *)at + CORPS__RING_LINE);
+    *data = (const uint8_t *)at + CORPS__RING_WORD;
+    *bytes = (uint32_t)word;
+    return true;
+}
 
 /* Ends the record that peek gave. True when the producer waits for room and must be woken. */
 bool corps__ring_release(struct corps__ring *ring, size_t bytes);

@@ -93,8 +93,10 @@ static enum corps_err next_ring_frame(struct corps__ring_link *link, struct corp
     for (;;) {
         const uint8_t *data;
         size_t bytes;
-        enum corps__record kind;
-        enum corps_err err = corps__ring_peek(&link->in, &data, &bytes, &kind);
+        enum corps__record kind = CORPS__RECORD_WHOLE;
+        enum corps_err err = corps__ring_peek_slot(&link->in, &data, &bytes)
+                                 ? CORPS_OK
+                                 : corps__ring_peek(&link->in, &data, &bytes, &kind);
         if (err != CORPS_OK) {
             return err;
         }
@@ -120,9 +122,32 @@ static enum corps_err next_ring_frame(struct corps__ring_link *link, struct corp
 
 /* ---- polling ---- */
 
-static bool take_ring_frame(struct corps__links *links, struct corps_event *event) {
-    struct corps__link *link = corps__links_turn(links);
-    for (unsigned i = 0; i < links->count; i++) {
+/* Nothing to read there, nor to say? */
+static inline bool is_quiet(const struct corps__link *link) {
+    const struct corps__ring_link *ring_link = (const struct corps__ring_link *)link;
+    return ring_link->memory == NULL || (corps__ring_is_empty(&ring_link->in) && !link->peer_closed);
+}
+
+/* The next link that is not quiet, from the one on whose turn it is. NULL, as a spinning endpoint finds nearly always:
+ * there is none. */
+static inline struct corps__link *busy_link(const struct corps__links *links) {
+    struct corps__link *turn = corps__links_turn(links);
+    for (struct corps__link *link = turn; link != NULL; link = link->next) {
+        if (!is_quiet(link)) {
+            return link;
+        }
+    }
+    for (struct corps__link *link = links->first; link != turn; link = link->next) {
+        if (!is_quiet(link)) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* The next frame of a link, from this one on. */
+static bool take_ring_frame(struct corps__links *links, struct corps__link *link, struct corps_event *event) {
+    for (unsigned i = links->count; i > 0; i--) {
         struct corps__link *next = corps__links_after(links, link);
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
         if (link->news == CORPS__LINK_QUIET && !link->ended && ring_link->memory != NULL) {
@@ -160,12 +185,10 @@ static void disarm_rings(struct corps__ring_endpoint *endpoint) {
     endpoint->armed_fds = NULL;
 }
 
-enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event) {
-    struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
+/* There is something to report, or was a moment ago. */
+static __attribute__((noinline)) enum corps_err poll_busy(struct corps__ring_endpoint *endpoint,
+                                                          struct corps__link *busy, struct corps_event *event) {
     struct corps__links *links = &endpoint->links;
-    if (endpoint->armed) {
-        disarm_rings(endpoint);
-    }
     if (links->news_count > 0 && corps__links_take_news(links, event)) {
         return CORPS_OK;
     }
@@ -173,10 +196,24 @@ enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_
         corps__links_take_writable(links, endpoint->kind->has_room, event)) {
         return CORPS_OK;
     }
-    if (take_ring_frame(links, event)) {
+    if (busy != NULL && take_ring_frame(links, busy, event)) {
         return CORPS_OK;
     }
     return links->news_count > 0 && corps__links_take_news(links, event) ? CORPS_OK : CORPS_ERR_EMPTY;
+}
+
+enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event) {
+    struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
+    const struct corps__links *links = &endpoint->links;
+    if (endpoint->armed) {
+        disarm_rings(endpoint);
+    }
+    struct corps__link *busy = busy_link(links);
+    if (busy == NULL && links->news_count == 0 &&
+        atomic_load_explicit(&links->blocked_count, memory_order_relaxed) == 0) {
+        return CORPS_ERR_EMPTY;
+    }
+    return poll_busy(endpoint, busy, event);
 }
 
 void corps__ring_links_release(struct corps_endpoint *base, struct corps_event *event) {

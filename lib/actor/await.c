@@ -32,6 +32,11 @@ bool corps_future_ready(const struct corps_future *future) {
     return corps__future_is_ready(future);
 }
 
+static __attribute__((cold, noinline)) struct corps__failure *failure_of(enum corps_err err) {
+    const struct corps_error_info info = {.code = err, .text = corps_error_detail()};
+    return corps__failure_create(&info);
+}
+
 /* The reply's bytes become the result in the thread that wants it, not in the one that leads. Threads that read the
  * same result at once each decode it, without a lock, since an interpreter's may be taken meanwhile; the first counts.
  */
@@ -46,10 +51,9 @@ static void decode_reply(struct corps_future *future) {
     corps__stamp(future->header.id, corps__own_env(), CORPS_STAGE_REPLY_DECODED);
     int expected = 1;
     if (atomic_compare_exchange_strong(&future->encoded, &expected, 2)) {
-        const struct corps_error_info info = {.code = err, .text = err != CORPS_OK ? corps_error_detail() : ""};
         future->box = box;
         future->outcome = err;
-        future->failure = err != CORPS_OK ? corps__failure_create(&info) : NULL;
+        future->failure = err != CORPS_OK ? failure_of(err) : NULL;
         atomic_store_explicit(&future->encoded, 0, memory_order_release);
         return;
     }

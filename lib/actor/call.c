@@ -372,7 +372,7 @@ static enum corps_err call_remote(const struct corps__call *call, struct corps_f
         return err;
     }
     struct corps_encoding encoding;
-    corps_encoding_init(&encoding);
+    corps__encoding_begin(&encoding);
     bool nil = corps__value_open(call->args)->kind == CORPS_NIL;
     encoding.defines = true;
     if (!nil) {
@@ -391,7 +391,7 @@ static enum corps_err call_remote(const struct corps__call *call, struct corps_f
         uint32_t span = call->traced->span;
         corps__chain_sent(span, future != NULL ? corps__calls_id(future) : corps__chain_link(span), err);
     }
-    corps_encoding_finish(&encoding);
+    corps__encoding_end(&encoding);
     return err;
 }
 

@@ -276,8 +276,10 @@ static enum corps_err dispatch_message(struct corps_event *event) {
         peer->bytes_received += event->bytes + (tail != NULL ? tail->bytes : 0);
         err = on_frame(peer, event);
     }
-    corps_block_unref(event->block);
-    event->block = NULL;
+    if (event->block != NULL) {
+        corps_block_unref(event->block);
+        event->block = NULL;
+    }
     return err;
 }
 

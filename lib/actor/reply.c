@@ -6,6 +6,7 @@
 #include "actor/future.h"
 #include "actor/timing.h"
 #include "base/log.h"
+#include "codec/registry.h"
 #include "link/peer.h"
 #include "value/failure.h"
 #include "value/plain.h"
@@ -94,7 +95,7 @@ enum corps_err corps__result_encode(const struct corps__message *message, const 
                                     uint8_t *serializer) {
     const struct corps_serializer *found = NULL;
     /* In the caller's serializer. A call with nil arguments still names it in its header. */
-    enum corps_err err = corps_serializer_by_wire_id(message->header.serializer, &found);
+    enum corps_err err = corps__serializer_numbered(message->header.serializer, &found);
     encoding->defines = !corps__answer_is_kept(message, conc); /* what is kept must mean the same in another process */
     if (err == CORPS_OK) {
         err = found->encode(result, encoding);
@@ -120,7 +121,7 @@ static void reply_remote(struct corps__message *message, const struct corps__con
         return;
     }
     struct corps_encoding encoding;
-    corps_encoding_init(&encoding);
+    corps__encoding_begin(&encoding);
     uint8_t serializer;
     enum corps_err err = corps__result_encode(message, conc, result, &encoding, &serializer);
     if (err == CORPS_OK) {
@@ -130,7 +131,7 @@ static void reply_remote(struct corps__message *message, const struct corps__con
         snprintf(text, sizeof text, "the result cannot be sent: %s", corps_error_detail());
         corps__reply_failure(message, conc, err, "", text);
     }
-    corps_encoding_finish(&encoding);
+    corps__encoding_end(&encoding);
 }
 
 void corps__reply(struct corps__message *message, const struct corps__conc *conc, struct corps_box *args_box,

@@ -55,8 +55,8 @@ static enum corps_err name_method(struct corps__peer *peer, uint32_t number, con
 }
 
 /* The symbol of a request's method: named now, or known by number from before. */
-static enum corps_err numbered_method(struct corps__peer *peer, const struct corps__header *header, const char *name,
-                                      const struct corps__symbol **symbol) {
+static inline enum corps_err numbered_method(struct corps__peer *peer, const struct corps__header *header,
+                                             const char *name, const struct corps__symbol **symbol) {
     if (header->name_bytes > 0) {
         enum corps_err err = name_method(peer, header->method, name, header->name_bytes);
         if (err != CORPS_OK) {
@@ -211,7 +211,7 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0 && bytes != 0) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch is nil and has a payload");
     }
-    const struct corps__symbol *method;
+    const struct corps__symbol *method = NULL;
     enum corps_err err = numbered_method(peer, header, NULL, &method);
     bool follows = goes_on(peer, header);
     struct corps__grant *grant;

@@ -1,4 +1,5 @@
 #include "codec/definitions.h"
+#include "codec/payload.h"
 
 #include <corps/serializer.h>
 #include <corps/transport.h>
@@ -9,18 +10,7 @@
 #include <string.h>
 
 void corps_encoding_init(struct corps_encoding *encoding) {
-    encoding->stream = encoding->small;
-    encoding->stream_bytes = 0;
-    encoding->stream_capacity = sizeof encoding->small;
-    encoding->buffers = encoding->few;
-    encoding->buffer_count = 0;
-    encoding->buffer_capacity = sizeof encoding->few / sizeof encoding->few[0];
-    encoding->keep = NULL;
-    encoding->drop_keep = NULL;
-    encoding->defines = false;
-    encoding->definitions = NULL;
-    encoding->definition_count = 0;
-    encoding->definition_capacity = 0;
+    corps__encoding_begin(encoding);
 }
 
 void corps_encoding_clear(struct corps_encoding *encoding) {

@@ -1,8 +1,10 @@
 #include "codec/payload.h"
 
+#include "codec/registry.h"
+
 #include <string.h>
 
-enum corps_err corps__encoding_check(const struct corps_encoding *encoding, const char *what, size_t bytes_max) {
+enum corps_err corps__encoding_check_all(const struct corps_encoding *encoding, const char *what, size_t bytes_max) {
     if (encoding->buffer_count >= CORPS__PAYLOAD_SEGMENTS_MAX) {
         return corps_error_set(CORPS_ERR_TOO_LARGE, "%s: %zu large buffers; at most %u can travel at once", what,
                                encoding->buffer_count, CORPS__PAYLOAD_SEGMENTS_MAX - 1);
@@ -44,7 +46,7 @@ enum corps_err corps__segments_decode(const struct iovec *segments, size_t count
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message");
     }
     const struct corps_serializer *by = NULL;
-    enum corps_err err = count > 0 ? corps_serializer_by_wire_id(serializer, &by) : CORPS_OK;
+    enum corps_err err = count > 0 ? corps__serializer_numbered(serializer, &by) : CORPS_OK;
     if (err == CORPS_OK && count > 0) {
         err = by->decode(segments, count, block, corps__decode_to(keep_objects), made);
     }
@@ -61,12 +63,15 @@ enum corps_err corps__segments_decode(const struct iovec *segments, size_t count
 static bool must_stay_still(const uint8_t *frame, const struct corps__header *header, const struct corps_block *block) {
     const struct corps_serializer *serializer;
     return corps_frame_tail(frame, block) != NULL && header->segment_count == 1 &&
-           corps_serializer_by_wire_id(header->serializer, &serializer) == CORPS_OK &&
+           corps__serializer_numbered(header->serializer, &serializer) == CORPS_OK &&
            (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) == 0;
 }
 
-enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
-                                     struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
+/* With many segments, or a block. */
+static __attribute__((noinline)) enum corps_err decode_large(const uint8_t *frame, size_t bytes,
+                                                             const struct corps__header *header,
+                                                             struct corps_block *block, enum corps_keep keep_objects,
+                                                             struct corps_box **box) {
     struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0) {
         return corps__segments_decode(NULL, 0, header->serializer, block, keep_objects, box);
@@ -87,6 +92,18 @@ enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const s
     }
     corps_block_unref(whole);
     return err;
+}
+
+enum corps_err corps__payload_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,
+                                     struct corps_block *block, enum corps_keep keep_objects, struct corps_box **box) {
+    size_t at = CORPS__HEADER_BYTES + header->name_bytes;
+    bool is_small = block == NULL && header->segment_count == 1 && bytes - at < CORPS__ALIGNED_FROM &&
+                    (header->flags & CORPS__NIL_PAYLOAD) == 0;
+    if (!is_small) {
+        return decode_large(frame, bytes, header, block, keep_objects, box);
+    }
+    const struct iovec segment = {.iov_base = (void *)(uintptr_t)(frame + at), .iov_len = bytes - at};
+    return corps__segments_decode(&segment, 1, header->serializer, NULL, keep_objects, box);
 }
 
 enum corps_err corps__control_decode(const uint8_t *frame, size_t bytes, const struct corps__header *header,

@@ -14,10 +14,39 @@ enum { CORPS__SMALL_FRAME_BYTES = 256 }; /* of a frame that is copied rather tha
 #define CORPS__PAYLOAD_BYTES_MAX                                                                                       \
     (CORPS_FRAME_BYTES_MAX - CORPS__PREFIX_BYTES_MAX - CORPS__ALIGNMENT * CORPS__PAYLOAD_SEGMENTS_MAX)
 
+/* corps_encoding_init and corps_encoding_finish, for who uses the encoding once: without a call, where nothing was
+ * allocated for it. */
+static inline void corps__encoding_begin(struct corps_encoding *encoding) {
+    encoding->stream = encoding->small;
+    encoding->stream_bytes = 0;
+    encoding->stream_capacity = sizeof encoding->small;
+    encoding->buffers = encoding->few;
+    encoding->buffer_count = 0;
+    encoding->buffer_capacity = sizeof encoding->few / sizeof encoding->few[0];
+    encoding->keep = NULL;
+    encoding->drop_keep = NULL;
+    encoding->defines = false;
+    encoding->definitions = NULL;
+    encoding->definition_count = 0;
+    encoding->definition_capacity = 0;
+}
+static inline void corps__encoding_end(struct corps_encoding *encoding) {
+    if (encoding->keep != NULL || encoding->stream != encoding->small || encoding->buffers != encoding->few ||
+        encoding->definitions != NULL) {
+        corps_encoding_finish(encoding);
+    }
+}
+
 /* May what was encoded travel in one message? Asked before anything is sent. `what` begins the text: "the result".
  * Errors: TOO_LARGE, with the limit (`bytes_max`, or the count of large buffers). */
-enum corps_err corps__encoding_check(const struct corps_encoding *encoding, const char *what,
-                                     size_t bytes_max) CORPS_CHECKED;
+enum corps_err corps__encoding_check_all(const struct corps_encoding *encoding, const char *what,
+                                         size_t bytes_max) CORPS_CHECKED;
+static inline CORPS_CHECKED enum corps_err corps__encoding_check(const struct corps_encoding *encoding,
+                                                                 const char *what, size_t bytes_max) {
+    return encoding->buffer_count == 0 && encoding->stream_bytes <= bytes_max
+               ? CORPS_OK
+               : corps__encoding_check_all(encoding, what, bytes_max);
+}
 
 enum corps_decode_to corps__decode_to(enum corps_keep keep);
 

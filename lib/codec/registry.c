@@ -55,7 +55,7 @@ enum { SERIALIZER_COUNT = sizeof serializers / sizeof serializers[0] };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* By wire id, once started: the hot path reads this without the lock. */
-static const struct corps_serializer *_Atomic by_wire_id[256];
+const struct corps_serializer *_Atomic corps__serializers_started[256];
 
 /* ---- modules ---- */
 
@@ -215,7 +215,7 @@ static enum corps_err start_serializer_locked(struct row *row) {
     }
     if (err == CORPS_OK) {
         row->started = true;
-        by_wire_id[row->table->wire_id] = row->table;
+        corps__serializers_started[row->table->wire_id] = row->table;
     }
     return err;
 }
@@ -247,7 +247,7 @@ enum corps_err corps_serializer_find(const char *name, const struct corps_serial
 }
 
 enum corps_err corps_serializer_by_wire_id(uint8_t wire_id, const struct corps_serializer **serializer) {
-    const struct corps_serializer *known = by_wire_id[wire_id];
+    const struct corps_serializer *known = corps__serializers_started[wire_id];
     if (known != NULL) {
         *serializer = known;
         return CORPS_OK;

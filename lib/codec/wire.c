@@ -12,10 +12,6 @@ static void put32(uint8_t *at, uint32_t v) {
     v = htole32(v);
     memcpy(at, &v, sizeof v);
 }
-static void put64(uint8_t *at, uint64_t v) {
-    v = htole64(v);
-    memcpy(at, &v, sizeof v);
-}
 static uint16_t get16(const uint8_t *at) {
     uint16_t v;
     memcpy(&v, at, sizeof v);
@@ -33,42 +29,33 @@ static uint64_t get64(const uint8_t *at) {
 }
 
 size_t corps__wire_write(const struct corps__header *h, const char *name, const struct iovec *segments, uint8_t *out) {
-    out[0] = 'C';
-    out[1] = 'R';
-    out[2] = CORPS__WIRE_VERSION;
-    out[3] = h->kind;
-    out[4] = h->flags;
-    out[5] = h->serializer;
-    put16(out + 6, h->segment_count);
-    put64(out + 8, h->id);
-    put32(out + 16, h->source_env);
-    put32(out + 20, h->source_conc);
-    put32(out + 24, h->destination);
-    put32(out + 28, h->method);
-    put64(out + 32, h->deadline_ns);
-    put32(out + 40, h->trace);
-    put32(out + 44, h->name_bytes);
+    corps__wire_head(h, h->method, h->name_bytes, out);
     size_t at = CORPS__HEADER_BYTES;
     if (h->name_bytes > 0) {
         memcpy(out + at, name, h->name_bytes);
         at += h->name_bytes;
     }
     for (unsigned i = 0; h->segment_count > 1 && i < h->segment_count; i++, at += 8) {
-        put64(out + at, segments[i].iov_len);
+        corps__wire_put64(out + at, segments[i].iov_len);
     }
     return at;
 }
 
-enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *h, const char **name) {
+static __attribute__((cold, noinline)) enum corps_err refuse_head(const uint8_t *frame, size_t bytes) {
     if (bytes < CORPS__HEADER_BYTES || frame[0] != 'C' || frame[1] != 'R') {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a frame of %zu bytes is no Corps message", bytes);
     }
-    if (frame[2] != CORPS__WIRE_VERSION) {
-        return corps_error_set(CORPS_ERR_VERSION, "the peer speaks wire version %u, this program version %u", frame[2],
-                               CORPS__WIRE_VERSION);
+    return corps_error_set(CORPS_ERR_VERSION, "the peer speaks wire version %u, this program version %u", frame[2],
+                           CORPS__WIRE_VERSION);
+}
+
+enum corps_err corps__wire_read(const uint8_t *frame, size_t bytes, struct corps__header *h, const char **name) {
+    uint32_t begins = bytes >= CORPS__HEADER_BYTES ? get32(frame) : 0;
+    if ((begins & 0xffffff) != ('C' | 'R' << 8 | CORPS__WIRE_VERSION << 16)) {
+        return refuse_head(frame, bytes);
     }
     *h = (struct corps__header){
-        .kind = frame[3],
+        .kind = (uint8_t)(begins >> 24),
         .flags = frame[4],
         .serializer = frame[5],
         .segment_count = get16(frame + 6),
@@ -98,7 +85,7 @@ void corps__wire_write_entry(const struct corps__header *h, uint32_t payload_byt
     out[12] = h->flags;
     out[13] = h->serializer;
     put16(out + 14, 0);
-    put64(out + 16, h->deadline_ns);
+    corps__wire_put64(out + 16, h->deadline_ns);
 }
 
 enum corps_err corps__wire_read_entry(const uint8_t *at, size_t bytes, struct corps__header *h,

@@ -28,8 +28,28 @@ static unsigned first_large(const struct corps__layout *layout, unsigned from, u
     return from < parts ? from : 0;
 }
 
+/* A small one whose method has been named, as most are. */
+static inline void lay_out_small(struct corps__layout *layout, const struct corps__outgoing *out) {
+    unsigned parts = 1;
+    size_t bytes = CORPS__HEADER_BYTES;
+    corps__wire_head(&out->header, out->method != NULL ? out->method->number : out->header.method, 0, layout->prefix);
+    layout->naming = false;
+    layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = CORPS__HEADER_BYTES};
+    if (out->header.segment_count == 1) {
+        layout->iov[parts++] = out->segments[0];
+        bytes += out->segments[0].iov_len;
+    }
+    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
+}
+
 /* Under tx: whether the method's name must go along depends on what the link has carried. */
 void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer, const struct corps__outgoing *out) {
+    unsigned count = out->header.segment_count;
+    if ((count == 0 || (count == 1 && out->segments[0].iov_len < CORPS__ALIGNED_FROM)) &&
+        (out->method == NULL || corps__is_named(peer, out->method))) {
+        lay_out_small(layout, out);
+        return;
+    }
     struct corps__header header = out->header;
     layout->naming = false;
     if (out->method != NULL) {
@@ -57,8 +77,8 @@ void corps__lay_out(struct corps__layout *layout, const struct corps__peer *peer
     }
 }
 
-void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
-    if (out->method != NULL && out->method->number != CORPS__UNNUMBERED) {
-        corps__bit_set(&peer->named, &peer->named_bytes, out->method->number);
+void corps__name_now(struct corps__peer *peer, const struct corps__symbol *method) {
+    if (method->number != CORPS__UNNUMBERED) {
+        corps__bit_set(&peer->named, &peer->named_bytes, method->number);
     }
 }

@@ -28,6 +28,11 @@ void corps__bit_set(uint8_t **bits, size_t *bytes, uint32_t number);
 static inline bool corps__is_named(const struct corps__peer *peer, const struct corps__symbol *method) {
     return corps__bit_is_set(peer->named, peer->named_bytes, method->number);
 }
-void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out);
+void corps__name_now(struct corps__peer *peer, const struct corps__symbol *method);
+static inline void corps__mark_named(struct corps__peer *peer, const struct corps__outgoing *out) {
+    if (out->method != NULL && !corps__is_named(peer, out->method)) {
+        corps__name_now(peer, out->method);
+    }
+}
 
 #endif

@@ -135,11 +135,12 @@ static void subtract_load(struct corps__route *route, uint32_t count, size_t byt
     } while (!atomic_compare_exchange_weak(&route->load, &now, less));
 }
 
-enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only, int64_t deadline_ns) {
+/* The route was charged when its load was `before`. */
+static __attribute__((noinline)) enum corps_err reserve_slowly(struct corps__route *route, uint64_t before,
+                                                               size_t bytes, bool try_only, int64_t deadline_ns) {
     const struct corps__settings *settings = &route->peer->corps->settings;
     struct reserve reserve = {route, bytes, settings->mailbox_count, settings->mailbox_bytes};
-    for (;;) {
-        uint64_t before = atomic_fetch_add(&route->load, ONE + bytes);
+    for (;; before = atomic_fetch_add(&route->load, ONE + bytes)) {
         if (has_room_for(&reserve, before)) {
             return CORPS_OK;
         }
@@ -154,6 +155,14 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
             return err;
         }
     }
+}
+
+enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only, int64_t deadline_ns) {
+    const struct corps__settings *settings = &route->peer->corps->settings;
+    uint64_t before = atomic_fetch_add(&route->load, ONE + bytes);
+    return load_count(before) < settings->mailbox_count && load_bytes(before) + bytes <= settings->mailbox_bytes
+               ? CORPS_OK
+               : reserve_slowly(route, before, bytes, try_only, deadline_ns);
 }
 
 void corps__route_take(struct corps__route *route, size_t bytes) {

@@ -59,7 +59,7 @@ static enum corps_err try_send(struct corps__peer *peer, const struct corps__lay
     }
     if (!peer->owned) {
         seal_batch(peer);
-        enum corps_err kept = corps__peer_flush(peer);
+        enum corps_err kept = peer->first_post != NULL ? corps__peer_flush(peer) : CORPS_OK;
         if (kept != CORPS_OK) {
             return kept == CORPS_ERR_PARTIAL ? CORPS_ERR_FULL : kept;
         }

@@ -17,9 +17,9 @@ bool corps__may_run_code(const struct corps *corps) {
            (own == NULL || runs_code(own->settings.serializer));
 }
 
-enum corps_err corps__accepts(const struct corps *corps, uint8_t wire_id) {
+enum corps_err corps__accepts_other(const struct corps *corps, uint8_t wire_id) {
     const struct corps_serializer *its = corps != NULL ? corps->settings.serializer : NULL;
-    bool is_its = its != NULL && its->wire_id == wire_id; /* looked at first: it nearly always is */
+    bool is_its = its != NULL && its->wire_id == wire_id;
     if (is_its ? !runs_code(its) || corps__may_run_code(corps) : corps__serializer_is_safe(wire_id)) {
         return CORPS_OK;
     }

@@ -1,10 +1,12 @@
 #include "base/slab.h"
+#include "value/plain.h"
 
 #include <corps.h>
 #include <corps/value.h>
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A box is an arena: one allocation holds the box and its first chunk, so that a small message costs one malloc. */
 enum { FIRST_BYTES = 384, CHUNK_BYTES = 4096, ALIGNMENT = 16 };
@@ -117,7 +119,7 @@ static bool grow_box(struct corps_box *box, size_t bytes) {
     return true;
 }
 
-void *corps_box_alloc(struct corps_box *box, size_t bytes) {
+static inline void *take(struct corps_box *box, size_t bytes) {
     if (bytes >> 48 != 0) { /* no value is that long, and the sums below stay right */
         return NULL;
     }
@@ -128,6 +130,22 @@ void *corps_box_alloc(struct corps_box *box, size_t bytes) {
     void *memory = box->at;
     box->at += bytes;
     return memory;
+}
+
+void *corps_box_alloc(struct corps_box *box, size_t bytes) {
+    return take(box, bytes);
+}
+
+enum corps_err corps__box_copy(struct corps_box *box, const void *data, size_t bytes) {
+    void *memory = take(box, bytes);
+    if (memory == NULL) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %zu bytes", bytes);
+    }
+    if (bytes > 0) {
+        memcpy(memory, data, bytes);
+    }
+    box->root = corps_bin(memory, bytes);
+    return CORPS_OK;
 }
 
 static enum corps_err keep_in(struct corps_box *box, struct keep what) {

@@ -10,6 +10,9 @@ static inline const struct corps_value *corps__value_open(const struct corps_val
     return __builtin_expect(value->kind == CORPS_BOX, 0) ? corps_value_open(value) : value;
 }
 
+/* Makes a copy of these bytes the root of the box, which is empty. Errors: NO_MEMORY. */
+enum corps_err corps__box_copy(struct corps_box *box, const void *data, size_t bytes) CORPS_CHECKED;
+
 /* Copies `value` and what it points to to `memory` (aligned to 8, `capacity` bytes): the root is at its beginning.
  * `bytes` is what it took, a multiple of 8. A box is opened: copying little costs less than counting references to it.
  * Errors, without a detail: FULL (too large), REFUSED (not plain, or nested deeper than a few levels). */

@@ -96,7 +96,6 @@ struct corps__reactor {
 
     /* The leader's alone. */
     struct corps__spin spin;
-    unsigned rounds;                         /* of spinning */
     bool fds_changed;                        /* since the last sleep */
     struct corps__sleep_set set;             /* what the last sleep waited for */
     struct pollfd fds[CORPS__SLEEP_FDS_MAX]; /* not on the stack: transports look at the results in the next poll */

@@ -16,8 +16,8 @@ enum {
     EVENT_BYTES_A_TURN = 1 << 17, /* likewise: large messages are handled while they are in the cache */
     RARE_WORK_EVERY = 1024,       /* polls between looks at the libuv loop while there is no sleep */
     SPINS_PER_CLOCK = 16,
-    ROUNDS_PER_PAUSE = 16,
-    LOOK_POLLS = 64,
+    POLLS_A_ROUND = 16,
+    LOOK_POLLS = 256,
     UV_DESCRIPTORS = 10, /* of a loop, rounded up */
 };
 
@@ -183,6 +183,18 @@ static bool spin_for_budget(struct corps__waiter *waiter, int64_t deadline_ns) {
     return false;
 }
 
+/* Polls again and again, with nothing between that a message would have to wait for. What else the caller looks at has
+ * kicked the leader, or may wait for the end of a round. */
+static void spin_round(struct corps__waiter *waiter) {
+    struct corps__reactor *reactor = corps__reactor;
+    for (int i = 0; i < POLLS_A_ROUND; i++) {
+        if (poll_all() || called_away(reactor, waiter)) {
+            return;
+        }
+    }
+    corps__relax(); /* it takes up to 140 cycles on current processors: one in so many polls is enough to be polite */
+}
+
 /* A spinning leader comes by here every few nanoseconds: it looks before it writes, since a sequentially consistent
  * write costs more than all the rest of a round. An exchange, which reads what it overwrites: that may be a later kick
  * than the one it saw, and what that was for must be seen by the looks that follow. (A store might come to be seen by
@@ -212,15 +224,14 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         (void)poll_all();
         return;
     }
+    if (wake == CORPS_WAKE_SPIN) {
+        spin_round(waiter);
+        return;
+    }
     if (poll_all() || called_away(reactor, waiter)) {
         return;
     }
-    if (wake == CORPS_WAKE_SPIN) {
-        /* A pause takes up to 140 cycles on current processors: one in so many rounds is enough to be polite. */
-        if (++reactor->rounds % ROUNDS_PER_PAUSE == 0) {
-            corps__relax();
-        }
-    } else if (!spin_for_budget(waiter, deadline_ns)) {
+    if (!spin_for_budget(waiter, deadline_ns)) {
         sleep_once(waiter, deadline_ns);
     }
 }
@@ -256,7 +267,7 @@ void corps__reactor_look(bool (*done)(void *arg), void *arg) {
             }
             return;
         }
-        if (i % ROUNDS_PER_PAUSE == ROUNDS_PER_PAUSE - 1) {
+        if (i % POLLS_A_ROUND == POLLS_A_ROUND - 1) {
             corps__relax();
         }
     }

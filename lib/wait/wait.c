@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { STEPS_PER_CLOCK = 64 };
+enum { STEPS_PER_CLOCK = 4 };
 
 /* With the lead: steps until done, the deadline, or until there is work. */
 static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
