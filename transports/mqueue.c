@@ -1,3 +1,4 @@
+#include "base/calls.h"
 #include "links_rendezvous.h"
 #include "mqueue_make.h"
 #include "parcel.h"
@@ -201,7 +202,7 @@ static enum corps_err mqueue_connect(struct corps_endpoint *base, const char *ad
 /* ---- sending ---- */
 
 static enum corps_err send_message(struct link *link, size_t bytes) {
-    while (mq_send(link->queue, (const char *)link->out, bytes, 0) != 0) {
+    while (corps__mq_send(link->queue, link->out, bytes) != 0) {
         if (errno == EAGAIN) {
             (void)corps__link_set_blocked(&link->base, true); /* poll looks for room */
             return CORPS_ERR_FULL;
@@ -343,7 +344,7 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         return CORPS_ERR_EMPTY;
     }
     for (unsigned parts = 0; parts < PARTS_MAX; parts++) {
-        ssize_t got = mq_receive(endpoint->own.queue, (char *)endpoint->in, endpoint->own.message_bytes, NULL);
+        ssize_t got = corps__mq_receive(endpoint->own.queue, endpoint->in, endpoint->own.message_bytes);
         if (got < 0 && errno == EINTR) {
             continue;
         }

@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include "base/calls.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -187,7 +189,7 @@ static enum corps_err parse_frame(struct corps__stream_link *link, struct corps_
 
 /* The kernel takes one place faster than a list of one. */
 static ssize_t read_pieces(int fd, const struct iovec *to, int count) {
-    return count == 1 ? read(fd, to[0].iov_base, to[0].iov_len) : readv(fd, to, count);
+    return count == 1 ? corps__read(fd, to[0].iov_base, to[0].iov_len) : readv(fd, to, count);
 }
 
 /* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
