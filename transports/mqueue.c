@@ -1,3 +1,4 @@
+#include "base/calls.h"
 #include "links_rendezvous.h"
 #include "mqueue_make.h"
 #include "parcel.h"
@@ -5,10 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 /* POSIX message queues. An endpoint has one queue for everything that comes in; its peers get the descriptor at the
@@ -35,7 +36,6 @@ _Static_assert(sizeof(struct header) == HEADER_BYTES, "the header has no holes")
 struct endpoint {
     struct corps__links links; /* first */
     struct corps__mqueue own;
-    int blocked_epoll;       /* peers' queues that have no room for us */
     uint8_t *in;             /* the message last received; lent by the last event */
     bool taken;              /* the last poll gave a frame */
     bool burst;              /* frames come faster than they are taken */
@@ -57,10 +57,6 @@ struct link {
     bool under_way;
 };
 
-static struct endpoint *mqueue_endpoint_of(const struct link *link) {
-    return (struct endpoint *)link->base.base.endpoint;
-}
-
 /* ---- links ---- */
 
 static struct link *create_mqueue_link(struct endpoint *endpoint) {
@@ -72,22 +68,11 @@ static struct link *create_mqueue_link(struct endpoint *endpoint) {
     return link;
 }
 
-/* Watched one-shot: room is reported once, and send asks again when it fails again. */
-static void watch_for_room(struct link *link) {
-    if (corps__link_set_blocked(&link->base, true)) {
-        struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-        (void)epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_MOD, link->queue,
-                        &event); /* added when the link started */
-    }
-}
-
 static void mqueue_disconnect(struct corps_link *base) {
     struct link *link = (struct link *)base;
     corps__link_remove(&link->base);
     corps__session_close(link->base.session);
     if (link->queue >= 0) {
-        /* The peer's queue lives on in the peer, so closing our descriptor alone would leave it watched. */
-        (void)epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_DEL, link->queue, NULL);
         mq_close(link->queue);
     }
     free(link->out);
@@ -119,11 +104,6 @@ static enum corps_err start_mqueue_link(struct link *link, struct corps__hello *
         return err;
     }
     link->queue = own; /* from now on closed with the link */
-    /* Armed, for a sender that was told FULL before there was a queue. */
-    struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = link};
-    if (epoll_ctl(mqueue_endpoint_of(link)->blocked_epoll, EPOLL_CTL_ADD, own, &event) != 0) {
-        return corps_error_system("cannot watch a peer's message queue");
-    }
     memcpy(&link->peer_number, theirs->data, sizeof link->peer_number);
     link->queue_message_bytes = (size_t)attributes.mq_msgsize;
     close(theirs->fds[0]);
@@ -175,9 +155,6 @@ static const struct corps__rendezvous_ops rendezvous_ops = {
 static void close_mqueue_parts(struct endpoint *endpoint) {
     mq_close(endpoint->own.queue);
     mq_close(endpoint->own.handed);
-    if (endpoint->blocked_epoll >= 0) {
-        close(endpoint->blocked_epoll);
-    }
     free(endpoint->in);
 }
 
@@ -193,9 +170,8 @@ static enum corps_err mqueue_open(struct corps_endpoint *base, const struct corp
         return err;
     }
     endpoint->in = malloc(endpoint->own.message_bytes);
-    endpoint->blocked_epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (endpoint->in == NULL || endpoint->blocked_epoll < 0) {
-        err = corps_error_system("cannot make an endpoint");
+    if (endpoint->in == NULL) {
+        err = corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a message");
     }
     err = err == CORPS_OK
               ? corps__rendezvous_open(options, &rendezvous_ops, endpoint, address, &endpoint->links.rendezvous)
@@ -226,22 +202,14 @@ static enum corps_err mqueue_connect(struct corps_endpoint *base, const char *ad
 /* ---- sending ---- */
 
 static enum corps_err send_message(struct link *link, size_t bytes) {
-    bool watched = false;
-    while (mq_send(link->queue, (const char *)link->out, bytes, 0) != 0) {
-        if (errno == EINTR) {
-            continue;
-        }
-        if (errno != EAGAIN) {
-            return corps_error_system("cannot send to a message queue");
-        }
-        if (watched) {
+    while (corps__mq_send(link->queue, link->out, bytes) != 0) {
+        if (errno == EAGAIN) {
+            (void)corps__link_set_blocked(&link->base, true); /* poll looks for room */
             return CORPS_ERR_FULL;
         }
-        watch_for_room(link); /* then look once more: room may have come before anybody watched */
-        watched = true;
-    }
-    if (watched) {
-        (void)corps__link_set_blocked(&link->base, false);
+        if (errno != EINTR) {
+            return corps_error_system("cannot send to a message queue");
+        }
     }
     return CORPS_OK;
 }
@@ -328,19 +296,9 @@ static enum corps_err take_message(struct endpoint *endpoint, size_t got, struct
     return err;
 }
 
-static bool take_writable_queue(struct endpoint *endpoint, struct corps_event *event) {
-    struct epoll_event ready;
-    if (epoll_wait(endpoint->blocked_epoll, &ready, 1, 0) != 1) {
-        return false;
-    }
-    struct corps__link *link = ready.data.ptr;
-    if (!corps__link_waits(link)) {
-        return false;
-    }
-    (void)corps__link_set_blocked(link, false);
-    event->kind = CORPS_EVENT_WRITABLE;
-    event->link = &link->base;
-    return true;
+static bool queue_has_room(struct corps__link *link) {
+    struct pollfd room = {.fd = ((struct link *)link)->queue, .events = POLLOUT};
+    return poll(&room, 1, 0) == 1;
 }
 
 /* Peers that have died, once what they had sent is read. */
@@ -377,7 +335,7 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         return CORPS_OK;
     }
     if (atomic_load_explicit(&endpoint->links.blocked_count, memory_order_relaxed) > 0 &&
-        take_writable_queue(endpoint, event)) {
+        corps__links_take_writable(&endpoint->links, queue_has_room, event)) {
         return CORPS_OK;
     }
     bool further = endpoint->taken;
@@ -386,7 +344,7 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
         return CORPS_ERR_EMPTY;
     }
     for (unsigned parts = 0; parts < PARTS_MAX; parts++) {
-        ssize_t got = mq_receive(endpoint->own.queue, (char *)endpoint->in, endpoint->own.message_bytes, NULL);
+        ssize_t got = corps__mq_receive(endpoint->own.queue, endpoint->in, endpoint->own.message_bytes);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -415,15 +373,23 @@ static void mqueue_release(struct corps_endpoint *base, struct corps_event *even
 static enum corps_err mqueue_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count) {
     struct endpoint *endpoint = (struct endpoint *)base;
     *count = 0;
-    if (capacity < 2) {
-        return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for 2 descriptors");
+    if (capacity < CORPS_ARM_FDS_MAX) {
+        return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for %u descriptors", CORPS_ARM_FDS_MAX);
     }
     if (endpoint->links.news_count > 0 || any_closed(endpoint)) {
         return CORPS_ERR_AGAIN;
     }
     fds[(*count)++] = (struct pollfd){.fd = endpoint->own.queue, .events = POLLIN};
-    if (atomic_load(&endpoint->links.blocked_count) > 0) {
-        fds[(*count)++] = (struct pollfd){.fd = endpoint->blocked_epoll, .events = POLLIN};
+    if (atomic_load(&endpoint->links.blocked_count) == 0) {
+        return CORPS_OK;
+    }
+    for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
+        if (corps__link_waits(link)) {
+            if (*count == CORPS_ARM_FDS_MAX) {
+                return CORPS_ERR_AGAIN; /* so many full queues at once: look in turn instead of sleeping */
+            }
+            fds[(*count)++] = (struct pollfd){.fd = ((struct link *)link)->queue, .events = POLLOUT};
+        }
     }
     return CORPS_OK;
 }
@@ -438,7 +404,6 @@ static void mqueue_forget(struct corps_endpoint *base) {
     corps__rendezvous_forget(endpoint->links.rendezvous);
     mq_close(endpoint->own.queue);
     mq_close(endpoint->own.handed);
-    close(endpoint->blocked_epoll);
 }
 
 const struct corps_transport corps_transport_mqueue = {

@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include "base/calls.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 enum {
     IN_BYTES = 65536,  /* of the receive buffer */
     AHEAD_BYTES = 512, /* read beyond a large frame: enough to see what follows, too little for copying it to matter */
-    FEW_LINKS = 4,     /* so many are tried one by one; more go through epoll */
+    FEW_LINKS = 4,     /* so many are tried one by one; more go through epoll, which costs each message a callback */
     STREAK_MIN = 16,
     LOOK_AT_ALL_EVERY = 8,
 };
@@ -41,7 +43,37 @@ void corps__stream_set_buffers(const struct corps__stream *stream, int fd) {
     }
 }
 
+/* Puts a link into the endpoint's epoll set. */
+static enum corps_err watch_link(struct corps__stream_link *link) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
+    if (epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_ADD, link->read_fd, &event) != 0) {
+        return corps_error_system("cannot watch a link");
+    }
+    link->watched = true;
+    return CORPS_OK;
+}
+
+static void unwatch_link(struct corps__stream_link *link) {
+    if (link->watched) {
+        (void)epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
+        link->watched = false;
+    }
+}
+
+/* Before links become too many for trying one by one. */
+static enum corps_err watch_all(const struct corps__stream *stream) {
+    enum corps_err err = CORPS_OK;
+    for (struct corps__link *at = stream->links.first; at != NULL && err == CORPS_OK; at = at->next) {
+        struct corps__stream_link *link = (struct corps__stream_link *)at;
+        err = link->watched || at->ended || link->read_fd < 0 ? CORPS_OK : watch_link(link);
+    }
+    return err;
+}
+
 struct corps__stream_link *corps__stream_link_create(struct corps__stream *stream) {
+    if (stream->links.count == FEW_LINKS && watch_all(stream) != CORPS_OK) {
+        return NULL;
+    }
     struct corps__stream_link *link = corps__link_create(&stream->links, sizeof *link);
     if (link != NULL) {
         link->read_fd = link->write_fd = -1;
@@ -58,9 +90,9 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
     if (link->in == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a link's buffer");
     }
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
-    if (epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_ADD, read_fd, &event) != 0) {
-        return corps_error_system("cannot watch a link");
+    enum corps_err err = stream_of(link)->links.count > FEW_LINKS ? watch_link(link) : CORPS_OK;
+    if (err != CORPS_OK) {
+        return err;
     }
     link->ready = true;
     corps__link_start(&link->base, accepted);
@@ -68,9 +100,8 @@ enum corps_err corps__stream_link_start(struct corps__stream_link *link, int rea
 }
 
 void corps__stream_link_end(struct corps__stream_link *link, enum corps_err reason) {
-    if (corps__link_end(&link->base, reason) && link->read_fd >= 0) {
-        epoll_ctl(stream_of(link)->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
-    }
+    (void)corps__link_end(&link->base, reason);
+    unwatch_link(link);
 }
 
 static void close_link_fds(const struct corps__stream_link *link) {
@@ -92,10 +123,7 @@ void corps__stream_disconnect(struct corps_link *base) {
     if (link->destroy != NULL) {
         link->destroy(link);
     }
-    if (link->read_fd >= 0 && !link->base.ended) {
-        /* Closing alone does not do: a process that was just forked has the descriptor too. */
-        epoll_ctl(stream->epoll_fd, EPOLL_CTL_DEL, link->read_fd, NULL);
-    }
+    unwatch_link(link); /* closing alone does not do: a process that was just forked has the descriptor too */
     if (link->cipher != NULL) {
         link->cipher->close(link);
     }
@@ -159,6 +187,11 @@ static enum corps_err parse_frame(struct corps__stream_link *link, struct corps_
     return err;
 }
 
+/* The kernel takes one place faster than a list of one. */
+static ssize_t read_pieces(int fd, const struct iovec *to, int count) {
+    return count == 1 ? corps__read(fd, to[0].iov_base, to[0].iov_len) : readv(fd, to, count);
+}
+
 /* Reads what fits. OK when something came, EMPTY, or CLOSED / SYSTEM for the link. */
 static enum corps_err read_more(struct corps__stream_link *link) {
     struct iovec to[2];
@@ -178,7 +211,7 @@ static enum corps_err read_more(struct corps__stream_link *link) {
     to[count++] = (struct iovec){.iov_base = link->in + link->in_end, .iov_len = ahead};
     ssize_t got;
     do {
-        got = link->cipher != NULL ? link->cipher->read(link, to, count) : readv(link->read_fd, to, count);
+        got = link->cipher != NULL ? link->cipher->read(link, to, count) : read_pieces(link->read_fd, to, count);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EPROTO && link->cipher != NULL) {
         return CORPS_ERR_PROTOCOL;
@@ -278,6 +311,7 @@ static void sift_streams(struct corps__stream *stream) {
         if (link->armed != NULL) {
             link->ready = link->armed->revents != 0;
             link->armed = NULL;
+            stream->looks = link->ready ? 0 : stream->looks; /* the kernel has looked at all */
         }
     }
 }

@@ -40,6 +40,7 @@ struct corps__stream_link {
     /* Receiving. Polling thread. */
     uint8_t *in; /* what was read and is not given yet; a frame larger than that is gathered */
     size_t in_start, in_end;
+    bool watched;               /* in the endpoint's epoll set */
     bool were_large;            /* the last frame was larger than `in` */
     bool drained;               /* the last read came back short: nothing more is there now */
     bool ready;                 /* the descriptor has or may have something */
@@ -58,10 +59,10 @@ struct corps__stream {
     struct corps__links links;         /* first */
     struct corps__stream_link *hot;    /* the one that gave the last frame, … */
     unsigned streak;                   /* … and how many it gave without another between */
-    unsigned looks;                    /* since a streak began, for looking at all links now and then */
+    unsigned looks;                    /* at that one, for looking at all links now and then */
     struct corps__stream_link *lender; /* whose `in` the last event lends, NULL for none … */
     size_t lent;                       /* … and how much of it, the length included */
-    int epoll_fd;                      /* of every link's read_fd; used when there are many */
+    int epoll_fd;                      /* of every link's read_fd, when there are many; then used */
     bool armed;                        /* arm was the last operation: its descriptors tell what is ready */
     bool sifted;                       /* `ready` was taken from them; only such links are read until none is left */
     int buffer_bytes;                  /* wanted of a socket in each direction; 0: the kernel's choice */

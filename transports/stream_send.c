@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include "base/calls.h"
 #include "parcel.h"
 
 #include <endian.h>
@@ -92,8 +93,8 @@ static enum corps_err write_small(struct corps__stream_link *link, const struct 
     size_t bytes = CORPS__STREAM_LENGTH_BYTES + parcel->bytes;
     ssize_t done;
     do {
-        done = link->is_socket ? send(link->write_fd, whole, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
-                               : write(link->write_fd, whole, bytes);
+        done = link->is_socket ? corps__send(link->write_fd, whole, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
+                               : corps__write(link->write_fd, whole, bytes);
     } while (done < 0 && errno == EINTR);
     if (done == (ssize_t)bytes) {
         return CORPS_OK;

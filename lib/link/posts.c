@@ -55,6 +55,7 @@ void corps__post_keep(struct corps__peer *peer, struct corps__post *post, bool f
 }
 
 enum corps_err corps__posts_flush(struct corps__peer *peer) {
+    bool any = peer->first_post != NULL;
     while (peer->first_post != NULL) {
         struct corps__post *post = peer->first_post;
         struct iovec segment = {.iov_base = post->data, .iov_len = post->bytes};
@@ -73,6 +74,9 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) {
         peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
         note_kept(peer, peer->kept_bytes - cost_of(post));
         free(post);
+    }
+    if (any) { /* who looked while `writable` said otherwise waits for somebody to say so */
+        corps__waitlist_notify(&peer->waiters);
     }
     return CORPS_OK;
 }
