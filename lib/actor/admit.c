@@ -24,7 +24,8 @@ static corps_method_fn method_named(const struct corps_class *class, const char 
 
 /* A retry call whose answer could not be kept is refused before it runs. */
 static bool refuses_retry(const struct corps__conc *conc, struct corps__message *message) {
-    if (!corps__answer_is_kept(message, conc) || atomic_load(&conc->keep) == NULL || !corps__checkpoint_is_full(conc)) {
+    if (!corps__answer_is_kept(message, conc) || atomic_load(&corps__rare(conc)->keep) == NULL ||
+        !corps__checkpoint_is_full(conc)) {
         return false;
     }
     message->unkept = true;
@@ -70,7 +71,7 @@ refuse_or_admit(struct corps__conc *conc, struct corps__message *message, corps_
     }
     if (method == NULL) {
         snprintf(text, sizeof text, conc->alive ? "class %s has no method '%s'" : "the Conc of class %s has ended (%s)",
-                 conc->class_name, message->method->name);
+                 corps__conc_class(conc), message->method->name);
         corps__reply_failure(message, conc, conc->alive ? CORPS_ERR_NO_METHOD : CORPS_ERR_NO_WORKER, "", text);
         return NULL;
     }

@@ -29,7 +29,7 @@ static struct corps__broken **find(const struct corps__conc *conc) {
 
 static _Noreturn void no_memory(const struct corps__conc *conc) {
     corps__log(CORPS_LOG_ERROR, "no_memory", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc->id)),
-               "no memory to stop Worker %u of class %s, which must not go on", conc->id, conc->class_name);
+               "no memory to stop Worker %u of class %s, which must not go on", conc->id, corps__conc_class(conc));
     abort();
 }
 

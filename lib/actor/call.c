@@ -199,7 +199,7 @@ static inline bool send_follows(const struct corps_name *to, const char *method,
         return false;
     }
     bool same_conc = to->conc == context->burst.to->id && to->env == corps__own_env() &&
-                     to->corps_id == corps__own_id() && !to->is_pool;
+                     to->corps_id == corps__own_id() && !corps__name_is_pool(to);
     if (!same_conc || context->sent_text != method || strcmp(context->sent_method->name, method) != 0 ||
         corps__traces() || atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
         return false;
@@ -463,7 +463,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
     if (err != CORPS_OK) {
         return err;
     }
-    return to->is_pool ? corps__pooled_call(&call, future) : begin_call(&call, future);
+    return corps__name_is_pool(to) ? corps__pooled_call(&call, future) : begin_call(&call, future);
 }
 
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
@@ -479,5 +479,5 @@ enum corps_err corps_send(const struct corps_name *to, const char *method, const
     if (err != CORPS_OK) {
         return err;
     }
-    return to->is_pool ? corps__pooled_call(&call, NULL) : dispatch_call(&call, NULL);
+    return corps__name_is_pool(to) ? corps__pooled_call(&call, NULL) : dispatch_call(&call, NULL);
 }

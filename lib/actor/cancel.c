@@ -30,7 +30,10 @@ static void notify(struct corps__cancel_watch *watch) {
 }
 
 static struct corps__cancel **entry_of(struct corps__conc *conc, const struct corps__message *message) {
-    for (struct corps__cancel **at = &conc->cancelled; *at != NULL; at = &(*at)->next) {
+    if (corps__rare(conc)->cancelled == NULL) {
+        return NULL;
+    }
+    for (struct corps__cancel **at = &corps__rare_make(conc)->cancelled; *at != NULL; at = &(*at)->next) {
         if (is_of(message, (*at)->peer, (*at)->id)) {
             return at;
         }
@@ -69,6 +72,15 @@ static void free_list(struct corps__cancel *first) {
     }
 }
 
+/* Takes all that is listed. */
+static struct corps__cancel *take_list(struct corps__conc *conc) {
+    struct corps__cancel *first = corps__rare(conc)->cancelled;
+    if (first != NULL) {
+        corps__rare_make(conc)->cancelled = NULL;
+    }
+    return first;
+}
+
 /* What is listed came behind its request. So if the mailbox is empty after the list was looked at, and nothing of it
  * was put aside (defer.h, broken.h), all of those requests have begun, and none of them runs now. */
 void corps__cancel_tidy_up(struct corps__conc *conc) {
@@ -78,8 +90,7 @@ void corps__cancel_tidy_up(struct corps__conc *conc) {
     if (corps__conc_has_mail(conc) || conc->deferred_count > 0 || atomic_load(&conc->down) != 0) {
         atomic_store(&conc->cancels, true);
     } else {
-        over = conc->cancelled;
-        conc->cancelled = NULL;
+        over = take_list(conc);
     }
     pthread_mutex_unlock(&lock);
     free_list(over);
@@ -118,15 +129,16 @@ static void give_up_locked(struct corps__conc *conc, const struct corps__peer *p
         }
     }
     unsigned count = 0;
-    for (const struct corps__cancel *at = conc->cancelled; at != NULL; at = at->next) {
+    for (const struct corps__cancel *at = corps__rare(conc)->cancelled; at != NULL; at = at->next) {
         if (at->peer == peer->number && (at->id == id || ++count >= corps__own()->settings.mailbox_count)) {
             return;
         }
     }
-    struct corps__cancel *made = malloc(sizeof *made);
+    struct corps__rare *rare = corps__rare_make(conc);
+    struct corps__cancel *made = rare != NULL ? malloc(sizeof *made) : NULL;
     if (made != NULL) { /* else it runs, and nobody waits for its answer */
-        *made = (struct corps__cancel){peer->number, id, conc->cancelled};
-        conc->cancelled = made;
+        *made = (struct corps__cancel){peer->number, id, rare->cancelled};
+        rare->cancelled = made;
         atomic_store(&conc->cancels, true);
     }
 }
@@ -148,8 +160,7 @@ void corps__cancels_free(void) {
     for (uint32_t id = 0; id < corps__conc_count(); id = corps__conc_number_next(id + 1)) {
         struct corps__conc *conc = corps__conc_find(id);
         if (conc != NULL) {
-            free_list(conc->cancelled);
-            conc->cancelled = NULL;
+            free_list(take_list(conc));
         }
     }
 }

@@ -86,7 +86,7 @@ static struct corps__span served_span(const struct corps__message *message, cons
                                .kind = CORPS__SPAN_SERVED,
                                .no_reply = (message->header.flags & CORPS__NO_REPLY) != 0};
     put_text(span.method, sizeof span.method, message->method->name);
-    put_text(span.class, sizeof span.class, conc->class_name);
+    put_text(span.class, sizeof span.class, corps__conc_class(conc));
     return span;
 }
 

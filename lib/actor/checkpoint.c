@@ -35,22 +35,25 @@ static const struct corps_value nil;
 
 /* The Conc's, made now if it has none: at an init, or where its thread asks for a checkpoint. NULL: no memory. */
 static struct corps__keep *keep_of(struct corps__conc *conc) {
-    struct corps__keep *keep = atomic_load(&conc->keep);
+    struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     if (keep != NULL) {
         return keep;
     }
-    keep = calloc(1, sizeof *keep);
-    conc->once = conc->once != NULL ? conc->once : calloc(1, sizeof *conc->once);
-    if (keep == NULL || conc->once == NULL) {
+    struct corps__rare *rare = corps__rare_make(conc);
+    keep = rare != NULL ? calloc(1, sizeof *keep) : NULL;
+    if (keep != NULL && rare->once == NULL) {
+        rare->once = calloc(1, sizeof *rare->once);
+    }
+    if (keep == NULL || rare->once == NULL) {
         free(keep);
-        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", conc->class_name);
+        (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for checkpoints of class %s", corps__conc_class(conc));
         return NULL;
     }
     keep->due_mail.mail.kind = CORPS__MAIL_CHECKPOINT;
     keep->conc = conc;
     keep->due.every_ns = conc->class->checkpoint_every_ns;
     pthread_mutex_init(&keep->lock, NULL);
-    atomic_store(&conc->keep, keep);
+    atomic_store(&rare->keep, keep);
     return keep;
 }
 
@@ -60,16 +63,16 @@ static enum corps_err keep_state(struct corps__keep *keep, const struct corps_va
     const struct corps__conc *conc = keep->conc;
     struct corps_value *items;
     int64_t now_ns = corps__now_ns();
-    corps__once_expire(keep->conc->once, now_ns);
-    enum corps_err err = corps__once_items(keep->conc->once, now_ns, &items);
+    corps__once_expire(corps__rare(keep->conc)->once, now_ns);
+    enum corps_err err = corps__once_items(corps__rare(keep->conc)->once, now_ns, &items);
     if (err != CORPS_OK) {
         return err;
     }
-    const struct corps_value answers = corps_array(items, keep->conc->once->count + 1);
+    const struct corps_value answers = corps_array(items, corps__rare(keep->conc)->once->count + 1);
     pthread_mutex_lock(&keep->lock);
     bool unneeded = keep->ended || atomic_load(&conc->down) == CORPS__BROKEN;
     if (!unneeded) { /* else nobody needs it */
-        err = corps__actors->keep->keep(conc->id, conc->class_name, state, &answers);
+        err = corps__actors->keep->keep(conc->id, corps__conc_class(conc), state, &answers);
     }
     pthread_mutex_unlock(&keep->lock);
     free(items);
@@ -90,7 +93,7 @@ static enum corps_err run_hook(struct corps__keep *keep) {
     struct corps_context context;
     corps__context_enter(&context, conc, &message);
     struct corps_value state = corps_nil();
-    enum corps_err err = conc->class->checkpoint(&context, conc->self, &nil, &state);
+    enum corps_err err = conc->class->checkpoint(&context, corps__conc_self(conc), &nil, &state);
     corps__context_forked(&context, err);
     if (err == CORPS_OK) {
         err = keep_state(keep, &state);
@@ -108,12 +111,12 @@ static void count_failure(struct corps__keep *keep, enum corps_err err) {
         keep->told = true;
         corps__log(CORPS_LOG_WARN, "checkpoint_failed",
                    CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", keep->conc->id),
-                                     CORPS__LOG_TEXT("class", keep->conc->class_name),
+                                     CORPS__LOG_TEXT("class", corps__conc_class(keep->conc)),
                                      CORPS__LOG_TEXT("code", corps_error_name(err))),
                    "a checkpoint of Worker L%u:M%u.%u (class %s) failed, and its last one stays; further ones are "
                    "counted: %s: %s",
-                   corps__own_env(), corps__own_env(), keep->conc->id, keep->conc->class_name, corps_error_name(err),
-                   corps_error_detail());
+                   corps__own_env(), corps__own_env(), keep->conc->id, corps__conc_class(keep->conc),
+                   corps_error_name(err), corps_error_detail());
     }
 }
 
@@ -173,12 +176,12 @@ static void time_has_passed(struct corps__keep *keep) {
 /* ---- when ---- */
 
 bool corps__checkpoint_awaited(const struct corps__conc *conc) {
-    const struct corps__keep *keep = atomic_load(&conc->keep);
+    const struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     return keep != NULL && keep->due.every_ns != CORPS_FOREVER;
 }
 
 void corps__checkpoint_ran(struct corps__conc *conc) {
-    struct corps__keep *keep = conc->keep;
+    struct corps__keep *keep = corps__rare(conc)->keep;
     if (!conc->alive || keep->taking || atomic_load(&keep->ended)) {
         return;
     }
@@ -198,7 +201,7 @@ static enum corps_err add_answer(struct corps__keep *keep, const struct corps__m
     struct corps__result_key key;
     int64_t keep_until_ns;
     corps__answers_look(message->answer, &key, &keep_until_ns);
-    return corps__once_add(keep->conc->once, &key, keep_until_ns, out);
+    return corps__once_add(corps__rare(keep->conc)->once, &key, keep_until_ns, out);
 }
 
 static void keep_answer(const struct corps__conc *conc, const struct corps__message *message,
@@ -215,15 +218,15 @@ static void keep_answer(const struct corps__conc *conc, const struct corps__mess
 
 bool corps__checkpoint_is_full(const struct corps__conc *conc) {
     size_t bytes_max = corps__actors->keep->answers_bytes;
-    if (conc->once->bytes >= bytes_max) {
-        corps__once_expire(conc->once, corps__now_ns());
+    if (corps__rare(conc)->once->bytes >= bytes_max) {
+        corps__once_expire(corps__rare(conc)->once, corps__now_ns());
     }
-    return conc->once->bytes >= bytes_max;
+    return corps__rare(conc)->once->bytes >= bytes_max;
 }
 
 enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
     if (conc->class->checkpoint == NULL) {
-        return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", conc->class_name);
+        return corps_error_set(CORPS_ERR_INVALID, "class %s has no checkpoint", corps__conc_class(conc));
     }
     if (!conc->keeps) {
         return CORPS_OK; /* it is not made again */
@@ -236,7 +239,7 @@ enum corps_err corps__checkpoint_demand(struct corps__conc *conc) {
 }
 
 void corps__checkpoint_last(struct corps__conc *conc) {
-    struct corps__keep *keep = atomic_load(&conc->keep);
+    struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     if (keep != NULL && keep->due.changed && keep->due.every_ns != CORPS_FOREVER && !atomic_load(&keep->ended)) {
         (void)take(keep); /* it says what fails */
     }
@@ -248,12 +251,12 @@ enum corps_err corps_context_checkpoint(struct corps_context *context) {
 
 void corps__checkpoint_mail(struct corps__conc *conc, struct corps__mail *mail) {
     struct corps__late *late = (struct corps__late *)mail;
-    if (conc->keep != NULL && late == &conc->keep->due_mail) {
-        time_has_passed(conc->keep);
+    if (corps__rare(conc)->keep != NULL && late == &corps__rare(conc)->keep->due_mail) {
+        time_has_passed(corps__rare(conc)->keep);
     } else if (late->demanded) {
         late->answer(late, conc->alive ? corps__checkpoint_demand(conc)
                                        : corps_error_set(CORPS_ERR_NO_WORKER, "the Worker of class %s has ended",
-                                                         conc->class_name));
+                                                         corps__conc_class(conc)));
     } else {
         if (!late->is_kept) {
             corps__checkpoint_ran(conc);
@@ -292,7 +295,7 @@ enum corps_err corps_context_checkpoint_every(struct corps_context *context, int
 }
 
 void corps__checkpoint_counts(const struct corps__conc *conc, uint64_t *kept, uint64_t *failed) {
-    struct corps__keep *keep = atomic_load(&conc->keep);
+    struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     *kept = keep != NULL ? atomic_load(&keep->kept) : 0;
     *failed = keep != NULL ? atomic_load(&keep->failed) : 0;
 }
@@ -314,13 +317,13 @@ enum corps_err corps__restore_begin(struct corps__conc *conc, const struct corps
     if (conc->class->checkpoint_every_ns != CORPS_FOREVER && keep_of(conc) == NULL) {
         return CORPS_ERR_NO_MEMORY;
     }
-    struct corps__keep *keep = atomic_load(&conc->keep);
+    struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     if (keep != NULL) { /* the Conc begins, perhaps not for the first time */
         keep->due = (struct corps__due){.every_ns = conc->class->checkpoint_every_ns};
         atomic_store(&keep->ended, false);
-        corps__once_clear(keep->conc->once);
+        corps__once_clear(corps__rare(keep->conc)->once);
     }
-    return corps__actors->keep->find(conc->id, conc->class_name, &kept->found, &kept->box, &kept->answers);
+    return corps__actors->keep->find(conc->id, corps__conc_class(conc), &kept->found, &kept->box, &kept->answers);
 }
 
 /* From now on they are given again, and are kept with the states that follow. */
@@ -328,11 +331,11 @@ static enum corps_err restore_answers(struct corps__conc *conc, const struct cor
     struct corps__keep *keep = keep_of(conc);
     int64_t now_ns = corps__now_ns();
     bool other_clock = corps__own()->settings.host != 0;
-    enum corps_err err =
-        keep != NULL ? corps__once_restore(keep->conc->once, answers, other_clock, now_ns) : CORPS_ERR_NO_MEMORY;
+    enum corps_err err = keep != NULL ? corps__once_restore(corps__rare(keep->conc)->once, answers, other_clock, now_ns)
+                                      : CORPS_ERR_NO_MEMORY;
     if (err == CORPS_OK) {
-        corps__once_expire(keep->conc->once, now_ns);
-        err = corps__answers_restore(keep->conc->once);
+        corps__once_expire(corps__rare(keep->conc)->once, now_ns);
+        err = corps__answers_restore(corps__rare(keep->conc)->once);
     }
     return err;
 }
@@ -342,10 +345,11 @@ enum corps_err corps__restore_end(struct corps_context *context, struct corps__k
         struct corps__conc *conc = context->conc;
         const struct corps_value *state = kept->box != NULL ? corps_value_open(corps_box_root(kept->box)) : &nil;
         struct corps_value result = corps_nil();
-        err = conc->class->restore(context, conc->self, state, &result);
+        err = conc->class->restore(context, corps__conc_self(conc), state, &result);
         corps__context_forked(context, err);
         if (err == CORPS_ERR_PENDING) {
-            err = corps_error_set(CORPS_ERR_INVALID, "the restore of class %s puts its answer off", conc->class_name);
+            err = corps_error_set(CORPS_ERR_INVALID, "the restore of class %s puts its answer off",
+                                  corps__conc_class(conc));
         }
         err = err == CORPS_OK ? restore_answers(conc, corps_box_root(kept->answers)) : err;
     }
@@ -359,7 +363,7 @@ void corps__checkpoint_end(uint32_t number) {
     if (conc == NULL || conc->class->checkpoint == NULL) {
         return;
     }
-    struct corps__keep *keep = atomic_load(&conc->keep);
+    struct corps__keep *keep = atomic_load(&corps__rare(conc)->keep);
     if (keep == NULL) { /* an earlier one of its number may have kept something */
         corps__actors->keep->drop(number);
         return;

@@ -114,7 +114,7 @@ static enum corps_err table_add(struct corps__conc *conc, uint32_t wanted) {
                         : corps_error_set(CORPS_ERR_LIMIT, "an Env can have %u Concs", PAGE * PAGES);
 }
 
-/* ---- making ---- */
+/* ---- their memory ---- */
 
 static size_t align_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
@@ -167,12 +167,71 @@ static const struct corps_transport *mailbox_transport(void) {
                : corps_transport_with(CORPS_TRANSPORT_MAILBOX);
 }
 
+/* ---- what few have ---- */
+
+const struct corps__rare corps__rare_none;
+
+struct corps__rare *corps__rare_make(const struct corps__conc *given) {
+    struct corps__conc *conc = (struct corps__conc *)(uintptr_t)given;
+    const struct corps__rare *rare = corps__rare(conc);
+    if (rare != &corps__rare_none) {
+        return (struct corps__rare *)(uintptr_t)rare;
+    }
+    struct corps__rare *made = calloc(1, sizeof *made);
+    /* Release: it is zeroed before others find it. Pairs with the load in corps__rare. */
+    if (made != NULL && !atomic_compare_exchange_strong(&conc->rare, &rare, made)) {
+        free(made); /* another thread was faster */
+        made = (struct corps__rare *)(uintptr_t)rare;
+    }
+    return made;
+}
+
+const char *corps__conc_class(const struct corps__conc *conc) {
+    const char *own = corps__rare(conc)->class_name;
+    return own != NULL ? own : conc->class->name;
+}
+
+void corps__conc_fails(const struct corps__conc *conc) {
+    struct corps__rare *rare = corps__rare_make(conc);
+    if (rare != NULL) {
+        atomic_fetch_add_explicit(&rare->failed, 1, memory_order_relaxed);
+    }
+}
+
+static void free_rare(struct corps__conc *conc) {
+    if (corps__rare(conc) == &corps__rare_none) {
+        return;
+    }
+    struct corps__rare *rare = corps__rare_make(conc);
+    for (struct corps_home *home = atomic_load(&rare->home); home != NULL;) {
+        struct corps_home *former = home->former;
+        free(home);
+        home = former;
+    }
+    free(atomic_load(&rare->keep));
+    free(atomic_load(&rare->timing));
+    free(rare->tag);
+    corps__once_free(rare->once);
+    corps_name_unref(atomic_load(&rare->name));
+    free((void *)(uintptr_t)rare->class_name);
+    free(rare);
+}
+
+/* ---- making ---- */
+
+/* Where the user's memory begins: aligned to 16 bytes, or to eight where it cannot hold what needs more. */
+static size_t self_begins(const struct corps_class *class, const struct corps_transport *transport) {
+    return align_up(sizeof(struct corps__conc) + transport->endpoint_bytes, class->bytes % 16 == 0 ? 16 : 8);
+}
+
 /* One piece of memory: the Conc, its mailbox, the user's memory. Memory whose mailbox cannot be opened stays unused: it
  * is part of a larger piece. Errors: NO_MEMORY, and of the mailbox's transport. */
 static enum corps_err allocate_conc(const struct corps_class *class, struct corps__conc **made) {
     const struct corps_transport *transport = mailbox_transport();
-    size_t mailbox_at = align_up(sizeof(struct corps__conc), 16);
-    size_t self_at = mailbox_at + align_up(transport->endpoint_bytes, 16);
+    size_t self_at = self_begins(class, transport);
+    if (self_at > UINT16_MAX) {
+        return corps_error_set(CORPS_ERR_LIMIT, "transport %s is too large for a mailbox", transport->name);
+    }
     char *memory = take_conc_memory(align_up(self_at + class->bytes, 64));
     if (memory == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %s", class->name);
@@ -181,28 +240,35 @@ static enum corps_err allocate_conc(const struct corps_class *class, struct corp
     conc->class = class;
     conc->hooked = class->before != NULL || class->after != NULL;
     conc->times_all = true;
-    conc->self = memory + self_at;
-    conc->mailbox = (struct corps_endpoint *)(memory + mailbox_at);
-    conc->mailbox->transport = transport;
+    conc->self_at = (uint16_t)self_at;
+    atomic_store_explicit(&conc->rare, &corps__rare_none, memory_order_relaxed);
+    struct corps_endpoint *mailbox = corps__conc_mailbox(conc);
+    mailbox->transport = transport;
     /* Unbounded here: the bound is the senders' credit (remote) and corps__conc_room (local). */
     struct corps_endpoint_options options = {.name = "mailbox", .frame_bytes_max = CORPS_FRAME_BYTES_MAX};
     char address[CORPS_ADDRESS_BYTES];
-    enum corps_err err = transport->open(conc->mailbox, &options, address);
-    err = err == CORPS_OK ? transport->connect(conc->mailbox, address, &conc->inbox) : err;
+    enum corps_err err = transport->open(mailbox, &options, address);
+    err = err == CORPS_OK ? transport->connect(mailbox, address, &conc->inbox) : err;
     *made = conc;
     return err;
 }
 
-/* Lists a Conc under its class's name. Errors: NO_MEMORY, LIMIT (there are too many). */
-static enum corps_err enlist_conc(struct corps__conc *conc, uint32_t wanted, const char *class_name,
-                                  size_t class_bytes) {
-    bool is_own = strlen(conc->class->name) == class_bytes && memcmp(conc->class->name, class_name, class_bytes) == 0;
-    conc->class_name = is_own ? conc->class->name : strndup(class_name, class_bytes);
-    if (conc->class_name == NULL) {
+/* What its class says of it, and the name that it was asked for by. Errors: NO_MEMORY. */
+static enum corps_err describe_conc(struct corps__conc *conc, const char *class_name, size_t class_bytes) {
+    const struct corps_class *class = conc->class;
+    bool is_own = strlen(class->name) == class_bytes && memcmp(class->name, class_name, class_bytes) == 0;
+    if (is_own && class->stuck_ns == 0) {
+        return CORPS_OK;
+    }
+    struct corps__rare *rare = corps__rare_make(conc);
+    char *own_name = rare != NULL && !is_own ? strndup(class_name, class_bytes) : NULL;
+    if (rare == NULL || (!is_own && own_name == NULL)) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for another Conc of class %.*s", (int)class_bytes,
                                class_name);
     }
-    return table_add(conc, wanted);
+    rare->stuck_ns = class->stuck_ns;
+    rare->class_name = own_name;
+    return CORPS_OK;
 }
 
 enum corps_err corps__conc_create(const struct corps_class *class, const char *class_name, size_t class_bytes,
@@ -229,8 +295,11 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
     if (err == CORPS_OK) {
         conc->alive = !has_init;
         atomic_store(&conc->serves, !has_init);
-        conc->stuck_ns = class->stuck_ns;
-        err = enlist_conc(conc, id, class_name, class_bytes);
+        err = describe_conc(conc, class_name, class_bytes);
+        err = err == CORPS_OK ? table_add(conc, id) : err;
+        if (err != CORPS_OK) {
+            free_rare(conc);
+        }
     }
     if (err != CORPS_OK) {
         if (message != NULL) {
@@ -251,13 +320,15 @@ enum corps_err corps__conc_create_again(uint32_t id, const struct corps_class *c
 }
 
 enum corps_err corps__conc_tag_set(struct corps__conc *conc, const char *tag) {
-    char *made = tag != NULL ? strdup(tag) : NULL;
-    if (tag != NULL && made == NULL) {
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the tag of a Conc of class %s", conc->class_name);
+    struct corps__rare *rare = corps__rare_make(conc);
+    char *made = rare != NULL && tag != NULL ? strdup(tag) : NULL;
+    if (rare == NULL || (tag != NULL && made == NULL)) {
+        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for the tag of a Conc of class %s",
+                               corps__conc_class(conc));
     }
     pthread_mutex_lock(&corps__actors->concs.lock);
-    char *before = conc->tag;
-    conc->tag = made;
+    char *before = rare->tag;
+    rare->tag = made;
     pthread_mutex_unlock(&corps__actors->concs.lock);
     free(before);
     return CORPS_OK;
@@ -265,7 +336,8 @@ enum corps_err corps__conc_tag_set(struct corps__conc *conc, const char *tag) {
 
 char *corps__conc_tag(struct corps__conc *conc) {
     pthread_mutex_lock(&corps__actors->concs.lock);
-    char *tag = conc->tag != NULL ? strdup(conc->tag) : NULL;
+    const char *kept = corps__rare(conc)->tag;
+    char *tag = kept != NULL ? strdup(kept) : NULL;
     pthread_mutex_unlock(&corps__actors->concs.lock);
     return tag;
 }
@@ -283,14 +355,15 @@ void corps__conc_wake(struct corps__conc *conc, enum corps__push how) {
 void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum corps__push how) {
     struct corps_parcel parcel = {.object = &mail->node};
     enum corps_err err;
-    while ((err = conc->mailbox->transport->send(conc->inbox, &parcel, 0)) == CORPS_ERR_FULL) {
+    while ((err = corps__conc_mailbox(conc)->transport->send(conc->inbox, &parcel, 0)) == CORPS_ERR_FULL) {
         corps__conc_wake(conc,
                          how); /* not `queue`, which takes everything; another's bound is far beyond a mailbox's */
         (void)sched_yield();
     }
     if (err != CORPS_OK) {
         corps__log(CORPS_LOG_ERROR, "mailbox_failed", CORPS__LOG_FIELDS(CORPS__LOG_INT("conc", conc->id)),
-                   "a mailbox of transport %s failed: %s", conc->mailbox->transport->name, corps_error_detail());
+                   "a mailbox of transport %s failed: %s", corps__conc_mailbox(conc)->transport->name,
+                   corps_error_detail());
         abort(); /* out of memory, with a message that must not be lost */
     }
     corps__conc_wake(conc, how);
@@ -298,16 +371,16 @@ void corps__conc_post(struct corps__conc *conc, struct corps__mail *mail, enum c
 
 bool corps__conc_has_mail(struct corps__conc *conc) {
     size_t none = 0;
-    return conc->mailbox->transport->arm(conc->mailbox, NULL, 0, &none) == CORPS_ERR_AGAIN;
+    return corps__conc_mailbox(conc)->transport->arm(corps__conc_mailbox(conc), NULL, 0, &none) == CORPS_ERR_AGAIN;
 }
 
 struct corps_node *corps__conc_next(struct corps__conc *conc) {
-    const struct corps_transport *queue = conc->mailbox->transport;
+    const struct corps_transport *queue = corps__conc_mailbox(conc)->transport;
     struct corps_event event = {0};
-    if (queue->poll(conc->mailbox, &event) != CORPS_OK) {
+    if (queue->poll(corps__conc_mailbox(conc), &event) != CORPS_OK) {
         return NULL;
     }
-    queue->release(conc->mailbox, &event);
+    queue->release(corps__conc_mailbox(conc), &event);
     return event.object;
 }
 
@@ -339,7 +412,7 @@ enum corps_err corps__conc_room(struct corps__conc *conc, bool try_only, int64_t
         atomic_fetch_sub(&conc->local_count, 1);
         if (try_only || corps__conc_is_mine(conc)) {
             return corps_error_set(CORPS_ERR_FULL, "the mailbox of Conc %u of class %s holds %u requests already",
-                                   conc->id, conc->class_name, limit);
+                                   conc->id, corps__conc_class(conc), limit);
         }
         err = corps__waitlist_wait_call(&corps__actors->room, mailbox_has_room, conc, deadline_ns, conc);
     }
@@ -380,20 +453,8 @@ void corps__concs_free(void) {
         if (conc == NULL) {
             continue; /* a number of an earlier process */
         }
-        conc->mailbox->transport->close(conc->mailbox);
-        for (struct corps_home *home = corps__home_of(conc); home != NULL;) {
-            struct corps_home *former = home->former;
-            free(home);
-            home = former;
-        }
-        free(atomic_load(&conc->keep));
-        free(atomic_load(&conc->timing));
-        free(conc->tag);
-        corps__once_free(conc->once);
-        corps_name_unref(atomic_load(&conc->name));
-        if (conc->class_name != conc->class->name) {
-            free((void *)(uintptr_t)conc->class_name);
-        }
+        corps__conc_mailbox(conc)->transport->close(corps__conc_mailbox(conc));
+        free_rare(conc);
     }
     atomic_store(&actors->concs.count, 0);
     actors->concs.base = 0;

@@ -22,7 +22,25 @@ struct corps__keep;
 struct corps__once;
 struct corps__timing;
 struct corps_home;
+struct corps_name;
 
+/* What few Concs have: made when something is put into it first, and then as long-lived as the Conc. */
+struct corps__rare {
+    struct corps_home *_Atomic home;  /* NULL: any thread runs it */
+    struct corps_name *_Atomic name;  /* its own, once it has asked */
+    const char *class_name;           /* NULL: its class's; as it was asked for otherwise. Its malloc's */
+    int64_t stuck_ns;                 /* how long a method may run, see stuck.h; 0: for ever. Of the running thread */
+    struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
+    struct corps__once *once;         /* with `keep`: answers that are kept with the state, see once.h; the running
+                                         thread's */
+    char *tag;                        /* NULL: none. Its malloc's; under the lock of the table */
+    struct corps__cancel *cancelled;  /* under the lock of cancel.c */
+    struct corps__timing *_Atomic timing; /* NULL: nothing was timed */
+    _Atomic uint64_t failed;              /* requests that were answered by an error, or refused */
+    _Atomic uint32_t restarted;
+};
+
+/* A Conc, its mailbox and eight bytes of the user's take three cache lines. */
 struct corps__conc {
     struct corps__task task; /* first */
     bool alive : 1;          /* init has succeeded and cleanup has not run; only the running thread looks */
@@ -38,33 +56,40 @@ struct corps__conc {
     _Atomic bool cancels;    /* some request was given up: see cancel.h */
     _Atomic bool times_all;  /* every request is timed, see timing.h */
     _Atomic bool ended;      /* cleanup has run, and it was not made again since */
+    _Atomic bool serves;     /* `alive`, for other threads: who looks for Workers finds this one */
+    uint16_t self_at;        /* where the user's memory begins */
     uint32_t id;
-    struct corps_home *_Atomic home; /* NULL: any thread runs it */
-    const struct corps_class *class;
-    const char *class_name;            /* as it was asked for; lives as long as the Conc */
-    _Atomic uint32_t local_count;      /* requests of this Env in the mailbox */
-    unsigned deferred_count;           /* requests that were put aside, see defer.h; the running thread's */
-    uint64_t sender;                   /* the number of the peer whose request without reply came last … */
-    struct corps__route *sender_route; /* … and its route; the running thread's */
-    struct corps_name *_Atomic name;
-    struct corps_endpoint *mailbox;
-    struct corps_link *inbox;
-    void *self;
-    int64_t stuck_ns;                 /* how long a method may run, see stuck.h; 0: for ever. Of the running thread */
-    struct corps__keep *_Atomic keep; /* NULL: its state was not kept yet, see checkpoint.h. Its malloc's */
-    struct corps__once *once; /* with `keep`: answers that are kept with the state, see once.h; the running thread's */
-    _Atomic bool serves;      /* `alive`, for other threads: who looks for Workers finds this one */
-    char *tag;                /* NULL: none. Its malloc's; under the lock of the table */
-    struct corps__cancel *cancelled; /* these two under the lock of cancel.c */
-    struct corps__cancel_watch *watches;
-    _Atomic uint32_t held_count; /* requests whose replies were put off, of those that were counted (is_probed) */
-    /* Counts. Here, on a line that who sends to the Conc does not look at. */
-    _Atomic uint64_t begun[2]; /* requests whose turn has come, of this Env and of others; the running thread's */
-    _Atomic uint64_t failed;   /* … and that were answered by an error, or refused */
-    struct corps__timing *_Atomic timing; /* NULL: nothing was timed */
-    _Atomic uint32_t restarted;
+    _Atomic uint32_t local_count; /* requests of this Env in the mailbox */
+    unsigned deferred_count;      /* requests that were put aside, see defer.h; the running thread's */
+    _Atomic uint32_t held_count;  /* requests whose replies were put off, of those that were counted (is_probed) */
     uint32_t over; /* requests of others that came on links which are gone (modulo 2^32), see workers.c; the leader's */
+    const struct corps_class *class;
+    const struct corps__rare *_Atomic rare; /* corps__rare_none: nothing */
+    struct corps_link *inbox;
+    uint64_t sender;                     /* the number of the peer whose request without reply came last … */
+    struct corps__route *sender_route;   /* … and its route; the running thread's */
+    struct corps__cancel_watch *watches; /* under the lock of cancel.c */
+    _Atomic uint64_t begun[2]; /* requests whose turn has come, of this Env and of others; the running thread's. On a
+                                  line that who sends to the Conc does not look at */
 };
+
+/* The mailbox is behind the Conc, and the user's memory behind that. */
+static inline struct corps_endpoint *corps__conc_mailbox(const struct corps__conc *conc) {
+    return (struct corps_endpoint *)(uintptr_t)(conc + 1);
+}
+static inline void *corps__conc_self(const struct corps__conc *conc) {
+    return (char *)(uintptr_t)conc + conc->self_at;
+}
+
+/* What few Concs have, to look at; to be written to, NULL when out of memory. Any thread. */
+extern const struct corps__rare corps__rare_none;
+static inline const struct corps__rare *corps__rare(const struct corps__conc *conc) {
+    return atomic_load_explicit(&conc->rare, memory_order_acquire); /* pairs with corps__rare_make */
+}
+struct corps__rare *corps__rare_make(const struct corps__conc *conc);
+
+/* The name of its class as it was asked for; lives as long as the Conc. */
+const char *corps__conc_class(const struct corps__conc *conc);
 
 /* What a method is told about its request. On the stack of the thread that runs it. */
 struct corps_context {
@@ -170,10 +195,8 @@ static inline void corps__conc_begins(struct corps__conc *conc, bool is_remote) 
 /* So many requests of other Envs for it are counted nowhere else any more, and are over. With the lead. */
 void corps__conc_count_over(uint32_t id, uint64_t count);
 
-/* It has failed. Any thread; not often. */
-static inline void corps__conc_fails(const struct corps__conc *conc) {
-    atomic_fetch_add_explicit(&((struct corps__conc *)(uintptr_t)conc)->failed, 1, memory_order_relaxed);
-}
+/* It has failed: counts that, if there is memory for it. Any thread; not often. */
+void corps__conc_fails(const struct corps__conc *conc);
 
 /* With the end of the runtime: frees all of them, which have ended and whose mailboxes are empty. */
 void corps__concs_free(void);

@@ -28,14 +28,15 @@ struct corps *corps_context_corps(struct corps_context *context) {
 
 struct corps_name *corps_context_name(struct corps_context *context) {
     struct corps__conc *conc = context->conc;
-    struct corps_name *name = atomic_load(&conc->name);
+    struct corps_name *name = atomic_load(&corps__rare(conc)->name);
     if (name == NULL) {
+        struct corps__rare *rare = corps__rare_make(conc);
         struct corps_name *made;
-        if (corps__name_create(corps__own_id(), corps__own_env(), conc->id, conc->class_name, strlen(conc->class_name),
-                               &made) != CORPS_OK) {
+        if (rare == NULL || corps__name_create(corps__own_id(), corps__own_env(), conc->id, corps__conc_class(conc),
+                                               strlen(corps__conc_class(conc)), &made) != CORPS_OK) {
             return NULL;
         }
-        atomic_store(&conc->name, made); /* one thread runs the Conc at a time */
+        atomic_store(&rare->name, made); /* one thread runs the Conc at a time */
         name = made;
     }
     return name;
@@ -140,7 +141,7 @@ const char *corps_context_method(struct corps_context *context) {
 }
 
 const char *corps_context_class(struct corps_context *context) {
-    return context->conc->class_name;
+    return corps__conc_class(context->conc);
 }
 
 bool corps_context_has_reply(struct corps_context *context) {

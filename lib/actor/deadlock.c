@@ -71,7 +71,7 @@ static struct corps__long_wait *asking_wait(const struct probe *probe, uint32_t 
 static void add_to_path(struct probe *probe, const struct corps__conc *conc) {
     size_t used = strlen(probe->path);
     snprintf(probe->path + used, sizeof probe->path - used, "%sL%u:M%u.%u %s", used > 0 ? " waits for " : "",
-             corps__own_env(), corps__own_env(), conc->id, conc->class_name);
+             corps__own_env(), corps__own_env(), conc->id, corps__conc_class(conc));
 }
 
 static void send_probe(const struct probe *probe, struct corps__peer *peer, uint32_t conc) {

@@ -22,7 +22,7 @@ struct corps_home {
 };
 
 static inline struct corps_home *corps__home_of(const struct corps__conc *conc) {
-    return atomic_load_explicit(&conc->home, memory_order_acquire); /* pairs with corps_context_home */
+    return atomic_load_explicit(&corps__rare(conc)->home, memory_order_acquire); /* pairs with corps_context_home */
 }
 
 /* After an init that returned PENDING: true when it is to be run again in the Conc's home; keeps the message for that.

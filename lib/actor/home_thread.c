@@ -7,10 +7,11 @@
 
 struct corps_home *corps_context_home(struct corps_context *context) {
     struct corps__conc *conc = context->conc;
-    struct corps_home *home = aligned_alloc(64, (sizeof *home + 63) / 64 * 64);
+    struct corps__rare *rare = corps__rare_make(conc);
+    struct corps_home *home = rare != NULL ? aligned_alloc(64, (sizeof *home + 63) / 64 * 64) : NULL;
     if (home != NULL) {
         *home = (struct corps_home){.conc = conc, .waiter = CORPS__WAITER_INIT, .former = corps__home_of(conc)};
-        atomic_store(&conc->home, home); /* stays as long as the Conc does: others may look at it at any time */
+        atomic_store(&rare->home, home); /* stays as long as the Conc does: others may look at it at any time */
     } else {
         (void)corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a thread of a Conc's own");
     }

@@ -6,7 +6,8 @@
 
 /* Is that so of this request to it? Costs two looks where its state is not kept. */
 static inline bool corps__replies_late(const struct corps__conc *conc, const struct corps__message *message) {
-    bool awaited = atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && corps__checkpoint_awaited(conc);
+    bool awaited =
+        atomic_load_explicit(&corps__rare(conc)->keep, memory_order_relaxed) != NULL && corps__checkpoint_awaited(conc);
     return awaited || corps__answer_is_kept(message, conc);
 }
 

@@ -16,7 +16,7 @@ static enum corps_err take_key(struct corps__call *call, const struct corps_call
         return corps_error_set(CORPS_ERR_INVALID, "a call has the key %llu without CORPS_CALL_KEYED",
                                (unsigned long long)options->key);
     }
-    if (call->keyed && !call->to->is_pool) {
+    if (call->keyed && !corps__name_is_pool(call->to)) {
         return corps_error_set(
             CORPS_ERR_INVALID,
             "CORPS_CALL_KEYED is for the Names of sticky pools, and this is one of a Worker of class %s",

@@ -47,7 +47,7 @@ static enum corps_err create_view(const struct corps_name *pool, struct corps__p
         free(view);
         return err;
     }
-    view->own->is_pool = false; /* a call by it goes to the pool's own Conc */
+    corps__name_not_pool(view->own); /* a call by it goes to the pool's own Conc */
     view->held.let_go = let_go;
     view->refs = 1;
     view->corps_id = pool->corps_id;
@@ -90,12 +90,12 @@ static enum corps_err hold_view(const struct corps_name *pool, struct corps__poo
 
 enum corps_err corps__pool_view_of(const struct corps_name *pool, struct corps__pool_view **view) {
     struct corps__held *_Atomic *slot = &((struct corps_name *)(uintptr_t)pool)->pool;
-    *view = (struct corps__pool_view *)atomic_load_explicit(slot, memory_order_acquire);
-    if (*view != NULL) {
+    struct corps__held *before = atomic_load_explicit(slot, memory_order_acquire);
+    if (before != &corps__pool_unknown) {
+        *view = (struct corps__pool_view *)before;
         return CORPS_OK;
     }
     enum corps_err err = hold_view(pool, view);
-    struct corps__held *before = NULL;
     if (err == CORPS_OK && !atomic_compare_exchange_strong(slot, &before, &(*view)->held)) {
         let_go(&(*view)->held); /* another thread's call came first */
         *view = (struct corps__pool_view *)before;

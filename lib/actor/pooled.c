@@ -313,7 +313,7 @@ enum corps_err corps__pooled_call(struct corps__call *call, struct corps_future 
 /* ---- public ---- */
 
 enum corps_err corps_pool_members(const struct corps_name *pool, struct corps_name **names, size_t *count) {
-    if (!pool->is_pool) {
+    if (!corps__name_is_pool(pool)) {
         return corps_error_set(CORPS_ERR_INVALID, "this is no pool's Name, but one of a Worker of class %s",
                                pool->class_name);
     }

@@ -41,8 +41,8 @@ static void answer_request(struct corps_context *context, enum corps_err err, co
 static enum corps_err call_bare(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
                                 struct corps_value *result) {
     struct corps__conc *conc = context->conc;
-    return conc->stuck_ns == 0 ? method(context, conc->self, args, result)
-                               : corps__stuck_run(method, context, args, result);
+    return corps__rare(conc)->stuck_ns == 0 ? method(context, corps__conc_self(conc), args, result)
+                                            : corps__stuck_run(method, context, args, result);
 }
 
 /* With what its class has around it. */
@@ -53,7 +53,7 @@ static __attribute__((cold, noinline)) enum corps_err call_hooked(corps_method_f
     enum corps_err err = CORPS_OK;
     if (conc->class->before != NULL) {
         struct corps_value ignored = corps_nil();
-        err = conc->class->before(context, conc->self, args, &ignored);
+        err = conc->class->before(context, corps__conc_self(conc), args, &ignored);
         corps__context_forked(context, err);
     }
     if (err != CORPS_OK) {
@@ -61,7 +61,7 @@ static __attribute__((cold, noinline)) enum corps_err call_hooked(corps_method_f
     }
     err = call_bare(method, context, args, result);
     bool ends = !context->held && corps__is_env(); /* else the request is another thread's, or this a forked child */
-    return ends && conc->class->after != NULL ? conc->class->after(context, conc->self, err, result) : err;
+    return ends && conc->class->after != NULL ? conc->class->after(context, corps__conc_self(conc), err, result) : err;
 }
 
 static enum corps_err call_method(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
@@ -103,7 +103,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         if (is_traced) {
             corps__traced_returned(&traced);
         }
-        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL && !context.held &&
+        if (atomic_load_explicit(&corps__rare(conc)->keep, memory_order_relaxed) != NULL && !context.held &&
             !corps__answer_is_kept(context.message, conc)) {
             corps__checkpoint_ran(conc);
         }
@@ -259,7 +259,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
             }
             settle_run(&run.settling, after);
         }
-        if (atomic_load_explicit(&conc->keep, memory_order_relaxed) != NULL) {
+        if (atomic_load_explicit(&corps__rare(conc)->keep, memory_order_relaxed) != NULL) {
             corps__checkpoint_ran(conc);
         }
         settle_run(&run.settling, 1);

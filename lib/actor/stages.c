@@ -23,7 +23,7 @@ static void forget_self(struct corps__conc *conc) {
     conc->alive = false;
     conc->away = false;
     atomic_store(&conc->serves, false);
-    memset(conc->self, 0, conc->class->bytes);
+    memset(corps__conc_self(conc), 0, conc->class->bytes);
 }
 
 /* Its init has run, and its cleanup has not. */
@@ -55,7 +55,7 @@ static bool run_init(struct corps__conc *conc, struct corps__message *message) {
     const struct corps_value *args = message->box != NULL ? corps_value_open(corps_box_root(message->box)) : &nil;
     struct corps_value result = corps_nil();
     if (err == CORPS_OK && conc->class->init != NULL) {
-        err = conc->class->init(&context, conc->self, args, &result);
+        err = conc->class->init(&context, corps__conc_self(conc), args, &result);
     }
     corps__context_forked(&context, err);
     err = corps__restore_end(&context, &kept, err);
@@ -78,7 +78,10 @@ static bool run_init(struct corps__conc *conc, struct corps__message *message) {
     corps__message_free(message);
     if (again && err == CORPS_OK) {
         atomic_fetch_add(&conc->life, 1);
-        atomic_fetch_add(&conc->restarted, 1);
+        struct corps__rare *rare = corps__rare_make(conc);
+        if (rare != NULL) { /* else it is not counted */
+            atomic_fetch_add(&rare->restarted, 1);
+        }
     } else if (again) {
         forget_self(conc);
     }
@@ -103,7 +106,7 @@ static void clean_up(struct corps__conc *conc, struct corps__message *message) {
     if (is_there(conc) && conc->class->cleanup != NULL) {
         struct corps_context context;
         corps__context_enter(&context, conc, message);
-        conc->class->cleanup(&context, conc->self);
+        conc->class->cleanup(&context, corps__conc_self(conc));
         corps__context_forked(&context, CORPS_OK);
         corps__context_leave(&context);
     }

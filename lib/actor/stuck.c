@@ -67,11 +67,11 @@ static void unlist(struct run *run) {
 enum corps_err corps__stuck_run(corps_method_fn method, struct corps_context *context, const struct corps_value *args,
                                 struct corps_value *result) {
     struct corps__conc *conc = context->conc;
-    struct run run = {.outer = innermost, .conc = conc, .left_ns = conc->stuck_ns};
+    struct run run = {.outer = innermost, .conc = conc, .left_ns = corps__rare(conc)->stuck_ns};
     snprintf(run.method, sizeof run.method, "%s", context->message->method->name);
     innermost = &run;
     list(&run);
-    enum corps_err err = method(context, conc->self, args, result);
+    enum corps_err err = method(context, corps__conc_self(conc), args, result);
     if (innermost == &run) { /* else this is the child of a fork */
         unlist(&run);
         innermost = run.outer;
@@ -102,8 +102,8 @@ static _Noreturn void end_env(const struct run *run) {
     snprintf(
         why, sizeof why,
         "Worker L%u:M%u.%u of class %s has run its method '%s' for longer than %g s (Stuck_Timeout); its Env is ended",
-        corps__own_env(), corps__own_env(), run->conc->id, run->conc->class_name, run->method,
-        (double)run->conc->stuck_ns / 1e9);
+        corps__own_env(), corps__own_env(), run->conc->id, corps__conc_class(run->conc), run->method,
+        (double)corps__rare(run->conc)->stuck_ns / 1e9);
     stuck.end(why);
     abort(); /* it does not return */
 }
@@ -135,7 +135,14 @@ enum corps_err corps_context_stuck_after(struct corps_context *context, int64_t 
         return corps_error_set(CORPS_ERR_INVALID, "methods are not stuck after %lld ns: 0 is never",
                                (long long)stuck_ns);
     }
-    context->conc->stuck_ns = stuck_ns;
+    if (corps__rare(context->conc)->stuck_ns != stuck_ns) {
+        struct corps__rare *rare = corps__rare_make(context->conc);
+        if (rare == NULL) {
+            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory to say when a method of class %s is stuck",
+                                   corps__conc_class(context->conc));
+        }
+        rare->stuck_ns = stuck_ns;
+    }
     return CORPS_OK;
 }
 

@@ -26,7 +26,7 @@ void corps__stuck_hold(void);
 void corps__stuck_let_go(void);
 static inline bool corps__stuck_concerns(void) {
     const struct corps_context *context = corps__context();
-    return context != NULL && context->conc->stuck_ns != 0;
+    return context != NULL && corps__rare(context->conc)->stuck_ns != 0;
 }
 static inline void corps__stuck_pause(void) {
     if (corps__stuck_concerns()) {

@@ -354,7 +354,7 @@ static enum corps_err check_options(const struct corps_timer_options *options) {
 
 static enum corps_err find_target(struct corps_timer *timer) {
     const struct corps_name *to = timer->to;
-    timer->single = !to->is_pool; /* a call to that goes elsewhere */
+    timer->single = !corps__name_is_pool(to); /* a call to that goes elsewhere */
     timer->local = timer->single && corps_name_is_here(to);
     if (timer->local) {
         return corps__conc_find(to->conc) != NULL

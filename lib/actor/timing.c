@@ -23,12 +23,13 @@ void corps__timing_end(const struct corps__conc *conc, struct corps__message *me
 
 /* NULL: no memory, and the time is not counted. */
 static struct corps__timing *timing_of(struct corps__conc *conc) {
-    struct corps__timing *timing = atomic_load_explicit(&conc->timing, memory_order_acquire);
+    struct corps__timing *timing = atomic_load_explicit(&corps__rare(conc)->timing, memory_order_acquire);
     if (timing != NULL) {
         return timing;
     }
-    struct corps__timing *made = calloc(1, sizeof *made);
-    if (made != NULL && !atomic_compare_exchange_strong(&conc->timing, &timing, made)) {
+    struct corps__rare *rare = corps__rare_make(conc);
+    struct corps__timing *made = rare != NULL ? calloc(1, sizeof *made) : NULL;
+    if (made != NULL && !atomic_compare_exchange_strong(&rare->timing, &timing, made)) {
         free(made); /* another thread was faster */
         return timing;
     }
@@ -42,7 +43,8 @@ void corps__timing_add(const struct corps__conc *given, int64_t wait_ns, int64_t
     if (atomic_load_explicit(&conc->times_all, memory_order_relaxed) != is_slow) {
         atomic_store_explicit(&conc->times_all, is_slow, memory_order_relaxed);
     }
-    bool is_worth_memory = is_slow || weight > 1 || atomic_load_explicit(&conc->timing, memory_order_relaxed) != NULL;
+    bool is_worth_memory =
+        is_slow || weight > 1 || atomic_load_explicit(&corps__rare(conc)->timing, memory_order_relaxed) != NULL;
     struct corps__timing *timing = is_worth_memory ? timing_of(conc) : NULL;
     if (timing != NULL) {
         corps__buckets_add(&timing->wait, wait_ns, weight);

@@ -80,7 +80,7 @@ static enum corps_err buckets_value(struct corps_box *box, const struct corps__b
 
 static enum corps_err worker_value(struct corps_box *box, const struct corps__conc *conc, uint64_t queued,
                                    struct corps_value *map) {
-    const struct corps__timing *timing = atomic_load_explicit(&conc->timing, memory_order_acquire);
+    const struct corps__timing *timing = atomic_load_explicit(&corps__rare(conc)->timing, memory_order_acquire);
     struct corps_value wait, service;
     enum corps_err err = buckets_value(box, timing != NULL ? &timing->wait : NULL, &wait);
     err = err == CORPS_OK ? buckets_value(box, timing != NULL ? &timing->service : NULL, &service) : err;
@@ -91,11 +91,11 @@ static enum corps_err worker_value(struct corps_box *box, const struct corps__co
                      atomic_load_explicit(&conc->begun[true], memory_order_relaxed);
     const struct corps_entry entries[] = {
         number("conc", conc->id),
-        entry("class", corps_str(conc->class_name)),
+        entry("class", corps_str(corps__conc_class(conc))),
         number("served", begun),
-        number("failed", atomic_load_explicit(&conc->failed, memory_order_relaxed)),
+        number("failed", atomic_load_explicit(&corps__rare(conc)->failed, memory_order_relaxed)),
         number("queued", queued),
-        number("restarted", atomic_load(&conc->restarted)),
+        number("restarted", atomic_load(&corps__rare(conc)->restarted)),
         entry("running", corps_bool(atomic_load(&conc->task.state) == CORPS__RUNNING)),
         number("sampled", atomic_load_explicit(&conc->times_all, memory_order_relaxed) ? 1 : CORPS__SAMPLED_OF),
         entry("wait", wait),

@@ -220,7 +220,7 @@ static enum corps_err pool_stats(struct corps_context *context, void *self, cons
                         corps__scale_count(scale, CORPS__MEMBER_ENDING);
     const struct corps_entry entries[] = {
         {corps_str("conc"), corps_int(pool->seats.pool->id)},
-        {corps_str("class"), corps_str(pool->seats.pool->class_name)},
+        {corps_str("class"), corps_str(corps__conc_class(pool->seats.pool))},
         {corps_str("members"), corps_int(corps__scale_count(scale, CORPS__MEMBER_ACTIVE))},
         {corps_str("draining"), corps_int(draining)},
         {corps_str("min"), corps_int(scale->options.min)},

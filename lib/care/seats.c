@@ -37,8 +37,8 @@ void corps__seats_say(const struct corps__seats *seats, enum corps_log_level lev
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    corps__log(level, event, CORPS__LOG_FIELDS(CORPS__LOG_TEXT("pool", seats->pool->class_name)), "%s: %s",
-               seats->pool->class_name, text);
+    corps__log(level, event, CORPS__LOG_FIELDS(CORPS__LOG_TEXT("pool", corps__conc_class(seats->pool))), "%s: %s",
+               corps__conc_class(seats->pool), text);
 }
 
 /* ---- beginning and end ---- */

@@ -70,7 +70,8 @@ static struct seat *find_seat(uint32_t number, uint32_t *unit) {
 /* "Worker L1:M1.7 of class Store" */
 static void worker_text(uint32_t number, char *out, size_t bytes) {
     const struct corps__conc *conc = corps__conc_find(number);
-    snprintf(out, bytes, "Worker L%u:M%u.%u of class %s", corps__own_env(), corps__own_env(), number, conc->class_name);
+    snprintf(out, bytes, "Worker L%u:M%u.%u of class %s", corps__own_env(), corps__own_env(), number,
+             corps__conc_class(conc));
 }
 
 static void give_up(uint32_t number, const char *text) {

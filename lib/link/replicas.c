@@ -49,7 +49,7 @@ static enum corps_err read_member(const struct corps_value *item, uint64_t corps
         if (err != CORPS_OK) {
             return err;
         }
-        name->is_pool = false; /* members are Workers, whatever their class is called */
+        corps__name_not_pool(name); /* members are Workers, whatever their class is called */
     }
     table->members[table->count++].name = name;
     return CORPS_OK;

@@ -42,7 +42,7 @@ static bool fits(struct corps__conc *conc, const struct corps_value *args) {
     const struct corps_value *number = corps_value_item(args, 2);
     return atomic_load(&conc->serves) && !is_corps_own(conc) &&
            (number->kind != CORPS_INT || number->integer == conc->id) &&
-           class_fits(corps_value_item(args, 0), conc->class_name) && tag_fits(corps_value_item(args, 1), conc);
+           class_fits(corps_value_item(args, 0), corps__conc_class(conc)) && tag_fits(corps_value_item(args, 1), conc);
 }
 
 enum corps_err corps__manager_find(struct corps_context *context, void *self, const struct corps_value *args,
@@ -67,7 +67,7 @@ enum corps_err corps__manager_find(struct corps_context *context, void *self, co
             break;
         }
         items[0] = corps_int(id);
-        items[1] = corps_str(conc->class_name);
+        items[1] = corps_str(corps__conc_class(conc));
         rows[found++] = corps_array(items, 2);
     }
     if (rows == NULL) {

@@ -109,7 +109,8 @@ static enum corps_err pool_value(struct corps_box *box, const struct corps__conc
     if (err == CORPS_OK) {
         err = corps_box_copy(box, said, map);
     } else {
-        const struct corps_entry entries[] = {number("conc", conc->id), entry("class", corps_str(conc->class_name)),
+        const struct corps_entry entries[] = {number("conc", conc->id),
+                                              entry("class", corps_str(corps__conc_class(conc))),
                                               entry("error", corps_str(corps_error_detail()))};
         const struct corps_value whole = corps_map(entries, sizeof entries / sizeof entries[0]);
         err = corps_box_copy(box, &whole, map);
@@ -126,7 +127,7 @@ static enum corps_err pools_value(struct corps_box *box, const struct corps__wor
     enum corps_err err = CORPS_OK;
     for (uint32_t i = 0; err == CORPS_OK && i < workers->count; i++) {
         const struct corps__conc *conc = corps__conc_find(workers->ids[i]);
-        if (strncmp(conc->class_name, POOL_CLASS, sizeof POOL_CLASS - 1) != 0) {
+        if (strncmp(corps__conc_class(conc), POOL_CLASS, sizeof POOL_CLASS - 1) != 0) {
             continue;
         }
         items = items != NULL ? items : corps_box_alloc(box, workers->count * sizeof *items);

@@ -5,6 +5,7 @@
 #include <corps/serializer.h>
 
 #include <endian.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +13,27 @@
 /* Encoded: corps id (8 bytes), Env (4), Conc (4), class name; little-endian. */
 enum { FIXED_BYTES = 16 };
 
+static void let_go_of_nothing(struct corps__held *held) {
+    (void)held;
+}
+
+struct corps__held corps__pool_unknown = {.let_go = let_go_of_nothing};
+
 enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc, const char *class_name,
                                   size_t class_bytes, struct corps_name **name) {
     enum corps_err err = corps__symbol_check(class_name, class_bytes);
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps_name *made = calloc(1, sizeof *made + class_bytes + 1);
+    struct corps_name *made = calloc(1, offsetof(struct corps_name, class_name) + class_bytes + 1);
     if (made == NULL) {
         return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a Name");
     }
     made->refs = 1;
-    made->is_pool =
-        class_bytes > CORPS__POOL_PREFIX_BYTES && memcmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0;
+    if (class_bytes > CORPS__POOL_PREFIX_BYTES &&
+        memcmp(class_name, CORPS__POOL_PREFIX, CORPS__POOL_PREFIX_BYTES) == 0) {
+        atomic_store_explicit(&made->pool, &corps__pool_unknown, memory_order_relaxed);
+    }
     made->corps_id = corps_id;
     made->env = env;
     made->conc = conc;

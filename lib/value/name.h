@@ -19,17 +19,31 @@ struct corps__held {
     void (*let_go)(struct corps__held *held);
 };
 
+/* With a class text of up to eleven bytes and malloc's word before it, it takes 64 bytes. */
 struct corps_name {
-    _Atomic unsigned refs;
-    bool is_pool; /* its calls go to members of a pool: see actor/pooled.h. By its class text, once */
     uint64_t corps_id;
-    uint32_t env;
-    uint32_t conc;
     struct corps__held *_Atomic corps;  /* its Corps, found at the first call, if it is not the own one */
     struct corps__route *_Atomic route; /* likewise; lives as long as the Corps */
-    struct corps__held *_Atomic pool;   /* of a pool: what is known of its members, from the first call on */
+    struct corps__held *_Atomic pool;   /* of a pool: what is known of its members, corps__pool_unknown before the
+                                           first call; NULL: its calls go to a Conc */
+    _Atomic unsigned refs;
+    uint32_t env;
+    uint32_t conc;
     char class_name[];
 };
+
+/* Holds nothing. */
+extern struct corps__held corps__pool_unknown;
+
+/* Do its calls go to members of a pool (see actor/pooled.h)? By its class text, when it is made. */
+static inline bool corps__name_is_pool(const struct corps_name *name) {
+    return atomic_load_explicit(&name->pool, memory_order_relaxed) != NULL;
+}
+
+/* A Name just made is one Conc's, whatever its class text is. */
+static inline void corps__name_not_pool(struct corps_name *name) {
+    atomic_store_explicit(&name->pool, NULL, memory_order_relaxed);
+}
 
 /* Gives a reference. Errors: NO_MEMORY and those of corps__symbol_check. */
 enum corps_err corps__name_create(uint64_t corps_id, uint32_t env, uint32_t conc, const char *class_name,
