@@ -28,6 +28,23 @@ static enum corps_err gather_record(struct corps__link *link, const uint8_t *dat
     return err == CORPS_OK ? corps__link_gather(link, data + sizeof total, bytes - sizeof total) : err;
 }
 
+/* The annex that an extent is in, which its ticket no longer says then; CORPS__RING_ANNEXES: the link's first pool. */
+static enum corps__ring_annex annex_of(struct corps__extent *extent) {
+    enum corps__ring_annex annex = CORPS__RING_LARGE;
+    while (annex < CORPS__RING_ANNEXES && (extent->ticket & corps__ring_annex_bit(annex)) == 0) {
+        annex++;
+    }
+    extent->ticket &= annex < CORPS__RING_ANNEXES ? ~corps__ring_annex_bit(annex) : UINT64_MAX;
+    return annex;
+}
+
+static struct corps__mapping *annex_in(struct corps__ring_link *link, enum corps__ring_annex annex) {
+    if (link->annexes[annex].in == NULL && annex < link->annex_count) {
+        link->annexes[annex].in = corps__ring_link_map_annex(link, annex, false);
+    }
+    return link->annexes[annex].in;
+}
+
 /* A record whose frame goes on in the pool. */
 static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
                                   struct corps_event *event) {
@@ -36,17 +53,19 @@ static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's record is too short to say where its frame goes on");
     }
     memcpy(&extent, data, sizeof extent);
-    bool large = (extent.ticket & CORPS__RING_IN_LARGE) != 0;
-    extent.ticket &= ~CORPS__RING_IN_LARGE;
-    if (large && link->large_in == NULL) {
-        link->large_in = link->has_large ? corps__ring_link_map_large(link, false) : NULL;
-        if (link->large_in == NULL) {
+    struct corps__mapping *mapping = link->memory;
+    void *pool = link->pool_in;
+    size_t pool_bytes = link->pool_bytes;
+    enum corps__ring_annex annex = annex_of(&extent);
+    if (annex < CORPS__RING_ANNEXES) {
+        mapping = annex_in(link, annex);
+        if (mapping == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "a peer's frame lies in memory that cannot be mapped here");
         }
+        pool = mapping->memory;
+        pool_bytes = corps__ring_annex_bytes(annex);
     }
-    struct corps__mapping *mapping = large ? link->large_in : link->memory;
-    void *pool = large ? mapping->memory : link->pool_in;
-    if (!corps__extent_fits(&extent, large ? CORPS__RING_LARGE_BYTES : link->pool_bytes)) {
+    if (!corps__extent_fits(&extent, pool_bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
     }
     size_t head_bytes = bytes - sizeof extent;
