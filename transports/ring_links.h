@@ -65,7 +65,7 @@ struct corps__ring_endpoint {
     const struct corps__ring_kind *kind;
     int doorbell;        /* its read end … */
     int handed_doorbell; /* … and the other one, for peers */
-    bool armed;
+    _Atomic bool armed;
     const struct pollfd *armed_fds; /* arm's, to see afterwards whether the doorbell was rung */
     uint64_t ring_bytes;
 };

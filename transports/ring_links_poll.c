@@ -165,7 +165,7 @@ static bool take_ring_frame(struct corps__links *links, struct corps_event *even
 /* The doorbell is read before arm looks at the rings again: it may have rung for what an earlier look missed. Model:
  * ring_sleep.pml, steps D1 and D2. */
 static void disarm_rings(struct corps__ring_endpoint *endpoint) {
-    endpoint->armed = false;
+    atomic_store_explicit(&endpoint->armed, false, memory_order_relaxed);
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
         if (ring_link->memory != NULL) {
@@ -182,7 +182,7 @@ static void disarm_rings(struct corps__ring_endpoint *endpoint) {
 enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
     struct corps__links *links = &endpoint->links;
-    if (endpoint->armed) {
+    if (atomic_load_explicit(&endpoint->armed, memory_order_relaxed)) {
         disarm_rings(endpoint);
     }
     if (links->news_count > 0 && corps__links_take_news(links, event)) {
@@ -215,7 +215,7 @@ enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd 
     if (capacity < 1) {
         return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for a descriptor");
     }
-    endpoint->armed = true;
+    atomic_store(&endpoint->armed, true); /* before `blocked` is looked at: see cma.c */
     bool idle = endpoint->links.news_count == 0;
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
