@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "base/clock.h"
+
 #include <corps/transport.h>
 
 #include <stdlib.h>
@@ -53,8 +55,15 @@ struct page {
     uint32_t holds; /* messages on the way and the loan; 0: free */
 };
 
-/* The word that tells what was given back moves from the receiver's cache each time: it is looked at after so much. */
-enum { COLLECT_BYTES = 1 << 18 };
+enum {
+    /* The word that tells what was given back moves from the receiver's cache each time: it is looked at after so much.
+     */
+    COLLECT_BYTES = 1 << 18,
+    /* Memory beyond this that was never used yet: a payload of 64 KiB takes both sides so long to fault in, and leaves
+     * the cache before it is read. So its sender rather waits as long for a receiver that is reading. */
+    AHEAD_BYTES = 1 << 20,
+    AHEAD_WAIT_NS = 20 * 1000,
+};
 
 struct corps__pool {
     pthread_mutex_t lock;
@@ -70,8 +79,10 @@ struct corps__pool {
     uint64_t *used;                         /* pages, a bit each … */
     uint64_t *starts;                       /* … and the first ones of blocks */
     struct page *pages;
-    size_t taken_bytes; /* since the last collect */
-    struct loan *spare; /* of those that were dropped */
+    size_t taken_bytes;  /* since the last collect */
+    uint32_t out_count;  /* tickets */
+    uint32_t fresh_from; /* pages from there on were never used */
+    struct loan *spare;  /* of those that were dropped */
 };
 
 static size_t bytes_of(const struct corps__pool *pool, uint32_t page_count) {
@@ -189,10 +200,30 @@ static void collect(struct corps__pool *pool) {
          * a ticket that is not out is the receiver's mistake, and means nothing. */
         uint64_t back = atomic_exchange_explicit(&pool->shared->returned[w], 0, memory_order_acquire) & pool->out[w];
         pool->out[w] &= ~back;
+        pool->out_count -= (uint32_t)__builtin_popcountll(back);
         for (; back != 0; back &= back - 1) {
             drop_hold(pool, pool->block_of[w * 64 + (uint32_t)__builtin_ctzll(back)]);
         }
     }
+}
+
+/* A run that was found is of new memory: may one that was used come back soon? */
+static bool is_too_far_ahead(const struct corps__pool *pool, uint32_t at, uint32_t count) {
+    return at + count > pool->fresh_from && bytes_of(pool, at + count) > AHEAD_BYTES && pool->out_count > 0 &&
+           !pool->returns;
+}
+
+/* As find_run, after a short wait for one of memory that was used before. Each wait that is in vain makes such memory,
+ * so there are few. */
+static uint32_t find_used_run(struct corps__pool *pool, uint32_t count, uint32_t at) {
+    int64_t deadline_ns = corps__now_ns() + AHEAD_WAIT_NS;
+    do {
+        uint32_t out_count = pool->out_count;
+        corps__relax();
+        collect(pool);
+        at = pool->out_count < out_count ? find_run(pool, count) : at;
+    } while (is_too_far_ahead(pool, at, count) && corps__now_ns() < deadline_ns);
+    return at;
 }
 
 /* A new block with one hold. */
@@ -210,6 +241,10 @@ static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t *first) 
     if (count == 0 || at == pool->page_count) {
         return false;
     }
+    if (is_too_far_ahead(pool, at, count)) {
+        at = find_used_run(pool, count, at);
+    }
+    pool->fresh_from = at + count > pool->fresh_from ? at + count : pool->fresh_from;
     mark(pool, at, count, true);
     pool->pages[at].count = count;
     pool->pages[at].holds = 1;
@@ -303,6 +338,7 @@ bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, 
         pool->pages[first].holds += in_place;
         pool->block_of[ticket] = first;
         pool->out[ticket / 64] |= UINT64_C(1) << ticket % 64;
+        pool->out_count++;
     }
     pthread_mutex_unlock(&pool->lock);
     if (!found) {
