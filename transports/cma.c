@@ -28,6 +28,10 @@ struct cma_link {
     bool refuses;                  /* it is not allowed to read any */
 };
 
+static struct corps__ring_endpoint *endpoint_of(const struct cma_link *link) {
+    return (struct corps__ring_endpoint *)link->ring.base.base.endpoint;
+}
+
 static struct corps__cma_shared *shared_of(void *pool) {
     return (struct corps__cma_shared *)(void *)((char *)pool + SHARED_AT);
 }
@@ -67,7 +71,11 @@ static enum corps_err await_read(struct cma_link *link, const struct corps_parce
     }
     if (!is_remote_settled(link)) {
         (void)corps__link_set_blocked(&link->ring.base, true);
-        corps__ring_want_doorbell(&link->ring.out);
+        /* Else whoever polls has yet to look, and to ask for the doorbell before it sleeps. Sequentially consistent, as
+         * setting `blocked` is: pairs with arm, which sets `armed` before it looks at that. */
+        if (atomic_load(&endpoint_of(link)->armed)) {
+            corps__ring_want_doorbell(&link->ring.out);
+        }
         if (!is_remote_settled(link)) {
             return CORPS_ERR_PARTIAL;
         }
@@ -127,15 +135,15 @@ static enum corps_err cma_send(struct corps_link *base, const struct corps_parce
                : corps__ring_links_send(base, parcel, flags);
 }
 
+/* The doorbell costs the peer a system call for each payload: it is asked for only by who is going to sleep. */
 static bool cma_has_room(struct corps__link *base) {
     struct cma_link *link = (struct cma_link *)base;
     if (!link->awaiting) {
         return corps__ring_link_has_room(base);
     }
-    if (is_remote_settled(link)) {
-        return true;
+    if (atomic_load_explicit(&endpoint_of(link)->armed, memory_order_relaxed)) {
+        corps__ring_want_doorbell(&link->ring.out);
     }
-    corps__ring_want_doorbell(&link->ring.out);
     return is_remote_settled(link);
 }
 

@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "base/clock.h"
+
 #include <corps/transport.h>
 
 #include <stdlib.h>
@@ -53,8 +55,15 @@ struct page {
     uint32_t holds; /* messages on the way and the loan; 0: free */
 };
 
-/* The word that tells what was given back moves from the receiver's cache each time: it is looked at after so much. */
-enum { COLLECT_BYTES = 1 << 18 };
+enum {
+    /* The word that tells what was given back moves from the receiver's cache each time: it is looked at after so much.
+     */
+    COLLECT_BYTES = 1 << 18,
+    /* Memory beyond this that was never used yet: a payload of 64 KiB takes both sides so long to fault in, and leaves
+     * the cache before it is read. So its sender rather waits as long for a receiver that is reading. */
+    AHEAD_BYTES = 1 << 20,
+    AHEAD_WAIT_NS = 20 * 1000,
+};
 
 struct corps__pool {
     pthread_mutex_t lock;
@@ -62,19 +71,27 @@ struct corps__pool {
     struct corps__mapping *mapping;
     struct corps__pool_shared *shared;
     uint8_t *data;
+    unsigned page_shift; /* a page has 1 << page_shift bytes */
+    bool returns;        /* gives the memory of free blocks back to the system */
     uint32_t page_count;
     uint32_t block_of[CORPS__POOL_TICKETS]; /* the first page */
     uint64_t out[CORPS__POOL_WORDS];        /* tickets, a bit each */
     uint64_t *used;                         /* pages, a bit each … */
     uint64_t *starts;                       /* … and the first ones of blocks */
     struct page *pages;
-    size_t taken_bytes; /* since the last collect */
-    struct loan *spare; /* of those that were dropped */
+    size_t taken_bytes;  /* since the last collect */
+    uint32_t out_count;  /* tickets */
+    uint32_t fresh_from; /* pages from there on were never used */
+    struct loan *spare;  /* of those that were dropped */
 };
 
-struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes) {
+static size_t bytes_of(const struct corps__pool *pool, uint32_t page_count) {
+    return (size_t)page_count << pool->page_shift;
+}
+
+static struct corps__pool *create(struct corps__mapping *mapping, void *memory, size_t bytes, uint32_t page_bytes) {
     struct corps__pool *pool = calloc(1, sizeof *pool);
-    size_t page_count = bytes / CORPS__POOL_PAGE;
+    size_t page_count = bytes / page_bytes;
     size_t words = (page_count + 63) / 64;
     uint64_t *used = calloc(2 * words, sizeof *used);
     struct page *pages = calloc(page_count, sizeof *pages);
@@ -89,10 +106,23 @@ struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *mem
     pool->mapping = corps__mapping_ref(mapping);
     pool->shared = memory;
     pool->data = (uint8_t *)memory + CORPS__POOL_HEAD_BYTES;
+    pool->page_shift = (unsigned)__builtin_ctz(page_bytes);
     pool->page_count = (uint32_t)page_count;
     pool->used = used;
     pool->starts = used + words;
     pool->pages = pages;
+    return pool;
+}
+
+struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes) {
+    return create(mapping, memory, bytes, CORPS__POOL_PAGE);
+}
+
+struct corps__pool *corps__pool_create_returning(struct corps__mapping *mapping, void *memory, size_t bytes) {
+    struct corps__pool *pool = create(mapping, memory, bytes, CORPS__POOL_LARGE_PAGE);
+    if (pool != NULL) {
+        pool->returns = true;
+    }
     return pool;
 }
 
@@ -151,7 +181,11 @@ static uint32_t start_of(const struct corps__pool *pool, uint32_t page) {
 
 static void drop_hold(struct corps__pool *pool, uint32_t first) {
     if (--pool->pages[first].holds == 0) {
-        mark(pool, first, pool->pages[first].count, false);
+        uint32_t count = pool->pages[first].count;
+        mark(pool, first, count, false);
+        if (pool->returns) { /* where the system cannot, it stays, as in other pools */
+            (void)madvise(pool->data + bytes_of(pool, first), bytes_of(pool, count), MADV_REMOVE);
+        }
     }
 }
 
@@ -166,18 +200,38 @@ static void collect(struct corps__pool *pool) {
          * a ticket that is not out is the receiver's mistake, and means nothing. */
         uint64_t back = atomic_exchange_explicit(&pool->shared->returned[w], 0, memory_order_acquire) & pool->out[w];
         pool->out[w] &= ~back;
+        pool->out_count -= (uint32_t)__builtin_popcountll(back);
         for (; back != 0; back &= back - 1) {
             drop_hold(pool, pool->block_of[w * 64 + (uint32_t)__builtin_ctzll(back)]);
         }
     }
 }
 
+/* A run that was found is of new memory: may one that was used come back soon? */
+static bool is_too_far_ahead(const struct corps__pool *pool, uint32_t at, uint32_t count) {
+    return at + count > pool->fresh_from && bytes_of(pool, at + count) > AHEAD_BYTES && pool->out_count > 0 &&
+           !pool->returns;
+}
+
+/* As find_run, after a short wait for one of memory that was used before. Each wait that is in vain makes such memory,
+ * so there are few. */
+static uint32_t find_used_run(struct corps__pool *pool, uint32_t count, uint32_t at) {
+    int64_t deadline_ns = corps__now_ns() + AHEAD_WAIT_NS;
+    do {
+        uint32_t out_count = pool->out_count;
+        corps__relax();
+        collect(pool);
+        at = pool->out_count < out_count ? find_run(pool, count) : at;
+    } while (is_too_far_ahead(pool, at, count) && corps__now_ns() < deadline_ns);
+    return at;
+}
+
 /* A new block with one hold. */
 static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t *first) {
-    if (bytes > (size_t)pool->page_count * CORPS__POOL_PAGE / 2) {
+    if (bytes > bytes_of(pool, pool->page_count) / 2) {
         return false; /* one that large would leave too little for others */
     }
-    uint32_t count = (uint32_t)((bytes + CORPS__POOL_PAGE - 1) / CORPS__POOL_PAGE);
+    uint32_t count = (uint32_t)((bytes + bytes_of(pool, 1) - 1) >> pool->page_shift);
     pool->taken_bytes += bytes;
     uint32_t at = pool->taken_bytes < COLLECT_BYTES ? find_run(pool, count) : pool->page_count;
     if (at == pool->page_count) {
@@ -187,6 +241,10 @@ static bool take_pages(struct corps__pool *pool, size_t bytes, uint32_t *first) 
     if (count == 0 || at == pool->page_count) {
         return false;
     }
+    if (is_too_far_ahead(pool, at, count)) {
+        at = find_used_run(pool, count, at);
+    }
+    pool->fresh_from = at + count > pool->fresh_from ? at + count : pool->fresh_from;
     mark(pool, at, count, true);
     pool->pages[at].count = count;
     pool->pages[at].holds = 1;
@@ -212,6 +270,9 @@ static void free_loan(struct corps_block *block) {
     }
     pthread_mutex_lock(&pool->lock);
     drop_hold(pool, loan->first);
+    if (pool->returns) {
+        collect(pool);
+    }
     loan->next = pool->spare;
     pool->spare = loan;
     pthread_mutex_unlock(&pool->lock);
@@ -233,25 +294,25 @@ struct corps_block *corps__pool_loan(struct corps__pool *pool, size_t bytes) {
     loan->first = first;
     loan->pool = pool;
     atomic_fetch_add_explicit(&pool->refs, 1, memory_order_relaxed);
-    corps_block_init(&loan->block, pool->data + (size_t)loan->first * CORPS__POOL_PAGE, bytes, free_loan);
+    corps_block_init(&loan->block, pool->data + bytes_of(pool, first), bytes, free_loan);
     return &loan->block;
 }
 
 /* ---- sending ---- */
 
 bool corps__pool_contains(const struct corps__pool *pool, const void *data) {
-    return (uintptr_t)data - (uintptr_t)pool->data < (size_t)pool->page_count * CORPS__POOL_PAGE;
+    return (uintptr_t)data - (uintptr_t)pool->data < bytes_of(pool, pool->page_count);
 }
 
 /* The block that holds all of these bytes; false when there is none. */
 static bool find_block(const struct corps__pool *pool, const void *data, size_t bytes, uint32_t *first) {
     uintptr_t offset = (uintptr_t)data - (uintptr_t)pool->data;
-    uint32_t page = (uint32_t)(offset / CORPS__POOL_PAGE);
+    uint32_t page = (uint32_t)(offset >> pool->page_shift);
     if (!corps__pool_contains(pool, data) || (pool->used[page / 64] >> page % 64 & 1) == 0) {
         return false;
     }
     *first = start_of(pool, page);
-    return offset + bytes <= ((size_t)*first + pool->pages[*first].count) * CORPS__POOL_PAGE;
+    return offset + bytes <= bytes_of(pool, *first + pool->pages[*first].count);
 }
 
 static void copy_parts(uint8_t *to, const struct iovec *parts, unsigned count) {
@@ -272,17 +333,18 @@ bool corps__pool_put_parts(struct corps__pool *pool, const struct iovec *parts, 
         collect(pool);
         ticket = free_ticket(pool);
     }
-    bool found = ticket < CORPS__POOL_TICKETS && (in_place || take_pages(pool, bytes, &first));
+    bool found = ticket < CORPS__POOL_TICKETS && (in_place || (!pool->returns && take_pages(pool, bytes, &first)));
     if (found) {
         pool->pages[first].holds += in_place;
         pool->block_of[ticket] = first;
         pool->out[ticket / 64] |= UINT64_C(1) << ticket % 64;
+        pool->out_count++;
     }
     pthread_mutex_unlock(&pool->lock);
     if (!found) {
         return false;
     }
-    uint8_t *at = in_place ? (uint8_t *)parts->iov_base : pool->data + (size_t)first * CORPS__POOL_PAGE;
+    uint8_t *at = in_place ? (uint8_t *)parts->iov_base : pool->data + bytes_of(pool, first);
     if (!in_place) {
         copy_parts(at, parts, count);
     }

@@ -10,7 +10,9 @@
  *
  * Blocks are runs of pages, the lowest that are free: memory that was just given back and is still in the cache is used
  * again first, and what was never needed is never touched. A block's holds are its messages on the way and its loan; it
- * is free when none is left. When nothing is free the sender sends another way: nothing waits for a pool.
+ * is free when none is left. When nothing is free the sender sends another way: nothing waits for a pool. Memory that
+ * was used stays with the pool, since new pages cost more than a copy; but one that is made for blocks which nobody
+ * wants to be kept (corps__pool_create_returning) gives that of each free block back to the system.
  *
  * Lifetime: the mapping lives as long as the link, every view of the receiver, and every loan of the sender do.
  *
@@ -31,6 +33,7 @@
 enum {
     CORPS__POOL_HEAD_BYTES = 4096,
     CORPS__POOL_PAGE = 4096,
+    CORPS__POOL_LARGE_PAGE = 1 << 21, /* of a pool that gives memory back */
     CORPS__POOL_TICKETS = 1024,
     CORPS__POOL_WORDS = CORPS__POOL_TICKETS / 64
 };
@@ -59,6 +62,9 @@ struct corps__pool;
 
 /* The sender's view of `memory` (CORPS__POOL_HEAD_BYTES + bytes) in `mapping`. NULL when out of memory. */
 struct corps__pool *corps__pool_create(struct corps__mapping *mapping, void *memory, size_t bytes);
+/* … of blocks of whole CORPS__POOL_LARGE_PAGEs, whose memory goes back to the system when they become free. That the
+ * receiver has dropped one is noticed when the next is lent, or a loan dropped. It takes no copies. */
+struct corps__pool *corps__pool_create_returning(struct corps__mapping *mapping, void *memory, size_t bytes);
 void corps__pool_unref(struct corps__pool *pool); /* the link's reference; loans have their own. Accepts NULL */
 
 /* Does this lie in the pool's data? Any thread. */

@@ -38,9 +38,11 @@ void corps__ring_links_disconnect(struct corps_link *base) {
     }
     corps__ring_finish(&link->out);
     corps__pool_unref(link->pool);
-    corps__pool_unref(link->large_pool);
-    corps__mapping_unref(link->large_in);
-    corps__mapping_unref(link->large_out);
+    for (unsigned i = 0; i < CORPS__RING_ANNEXES; i++) {
+        corps__pool_unref(link->annexes[i].pool);
+        corps__mapping_unref(link->annexes[i].in);
+        corps__mapping_unref(link->annexes[i].out);
+    }
     corps__mapping_unref(link->memory);
     corps__link_destroy(&link->base);
 }
@@ -56,10 +58,30 @@ static size_t memory_bytes_of(uint64_t ring_bytes) {
     return 2 * (CORPS__RING_HEAD_BYTES + (size_t)ring_bytes + CORPS__POOL_HEAD_BYTES + pool_bytes_of(ring_bytes));
 }
 
-/* Behind that, where a file may be so long: two pools for what is too large, which nothing maps before it needs one. */
-static uint64_t file_bytes_of(uint64_t ring_bytes, bool with_large) {
-    uint64_t each = with_large ? CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES : 0;
-    return memory_bytes_of(ring_bytes) + 2 * each;
+static uint64_t bytes_of_annex(enum corps__ring_annex annex) {
+    return CORPS__POOL_HEAD_BYTES + corps__ring_annex_bytes(annex);
+}
+
+/* Where the i-th annex begins, behind that memory: two pools each, which nothing maps before it needs one. */
+static uint64_t annex_at(unsigned i) {
+    uint64_t bytes = 0;
+    while (i-- > 0) {
+        bytes += 2 * bytes_of_annex((enum corps__ring_annex)i);
+    }
+    return bytes;
+}
+
+static uint64_t file_bytes_of(uint64_t ring_bytes, unsigned annex_count) {
+    return memory_bytes_of(ring_bytes) + annex_at(annex_count);
+}
+
+/* How many annexes a file of this length has; −1: it is of no right length. */
+static int annexes_in(uint64_t ring_bytes, uint64_t file_bytes) {
+    int count = CORPS__RING_ANNEXES;
+    while (count >= 0 && file_bytes_of(ring_bytes, (unsigned)count) != file_bytes) {
+        count--;
+    }
+    return count;
 }
 
 static bool may_be_long(uint64_t bytes) {
@@ -67,9 +89,10 @@ static bool may_be_long(uint64_t bytes) {
     return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
 }
 
-struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out) {
-    size_t each = CORPS__POOL_HEAD_BYTES + CORPS__RING_LARGE_BYTES;
-    size_t before = CORPS__POOL_PAGE + (link->is_connector == out ? 0 : each);
+struct corps__mapping *corps__ring_link_map_annex(const struct corps__ring_link *link, enum corps__ring_annex annex,
+                                                  bool out) {
+    size_t each = bytes_of_annex(annex);
+    size_t before = CORPS__POOL_PAGE + annex_at(annex) + (link->is_connector == out ? 0 : each);
     /* Of nothing that is shared, this makes a second mapping that begins there: no descriptor need be kept for it. */
     char *last = (char *)link->memory->memory + link->memory->bytes - CORPS__POOL_PAGE;
     char *memory = mremap(last, 0, before + each, MREMAP_MAYMOVE);
@@ -85,8 +108,11 @@ static enum corps_err make_memory(uint64_t ring_bytes, int *fd) {
     if (made < 0) {
         return corps_error_system("cannot make shared memory");
     }
-    uint64_t bytes = file_bytes_of(ring_bytes, true);
-    bytes = may_be_long(bytes) ? bytes : file_bytes_of(ring_bytes, false);
+    unsigned annex_count = CORPS__RING_ANNEXES;
+    while (annex_count > 0 && !may_be_long(file_bytes_of(ring_bytes, annex_count))) {
+        annex_count--;
+    }
+    uint64_t bytes = file_bytes_of(ring_bytes, annex_count);
     if (ftruncate(made, (off_t)bytes) != 0 ||
         fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         enum corps_err err = corps_error_system("cannot size shared memory to %zu bytes", (size_t)bytes);
@@ -111,7 +137,8 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
     link->memory = mapping;
     link->is_connector = connector;
     struct stat st;
-    link->has_large = fstat(fd, &st) == 0 && st.st_size == (off_t)file_bytes_of(ring_bytes, true);
+    int annex_count = fstat(fd, &st) == 0 ? annexes_in(ring_bytes, (uint64_t)st.st_size) : 0;
+    link->annex_count = annex_count > 0 ? (unsigned)annex_count : 0;
     char *in = memory + (connector ? bytes / 2 : 0), *out = memory + (connector ? 0 : bytes / 2);
     link->pool_in = in + CORPS__RING_HEAD_BYTES + ring_bytes;
     link->pool_out = out + CORPS__RING_HEAD_BYTES + ring_bytes;
@@ -124,10 +151,9 @@ static enum corps_err map_memory(struct corps__ring_link *link, int fd, uint64_t
 static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
-    bool good =
-        ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 && seals >= 0 &&
-        (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
-        (st.st_size == (off_t)file_bytes_of(ring_bytes, false) || st.st_size == (off_t)file_bytes_of(ring_bytes, true));
+    bool good = ring_bytes >= BYTES_MIN && ring_bytes <= BYTES_MAX && (ring_bytes & (ring_bytes - 1)) == 0 &&
+                seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+                annexes_in(ring_bytes, (uint64_t)st.st_size) >= 0;
     return good ? CORPS_OK
                 : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
 }

@@ -15,7 +15,8 @@
  * when they first do. Its memory stays with the link, as that of the first does: new pages for each payload cost
  * several times what a second copy through the ring costs, which is how still larger ones go. Nor does a pool that is
  * full give over to the other: what a peer that reads nothing makes its sender hold is bounded by what is meant for
- * that size.
+ * that size. A third one lends memory for what is larger still, and takes no copies: its pages are there while somebody
+ * has the loan or what was sent from it.
  *
  * A transport embeds struct corps__ring_link first in its links, says in a struct corps__ring_kind what it does
  * otherwise, and puts the functions below into its table. Threads: as in corps/transport.h.
@@ -30,6 +31,9 @@
 /* Segments from one of so many bytes on go into the pool: what serializers set apart. */
 enum { CORPS__RING_POOLED_BYTES_MIN = 4096 };
 
+/* The pools that are mapped on first use. In an extent's ticket, bit 63 − i says that it is in the i-th. */
+enum corps__ring_annex { CORPS__RING_LARGE, CORPS__RING_HUGE, CORPS__RING_ANNEXES };
+
 struct corps__ring_link {
     struct corps__link base;       /* first */
     struct corps__mapping *memory; /* both rings and pools; NULL before connect or hello */
@@ -38,11 +42,13 @@ struct corps__ring_link {
     size_t pool_bytes;        /* of the data of each */
     struct corps__pool *pool; /* out, as its sender sees it; made on first use, under the core's lock of the link */
     bool is_connector;
-    bool has_large;                   /* is there a pool for what is too large for the others? */
-    struct corps__mapping *large_in;  /* that pool: mapped on first use by the polling thread … */
-    struct corps__mapping *large_out; /* … and under the core's lock of the link */
-    struct corps__pool *large_pool;
-    bool large_failed; /* it could not be mapped for sending */
+    unsigned annex_count; /* how many of them there are */
+    struct {
+        struct corps__mapping *in;  /* mapped by the polling thread … */
+        struct corps__mapping *out; /* … and under the core's lock of the link */
+        struct corps__pool *pool;   /* out */
+        bool failed;                /* it could not be mapped for sending */
+    } annexes[CORPS__RING_ANNEXES];
     int peer_doorbell; /* −1 until the peer has handed it over */
     size_t lent;       /* the record of the last event, … */
     bool is_lent;      /* … while it is not released */
@@ -59,7 +65,7 @@ struct corps__ring_endpoint {
     const struct corps__ring_kind *kind;
     int doorbell;        /* its read end … */
     int handed_doorbell; /* … and the other one, for peers */
-    bool armed;
+    _Atomic bool armed;
     const struct pollfd *armed_fds; /* arm's, to see afterwards whether the doorbell was rung */
     uint64_t ring_bytes;
 };
@@ -109,12 +115,19 @@ enum corps_err corps__ring_link_reserve(struct corps__ring_link *link, size_t by
  * (CORPS_SEND_MORE). Under the core's lock of the link. */
 void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes);
 
-/* Maps the pool for what is too large for the other one, of one direction. NULL where the system does not allow that.
- */
-struct corps__mapping *corps__ring_link_map_large(const struct corps__ring_link *link, bool out);
+/* Of an annex's data. Those of the last are the most that a link can lend at a time: addresses, not memory. */
+static inline uint64_t corps__ring_annex_bytes(enum corps__ring_annex annex) {
+    return annex == CORPS__RING_LARGE ? (uint64_t)256 << 20 : (uint64_t)64 << 30;
+}
 
-#define CORPS__RING_LARGE_BYTES ((uint64_t)256 << 20) /* of its data */
-#define CORPS__RING_IN_LARGE ((uint64_t)1 << 63)      /* with an extent's ticket: it is in that pool */
+/* With the ticket of an extent that is there. */
+static inline uint64_t corps__ring_annex_bit(enum corps__ring_annex annex) {
+    return (uint64_t)1 << (63 - annex);
+}
+
+/* Maps one of them, of one direction. NULL where the system does not allow that. */
+struct corps__mapping *corps__ring_link_map_annex(const struct corps__ring_link *link, enum corps__ring_annex annex,
+                                                  bool out);
 
 /* Rings the peer's doorbell. Any thread. */
 void corps__ring_link_ring_doorbell(const struct corps__ring_link *link);

@@ -28,6 +28,23 @@ static enum corps_err gather_record(struct corps__link *link, const uint8_t *dat
     return err == CORPS_OK ? corps__link_gather(link, data + sizeof total, bytes - sizeof total) : err;
 }
 
+/* The annex that an extent is in, which its ticket no longer says then; CORPS__RING_ANNEXES: the link's first pool. */
+static enum corps__ring_annex annex_of(struct corps__extent *extent) {
+    enum corps__ring_annex annex = CORPS__RING_LARGE;
+    while (annex < CORPS__RING_ANNEXES && (extent->ticket & corps__ring_annex_bit(annex)) == 0) {
+        annex++;
+    }
+    extent->ticket &= annex < CORPS__RING_ANNEXES ? ~corps__ring_annex_bit(annex) : UINT64_MAX;
+    return annex;
+}
+
+static struct corps__mapping *annex_in(struct corps__ring_link *link, enum corps__ring_annex annex) {
+    if (link->annexes[annex].in == NULL && annex < link->annex_count) {
+        link->annexes[annex].in = corps__ring_link_map_annex(link, annex, false);
+    }
+    return link->annexes[annex].in;
+}
+
 /* A record whose frame goes on in the pool. */
 static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *data, size_t bytes,
                                   struct corps_event *event) {
@@ -36,17 +53,19 @@ static enum corps_err open_pooled(struct corps__ring_link *link, const uint8_t *
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer's record is too short to say where its frame goes on");
     }
     memcpy(&extent, data, sizeof extent);
-    bool large = (extent.ticket & CORPS__RING_IN_LARGE) != 0;
-    extent.ticket &= ~CORPS__RING_IN_LARGE;
-    if (large && link->large_in == NULL) {
-        link->large_in = link->has_large ? corps__ring_link_map_large(link, false) : NULL;
-        if (link->large_in == NULL) {
+    struct corps__mapping *mapping = link->memory;
+    void *pool = link->pool_in;
+    size_t pool_bytes = link->pool_bytes;
+    enum corps__ring_annex annex = annex_of(&extent);
+    if (annex < CORPS__RING_ANNEXES) {
+        mapping = annex_in(link, annex);
+        if (mapping == NULL) {
             return corps_error_set(CORPS_ERR_NO_MEMORY, "a peer's frame lies in memory that cannot be mapped here");
         }
+        pool = mapping->memory;
+        pool_bytes = corps__ring_annex_bytes(annex);
     }
-    struct corps__mapping *mapping = large ? link->large_in : link->memory;
-    void *pool = large ? mapping->memory : link->pool_in;
-    if (!corps__extent_fits(&extent, large ? CORPS__RING_LARGE_BYTES : link->pool_bytes)) {
+    if (!corps__extent_fits(&extent, pool_bytes)) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "a peer says that a frame lies where it has no memory");
     }
     size_t head_bytes = bytes - sizeof extent;
@@ -171,7 +190,7 @@ static bool take_ring_frame(struct corps__links *links, struct corps__link *link
 /* The doorbell is read before arm looks at the rings again: it may have rung for what an earlier look missed. Model:
  * ring_sleep.pml, steps D1 and D2. */
 static void disarm_rings(struct corps__ring_endpoint *endpoint) {
-    endpoint->armed = false;
+    atomic_store_explicit(&endpoint->armed, false, memory_order_relaxed);
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
         if (ring_link->memory != NULL) {
@@ -205,7 +224,7 @@ static __attribute__((noinline)) enum corps_err poll_busy(struct corps__ring_end
 enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event) {
     struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
     const struct corps__links *links = &endpoint->links;
-    if (endpoint->armed) {
+    if (atomic_load_explicit(&endpoint->armed, memory_order_relaxed)) {
         disarm_rings(endpoint);
     }
     struct corps__link *busy = busy_link(links);
@@ -233,7 +252,7 @@ enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd 
     if (capacity < 1) {
         return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for a descriptor");
     }
-    endpoint->armed = true;
+    atomic_store(&endpoint->armed, true); /* before `blocked` is looked at: see cma.c */
     bool idle = endpoint->links.news_count == 0;
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;

@@ -3,6 +3,7 @@
 #include "parcel.h"
 
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Sending over rings: a frame is one record, or several, or one and an extent in the pool. */
@@ -92,22 +93,40 @@ static struct corps__pool *pool_of(struct corps__ring_link *link) {
     return link->pool;
 }
 
-static struct corps__pool *large_pool_of(struct corps__ring_link *link) {
-    if (link->large_pool == NULL && link->has_large && !link->large_failed) {
-        link->large_out = corps__ring_link_map_large(link, true);
-        link->large_failed = link->large_out == NULL; /* it is not tried again */
-        if (link->large_out != NULL) {
-            void *memory = link->large_out->memory;
-            link->large_pool = corps__pool_create(link->large_out, memory, CORPS__RING_LARGE_BYTES);
+static struct corps__pool *annex_pool_of(struct corps__ring_link *link, enum corps__ring_annex annex) {
+    if (link->annexes[annex].pool == NULL && annex < link->annex_count && !link->annexes[annex].failed) {
+        struct corps__mapping *out = corps__ring_link_map_annex(link, annex, true);
+        link->annexes[annex].out = out;
+        link->annexes[annex].failed = out == NULL; /* it is not tried again */
+        if (out != NULL) {
+            size_t bytes = corps__ring_annex_bytes(annex);
+            link->annexes[annex].pool = annex == CORPS__RING_HUGE
+                                            ? corps__pool_create_returning(out, out->memory, bytes)
+                                            : corps__pool_create(out, out->memory, bytes);
         }
     }
-    return link->large_pool;
+    return link->annexes[annex].pool;
 }
 
-/* The pool for a payload: the one it lies in, or one that can take so much. NULL: there is none. */
-static struct corps__pool *pool_for(struct corps__ring_link *link, const void *data, size_t bytes) {
-    bool lies_in_large = link->large_pool != NULL && corps__pool_contains(link->large_pool, data);
-    return lies_in_large || bytes > link->pool_bytes / 2 ? large_pool_of(link) : pool_of(link);
+/* The annex that something lies in; CORPS__RING_ANNEXES: in none. */
+static enum corps__ring_annex annex_with(const struct corps__ring_link *link, const void *data) {
+    enum corps__ring_annex annex = CORPS__RING_LARGE;
+    while (annex < CORPS__RING_ANNEXES &&
+           (link->annexes[annex].pool == NULL || !corps__pool_contains(link->annexes[annex].pool, data))) {
+        annex++;
+    }
+    return annex;
+}
+
+/* The pool to send a payload from, and in which annex that is, if in one: where it lies, or where it can be copied to.
+ * NULL: there is none. */
+static struct corps__pool *pool_for(struct corps__ring_link *link, const void *data, size_t bytes,
+                                    enum corps__ring_annex *annex) {
+    *annex = annex_with(link, data);
+    if (*annex == CORPS__RING_ANNEXES && bytes > link->pool_bytes / 2) {
+        *annex = CORPS__RING_LARGE;
+    }
+    return *annex < CORPS__RING_ANNEXES ? annex_pool_of(link, *annex) : pool_of(link);
 }
 
 /* The segment from which on a frame may lie in a pool. */
@@ -139,11 +158,12 @@ static enum corps_err send_tail(struct corps__ring_link *link, const struct corp
     if (err != CORPS_OK) {
         return err;
     }
-    struct corps__pool *pool = pool_for(link, count == 1 ? parts->iov_base : NULL, tail_bytes);
+    enum corps__ring_annex annex;
+    struct corps__pool *pool = pool_for(link, count == 1 ? parts->iov_base : NULL, tail_bytes, &annex);
     if (pool == NULL || !corps__pool_put_parts(pool, parts, count, tail_bytes, &extent)) {
         return CORPS_ERR_UNSUPPORTED; /* the reservation is simply forgotten */
     }
-    extent.ticket |= pool == link->large_pool ? CORPS__RING_IN_LARGE : 0;
+    extent.ticket |= annex < CORPS__RING_ANNEXES ? corps__ring_annex_bit(annex) : 0;
     memcpy(memory, &extent, sizeof extent);
     corps__parcel_copy(parcel, 0, (uint8_t *)memory + sizeof extent, head_bytes);
     corps__ring_commit(&link->out, record_bytes, CORPS__RECORD_POOLED);
@@ -153,7 +173,7 @@ static enum corps_err send_tail(struct corps__ring_link *link, const struct corp
 
 static bool lies_in_pool(const struct corps__ring_link *link, const struct iovec *segment) {
     return (link->pool != NULL && corps__pool_contains(link->pool, segment->iov_base)) ||
-           (link->large_pool != NULL && corps__pool_contains(link->large_pool, segment->iov_base));
+           annex_with(link, segment->iov_base) < CORPS__RING_ANNEXES;
 }
 
 /* A frame with several large segments: all of them, or else the last one alone, which comes first where it was written
@@ -221,11 +241,22 @@ enum corps_err corps__ring_links_send(struct corps_link *base, const struct corp
     return CORPS_OK;
 }
 
+static uint64_t memory_of_host(void) {
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : UINT64_MAX;
+}
+
 struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes) {
     struct corps__ring_link *link = (struct corps__ring_link *)base;
     if (!atomic_load_explicit(&link->base.started, memory_order_acquire) || bytes < CORPS__RING_POOLED_BYTES_MIN) {
         return NULL;
     }
-    struct corps__pool *pool = pool_for(link, NULL, bytes);
+    if (bytes > corps__ring_annex_bytes(CORPS__RING_LARGE) / 2 && bytes > memory_of_host()) {
+        return NULL; /* it could never be written */
+    }
+    struct corps__pool *pool = bytes <= link->pool_bytes / 2 ? pool_of(link)
+                               : bytes <= corps__ring_annex_bytes(CORPS__RING_LARGE) / 2
+                                   ? annex_pool_of(link, CORPS__RING_LARGE)
+                                   : annex_pool_of(link, CORPS__RING_HUGE);
     return pool != NULL ? corps__pool_loan(pool, bytes) : NULL;
 }

@@ -221,7 +221,7 @@ static void free_rare(struct corps__conc *conc) {
 
 /* Where the user's memory begins: aligned to 16 bytes, or to eight where it cannot hold what needs more. */
 static size_t self_begins(const struct corps_class *class, const struct corps_transport *transport) {
-    return align_up(sizeof(struct corps__conc) + transport->endpoint_bytes, class->bytes % 16 == 0 ? 16 : 8);
+    return align_up(sizeof(struct corps__conc) + transport->endpoint_bytes, class->bytes >= 16 ? 16 : 8);
 }
 
 /* One piece of memory: the Conc, its mailbox, the user's memory. Memory whose mailbox cannot be opened stays unused: it

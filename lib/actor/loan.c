@@ -5,6 +5,10 @@
 /* Memory for large payloads that is the transport's where that lends any. What lies in it the transport finds again
  * when it is sent: nothing else needs to know. */
 
+/* A peer decides how many results are made for it, and when it reads them. So what is lent for them is no more than
+ * what a link keeps anyway; larger ones wait outside of it, where what waits is counted (posts.h). */
+#define RESULT_LOAN_BYTES_MAX ((size_t)128 << 20)
+
 static struct corps_block *loan_of(struct corps__peer *peer, size_t bytes) {
     struct corps_block *block = NULL;
     pthread_mutex_lock(&peer->tx);
@@ -27,7 +31,7 @@ struct corps_block *corps_loan(const struct corps_name *to, size_t bytes) {
 
 void *corps_context_loan(struct corps_context *context, size_t bytes) {
     struct corps__peer *caller = context->message->from;
-    struct corps_block *block = caller != NULL ? loan_of(caller, bytes) : NULL;
+    struct corps_block *block = caller != NULL && bytes <= RESULT_LOAN_BYTES_MAX ? loan_of(caller, bytes) : NULL;
     if (block == NULL) {
         return corps_context_alloc(context, bytes);
     }

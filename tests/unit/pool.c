@@ -287,6 +287,38 @@ static void parts_lie_in_a_row(void **state) {
     corps_block_unref(loan);
 }
 
+/* A pool whose memory goes back to the system: new pages read as zeros. */
+static void gives_memory_back(void **state) {
+    (void)state;
+    enum { LARGE = CORPS__POOL_LARGE_PAGE };
+    size_t data_bytes = 8 * (size_t)LARGE, bytes = CORPS__POOL_HEAD_BYTES + data_bytes;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture fixture = {.mapping = corps__mapping_create(memory, bytes)};
+    fixture.pool = corps__pool_create_returning(fixture.mapping, memory, data_bytes);
+    assert_non_null(fixture.pool);
+    assert_null(corps__pool_loan(fixture.pool, data_bytes / 2 + 1));
+    struct corps_block *loan = corps__pool_loan(fixture.pool, LARGE + 1);
+    struct corps_block *next = corps__pool_loan(fixture.pool, 1);
+    assert_ptr_equal(next->data, loan->data + 2 * (size_t)LARGE);
+    memset(loan->data, 5, LARGE + 1);
+    *next->data = 6;
+    struct corps__extent extent;
+    assert_false(corps__pool_put(fixture.pool, &extent, sizeof extent, &extent)); /* no copies */
+    assert_true(corps__pool_put(fixture.pool, loan->data + 64, LARGE - 64, &extent));
+    struct corps_block *seen = corps__pool_view(fixture.mapping, memory, &extent, 0, &(uint8_t *){NULL});
+    uint8_t *data = loan->data;
+    corps_block_unref(loan);
+    assert_true(is_all(seen->data, LARGE - 64, 5)); /* the receiver has it still */
+    corps_block_unref(seen);
+    corps_block_unref(next); /* now the sender looks */
+    assert_true(is_all(data, 3 * (size_t)LARGE, 0));
+    loan = corps__pool_loan(fixture.pool, data_bytes / 2);
+    assert_ptr_equal(loan->data, data);
+    corps_block_unref(loan);
+    corps__pool_unref(fixture.pool);
+    corps__mapping_unref(fixture.mapping);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_and_gives_back, setup, teardown),
@@ -299,6 +331,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(borders_of_a_block, setup, teardown),
         cmocka_unit_test(views_and_loans_live_on),
         cmocka_unit_test_setup_teardown(parts_lie_in_a_row, setup, teardown),
+        cmocka_unit_test(gives_memory_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
