@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "wait/alarm.h"
+#include "wait/limit.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
 
@@ -98,6 +99,7 @@ struct corps__reactor {
     struct corps__spin spin;
     unsigned rounds;                         /* of spinning */
     bool fds_changed;                        /* since the last sleep */
+    struct corps__limit limit;               /* of a sleep */
     struct corps__sleep_set set;             /* what the last sleep waited for */
     struct pollfd fds[CORPS__SLEEP_FDS_MAX]; /* not on the stack: transports look at the results in the next poll */
 };

@@ -89,8 +89,8 @@ static bool is_wanted(const struct corps__reactor *reactor, const struct corps__
            (atomic_load_explicit(&reactor->yield, memory_order_relaxed) != 0 || reactor->ops->wants());
 }
 
-/* What a sleep waits for, besides the endpoints: a kick, the loop. */
-enum { KICK, LOOP, ENDPOINTS };
+/* What a sleep waits for, besides the endpoints: a kick, the loop, its end at the latest. */
+enum { KICK, LOOP, LIMIT, ENDPOINTS };
 
 /* The descriptors to sleep on; 0 when an endpoint has something already. */
 static size_t arm_all(struct corps__reactor *reactor) {
@@ -98,6 +98,7 @@ static size_t arm_all(struct corps__reactor *reactor) {
                    "there is room for every endpoint's descriptors");
     reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
     reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
+    reactor->fds[LIMIT] = (struct pollfd){.fd = reactor->limit.fd, .events = POLLIN};
     size_t count = ENDPOINTS;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
@@ -114,11 +115,11 @@ static size_t arm_all(struct corps__reactor *reactor) {
 static int64_t next_timer(struct corps__reactor *reactor) {
     /* A loop with nothing in it says 0: look again at once. There is nothing to look at. */
     int timeout = uv_loop_alive(&reactor->loop) ? uv_backend_timeout(&reactor->loop) : -1;
-    if (timeout > 0) {
-        uv_update_time(&reactor->loop); /* the time left counts from the loop's own clock, which stands between runs */
-        timeout = uv_backend_timeout(&reactor->loop);
-    }
-    int64_t timer = timeout >= 0 ? corps__deadline_ns((int64_t)timeout * 1000000) : CORPS_FOREVER;
+    /* It counts from the loop's own clock, which stands between runs: the sum does not depend on when that was. A
+     * millisecond more, by which that clock may lag. */
+    int64_t timer = timeout < 0    ? CORPS_FOREVER
+                    : timeout == 0 ? 0
+                                   : ((int64_t)uv_now(&reactor->loop) + timeout + 1) * 1000000;
     int64_t alarm = corps__alarms_first_ns(&reactor->alarms); /* one that is set later kicks */
     return timer < alarm ? timer : alarm;
 }
@@ -135,14 +136,13 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
         return;
     }
     int64_t timers = next_timer(reactor);
-    int64_t wake_at = deadline_ns < timers ? deadline_ns : timers;
+    corps__limit_at(&reactor->limit, deadline_ns < timers ? deadline_ns : timers);
     /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, corps__notify,
      * and with who makes something runnable. Models: kick.pml, steps S3, S4 and S5; pool.pml, step I2. */
     atomic_store_explicit(&reactor->sleeping, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     if (!called_away(reactor, waiter) && !is_wanted(reactor, waiter)) {
-        int64_t left = wake_at == CORPS_FOREVER ? CORPS_FOREVER : wake_at - corps__now_ns();
-        corps__sleep(&reactor->set, reactor->fds, count, left > 0 ? left : 0, reactor->fds_changed);
+        corps__sleep(&reactor->set, reactor->fds, count, reactor->fds_changed);
         reactor->fds_changed = false;
     }
     atomic_store(&reactor->sleeping, 0); /* model: kick.pml, step S6 */
@@ -152,7 +152,11 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
             perror("corps: eventfd");
         }
     }
-    if (reactor->fds[LOOP].revents != 0 || (timers != CORPS_FOREVER && corps__now_ns() >= timers)) {
+    bool rung = reactor->fds[LIMIT].revents != 0;
+    if (rung) {
+        corps__limit_rung(&reactor->limit);
+    }
+    if (reactor->fds[LOOP].revents != 0 || (rung && timers != CORPS_FOREVER && corps__now_ns() >= timers)) {
         rare_work(reactor);
     }
 }
@@ -188,19 +192,22 @@ static bool spin_for_budget(struct corps__waiter *waiter, int64_t deadline_ns) {
  * than the one it saw, and what that was for must be seen by the looks that follow. (A store might come to be seen by
  * others after those looks: not on x86, but on POWER, RISC-V, and ARM with RCpc loads.) Pairs with corps__kick. Model:
  * kick.pml, steps S1 and S2. */
-static void clear_kicked(struct corps__reactor *reactor) {
-    if (atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0) {
-        (void)atomic_exchange(&reactor->kicked, 0);
-    }
+static bool clear_kicked(struct corps__reactor *reactor) {
+    return atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0 &&
+           atomic_exchange(&reactor->kicked, 0) != 0;
 }
 
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
-    clear_kicked(reactor);
+    bool kicked = clear_kicked(reactor);
     corps__jobs_run();
     /* An exchange for the same reason. Pairs with corps__reactor_tend. */
     if (atomic_load_explicit(&reactor->check, memory_order_relaxed) && atomic_exchange(&reactor->check, false)) {
         reactor->ops->tend();
+    }
+    if (kicked) { /* maybe for what the caller waits for: it looks before we sleep. Model: kick.pml, step L4 */
+        (void)poll_all();
+        return;
     }
     enum corps_wake wake = atomic_load_explicit(&reactor->wake, memory_order_relaxed);
     if (wake == CORPS_WAKE_BLOCK || (waiter == NULL && reactor->ops->disturbs())) {
@@ -247,7 +254,7 @@ void corps__reactor_look(bool (*done)(void *arg), void *arg) {
     if (adaptive && !corps__spin_pays(&reactor->spin)) {
         return;
     }
-    clear_kicked(reactor);
+    (void)clear_kicked(reactor);
     corps__jobs_run();
     for (int i = 0; i < LOOK_POLLS; i++) {
         if (poll_until(done, arg) && done(arg)) {
@@ -329,12 +336,18 @@ enum corps_err corps__reactor_start(const struct corps__reactor_ops *ops) {
     if (reactor->wake_fd < 0) {
         return corps_error_system("cannot make an eventfd");
     }
-    enum corps_err err = check_descriptors(reactor->wake_fd);
+    enum corps_err err = corps__limit_open(&reactor->limit);
+    if (err != CORPS_OK) {
+        close(reactor->wake_fd);
+        return err;
+    }
+    err = check_descriptors(reactor->wake_fd);
     int failed = err == CORPS_OK ? uv_loop_init(&reactor->loop) : 0;
     if (failed != 0) {
         err = corps_error_set(CORPS_ERR_SYSTEM, "cannot make an event loop: %s", uv_strerror(failed));
     }
     if (err != CORPS_OK) {
+        corps__limit_close(&reactor->limit);
         close(reactor->wake_fd);
         return err;
     }
@@ -354,6 +367,7 @@ void corps__reactor_stop(void) {
     uv_run(&reactor->loop, UV_RUN_NOWAIT); /* close callbacks */
     (void)uv_loop_close(&reactor->loop);   /* a handle that is left open keeps the loop's memory, and no more */
     corps__sleep_forget(&reactor->set);
+    corps__limit_close(&reactor->limit);
     close(reactor->wake_fd);
     reactor->started = false;
 }
@@ -380,6 +394,7 @@ void corps__reactor_forked(void) {
     uv_walk(&reactor->loop, close_watched, NULL);
     close(uv_backend_fd(&reactor->loop));
     close(reactor->wake_fd);
+    corps__limit_close(&reactor->limit);
     corps__sleep_forget(&reactor->set);
     reactor->endpoint_count = 0;
     reactor->started = false;
