@@ -95,7 +95,7 @@ static bool run_local(struct corps_future *future, int64_t timeout_ns) {
 
 /* For another Env: only the leader completes such a call, so while this thread leads nobody needs to notify it. */
 static bool look_for_reply(struct corps_future *future) {
-    if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
+    if (!corps__looks_around() || atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
         return false;
     }
     corps_flush();

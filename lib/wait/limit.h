@@ -22,7 +22,8 @@ struct corps__limit {
 enum corps_err corps__limit_open(struct corps__limit *limit) CORPS_CHECKED;
 void corps__limit_close(struct corps__limit *limit);
 
-/* It rings at `at_ns` (clock.h) at the latest; at once if that has passed. corps__limit_at: where it must be earlier. */
+/* It rings at `at_ns` (clock.h) at the latest; at once if that has passed. corps__limit_at: where it must be earlier.
+ */
 void corps__limit_set(struct corps__limit *limit, int64_t at_ns);
 static inline void corps__limit_at(struct corps__limit *limit, int64_t at_ns) {
     if (at_ns < limit->at_ns) {

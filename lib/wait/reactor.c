@@ -32,15 +32,15 @@ static void rare_work(struct corps__reactor *reactor) {
     }
 }
 
-/* Looks once at every endpoint; takes what has come until there is no more, or until stop(arg) (may be NULL). True when
- * there was something. */
-static bool take_until(bool (*stop)(void *arg), void *arg) {
+/* Looks once at every endpoint; takes what has come until there is no more, but of none more than `most`, or until
+ * stop(arg) (may be NULL). How much there was. */
+static unsigned take_until(unsigned most, bool (*stop)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
-    bool any = false;
+    unsigned taken = 0;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
         size_t bytes = 0;
-        for (int n = 0; n < EVENTS_A_TURN && bytes < EVENT_BYTES_A_TURN; n++) {
+        for (unsigned n = 0; n < most && bytes < EVENT_BYTES_A_TURN; n++) {
             struct corps_event event = {0};
             enum corps_err err = endpoint->transport->poll(endpoint, &event);
             if (err == CORPS_ERR_EMPTY) {
@@ -51,30 +51,30 @@ static bool take_until(bool (*stop)(void *arg), void *arg) {
                            endpoint->transport->name, corps_error_detail());
                 abort(); /* an endpoint as a whole fails only when memory or the kernel does */
             }
-            any = true;
+            taken++;
             bytes += event.bytes + (event.block != NULL ? event.block->bytes : 0);
             reactor->ops->on_event(endpoint, &event);
             if (stop != NULL && stop(arg)) {
-                return true;
+                return taken;
             }
         }
     }
-    return any;
+    return taken;
 }
 
 /* The same, and what is to be done now and then. */
-static bool poll_until(bool (*stop)(void *arg), void *arg) {
+static unsigned poll_until(unsigned most, bool (*stop)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
     uint32_t polls = atomic_load_explicit(&reactor->polls, memory_order_relaxed) + 1;
     atomic_store_explicit(&reactor->polls, polls, memory_order_relaxed);
     if (polls % RARE_WORK_EVERY == 0) {
         rare_work(reactor);
     }
-    return take_until(stop, arg);
+    return take_until(most, stop, arg);
 }
 
 static bool poll_all(void) {
-    return poll_until(NULL, NULL);
+    return poll_until(EVENTS_A_TURN, NULL, NULL) > 0;
 }
 
 /* Has something happened that the leader's caller must see? */
@@ -111,29 +111,37 @@ static size_t arm_all(struct corps__reactor *reactor) {
     return count;
 }
 
-/* When the loop's next timer, or the next alarm, is due. */
-static int64_t next_timer(struct corps__reactor *reactor) {
+/* When the loop's next timer is due. */
+static int64_t loop_timer(const uv_loop_t *loop) {
     /* A loop with nothing in it says 0: look again at once. There is nothing to look at. */
-    int timeout = uv_loop_alive(&reactor->loop) ? uv_backend_timeout(&reactor->loop) : -1;
+    int timeout = uv_loop_alive(loop) ? uv_backend_timeout(loop) : -1;
+    if (timeout <= 0) {
+        return timeout < 0 ? CORPS_FOREVER : 0;
+    }
     /* It counts from the loop's own clock, which stands between runs: the sum does not depend on when that was. A
      * millisecond more, by which that clock may lag. */
-    int64_t timer = timeout < 0    ? CORPS_FOREVER
-                    : timeout == 0 ? 0
-                                   : ((int64_t)uv_now(&reactor->loop) + timeout + 1) * 1000000;
+    return ((int64_t)uv_now(loop) + timeout + 1) * 1000000;
+}
+
+/* The same, or when the next alarm is due. */
+static int64_t next_timer(struct corps__reactor *reactor) {
+    int64_t timer = reactor->loop_timer_ns;
     int64_t alarm = corps__alarms_first_ns(&reactor->alarms); /* one that is set later kicks */
     return timer < alarm ? timer : alarm;
 }
 
-static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
+/* False when there was something already. */
+static bool sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     if (reactor->loop_changed) {
         reactor->fds_changed = true;
         reactor->loop_changed = false;
         uv_run(&reactor->loop, UV_RUN_NOWAIT);
+        reactor->loop_timer_ns = loop_timer(&reactor->loop);
     }
     size_t count = arm_all(reactor);
     if (count == 0) {
-        return;
+        return false;
     }
     int64_t timers = next_timer(reactor);
     corps__limit_at(&reactor->limit, deadline_ns < timers ? deadline_ns : timers);
@@ -159,6 +167,18 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     if (reactor->fds[LOOP].revents != 0 || (rung && timers != CORPS_FOREVER && corps__now_ns() >= timers)) {
         rare_work(reactor);
     }
+    return true;
+}
+
+/* Sleeps, and takes what has come. Where each sleep brings one message, the look that finds no second one is spared,
+ * which costs an endpoint about as much as the message; should there be one after all, arming it finds that, and then
+ * everything is taken. */
+static void sleep_and_take(struct corps__waiter *waiter, int64_t deadline_ns) {
+    struct corps__reactor *reactor = corps__reactor;
+    bool slept = sleep_once(waiter, deadline_ns);
+    reactor->single = reactor->single && slept;
+    unsigned taken = poll_until(reactor->single ? 1 : EVENTS_A_TURN, NULL, NULL);
+    reactor->single = slept && taken <= 1;
 }
 
 /* Spins for the adaptive budget. True when it found something, or was called away. */
@@ -213,10 +233,11 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     if (wake == CORPS_WAKE_BLOCK || (waiter == NULL && reactor->ops->disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
-        if (!called_away(reactor, waiter)) {
-            sleep_once(waiter, deadline_ns);
+        if (called_away(reactor, waiter)) {
+            (void)poll_all();
+        } else {
+            sleep_and_take(waiter, deadline_ns);
         }
-        (void)poll_all();
         return;
     }
     if (poll_all() || called_away(reactor, waiter)) {
@@ -228,12 +249,12 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
             corps__relax();
         }
     } else if (!spin_for_budget(waiter, deadline_ns)) {
-        sleep_once(waiter, deadline_ns);
+        (void)sleep_once(waiter, deadline_ns);
     }
 }
 
 void corps__reactor_catch_up(void) {
-    for (int turn = 0; turn < CATCH_UP_TURNS && take_until(NULL, NULL); turn++) {
+    for (int turn = 0; turn < CATCH_UP_TURNS && take_until(EVENTS_A_TURN, NULL, NULL) > 0; turn++) {
     }
 }
 
@@ -257,7 +278,7 @@ void corps__reactor_look(bool (*done)(void *arg), void *arg) {
     (void)clear_kicked(reactor);
     corps__jobs_run();
     for (int i = 0; i < LOOK_POLLS; i++) {
-        if (poll_until(done, arg) && done(arg)) {
+        if (poll_until(EVENTS_A_TURN, done, arg) > 0 && done(arg)) {
             if (adaptive) {
                 corps__spin_result(&reactor->spin, true, 0);
             }

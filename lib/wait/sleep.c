@@ -1,6 +1,7 @@
 #include "wait/sleep.h"
 
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP,
@@ -37,13 +38,19 @@ static bool make_set(struct corps__sleep_set *set, const struct pollfd *fds, siz
     return made;
 }
 
+/* By its number: glibc's function is a point where threads can be cancelled, for which every call has steps that nobody
+ * here needs. */
+static int wait_for(int epoll_fd, struct epoll_event *events, int count) {
+    return (int)syscall(SYS_epoll_pwait, epoll_fd, events, count, -1, NULL, (size_t)0);
+}
+
 void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, bool changed) {
     if ((changed || !is_same(set, fds, count)) && !make_set(set, fds, count)) {
         poll(fds, count, -1);
         return;
     }
     struct epoll_event events[16];
-    int ready = epoll_wait(set->epoll_fd, events, 16, -1);
+    int ready = wait_for(set->epoll_fd, events, 16);
     for (int i = 0; i < ready; i++) {
         fds[events[i].data.u64].revents = (short)events[i].events;
     }

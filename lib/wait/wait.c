@@ -136,7 +136,7 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
 
 bool corps__look_around(bool (*done)(void *arg), void *arg) {
     const struct corps__reactor_ops *ops = corps__reactor->ops;
-    if (corps__reactor->wake == CORPS_WAKE_BLOCK || ops->block() != CORPS_OK) {
+    if (!corps__looks_around() || ops->block() != CORPS_OK) {
         return false; /* where too many threads block, the wait itself says so */
     }
     void *given_up = corps__give_up();
