@@ -96,9 +96,7 @@ enum { KICK, LOOP, LIMIT, ENDPOINTS };
 static size_t arm_all(struct corps__reactor *reactor) {
     _Static_assert(ENDPOINTS + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX <= CORPS__SLEEP_FDS_MAX,
                    "there is room for every endpoint's descriptors");
-    reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
-    reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
-    reactor->fds[LIMIT] = (struct pollfd){.fd = reactor->limit.fd, .events = POLLIN};
+    reactor->fds[KICK].revents = reactor->fds[LOOP].revents = reactor->fds[LIMIT].revents = 0;
     size_t count = ENDPOINTS;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
@@ -130,14 +128,22 @@ static int64_t next_timer(struct corps__reactor *reactor) {
     return timer < alarm ? timer : alarm;
 }
 
+/* Handles of the loop have changed, or this is the first sleep. */
+static void look_at_loop(struct corps__reactor *reactor) {
+    reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
+    reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
+    reactor->fds[LIMIT] = (struct pollfd){.fd = reactor->limit.fd, .events = POLLIN};
+    reactor->fds_changed = true;
+    reactor->loop_changed = false;
+    uv_run(&reactor->loop, UV_RUN_NOWAIT);
+    reactor->loop_timer_ns = loop_timer(&reactor->loop);
+}
+
 /* False when there was something already. */
 static bool sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     if (reactor->loop_changed) {
-        reactor->fds_changed = true;
-        reactor->loop_changed = false;
-        uv_run(&reactor->loop, UV_RUN_NOWAIT);
-        reactor->loop_timer_ns = loop_timer(&reactor->loop);
+        look_at_loop(reactor);
     }
     size_t count = arm_all(reactor);
     if (count == 0) {
