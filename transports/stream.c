@@ -267,7 +267,9 @@ static void find_ready_streams(struct corps__stream *stream) {
     struct epoll_event events[64];
     int count = epoll_wait(stream->epoll_fd, events, sizeof events / sizeof events[0], 0);
     for (int i = 0; i < count; i++) {
-        ((struct corps__stream_link *)events[i].data.ptr)->ready = true;
+        struct corps__stream_link *link = events[i].data.ptr;
+        link->ready = true;
+        link->drained = false; /* of a look before that */
     }
 }
 
@@ -310,6 +312,7 @@ static void sift_streams(struct corps__stream *stream) {
         struct corps__stream_link *link = (struct corps__stream_link *)at;
         if (link->armed != NULL) {
             link->ready = link->armed->revents != 0;
+            link->drained = false; /* of a look before the sleep */
             link->armed = NULL;
             stream->looks = link->ready ? 0 : stream->looks; /* the kernel has looked at all */
         }

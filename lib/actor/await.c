@@ -99,11 +99,43 @@ static bool run_local(struct corps_future *future, int64_t timeout_ns) {
 
 /* For another Env: only the leader completes such a call, so while this thread leads nobody needs to notify it. */
 static bool look_for_reply(struct corps_future *future) {
-    if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
+    if (!corps__looks_around() || atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
         return false;
     }
     corps_flush();
     return corps__look_around(is_ready, future);
+}
+
+/* The same, now for as long as it takes: not at all where another thread leads. A method asks now and then whether its
+ * wait could ever end, so it waits here until it asks first. */
+static bool lead_for_reply(struct corps_future *future, int64_t now_ns, int64_t until_ns) {
+    if (atomic_load_explicit(&future->peer, memory_order_relaxed) == NULL) {
+        return false;
+    }
+    if (corps__context() != NULL && until_ns - now_ns > CORPS__DEADLOCK_ASKS_NS) {
+        until_ns = now_ns + CORPS__DEADLOCK_ASKS_NS;
+    }
+    corps__future_lead(future);
+    return corps__wait_leading(is_ready, future, until_ns);
+}
+
+/* As a waiter that is notified. */
+static enum corps_err wait_listed(struct corps_future *future, int64_t now_ns, int64_t until_ns) {
+    if (future->local != NULL && corps__conc_is_mine(future->local)) {
+        return corps_error_set(CORPS_ERR_DEADLOCK,
+                               "the wait could never end: it is for a Conc whose own method waits on this thread");
+    }
+    enum corps_err err = corps__runtime_ensure(); /* a wait may be the first thing that this process does */
+    if (err != CORPS_OK) {
+        return err;
+    }
+    struct corps__waiter waiter = CORPS__WAITER_INIT;
+    struct corps__interest interest;
+    corps__interest_take(future, &interest, &waiter);
+    err = corps__context() == NULL ? corps__wait(&waiter, is_ready, future, until_ns, future->local)
+                                   : corps__deadlock_wait(future, &waiter, is_ready, now_ns, until_ns);
+    corps__interest_drop(future, &interest);
+    return err;
 }
 
 enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns, const struct corps_value **result) {
@@ -112,23 +144,12 @@ enum corps_err corps_future_wait(struct corps_future *future, int64_t timeout_ns
         ready = future->local != NULL ? run_local(future, timeout_ns) : look_for_reply(future);
     }
     if (!ready) {
-        int64_t deadline = corps__deadline_ns(timeout_ns);
-        bool calls_own = future->deadline_ns <= deadline;
-        if (future->local != NULL && corps__conc_is_mine(future->local)) {
-            return corps_error_set(CORPS_ERR_DEADLOCK,
-                                   "the wait could never end: it is for a Conc whose own method waits on this thread");
-        }
-        enum corps_err err = corps__runtime_ensure(); /* a wait may be the first thing that this process does */
-        if (err != CORPS_OK) {
-            return err;
-        }
-        struct corps__waiter waiter = CORPS__WAITER_INIT;
-        struct corps__interest interest;
-        corps__interest_take(future, &interest, &waiter);
-        err = corps__context() == NULL
-                  ? corps__wait(&waiter, is_ready, future, calls_own ? future->deadline_ns : deadline, future->local)
-                  : corps__deadlock_wait(future, &waiter, is_ready, calls_own ? future->deadline_ns : deadline);
-        corps__interest_drop(future, &interest);
+        int64_t now_ns = corps__now_ns();
+        int64_t deadline_ns = corps__deadline_from_ns(now_ns, timeout_ns);
+        bool calls_own = future->deadline_ns <= deadline_ns;
+        int64_t until_ns = calls_own ? future->deadline_ns : deadline_ns;
+        bool led = until_ns > now_ns && lead_for_reply(future, now_ns, until_ns);
+        enum corps_err err = led ? CORPS_OK : wait_listed(future, now_ns, until_ns);
         if (err == CORPS_ERR_TIMEOUT && calls_own) {
             corps__future_end_late(future);
         } else if (err != CORPS_OK) {

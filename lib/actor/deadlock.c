@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_PROBE_NS 1000000000
 #define LAST_INTERVAL_NS 16000000000
 #define PATIENT_NS 10000000000
 enum { HOPS_MAX = 256, PATH_BYTES = 1200 };
@@ -204,14 +203,14 @@ static void unlist_wait(const struct corps__long_wait *wait) {
 }
 
 enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter, bool (*done)(void *arg),
-                                    int64_t deadline_ns) {
-    struct corps__long_wait wait = {.context = corps__context(), .future = future, .start_ns = corps__now_ns()};
-    struct corps__conc *local = corps__is_patient(deadline_ns) ? future->local : NULL;
-    int64_t interval = FIRST_PROBE_NS;
+                                    int64_t start_ns, int64_t deadline_ns) {
+    struct corps__long_wait wait = {.context = corps__context(), .future = future, .start_ns = start_ns};
+    struct corps__conc *local = future->local != NULL && corps__is_patient(deadline_ns) ? future->local : NULL;
+    int64_t interval = CORPS__DEADLOCK_ASKS_NS;
     bool listed = false;
     enum corps_err err;
     for (;;) {
-        int64_t until = corps__deadline_ns(interval);
+        int64_t until = listed ? corps__deadline_ns(interval) : start_ns + interval;
         until = until < deadline_ns ? until : deadline_ns;
         err = corps__wait(waiter, done, future, until, local);
         if (err != CORPS_ERR_TIMEOUT || until == deadline_ns) {

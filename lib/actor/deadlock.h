@@ -10,9 +10,12 @@
 
 #include "actor/future.h"
 
-/* corps__wait for a Future inside a method. */
+/* After how long a method asks first. */
+#define CORPS__DEADLOCK_ASKS_NS 1000000000
+
+/* corps__wait for a Future inside a method, in a wait that began at `start_ns`. */
 enum corps_err corps__deadlock_wait(struct corps_future *future, struct corps__waiter *waiter, bool (*done)(void *arg),
-                                    int64_t deadline_ns) CORPS_CHECKED;
+                                    int64_t start_ns, int64_t deadline_ns) CORPS_CHECKED;
 
 /* May a wait with this deadline run the Conc that answers on its own stack, which cannot be left when the time is over?
  */

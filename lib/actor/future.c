@@ -158,9 +158,19 @@ static void notify_watchers(struct corps_future *future) {
     }
 }
 
-/* Sequentially consistent, as is the setting of WATCHED: either we see that somebody watches, or he sees READY. */
+/* Who waits as the leader may be asleep, unless we are the leader. */
+static void wake_leader(uint64_t word) {
+    if ((word & CORPS__LED) != 0) {
+        corps__kick();
+    }
+}
+
+/* Sequentially consistent, as is the setting of WATCHED and LED: either we see that somebody waits, or he sees READY.
+ */
 static void publish_ready(struct corps_future *future, uint32_t more) {
-    if ((atomic_fetch_or(&future->word, CORPS__READY | more) & CORPS__WATCHED) != 0) {
+    uint64_t word = atomic_fetch_or(&future->word, CORPS__READY | more);
+    wake_leader(word);
+    if ((word & CORPS__WATCHED) != 0) {
         notify_watchers(future);
     }
 }
@@ -259,6 +269,7 @@ void corps__future_keep(struct corps_future *future, struct corps_box *box) {
         }
         next = (word | CORPS__CLAIMED | CORPS__READY) - (may_let_go(word) ? CORPS__REFERENCE : 0);
     } while (!atomic_compare_exchange_weak(&future->word, &word, next));
+    wake_leader(word);
     if (may_let_go(word)) {
         return; /* it may be gone */
     }

@@ -34,6 +34,7 @@ enum {
     CORPS__WATCHED = 8, /* there are interests, or a notify */
     CORPS__LISTED = 16, /* with AWAITED: it may be sent again, see again.h */
     CORPS__FRAMED = 32, /* with READY: the outcome is a frame as it came, in `frame_data` */
+    CORPS__LED = 64,    /* who waits leads: another thread that makes it ready kicks */
     CORPS__REFERENCE = 256,
 };
 
@@ -99,6 +100,11 @@ void corps__future_end_late(struct corps_future *future);
 /* Lists one thread's interest, which is notified when the Future is ready, and takes it off. */
 void corps__interest_take(struct corps_future *future, struct corps__interest *interest, struct corps__waiter *waiter);
 void corps__interest_drop(struct corps_future *future, const struct corps__interest *interest);
+
+/* The calling thread is going to wait as the leader: who makes the Future ready without the lead kicks it. */
+static inline void corps__future_lead(struct corps_future *future) {
+    atomic_fetch_or(&future->word, CORPS__LED); /* pairs with who makes it READY: one sees the other */
+}
 
 /* Is it ready, and is what has come a frame that may have to be decoded? */
 static inline bool corps__future_is_framed(const struct corps_future *future) {

@@ -19,9 +19,6 @@ int64_t corps__boottime_ns(void) {
 }
 
 int64_t corps__deadline_ns(int64_t timeout_ns) {
-    if (timeout_ns == CORPS_FOREVER) {
-        return CORPS_FOREVER;
-    }
-    int64_t now = corps__now_ns();
-    return timeout_ns > INT64_MAX - now ? CORPS_FOREVER : now + (timeout_ns > 0 ? timeout_ns : 0);
+    _Static_assert(CORPS_FOREVER == INT64_MAX, "without end is the end of time");
+    return timeout_ns == CORPS_FOREVER ? CORPS_FOREVER : corps__deadline_from_ns(corps__now_ns(), timeout_ns);
 }

@@ -64,6 +64,7 @@ static struct corps__reactor first = {
     .parked.lock = PTHREAD_MUTEX_INITIALIZER,
     .jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &first.jobs.first},
     .alarms = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_ns = CORPS_FOREVER},
+    .limit.fd = -1,
     .set.epoll_fd = -1,
 };
 struct corps__reactor *corps__reactor = &first;
@@ -82,6 +83,7 @@ static void init_lists(struct corps__reactor *reactor) {
 void corps__reactor_init(struct corps__reactor *reactor) {
     reactor->ops = &no_ops;
     reactor->wake_fd = -1;
+    reactor->limit.fd = -1;
     reactor->set.epoll_fd = -1;
     init_lists(reactor);
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "wait/alarm.h"
+#include "wait/limit.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
 
@@ -96,7 +97,10 @@ struct corps__reactor {
 
     /* The leader's alone. */
     struct corps__spin spin;
+    int64_t loop_timer_ns;                   /* when the loop's next timer is due, as long as no handle changes */
     bool fds_changed;                        /* since the last sleep */
+    bool single;                             /* the last sleeps each brought one message at most */
+    struct corps__limit limit;               /* of a sleep */
     struct corps__sleep_set set;             /* what the last sleep waited for */
     struct pollfd fds[CORPS__SLEEP_FDS_MAX]; /* not on the stack: transports look at the results in the next poll */
 };

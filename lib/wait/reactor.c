@@ -32,15 +32,15 @@ static void rare_work(struct corps__reactor *reactor) {
     }
 }
 
-/* Looks once at every endpoint; takes what has come until there is no more, or until stop(arg) (may be NULL). True when
- * there was something. */
-static bool take_until(bool (*stop)(void *arg), void *arg) {
+/* Looks once at every endpoint; takes what has come until there is no more, but of none more than `most`, or until
+ * stop(arg) (may be NULL). How much there was. */
+static unsigned take_until(unsigned most, bool (*stop)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
-    bool any = false;
+    unsigned taken = 0;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
         size_t bytes = 0;
-        for (int n = 0; n < EVENTS_A_TURN && bytes < EVENT_BYTES_A_TURN; n++) {
+        for (unsigned n = 0; n < most && bytes < EVENT_BYTES_A_TURN; n++) {
             struct corps_event event = {0};
             enum corps_err err = endpoint->transport->poll(endpoint, &event);
             if (err == CORPS_ERR_EMPTY) {
@@ -51,30 +51,30 @@ static bool take_until(bool (*stop)(void *arg), void *arg) {
                            endpoint->transport->name, corps_error_detail());
                 abort(); /* an endpoint as a whole fails only when memory or the kernel does */
             }
-            any = true;
+            taken++;
             bytes += event.bytes + (event.block != NULL ? event.block->bytes : 0);
             reactor->ops->on_event(endpoint, &event);
             if (stop != NULL && stop(arg)) {
-                return true;
+                return taken;
             }
         }
     }
-    return any;
+    return taken;
 }
 
 /* The same, and what is to be done now and then. */
-static bool poll_until(bool (*stop)(void *arg), void *arg) {
+static unsigned poll_until(unsigned most, bool (*stop)(void *arg), void *arg) {
     struct corps__reactor *reactor = corps__reactor;
     uint32_t polls = atomic_load_explicit(&reactor->polls, memory_order_relaxed) + 1;
     atomic_store_explicit(&reactor->polls, polls, memory_order_relaxed);
     if (polls % RARE_WORK_EVERY == 0) {
         rare_work(reactor);
     }
-    return take_until(stop, arg);
+    return take_until(most, stop, arg);
 }
 
 static bool poll_all(void) {
-    return poll_until(NULL, NULL);
+    return poll_until(EVENTS_A_TURN, NULL, NULL) > 0;
 }
 
 /* Has something happened that the leader's caller must see? */
@@ -89,15 +89,14 @@ static bool is_wanted(const struct corps__reactor *reactor, const struct corps__
            (atomic_load_explicit(&reactor->yield, memory_order_relaxed) != 0 || reactor->ops->wants());
 }
 
-/* What a sleep waits for, besides the endpoints: a kick, the loop. */
-enum { KICK, LOOP, ENDPOINTS };
+/* What a sleep waits for, besides the endpoints: a kick, the loop, its end at the latest. */
+enum { KICK, LOOP, LIMIT, ENDPOINTS };
 
 /* The descriptors to sleep on; 0 when an endpoint has something already. */
 static size_t arm_all(struct corps__reactor *reactor) {
     _Static_assert(ENDPOINTS + CORPS_ARM_FDS_MAX * CORPS__ENDPOINTS_MAX <= CORPS__SLEEP_FDS_MAX,
                    "there is room for every endpoint's descriptors");
-    reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
-    reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
+    reactor->fds[KICK].revents = reactor->fds[LOOP].revents = reactor->fds[LIMIT].revents = 0;
     size_t count = ENDPOINTS;
     for (unsigned i = 0; i < reactor->endpoint_count; i++) {
         struct corps_endpoint *endpoint = reactor->endpoints[i];
@@ -110,39 +109,54 @@ static size_t arm_all(struct corps__reactor *reactor) {
     return count;
 }
 
-/* When the loop's next timer, or the next alarm, is due. */
-static int64_t next_timer(struct corps__reactor *reactor) {
+/* When the loop's next timer is due. */
+static int64_t loop_timer(const uv_loop_t *loop) {
     /* A loop with nothing in it says 0: look again at once. There is nothing to look at. */
-    int timeout = uv_loop_alive(&reactor->loop) ? uv_backend_timeout(&reactor->loop) : -1;
-    if (timeout > 0) {
-        uv_update_time(&reactor->loop); /* the time left counts from the loop's own clock, which stands between runs */
-        timeout = uv_backend_timeout(&reactor->loop);
+    int timeout = uv_loop_alive(loop) ? uv_backend_timeout(loop) : -1;
+    if (timeout <= 0) {
+        return timeout < 0 ? CORPS_FOREVER : 0;
     }
-    int64_t timer = timeout >= 0 ? corps__deadline_ns((int64_t)timeout * 1000000) : CORPS_FOREVER;
+    /* It counts from the loop's own clock, which stands between runs: the sum does not depend on when that was. A
+     * millisecond more, by which that clock may lag. */
+    return ((int64_t)uv_now(loop) + timeout + 1) * 1000000;
+}
+
+/* The same, or when the next alarm is due. */
+static int64_t next_timer(struct corps__reactor *reactor) {
+    int64_t timer = reactor->loop_timer_ns;
     int64_t alarm = corps__alarms_first_ns(&reactor->alarms); /* one that is set later kicks */
     return timer < alarm ? timer : alarm;
 }
 
-static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
+/* Handles of the loop have changed, or this is the first sleep. */
+static void look_at_loop(struct corps__reactor *reactor) {
+    reactor->fds[KICK] = (struct pollfd){.fd = reactor->wake_fd, .events = POLLIN};
+    reactor->fds[LOOP] = (struct pollfd){.fd = uv_backend_fd(&reactor->loop), .events = POLLIN};
+    reactor->fds[LIMIT] = (struct pollfd){.fd = reactor->limit.fd, .events = POLLIN};
+    reactor->fds_changed = true;
+    reactor->loop_changed = false;
+    uv_run(&reactor->loop, UV_RUN_NOWAIT);
+    reactor->loop_timer_ns = loop_timer(&reactor->loop);
+}
+
+/* False when there was something already. */
+static bool sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
     if (reactor->loop_changed) {
-        reactor->fds_changed = true;
-        reactor->loop_changed = false;
-        uv_run(&reactor->loop, UV_RUN_NOWAIT);
+        look_at_loop(reactor);
     }
     size_t count = arm_all(reactor);
     if (count == 0) {
-        return;
+        return false;
     }
     int64_t timers = next_timer(reactor);
-    int64_t wake_at = deadline_ns < timers ? deadline_ns : timers;
+    corps__limit_at(&reactor->limit, deadline_ns < timers ? deadline_ns : timers);
     /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, corps__notify,
      * and with who makes something runnable. Models: kick.pml, steps S3, S4 and S5; pool.pml, step I2. */
     atomic_store_explicit(&reactor->sleeping, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     if (!called_away(reactor, waiter) && !is_wanted(reactor, waiter)) {
-        int64_t left = wake_at == CORPS_FOREVER ? CORPS_FOREVER : wake_at - corps__now_ns();
-        corps__sleep(&reactor->set, reactor->fds, count, left > 0 ? left : 0, reactor->fds_changed);
+        corps__sleep(&reactor->set, reactor->fds, count, reactor->fds_changed);
         reactor->fds_changed = false;
     }
     atomic_store(&reactor->sleeping, 0); /* model: kick.pml, step S6 */
@@ -152,9 +166,25 @@ static void sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
             perror("corps: eventfd");
         }
     }
-    if (reactor->fds[LOOP].revents != 0 || (timers != CORPS_FOREVER && corps__now_ns() >= timers)) {
+    bool rung = reactor->fds[LIMIT].revents != 0;
+    if (rung) {
+        corps__limit_rung(&reactor->limit);
+    }
+    if (reactor->fds[LOOP].revents != 0 || (rung && timers != CORPS_FOREVER && corps__now_ns() >= timers)) {
         rare_work(reactor);
     }
+    return true;
+}
+
+/* Sleeps, and takes what has come. Where each sleep brings one message, the look that finds no second one is spared,
+ * which costs an endpoint about as much as the message; should there be one after all, arming it finds that, and then
+ * everything is taken. */
+static void sleep_and_take(struct corps__waiter *waiter, int64_t deadline_ns) {
+    struct corps__reactor *reactor = corps__reactor;
+    bool slept = sleep_once(waiter, deadline_ns);
+    reactor->single = reactor->single && slept;
+    unsigned taken = poll_until(reactor->single ? 1 : EVENTS_A_TURN, NULL, NULL);
+    reactor->single = slept && taken <= 1;
 }
 
 /* Spins for the adaptive budget. True when it found something, or was called away. */
@@ -200,28 +230,32 @@ static void spin_round(struct corps__waiter *waiter) {
  * than the one it saw, and what that was for must be seen by the looks that follow. (A store might come to be seen by
  * others after those looks: not on x86, but on POWER, RISC-V, and ARM with RCpc loads.) Pairs with corps__kick. Model:
  * kick.pml, steps S1 and S2. */
-static void clear_kicked(struct corps__reactor *reactor) {
-    if (atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0) {
-        (void)atomic_exchange(&reactor->kicked, 0);
-    }
+static bool clear_kicked(struct corps__reactor *reactor) {
+    return atomic_load_explicit(&reactor->kicked, memory_order_relaxed) != 0 &&
+           atomic_exchange(&reactor->kicked, 0) != 0;
 }
 
 void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
-    clear_kicked(reactor);
+    bool kicked = clear_kicked(reactor);
     corps__jobs_run();
     /* An exchange for the same reason. Pairs with corps__reactor_tend. */
     if (atomic_load_explicit(&reactor->check, memory_order_relaxed) && atomic_exchange(&reactor->check, false)) {
         reactor->ops->tend();
     }
+    if (kicked) { /* maybe for what the caller waits for: it looks before we sleep. Model: kick.pml, step L4 */
+        (void)poll_all();
+        return;
+    }
     enum corps_wake wake = atomic_load_explicit(&reactor->wake, memory_order_relaxed);
     if (wake == CORPS_WAKE_BLOCK || (waiter == NULL && reactor->ops->disturbs())) {
         /* Straight to sleep: arming looks at memory, and descriptors with news end the sleep at once. Polling first
          * would cost every stream a read that finds nothing. */
-        if (!called_away(reactor, waiter)) {
-            sleep_once(waiter, deadline_ns);
+        if (called_away(reactor, waiter)) {
+            (void)poll_all();
+        } else {
+            sleep_and_take(waiter, deadline_ns);
         }
-        (void)poll_all();
         return;
     }
     if (wake == CORPS_WAKE_SPIN) {
@@ -232,12 +266,12 @@ void corps__reactor_step(struct corps__waiter *waiter, int64_t deadline_ns) {
         return;
     }
     if (!spin_for_budget(waiter, deadline_ns)) {
-        sleep_once(waiter, deadline_ns);
+        (void)sleep_once(waiter, deadline_ns);
     }
 }
 
 void corps__reactor_catch_up(void) {
-    for (int turn = 0; turn < CATCH_UP_TURNS && take_until(NULL, NULL); turn++) {
+    for (int turn = 0; turn < CATCH_UP_TURNS && take_until(EVENTS_A_TURN, NULL, NULL) > 0; turn++) {
     }
 }
 
@@ -258,10 +292,10 @@ void corps__reactor_look(bool (*done)(void *arg), void *arg) {
     if (adaptive && !corps__spin_pays(&reactor->spin)) {
         return;
     }
-    clear_kicked(reactor);
+    (void)clear_kicked(reactor);
     corps__jobs_run();
     for (int i = 0; i < LOOK_POLLS; i++) {
-        if (poll_until(done, arg) && done(arg)) {
+        if (poll_until(EVENTS_A_TURN, done, arg) > 0 && done(arg)) {
             if (adaptive) {
                 corps__spin_result(&reactor->spin, true, 0);
             }
@@ -340,12 +374,18 @@ enum corps_err corps__reactor_start(const struct corps__reactor_ops *ops) {
     if (reactor->wake_fd < 0) {
         return corps_error_system("cannot make an eventfd");
     }
-    enum corps_err err = check_descriptors(reactor->wake_fd);
+    enum corps_err err = corps__limit_open(&reactor->limit);
+    if (err != CORPS_OK) {
+        close(reactor->wake_fd);
+        return err;
+    }
+    err = check_descriptors(reactor->wake_fd);
     int failed = err == CORPS_OK ? uv_loop_init(&reactor->loop) : 0;
     if (failed != 0) {
         err = corps_error_set(CORPS_ERR_SYSTEM, "cannot make an event loop: %s", uv_strerror(failed));
     }
     if (err != CORPS_OK) {
+        corps__limit_close(&reactor->limit);
         close(reactor->wake_fd);
         return err;
     }
@@ -365,6 +405,7 @@ void corps__reactor_stop(void) {
     uv_run(&reactor->loop, UV_RUN_NOWAIT); /* close callbacks */
     (void)uv_loop_close(&reactor->loop);   /* a handle that is left open keeps the loop's memory, and no more */
     corps__sleep_forget(&reactor->set);
+    corps__limit_close(&reactor->limit);
     close(reactor->wake_fd);
     reactor->started = false;
 }
@@ -391,6 +432,7 @@ void corps__reactor_forked(void) {
     uv_walk(&reactor->loop, close_watched, NULL);
     close(uv_backend_fd(&reactor->loop));
     close(reactor->wake_fd);
+    corps__limit_close(&reactor->limit);
     corps__sleep_forget(&reactor->set);
     reactor->endpoint_count = 0;
     reactor->started = false;

@@ -1,11 +1,7 @@
 #include "wait/sleep.h"
 
-#include <corps.h>
-
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP,
@@ -42,29 +38,19 @@ static bool make_set(struct corps__sleep_set *set, const struct pollfd *fds, siz
     return made;
 }
 
-static struct timespec span_of(int64_t ns) {
-    return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+/* By its number: glibc's function is a point where threads can be cancelled, for which every call has steps that nobody
+ * here needs. */
+static int wait_for(int epoll_fd, struct epoll_event *events, int count) {
+    return (int)syscall(SYS_epoll_pwait, epoll_fd, events, count, -1, NULL, (size_t)0);
 }
 
-/* By its number, since glibc has a function for it from 2.35 on: what is built here shall run with 2.34, RHEL 9's. */
-static int wait_timed(int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout) {
-    return (int)syscall(SYS_epoll_pwait2, epoll_fd, events, count, timeout, NULL, (size_t)0);
-}
-
-void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed) {
-    struct timespec left = span_of(left_ns);
-    const struct timespec *timeout = left_ns == CORPS_FOREVER ? NULL : &left;
+void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, bool changed) {
     if ((changed || !is_same(set, fds, count)) && !make_set(set, fds, count)) {
-        ppoll(fds, count, timeout, NULL);
+        poll(fds, count, -1);
         return;
     }
     struct epoll_event events[16];
-    int ready =
-        timeout == NULL ? epoll_wait(set->epoll_fd, events, 16, -1) : wait_timed(set->epoll_fd, events, 16, timeout);
-    if (ready < 0 && errno == ENOSYS) { /* it came with Linux 5.11, and epoll_wait counts milliseconds */
-        ppoll(fds, count, timeout, NULL);
-        return;
-    }
+    int ready = wait_for(set->epoll_fd, events, 16);
     for (int i = 0; i < ready; i++) {
         fds[events[i].data.u64].revents = (short)events[i].events;
     }

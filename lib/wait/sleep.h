@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CORPS__SLEEP_FDS_MAX = 1026 };
+enum { CORPS__SLEEP_FDS_MAX = 1027 };
 
 /* What is kept: descriptors and events, in the order of the last sleep. */
 struct corps__sleep_set {
@@ -29,10 +29,9 @@ struct corps__sleep_set {
     } watches[CORPS__SLEEP_FDS_MAX];
 };
 
-/* As ppoll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), for `left_ns` (CORPS_FOREVER: without end); fills revents.
- * `changed`: some descriptor may not be the one it was. A fault of the kernel (too many descriptors), and a kernel
- * that is older than Linux 5.11, falls back to ppoll. */
-void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, int64_t left_ns, bool changed);
+/* As poll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), without end; fills revents. `changed`: some descriptor may not be
+ * the one it was. A fault of the kernel (too many descriptors) falls back to poll. */
+void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, bool changed);
 
 /* Forgets what is kept; the next sleep makes it anew. */
 void corps__sleep_forget(struct corps__sleep_set *set);

@@ -8,16 +8,16 @@
 enum { STEPS_PER_CLOCK = 4 };
 
 /* With the lead: steps until done, the deadline, or until there is work. */
-static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+static void step_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
                        const void *work) {
     struct corps__reactor *reactor = corps__reactor;
-    atomic_store(&waiter->leading, true); /* model: kick.pml, step L1 */
     for (unsigned n = 0; !done(arg); n++) {
         if (work != NULL && reactor->ops->can_work(work)) {
             break;
         }
-        /* Reading the clock costs as much as a poll of shared memory: a spinning wait looks every so many times. */
-        if (deadline_ns != CORPS_FOREVER &&
+        /* Reading the clock costs as much as a poll of shared memory: a spinning wait looks every so many times. No
+         * wait looks before its first step, which does not sleep beyond the deadline. */
+        if (deadline_ns != CORPS_FOREVER && n > 0 &&
             (n % STEPS_PER_CLOCK == STEPS_PER_CLOCK - 1 || reactor->wake != CORPS_WAKE_SPIN) &&
             corps__now_ns() >= deadline_ns) {
             break;
@@ -32,6 +32,13 @@ static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), vo
         }
         corps__reactor_step(waiter, deadline_ns);
     }
+}
+
+/* The same for a waiter that others may notify; and gives up the lead. */
+static void lead_until(struct corps__waiter *waiter, bool (*done)(void *arg), void *arg, int64_t deadline_ns,
+                       const void *work) {
+    atomic_store(&waiter->leading, true); /* model: kick.pml, step L1 */
+    step_until(waiter, done, arg, deadline_ns, work);
     atomic_store(&waiter->leading, false);
     corps__lead_release();
 }
@@ -129,12 +136,29 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
 
 bool corps__look_around(bool (*done)(void *arg), void *arg) {
     const struct corps__reactor_ops *ops = corps__reactor->ops;
-    if (corps__reactor->wake == CORPS_WAKE_BLOCK || ops->block() != CORPS_OK) {
+    if (!corps__looks_around() || ops->block() != CORPS_OK) {
         return false; /* where too many threads block, the wait itself says so */
     }
     void *given_up = corps__give_up();
     if (corps__lead_try()) {
         corps__reactor_look(done, arg);
+        corps__lead_release();
+    }
+    ops->unblock();
+    corps__take_back(given_up);
+    return done(arg);
+}
+
+bool corps__wait_leading(bool (*done)(void *arg), void *arg, int64_t deadline_ns) {
+    const struct corps__reactor_ops *ops = corps__reactor->ops;
+    (void)ops->begin_wait(NULL);
+    if (!corps__lead_is_vacant() || ops->block() != CORPS_OK) {
+        return done(arg);
+    }
+    void *given_up = corps__give_up();
+    if (corps__lead_try()) {
+        struct corps__waiter waiter = CORPS__WAITER_INIT;
+        step_until(&waiter, done, arg, deadline_ns, NULL);
         corps__lead_release();
     }
     ops->unblock();

@@ -19,6 +19,15 @@ enum corps_err corps__wait(struct corps__waiter *waiter, bool (*done)(void *arg)
  * when done(arg) is. */
 bool corps__look_around(bool (*done)(void *arg), void *arg);
 
+/* Is that worth anything? Not where waits block at once. */
+static inline bool corps__looks_around(void) {
+    return corps__reactor->wake != CORPS_WAKE_BLOCK;
+}
+
+/* The wait itself, if nobody leads: leads until done(arg) or the deadline, without a waiter that is notified. So only
+ * for what the leader alone makes true, or others who then kick it (corps__kick). True when done(arg) is. */
+bool corps__wait_leading(bool (*done)(void *arg), void *arg, int64_t deadline_ns);
+
 /* Waiters for a change that concerns many: room on a link, room in a mailbox. Who may have made a predicate true calls
  * corps__waitlist_notify, which costs one load when nobody waits. */
 struct corps__waitnode {

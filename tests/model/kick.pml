@@ -1,8 +1,9 @@
 /* How the leader falls asleep and is woken: lib/wait/lead.c, reactor.c, wait.c.
  *
  * A thread that leads while it waits, and two others. Each of these brings something, and either notifies the leader's
- * waiter of it (corps__notify) or has the leader look (a job, an alarm, a check: something is stored, then
- * corps__kick). Found wanting: a state in which the leader sleeps for ever before it has seen both.
+ * waiter of it (corps__notify) or has the leader look: something is stored, then corps__kick. That is for the step (a
+ * job, an alarm, a check), or for the predicate of a wait without a waiter (corps__wait_leading). Found wanting: a
+ * state in which the leader sleeps for ever before it has seen both.
  *
  * Steps, as the C names them:
  *   K1 `kicked` is set                                S1 the look at `kicked`, which is cleared: before the other looks
@@ -12,6 +13,7 @@
  *   L1 `leading` is set                               S5 the looks at `kicked` and at the word
  *   L2 the word, once NOTIFIED, is WAITING again      S6 awake: `sleeping` is cleared, and the eventfd is read
  *   L3 the predicate is looked at after that
+ *   L4 no sleep after a kick that was seen: the predicate is looked at first
  */
 
 #define LEADER 0
@@ -32,7 +34,10 @@
 
 #include "memory.pml"
 
-bool for_predicate[OTHERS]; /* the other has chosen to notify */
+#define NOTIFIES 0
+#define KICKS 1 /* for what the step looks at */
+#define KICKS_FOR_PREDICATE 2
+byte how[OTHERS]; /* the other has chosen */
 bool eventfd;
 
 /* ---- the others ---- */
@@ -58,7 +63,7 @@ inline kick() {
 proctype other(byte self) {
     byte seen;
     if
-    :: for_predicate[self - 1] ->
+    :: how[self - 1] == NOTIFIES ->
         store(self, BROUGHT + self - 1, 1, RELAXED);
         exchange(self, WORD, NOTIFIED, seen); /* N1 */
         load_strong(self, LEADING, seen); /* N2 */
@@ -74,13 +79,13 @@ proctype other(byte self) {
 
 /* ---- the leader ---- */
 
-/* The predicate, which knows of what was notified. */
+/* The predicate, which knows of what was notified, and of what it was kicked for. */
 inline look_at_predicate() {
     n = 0;
     do
     :: n < OTHERS ->
         if
-        :: for_predicate[n] && !found[n] -> load(LEADER, BROUGHT + n, found[n])
+        :: how[n] != KICKS && !found[n] -> load(LEADER, BROUGHT + n, found[n])
         :: else
         fi;
         n++
@@ -95,7 +100,7 @@ inline look_around() {
     do
     :: n < OTHERS ->
         if
-        :: !for_predicate[n] && !found[n] -> load(LEADER, BROUGHT + n, found[n])
+        :: how[n] == KICKS && !found[n] -> load(LEADER, BROUGHT + n, found[n])
         :: else
         fi;
         n++
@@ -109,7 +114,7 @@ inline look_around() {
 proctype leader() {
     byte seen, n;
     byte found[OTHERS];
-    bool called, rung;
+    bool called, rung, kicked;
     store(LEADER, LEADING, 1, STRONG); /* L1 */
     do
     :: look_at_predicate();
@@ -144,6 +149,8 @@ proctype leader() {
 #else
             exchange(LEADER, KICKED, 0, seen) /* S1 */
 #endif
+            ;
+            kicked = true
         :: else
         fi;
         look_around(); /* S2 */
@@ -159,6 +166,12 @@ proctype leader() {
         :: IS_DONE -> break /* there is nothing more to come */
         :: else
         fi;
+#ifndef SLEEPS_AFTER_KICK
+        if
+        :: kicked -> goto stepped /* L4 */
+        :: else
+        fi;
+#endif
         /* sleep_once */
         store(LEADER, SLEEPING, 1, RELAXED); /* S3 */
 #ifndef NO_FENCE_BEFORE_SLEEP
@@ -183,6 +196,8 @@ proctype leader() {
         :: rung -> eventfd = false
         :: else
         fi;
+stepped:
+        kicked = false;
         called = false;
         rung = false;
         seen = 0
@@ -192,12 +207,14 @@ proctype leader() {
 init {
     atomic {
         if
-        :: for_predicate[0] = true
-        :: skip
+        :: how[0] = NOTIFIES
+        :: how[0] = KICKS
+        :: how[0] = KICKS_FOR_PREDICATE
         fi;
         if
-        :: for_predicate[1] = true
-        :: skip
+        :: how[1] = NOTIFIES
+        :: how[1] = KICKS
+        :: how[1] = KICKS_FOR_PREDICATE
         fi;
         run memory_of(0);
         run memory_of(1);
