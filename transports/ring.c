@@ -84,12 +84,16 @@ void corps__ring_commit(struct corps__ring *ring, size_t bytes, enum corps__reco
     ring->reserved = ring->padding = 0;
 }
 
-bool corps__ring_consumer_sleeps(struct corps__ring *ring) {
+enum corps__ring_sleep corps__ring_consumer_sleeps(struct corps__ring *ring) {
     /* The commit comes before we look at `asleep`; pairs with the fence in corps__ring_arm. Model: ring_sleep.pml,
      * steps C2 and C3. */
     atomic_thread_fence(memory_order_seq_cst);
-    return atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) != 0 &&
-           atomic_exchange(&ring->shared->asleep, 0) != 0;
+    if (atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) == CORPS__RING_AWAKE) {
+        return CORPS__RING_AWAKE;
+    }
+    uint32_t how = atomic_exchange(&ring->shared->asleep, CORPS__RING_AWAKE);
+    return how == CORPS__RING_AWAKE || how == CORPS__RING_ON_WORD ? (enum corps__ring_sleep)how
+                                                                  : CORPS__RING_ON_DOORBELL;
 }
 
 void corps__ring_want_doorbell(struct corps__ring *ring) {
@@ -176,7 +180,7 @@ bool corps__ring_release(struct corps__ring *ring, size_t bytes) {
 }
 
 bool corps__ring_arm(struct corps__ring *ring) {
-    atomic_store_explicit(&ring->shared->asleep, 1, memory_order_relaxed);
+    atomic_store_explicit(&ring->shared->asleep, CORPS__RING_ON_DOORBELL, memory_order_relaxed);
     /* Comes before we look at the next record; pairs with the fence in corps__ring_consumer_sleeps. Model:
      * ring_sleep.pml, steps B1, B2 and B3. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -184,8 +188,17 @@ bool corps__ring_arm(struct corps__ring *ring) {
     return word >> CORPS__RING_MARK_SHIFT != corps__ring_mark(ring->position) || word == 0;
 }
 
-void corps__ring_disarm(struct corps__ring *ring) {
-    if (atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) != 0) {
-        atomic_store_explicit(&ring->shared->asleep, 0, memory_order_relaxed);
+bool corps__ring_arm_word(struct corps__ring *ring) {
+    /* One word: the producer's exchange comes before this, which then fails, or sees what it is to wake. Model:
+     * ring_sleep.pml, step B4. */
+    uint32_t armed = CORPS__RING_ON_DOORBELL;
+    return atomic_compare_exchange_strong(&ring->shared->asleep, &armed, CORPS__RING_ON_WORD);
+}
+
+bool corps__ring_disarm(struct corps__ring *ring) {
+    if (atomic_load_explicit(&ring->shared->asleep, memory_order_relaxed) == CORPS__RING_AWAKE) {
+        return true;
     }
+    atomic_store_explicit(&ring->shared->asleep, CORPS__RING_AWAKE, memory_order_relaxed);
+    return false;
 }

@@ -12,14 +12,15 @@
  *
  * Sleeping: a side that is going to sleep sets its flag (asleep: consumer, wants_space: producer) and looks once more;
  * the other side looks at the flag after what it did and rings a doorbell if it is set. Between the two steps each side
- * has a full fence: it is Dekker's pattern, and at least one of the two sees the other.
+ * has a full fence: it is Dekker's pattern, and at least one of the two sees the other. A consumer that waits for this
+ * producer above all may sleep on `asleep` itself, a futex: then no doorbell is rung, but that one woken.
  *
  * Everything read from shared memory is checked: a bad word or head is PROTOCOL, never a crash.
  */
 #ifndef CORPS_RING_H
 #define CORPS_RING_H
 
-#include <corps/error.h>
+#include <corps/transport.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -44,8 +45,15 @@ enum corps__record {
 /* The shared head of a ring, one page; its data follow. Written by the side that the comment names. */
 struct corps__ring_shared {
     _Alignas(128) _Atomic uint64_t head;        /* consumer: bytes released, ever */
-    _Alignas(128) _Atomic uint32_t asleep;      /* consumer sets, producer clears */
+    _Alignas(128) _Atomic uint32_t asleep;      /* consumer sets, producer clears; consumer may sleep there */
     _Alignas(128) _Atomic uint32_t wants_space; /* producer sets, consumer clears */
+};
+
+/* How the consumer sleeps, in `asleep`. Anything else that a peer writes there stands for the doorbell. */
+enum corps__ring_sleep {
+    CORPS__RING_AWAKE,
+    CORPS__RING_ON_DOORBELL,
+    CORPS__RING_ON_WORD = CORPS_WORD_ASLEEP, /* on `asleep` itself */
 };
 
 /* One side's private view. */
@@ -118,8 +126,8 @@ static inline void corps__ring_commit_slot(struct corps__ring *ring, size_t byte
     ring->reserved = ring->padding = 0; /* of what was given up */
 }
 
-/* Must the consumer be woken? Asked after commits; true at most once per sleep. */
-bool corps__ring_consumer_sleeps(struct corps__ring *ring);
+/* Must the consumer be woken, and how? Asked after commits; not AWAKE at most once per sleep. */
+enum corps__ring_sleep corps__ring_consumer_sleeps(struct corps__ring *ring);
 
 /* Before waiting for room: says that space is wanted. Reserve once more afterwards. */
 void corps__ring_want_space(struct corps__ring *ring);
@@ -168,6 +176,11 @@ bool corps__ring_producer_waits(struct corps__ring *ring);
 
 /* "I am going to sleep": true when the ring is empty still. */
 bool corps__ring_arm(struct corps__ring *ring);
-void corps__ring_disarm(struct corps__ring *ring);
+
+/* Then: "it is on `asleep` that I sleep". False: the producer has seen that we are going to, and rings the doorbell. */
+bool corps__ring_arm_word(struct corps__ring *ring);
+
+/* True when the producer has found us asleep since we armed. */
+bool corps__ring_disarm(struct corps__ring *ring);
 
 #endif

@@ -31,6 +31,8 @@ static struct corps__ring_link *create_ring_link(struct corps__ring_endpoint *en
 
 void corps__ring_links_disconnect(struct corps_link *base) {
     struct corps__ring_link *link = (struct corps__ring_link *)base;
+    struct corps__ring_endpoint *endpoint = ring_endpoint_of(link);
+    endpoint->busy = endpoint->busy == link ? NULL : endpoint->busy;
     corps__link_remove(&link->base);
     corps__session_close(link->base.session);
     if (link->peer_doorbell >= 0) {

@@ -3,8 +3,9 @@
  * A link is a memfd with two rings and two pools, one of each for either direction. The connector makes it and hands it
  * over at the rendezvous, which stays as the sign of life. An endpoint has one doorbell, a pipe that its peers write
  * to: rung for a message when it sleeps, or for room when it waits for that. (An eventfd could not be opened again by
- * those who share it, see reopen.h.) Nothing has a name, so nothing stays behind. The memfd is sealed against
- * shrinking, so that a peer cannot make us fault.
+ * those who share it, see reopen.h.) Where one link alone keeps waking an endpoint, that may sleep on a word in the
+ * link's memory instead (ring.h), which saves a system call and a half each time. Nothing has a name, so nothing stays
+ * behind. The memfd is sealed against shrinking, so that a peer cannot make us fault.
  *
  * Beside each ring there is a pool (pool.h): when a frame has large segments, the ring carries what comes before the
  * first of them and the extent in which the others lie from there on, one after the other as in the frame. So payloads
@@ -68,6 +69,8 @@ struct corps__ring_endpoint {
     _Atomic bool armed;
     const struct pollfd *armed_fds; /* arm's, to see afterwards whether the doorbell was rung */
     uint64_t ring_bytes;
+    struct corps__ring_link *busy; /* the one link that has ended each of the last sleeps, … */
+    unsigned streak;               /* … so many */
 };
 
 /* What transports over such links do in different ways. */
@@ -97,11 +100,12 @@ struct corps_block *corps__ring_links_loan(struct corps_link *base, size_t bytes
 enum corps_err corps__ring_links_poll(struct corps_endpoint *base, struct corps_event *event);
 void corps__ring_links_release(struct corps_endpoint *base, struct corps_event *event);
 enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd *fds, size_t capacity, size_t *count);
+uint32_t *corps__ring_links_arm_word(struct corps_endpoint *base);
 void corps__ring_links_forget(struct corps_endpoint *base);
 
 #define CORPS__RING_LINKS_OPERATIONS                                                                                   \
     .close = corps__ring_links_close, .connect = corps__ring_links_connect, .poll = corps__ring_links_poll,            \
-    .release = corps__ring_links_release, .arm = corps__ring_links_arm
+    .release = corps__ring_links_release, .arm = corps__ring_links_arm, .arm_word = corps__ring_links_arm_word
 
 /* ---- for kinds ---- */
 

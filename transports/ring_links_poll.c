@@ -5,6 +5,8 @@
 
 /* Receiving over rings, and sleeping. */
 
+enum { STREAK_MIN = 8 }; /* sleeps that a link must have ended, one after the other, before one is on its word */
+
 /* ---- records ---- */
 
 static void release_record(struct corps__ring_link *link, size_t bytes) {
@@ -191,11 +193,18 @@ static bool take_ring_frame(struct corps__links *links, struct corps__link *link
  * ring_sleep.pml, steps D1 and D2. */
 static void disarm_rings(struct corps__ring_endpoint *endpoint) {
     atomic_store_explicit(&endpoint->armed, false, memory_order_relaxed);
+    struct corps__ring_link *rang = NULL;
+    unsigned rung = 0;
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
         struct corps__ring_link *ring_link = (struct corps__ring_link *)link;
-        if (ring_link->memory != NULL) {
-            corps__ring_disarm(&ring_link->in);
+        if (ring_link->memory != NULL && corps__ring_disarm(&ring_link->in)) {
+            rang = ring_link;
+            rung++;
         }
+    }
+    if (rung > 0) {
+        endpoint->streak = rung == 1 && rang == endpoint->busy ? endpoint->streak + 1 : 0;
+        endpoint->busy = rang;
     }
     if (endpoint->armed_fds != NULL && endpoint->armed_fds->revents != 0) {
         char rings[256]; /* should there be more, the next sleep is short */
@@ -272,4 +281,12 @@ enum corps_err corps__ring_links_arm(struct corps_endpoint *base, struct pollfd 
     endpoint->armed_fds = fds;
     *count = 1;
     return CORPS_OK;
+}
+
+uint32_t *corps__ring_links_arm_word(struct corps_endpoint *base) {
+    struct corps__ring_endpoint *endpoint = (struct corps__ring_endpoint *)base;
+    struct corps__ring_link *link = endpoint->busy;
+    return endpoint->streak >= STREAK_MIN && link != NULL && !link->base.ended && corps__ring_arm_word(&link->in)
+               ? (uint32_t *)&link->in.shared->asleep
+               : NULL;
 }

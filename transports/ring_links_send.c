@@ -1,5 +1,6 @@
 #include "ring_links.h"
 
+#include "base/futex.h"
 #include "parcel.h"
 
 #include <string.h>
@@ -28,7 +29,9 @@ void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t
     }
     link->doorbell_owed = false;
     link->held_bytes = 0;
-    if (corps__ring_consumer_sleeps(&link->out)) {
+    enum corps__ring_sleep how = corps__ring_consumer_sleeps(&link->out);
+    if (how == CORPS__RING_ON_DOORBELL ||
+        (how == CORPS__RING_ON_WORD && corps__futex_wake(&link->out.shared->asleep) < 0)) {
         corps__ring_link_ring_doorbell(link);
     }
 }

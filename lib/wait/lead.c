@@ -1,14 +1,12 @@
 #include "wait/lead.h"
 
 #include "base/clock.h"
+#include "base/futex.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 static void does_nothing(void) {
 }
@@ -64,6 +62,7 @@ static struct corps__reactor first = {
     .parked.lock = PTHREAD_MUTEX_INITIALIZER,
     .jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &first.jobs.first},
     .alarms = {.lock = PTHREAD_MUTEX_INITIALIZER, .first_ns = CORPS_FOREVER},
+    .word.lock = PTHREAD_MUTEX_INITIALIZER,
     .limit.fd = -1,
     .set.epoll_fd = -1,
 };
@@ -78,6 +77,9 @@ static void init_lists(struct corps__reactor *reactor) {
     reactor->jobs.last = &reactor->jobs.first;
     atomic_store(&reactor->jobs.count, 0);
     corps__alarms_init(&reactor->alarms);
+    pthread_mutex_init(&reactor->word.lock, NULL);
+    atomic_store(&reactor->word.at, NULL);
+    atomic_store(&reactor->word.ringing, 0);
 }
 
 void corps__reactor_init(struct corps__reactor *reactor) {
@@ -96,18 +98,57 @@ static struct timespec time_until(int64_t deadline_ns) {
     return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
 }
 
-void corps__kick(void) {
-    struct corps__reactor *reactor = corps__reactor;
+static void ring_eventfd(const struct corps__reactor *reactor) {
+    uint64_t one = 1;
+    if (write(reactor->wake_fd, &one, sizeof one) < 0 && errno != EAGAIN) {
+        perror("corps: eventfd"); /* cannot happen with a valid descriptor */
+        abort();
+    }
+}
+
+/* The word is a transport's, and goes with its link: it is written to while the leader cannot be beyond
+ * corps__word_leave. Where it lay, waking somebody does no harm. */
+static void ring_word(struct corps__reactor *reactor) {
+    pthread_mutex_lock(&reactor->word.lock);
+    _Atomic uint32_t *word = atomic_load_explicit(&reactor->word.at, memory_order_relaxed);
+    if (word != NULL) {
+        atomic_store(word, 0);
+    }
+    pthread_mutex_unlock(&reactor->word.lock);
+    if (word != NULL) {
+        (void)corps__futex_wake(word);
+    }
+}
+
+void corps__word_leave(struct corps__reactor *reactor) {
+    /* Who rings counts itself before it looks whether the leader sleeps, and we look after having said that we do not:
+     * who is not seen here does not find us asleep. Model: kick.pml, steps S7 and K4. */
+    if (atomic_load(&reactor->word.ringing) != 0) {
+        pthread_mutex_lock(&reactor->word.lock);
+        atomic_store_explicit(&reactor->word.at, NULL, memory_order_relaxed);
+        pthread_mutex_unlock(&reactor->word.lock);
+    }
+}
+
+void corps__kick_leader(struct corps__reactor *reactor) {
     /* Pairs with the leader's store of `sleeping`, its fence, and its look at `kicked` before it sleeps: either it sees
      * the kick before it sleeps, or we see that it sleeps and ring. Model: kick.pml, steps K1 and K2. */
     atomic_store(&reactor->kicked, 1);
-    if (atomic_load(&reactor->sleeping) != 0 && atomic_exchange(&reactor->sleeping, 0) != 0) {
-        uint64_t one = 1;
-        if (write(reactor->wake_fd, &one, sizeof one) < 0 && errno != EAGAIN) {
-            perror("corps: eventfd"); /* cannot happen with a valid descriptor */
-            abort();
-        }
+    if (atomic_load(&reactor->sleeping) == CORPS__AWAKE) {
+        return;
     }
+    atomic_fetch_add(&reactor->word.ringing, 1); /* pairs with corps__word_leave; model: kick.pml, step K3 */
+    int how = atomic_exchange(&reactor->sleeping, CORPS__AWAKE);
+    if (how == CORPS__ON_DESCRIPTORS) {
+        ring_eventfd(reactor);
+    } else if (how == CORPS__ON_WORD) {
+        ring_word(reactor);
+    }
+    atomic_fetch_sub(&reactor->word.ringing, 1);
+}
+
+void corps__kick(void) {
+    corps__kick_leader(corps__reactor);
 }
 
 void corps__notify(struct corps__waiter *waiter) {
@@ -253,7 +294,7 @@ void corps__job_is_let_go(void) {
 void corps__lead_forked(void) {
     struct corps__reactor *reactor = corps__reactor;
     init_lists(reactor);
-    atomic_store(&reactor->sleeping, 0);
+    atomic_store(&reactor->sleeping, CORPS__AWAKE);
     atomic_store(&reactor->kicked, 0);
     atomic_store(&reactor->yield, 0);
     atomic_store(&reactor->idle, 0);

@@ -15,6 +15,7 @@
 #include "wait/limit.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
+#include "wait/watchman.h"
 
 #include <corps.h>
 #include <corps/transport.h>
@@ -25,6 +26,9 @@
 #include <uv.h>
 
 #define CORPS__ENDPOINTS_MAX 64u
+
+/* How the leader sleeps, or is about to. */
+enum { CORPS__AWAKE, CORPS__ON_DESCRIPTORS, CORPS__ON_WORD };
 
 /* What has happened to a waiter. */
 enum { CORPS__WAITING, CORPS__PARKED, CORPS__NOTIFIED };
@@ -72,7 +76,7 @@ struct corps__reactor {
     uv_loop_t loop;
     bool loop_changed;    /* handles changed since uv_run: epoll does not know yet */
     _Atomic int lead;     /* 1 while a thread leads */
-    _Atomic int sleeping; /* 1 while the leader sleeps, or is about to */
+    _Atomic int sleeping; /* CORPS__AWAKE, … */
     _Atomic int kicked;   /* 1: the leader must look again */
     _Atomic int yield;    /* 1: an idle leader should hand over to a waiting thread */
     _Atomic int idle;     /* 1: the leader is a pool thread with nothing to run */
@@ -94,6 +98,12 @@ struct corps__reactor {
         _Atomic unsigned count;
     } jobs;
     struct corps__alarms alarms;
+    struct {
+        pthread_mutex_t lock;
+        _Atomic(_Atomic uint32_t *) at; /* of the leader's last sleep on a word, as long as that is there */
+        _Atomic unsigned ringing;       /* threads that are about to end a sleep */
+    } word;
+    struct corps__watchman watchman;
 
     /* The leader's alone. */
     struct corps__spin spin;
@@ -102,6 +112,8 @@ struct corps__reactor {
     bool single;                             /* the last sleeps each brought one message at most */
     struct corps__limit limit;               /* of a sleep */
     struct corps__sleep_set set;             /* what the last sleep waited for */
+    unsigned watched;                        /* which set the watchman watches: its `made`, or 0 */
+    unsigned word_rest;                      /* sleeps on descriptors until there may be one on a word again */
     struct pollfd fds[CORPS__SLEEP_FDS_MAX]; /* not on the stack: transports look at the results in the next poll */
 };
 
@@ -115,6 +127,10 @@ void corps__reactor_init(struct corps__reactor *reactor);
 
 /* Makes the leader look at what changed (new work, a link to arm for writing). Any thread. */
 void corps__kick(void);
+void corps__kick_leader(struct corps__reactor *reactor);
+
+/* The leader, after a sleep on a word: nobody writes there any more. */
+void corps__word_leave(struct corps__reactor *reactor);
 
 /* Wakes a waiter, whose stack frame must not be left meanwhile. Any thread. */
 void corps__notify(struct corps__waiter *waiter);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,7 @@ enum {
     POLLS_A_ROUND = 16,
     LOOK_POLLS = 256,
     UV_DESCRIPTORS = 10, /* of a loop, rounded up */
+    WORD_REST = 16,      /* sleeps on descriptors after one on a word did not do */
 };
 
 /* ---- polling and sleeping, with the lead ---- */
@@ -139,6 +141,52 @@ static void look_at_loop(struct corps__reactor *reactor) {
     reactor->loop_timer_ns = loop_timer(&reactor->loop);
 }
 
+/* Has the watchman watch the descriptors. */
+static bool watch_all(struct corps__reactor *reactor, size_t count) {
+    if (!corps__sleep_prepare(&reactor->set, reactor->fds, count, reactor->fds_changed)) {
+        return false;
+    }
+    reactor->fds_changed = false;
+    if (reactor->watched != reactor->set.made) {
+        reactor->watched = corps__watchman_watch(reactor, reactor->set.epoll_fd) ? reactor->set.made : 0;
+    }
+    return reactor->watched != 0;
+}
+
+/* After arm_all: the word to sleep on instead of the descriptors, while the watchman watches those; NULL: none. */
+static _Atomic uint32_t *arm_word(struct corps__reactor *reactor, size_t count) {
+    if (corps__watchman_has_found(&reactor->watchman)) {
+        reactor->watched = 0; /* once is enough: the sleep that follows sees what it was */
+        reactor->word_rest = WORD_REST;
+    }
+    if (reactor->word_rest > 0) {
+        reactor->word_rest--;
+        return NULL;
+    }
+    uint32_t *word = NULL;
+    for (unsigned i = 0; i < reactor->endpoint_count && word == NULL; i++) {
+        struct corps_endpoint *endpoint = reactor->endpoints[i];
+        word = endpoint->transport->arm_word != NULL ? endpoint->transport->arm_word(endpoint) : NULL;
+    }
+    if (word != NULL && !watch_all(reactor, count)) {
+        reactor->word_rest = UINT_MAX;
+        atomic_store(&reactor->kicked, 1); /* and no sleep now: who comes to this word's link rings nothing else */
+    }
+    return (_Atomic uint32_t *)word;
+}
+
+static void sleep_on(struct corps__reactor *reactor, _Atomic uint32_t *word, size_t count) {
+    if (word == NULL) {
+        corps__sleep(&reactor->set, reactor->fds, count, reactor->fds_changed);
+        reactor->fds_changed = false;
+        return;
+    }
+    enum corps_err err = corps__sleep_on_word(word);
+    if (err != CORPS_OK) {
+        reactor->word_rest = err == CORPS_ERR_TIMEOUT ? WORD_REST : UINT_MAX;
+    }
+}
+
 /* False when there was something already. */
 static bool sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     struct corps__reactor *reactor = corps__reactor;
@@ -151,15 +199,21 @@ static bool sleep_once(struct corps__waiter *waiter, int64_t deadline_ns) {
     }
     int64_t timers = next_timer(reactor);
     corps__limit_at(&reactor->limit, deadline_ns < timers ? deadline_ns : timers);
-    /* The fence orders this store before the looks below, on every processor; pairs with corps__kick, corps__notify,
-     * and with who makes something runnable. Models: kick.pml, steps S3, S4 and S5; pool.pml, step I2. */
-    atomic_store_explicit(&reactor->sleeping, 1, memory_order_relaxed);
+    _Atomic uint32_t *word = arm_word(reactor, count);
+    atomic_store_explicit(&reactor->word.at, word, memory_order_relaxed);
+    /* Release: who finds us asleep on a word finds the word. The fence orders this store before the looks below, on
+     * every processor; pairs with corps__kick, corps__notify, and with who makes something runnable. Models: kick.pml,
+     * steps S3, S4 and S5; pool.pml, step I2. */
+    atomic_store_explicit(&reactor->sleeping, word != NULL ? CORPS__ON_WORD : CORPS__ON_DESCRIPTORS,
+                          memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
     if (!called_away(reactor, waiter) && !is_wanted(reactor, waiter)) {
-        corps__sleep(&reactor->set, reactor->fds, count, reactor->fds_changed);
-        reactor->fds_changed = false;
+        sleep_on(reactor, word, count);
     }
-    atomic_store(&reactor->sleeping, 0); /* model: kick.pml, step S6 */
+    atomic_store(&reactor->sleeping, CORPS__AWAKE); /* model: kick.pml, step S6 */
+    if (word != NULL) {
+        corps__word_leave(reactor);
+    }
     if (reactor->fds[KICK].revents != 0) {
         uint64_t rung;
         if (read(reactor->wake_fd, &rung, sizeof rung) < 0 && errno != EAGAIN) {
@@ -379,18 +433,26 @@ enum corps_err corps__reactor_start(const struct corps__reactor_ops *ops) {
         close(reactor->wake_fd);
         return err;
     }
+    err = corps__watchman_open(reactor);
+    if (err != CORPS_OK) {
+        corps__limit_close(&reactor->limit);
+        close(reactor->wake_fd);
+        return err;
+    }
     err = check_descriptors(reactor->wake_fd);
     int failed = err == CORPS_OK ? uv_loop_init(&reactor->loop) : 0;
     if (failed != 0) {
         err = corps_error_set(CORPS_ERR_SYSTEM, "cannot make an event loop: %s", uv_strerror(failed));
     }
     if (err != CORPS_OK) {
+        corps__watchman_close(reactor);
         corps__limit_close(&reactor->limit);
         close(reactor->wake_fd);
         return err;
     }
     reactor->ops = ops;
     corps__spin_init(&reactor->spin);
+    reactor->watched = reactor->word_rest = 0;
     reactor->loop_changed = true;
     return CORPS_OK;
 }
@@ -404,6 +466,7 @@ void corps__reactor_stop(void) {
     struct corps__reactor *reactor = corps__reactor;
     uv_run(&reactor->loop, UV_RUN_NOWAIT); /* close callbacks */
     (void)uv_loop_close(&reactor->loop);   /* a handle that is left open keeps the loop's memory, and no more */
+    corps__watchman_close(reactor);
     corps__sleep_forget(&reactor->set);
     corps__limit_close(&reactor->limit);
     close(reactor->wake_fd);
@@ -427,6 +490,7 @@ static void close_watched(uv_handle_t *handle, void *unused) {
 void corps__reactor_forked(void) {
     struct corps__reactor *reactor = corps__reactor;
     corps__lead_forked();
+    corps__watchman_forked(&reactor->watchman);
     /* What the loop watches: listening and rendezvous sockets, control channels. The loop's epoll is the parent's too,
      * so nothing is taken out of it, and its memory is not touched again. */
     uv_walk(&reactor->loop, close_watched, NULL);

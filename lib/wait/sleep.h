@@ -21,7 +21,8 @@ enum { CORPS__SLEEP_FDS_MAX = 1027 };
 
 /* What is kept: descriptors and events, in the order of the last sleep. */
 struct corps__sleep_set {
-    int epoll_fd; /* -1: none */
+    int epoll_fd;  /* -1: none */
+    unsigned made; /* how many sets there have been: which one this is */
     size_t count;
     struct corps__watch {
         int fd;
@@ -32,6 +33,13 @@ struct corps__sleep_set {
 /* As poll(2) on `fds` (at most CORPS__SLEEP_FDS_MAX), without end; fills revents. `changed`: some descriptor may not be
  * the one it was. A fault of the kernel (too many descriptors) falls back to poll. */
 void corps__sleep(struct corps__sleep_set *set, struct pollfd *fds, size_t count, bool changed);
+
+/* Has an epoll set for `fds`, if need be a new one, without a sleep. False: there can be none. */
+bool corps__sleep_prepare(struct corps__sleep_set *set, const struct pollfd *fds, size_t count, bool changed);
+
+/* Instead of a sleep on descriptors: on a word, while that is CORPS_WORD_ASLEEP. OK; TIMEOUT: for as long as such a
+ * sleep may be; UNSUPPORTED: the system does not have that. */
+enum corps_err corps__sleep_on_word(_Atomic uint32_t *word);
 
 /* Forgets what is kept; the next sleep makes it anew. */
 void corps__sleep_forget(struct corps__sleep_set *set);

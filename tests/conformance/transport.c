@@ -97,6 +97,7 @@ static const struct CMUnitTest cases[] = {
     CASE(room_after_arm),
     CASE(connect_after_arm),
     CASE(close_after_arm),
+    CASE(word_after_arm),
     CASE(ping_pong_asleep),
     CASE(flood_both_ways),
     CASE(close_in_flight),

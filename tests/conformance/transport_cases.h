@@ -76,6 +76,7 @@ void frame_after_arm(void **state);
 void room_after_arm(void **state);
 void connect_after_arm(void **state);
 void close_after_arm(void **state);
+void word_after_arm(void **state);
 void ping_pong_asleep(void **state);
 
 /* transport_end.c */

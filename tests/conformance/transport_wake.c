@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -208,6 +209,76 @@ void close_after_arm(void **state) {
         check(side_expect_closed(pair.to, at_to) == CORPS_ERR_CLOSED);
         transport->disconnect(at_to);
     }
+    pair_close(&pair);
+}
+
+/* ---- a word to sleep on ---- */
+
+/* Has `link` end the receiver's sleeps until that may sleep on a word. */
+static _Atomic uint32_t *word_of(struct side *side, struct corps_link *link) {
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        armed_sees(side, send_frame, link);
+        expect_frame(side, 64, 7);
+        drain(side);
+        uint32_t *word = side_arm(side) ? transport->arm_word(side->endpoint) : NULL;
+        if (word != NULL) {
+            return (_Atomic uint32_t *)word;
+        }
+    }
+    check(!"there is a word where one link alone is busy");
+    return NULL;
+}
+
+/* Nobody is to be asleep there any more: who comes too late does not fall asleep, and who has is woken by the same. */
+static bool is_rung(_Atomic uint32_t *word) {
+    return atomic_load(word) != CORPS_WORD_ASLEEP;
+}
+
+void word_after_arm(void **state) {
+    (void)state;
+    SKIP_ONE_ENDED;
+    if (transport->arm_word == NULL) {
+        print_message("skipped for %s: it has no word\n", transport->name);
+        skip();
+    }
+    struct pair pair;
+    pair_open(&pair, NULL);
+    struct corps_link *other, *other_in;
+    sides_connect(pair.from, pair.to, &other, &other_in);
+    for (unsigned k = 0; k < 20; k++) {
+        _Atomic uint32_t *word = word_of(pair.to, pair.out);
+        check(!is_rung(word));
+        send_frame(pair.out);
+        check(is_rung(word));
+        expect_frame(pair.to, 64, 7);
+        /* All else makes descriptors ready. */
+        word = word_of(pair.to, pair.out);
+        send_frame(other);
+        sides_sleep_armed(&pair.to, 1);
+        check(!is_rung(word));
+        expect_frame(pair.to, 64, 7);
+        word = word_of(pair.to, pair.out);
+        struct connecting connecting = {.pair = &pair};
+        connect_one(&connecting);
+        sides_sleep_armed(&pair.to, 1);
+        check(!is_rung(word));
+        check(side_expect(pair.from, CORPS_EVENT_CONNECTED).link == connecting.link);
+        struct corps_link *accepted = side_expect(pair.to, CORPS_EVENT_ACCEPTED).link;
+        pair.to->accepted_count = 0;
+        word = word_of(pair.to, pair.out);
+        transport->disconnect(connecting.link);
+        sides_sleep_armed(&pair.to, 1);
+        check(!is_rung(word));
+        check(side_expect_closed(pair.to, accepted) == CORPS_ERR_CLOSED);
+        transport->disconnect(accepted);
+    }
+    /* The link whose word it is. */
+    (void)word_of(pair.to, other);
+    transport->disconnect(other);
+    sides_sleep_armed(&pair.to, 1);
+    check(side_expect_closed(pair.to, other_in) == CORPS_ERR_CLOSED);
+    transport->disconnect(other_in);
+    check(!side_arm(pair.to) || transport->arm_word(pair.to->endpoint) == NULL);
     pair_close(&pair);
 }
 

@@ -2,16 +2,19 @@
  *
  * A thread that leads while it waits, and two others. Each of these brings something, and either notifies the leader's
  * waiter of it (corps__notify) or has the leader look: something is stored, then corps__kick. That is for the step (a
- * job, an alarm, a check), or for the predicate of a wait without a waiter (corps__wait_leading). Found wanting: a
- * state in which the leader sleeps for ever before it has seen both.
+ * job, an alarm, a check, what the watchman has found), or for the predicate of a wait without a waiter
+ * (corps__wait_leading). The leader sleeps on descriptors, or on a word of memory that may go as soon as it is awake. Found
+ * wanting: a state in which the leader sleeps for ever before it has seen both, and a write to a word that has gone.
  *
  * Steps, as the C names them:
  *   K1 `kicked` is set                                S1 the look at `kicked`, which is cleared: before the other looks
- *   K2 the look at `sleeping`, and the eventfd        S2 the leader looks at what it may have been kicked for
- *   N1 the word becomes NOTIFIED                      S3 `sleeping` is set
- *   N2 the look at `leading`, and a kick              S4 the fence before the looks
- *   L1 `leading` is set                               S5 the looks at `kicked` and at the word
- *   L2 the word, once NOTIFIED, is WAITING again      S6 awake: `sleeping` is cleared, and the eventfd is read
+ *   K2 the look at `sleeping`                         S2 the leader looks at what it may have been kicked for
+ *   K3 who is going to ring counts itself             S3 `sleeping` is set, after where the word is
+ *   K4 the eventfd, or the word where that still is   S4 the fence before the looks
+ *   N1 the word becomes NOTIFIED                      S5 the looks at `kicked` and at the word
+ *   N2 the look at `leading`, and a kick              S6 awake: `sleeping` is cleared, and the eventfd is read
+ *   L1 `leading` is set                               S7 the look whether somebody rings: then the word is no more
+ *   L2 the word, once NOTIFIED, is WAITING again
  *   L3 the predicate is looked at after that
  *   L4 no sleep after a kick that was seen: the predicate is looked at first
  */
@@ -27,7 +30,14 @@
 #define KICKED 2
 #define SLEEPING 3
 #define BROUGHT 4 /* and 5: by each of the others, for a look or for the predicate */
-#define PLACES 6
+#define ASLEEP 6  /* the word to sleep on, … */
+#define AT 7      /* … and that it is there */
+#define RINGING 8
+#define PLACES 9
+
+#define ON_DESCRIPTORS 1 /* values of `sleeping` */
+#define ON_WORD 2
+#define SPURIOUS 1 /* wake-ups by the peer whose word it is */
 
 #define WAITING 0
 #define NOTIFIED 2
@@ -39,8 +49,31 @@
 #define KICKS_FOR_PREDICATE 2
 byte how[OTHERS]; /* the other has chosen */
 bool eventfd;
+bool waits;   /* the leader sleeps in FUTEX_WAIT */
+bool mapped;  /* the word's memory is there */
+bool locked;  /* word.lock */
 
 /* ---- the others ---- */
+
+inline ring_word() {
+    lock(locked);
+    load(self, AT, seen);
+    if
+    :: seen ->
+        assert(mapped);
+#ifndef WORD_IS_NOT_CHANGED
+        store(self, ASLEEP, 0, STRONG)
+#endif
+    :: else
+    fi;
+    fence(self);
+    assert(!seen || mapped);
+    unlock(self, locked);
+    if
+    :: seen -> waits = false
+    :: else
+    fi
+}
 
 inline kick() {
 #ifndef KICKED_IS_RELAXED
@@ -51,11 +84,18 @@ inline kick() {
     load_strong(self, SLEEPING, seen); /* K2 */
     if
     :: seen ->
+#ifndef NOT_COUNTED
+        add(self, RINGING, 1); /* K3 */
+#endif
         exchange(self, SLEEPING, 0, seen);
         if
-        :: seen -> fence(self); eventfd = true
+        :: seen == ON_DESCRIPTORS -> fence(self); eventfd = true /* K4 */
+        :: seen == ON_WORD -> ring_word()
         :: else
-        fi
+        fi;
+#ifndef NOT_COUNTED
+        add(self, RINGING, -1)
+#endif
     :: else
     fi
 }
@@ -114,7 +154,8 @@ inline look_around() {
 proctype leader() {
     byte seen, n;
     byte found[OTHERS];
-    bool called, rung, kicked;
+    byte spurious = SPURIOUS;
+    bool called, rung, kicked, on_word;
     store(LEADER, LEADING, 1, STRONG); /* L1 */
     do
     :: look_at_predicate();
@@ -173,7 +214,19 @@ proctype leader() {
         fi;
 #endif
         /* sleep_once */
-        store(LEADER, SLEEPING, 1, RELAXED); /* S3 */
+        if
+        :: true -> on_word = false
+        :: true ->
+            on_word = true;
+            mapped = true;
+            exchange(LEADER, ASLEEP, 1, seen)
+        fi;
+        store(LEADER, AT, on_word, RELAXED);
+#ifndef SLEEPING_IS_RELAXED
+        store(LEADER, SLEEPING, (on_word -> ON_WORD : ON_DESCRIPTORS), RELEASE); /* S3 */
+#else
+        store(LEADER, SLEEPING, (on_word -> ON_WORD : ON_DESCRIPTORS), RELAXED);
+#endif
 #ifndef NO_FENCE_BEFORE_SLEEP
         fence(LEADER); /* S4 */
 #endif
@@ -189,9 +242,31 @@ proctype leader() {
         rung = false;
         if
         :: called
-        :: else -> eventfd -> rung = true
+        :: !called && !on_word -> eventfd -> rung = true
+        :: !called && on_word ->
+            fence(LEADER);
+            waits = memory[ASLEEP];
+            if
+            :: !waits
+            :: spurious > 0 -> spurious--; waits = false
+            fi
         fi;
         store(LEADER, SLEEPING, 0, STRONG); /* S6 */
+        if
+        :: on_word ->
+#ifndef NO_LOOK_AT_RINGING
+            load_strong(LEADER, RINGING, seen); /* S7 */
+            if
+            :: seen ->
+                lock(locked);
+                store(LEADER, AT, 0, RELAXED);
+                unlock(LEADER, locked)
+            :: else
+            fi;
+#endif
+            mapped = false
+        :: else
+        fi;
         if
         :: rung -> eventfd = false
         :: else
@@ -200,6 +275,7 @@ stepped:
         kicked = false;
         called = false;
         rung = false;
+        on_word = false;
         seen = 0
     od
 }

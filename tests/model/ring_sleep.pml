@@ -2,17 +2,19 @@
  * ring_links_send.c.
  *
  * One producer and one consumer, each alone in its process and so its leader. The producer's doorbell rings for room, the
- * consumer's for records. Found wanting: a state in which one sleeps for ever, or a record that is read before its
- * content is there.
+ * consumer's for records. The consumer may also sleep on `asleep` itself, a futex, and hears no doorbell then. (It could
+ * do with less: sleeps on a word have a limit, and a watchman hears the doorbell.) Found wanting: a state in which one
+ * sleeps for ever, or a record that is read before its content is there.
  *
  * Steps, as the C names them:
  *   C1 commit: the record's word, after its content     B1 arm: `asleep` is set
  *   C2 the fence before the look at `asleep`             B2 the fence before the look at the ring
- *   C3 the look at `asleep`, and the doorbell            B3 the look at the next record
- *   W1 `wants_space` is set                              D1 disarm: `asleep` is cleared
- *   W2 the fence before the look at `head`               D2 the doorbell's rings are read, before the next B3
- *   W3 the look at `head`                                R1 release: `head` is published
- *   W4 the doorbells that are owed are rung first        R2 the fence before the look at `wants_space`
+ *   C3 the look at `asleep`, and what wakes there        B3 the look at the next record
+ *   W1 `wants_space` is set                              B4 `asleep`, if still set, says that we sleep there
+ *   W2 the fence before the look at `head`               D1 disarm: `asleep` is cleared
+ *   W3 the look at `head`                                D2 the doorbell's rings are read, before the next B3
+ *   W4 the doorbells that are owed are rung first        R1 release: `head` is published
+ *                                                        R2 the fence before the look at `wants_space`
  *                                                        R3 the look at `wants_space`, and the doorbell
  */
 
@@ -27,6 +29,9 @@
 #define SLOTS 3
 #define SPLIT 1
 
+#define ON_DOORBELL 1 /* values of `asleep` */
+#define ON_WORD 2
+
 #define WORD 0 /* how many records were committed; as good as the word of each */
 #define HEAD 1
 #define ASLEEP 2
@@ -37,6 +42,7 @@
 #include "memory.pml"
 
 bool producer_bell, consumer_bell; /* the pipes: there is something to read */
+bool on_word;                      /* the consumer sleeps in FUTEX_WAIT */
 
 /* ---- the producer ---- */
 
@@ -50,7 +56,14 @@ inline wake_consumer() {
     :: seen ->
         exchange(PRODUCER, ASLEEP, 0, seen);
         if
-        :: seen -> fence(PRODUCER); consumer_bell = true
+        :: seen == ON_DOORBELL -> fence(PRODUCER); consumer_bell = true
+        :: seen == ON_WORD ->
+            fence(PRODUCER);
+#ifndef WORD_GETS_DOORBELL
+            on_word = false
+#else
+            consumer_bell = true
+#endif
         :: else
         fi
     :: else
@@ -175,7 +188,7 @@ proctype consumer() {
 #ifdef LOOK_COMES_FIRST
             load(CONSUMER, WORD, seen);
 #endif
-            store(CONSUMER, ASLEEP, 1, RELAXED); /* B1 */
+            store(CONSUMER, ASLEEP, ON_DOORBELL, RELAXED); /* B1 */
 #ifndef NO_FENCE_AT_ARM
             fence(CONSUMER); /* B2 */
 #endif
@@ -192,8 +205,35 @@ proctype consumer() {
                 fi;
 #endif
                 if
-                :: consumer_bell -> rung = true
-                :: spurious > 0 -> spurious--; rung = consumer_bell
+                :: true ->
+                    if
+                    :: consumer_bell -> rung = true
+                    :: spurious > 0 -> spurious--; rung = consumer_bell
+                    fi
+                :: true ->
+                    /* corps__ring_arm_word, and FUTEX_WAIT */
+#ifndef WORD_IS_STORED
+                    compare_exchange(CONSUMER, ASLEEP, ON_DOORBELL, ON_WORD, seen); /* B4 */
+#else
+                    store(CONSUMER, ASLEEP, ON_WORD, STRONG);
+                    seen = true;
+#endif
+                    fence(CONSUMER);
+                    if
+                    :: seen ->
+                        atomic {
+#ifndef WORD_IS_NOT_COMPARED
+                            on_word = memory[ASLEEP] == ON_WORD
+#else
+                            on_word = true
+#endif
+                        }
+                        if
+                        :: !on_word
+                        :: spurious > 0 -> spurious--; on_word = false
+                        fi
+                    :: else -> rung = consumer_bell
+                    fi
                 fi
             fi
         fi;

@@ -143,11 +143,30 @@ static void test_sleep_and_bell(void **state) {
     struct pair *pair = *state;
     assert_true(corps__ring_arm(&pair->in));
     assert_int_equal(put(pair, 1, 8), CORPS_OK);
-    assert_true(corps__ring_consumer_sleeps(&pair->out));
-    assert_false(corps__ring_consumer_sleeps(&pair->out)); /* once per sleep */
-    assert_false(corps__ring_arm(&pair->in));              /* something is there */
-    corps__ring_disarm(&pair->in);
-    assert_false(corps__ring_consumer_sleeps(&pair->out));
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_ON_DOORBELL);
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_AWAKE); /* once per sleep */
+    assert_true(corps__ring_disarm(&pair->in));                                   /* it was found asleep */
+    assert_false(corps__ring_arm(&pair->in));                                     /* something is there */
+    assert_false(corps__ring_disarm(&pair->in));
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_AWAKE);
+}
+
+static void test_sleep_on_word(void **state) {
+    struct pair *pair = *state;
+    assert_false(corps__ring_arm_word(&pair->in)); /* not armed */
+    assert_true(corps__ring_arm(&pair->in));
+    assert_true(corps__ring_arm_word(&pair->in));
+    assert_int_equal(put(pair, 1, 8), CORPS_OK);
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_ON_WORD);
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_AWAKE);
+    assert_true(corps__ring_disarm(&pair->in));
+    assert_false(corps__ring_arm(&pair->in));
+    /* The producer comes between: it rings the doorbell. */
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_ON_DOORBELL);
+    assert_false(corps__ring_arm_word(&pair->in));
+    /* Whatever a peer writes there means something. */
+    atomic_store(&pair->in.shared->asleep, 77);
+    assert_int_equal(corps__ring_consumer_sleeps(&pair->out), CORPS__RING_ON_DOORBELL);
 }
 
 /* Random bytes anywhere in the shared memory: records, EMPTY or PROTOCOL, never a crash or a length beyond the ring. */
@@ -346,6 +365,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_content_is_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sleep_and_bell, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sleep_on_word, setup, teardown),
         cmocka_unit_test_setup_teardown(test_exactly_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_padding, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commit_less, setup, teardown),

@@ -252,7 +252,18 @@ struct corps_transport {
     /** Optional: the library that it needs and that library's version, as text, lent for ever; NULL, with a detail,
      * when the library is not there. Any thread. */
     const char *(*version)(void);
+
+    /** Optional. After arm said OK: may the polling thread sleep on a word instead of the descriptors, because one and
+     * the same link has ended each of its last sleeps? Gives a word of memory that is shared with that link's peer and
+     * holds CORPS_WORD_ASLEEP: from now on what comes from that peer sets it to something else and wakes one who sleeps
+     * there (futex(2), not private), and makes no descriptor ready. All else still does, which the core watches
+     * otherwise. The peer may write anything there and wake, or not wake, whom it wants. The word stays until the link
+     * is disconnected. NULL: not now; sleep on the descriptors.
+     * Called by: polling thread, which polls afterwards, and does not sleep on the descriptors. Does not block. */
+    uint32_t *(*arm_word)(struct corps_endpoint *endpoint);
 };
+
+#define CORPS_WORD_ASLEEP 2u /**< what such a word holds while somebody sleeps there, or is about to */
 
 #define CORPS_ARM_FDS_MAX 16u
 
