@@ -25,7 +25,7 @@ struct corps__batch_entry {
     uint32_t bytes;       /* of the payload; 0: nil */
     bool encoded;
     uint8_t serializer; /* encoded: the wire id of the serializer */
-    uint16_t unused;
+    uint16_t charge;    /* of a request of another Env: bytes of its payload there, for the room that it takes up */
     _Alignas(8) uint8_t data[];
 };
 
@@ -56,13 +56,23 @@ struct corps__batch {
 struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
                                          enum corps_keep keep_objects);
 
-/* Adds an entry: a copy of `entry`, with `data` as its payload. False: the batch is full or closed; leave it. */
-bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data);
-
 /* Adds an entry with a copy of a small value that refers to nothing counted, as its payload. CORPS_ERR_FULL: the batch
  * is full or closed, leave it; REFUSED: this value has to go as a message. */
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value);
+
+/* Puts an entry, which the Conc sees when it is committed, with others: one exchange for all of them. A copy of `entry`
+ * with a copy of these bytes as its payload; or, where that is not encoded, with the value that they are (`data` NULL:
+ * nil). False: the batch is full. */
+bool corps__batch_put(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data,
+                      uint32_t bytes);
+
+/* Makes the last `count` entries seen. False: it was closed meanwhile, and nobody will look at them. */
+bool corps__batch_commit(struct corps__batch *batch, uint32_t count);
+
+/* Puts copies of entries that nobody will look at into an empty batch: `count`, from `first` bytes on. */
+void corps__batch_put_again(const struct corps__batch *closed, uint32_t first, uint32_t count,
+                            struct corps__batch *batch);
 
 /* The sender adds no more, and lets go of it. */
 void corps__batch_leave(struct corps__batch *batch);
