@@ -1,6 +1,7 @@
 #include "link/posts.h"
 
 #include "link/known.h"
+#include "link/open_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,5 +88,6 @@ void corps__posts_drop(struct corps__peer *peer) {
     peer->last_post = &peer->first_post;
     free(peer->batch_frame);
     peer->batch_frame = NULL;
+    corps__open_batch_detach(peer);
     note_kept(peer, 0);
 }

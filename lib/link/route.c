@@ -156,6 +156,21 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
     }
 }
 
+uint32_t corps__route_room_step(const struct corps__route *route) {
+    return route->peer->corps->settings.mailbox_count / 16;
+}
+
+bool corps__route_reserve_ahead(struct corps__route *route, uint32_t count, size_t bytes) {
+    const struct corps__settings *settings = &route->peer->corps->settings;
+    uint64_t before = atomic_fetch_add(&route->load, count * ONE + bytes);
+    if (load_count(before) + count <= settings->mailbox_count &&
+        load_bytes(before) + bytes <= settings->mailbox_bytes) {
+        return true;
+    }
+    subtract_load(route, count, bytes);
+    return false;
+}
+
 void corps__route_take(struct corps__route *route, size_t bytes) {
     atomic_fetch_add(&route->load, ONE + bytes);
 }
