@@ -16,10 +16,6 @@ _Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as
 
 static const struct corps__slab_source source = {.bytes = sizeof(struct corps__batch)};
 
-static uint32_t round_up(uint32_t bytes) {
-    return (bytes + 7) / 8 * 8;
-}
-
 static uint32_t entry_count(uint32_t word) {
     return word & ~(CORPS__BATCH_CLOSED | CORPS__BATCH_LEFT);
 }
@@ -45,15 +41,8 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
     return batch;
 }
 
-static __attribute__((cold, noinline)) void stamp_entry(struct corps__batch *batch) {
+void corps__batch_stamp(struct corps__batch *batch) {
     batch->timed_ns = corps__now_ns();
-}
-
-/* The next entry is the one that is timed. One that finds no room is not this batch's, and its stamp is for nobody. */
-static inline void stamp_if_timed(struct corps__batch *batch) {
-    if (__builtin_expect(batch->timed_after-- == 0, 0)) {
-        stamp_entry(batch);
-    }
 }
 
 bool corps__batch_commit(struct corps__batch *batch, uint32_t count) {
@@ -63,7 +52,7 @@ bool corps__batch_commit(struct corps__batch *batch, uint32_t count) {
 
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value) {
-    stamp_if_timed(batch);
+    corps__batch_stamp_if_timed(batch);
     size_t left = sizeof batch->data - batch->used;
     struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
     size_t bytes = 0;
@@ -81,30 +70,6 @@ enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct c
     made->bytes = (uint32_t)bytes;
     batch->used += (uint32_t)(sizeof *made + bytes);
     return corps__batch_commit(batch, 1) ? CORPS_OK : CORPS_ERR_FULL;
-}
-
-bool corps__batch_put(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data,
-                      uint32_t bytes) {
-    struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
-    uint32_t whole = (entry->encoded ? 0 : (uint32_t)sizeof(struct corps_value)) + round_up(bytes);
-    if (sizeof *made + whole > sizeof batch->data - batch->used) {
-        return false;
-    }
-    stamp_if_timed(batch);
-    *made = *entry;
-    made->bytes = entry->encoded ? bytes : whole;
-    made->charge = (uint16_t)bytes;
-    uint8_t *to = made->data;
-    if (!entry->encoded) {
-        struct corps_value *value = (struct corps_value *)(void *)to;
-        to += sizeof *value;
-        *value = data != NULL ? corps_bin(to, bytes) : corps_nil();
-    }
-    if (bytes > 0) {
-        memcpy(to, data, bytes);
-    }
-    batch->used += (uint32_t)sizeof *made + whole;
-    return true;
 }
 
 void corps__batch_put_again(const struct corps__batch *closed, uint32_t first, uint32_t count,

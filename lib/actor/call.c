@@ -22,6 +22,15 @@
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
+/* Names are short: a call of strcmp costs more than most of them. */
+static inline bool same_name(const char *one, const char *other) {
+    while (*one == *other && *one != '\0') {
+        one++;
+        other++;
+    }
+    return *one == *other;
+}
+
 /* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
  * name that gets no number, and lives as long as the call. */
 static enum corps_err symbol_of_method(struct corps__call *call, const char *text, struct corps__symbol *own_method) {
@@ -212,6 +221,16 @@ static inline bool send_follows(const struct corps_name *to, const char *method,
     return true;
 }
 
+static bool add_encoded(struct corps__open_batch *open, const struct corps_value *value) {
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    bool added = open->serializer->encode(value, &encoding) == CORPS_OK && encoding.buffer_count == 0 &&
+                 encoding.stream_bytes <= CORPS__ENTRY_BYTES_MAX &&
+                 corps__open_batch_add(open, 0, encoding.stream, (uint32_t)encoding.stream_bytes);
+    corps_encoding_finish(&encoding);
+    return added;
+}
+
 /* The same to another Env: to the same Worker as the last ones, and room in the open batch. */
 static inline bool send_follows_far(const struct corps_name *to, const char *method, const struct corps_value *args) {
     struct corps_context *context = corps__context();
@@ -221,16 +240,18 @@ static inline bool send_follows_far(const struct corps_name *to, const char *met
     struct corps__open_batch *open = context->open;
     if (atomic_load_explicit(&to->route, memory_order_relaxed) != open->route || to->is_pool ||
         context->sent_text != method || context->sent_method != open->method ||
-        strcmp(open->method->name, method) != 0 || corps__traces() ||
+        !same_name(open->method->name, method) || corps__traces() ||
         atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
         return false;
     }
     const struct corps_value *value = corps__value_open(args != NULL ? args : &nil_args);
     bool added = false;
-    if (value->kind == CORPS_BIN && open->bare && value->count <= CORPS__ENTRY_BYTES_MAX) {
-        added = corps__open_batch_add(open, 0, value->bin, (uint32_t)value->count);
-    } else if (value->kind == CORPS_NIL) {
+    if (value->kind == CORPS_NIL) {
         added = corps__open_batch_add(open, CORPS__NIL_PAYLOAD, NULL, 0);
+    } else if (!open->bare) {
+        added = add_encoded(open, value);
+    } else if (value->kind == CORPS_BIN && value->count <= CORPS__ENTRY_BYTES_MAX) {
+        added = corps__open_batch_add(open, 0, value->bin, (uint32_t)value->count);
     }
     if (!added) {
         corps__context_end_open(context);

@@ -289,27 +289,39 @@ static void note_entry(struct intake *intake, const struct corps__header *header
     intake->serializer = header->serializer;
 }
 
-/* A request that is counted. */
-static enum corps_err put_entry(struct intake *intake, const uint8_t *payload, uint32_t bytes) {
-    const struct corps__batch *batch = corps__actors->burst.batch;
+/* Into the batch that there is. False: there is none, or it is full. */
+static inline bool put_there(struct intake *intake, const uint8_t *payload, uint32_t bytes) {
+    struct corps__batch *batch = corps__actors->burst.batch;
     const struct corps__batch_entry entry = {.method = intake->method,
                                              .deadline_ns = intake->deadline_ns,
                                              .encoded = intake->encoded,
                                              .serializer = intake->serializer};
-    const uint8_t *data = intake->bytes_max > 0 ? payload : NULL;
-    intake->first = intake->count == 0 && batch != NULL ? batch->used : intake->first;
-    if (batch == NULL || !corps__batch_put(corps__actors->burst.batch, &entry, data, bytes)) {
-        bool went_on = intake->goes_on;
-        struct corps__conc *conc = corps__actors->burst.to;
-        enum corps_err err = commit_entries(intake);
-        if (err != CORPS_OK || !begin_batch(intake, conc)) {
-            return no_memory_for(conc, 1);
-        }
-        intake->goes_on = went_on;
-        intake->first = 0;
-        (void)corps__batch_put(corps__actors->burst.batch, &entry, data, bytes); /* an empty one has room */
+    if (batch == NULL) {
+        return false;
     }
+    uint32_t at = batch->used;
+    if (!corps__batch_put(batch, &entry, intake->bytes_max > 0 ? payload : NULL, bytes)) {
+        return false;
+    }
+    intake->first = intake->count == 0 ? at : intake->first;
     intake->count++;
+    return true;
+}
+
+/* A request that is counted. */
+static __attribute__((noinline)) enum corps_err put_entry(struct intake *intake, const uint8_t *payload,
+                                                          uint32_t bytes) {
+    if (put_there(intake, payload, bytes)) {
+        return CORPS_OK;
+    }
+    bool went_on = intake->goes_on;
+    struct corps__conc *conc = corps__actors->burst.to;
+    enum corps_err err = commit_entries(intake);
+    if (err != CORPS_OK || !begin_batch(intake, conc)) {
+        return no_memory_for(conc, 1);
+    }
+    intake->goes_on = went_on;
+    (void)put_there(intake, payload, bytes); /* an empty one has room */
     return CORPS_OK;
 }
 
@@ -359,7 +371,7 @@ static inline bool take_next(struct intake *intake, const uint8_t *head, size_t 
     }
     *err = corps__grant_use(&intake->peer->grants, corps__actors->burst_of.destination, CORPS__HEADER_BYTES + *bytes,
                             &grant);
-    if (*err == CORPS_OK) {
+    if (*err == CORPS_OK && !put_there(intake, head + CORPS__ENTRY_BYTES, *bytes)) {
         *err = put_entry(intake, head + CORPS__ENTRY_BYTES, *bytes);
     }
     return true;

@@ -9,17 +9,19 @@
 
 /* ---- the frame, under tx ---- */
 
-static struct corps__post *empty_frame(void) {
-    struct corps__post *post = malloc(sizeof *post + CORPS__BATCH_FRAME_BYTES);
+static struct corps__post *empty_frame(struct corps__peer *peer) {
+    struct corps__post *post = peer->spare_frame;
+    peer->spare_frame = NULL;
+    post = post != NULL ? post : malloc(sizeof *post + CORPS__BATCH_FRAME_BYTES);
     if (post != NULL) {
-        *post = (struct corps__post){.bytes = CORPS__HEADER_BYTES};
+        *post = (struct corps__post){.bytes = CORPS__HEADER_BYTES, .is_frame = true};
     }
     return post;
 }
 
 enum corps_err corps__batch_frame(struct corps__peer *peer) {
     if (peer->batch_frame == NULL) {
-        peer->batch_frame = empty_frame();
+        peer->batch_frame = empty_frame(peer);
         peer->batch_entry_count = 0;
     }
     return peer->batch_frame != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
@@ -102,7 +104,7 @@ static void empty(struct corps__open_batch *open) {
 static void turn_over(struct corps__open_batch *open) {
     struct corps__peer *peer = open->peer;
     bool whole = peer->batch_frame == NULL && extent_count(open->taken) == 0;
-    struct corps__post *other = whole ? empty_frame() : NULL;
+    struct corps__post *other = whole ? empty_frame(peer) : NULL;
     if (other != NULL) { /* what was written becomes the frame as it is */
         peer->batch_frame = open->post;
         peer->batch_frame->bytes = open->used;
@@ -124,32 +126,29 @@ struct corps__open_batch *corps__open_batch_begin(struct corps__route *route, co
                                                   const struct corps_serializer *serializer) {
     struct corps__peer *peer = route->peer;
     struct corps__open_batch *open = aligned_alloc(64, sizeof *open);
-    struct corps__post *post = open != NULL ? empty_frame() : NULL;
-    if (post == NULL) {
-        free(open);
+    if (open == NULL) {
         return NULL;
     }
     memset(open, 0, sizeof *open);
     open->peer = peer;
     open->route = route;
     open->method = method;
+    open->serializer = serializer;
     open->bare = (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0;
     const struct corps__header entry = {.flags = CORPS__NO_REPLY,
                                         .serializer = serializer->wire_id,
                                         .destination = route->conc,
                                         .method = method->number};
     corps__wire_write_entry(&entry, 0, open->head);
-    open->post = post;
     empty(open);
     pthread_mutex_lock(&peer->tx);
-    bool begun = may_be_open(peer, method);
-    if (begun) {
+    open->post = may_be_open(peer, method) ? empty_frame(peer) : NULL;
+    if (open->post != NULL) {
         peer->open = open;
         open->looked_ns = peer->last_send_ns;
     }
     pthread_mutex_unlock(&peer->tx);
-    if (!begun) {
-        free(post);
+    if (open->post == NULL) {
         free(open);
         return NULL;
     }
@@ -225,7 +224,7 @@ void corps__open_batch_end(struct corps__open_batch *open) {
         peer->open = NULL;
         corps__route_give_back(open->route, open->room_count, open->room_bytes);
     }
+    corps__post_free(peer, open->post);
     pthread_mutex_unlock(&peer->tx);
-    free(open->post);
     free(open);
 }

@@ -6,14 +6,15 @@
  * far what it has written is complete. Whoever has tx moves that into the frame before anything else is sent to the
  * peer, or when the frame is to go: so the order is that of one thread's sends, and of what one thread tells another.
  * The owner itself takes tx only when the memory is full, for a look at the clock that has found much time gone, after
- * a flush, and at the end. While a peer has an open batch it counts as one that holds something back, so what is written
- * goes within a millisecond, as always.
+ * a flush, and at the end. While a peer has an open batch it counts as one that holds something back, so what is
+ * written goes within a millisecond, as always.
  *
  * Room in the Worker's mailbox is reserved for many entries at once, and what is left of it is given back at the end.
  */
 #ifndef CORPS_OPEN_BATCH_H
 #define CORPS_OPEN_BATCH_H
 
+#include "base/copy.h"
 #include "link/posts.h"
 
 #include <endian.h>
@@ -27,12 +28,13 @@ struct corps__open_batch {
     struct corps__peer *peer;
     struct corps__route *route; /* where all its entries go */
     const struct corps__symbol *method;
-    bool bare;                        /* bytes go as they are */
+    const struct corps_serializer *serializer;
+    bool bare;                        /* that takes bytes as they are */
     uint8_t head[CORPS__ENTRY_BYTES]; /* of an entry without payload */
     struct corps__post *post;         /* the memory */
-    uint32_t used, count;     /* of it, the header's place included; entries */
-    uint32_t left;            /* entries until the next look at the clock, or at the room */
-    uint32_t room_count;      /* reserved and not used yet */
+    uint32_t used, count;             /* of it, the header's place included; entries */
+    uint32_t left;                    /* entries until the next look at the clock, or at the room */
+    uint32_t room_count;              /* reserved and not used yet */
     size_t room_bytes;
     int64_t looked_ns;
     uint32_t seals_seen;
@@ -85,9 +87,7 @@ static inline bool corps__open_batch_add(struct corps__open_batch *open, uint8_t
     memcpy(at, open->head, CORPS__ENTRY_BYTES);
     memcpy(at, &length, sizeof length);
     at[CORPS__ENTRY_FLAGS_AT] |= flags;
-    if (bytes > 0) {
-        memcpy(at + CORPS__ENTRY_BYTES, data, bytes);
-    }
+    corps__copy_few(at + CORPS__ENTRY_BYTES, data, bytes);
     open->used += whole;
     open->count++;
     open->left--;

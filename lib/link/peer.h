@@ -102,9 +102,10 @@ struct corps__peer {
     _Atomic bool has_deferred;       /* … and some do; see defer.h */
     struct corps__post *batch_frame; /* a BATCH that is held back, while there is room in it; NULL: none */
     uint32_t batch_entry_count;
-    struct corps__open_batch *open; /* what a thread adds to it without tx, see open_batch.h; NULL: none does */
-    struct corps__waitlist waiters; /* for readiness, room and the owner */
-    uint64_t answered;              /* requests that came from it, were answered and are over */
+    struct corps__post *spare_frame; /* the memory of one that has gone; NULL: none */
+    struct corps__open_batch *open;  /* what a thread adds to it without tx, see open_batch.h; NULL: none does */
+    struct corps__waitlist waiters;  /* for readiness, room and the owner */
+    uint64_t answered;               /* requests that came from it, were answered and are over */
 
     pthread_mutex_t routes_lock;
     struct corps__route *_Atomic routes[64]; /* by Worker, chained */
