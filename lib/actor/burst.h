@@ -1,6 +1,6 @@
 /* Bursts: requests without reply that one sender sends to one Conc in a row. The second one begins a batch, to which
  * those that follow are added without a message of their own. See struct corps__burst. What goes to another Env in a
- * row gets an open batch (open_batch.h).
+ * row gets an open batch (batch_frame.h).
  *
  * Threads: the sender's alone; the leader, for what comes over links, guards its own with the lead. */
 #ifndef CORPS_BURST_H

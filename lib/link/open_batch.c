@@ -7,104 +7,18 @@
 
 #include <stdlib.h>
 
-/* ---- the frame, under tx ---- */
-
-static struct corps__post *empty_frame(struct corps__peer *peer) {
-    struct corps__post *post = peer->spare_frame;
-    peer->spare_frame = NULL;
-    post = post != NULL ? post : malloc(sizeof *post + CORPS__BATCH_FRAME_BYTES);
-    if (post != NULL) {
-        *post = (struct corps__post){.bytes = CORPS__HEADER_BYTES, .is_frame = true};
-    }
-    return post;
-}
-
-enum corps_err corps__batch_frame(struct corps__peer *peer) {
-    if (peer->batch_frame == NULL) {
-        peer->batch_frame = empty_frame(peer);
-        peer->batch_entry_count = 0;
-    }
-    return peer->batch_frame != NULL ? CORPS_OK : corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
-}
-
-static void seal_frame(struct corps__peer *peer) {
-    const struct corps__header header = {
-        .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_entry_count, .source_env = corps__own_env()};
-    (void)corps__wire_write(&header, NULL, NULL, peer->batch_frame->data);
-    corps__post_keep(peer, peer->batch_frame, false);
-    peer->batch_frame = NULL;
-}
-
-void corps__batch_seal(struct corps__peer *peer) {
-    corps__open_batch_take(peer);
-    if (peer->batch_frame != NULL) {
-        seal_frame(peer);
-        if (peer->open != NULL) {
-            atomic_fetch_add_explicit(&peer->open->seals, 1, memory_order_relaxed);
-        }
-    }
-}
-
-/* ---- open batches: number of entries and end of their bytes ---- */
-
-static uint64_t extent(uint32_t count, uint32_t bytes) {
-    return (uint64_t)count << 32 | bytes;
-}
-
-static uint32_t extent_bytes(uint64_t extent) {
-    return (uint32_t)extent;
-}
-
-static uint32_t extent_count(uint64_t extent) {
-    return (uint32_t)(extent >> 32);
-}
-
-void corps__open_batch_take(struct corps__peer *peer) {
-    struct corps__open_batch *open = peer->open;
-    if (open == NULL) {
-        return;
-    }
-    /* Acquire: pairs with the store in corps__open_batch_add. */
-    uint64_t committed = atomic_load_explicit(&open->committed, memory_order_acquire);
-    uint32_t from = extent_bytes(open->taken), bytes = extent_bytes(committed) - from;
-    if (bytes == 0) {
-        return;
-    }
-    if (peer->batch_frame != NULL && peer->batch_frame->bytes + bytes > CORPS__BATCH_FRAME_BYTES) {
-        seal_frame(peer);
-    }
-    if (corps__batch_frame(peer) != CORPS_OK) { /* they were taken from who sent them, and cannot go */
-        corps__peer_break(peer, CORPS_ERR_NO_MEMORY, corps_error_detail());
-        return;
-    }
-    memcpy(peer->batch_frame->data + peer->batch_frame->bytes, open->post->data + from, bytes);
-    peer->batch_frame->bytes += bytes;
-    peer->batch_entry_count += extent_count(committed) - extent_count(open->taken);
-    open->taken = committed;
-}
-
-void corps__open_batch_detach(struct corps__peer *peer) {
-    if (peer->open != NULL) {
-        peer->open->detached = true;
-        atomic_fetch_add_explicit(&peer->open->seals, 1, memory_order_relaxed);
-        peer->open = NULL;
-    }
-}
-
-/* ---- the owner ---- */
-
 static void empty(struct corps__open_batch *open) {
     open->used = CORPS__HEADER_BYTES;
     open->count = 0;
-    open->taken = extent(0, CORPS__HEADER_BYTES);
+    open->taken = corps__extent_of(0, CORPS__HEADER_BYTES);
     atomic_store_explicit(&open->committed, open->taken, memory_order_relaxed);
 }
 
 /* Under tx: all of it is in the frame, and the memory is empty. */
 static void turn_over(struct corps__open_batch *open) {
     struct corps__peer *peer = open->peer;
-    bool whole = peer->batch_frame == NULL && extent_count(open->taken) == 0;
-    struct corps__post *other = whole ? empty_frame(peer) : NULL;
+    bool whole = peer->batch_frame == NULL && corps__extent_count(open->taken) == 0;
+    struct corps__post *other = whole ? corps__batch_memory(peer) : NULL;
     if (other != NULL) { /* what was written becomes the frame as it is */
         peer->batch_frame = open->post;
         peer->batch_frame->bytes = open->used;
@@ -142,7 +56,7 @@ struct corps__open_batch *corps__open_batch_begin(struct corps__route *route, co
     corps__wire_write_entry(&entry, 0, open->head);
     empty(open);
     pthread_mutex_lock(&peer->tx);
-    open->post = may_be_open(peer, method) ? empty_frame(peer) : NULL;
+    open->post = may_be_open(peer, method) ? corps__batch_memory(peer) : NULL;
     if (open->post != NULL) {
         peer->open = open;
         open->looked_ns = peer->last_send_ns;

@@ -103,7 +103,7 @@ struct corps__peer {
     struct corps__post *batch_frame; /* a BATCH that is held back, while there is room in it; NULL: none */
     uint32_t batch_entry_count;
     struct corps__post *spare_frame; /* the memory of one that has gone; NULL: none */
-    struct corps__open_batch *open;  /* what a thread adds to it without tx, see open_batch.h; NULL: none does */
+    struct corps__open_batch *open;  /* what a thread adds to it without tx, see batch_frame.h; NULL: none does */
     struct corps__waitlist waiters;  /* for readiness, room and the owner */
     uint64_t answered;               /* requests that came from it, were answered and are over */
 

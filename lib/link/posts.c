@@ -1,7 +1,6 @@
 #include "link/posts.h"
 
 #include "link/known.h"
-#include "link/open_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +97,5 @@ void corps__posts_drop(struct corps__peer *peer) {
     peer->batch_frame = NULL;
     free(peer->spare_frame);
     peer->spare_frame = NULL;
-    corps__open_batch_detach(peer);
     note_kept(peer, 0);
 }

@@ -1,8 +1,8 @@
 #include "base/clock.h"
 #include "base/hooks.h"
 #include "codec/definitions.h"
+#include "link/batch_frame.h"
 #include "link/layout.h"
-#include "link/open_batch.h"
 #include "link/posts.h"
 
 #include <sched.h>
