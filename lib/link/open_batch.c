@@ -32,7 +32,7 @@ static void turn_over(struct corps__open_batch *open) {
 
 /* Under tx. May entries of this method be added without another look? */
 static bool may_be_open(const struct corps__peer *peer, const struct corps__symbol *method) {
-    return peer->corps == corps__own() && peer->batch_frame != NULL && peer->open == NULL &&
+    return peer->corps == corps__own() && corps__room_step(peer) > 0 && peer->batch_frame != NULL && peer->open == NULL &&
            atomic_load(&peer->state) == CORPS__PEER_READY && corps__is_named(peer, method);
 }
 
@@ -103,7 +103,7 @@ static bool goes_on(struct corps__open_batch *open, bool late, bool full) {
 
 /* Is there room for an entry of that size? Reserves more, if there is plenty. */
 static bool has_room(struct corps__open_batch *open, uint32_t bytes) {
-    uint32_t step = corps__route_room_step(open->route);
+    uint32_t step = corps__room_step(open->peer);
     size_t each = CORPS__HEADER_BYTES + bytes;
     if (open->room_count > 0 && open->room_bytes >= each) {
         return true;

@@ -316,7 +316,7 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
 /* Reserves room for a stream of requests, if there is plenty: `count` of `bytes` in all. And how many that may be at
  * once; 0: none, since the mailbox is small. */
 bool corps__route_reserve_ahead(struct corps__route *route, uint32_t count, size_t bytes);
-uint32_t corps__route_room_step(const struct corps__route *route);
+uint32_t corps__room_step(const struct corps__peer *peer);
 
 /* Counts a request that had reserved room on an earlier link. */
 void corps__route_take(struct corps__route *route, size_t bytes);

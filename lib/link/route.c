@@ -156,8 +156,8 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
     }
 }
 
-uint32_t corps__route_room_step(const struct corps__route *route) {
-    return route->peer->corps->settings.mailbox_count / 16;
+uint32_t corps__room_step(const struct corps__peer *peer) {
+    return peer->corps->settings.mailbox_count / 16;
 }
 
 bool corps__route_reserve_ahead(struct corps__route *route, uint32_t count, size_t bytes) {
