@@ -32,8 +32,8 @@ static void turn_over(struct corps__open_batch *open) {
 
 /* Under tx. May entries of this method be added without another look? */
 static bool may_be_open(const struct corps__peer *peer, const struct corps__symbol *method) {
-    return peer->corps == corps__own() && corps__room_step(peer) > 0 && peer->batch_frame != NULL && peer->open == NULL &&
-           atomic_load(&peer->state) == CORPS__PEER_READY && corps__is_named(peer, method);
+    return peer->corps == corps__own() && corps__room_step(peer) > 0 && peer->batch_frame != NULL &&
+           peer->open == NULL && atomic_load(&peer->state) == CORPS__PEER_READY && corps__is_named(peer, method);
 }
 
 struct corps__open_batch *corps__open_batch_begin(struct corps__route *route, const struct corps__symbol *method,
