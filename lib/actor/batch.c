@@ -16,10 +16,6 @@ _Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as
 
 static const struct corps__slab_source source = {.bytes = sizeof(struct corps__batch)};
 
-static uint32_t round_up(uint32_t bytes) {
-    return (bytes + 7) / 8 * 8;
-}
-
 static uint32_t entry_count(uint32_t word) {
     return word & ~(CORPS__BATCH_CLOSED | CORPS__BATCH_LEFT);
 }
@@ -45,47 +41,18 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
     return batch;
 }
 
-static __attribute__((cold, noinline)) void stamp_entry(struct corps__batch *batch) {
+void corps__batch_stamp(struct corps__batch *batch) {
     batch->timed_ns = corps__now_ns();
 }
 
-/* The next entry is the one that is timed. One that finds no room is not this batch's, and its stamp is for nobody. */
-static inline void stamp_if_timed(struct corps__batch *batch) {
-    if (__builtin_expect(batch->timed_after-- == 0, 0)) {
-        stamp_entry(batch);
-    }
-}
-
-/* Room for an entry's payload, after its head. NULL: full. */
-static uint8_t *begin_entry(struct corps__batch *batch, const struct corps__batch_entry *entry) {
-    uint32_t bytes = (uint32_t)sizeof *entry + round_up(entry->bytes);
-    if (bytes > sizeof batch->data - batch->used) {
-        return NULL;
-    }
-    uint8_t *at = batch->data + batch->used;
-    memcpy(at, entry, sizeof *entry);
-    batch->used += bytes;
-    return at + sizeof *entry;
-}
-
-/* False: closed meanwhile, and nobody will look at the entry. */
-static bool commit_entry(struct corps__batch *batch) {
-    /* Release: the entry comes before its number. Pairs with the load in corps__batch_count. */
-    return (atomic_fetch_add_explicit(&batch->word, 1, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
-}
-
-bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data) {
-    stamp_if_timed(batch);
-    uint8_t *at = begin_entry(batch, entry);
-    if (at != NULL && entry->bytes > 0) {
-        memcpy(at, data, entry->bytes);
-    }
-    return at != NULL && commit_entry(batch);
+bool corps__batch_commit(struct corps__batch *batch, uint32_t count) {
+    /* Release: the entries come before their number. Pairs with the load in corps__batch_count. */
+    return (atomic_fetch_add_explicit(&batch->word, count, memory_order_release) & CORPS__BATCH_CLOSED) == 0;
 }
 
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value) {
-    stamp_if_timed(batch);
+    corps__batch_stamp_if_timed(batch);
     size_t left = sizeof batch->data - batch->used;
     struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
     size_t bytes = 0;
@@ -102,7 +69,18 @@ enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct c
     memcpy(made, entry, sizeof *made);
     made->bytes = (uint32_t)bytes;
     batch->used += (uint32_t)(sizeof *made + bytes);
-    return commit_entry(batch) ? CORPS_OK : CORPS_ERR_FULL;
+    return corps__batch_commit(batch, 1) ? CORPS_OK : CORPS_ERR_FULL;
+}
+
+void corps__batch_put_again(const struct corps__batch *closed, uint32_t first, uint32_t count,
+                            struct corps__batch *batch) {
+    const struct corps__batch_entry *entry = (const struct corps__batch_entry *)(const void *)(closed->data + first);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct corps_value *value = (const struct corps_value *)(const void *)entry->data;
+        const void *data = entry->encoded ? entry->data : value->kind == CORPS_BIN ? value->bin : NULL;
+        (void)corps__batch_put(batch, entry, data, entry->charge); /* they had room there, too */
+        entry = corps__batch_next(closed, entry);
+    }
 }
 
 /* ---- ending ---- */

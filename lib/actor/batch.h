@@ -11,6 +11,7 @@
 #define CORPS_BATCH_H
 
 #include "actor/message.h"
+#include "base/copy.h"
 
 enum {
     CORPS__BATCH_BYTES = 4096, /* of a batch, its head included */
@@ -25,7 +26,7 @@ struct corps__batch_entry {
     uint32_t bytes;       /* of the payload; 0: nil */
     bool encoded;
     uint8_t serializer; /* encoded: the wire id of the serializer */
-    uint16_t unused;
+    uint16_t charge;    /* of a request of another Env: bytes of its payload there, for the room that it takes up */
     _Alignas(8) uint8_t data[];
 };
 
@@ -56,13 +57,53 @@ struct corps__batch {
 struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps__grant *grant,
                                          enum corps_keep keep_objects);
 
-/* Adds an entry: a copy of `entry`, with `data` as its payload. False: the batch is full or closed; leave it. */
-bool corps__batch_add(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data);
-
 /* Adds an entry with a copy of a small value that refers to nothing counted, as its payload. CORPS_ERR_FULL: the batch
  * is full or closed, leave it; REFUSED: this value has to go as a message. */
 enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct corps__batch_entry *entry,
                                       const struct corps_value *value);
+
+/* The next entry is the one that is timed. One that finds no room is not this batch's, and its stamp is for nobody. */
+__attribute__((cold)) void corps__batch_stamp(struct corps__batch *batch);
+static inline void corps__batch_stamp_if_timed(struct corps__batch *batch) {
+    if (__builtin_expect(batch->timed_after-- == 0, 0)) {
+        corps__batch_stamp(batch);
+    }
+}
+
+/* Puts an entry, which the Conc sees when it is committed, with others: one exchange for all of them. A copy of `entry`
+ * with a copy of these bytes as its payload; or, where that is not encoded, with the value that they are (`data` NULL:
+ * nil). False: the batch is full. Inline, so that `entry` lies nowhere. */
+static inline bool corps__batch_put(struct corps__batch *batch, const struct corps__batch_entry *entry,
+                                    const void *data, uint32_t bytes) {
+    struct corps__batch_entry *made = (struct corps__batch_entry *)(void *)(batch->data + batch->used);
+    uint32_t whole = (entry->encoded ? 0 : (uint32_t)sizeof(struct corps_value)) + (bytes + 7) / 8 * 8;
+    if (sizeof *made + whole > sizeof batch->data - batch->used) {
+        return false;
+    }
+    corps__batch_stamp_if_timed(batch);
+    made->method = entry->method;
+    made->deadline_ns = entry->deadline_ns;
+    made->bytes = entry->encoded ? bytes : whole;
+    made->encoded = entry->encoded;
+    made->serializer = entry->serializer;
+    made->charge = (uint16_t)bytes;
+    uint8_t *to = made->data;
+    if (!entry->encoded) {
+        struct corps_value *value = (struct corps_value *)(void *)to;
+        to += sizeof *value;
+        *value = data != NULL ? corps_bin(to, bytes) : corps_nil();
+    }
+    corps__copy_few(to, data, bytes);
+    batch->used += (uint32_t)sizeof *made + whole;
+    return true;
+}
+
+/* Makes the last `count` entries seen. False: it was closed meanwhile, and nobody will look at them. */
+bool corps__batch_commit(struct corps__batch *batch, uint32_t count);
+
+/* Puts copies of entries that nobody will look at into an empty batch: `count`, from `first` bytes on. */
+void corps__batch_put_again(const struct corps__batch *closed, uint32_t first, uint32_t count,
+                            struct corps__batch *batch);
 
 /* The sender adds no more, and lets go of it. */
 void corps__batch_leave(struct corps__batch *batch);

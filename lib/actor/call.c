@@ -22,6 +22,15 @@
 
 static const struct corps_value nil_args = {.kind = CORPS_NIL};
 
+/* Names are short: a call of strcmp costs more than most of them. */
+static inline bool same_name(const char *one, const char *other) {
+    while (*one == *other && *one != '\0') {
+        one++;
+        other++;
+    }
+    return *one == *other;
+}
+
 /* What follows each other is often the same; and the text may have changed in its place. `own_method` is used for a
  * name that gets no number, and lives as long as the call. */
 static enum corps_err symbol_of_method(struct corps__call *call, const char *text, struct corps__symbol *own_method) {
@@ -212,6 +221,44 @@ static inline bool send_follows(const struct corps_name *to, const char *method,
     return true;
 }
 
+static bool add_encoded(struct corps__open_batch *open, const struct corps_value *value) {
+    struct corps_encoding encoding;
+    corps_encoding_init(&encoding);
+    bool added = open->serializer->encode(value, &encoding) == CORPS_OK && encoding.buffer_count == 0 &&
+                 encoding.stream_bytes <= CORPS__ENTRY_BYTES_MAX &&
+                 corps__open_batch_add(open, 0, encoding.stream, (uint32_t)encoding.stream_bytes);
+    corps_encoding_finish(&encoding);
+    return added;
+}
+
+/* The same to another Env: to the same Worker as the last ones, and room in the open batch. */
+static inline bool send_follows_far(const struct corps_name *to, const char *method, const struct corps_value *args) {
+    struct corps_context *context = corps__context();
+    if (context == NULL || context->open == NULL || context->chain != 0) {
+        return false;
+    }
+    struct corps__open_batch *open = context->open;
+    if (atomic_load_explicit(&to->route, memory_order_relaxed) != open->route || corps__name_is_pool(to) ||
+        context->sent_text != method || context->sent_method != open->method ||
+        !same_name(open->method->name, method) || corps__traces() ||
+        atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
+        return false;
+    }
+    const struct corps_value *value = corps__value_open(args != NULL ? args : &nil_args);
+    bool added = false;
+    if (value->kind == CORPS_NIL) {
+        added = corps__open_batch_add(open, CORPS__NIL_PAYLOAD, NULL, 0);
+    } else if (!open->bare) {
+        added = add_encoded(open, value);
+    } else if (value->kind == CORPS_BIN && value->count <= CORPS__ENTRY_BYTES_MAX) {
+        added = corps__open_batch_add(open, 0, value->bin, (uint32_t)value->count);
+    }
+    if (!added) {
+        corps__context_end_open(context);
+    }
+    return added;
+}
+
 /* Room for one more request of a burst. May end it, where it has to wait. */
 static enum corps_err burst_room(const struct corps__call *call, struct corps__conc *conc, struct corps__burst *burst) {
     if (burst->room == 0) {
@@ -355,6 +402,24 @@ static enum corps_err send_request(const struct corps__call *call, struct corps_
     return err;
 }
 
+enum { OPEN_AFTER = 4 }; /* requests in a row: an open batch costs as much to begin and end as these do */
+
+/* A request without reply has gone to `route`. */
+static void note_sent(const struct corps__call *call, struct corps__route *route) {
+    struct corps_context *context = call->context;
+    if (context->sent_route != route) {
+        corps__context_end_open(context);
+        context->sent_route = route;
+        context->sent_in_row = 0;
+    }
+    bool begins = ++context->sent_in_row >= OPEN_AFTER && context->open == NULL && corps__thread_pool_is_mine();
+    if (begins && context->sent_method == call->method &&
+        (call->serializer->capabilities & CORPS_SERIALIZER_UNTRUSTED)) {
+        context->open = corps__open_batch_begin(route, call->method, call->serializer);
+        context->sent_in_row = 0;
+    }
+}
+
 /* The arguments are bytes. */
 static __attribute__((cold, noinline)) void begin_span(const struct corps__call *call, struct corps_future *future) {
     struct corps__call_traced *traced = call->traced;
@@ -386,6 +451,9 @@ static enum corps_err call_remote(const struct corps__call *call, struct corps_f
     }
     if (err == CORPS_OK) {
         err = send_request(call, route, future, &encoding, nil);
+    }
+    if (err == CORPS_OK && call->context != NULL && future == NULL) {
+        note_sent(call, route);
     }
     if (call->traced != NULL) {
         uint32_t span = call->traced->span;
@@ -468,7 +536,7 @@ enum corps_err corps_call(const struct corps_name *to, const char *method, const
 
 enum corps_err corps_send(const struct corps_name *to, const char *method, const struct corps_value *args,
                           const struct corps_call_options *options) {
-    if (options == NULL && send_follows(to, method, args)) {
+    if (options == NULL && (send_follows(to, method, args) || send_follows_far(to, method, args))) {
         return CORPS_OK;
     }
     struct corps__symbol own_method;

@@ -20,6 +20,7 @@ struct corps__cancel_watch;
 struct corps__group;
 struct corps__keep;
 struct corps__once;
+struct corps__open_batch;
 struct corps__timing;
 struct corps_home;
 struct corps_name;
@@ -94,8 +95,11 @@ const char *corps__conc_class(const struct corps__conc *conc);
 /* What a method is told about its request. On the stack of the thread that runs it. */
 struct corps_context {
     struct corps__conc *conc;
-    struct corps__burst burst; /* what the method has sent last */
-    const char *sent_text;     /* a method's name, as it was given for the last request */
+    struct corps__burst burst;       /* what the method has sent last */
+    struct corps__route *sent_route; /* where the last request without reply to another Env went … */
+    unsigned sent_in_row;            /* … and how many did, without another in between */
+    struct corps__open_batch *open;  /* for those that follow; NULL: none */
+    const char *sent_text;           /* a method's name, as it was given for the last request */
     const struct corps__symbol *sent_method;
     int64_t deadline_ns; /* the request's, 0: none; the message may be another thread's once the reply was put off */
     uint64_t chain;      /* likewise: its number above, its span below; 0: none. See chain.h */

@@ -17,6 +17,9 @@ static inline void corps__context_clear(struct corps_context *context) {
     if (context->burst.to != NULL) {
         corps__burst_end(&context->burst);
     }
+    if (context->sent_route != NULL) {
+        corps__context_end_open(context);
+    }
     if (context->box != NULL) {
         corps_box_unref(context->box);
     }
@@ -34,6 +37,8 @@ static inline void corps__context_enter(struct corps_context *context, struct co
                                         struct corps__message *message) {
     context->conc = conc;
     context->burst = (struct corps__burst){0};
+    context->sent_route = NULL;
+    context->open = NULL;
     context->sent_text = NULL;
     context->deadline_ns = (int64_t)message->header.deadline_ns;
     context->chain = (uint64_t)message->header.trace << 32;

@@ -173,6 +173,69 @@ enum corps_err corps__request_take(struct corps__peer *peer, struct corps_event 
 
 /* ---- batches of requests without reply ---- */
 
+/* Reading one frame. Entries go into the leader's mailbox batch, and are committed together: when that is full, when
+ * something else must come after them, and at the frame's end. */
+struct intake {
+    struct corps__peer *peer;
+    uint32_t count, first; /* of the entries that are not committed: how many, and where they begin */
+    bool is_new;           /* the batch is in no mailbox yet */
+    /* What an entry that follows has in common with the one before it; only where `goes_on`. */
+    bool goes_on;
+    uint8_t head[CORPS__ENTRY_BYTES - sizeof(uint32_t)]; /* all but its length, as it was sent */
+    uint32_t bytes_max;
+    const struct corps__symbol *method;
+    uint64_t deadline_ns;
+    bool encoded;
+    uint8_t serializer;
+};
+
+static enum corps_err no_memory_for(const struct corps__conc *conc, uint32_t count) {
+    corps__conc_count_over(conc->id, -(uint64_t)count); /* they are counted, and do not come */
+    return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for %u requests without reply", count);
+}
+
+/* Begins an empty mailbox batch, in the place of the one before. */
+static bool begin_batch(struct intake *intake, struct corps__conc *conc) {
+    struct corps__batch *batch = corps__batch_create(intake->peer, corps__actors->burst_of.grant, keep_for(conc));
+    if (batch == NULL) {
+        return false;
+    }
+    intake->peer->arrived++;
+    corps__burst_end(&corps__actors->burst);
+    corps__actors->burst = (struct corps__burst){.to = conc, .batch = batch};
+    intake->is_new = true;
+    return true;
+}
+
+static enum corps_err commit_entries(struct intake *intake) {
+    struct corps__batch *batch = corps__actors->burst.batch;
+    struct corps__conc *conc = corps__actors->burst.to;
+    uint32_t count = intake->count;
+    intake->count = 0;
+    intake->goes_on = false;
+    if (count == 0) {
+        return CORPS_OK;
+    }
+    if (!corps__batch_commit(batch, count)) { /* the Conc has closed it, and will not look at them */
+        struct corps_block *kept = corps_block_ref(&batch->block);
+        bool begun = begin_batch(intake, conc);
+        if (begun) {
+            corps__batch_put_again(batch, intake->first, count, corps__actors->burst.batch);
+            batch = corps__actors->burst.batch;
+            (void)corps__batch_commit(batch, count); /* nobody has it, to close it */
+        }
+        corps_block_unref(kept);
+        if (!begun) {
+            return no_memory_for(conc, count);
+        }
+    }
+    if (intake->is_new) {
+        intake->is_new = false;
+        deliver_mail(conc, &batch->mail);
+    }
+    return CORPS_OK;
+}
+
 static bool goes_on(const struct corps__peer *peer, const struct corps__header *header) {
     return corps__actors->burst.to != NULL && corps__actors->burst_of.from == peer &&
            corps__actors->burst_of.destination == header->destination &&
@@ -186,8 +249,7 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     corps__dispatch_end_burst();
     struct corps__message *message = corps__message_of_payload(payload, bytes, header);
     if (message == NULL) {
-        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
+        return no_memory_for(conc, 1);
     }
     message->mail.kind = CORPS__MAIL_REQUEST;
     message->method = method;
@@ -206,8 +268,67 @@ static enum corps_err begin_burst(struct corps__peer *peer, struct corps__conc *
     return CORPS_OK;
 }
 
-static enum corps_err on_entry(struct corps__peer *peer, const struct corps__header *header, const uint8_t *payload,
+/* Does the value lie in the payload as it is? Then nothing has to be decoded. */
+static bool is_bare(const struct corps__header *header) {
+    const struct corps_serializer *serializer;
+    return (header->flags & CORPS__NIL_PAYLOAD) != 0 ||
+           (corps_serializer_by_wire_id(header->serializer, &serializer) == CORPS_OK &&
+            (serializer->capabilities & CORPS_SERIALIZER_BYTES_ONLY) != 0);
+}
+
+/* What the entries that follow this one have in common with it. */
+static void note_entry(struct intake *intake, const struct corps__header *header, const struct corps__symbol *method,
+                       const uint8_t *head) {
+    bool nil = (header->flags & CORPS__NIL_PAYLOAD) != 0;
+    intake->goes_on = header->deadline_ns == 0;
+    memcpy(intake->head, head + sizeof(uint32_t), sizeof intake->head);
+    intake->bytes_max = nil ? 0 : CORPS__ENTRY_BYTES_MAX;
+    intake->method = method;
+    intake->deadline_ns = header->deadline_ns;
+    intake->encoded = !is_bare(header);
+    intake->serializer = header->serializer;
+}
+
+/* Into the batch that there is. False: there is none, or it is full. */
+static inline bool put_there(struct intake *intake, const uint8_t *payload, uint32_t bytes) {
+    struct corps__batch *batch = corps__actors->burst.batch;
+    const struct corps__batch_entry entry = {.method = intake->method,
+                                             .deadline_ns = intake->deadline_ns,
+                                             .encoded = intake->encoded,
+                                             .serializer = intake->serializer};
+    if (batch == NULL) {
+        return false;
+    }
+    uint32_t at = batch->used;
+    if (!corps__batch_put(batch, &entry, intake->bytes_max > 0 ? payload : NULL, bytes)) {
+        return false;
+    }
+    intake->first = intake->count == 0 ? at : intake->first;
+    intake->count++;
+    return true;
+}
+
+/* A request that is counted. */
+static __attribute__((noinline)) enum corps_err put_entry(struct intake *intake, const uint8_t *payload,
+                                                          uint32_t bytes) {
+    if (put_there(intake, payload, bytes)) {
+        return CORPS_OK;
+    }
+    bool went_on = intake->goes_on;
+    struct corps__conc *conc = corps__actors->burst.to;
+    enum corps_err err = commit_entries(intake);
+    if (err != CORPS_OK || !begin_batch(intake, conc)) {
+        return no_memory_for(conc, 1);
+    }
+    intake->goes_on = went_on;
+    (void)put_there(intake, payload, bytes); /* an empty one has room */
+    return CORPS_OK;
+}
+
+static enum corps_err on_entry(struct intake *intake, const struct corps__header *header, const uint8_t *head,
                                uint32_t bytes) {
+    struct corps__peer *peer = intake->peer;
+    const uint8_t *payload = head + CORPS__ENTRY_BYTES;
     if ((header->flags & CORPS__NIL_PAYLOAD) != 0 && bytes != 0) {
         return corps_error_set(CORPS_ERR_PROTOCOL, "an entry of a batch is nil and has a payload");
     }
@@ -216,6 +337,9 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
     bool follows = goes_on(peer, header);
     struct corps__grant *grant;
     struct corps__conc *conc = follows ? corps__actors->burst.to : NULL;
+    if (err == CORPS_OK && !follows) {
+        err = commit_entries(intake);
+    }
     if (err == CORPS_OK && follows) {
         err = corps__grant_use(&peer->grants, header->destination, CORPS__HEADER_BYTES + bytes, &grant);
     } else if (err == CORPS_OK) {
@@ -225,46 +349,48 @@ static enum corps_err on_entry(struct corps__peer *peer, const struct corps__hea
         return err;
     }
     if (!follows || grant != corps__actors->burst_of.grant || bytes > CORPS__ENTRY_BYTES_MAX) {
-        return begin_burst(peer, conc, grant, header, method, payload, bytes);
+        err = commit_entries(intake);
+        return err == CORPS_OK ? begin_burst(peer, conc, grant, header, method, payload, bytes) : err;
     }
-    const struct corps__batch_entry entry = {
-        .method = method,
-        .deadline_ns = header->deadline_ns,
-        .bytes = bytes,
-        .encoded = true,
-        .serializer = header->serializer,
-    };
-    if (corps__actors->burst.batch != NULL && corps__batch_add(corps__actors->burst.batch, &entry, payload)) {
-        return CORPS_OK;
-    }
-    struct corps__batch *batch = corps__batch_create(peer, grant, keep_for(conc));
-    if (batch == NULL) {
-        corps__conc_count_over(conc->id, UINT64_MAX); /* likewise */
-        return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request of %u bytes", bytes);
-    }
-    peer->arrived++;
-    corps__burst_end(&corps__actors->burst);
-    corps__actors->burst = (struct corps__burst){.to = conc, .batch = batch};
-    (void)corps__batch_add(batch, &entry, payload); /* an empty one has room */
-    deliver_mail(conc, &batch->mail);
-    return CORPS_OK;
+    note_entry(intake, header, method, head);
+    return put_entry(intake, payload, bytes);
 }
 
-enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_event *event,
-                                 const struct corps__header *header) {
-    if (corps__own() == NULL || header->name_bytes != 0) {
-        return corps_error_set(CORPS_ERR_PROTOCOL, "a batch of requests came that cannot be one");
+/* The entry at `head`, of which `left` bytes are left, if it differs from the one before in its payload alone. False:
+ * nothing was done. */
+static inline bool take_next(struct intake *intake, const uint8_t *head, size_t left, uint32_t *bytes,
+                             enum corps_err *err) {
+    if (!intake->goes_on || left < CORPS__ENTRY_BYTES ||
+        memcmp(head + sizeof(uint32_t), intake->head, sizeof intake->head) != 0) {
+        return false;
     }
+    *bytes = corps__wire_entry_bytes(head); /* read once: the frame may lie in memory that the peer can still write */
+    struct corps__grant *grant;
+    if (*bytes > intake->bytes_max || *bytes > left - CORPS__ENTRY_BYTES) {
+        return false;
+    }
+    *err = corps__grant_use(&intake->peer->grants, corps__actors->burst_of.destination, CORPS__HEADER_BYTES + *bytes,
+                            &grant);
+    if (*err == CORPS_OK && !put_there(intake, head + CORPS__ENTRY_BYTES, *bytes)) {
+        *err = put_entry(intake, head + CORPS__ENTRY_BYTES, *bytes);
+    }
+    return true;
+}
+
+static enum corps_err take_entries(struct intake *intake, const struct corps_event *event, uint64_t count) {
     size_t at = CORPS__HEADER_BYTES;
-    for (uint64_t i = 0; i < header->id; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         struct corps__header entry;
         uint32_t bytes;
-        enum corps_err err = corps__wire_read_entry(event->data + at, event->bytes - at, &entry, &bytes);
-        if (err == CORPS_OK && peer->skew != NULL) {
-            err = corps__clocks_translate(peer, &entry);
-        }
-        if (err == CORPS_OK) {
-            err = on_entry(peer, &entry, event->data + at + CORPS__ENTRY_BYTES, bytes);
+        enum corps_err err = CORPS_OK;
+        if (!take_next(intake, event->data + at, event->bytes - at, &bytes, &err)) {
+            err = corps__wire_read_entry(event->data + at, event->bytes - at, &entry, &bytes);
+            if (err == CORPS_OK && intake->peer->skew != NULL) {
+                err = corps__clocks_translate(intake->peer, &entry);
+            }
+            if (err == CORPS_OK) {
+                err = on_entry(intake, &entry, event->data + at, bytes);
+            }
         }
         if (err != CORPS_OK) {
             return err;
@@ -274,6 +400,20 @@ enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_ev
     return at == event->bytes
                ? CORPS_OK
                : corps_error_set(CORPS_ERR_PROTOCOL, "%zu bytes follow the last entry of a batch", event->bytes - at);
+}
+
+enum corps_err corps__batch_take(struct corps__peer *peer, const struct corps_event *event,
+                                 const struct corps__header *header) {
+    if (corps__own() == NULL || header->name_bytes != 0) {
+        return corps_error_set(CORPS_ERR_PROTOCOL, "a batch of requests came that cannot be one");
+    }
+    struct intake intake;
+    intake.peer = peer;
+    intake.count = 0;
+    intake.goes_on = intake.is_new = false;
+    enum corps_err err = take_entries(&intake, event, header->id);
+    enum corps_err committed = commit_entries(&intake); /* also those before a fault, which are counted */
+    return err != CORPS_OK ? err : committed;
 }
 
 void corps__requests_forked(void) {

@@ -249,7 +249,7 @@ static unsigned run_batch(struct corps__conc *conc, struct corps__batch *batch) 
         for (; count < known; count++) {
             entry = corps__batch_next(batch, entry);
             run.settling.count++;
-            run.settling.bytes += CORPS__HEADER_BYTES + entry->bytes;
+            run.settling.bytes += CORPS__HEADER_BYTES + entry->charge;
             settle_run(&run.settling, before);
             atomic_store_explicit(begun, begun_before + count + 1, memory_order_relaxed);
             if (__builtin_expect(count == timed, 0)) {

@@ -42,6 +42,7 @@
 #define CORPS__WIRE_VERSION 4u
 #define CORPS__HEADER_BYTES 48u
 #define CORPS__ENTRY_BYTES 24u
+#define CORPS__ENTRY_FLAGS_AT 12u
 #define CORPS__ENTRY_BYTES_MAX 512u /* of an entry's payload; what is larger gains little by a batch */
 #define CORPS__PAYLOAD_SEGMENTS_MAX                                                                                    \
     1000u /* + header part, and zeros before each: within CORPS_SEGMENTS_MAX of a transport */
@@ -109,6 +110,13 @@ size_t corps__wire_write(const struct corps__header *header, const char *name, c
 /* How many zeros come before a segment of `bytes` bytes that would otherwise begin at byte `at` of its frame. */
 static inline size_t corps__wire_padding(size_t at, size_t bytes) {
     return bytes >= CORPS__ALIGNED_FROM ? -at % CORPS__ALIGNMENT : 0;
+}
+
+/* The length of an entry's payload, of its head alone. */
+static inline uint32_t corps__wire_entry_bytes(const uint8_t *head) {
+    uint32_t bytes;
+    memcpy(&bytes, head, sizeof bytes);
+    return le32toh(bytes);
 }
 
 /* Writes the head of an entry (CORPS__ENTRY_BYTES): what of the header it has. */

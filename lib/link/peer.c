@@ -1,6 +1,7 @@
 #include "link/peer.h"
 
 #include "base/log.h"
+#include "link/batch_frame.h"
 #include "link/hello.h"
 #include "link/posts.h"
 #include "link/relink.h"
@@ -97,6 +98,7 @@ static void detach_for_fault(struct corps__peer *peer, enum corps_err fault, con
         link->transport->disconnect(link);
         corps__loop_changed();
     }
+    corps__open_batch_detach(peer);
     corps__posts_drop(peer);
     free(peer->named);
     peer->named = NULL;

@@ -40,6 +40,7 @@
 
 enum { CORPS__PEER_NEW, CORPS__PEER_CONNECTING, CORPS__PEER_GREETING, CORPS__PEER_READY, CORPS__PEER_CLOSED };
 
+struct corps__open_batch;
 struct corps__post; /* a frame that waits for room */
 struct corps__skew;
 
@@ -101,8 +102,10 @@ struct corps__peer {
     _Atomic bool has_deferred;       /* … and some do; see defer.h */
     struct corps__post *batch_frame; /* a BATCH that is held back, while there is room in it; NULL: none */
     uint32_t batch_entry_count;
-    struct corps__waitlist waiters; /* for readiness, room and the owner */
-    uint64_t answered;              /* requests that came from it, were answered and are over */
+    struct corps__post *spare_frame; /* the memory of one that has gone; NULL: none */
+    struct corps__open_batch *open;  /* what a thread adds to it without tx, see batch_frame.h; NULL: none does */
+    struct corps__waitlist waiters;  /* for readiness, room and the owner */
+    uint64_t answered;               /* requests that came from it, were answered and are over */
 
     pthread_mutex_t routes_lock;
     struct corps__route *_Atomic routes[64]; /* by Worker, chained */
@@ -309,6 +312,12 @@ void corps__routes_clear(struct corps__peer *peer);
 /* Reserves room for one request. Errors: FULL, TIMEOUT, WORKER_LOST, LIMIT. */
 enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bool try_only,
                                     int64_t deadline_ns) CORPS_CHECKED;
+
+/* Reserves room for a stream of requests, if there is plenty: `count` of `bytes` in all. And how many that may be at
+ * once; 0: none, since the mailbox is small. */
+bool corps__route_reserve_ahead(struct corps__route *route, uint32_t count, size_t bytes);
+uint32_t corps__room_step(const struct corps__peer *peer);
+
 /* Counts a request that had reserved room on an earlier link. */
 void corps__route_take(struct corps__route *route, size_t bytes);
 void corps__route_give_back(struct corps__route *route, uint32_t count, size_t bytes);

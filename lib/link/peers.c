@@ -214,6 +214,8 @@ static void forget(struct corps__peer *peer) {
     atomic_store(&peer->behind, false);
     atomic_store(&peer->has_deferred, false);
     peer->batch_frame = NULL;
+    peer->spare_frame = NULL;
+    peer->open = NULL;
     peer->named = NULL;
     peer->named_bytes = 0;
     peer->defined = NULL;

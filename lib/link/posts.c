@@ -54,6 +54,14 @@ void corps__post_keep(struct corps__peer *peer, struct corps__post *post, bool f
     note_kept(peer, peer->kept_bytes + cost_of(post));
 }
 
+void corps__post_free(struct corps__peer *peer, struct corps__post *post) {
+    if (post->is_frame && peer->spare_frame == NULL) {
+        peer->spare_frame = post;
+    } else {
+        free(post);
+    }
+}
+
 enum corps_err corps__posts_flush(struct corps__peer *peer) {
     bool any = peer->first_post != NULL;
     while (peer->first_post != NULL) {
@@ -73,7 +81,7 @@ enum corps_err corps__posts_flush(struct corps__peer *peer) {
         peer->first_post = post->next;
         peer->last_post = peer->first_post == NULL ? &peer->first_post : peer->last_post;
         note_kept(peer, peer->kept_bytes - cost_of(post));
-        free(post);
+        corps__post_free(peer, post);
     }
     if (any) { /* who looked while `writable` said otherwise waits for somebody to say so */
         corps__waitlist_notify(&peer->waiters);
@@ -91,5 +99,7 @@ void corps__posts_drop(struct corps__peer *peer) {
     peer->last_post = &peer->first_post;
     free(peer->batch_frame);
     peer->batch_frame = NULL;
+    free(peer->spare_frame);
+    peer->spare_frame = NULL;
     note_kept(peer, 0);
 }

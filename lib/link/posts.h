@@ -16,6 +16,7 @@ struct corps__post {
     uint32_t charge_count;
     size_t charge_bytes;
     size_t bytes;
+    bool is_frame; /* of CORPS__BATCH_FRAME_BYTES: its memory is used again */
     uint8_t data[];
 };
 
@@ -28,6 +29,9 @@ void corps__post_keep(struct corps__peer *peer, struct corps__post *post, bool f
 /* Not owned: sends what was kept, while there is room. FULL, or PARTIAL: the same post, in the same memory, is tried
  * next time. Errors: as the transport's send. */
 enum corps_err corps__posts_flush(struct corps__peer *peer) CORPS_CHECKED;
+
+/* The memory of a post that has gone. */
+void corps__post_free(struct corps__peer *peer, struct corps__post *post);
 
 /* The link is gone. */
 void corps__posts_drop(struct corps__peer *peer);

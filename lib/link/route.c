@@ -165,6 +165,21 @@ enum corps_err corps__route_reserve(struct corps__route *route, size_t bytes, bo
                : reserve_slowly(route, before, bytes, try_only, deadline_ns);
 }
 
+uint32_t corps__room_step(const struct corps__peer *peer) {
+    return peer->corps->settings.mailbox_count / 16;
+}
+
+bool corps__route_reserve_ahead(struct corps__route *route, uint32_t count, size_t bytes) {
+    const struct corps__settings *settings = &route->peer->corps->settings;
+    uint64_t before = atomic_fetch_add(&route->load, count * ONE + bytes);
+    if (load_count(before) + count <= settings->mailbox_count &&
+        load_bytes(before) + bytes <= settings->mailbox_bytes) {
+        return true;
+    }
+    subtract_load(route, count, bytes);
+    return false;
+}
+
 void corps__route_take(struct corps__route *route, size_t bytes) {
     atomic_fetch_add(&route->load, ONE + bytes);
 }

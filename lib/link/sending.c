@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/hooks.h"
 #include "codec/definitions.h"
+#include "link/batch_frame.h"
 #include "link/layout.h"
 #include "link/posts.h"
 
@@ -13,17 +14,6 @@
 static bool can_send(void *arg) {
     struct corps__peer *peer = arg;
     return atomic_load(&peer->writable) || atomic_load(&peer->state) != CORPS__PEER_READY;
-}
-
-/* Under tx: nothing more is added to the batch frame, and it goes before whatever is sent from now on. */
-static void seal_batch(struct corps__peer *peer) {
-    if (peer->batch_frame != NULL) {
-        const struct corps__header header = {
-            .kind = CORPS__BATCH, .segment_count = 1, .id = peer->batch_entry_count, .source_env = corps__own_env()};
-        (void)corps__wire_write(&header, NULL, NULL, peer->batch_frame->data);
-        corps__post_keep(peer, peer->batch_frame, false);
-        peer->batch_frame = NULL;
-    }
 }
 
 /* A send's error that is neither want of room nor the peer's end: what follows could not be told apart from what was
@@ -58,7 +48,7 @@ static enum corps_err try_send(struct corps__peer *peer, const struct corps__lay
         return CORPS_ERR_FULL;
     }
     if (!peer->owned) {
-        seal_batch(peer);
+        corps__batch_seal(peer);
         enum corps_err kept = peer->first_post != NULL ? corps__peer_flush(peer) : CORPS_OK;
         if (kept != CORPS_OK) {
             return kept == CORPS_ERR_PARTIAL ? CORPS_ERR_FULL : kept;
@@ -191,17 +181,11 @@ bool corps__peer_is_ready(const struct corps__peer *peer) {
 
 /* ---- batches ---- */
 
-enum {
-    BATCH_WITHIN_NS = 20000, /* requests without reply that follow each other this closely are batched; and no longer */
-    BATCH_FRAME_BYTES = 8192,
-    CLOCK_EVERY = 16, /* entries of a batch; the clock costs as much as half a request does */
-};
-
 /* Under tx. */
 static bool follows_closely(struct corps__peer *peer) {
     int64_t before = peer->last_send_ns;
     peer->last_send_ns = corps__now_ns();
-    return peer->last_send_ns - before < BATCH_WITHIN_NS;
+    return peer->last_send_ns - before < CORPS__BATCH_WITHIN_NS;
 }
 
 static size_t payload_bytes(const struct corps__outgoing *out) {
@@ -222,16 +206,18 @@ static bool is_full(const struct corps__peer *peer) {
 
 /* Under tx: has the batch frame no room for this, or has it waited long enough? */
 static bool is_due(struct corps__peer *peer, size_t bytes) {
-    if (peer->batch_frame->bytes + bytes > BATCH_FRAME_BYTES) {
+    if (peer->batch_frame->bytes + bytes > CORPS__BATCH_FRAME_BYTES) {
         return true;
     }
-    return peer->batch_entry_count % CLOCK_EVERY == CLOCK_EVERY - 1 && !follows_closely(peer) && !is_full(peer);
+    return peer->batch_entry_count % CORPS__BATCH_CLOCK_EVERY == CORPS__BATCH_CLOCK_EVERY - 1 &&
+           !follows_closely(peer) && !is_full(peer);
 }
 
 /* Under tx, which it lets go while it waits: adds a request to the batch frame, after having sent one that is due. */
 static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps__outgoing *out, bool try_only,
                                    int64_t deadline_ns) {
     size_t bytes = CORPS__ENTRY_BYTES + payload_bytes(out);
+    corps__open_batch_take(peer); /* it comes first */
     while (peer->batch_frame != NULL && is_due(peer, bytes)) {
         enum corps_err err = send_locked(peer, NULL, 0, try_only, deadline_ns);
         if (err != CORPS_OK) {
@@ -241,13 +227,9 @@ static enum corps_err add_to_batch(struct corps__peer *peer, const struct corps_
     if (atomic_load(&peer->state) != CORPS__PEER_READY) {
         return corps__peer_lost(peer);
     }
-    if (peer->batch_frame == NULL) {
-        peer->batch_frame = malloc(sizeof *peer->batch_frame + BATCH_FRAME_BYTES);
-        if (peer->batch_frame == NULL) {
-            return corps_error_set(CORPS_ERR_NO_MEMORY, "no memory for a request");
-        }
-        *peer->batch_frame = (struct corps__post){.bytes = CORPS__HEADER_BYTES};
-        peer->batch_entry_count = 0;
+    enum corps_err err = corps__batch_frame(peer);
+    if (err != CORPS_OK) {
+        return err;
     }
     struct corps__header entry = out->header;
     entry.method = out->method->number;
@@ -308,7 +290,7 @@ enum corps_err corps__peer_send(struct corps__peer *peer, const struct corps__ou
         err = add_to_batch(peer, out, try_only, deadline_ns);
         stream = false;
     }
-    bool held = peer->batch_frame != NULL || (stream && err == CORPS_OK);
+    bool held = peer->batch_frame != NULL || peer->open != NULL || (stream && err == CORPS_OK);
     bool news = held != atomic_load_explicit(&peer->held, memory_order_relaxed);
     if (news) {
         atomic_store(&peer->held, held);
@@ -449,7 +431,7 @@ void corps__peer_post(struct corps__peer *peer, const struct corps__outgoing *ou
 }
 
 void corps__peer_post_whole(struct corps__peer *peer, const struct corps__outgoing *out) {
-    seal_batch(peer);
+    corps__batch_seal(peer);
     send_definitions(peer, out);
     corps__post_locked(peer, out);
 }
@@ -487,15 +469,16 @@ bool corps__held_any(void) {
     return atomic_load(&corps__link_floor->held_count) != 0;
 }
 
-/* Under tx. False: not all of it could be sent; whoever makes room goes on, or the next flush does. */
+/* Under tx. False: not all of it could be sent, and whoever makes room goes on, or the next flush does; or an open
+ * batch may hold more at any time. */
 static bool flush_peer(struct corps__peer *peer) {
     static const struct corps_parcel nothing;
     if (peer->owned) {
         return false;
     }
     enum corps_err err = corps__peer_flush(peer);
-    if (err == CORPS_OK && peer->batch_frame != NULL) { /* else the batch can take more until there is room */
-        seal_batch(peer);
+    if (err == CORPS_OK) { /* else the batch can take more until there is room */
+        corps__batch_seal(peer);
         err = corps__peer_flush(peer);
     }
     if (err == CORPS_OK) {
@@ -509,9 +492,9 @@ static bool flush_peer(struct corps__peer *peer) {
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, true);
         corps__waitlist_notify(&peer->waiters); /* who looked meanwhile waits for it */
-        atomic_store(&peer->held, false);
+        atomic_store(&peer->held, peer->open != NULL); /* more may be in there at any time */
     }
-    return err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL;
+    return err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL && (err != CORPS_OK || peer->open == NULL);
 }
 
 void corps_flush(void) {

@@ -32,16 +32,20 @@ static void *setup(void) {
 
 static const struct corps__batch_entry head = {.bytes = PAYLOAD, .encoded = true};
 
+static bool add_to(struct corps__batch *batch, const void *from) {
+    return corps__batch_put(batch, &head, from, PAYLOAD) && corps__batch_commit(batch, 1);
+}
+
 /* As a burst: another batch where this one takes no more. */
 static void add_one(struct batches *batches, struct corps__batch **batch) {
-    if (*batch != NULL && corps__batch_add(*batch, &head, batches->from)) {
+    if (*batch != NULL && add_to(*batch, batches->from)) {
         return;
     }
     if (*batch != NULL) {
         corps__batch_leave(*batch);
     }
     *batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
-    if (*batch == NULL || !corps__batch_add(*batch, &head, batches->from)) {
+    if (*batch == NULL || !add_to(*batch, batches->from)) {
         abort(); /* out of memory */
     }
     bench_put(&batches->mailbox, *batch);

@@ -47,12 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         if (step == 0) {
             break;
         }
-        const struct corps__batch_entry entry = {.deadline_ns = header.deadline_ns,
-                                                 .bytes = payload_bytes,
-                                                 .encoded = true,
-                                                 .serializer = header.serializer};
+        const struct corps__batch_entry entry = {
+            .deadline_ns = header.deadline_ns, .encoded = true, .serializer = header.serializer};
         if (payload_bytes > CORPS__ENTRY_BYTES_MAX ||
-            !corps__batch_add(batch, &entry, data + at + CORPS__ENTRY_BYTES)) {
+            !corps__batch_put(batch, &entry, data + at + CORPS__ENTRY_BYTES, payload_bytes) ||
+            !corps__batch_commit(batch, 1)) {
             continue;
         }
         seen[count++] = (struct seen){data + at + CORPS__ENTRY_BYTES, payload_bytes, header.deadline_ns};

@@ -54,6 +54,11 @@ static void relax_for(uint64_t count) {
     }
 }
 
+static bool add_to(struct corps__batch *batch, const struct corps__batch_entry *entry, const void *data,
+                   uint32_t bytes) {
+    return corps__batch_put(batch, entry, data, bytes) && corps__batch_commit(batch, 1);
+}
+
 /* Does as a burst does: adds where that goes, and begins another batch where it does not. */
 static void *sender(void *unused) {
     (void)unused;
@@ -62,15 +67,15 @@ static void *sender(void *unused) {
     struct corps__batch *batch = NULL;
     uint8_t data[BYTES_MAX];
     for (unsigned n = 0; n < ENTRIES; n++) {
-        const struct corps__batch_entry entry = {.deadline_ns = n,
-                                                 .bytes = (uint32_t)(next_random(&random) % BYTES_MAX)};
-        memset(data, (int)(n % 251), entry.bytes);
-        if (batch == NULL || !corps__batch_add(batch, &entry, data)) {
+        const struct corps__batch_entry entry = {.deadline_ns = n, .encoded = true};
+        uint32_t bytes = (uint32_t)(next_random(&random) % BYTES_MAX);
+        memset(data, (int)(n % 251), bytes);
+        if (batch == NULL || !add_to(batch, &entry, data, bytes)) {
             if (batch != NULL) {
                 corps__batch_leave(batch);
             }
             batch = corps__batch_create(NULL, NULL, CORPS_KEEP_NONE);
-            check(batch != NULL && corps__batch_add(batch, &entry, data), "an empty batch has no room");
+            check(batch != NULL && add_to(batch, &entry, data, bytes), "an empty batch has no room");
             put(&mailbox, begun++, batch);
         }
         if (next_random(&random) % 100 == 0) { /* something else has to come after it */

@@ -27,8 +27,8 @@ static struct corps__batch *create(void) {
 static bool add(struct corps__batch *batch, unsigned number, uint32_t bytes) {
     uint8_t data[CORPS__ENTRY_BYTES_MAX];
     memset(data, (int)number, sizeof data);
-    const struct corps__batch_entry entry = {.deadline_ns = number, .bytes = bytes, .encoded = true, .serializer = 3};
-    return corps__batch_add(batch, &entry, data);
+    const struct corps__batch_entry entry = {.deadline_ns = number, .encoded = true, .serializer = 3};
+    return corps__batch_put(batch, &entry, data, bytes) && corps__batch_commit(batch, 1);
 }
 
 static const struct corps__batch_entry *
