@@ -40,6 +40,8 @@ struct endpoint {
     bool taken;              /* the last poll gave a frame */
     bool burst;              /* frames come faster than they are taken */
     unsigned skipped;        /* looks for a further frame that were left out, because there was none lately */
+    bool armed;              /* since the last poll that looked for room */
+    unsigned skipped_rooms;  /* looks for room that were left out */
     uint64_t received_count; /* messages, ever */
 };
 
@@ -301,6 +303,14 @@ static bool queue_has_room(struct corps__link *link) {
     return poll(&room, 1, 0) == 1;
 }
 
+/* To look for room in a queue takes its lock, which its receiver needs to make some: who spins looks now and then, and
+ * who has slept at once. */
+static bool is_time_for_room(struct endpoint *endpoint) {
+    bool slept = endpoint->armed;
+    endpoint->armed = false;
+    return slept || ++endpoint->skipped_rooms % LOOK_EVERY == 0;
+}
+
 /* Peers that have died, once what they had sent is read. */
 static void end_the_closed(struct endpoint *endpoint) {
     for (struct corps__link *link = endpoint->links.first; link != NULL; link = link->next) {
@@ -334,7 +344,7 @@ static enum corps_err mqueue_poll(struct corps_endpoint *base, struct corps_even
     if (endpoint->links.news_count > 0 && corps__links_take_news(&endpoint->links, event)) {
         return CORPS_OK;
     }
-    if (atomic_load_explicit(&endpoint->links.blocked_count, memory_order_relaxed) > 0 &&
+    if (atomic_load_explicit(&endpoint->links.blocked_count, memory_order_relaxed) > 0 && is_time_for_room(endpoint) &&
         corps__links_take_writable(&endpoint->links, queue_has_room, event)) {
         return CORPS_OK;
     }
@@ -376,6 +386,7 @@ static enum corps_err mqueue_arm(struct corps_endpoint *base, struct pollfd *fds
     if (capacity < CORPS_ARM_FDS_MAX) {
         return corps_error_set(CORPS_ERR_LIMIT, "arm needs room for %u descriptors", CORPS_ARM_FDS_MAX);
     }
+    endpoint->armed = true;
     if (endpoint->links.news_count > 0 || any_closed(endpoint)) {
         return CORPS_ERR_AGAIN;
     }
