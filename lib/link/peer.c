@@ -114,9 +114,35 @@ static void detach_peer(struct corps__peer *peer) {
     detach_for_fault(peer, CORPS_OK, "");
 }
 
+static void grace_over(uv_timer_t *timer);
+
+/* Members of the Corps are told how an Env has ended. Others look for it in the Corps' file, where it stands a little
+ * later. */
+static void wait_for_news(struct corps__peer *peer) {
+    bool looks = corps__is_foreign(peer->corps);
+    corps__timer_start(&peer->grace, grace_over, looks ? CORPS__GRACE_LOOK_MS : CORPS__GRACE_MS, 0);
+}
+
+/* True: it has been heard, or is waited for still. */
+static bool looks_for_news(struct corps__peer *peer) {
+    if (!corps__is_foreign(peer->corps)) {
+        return false;
+    }
+    wait_for_news(peer);
+    (void)!corps__link_floor->ops->refresh(peer->corps); /* the news stops the timer; without any it is looked again */
+    if (!uv_is_active((uv_handle_t *)&peer->grace) || corps__now_ns() < peer->grace_end_ns) {
+        return true;
+    }
+    uv_timer_stop(&peer->grace);
+    return false;
+}
+
 static void grace_over(uv_timer_t *timer) {
     struct corps__peer *peer = timer->data;
     char text[128];
+    if (looks_for_news(peer)) {
+        return;
+    }
     bool exited = corps__peer_has_exited(peer);
     if (exited) {
         snprintf(text, sizeof text, "the Corps has exited");
@@ -164,7 +190,8 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
             peer->grace.data = peer;
             peer->grace_started = true;
         }
-        corps__timer_start(&peer->grace, grace_over, CORPS__GRACE_MS, 0);
+        peer->grace_end_ns = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
+        wait_for_news(peer);
     }
     if (is_called) {
         corps__relink(peer);

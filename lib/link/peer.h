@@ -125,6 +125,7 @@ struct corps__peer {
     struct corps__again *_Atomic again;        /* calls that are sent again, see actor/again.h; NULL: none so far */
     uv_timer_t grace;                          /* after the link closed: wait for the news of how the Env ended */
     bool grace_started;
+    int64_t grace_end_ns;
 };
 
 /* ---- finding (connect.c) ---- */
@@ -198,7 +199,7 @@ bool corps__peer_may_return(const struct corps__peer *peer);
 /* Has its Corps ended? Of others one hears that only by what they leave. */
 bool corps__peer_has_exited(const struct corps__peer *peer);
 
-enum { CORPS__GRACE_MS = 300 }; /* between a link's end and the news of how the Env ended */
+enum { CORPS__GRACE_MS = 300, CORPS__GRACE_LOOK_MS = 10 }; /* between a link's end and the news of how the Env ended */
 
 /* ---- sending (sending.c) ---- */
 
