@@ -225,7 +225,8 @@ static _Atomic uint32_t *word_of(struct side *side, struct corps_link *link) {
             return (_Atomic uint32_t *)word;
         }
     }
-    check(!"there is a word where one link alone is busy");
+    bool there_is_a_word = false; /* where one link alone is busy */
+    check(there_is_a_word);
     return NULL;
 }
 
