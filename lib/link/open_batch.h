@@ -41,7 +41,7 @@ static inline bool corps__open_batch_add(struct corps__open_batch *open, uint8_t
     open->room_count--;
     open->room_bytes -= CORPS__HEADER_BYTES + bytes;
     /* Release: the entry is whole. Pairs with the load in corps__open_batch_take. */
-    atomic_store_explicit(&open->committed, (uint64_t)open->count << 32 | open->used, memory_order_release);
+    atomic_store_explicit(&open->committed, corps__extent_of(open->count, open->used), memory_order_release);
     return true;
 }
 

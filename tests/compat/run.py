@@ -234,7 +234,7 @@ def run_program(args, program):
 
 def main():
     """Run the programs named on the command line."""
-    # What runs in the background of a shell inherits that Ctrl-C is ignored, and would hand that on to its programs.
+    # What runs in the background of a shell inherits that Ctrl-C and Ctrl-\ are ignored, and would hand that on to its programs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
