@@ -24,7 +24,6 @@ struct watch {
     uint32_t polls;
     uint32_t runs;
     unsigned stuck;
-    int64_t looked_ns; /* for methods that run for too long */
 };
 
 /* All threads are inside methods that take long, without waiting for Corps (they sleep, read, compute), while something
@@ -54,7 +53,7 @@ static bool monitor_tick(const struct corps__thread_pool *pool, struct watch *wa
     }
     grow_if_stuck(pool, watch, stale || runnable);
     corps_flush();
-    corps__stuck_look(&watch->looked_ns);
+    corps__stuck_look();
     if (corps__granted != NULL) {
         corps__granted_look();
     }

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A look that comes later than this after the one before: the process did not run in between (it was stopped, or the
- * machine was), and so no method did. */
+/* A look that comes later than this after the one before, or after the method began: the process did not run in
+ * between (it was stopped, or the machine was), and so no method did. The monitor looks at once when one begins. */
 #define STOOD_STILL_NS (3 * CORPS__STUCK_LOOK_MS * INT64_C(1000000))
 
 /* One call, on the stack of its thread. */
@@ -16,8 +16,8 @@ struct run {
     struct run *next, **at; /* while it is listed */
     struct run *outer;      /* the one below it on the same stack */
     const struct corps__conc *conc;
-    int64_t due_ns;  /* while it is listed: when it has run for too long */
-    int64_t left_ns; /* while it is not: for how long it may run */
+    int64_t listed_ns, due_ns; /* while it is listed: since when, and when it has run for too long */
+    int64_t left_ns;           /* while it is not: for how long it may run */
     unsigned pauses;
     char method[64]; /* its own: the request may be another thread's by now */
 };
@@ -26,6 +26,7 @@ struct run {
 static struct {
     pthread_mutex_t lock;
     struct run *first;
+    int64_t looked_ns; /* when the monitor looked last */
     _Atomic unsigned count;
     void (*end)(const char *why);
 } stuck = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -41,6 +42,7 @@ void corps__stuck_begin(void (*end)(const char *why)) {
 static void list(struct run *run) {
     pthread_mutex_lock(&stuck.lock);
     int64_t now_ns = corps__now_ns();
+    run->listed_ns = now_ns;
     run->due_ns = run->left_ns < INT64_MAX - now_ns ? now_ns + run->left_ns : INT64_MAX;
     run->next = stuck.first;
     run->at = &stuck.first;
@@ -53,9 +55,19 @@ static void list(struct run *run) {
     corps__thread_pool_expect_tick(); /* pairs with corps__stuck_any: the monitor sees this one, or is seen asleep */
 }
 
+/* Under the lock. */
+static void leave_out_standstill(struct run *run, int64_t now_ns) {
+    int64_t since_ns = now_ns - (run->listed_ns > stuck.looked_ns ? run->listed_ns : stuck.looked_ns);
+    if (since_ns > STOOD_STILL_NS && run->due_ns < INT64_MAX - since_ns) {
+        run->due_ns += since_ns;
+    }
+}
+
 static void unlist(struct run *run) {
     pthread_mutex_lock(&stuck.lock);
-    run->left_ns = run->due_ns - corps__now_ns();
+    int64_t now_ns = corps__now_ns();
+    leave_out_standstill(run, now_ns);
+    run->left_ns = run->due_ns - now_ns;
     *run->at = run->next;
     if (run->next != NULL) {
         run->next->at = run->at;
@@ -108,23 +120,19 @@ static _Noreturn void end_env(const struct run *run) {
     abort(); /* it does not return */
 }
 
-void corps__stuck_look(int64_t *looked_ns) {
+void corps__stuck_look(void) {
     if (!corps__stuck_any()) {
-        *looked_ns = 0;
         return;
     }
-    int64_t now_ns = corps__now_ns();
-    int64_t since_ns = *looked_ns != 0 ? now_ns - *looked_ns : 0;
-    *looked_ns = now_ns;
     pthread_mutex_lock(&stuck.lock);
+    int64_t now_ns = corps__now_ns();
     for (struct run *run = stuck.first; run != NULL; run = run->next) {
-        if (since_ns > STOOD_STILL_NS && run->due_ns < INT64_MAX - since_ns) {
-            run->due_ns += since_ns;
-        }
+        leave_out_standstill(run, now_ns);
         if (run->due_ns <= now_ns) {
             end_env(run);
         }
     }
+    stuck.looked_ns = now_ns;
     pthread_mutex_unlock(&stuck.lock);
 }
 

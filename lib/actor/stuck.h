@@ -39,10 +39,10 @@ static inline void corps__stuck_go_on(void) {
     }
 }
 
-/* For the monitor, which is woken when the first one begins: are there any? Ends the Env if one has run for too long;
- * `now_ns` is 0, or when it looked last, and is set. */
+/* For the monitor, which is woken when the first one begins: are there any? Ends the Env if one of
+ * them has run for too long. */
 bool corps__stuck_any(void);
-void corps__stuck_look(int64_t *looked_ns);
+void corps__stuck_look(void);
 
 /* In the child of a fork: the methods are the parent's. */
 void corps__stuck_forked(void);
