@@ -201,6 +201,7 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
         .page_faults = used.page_faults + responder_used.page_faults,
         .peak_rss_bytes = used.peak_rss_bytes + responder_used.peak_rss_bytes,
         .wire_bytes = (trial->one_way ? 1 : 2) * (double)trial->channel.bytes,
+        .counts = trial->counted ? &trial->counts : NULL,
     };
     json_t *flags = json_array();
     if (trial->messages < trial->cell->min_count) {
@@ -212,15 +213,7 @@ static json_t *fields_of(struct trial *trial, const struct raw_snapshot own[2], 
                         "latency is the sender's time for one message, averaged over 16 in a row")
             : json_pack("[s, s]", "seconds is the sum of the round trips; checks and gaps between are left out",
                         "bytes on the wire: the message there and back");
-    json_t *fields = lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
-    if (trial->counted) {
-        const struct lab_step_counts *counts = &trial->counts;
-        json_object_set_new(fields, "instructions_per_message", json_real((double)counts->instructions));
-        json_object_set_new(fields, "caller_instructions_per_message", json_real((double)counts->first_instructions));
-        json_object_set_new(fields, "system_calls_per_message", json_real((double)counts->system_calls));
-        json_object_set_new(fields, "system_call_bytes_per_message", json_real((double)counts->bytes));
-    }
-    return fields;
+    return lab_fields_of(&measures, flags, notes, lab_noise_end(noise, flags));
 }
 
 /* The channel, the responder and the figures; NULL with a line in the channel's error. */

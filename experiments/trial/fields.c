@@ -48,6 +48,14 @@ static void set_tail(json_t *fields, const char *key, const struct lab_measures 
     }
 }
 
+/* What was counted step by step for one message. */
+static void set_counts(json_t *fields, const struct lab_step_counts *counts) {
+    set_number(fields, "system_calls_per_message", (double)counts->system_calls);
+    set_number(fields, "system_call_bytes_per_message", (double)counts->bytes);
+    set_number(fields, "instructions_per_message", (double)counts->instructions);
+    set_number(fields, "caller_instructions_per_message", (double)counts->first_instructions);
+}
+
 static json_t *empty_fields(bool ok) {
     json_t *fields = json_object();
     json_object_set_new(fields, "ok", json_boolean(ok));
@@ -104,6 +112,9 @@ json_t *lab_fields_of(const struct lab_measures *m, json_t *flags, json_t *notes
         set_count(fields, "peak_rss_bytes", (uint64_t)m->peak_rss_bytes);
     }
     set_number(fields, "bytes_each", m->bytes_each);
+    if (m->counts != NULL) {
+        set_counts(fields, m->counts);
+    }
     json_object_set_new(fields, "histogram", lab_histogram_json(m->histogram));
     json_object_set_new(fields, "flags", flags);
     json_object_set_new(fields, "notes", notes);

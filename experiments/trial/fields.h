@@ -6,6 +6,7 @@
 #define TRIAL_FIELDS_H
 
 #include "lab.h"
+#include "measure/steps.h"
 
 #include <stdarg.h>
 
@@ -24,6 +25,7 @@ struct lab_measures {
     double peak_rss_bytes;
     double bytes_each; /* memory that each Conc or link made in the timed section takes; below 0 for none */
     double wire_bytes; /* per message, there and back; encoded arguments and results without headers */
+    const struct lab_step_counts *counts; /* of one message; borrowed; NULL where none were taken */
 };
 
 /* ok = true and every field. `flags` says what makes the trial suspect, `notes` what its figures mean where that is not

@@ -1,5 +1,6 @@
 #include "link/far.h"
 #include "link/known.h"
+#include "link/look.h"
 #include "link/news.h"
 #include "link/peer.h"
 #include "link/roam.h"
@@ -64,8 +65,8 @@ struct corps__peer *corps__peer_accepted(struct corps__port *port, struct corps_
 
 /* Calls of an earlier link that still wait for the news of how the Env ended: it has not. */
 static void end_grace(struct corps__peer *peer) {
-    if (peer->grace_started && uv_is_active((uv_handle_t *)&peer->grace)) {
-        uv_timer_stop(&peer->grace);
+    if (peer->grace_end_ns != 0) {
+        peer->grace_end_ns = 0;
         corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, "the link closed before the reply came");
     }
 }
@@ -94,32 +95,6 @@ static bool has_news(void *arg) {
 
 static bool is_up_or_lost(void *arg) {
     return is_lost(arg) || !is_restarting(arg);
-}
-
-static enum corps_err refresh_job(void *arg) {
-    struct corps__peer *peer = arg;
-    return corps__link_floor->ops->refresh(peer->corps);
-}
-
-enum { LOOK_NS = 10 * 1000 * 1000 };
-
-/* Waits for news of the Env; where nobody sends any, looks for it. Errors: TIMEOUT, and of reading. */
-static enum corps_err await(struct corps__peer *peer, bool (*holds)(void *arg), int64_t deadline_ns) {
-    if (!corps__is_foreign(peer->corps)) {
-        return corps__waitlist_wait_call(&peer->waiters, holds, peer, deadline_ns, NULL);
-    }
-    enum corps_err err = CORPS_ERR_TIMEOUT;
-    while (err == CORPS_ERR_TIMEOUT) {
-        err = corps__with_lead(refresh_job, peer);
-        int64_t soon = corps__deadline_ns(LOOK_NS);
-        bool last = deadline_ns <= soon;
-        err = err == CORPS_OK ? corps__waitlist_wait_call(&peer->waiters, holds, peer, last ? deadline_ns : soon, NULL)
-                              : err;
-        if (last) {
-            break;
-        }
-    }
-    return err;
 }
 
 static bool is_elsewhere(const struct corps__peer *peer) {
@@ -154,19 +129,22 @@ static enum corps_err connect_far(struct corps__peer *peer, struct corps_link **
 }
 
 enum corps_err corps__peer_connect(struct corps__peer *peer) {
-    int state = atomic_load(&peer->state);
-    if (state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY) {
+    bool may_be_another = is_restarting(peer) || peer->link_count > 0; /* process by now */
+    if (may_be_another && corps__is_foreign(peer->corps) && !corps__peer_has_link(peer) && !is_lost(peer)) {
+        enum corps_err err = corps__link_floor->ops->refresh(peer->corps);
+        if (err != CORPS_OK) {
+            return err;
+        }
+    }
+    return corps__peer_connect_known(peer);
+}
+
+enum corps_err corps__peer_connect_known(struct corps__peer *peer) {
+    if (corps__peer_has_link(peer)) {
         return CORPS_OK; /* another thread asked first */
     }
-    bool awaits_news = is_restarting(peer) && !is_lost(peer) && corps__is_foreign(peer->corps);
-    if (is_down(peer) && !awaits_news) {
+    if (is_down(peer)) {
         return CORPS_OK; /* meanwhile: what this Corps had was given back, and nothing may be taken again */
-    }
-    if (awaits_news || (peer->link_count > 0 && corps__is_foreign(peer->corps))) {
-        enum corps_err known = corps__link_floor->ops->refresh(peer->corps); /* it may be another process by now */
-        if (known != CORPS_OK || is_down(peer)) {
-            return known;
-        }
     }
     atomic_store(&peer->incarnation, atomic_load(&peer->env_info->incarnation));
     struct corps_link *link = NULL;
@@ -245,8 +223,8 @@ enum corps_err corps__peer_await_news(struct corps__peer *peer, int64_t deadline
     }
     char detail[256];
     snprintf(detail, sizeof detail, "%s", corps_error_detail());
-    int64_t grace = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
-    enum corps_err err = await(peer, has_news, deadline_ns < grace ? deadline_ns : grace);
+    int64_t grace = corps__deadline_ns(CORPS__GRACE_NS);
+    enum corps_err err = corps__look_wait(peer, has_news, deadline_ns < grace ? deadline_ns : grace);
     if (err == CORPS_ERR_CANCELLED) {
         return err;
     }
@@ -263,7 +241,7 @@ static enum corps_err await_restart(struct corps__peer *peer, bool try_only, int
     if (try_only) {
         return corps_error_set(CORPS_ERR_FULL, "Env %u is being started again", peer->env);
     }
-    enum corps_err err = await(peer, is_up_or_lost, deadline_ns);
+    enum corps_err err = corps__look_wait(peer, is_up_or_lost, deadline_ns);
     return err == CORPS_ERR_TIMEOUT
                ? corps_error_set(err, "Env %u was not started again within the call's time", peer->env)
                : err;

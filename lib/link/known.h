@@ -73,7 +73,9 @@ struct corps {
     _Atomic bool far_asked;     /* … who is being asked just now … */
     _Atomic int64_t far_due_ns; /* … and not again before */
     bool far_down;              /* he has said that it has no Env 0; with the lead */
-    struct corps *next;         /* of those listed, or of those that nobody holds */
+    uint64_t look;           /* of others: which of the leader's looks (look.h) has read its file; with the lead … */
+    _Atomic bool unreadable; /* … and that could not be done */
+    struct corps *next;      /* of those listed, or of those that nobody holds */
     /* The creator's side of boot and exit: the process floor's. */
     struct creator *creator; /* NULL where this process did not create it */
     struct corps__control *control;

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "link/batch_frame.h"
 #include "link/hello.h"
+#include "link/look.h"
 #include "link/posts.h"
-#include "link/relink.h"
 #include "link/roam.h"
 
 #include <sched.h>
@@ -89,6 +89,7 @@ static void detach_for_fault(struct corps__peer *peer, enum corps_err fault, con
     snprintf(peer->fault_text, sizeof peer->fault_text, "%s", text);
     struct corps_link *link = peer->link;
     peer->link = NULL;
+    peer->grace_end_ns = 0;
     peer->link_count++;
     peer->owned = false; /* whoever was sending finds another link, or none */
     peer->broken = CORPS_OK;
@@ -112,48 +113,6 @@ static void detach_for_fault(struct corps__peer *peer, enum corps_err fault, con
 
 static void detach_peer(struct corps__peer *peer) {
     detach_for_fault(peer, CORPS_OK, "");
-}
-
-static void grace_over(uv_timer_t *timer);
-
-/* Members of the Corps are told how an Env has ended. Others look for it in the Corps' file, where it stands a little
- * later. */
-static void wait_for_news(struct corps__peer *peer) {
-    bool looks = corps__is_foreign(peer->corps);
-    corps__timer_start(&peer->grace, grace_over, looks ? CORPS__GRACE_LOOK_MS : CORPS__GRACE_MS, 0);
-}
-
-/* True: it has been heard, or is waited for still. */
-static bool looks_for_news(struct corps__peer *peer) {
-    if (!corps__is_foreign(peer->corps)) {
-        return false;
-    }
-    wait_for_news(peer);
-    (void)!corps__link_floor->ops->refresh(peer->corps); /* the news stops the timer; without any it is looked again */
-    if (!uv_is_active((uv_handle_t *)&peer->grace) || corps__now_ns() < peer->grace_end_ns) {
-        return true;
-    }
-    uv_timer_stop(&peer->grace);
-    return false;
-}
-
-static void grace_over(uv_timer_t *timer) {
-    struct corps__peer *peer = timer->data;
-    char text[128];
-    if (looks_for_news(peer)) {
-        return;
-    }
-    bool exited = corps__peer_has_exited(peer);
-    if (exited) {
-        snprintf(text, sizeof text, "the Corps has exited");
-    } else if (peer->port->is_far) {
-        snprintf(text, sizeof text, "the link to Env %u is cut, or its host %u is lost", peer->env,
-                 peer->env_info->host);
-    } else {
-        snprintf(text, sizeof text, "the link to Env %u has closed and nothing tells why", peer->env);
-    }
-    corps__peer_fail(peer, exited ? CORPS_ERR_EXITED : CORPS_ERR_WORKER_LOST, text);
-    corps__check_foreign();
 }
 
 void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
@@ -185,13 +144,7 @@ void corps__peer_closed(struct corps__peer *peer, enum corps_err reason) {
     } else {
         /* An Env that died is reported by its parent with its exit status, usually within a millisecond: wait for that.
          */
-        if (!peer->grace_started) {
-            uv_timer_init(corps__loop(), &peer->grace);
-            peer->grace.data = peer;
-            peer->grace_started = true;
-        }
-        peer->grace_end_ns = corps__deadline_ns(CORPS__GRACE_MS * INT64_C(1000000));
-        wait_for_news(peer);
+        corps__look_for_end(peer);
     }
     if (is_called) {
         corps__relink(peer);
@@ -212,9 +165,6 @@ static void each_peer(struct corps__env *info, void (*each)(struct corps__peer *
 /* What was under way to the Env's process is over; nobody need wait for news of it any more. */
 static void lose_process(struct corps__peer *peer, const char *text) {
     detach_peer(peer);
-    if (peer->grace_started) {
-        uv_timer_stop(&peer->grace);
-    }
     corps__peer_fail(peer, CORPS_ERR_WORKER_LOST, text);
     corps__relink(peer);
 }
@@ -317,7 +267,7 @@ void corps__peers_part(void) {
 
 void corps__peers_close(const struct corps *corps) {
     if (corps == NULL) {
-        corps__relink_stop();
+        corps__look_stop();
         corps__roam_stop();
         corps__clocks_stop();
     }

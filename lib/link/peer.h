@@ -123,10 +123,16 @@ struct corps__peer {
     struct corps__peer *next_retired;
     struct corps__peer *next, **previous_next; /* all peers */
     struct corps__again *_Atomic again;        /* calls that are sent again, see actor/again.h; NULL: none so far */
-    uv_timer_t grace;                          /* after the link closed: wait for the news of how the Env ended */
-    bool grace_started;
-    int64_t grace_end_ns;
+    int64_t grace_end_ns;           /* until when what was under way when the link closed waits for the news of how the
+                                       Env ended; 0: nothing does; with the lead */
+    _Atomic unsigned watcher_count; /* threads that wait for news of its Env, see look.h */
 };
+
+/* Is there a link, or is one being made? Any thread, for a hint. */
+static inline bool corps__peer_has_link(const struct corps__peer *peer) {
+    int state = atomic_load(&peer->state);
+    return state == CORPS__PEER_CONNECTING || state == CORPS__PEER_GREETING || state == CORPS__PEER_READY;
+}
 
 /* ---- finding (connect.c) ---- */
 
@@ -180,6 +186,9 @@ void corps__peer_fail(struct corps__peer *peer, enum corps_err code, const char 
  * there), and of the transport. */
 enum corps_err corps__peer_connect(struct corps__peer *peer) CORPS_CHECKED;
 
+/* The same right after what is known of its Corps was read. */
+enum corps_err corps__peer_connect_known(struct corps__peer *peer) CORPS_CHECKED;
+
 /* Connects if need be, and waits for it, also for an Env that is being started again; that not with `try_only` (FULL).
  * Errors: as corps__peer_send. */
 enum corps_err corps__peer_ensure_ready(struct corps__peer *peer, bool try_only, int64_t deadline_ns) CORPS_CHECKED;
@@ -199,7 +208,7 @@ bool corps__peer_may_return(const struct corps__peer *peer);
 /* Has its Corps ended? Of others one hears that only by what they leave. */
 bool corps__peer_has_exited(const struct corps__peer *peer);
 
-enum { CORPS__GRACE_MS = 300, CORPS__GRACE_LOOK_MS = 10 }; /* between a link's end and the news of how the Env ended */
+#define CORPS__GRACE_NS INT64_C(300000000) /* between a link's end and the news of how the Env ended */
 
 /* ---- sending (sending.c) ---- */
 

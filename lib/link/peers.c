@@ -69,10 +69,6 @@ static void free_memory(struct corps__peer *peer) {
     free(peer);
 }
 
-static void grace_closed(uv_handle_t *grace) {
-    free_memory(grace->data);
-}
-
 void corps__peer_free(struct corps__peer *peer) {
     if (peer == NULL) {
         return;
@@ -84,12 +80,7 @@ void corps__peer_free(struct corps__peer *peer) {
     }
     corps__link_floor->peers.freed++;
     pthread_rwlock_unlock(&corps__link_floor->peers.lock);
-    if (peer->grace_started) {
-        uv_close((uv_handle_t *)&peer->grace, grace_closed);
-        corps__loop_changed();
-    } else {
-        free_memory(peer);
-    }
+    free_memory(peer);
 }
 
 void corps__peer_identify(struct corps__peer *peer, const uint64_t identity[2]) {
@@ -222,7 +213,8 @@ static void forget(struct corps__peer *peer) {
     peer->defined_bytes = 0;
     peer->methods = NULL;
     peer->method_count = 0;
-    peer->grace_started = false;
+    peer->grace_end_ns = 0;
+    atomic_store(&peer->watcher_count, 0);
     atomic_store(&peer->again, NULL);
     peer->waiters = CORPS__WAITLIST_INIT;
     peer->credit_waiters = CORPS__WAITLIST_INIT;
@@ -240,7 +232,7 @@ void corps__peers_forked(void) {
     corps__link_floor->retired.first = NULL;
     corps__link_floor->retired.last = &corps__link_floor->retired.first;
     corps__link_floor->retired.count = 0;
-    corps__link_floor->relink.started = false;
+    corps__link_floor->look.started = false;
     corps__link_floor->roam.started = false;
     corps__link_floor->clocks.started = false;
 }

@@ -65,10 +65,11 @@ struct corps__link_floor {
 
     void (*_Atomic read_news)(struct corps *corps); /* news.h; NULL: nobody sends any */
 
-    struct { /* relink.c; the leader's */
+    struct { /* look.c; the leader's */
         uv_timer_t timer;
         bool started;
-    } relink;
+        uint64_t count;
+    } look;
     struct { /* roam.c; the leader's */
         uv_timer_t timer;
         bool started;
