@@ -111,13 +111,9 @@ class Host:
         """Starts a program there. Keywords as for subprocess.Popen; the environment is this process's, with changes."""
         if self.frozen:
             raise RuntimeError(f'nothing begins on {self.name}, which is frozen')
-        group = self.group
-
-        def join():
-            if group is not None:
-                with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:
-                    file.write('0')
-        self._started.append(subprocess.Popen(self.enter(*command), env=self.environ(environ), preexec_fn=join, start_new_session=True, **keywords))
+        # A program enters the group itself: Python run in the child of a fork would have a traceback of a Ctrl-C there.
+        join = ['sh', '-c', 'echo 0 >"$0" && exec "$@"', os.path.join(self.group, 'cgroup.procs')] if self.group is not None else []
+        self._started.append(subprocess.Popen([*join, *self.enter(*command)], env=self.environ(environ), start_new_session=True, **keywords))
         return Process(self._started[-1])
 
     def run(self, *command, **keywords):
