@@ -89,6 +89,9 @@ bool corps__python_serves(void);
 PyGILState_STATE corps__python_enter(void);
 void corps__python_leave(PyGILState_STATE state);
 
+/* Has the calling thread the interpreter's lock? Any thread, while the interpreter runs. */
+bool corps__python_has_lock(void);
+
 /* False before the interpreter starts and once it has begun to end: then its lock must not be taken. */
 bool corps__python_alive(void);
 

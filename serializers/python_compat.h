@@ -33,6 +33,7 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
 
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_IsFinalizing _Py_IsFinalizing
+#define PyThreadState_GetUnchecked _PyThreadState_UncheckedGet
 #endif
 
 /* Where Python has no lock of its own (a free-threaded build), what the parts marked "GIL" share is guarded by a

@@ -7,8 +7,46 @@
 struct object {
     struct corps_object base;
     _Atomic unsigned refs;
-    PyObject *python;
+    union {
+        PyObject *python;
+        struct object *next; /* of `spare` */
+    };
 };
+
+/* GIL: memory for the next ones, as every call makes two. Not where a sanitizer is to find what uses them too late. */
+#if defined Py_GIL_DISABLED || defined __SANITIZE_ADDRESS__
+static struct object *take(void) {
+    return malloc(sizeof(struct object));
+}
+
+static void give(struct object *own) {
+    free(own);
+}
+#else
+enum { SPARE_MAX = 64 };
+static struct object *spare;
+static unsigned spare_count;
+
+static struct object *take(void) {
+    struct object *taken = spare;
+    if (taken == NULL) {
+        return malloc(sizeof *taken);
+    }
+    spare = taken->next;
+    spare_count--;
+    return taken;
+}
+
+static void give(struct object *own) {
+    if (spare_count == SPARE_MAX) {
+        free(own);
+        return;
+    }
+    own->next = spare;
+    spare = own;
+    spare_count++;
+}
+#endif
 
 static void retain(struct corps_object *object) {
     atomic_fetch_add_explicit(&((struct object *)object)->refs, 1, memory_order_relaxed);
@@ -16,16 +54,20 @@ static void retain(struct corps_object *object) {
 
 static void release(struct corps_object *object) {
     struct object *own = (struct object *)object;
-    /* Release: our use comes before the end. Acquire: whoever frees sees everybody's. */
-    if (atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1) {
+    /* Release: our use comes before the end. Acquire: whoever frees sees everybody's. The last one's reference is its
+     * own alone, so nobody else can count meanwhile. */
+    if (atomic_load_explicit(&own->refs, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    if (corps__python_alive()) { /* otherwise the object has ended with its interpreter */
-        PyGILState_STATE state = corps__python_enter();
-        Py_DECREF(own->python);
-        corps__python_leave(state);
+    if (!corps__python_alive()) { /* the object has ended with its interpreter */
+        free(own);
+        return;
     }
-    free(own);
+    PyGILState_STATE state = corps__python_enter();
+    Py_DECREF(own->python);
+    give(own);
+    corps__python_leave(state);
 }
 
 static enum corps_err to_value(struct corps_object *object, struct corps_box *box, struct corps_value *value) {
@@ -59,12 +101,12 @@ PyObject *corps__python_of(struct corps_object *object) {
 }
 
 struct corps_object *corps_python_object(PyObject *object) {
-    struct object *made = malloc(sizeof *made);
+    struct object *made = take();
     if (made == NULL) {
         return NULL;
     }
     made->base.ops = &corps__python_ops;
-    made->refs = 1;
+    atomic_store_explicit(&made->refs, 1, memory_order_relaxed);
     made->python = Py_NewRef(object);
     return &made->base;
 }

@@ -37,7 +37,7 @@ static inline const uint8_t *take(struct reader *reader, size_t bytes) {
 }
 
 /* A little-endian number. */
-static bool take_number(struct reader *reader, size_t bytes, uint64_t *number) {
+static inline bool take_number(struct reader *reader, size_t bytes, uint64_t *number) {
     uint64_t little = 0;
     const uint8_t *data = take(reader, bytes);
     if (data != NULL) {
@@ -49,7 +49,7 @@ static bool take_number(struct reader *reader, size_t bytes, uint64_t *number) {
 
 /* ---- scalars ---- */
 
-static bool read_int(struct reader *reader, size_t bytes) {
+static inline bool read_int(struct reader *reader, size_t bytes) {
     uint64_t number;
     return take_number(reader, bytes, &number) &&
            push(reader, PyLong_FromLongLong(bytes == 4 ? (int32_t)number : (int64_t)number));

@@ -1,5 +1,7 @@
 #include "python.h"
 
+#include "base/hot.h"
+
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -72,9 +74,23 @@ bool corps__python_alive(void) {
 
 static pthread_key_t thread_key;
 
+/* The state that `attach` has given this thread, which stays until `detach`; NULL in threads that Python or others gave
+ * theirs. */
+static CORPS__HOT_THREAD_LOCAL PyThreadState *own_state;
+
+/* Only the state of the thread that has the lock is the current one, and nobody else's can be at our own's address. */
+static bool has_lock_by_own_state(void) {
+    return own_state != NULL && PyThreadState_GetUnchecked() == own_state;
+}
+
+bool corps__python_has_lock(void) {
+    return own_state != NULL ? has_lock_by_own_state() : PyGILState_GetThisThreadState() != NULL && PyGILState_Check();
+}
+
 /* At the end of a thread that we gave a Python thread state. pthread may have forgotten by now that it is this
  * thread's, and a debugging allocator would miss it: then it goes with another one in its place. */
 static void detach(void *thread_state) {
+    own_state = NULL;
     if (!corps__python_alive()) {
         return;
     }
@@ -122,6 +138,7 @@ static void attach(void) {
         await_memory();
         (void)PyGILState_Ensure();
         PyThreadState *state = PyEval_SaveThread();
+        own_state = state;
         if (__cxa_thread_atexit_impl == NULL || __cxa_thread_atexit_impl(detach, state, &__dso_handle) != 0) {
             (void)pthread_setspecific(thread_key, state);
         }
@@ -129,7 +146,10 @@ static void attach(void) {
 }
 
 PyGILState_STATE corps__python_enter(void) {
-    static _Thread_local bool attached;
+    static CORPS__HOT_THREAD_LOCAL bool attached;
+    if (has_lock_by_own_state()) {
+        return PyGILState_LOCKED; /* most are: Python's own way of finding that out takes several times as long */
+    }
     if (!attached) {
         attached = true;
         attach();
@@ -138,7 +158,9 @@ PyGILState_STATE corps__python_enter(void) {
 }
 
 void corps__python_leave(PyGILState_STATE state) {
-    PyGILState_Release(state);
+    if (state != PyGILState_LOCKED || own_state == NULL) {
+        PyGILState_Release(state);
+    }
 }
 
 /* ---- the interpreter ---- */

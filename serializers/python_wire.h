@@ -20,13 +20,21 @@ struct corps__python_head {
  * bytes crash the interpreter. Every word is taken in by a bijection (a rotation, an exclusive or, a product with an
  * odd number), so that no change of one word goes unnoticed; the hash is Firefox's FxHash (mozilla::HashGeneric, of 64
  * bits: the constant is that of rustc-hash), one product for eight bytes. Buffers are data and are not covered. */
+static inline uint64_t corps__python_take_in(uint64_t hash, uint64_t word) {
+    return ((hash << 5 | hash >> 59) ^ le64toh(word)) * UINT64_C(0x517cc1b727220a95);
+}
+
 static inline uint64_t corps__python_checksum(const void *data, size_t bytes) {
     const uint8_t *at = data;
-    uint64_t hash = bytes;
-    for (; bytes > 0; at += 8, bytes -= bytes < 8 ? bytes : 8) {
-        uint64_t word = 0;
-        memcpy(&word, at, bytes < 8 ? bytes : 8);
-        hash = ((hash << 5 | hash >> 59) ^ le64toh(word)) * UINT64_C(0x517cc1b727220a95);
+    uint64_t hash = bytes, word = 0;
+    for (; bytes >= sizeof word; at += sizeof word, bytes -= sizeof word) {
+        memcpy(&word, at, sizeof word); /* of a number that the compiler knows: no call */
+        hash = corps__python_take_in(hash, word);
+    }
+    if (bytes > 0) {
+        word = 0;
+        memcpy(&word, at, bytes);
+        hash = corps__python_take_in(hash, word);
     }
     return hash;
 }

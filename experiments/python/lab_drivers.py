@@ -6,7 +6,7 @@ from time import monotonic_ns as now_ns
 
 from corps import Conc, as_completed, wait_all
 
-from lab_meter import PATIENCE_S, Message, Meter, Mismatch
+from lab_meter import FULL_CHECK_EVERY, PATIENCE_S, Message, Meter, Mismatch
 
 _SUM = 'seconds is the sum of the {}; checks and gaps between are left out, but their CPU time counts'
 
@@ -51,46 +51,43 @@ class PipelineDriver(Conc):
     """Requests and replies, `window` in flight; replies are awaited in the order of the requests."""
 
     def run(self, params):
-        self.server = params['names'][0]
-        self.meter = meter = Meter(params, Message(params))
-        self.flights = collections.deque()  # (Future, when it was sent)
-        self.awaited = 0  # number of the next reply
+        meter = Meter(params, Message(params))
         meter.warm_begin()
-        self.pump(False, meter.warm_enough)
+        self.pump(meter, False)
         meter.begin()
-        self.pump(True, meter.enough)
+        self.pump(meter, True)
         meter.total_ns = now_ns() - meter.begin_ns
         meter.end()
         return meter.result(
             'latency is from a request\'s sending to its reply\'s being taken, in order, with the window full',
             'seconds runs from the first request to the last reply, checks (every number, one content in 64) included')
 
-    def pump(self, timed, enough):
-        """Keeps the window full until `enough` says so, then empties it."""
-        window, sending = self.meter.params['window'], True
-        while sending or self.flights:
-            while sending and len(self.flights) < window:
-                self.launch()
-            self.land(timed)
-            sending = sending and not enough()
-
-    def launch(self):
-        meter = self.meter
-        meter.gap()
-        begin = now_ns()
-        self.flights.append((self.server.echo(meter.next, meter.message.payload), begin))
-        meter.next += 1
-
-    def land(self, timed):
-        meter = self.meter
-        future, begin = self.flights.popleft()
-        reply = future.Ret
-        whole = not self.flights or not timed or meter.is_whole()
+    def pump(self, meter, timed):
+        """Keeps the window full until that is enough, then empties it. One function without attributes: all that it does is part of
+        every message's time, and as methods it took longer than the call."""
+        server, window, gap_us = (meter.params[key] for key in ('names', 'window', 'gap_us'))
+        server, payload, check = server[0], meter.message.payload, meter.message.check
+        count, from_ns, until_ns = meter.bounds(timed)
+        flights, times_ns = collections.deque(), []  # flights: (when it was sent, Future)
+        first = number = awaited = meter.next
+        sending = True
+        while sending or flights:
+            while sending and len(flights) < window:
+                if gap_us:
+                    meter.gap()
+                flights.append((now_ns(), server.echo(number, payload)))
+                number += 1
+            begin, future = flights.popleft()
+            reply = future.Ret
+            now = now_ns()
+            times_ns.append(now - begin)
+            check(awaited, reply, not timed or not flights or awaited % FULL_CHECK_EVERY == 0)
+            awaited += 1
+            sending = sending and now < until_ns and (now < from_ns or awaited - first < count)
+        meter.next = number
         if timed:
-            meter.times_ns.append(now_ns() - begin)
-            meter.messages += 1
-        meter.message.check(self.awaited, reply, whole)
-        self.awaited += 1
+            meter.times_ns = times_ns
+            meter.messages = len(times_ns)
 
 
 class OnewayDriver(Conc):

@@ -66,6 +66,11 @@ class Meter:
         passed_ns = now_ns() - self.begin_ns
         return passed_ns >= self.max_ns or (self.messages >= self.min_count and passed_ns >= self.min_ns)
 
+    def bounds(self, timed):
+        """What `enough`, or `warm_enough`, goes by: so many messages, and not before the first clock; and in any case at the second."""
+        count, least_ns = (self.min_count, self.min_ns) if timed else (self.params['warmup_count'], 0)
+        return count, self.begin_ns + least_ns, self.begin_ns + self.max_ns
+
     def go_on(self):
         """Shall one more be timed? One is, whatever the limits say."""
         return self.messages == 0 or not self.enough()

@@ -71,7 +71,7 @@ static const struct corps_class *const classes[] = {&corps__python_class, NULL};
 static const struct corps_class **all_classes;
 
 static void *before_wait(void) {
-    return PyGILState_GetThisThreadState() != NULL && PyGILState_Check() ? PyEval_SaveThread() : NULL;
+    return corps__python_has_lock() ? PyEval_SaveThread() : NULL;
 }
 
 static void after_wait(void *given_up) {
@@ -80,8 +80,7 @@ static void after_wait(void *given_up) {
 
 /* The exception stays with the thread, and is raised whatever the call returns. */
 static bool is_interrupted(void) {
-    return PyGILState_GetThisThreadState() != NULL && PyGILState_Check() &&
-           (PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0);
+    return corps__python_has_lock() && (PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0);
 }
 
 static PyObject *hooks_set(PyObject *module, PyObject *hooks) {

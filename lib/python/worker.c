@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include "actor/conc.h"
+#include "base/hot.h"
 #include "process/manager.h"
 
 #include <string.h>
@@ -24,8 +25,9 @@ struct handle {
 
 /* ---- the interpreter's lock around requests ---- */
 
-static _Thread_local PyGILState_STATE entered[64];
-static _Thread_local unsigned enter_depth;
+/* Of each method on this thread's stack, the innermost in the lowest bit: was the lock there when it began? The core
+ * nests fewer on one stack than there are bits. */
+static CORPS__HOT_THREAD_LOCAL uint64_t had_lock;
 
 /* The module threading knows the calling thread from now on. */
 static void adopt(void) {
@@ -37,21 +39,19 @@ static void adopt(void) {
 }
 
 static void enter(void) {
-    static _Thread_local bool adopted;
+    static CORPS__HOT_THREAD_LOCAL bool adopted;
     PyGILState_STATE state = corps__python_enter();
     if (!adopted) {
         adopted = true;
         adopt();
     }
-    if (enter_depth < sizeof entered / sizeof entered[0]) {
-        entered[enter_depth] = state;
-    }
-    enter_depth++;
+    had_lock = had_lock << 1 | (state == PyGILState_LOCKED);
 }
 
 static void leave(void) {
-    enter_depth--;
-    corps__python_leave(entered[enter_depth]); /* the core nests fewer methods on one stack than there is room for */
+    bool had = (had_lock & 1) != 0;
+    had_lock >>= 1;
+    corps__python_leave(had ? PyGILState_LOCKED : PyGILState_UNLOCKED);
 }
 
 /* ---- handles ---- */
