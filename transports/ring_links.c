@@ -77,10 +77,11 @@ static uint64_t file_bytes_of(uint64_t ring_bytes, unsigned annex_count) {
     return memory_bytes_of(ring_bytes) + annex_at(annex_count);
 }
 
-/* How many annexes a file of this length has; −1: it is of no right length. */
+/* How many of the annexes that we know a file of this length has: a later version may have more behind them. −1: it is
+ * too short for the rings. */
 static int annexes_in(uint64_t ring_bytes, uint64_t file_bytes) {
     int count = CORPS__RING_ANNEXES;
-    while (count >= 0 && file_bytes_of(ring_bytes, (unsigned)count) != file_bytes) {
+    while (count >= 0 && file_bytes_of(ring_bytes, (unsigned)count) > file_bytes) {
         count--;
     }
     return count;
@@ -157,11 +158,11 @@ static enum corps_err check_memory(int fd, uint64_t ring_bytes) {
                 seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
                 annexes_in(ring_bytes, (uint64_t)st.st_size) >= 0;
     return good ? CORPS_OK
-                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory of the wrong size or unsealed");
+                : corps_error_set(CORPS_ERR_PROTOCOL, "a peer brought shared memory that is too short or unsealed");
 }
 
-/* ---- rendezvous: the connector's hello carries the ring size, memfd and doorbell; the answer the other doorbell ----
- */
+/* ---- rendezvous: the connector's hello carries the ring size, memfd and doorbell; the answer how many annexes are
+ * used from now on, and the other doorbell ---- */
 
 static void start_ring_link(struct corps__ring_link *link, bool accepted) {
     if (ring_endpoint_of(link)->kind->start != NULL) {
@@ -206,6 +207,8 @@ static enum corps_err on_ring_hello(void *owner, struct corps__session *session,
     theirs->fds[0] = -1;
     answer->fds[0] = endpoint->handed_doorbell;
     answer->fd_count = 1;
+    memcpy(answer->data, &link->annex_count, sizeof link->annex_count);
+    answer->bytes = sizeof link->annex_count;
     corps__link_set_session(&link->base, session);
     start_ring_link(link, true);
     return CORPS_OK;
@@ -221,6 +224,11 @@ static enum corps_err on_ring_answer(void *owner, struct corps__session *session
         corps__link_refuse(&link->base, err);
         return err;
     }
+    unsigned annex_count = link->annex_count; /* one that says none has taken all */
+    if (theirs->bytes == sizeof annex_count) {
+        memcpy(&annex_count, theirs->data, sizeof annex_count);
+    }
+    link->annex_count = annex_count < link->annex_count ? annex_count : link->annex_count;
     start_ring_link(link, false);
     return CORPS_OK;
 }

@@ -30,10 +30,10 @@ static void seal_frame(struct corps__peer *peer) {
 }
 
 void corps__batch_seal(struct corps__peer *peer) {
-    corps__open_batch_take(peer);
+    corps__open_batch_take(peer); /* open_batch.pml, step F1 */
     if (peer->batch_frame != NULL) {
         seal_frame(peer);
-        if (peer->open != NULL) {
+        if (peer->open != NULL) { /* relaxed: a hint; what depends on it is looked at under tx */
             atomic_fetch_add_explicit(&peer->open->seals, 1, memory_order_relaxed);
         }
     }
@@ -44,7 +44,8 @@ void corps__open_batch_take(struct corps__peer *peer) {
     if (open == NULL) {
         return;
     }
-    /* Acquire: pairs with the store in corps__open_batch_add. */
+    /* Acquire: pairs with the store in corps__open_batch_add; what it covers is then copied behind what is in the
+     * frame, and counts as taken (open_batch.pml, steps T1, T2 and T3). */
     uint64_t committed = atomic_load_explicit(&open->committed, memory_order_acquire);
     uint32_t from = corps__extent_bytes(open->taken), bytes = corps__extent_bytes(committed) - from;
     if (bytes == 0) {
@@ -65,7 +66,7 @@ void corps__open_batch_take(struct corps__peer *peer) {
 
 void corps__open_batch_detach(struct corps__peer *peer) {
     if (peer->open != NULL) {
-        peer->open->detached = true;
+        peer->open->detached = true; /* open_batch.pml, step D1 */
         atomic_fetch_add_explicit(&peer->open->seals, 1, memory_order_relaxed);
         peer->open = NULL;
     }

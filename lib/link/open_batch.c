@@ -14,7 +14,8 @@ static void empty(struct corps__open_batch *open) {
     atomic_store_explicit(&open->committed, open->taken, memory_order_relaxed);
 }
 
-/* Under tx: all of it is in the frame, and the memory is empty. */
+/* Under tx, which is not free before the memory is empty: all of it is in the frame (open_batch.pml, steps O1 and O2).
+ */
 static void turn_over(struct corps__open_batch *open) {
     struct corps__peer *peer = open->peer;
     bool whole = peer->batch_frame == NULL && corps__extent_count(open->taken) == 0;
@@ -101,6 +102,15 @@ static bool goes_on(struct corps__open_batch *open, bool late, bool full) {
     return on;
 }
 
+/* Under tx, since what is reserved after the link's end was made good would be taken up for ever: that comes after the
+ * detachment (open_batch.pml, step O3). */
+static bool reserve(struct corps__open_batch *open, uint32_t count, size_t bytes) {
+    pthread_mutex_lock(&open->peer->tx);
+    bool reserved = !open->detached && corps__route_reserve_ahead(open->route, count, bytes);
+    pthread_mutex_unlock(&open->peer->tx);
+    return reserved;
+}
+
 /* Is there room for an entry of that size? Reserves more, if there is plenty. */
 static bool has_room(struct corps__open_batch *open, uint32_t bytes) {
     uint32_t step = corps__room_step(open->peer);
@@ -108,7 +118,7 @@ static bool has_room(struct corps__open_batch *open, uint32_t bytes) {
     if (open->room_count > 0 && open->room_bytes >= each) {
         return true;
     }
-    if (step == 0 || !corps__route_reserve_ahead(open->route, step, step * each)) {
+    if (step == 0 || !reserve(open, step, step * each)) {
         return false;
     }
     open->room_count += step;
@@ -133,8 +143,8 @@ bool corps__open_batch_renew(struct corps__open_batch *open, uint32_t bytes) {
 void corps__open_batch_end(struct corps__open_batch *open) {
     struct corps__peer *peer = open->peer;
     pthread_mutex_lock(&peer->tx);
-    if (!open->detached) { /* else what was outstanding has gone with the link */
-        corps__open_batch_take(peer);
+    if (!open->detached) {            /* else what was outstanding has gone with the link */
+        corps__open_batch_take(peer); /* open_batch.pml, step O4 */
         peer->open = NULL;
         corps__route_give_back(open->route, open->room_count, open->room_bytes);
     }

@@ -29,7 +29,7 @@ static inline bool corps__open_batch_add(struct corps__open_batch *open, uint8_t
             return false;
         }
     }
-    uint8_t *at = open->post->data + open->used;
+    uint8_t *at = open->post->data + open->used; /* open_batch.pml, step A1 */
     uint32_t length = htole32(bytes);
     memcpy(at, open->head, CORPS__ENTRY_BYTES);
     memcpy(at, &length, sizeof length);
@@ -40,7 +40,7 @@ static inline bool corps__open_batch_add(struct corps__open_batch *open, uint8_t
     open->left--;
     open->room_count--;
     open->room_bytes -= CORPS__HEADER_BYTES + bytes;
-    /* Release: the entry is whole. Pairs with the load in corps__open_batch_take. */
+    /* Release: the entry is whole. Pairs with the load in corps__open_batch_take (open_batch.pml, step A2). */
     atomic_store_explicit(&open->committed, corps__extent_of(open->count, open->used), memory_order_release);
     return true;
 }

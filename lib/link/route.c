@@ -47,7 +47,7 @@ uint64_t corps__routes_handled(const struct corps__peer *peer) {
     return sum;
 }
 
-void corps__routes_clear(struct corps__peer *peer) {
+void corps__routes_clear(struct corps__peer *peer) { /* open_batch.pml, step D2 */
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct corps__route *route = atomic_load(&peer->routes[i]); route != NULL; route = route->next) {
             atomic_store(&route->load, 0);

@@ -492,7 +492,7 @@ static bool flush_peer(struct corps__peer *peer) {
     if (err == CORPS_OK) {
         atomic_store(&peer->writable, true);
         corps__waitlist_notify(&peer->waiters);        /* who looked meanwhile waits for it */
-        atomic_store(&peer->held, peer->open != NULL); /* more may be in there at any time */
+        atomic_store(&peer->held, peer->open != NULL); /* there may be more at any time: open_batch.pml, step F2 */
     }
     return err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL && (err != CORPS_OK || peer->open == NULL);
 }
