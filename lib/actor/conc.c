@@ -345,9 +345,10 @@ char *corps__conc_tag(struct corps__conc *conc) {
 /* ---- mailbox and states ---- */
 
 void corps__conc_wake(struct corps__conc *conc, enum corps__push how) {
-    if (corps__task_queue(&conc->task)) {
+    enum corps__queued queued = corps__task_queue(&conc->task);
+    if (queued == CORPS__QUEUED_PUSH) {
         corps__thread_pool_push(&conc->task, how);
-    } else if (corps__home_of(conc) != NULL) {
+    } else if (queued == CORPS__QUEUED_NOT && corps__home_of(conc) != NULL) {
         corps__home_wake(corps__home_of(conc));
     }
 }

@@ -16,8 +16,7 @@ bool corps__home_awaits(const struct corps__conc *conc) {
 }
 
 void corps__home_wake(struct corps_home *home) {
-    int expected = CORPS__HOME_IDLE;
-    if (atomic_compare_exchange_strong(&home->conc->task.state, &expected, CORPS__HOME_QUEUED)) {
+    if (corps__task_change(&home->conc->task, CORPS__HOME_IDLE, CORPS__HOME_QUEUED) == CORPS__HOME_IDLE) {
         corps__notify(&home->waiter);
     }
 }
@@ -26,8 +25,7 @@ void corps__home_end(struct corps_home *home) {
     bool has_init = home->init != NULL;
     bool gone = atomic_load(&home->left);
     atomic_store(&home->gone, gone);
-    int next = gone ? CORPS__IDLE : has_init ? CORPS__HOME_QUEUED : CORPS__HOME_IDLE;
-    atomic_store(&home->conc->task.state, next);
+    corps__task_end_as(&home->conc->task, gone ? CORPS__IDLE : has_init ? CORPS__HOME_QUEUED : CORPS__HOME_IDLE);
     if (has_init) {
         corps__notify(&home->waiter);
     }

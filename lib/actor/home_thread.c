@@ -26,9 +26,9 @@ void corps_home_leave(struct corps_home *home) {
 /* The Conc becomes one that anybody runs. False: it is queued for this thread. */
 static bool hand_over(struct corps_home *home) {
     struct corps__conc *conc = home->conc;
-    int expected = CORPS__HOME_IDLE;
-    if (!atomic_compare_exchange_strong(&conc->task.state, &expected, CORPS__IDLE)) {
-        return expected != CORPS__HOME_QUEUED; /* by corps__home_end, if it is anybody's already */
+    int found = corps__task_change(&conc->task, CORPS__HOME_IDLE, CORPS__IDLE);
+    if (found != CORPS__HOME_IDLE) {
+        return found != CORPS__HOME_QUEUED; /* by corps__home_end, if it is anybody's already */
     }
     if (corps__conc_has_mail(conc)) {
         corps__conc_wake(conc, CORPS__PUSH_OTHER);
@@ -39,8 +39,7 @@ static bool hand_over(struct corps_home *home) {
 void corps_home_serve(struct corps_home *home) {
     struct corps__task *task = &home->conc->task;
     for (;;) {
-        int expected = CORPS__HOME_QUEUED;
-        if (atomic_compare_exchange_strong(&task->state, &expected, CORPS__RUNNING)) {
+        if (corps__task_change(task, CORPS__HOME_QUEUED, CORPS__RUNNING) == CORPS__HOME_QUEUED) {
             struct corps__message *init = home->init;
             home->init = NULL;
             corps__conc_run(task, init != NULL ? &init->mail.node : NULL, NULL, NULL);

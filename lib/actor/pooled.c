@@ -16,7 +16,7 @@ static uint64_t local_load(const struct corps_name *member) {
     if (conc == NULL || atomic_load(&conc->lost) || atomic_load(&conc->moved) || corps__conc_is_mine(conc)) {
         return CORPS__LOAD_NONE;
     }
-    int state = atomic_load_explicit(&conc->task.state, memory_order_relaxed);
+    int state = corps__task_state(&conc->task);
     bool is_idle = state == CORPS__IDLE || state == CORPS__HOME_IDLE;
     return (uint64_t)atomic_load_explicit(&conc->local_count, memory_order_relaxed) + (is_idle ? 0 : 1);
 }

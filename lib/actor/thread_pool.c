@@ -108,11 +108,6 @@ void corps__thread_pool_lead_is_free(void) {
 /* ---- run queues ---- */
 
 void corps__thread_pool_push(struct corps__task *task, enum corps__push how) {
-    /* If an old entry is still in a queue (another thread ran the task without taking it out), that entry serves.
-     * Whoever takes it out says so before he tries to claim. */
-    if (!corps__task_enter(task)) {
-        return;
-    }
     struct corps__thread_pool *pool = the_pool();
     struct corps__worker *worker = self != NULL ? self : pool->workers[0];
     struct corps__task *displaced = NULL;
@@ -172,8 +167,7 @@ static struct corps__task *next_task(struct corps__thread_pool *pool, struct cor
         if (task == NULL) {
             return NULL;
         }
-        atomic_store(&task->in_queue, false); /* before the claim, see push; model: mailbox.pml, step R1 */
-        if (corps__task_claim(task)) {
+        if (corps__task_taken(task)) {
             note_run(pool);
             return task;
         }

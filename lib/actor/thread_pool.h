@@ -76,7 +76,7 @@ enum corps_err corps__thread_pool_start(unsigned thread_count, unsigned thread_c
 void corps__thread_pool_serve(void);
 void corps__thread_pool_stop(void);
 
-/* How a task that became QUEUED should get a thread. */
+/* How a task that became QUEUED, and is to be pushed, should get a thread. */
 enum corps__push {
     CORPS__PUSH_LATER,    /* its caller will wait for it at once, and so run it itself: wake nobody yet */
     CORPS__PUSH_MINE,     /* this thread runs it next */

@@ -96,7 +96,7 @@ static enum corps_err worker_value(struct corps_box *box, const struct corps__co
         number("failed", atomic_load_explicit(&corps__rare(conc)->failed, memory_order_relaxed)),
         number("queued", queued),
         number("restarted", atomic_load(&corps__rare(conc)->restarted)),
-        entry("running", corps_bool(atomic_load(&conc->task.state) == CORPS__RUNNING)),
+        entry("running", corps_bool(corps__task_state(&conc->task) == CORPS__RUNNING)),
         number("sampled", atomic_load_explicit(&conc->times_all, memory_order_relaxed) ? 1 : CORPS__SAMPLED_OF),
         entry("wait", wait),
         entry("service", service),

@@ -33,7 +33,7 @@ static void *setup(void) {
 }
 
 static void push(struct runqs *runqs, struct corps__task *task, bool into_slot) {
-    if (!corps__task_queue(task) || !corps__task_enter(task)) {
+    if (corps__task_queue(task) != CORPS__QUEUED_PUSH) {
         abort();
     }
     if (into_slot) {
@@ -49,8 +49,7 @@ static struct corps__task *take_and_run(struct runqs *runqs, bool own) {
     while ((task = corps__runq_take(&runqs->queue, own)) == NULL) {
         bench_relax(&rounds);
     }
-    atomic_store(&task->in_queue, false);
-    if (!corps__task_claim(task)) {
+    if (!corps__task_taken(task)) {
         abort();
     }
     corps__task_end(task);

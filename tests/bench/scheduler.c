@@ -22,7 +22,7 @@ static void run(struct corps__task *task, struct corps_node *first, bool (*stop)
     corps__task_end(task);
     if (--bench.left == 0) {
         corps__thread_pool_stop();
-    } else if (corps__task_queue(task)) {
+    } else if (corps__task_queue(task) == CORPS__QUEUED_PUSH) {
         corps__thread_pool_push(task, CORPS__PUSH_MINE);
     }
 }
@@ -42,7 +42,7 @@ static void push_and_run(void *state, unsigned side, size_t count) {
     (void)side;
     bench.left = count;
     atomic_store(&corps__actors->pool.stopping, false);
-    if (corps__task_queue(&bench.task)) {
+    if (corps__task_queue(&bench.task) == CORPS__QUEUED_PUSH) {
         corps__thread_pool_push(&bench.task, CORPS__PUSH_MINE);
     }
     corps__thread_pool_serve();

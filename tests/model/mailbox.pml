@@ -6,10 +6,10 @@
  * mail that lies there while nobody is going to look, two that run the task at a time.
  *
  * Steps, as the C names them:
- *   M1 a mail becomes the mailbox's newest          R1 an entry was taken out: the task has none any more
- *   M2 it can be found, from the one before         R2 the task is claimed, if it is QUEUED
- *   M3 after that: an IDLE task becomes QUEUED      R3 the task is IDLE again
- *   M4 it gets an entry, unless it has one          R4 the look at the newest mail: is there one? then M3
+ *   M1 a mail becomes the mailbox's newest          R1 an entry was taken out: the task has none, and is claimed if QUEUED
+ *   M2 it can be found, from the one before         R2 the task is claimed where its entry is, if it is QUEUED
+ *   M3 after that: an IDLE task becomes QUEUED,     R3 the task is IDLE again; its entry stays
+ *      and gets an entry, unless it has one         R4 the look at the newest mail: is there one? then M3
  */
 
 #define MAILS 2 /* posted by threads 0 and 1 */
@@ -20,14 +20,14 @@
 #define SPLIT 1
 
 #define NEWEST 0 /* its number */
-#define STATE 1
-#define IN_QUEUE 2
-#define FOUND 3 /* and 4: mails that can be found */
-#define PLACES 5
+#define TASK 1   /* its state, and IN_QUEUE */
+#define FOUND 2  /* and 3: mails that can be found */
+#define PLACES 4
 
 #define IDLE 0
 #define QUEUED 1
 #define RUNNING 2
+#define IN_QUEUE 4 /* beside the state */
 
 #include "memory.pml"
 
@@ -37,16 +37,19 @@ byte running; /* how many run it */
 
 /* corps__conc_wake */
 inline wake(self) {
-    compare_exchange(self, STATE, IDLE, QUEUED, won); /* M3 */
-    if
-    :: won ->
-        exchange(self, IN_QUEUE, 1, seen); /* M4 */
+    do
+    :: load_strong(self, TASK, seen);
         if
-        :: !seen -> entries++
-        :: else
+        :: seen % IN_QUEUE == IDLE ->
+            compare_exchange(self, TASK, seen, QUEUED + IN_QUEUE, won); /* M3 */
+            if
+            :: won && seen == IDLE -> fence(self) /* the lock */; assert(entries == 0); entries++; break
+            :: won && seen != IDLE -> break /* the old entry serves */
+            :: else
+            fi
+        :: else -> break
         fi
-    :: else
-    fi;
+    od;
     won = false;
     seen = 0
 }
@@ -65,58 +68,73 @@ proctype poster(byte self) {
 #endif
 }
 
-/* corps__task_claim, corps__conc_run */
-inline claim_and_run(self) {
-    compare_exchange(self, STATE, QUEUED, RUNNING, won); /* R2 */
-    if
-    :: won ->
-        won = false;
-        running++;
-        assert(running == 1);
-        do
-        :: handled < MAILS ->
-            load(self, FOUND + handled, seen);
-            if
-            :: seen -> handled++
-            :: else -> break
-            fi
+/* corps__conc_run, of a task that was claimed */
+inline run_it(self) {
+    running++;
+    assert(running == 1);
+    do
+    :: handled < MAILS ->
+        load(self, FOUND + handled, seen);
+        if
+        :: seen -> handled++
         :: else -> break
-        od;
-        running--;
+        fi
+    :: else -> break
+    od;
+    running--;
 #ifdef LOOK_COMES_FIRST
-        load_strong(self, NEWEST, seen);
-        mail = seen > handled;
+    load_strong(self, NEWEST, seen);
+    mail = seen > handled;
 #endif
-#ifndef IDLE_IS_RELEASED_ONLY
-        store(self, STATE, IDLE, STRONG); /* R3 */
+#ifndef END_FORGETS_ENTRY
+    add(self, TASK, IDLE - RUNNING); /* R3 */
 #else
-        store(self, STATE, IDLE, RELEASE);
+    store(self, TASK, IDLE, STRONG);
 #endif
 #ifndef LOOK_COMES_FIRST
-        load_strong(self, NEWEST, seen); /* R4 */
-        mail = seen > handled;
+    load_strong(self, NEWEST, seen); /* R4 */
+    mail = seen > handled;
 #endif
-        seen = 0;
-        if
-        :: mail -> mail = false; wake(self)
-        :: else
-        fi
+    seen = 0;
+    if
+    :: mail -> mail = false; wake(self)
     :: else
     fi
 }
 
+/* corps__task_taken */
+inline taken(self) {
+    do
+    :: load_strong(self, TASK, seen);
+        assert(seen >= IN_QUEUE);
+        mine = seen == QUEUED + IN_QUEUE;
+        compare_exchange(self, TASK, seen, (mine -> RUNNING : seen - IN_QUEUE), won); /* R1 */
+        if
+        :: won -> break
+        :: else
+        fi
+    od;
+    won = false;
+    seen = 0
+}
+
 proctype runner() {
     byte seen;
-    bool won, mail;
+    bool won, mail, mine;
 end:
     do
     :: atomic { entries > 0 -> entries-- }
 #ifndef CLAIMED_BEFORE_TAKEN_OUT
-        store(RUNNER, IN_QUEUE, 0, STRONG); /* R1 */
-        claim_and_run(RUNNER)
+        taken(RUNNER);
 #else
-        claim_and_run(RUNNER);
-        store(RUNNER, IN_QUEUE, 0, STRONG)
+        compare_exchange(RUNNER, TASK, QUEUED + IN_QUEUE, RUNNING + IN_QUEUE, mine);
+#endif
+        if
+        :: mine -> mine = false; run_it(RUNNER)
+        :: else
+        fi;
+#ifdef CLAIMED_BEFORE_TAKEN_OUT
+        add(RUNNER, TASK, -IN_QUEUE)
 #endif
     od
 }
@@ -125,14 +143,19 @@ proctype waiter() {
     byte seen;
     bool won, mail;
     if
-    :: memory[STATE] == QUEUED -> claim_and_run(WAITER)
+    :: memory[TASK] == QUEUED + IN_QUEUE ->
+        compare_exchange(WAITER, TASK, QUEUED + IN_QUEUE, RUNNING + IN_QUEUE, won); /* R2 */
+        if
+        :: won -> won = false; run_it(WAITER)
+        :: else
+        fi
     :: skip
     fi
 }
 
 proctype finale() {
     timeout;
-    assert(handled == MAILS && memory[STATE] == IDLE)
+    assert(handled == MAILS && memory[TASK] == IDLE)
 }
 
 init {

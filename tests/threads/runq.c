@@ -23,12 +23,13 @@ static struct worker {
 } workers[THREADS];
 
 static void push(struct worker *self, struct job *job) {
-    if (!corps__task_queue(&job->task)) {
+    enum corps__queued queued = corps__task_queue(&job->task);
+    if (queued == CORPS__QUEUED_NOT) {
         return;
     }
     atomic_fetch_add(&job->queued, 1);
-    if (!corps__task_enter(&job->task)) {
-        return; /* the old entry serves */
+    if (queued == CORPS__QUEUED_STILL) {
+        return;
     }
     if (next_random(&self->random) % 2 == 0) {
         corps__runq_put(&self->queue, &job->task);
@@ -57,8 +58,8 @@ static bool run_next(struct worker *self) {
     if (task == NULL) {
         return false;
     }
-    check(atomic_exchange(&task->in_queue, false), "an entry of a task that is in no queue");
-    if (corps__task_claim(task)) {
+    check((atomic_load(&task->word) & CORPS__IN_QUEUE) != 0, "an entry of a task that is in no queue");
+    if (corps__task_taken(task)) {
         run(self, (struct job *)task);
     }
     return true;
@@ -111,8 +112,8 @@ int main(void) {
         worked += job->worked;
         check(job->runs == job->queued, "queued %lu times, run %lu times", (unsigned long)job->queued,
               (unsigned long)job->runs);
-        check(job->task.state == CORPS__IDLE && job->work == 0, "a task waits for a thread for ever");
-        check(!job->task.in_queue, "a task is said to be in a queue, and is in none");
+        check(corps__task_state(&job->task) == CORPS__IDLE && job->work == 0, "a task waits for a thread for ever");
+        check((job->task.word & CORPS__IN_QUEUE) == 0, "a task is said to be in a queue, and is in none");
     }
     check(worked == made && made == (uint64_t)THREADS * STEPS, "%lu of %lu got lost", (unsigned long)(made - worked),
           (unsigned long)made);

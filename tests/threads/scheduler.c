@@ -28,8 +28,11 @@ static struct direct {
 } directs[DIRECTS];
 
 static void push(struct job *job, enum corps__push how) {
-    if (corps__task_queue(&job->task)) {
+    enum corps__queued queued = corps__task_queue(&job->task);
+    if (queued != CORPS__QUEUED_NOT) {
         atomic_fetch_add(&job->queued, 1);
+    }
+    if (queued == CORPS__QUEUED_PUSH) {
         corps__thread_pool_push(&job->task, how);
     }
 }
@@ -179,7 +182,7 @@ int main(void) {
         sched_yield();
     }
     for (struct job *job = jobs; job < jobs + TASKS; job++) {
-        check(job->task.state == CORPS__IDLE && !job->task.in_queue && job->work == 0, "a task is not at rest");
+        check(job->task.word == CORPS__IDLE && job->work == 0, "a task is not at rest");
         worked += job->worked;
         runs += job->runs;
         check(job->runs == job->queued, "queued %u times, run %u times", job->queued, job->runs);

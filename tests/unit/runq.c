@@ -60,12 +60,12 @@ static void test_home_states(void **state) {
     struct corps__task *task = &((struct fixture *)*state)->tasks[0];
     const int homes[] = {CORPS__HOME_IDLE, CORPS__HOME_QUEUED};
     for (int i = 0; i < 2; i++) {
-        atomic_store(&task->state, homes[i]);
+        atomic_store(&task->word, homes[i]);
         assert_false(corps__task_queue(task));
         assert_false(corps__task_claim(task));
         assert_false(corps__task_begin(task));
         assert_false(corps__task_is_queued(task));
-        assert_int_equal(atomic_load(&task->state), homes[i]);
+        assert_int_equal(atomic_load(&task->word), homes[i]);
     }
 }
 
@@ -150,26 +150,35 @@ static void test_queue_has_its_turn(void **state) {
 static void test_old_entry_serves(void **state) {
     struct fixture *fixture = *state;
     struct corps__task *task = &fixture->tasks[0];
-    assert_true(corps__task_queue(task) && corps__task_enter(task));
+    assert_int_equal(corps__task_queue(task), CORPS__QUEUED_PUSH);
     corps__runq_add(&fixture->queue, task);
     assert_true(corps__task_claim(task));
     corps__task_end(task);
-    assert_true(corps__task_queue(task));
-    assert_false(corps__task_enter(task)); /* in there already: not twice */
+    assert_int_equal(corps__task_queue(task), CORPS__QUEUED_STILL); /* in there already: not twice */
     expect(fixture, true, 0);
-    atomic_store(&task->in_queue, false);
-    assert_true(corps__task_claim(task));
+    assert_true(corps__task_taken(task));
     expect(fixture, true, -1);
     corps__task_end(task);
     /* An entry of one that nobody has made runnable again leads to nothing. */
-    assert_true(corps__task_queue(task) && corps__task_enter(task));
+    assert_int_equal(corps__task_queue(task), CORPS__QUEUED_PUSH);
     corps__runq_add(&fixture->queue, task);
     assert_true(corps__task_claim(task));
     corps__task_end(task);
     expect(fixture, true, 0);
-    atomic_store(&task->in_queue, false);
+    assert_false(corps__task_taken(task));
     assert_false(corps__task_claim(task));
-    assert_true(corps__task_queue(task) && corps__task_enter(task));
+    assert_int_equal(corps__task_queue(task), CORPS__QUEUED_PUSH);
+    /* Nor does one of a task that another thread still runs, or that a thread of its own does by now. */
+    assert_true(corps__task_claim(task));
+    assert_false(corps__task_taken(task));
+    assert_int_equal(corps__task_state(task), CORPS__RUNNING);
+    corps__task_end(task);
+    assert_int_equal(corps__task_queue(task), CORPS__QUEUED_PUSH);
+    assert_true(corps__task_claim(task));
+    corps__task_end_as(task, CORPS__HOME_QUEUED);
+    assert_int_equal(corps__task_change(task, CORPS__HOME_IDLE, CORPS__IDLE), CORPS__HOME_QUEUED);
+    assert_false(corps__task_taken(task));
+    assert_int_equal(atomic_load(&task->word), CORPS__HOME_QUEUED);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
