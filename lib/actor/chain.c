@@ -140,24 +140,20 @@ void corps__traced_decoded(const struct corps__traced *traced) {
     }
 }
 
-void corps__traced_returned(const struct corps__traced *traced) {
+void corps__traced_returned(const struct corps__traced *traced, bool put_off) {
     if (traced->stages) {
         corps__trace_now(traced->id, traced->caller, CORPS_STAGE_RETURNED);
     }
-    if (traced->span != 0) {
-        put_time(traced->span, CORPS__SPAN_RETURNED, corps__now_ns());
-    }
-}
-
-void corps__traced_answered(const struct corps__traced *traced, bool put_off) {
     struct corps__span *span = corps__span_open(traced->span);
     if (span != NULL) {
         span->put_off = put_off;
-        if (!put_off && span->ns[CORPS__SPAN_ANSWERED] == 0) { /* else it has failed */
-            span->ns[CORPS__SPAN_ANSWERED] = corps__now_ns();
-        }
+        span->ns[CORPS__SPAN_RETURNED] = corps__now_ns();
         corps__span_close(span);
     }
+}
+
+void corps__traced_answered(const struct corps__traced *traced) {
+    put_time(traced->span, CORPS__SPAN_ANSWERED, corps__now_ns());
 }
 
 void corps__chain_answered(uint32_t span) {

@@ -101,15 +101,15 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         err = call_method(method, &context, context.args, &result);
         corps__context_forked(&context, err);
         if (is_traced) {
-            corps__traced_returned(&traced);
+            corps__traced_returned(&traced, context.held);
         }
         if (atomic_load_explicit(&corps__rare(conc)->keep, memory_order_relaxed) != NULL && !context.held &&
             !corps__answer_is_kept(context.message, conc)) {
             corps__checkpoint_ran(conc);
         }
         answer_request(&context, err, &result);
-        if (is_traced) {
-            corps__traced_answered(&traced, context.held);
+        if (is_traced && !context.held) {
+            corps__traced_answered(&traced);
         }
     }
     corps__context_leave(&context);

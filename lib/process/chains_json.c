@@ -293,11 +293,11 @@ static void write_served(struct out *out, const struct join *join, size_t k) {
     print_args(out, join, k);
     int64_t waited_ns = started_ns != 0 ? started_ns - arrived_ns : 0;
     print(out, ",\"waited_us\":%" PRId64 ".%03" PRId64 ",\"outcome\":\"%s\"", waited_ns / 1000, waited_ns % 1000,
-          span->failed != CORPS_OK ? "failed"
-          : started_ns == 0        ? "waiting"
-          : returned_ns == 0       ? "running"
-          : answered_ns == 0       ? "put off"
-                                   : "ok");
+          span->failed != CORPS_OK            ? "failed"
+          : started_ns == 0                   ? "waiting"
+          : returned_ns == 0                  ? "running"
+          : answered_ns == 0 && span->put_off ? "put off"
+                                              : "ok"); /* though that its reply has gone may not be noted yet */
     print_failure(out, span);
     print(out, "}}");
     if (span->put_off && answered_ns != 0) {
