@@ -1,11 +1,11 @@
 #include "ring_links.h"
 
+#include "base/calls.h"
 #include "base/futex.h"
 #include "parcel.h"
 
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 /* Sending over rings: a frame is one record, or several, or one and an extent in the pool. */
 
@@ -18,7 +18,7 @@ enum {
 void corps__ring_link_ring_doorbell(const struct corps__ring_link *link) {
     /* EAGAIN: it is full of rings, so the peer is being woken already. A dead peer's doorbell takes the ring too: it is
      * open for reading here as well, so there is no SIGPIPE. */
-    (void)!write(link->peer_doorbell, "", 1);
+    (void)!corps__write(link->peer_doorbell, "", 1);
 }
 
 void corps__ring_link_wake(struct corps__ring_link *link, unsigned flags, size_t bytes) {

@@ -52,16 +52,9 @@ static enum corps_err result_box(struct corps_box *args_box, const struct corps_
     return corps_box_of(result, box);
 }
 
-static void send_frame(struct corps__message *message, const struct corps__conc *conc, uint8_t kind, uint8_t serializer,
-                       const struct corps_encoding *encoding) {
-    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
-    uint16_t count = 0;
-    if (encoding != NULL) {
-        segments[count++] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
-        for (size_t i = 0; i < encoding->buffer_count; i++) {
-            segments[count++] = encoding->buffers[i];
-        }
-    }
+static void send_segments(struct corps__message *message, const struct corps__conc *conc, uint8_t kind,
+                          uint8_t serializer, const struct corps_encoding *encoding, const struct iovec *segments,
+                          uint16_t count) {
     struct corps__outgoing out = {.header = {.kind = kind,
                                              .flags = encoding == NULL ? CORPS__NIL_PAYLOAD : 0,
                                              .serializer = serializer,
@@ -88,6 +81,31 @@ static void send_frame(struct corps__message *message, const struct corps__conc 
         corps__peer_answer(message->from, &out);
     }
     corps__stamp(message->header.id, message->header.source_env, CORPS_STAGE_REPLY_SENT);
+}
+
+/* Apart: so many segments take four pages of stack, of which a small answer needs none. */
+static __attribute__((noinline)) void send_with_buffers(struct corps__message *message, const struct corps__conc *conc,
+                                                        uint8_t kind, uint8_t serializer,
+                                                        const struct corps_encoding *encoding) {
+    struct iovec segments[CORPS__PAYLOAD_SEGMENTS_MAX];
+    uint16_t count = 0;
+    segments[count++] = (struct iovec){.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
+    for (size_t i = 0; i < encoding->buffer_count; i++) {
+        segments[count++] = encoding->buffers[i];
+    }
+    send_segments(message, conc, kind, serializer, encoding, segments, count);
+}
+
+static void send_frame(struct corps__message *message, const struct corps__conc *conc, uint8_t kind, uint8_t serializer,
+                       const struct corps_encoding *encoding) {
+    if (encoding == NULL) {
+        send_segments(message, conc, kind, serializer, NULL, NULL, 0);
+    } else if (encoding->buffer_count > 0) {
+        send_with_buffers(message, conc, kind, serializer, encoding);
+    } else {
+        const struct iovec stream = {.iov_base = encoding->stream, .iov_len = encoding->stream_bytes};
+        send_segments(message, conc, kind, serializer, encoding, &stream, 1);
+    }
 }
 
 enum corps_err corps__result_encode(const struct corps__message *message, const struct corps__conc *conc,

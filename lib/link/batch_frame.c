@@ -29,7 +29,7 @@ static void seal_frame(struct corps__peer *peer) {
     peer->batch_frame = NULL;
 }
 
-void corps__batch_seal(struct corps__peer *peer) {
+void corps__batch_seal_all(struct corps__peer *peer) {
     corps__open_batch_take(peer); /* open_batch.pml, step F1 */
     if (peer->batch_frame != NULL) {
         seal_frame(peer);

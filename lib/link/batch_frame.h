@@ -60,7 +60,12 @@ static inline uint32_t corps__extent_count(uint64_t extent) {
 struct corps__post *corps__batch_memory(struct corps__peer *peer);
 
 /* Nothing more is added to the frame, and it goes before whatever is sent from now on. */
-void corps__batch_seal(struct corps__peer *peer);
+void corps__batch_seal_all(struct corps__peer *peer);
+static inline void corps__batch_seal(struct corps__peer *peer) {
+    if (peer->open != NULL || peer->batch_frame != NULL) {
+        corps__batch_seal_all(peer);
+    }
+}
 
 /* Makes a frame, if there is none. Errors: NO_MEMORY. */
 enum corps_err corps__batch_frame(struct corps__peer *peer) CORPS_CHECKED;

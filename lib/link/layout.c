@@ -32,14 +32,14 @@ static unsigned first_large(const struct corps__layout *layout, unsigned from, u
 static inline void lay_out_small(struct corps__layout *layout, const struct corps__outgoing *out) {
     unsigned parts = 1;
     size_t bytes = CORPS__HEADER_BYTES;
-    corps__wire_head(&out->header, out->method != NULL ? out->method->number : out->header.method, 0, layout->prefix);
+    corps__wire_head(&out->header, out->method != NULL ? out->method->number : out->header.method, 0, layout->head);
     layout->naming = false;
-    layout->iov[0] = (struct iovec){.iov_base = layout->prefix, .iov_len = CORPS__HEADER_BYTES};
+    layout->few[0] = (struct iovec){.iov_base = layout->head, .iov_len = CORPS__HEADER_BYTES};
     if (out->header.segment_count == 1) {
-        layout->iov[parts++] = out->segments[0];
+        layout->few[parts++] = out->segments[0];
         bytes += out->segments[0].iov_len;
     }
-    layout->parcel = (struct corps_parcel){.segments = layout->iov, .segment_count = parts, .bytes = bytes};
+    layout->parcel = (struct corps_parcel){.segments = layout->few, .segment_count = parts, .bytes = bytes};
 }
 
 /* Under tx: whether the method's name must go along depends on what the link has carried. */

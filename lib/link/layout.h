@@ -9,10 +9,13 @@ enum { CORPS__FRAME_PARTS_MAX = 2 * CORPS__PAYLOAD_SEGMENTS_MAX + 1 }; /* the he
 
 /* A frame, laid out for the transport. */
 struct corps__layout {
-    uint8_t prefix[CORPS__PREFIX_BYTES_MAX];
-    struct iovec iov[CORPS__FRAME_PARTS_MAX];
     struct corps_parcel parcel;
     bool naming;
+    /* A small frame's parts lie beside these: what is large is far apart on the stack, and mostly not touched. */
+    struct iovec few[2];
+    uint8_t head[CORPS__HEADER_BYTES];
+    struct iovec iov[CORPS__FRAME_PARTS_MAX];
+    uint8_t prefix[CORPS__PREFIX_BYTES_MAX];
 };
 
 /* `out` for this peer: refers to its segments and method. */

@@ -497,10 +497,8 @@ static bool flush_peer(struct corps__peer *peer) {
     return err != CORPS_ERR_FULL && err != CORPS_ERR_PARTIAL && (err != CORPS_OK || peer->open == NULL);
 }
 
-void corps_flush(void) {
-    if (!corps__held_any()) {
-        return;
-    }
+/* Apart, so that who has nothing to flush, as most, does not make room for what this needs. */
+static __attribute__((noinline)) void flush_held(void) {
     atomic_store(&corps__link_floor->held_count, 0);
     for (struct corps__peer *peer = corps__peers_walk(); peer != NULL; peer = peer->next) {
         if (!atomic_load(&peer->held)) {
@@ -515,6 +513,12 @@ void corps_flush(void) {
         }
     }
     corps__peers_walked();
+}
+
+void corps_flush(void) {
+    if (corps__held_any()) {
+        flush_held();
+    }
 }
 
 void corps__sending_forked(void) {

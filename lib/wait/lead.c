@@ -262,7 +262,7 @@ void corps__job_add(struct corps__job *job) {
     corps__kick();
 }
 
-void corps__jobs_run(void) {
+void corps__jobs_run_all(void) {
     struct corps__reactor *reactor = corps__reactor;
     while (atomic_load_explicit(&reactor->jobs.count, memory_order_acquire) > 0) {
         pthread_mutex_lock(&reactor->jobs.lock);

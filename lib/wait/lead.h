@@ -211,7 +211,12 @@ void corps__job_add(struct corps__job *job);
 void corps__job_is_let_go(void);
 
 /* With the lead: runs what is listed. */
-void corps__jobs_run(void);
+void corps__jobs_run_all(void);
+static inline void corps__jobs_run(void) {
+    if (atomic_load_explicit(&corps__reactor->jobs.count, memory_order_acquire) > 0) {
+        corps__jobs_run_all();
+    }
+}
 
 /* In the child of a fork, where there is no other thread. */
 void corps__lead_forked(void);
