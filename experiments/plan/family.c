@@ -25,6 +25,19 @@ struct draft { /* of a family, as far as it was read */
     yaml_node_t *name_key;
 };
 
+/* Whether an earlier value makes the same cell, which would be measured, and be in the results, twice. */
+static bool is_double(struct lab_reader *reader, const struct axis *axis, size_t at, const struct lab_cell *cell) {
+    char unused[LAB_ERROR_BYTES];
+    for (size_t i = 0; i < at; i++) {
+        struct lab_cell earlier = *cell;
+        (void)!lab_cell_set(&earlier, axis->key, lab_node_text(lab_reader_item(reader, axis->values, i)), unused);
+        if (lab_cell_same(&earlier, cell)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Every value is tried alone, so that an error can be put where it is written. */
 static bool check_axis(struct lab_reader *reader, const struct axis *axis, struct lab_cell scratch) {
     for (size_t i = 0; i < axis->count; i++) {
@@ -36,6 +49,9 @@ static bool check_axis(struct lab_reader *reader, const struct axis *axis, struc
         }
         if (!lab_cell_set(&scratch, axis->key, text, error)) {
             return lab_reader_fail(reader, node, "%s", error);
+        }
+        if (is_double(reader, axis, i, &scratch)) {
+            return lab_reader_fail(reader, node, "axis %s has %s twice", axis->key, text);
         }
     }
     return true;
@@ -118,7 +134,7 @@ bool lab_reader_family(struct lab_reader *reader, yaml_node_t *key, yaml_node_t 
         return false;
     }
     if (draft.name[0] == '\0') {
-        return lab_reader_fail(reader, key, "a family has no name; add a line 'name: …'");
+        return lab_reader_fail(reader, node, "a family has no name; add a line 'name: …'");
     }
     size_t count = 1;
     for (size_t a = 0; a < draft.axis_count; a++) {

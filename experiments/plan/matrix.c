@@ -109,7 +109,9 @@ static bool read_top(struct lab_reader *reader, yaml_node_t *key, yaml_node_t *v
     const char *name = lab_node_text(key);
     if (strcmp(name, "name") == 0) {
         top->named = true;
-        return read_text(reader, key, value, top->matrix->name, sizeof top->matrix->name);
+        return read_text(reader, key, value, top->matrix->name, sizeof top->matrix->name) &&
+               (strchr(top->matrix->name, '/') == NULL ||
+                lab_reader_fail(reader, value, "a matrix's name must have no slash: files are named after it"));
     }
     if (strcmp(name, "about") == 0) {
         return read_text(reader, key, value, top->matrix->about, sizeof top->matrix->about);
@@ -207,7 +209,7 @@ static bool each_include(struct lab_reader *reader, struct lab_matrix *matrix, y
 
 static bool each_family(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *key, yaml_node_t *item) {
     struct lab_matrix_family family;
-    return lab_reader_family(reader, key, item, &family) && add_family(reader, matrix, &family, key);
+    return lab_reader_family(reader, key, item, &family) && add_family(reader, matrix, &family, item);
 }
 
 static bool read_document(struct lab_reader *reader, struct lab_matrix *matrix, yaml_node_t *root) {

@@ -55,18 +55,16 @@ bool lab_journal_create(struct lab_journal *journal, const char *path, char erro
     return journal->fd >= 0 ? begin(journal, error) : fail(journal, "cannot create it", error);
 }
 
-/* Cuts off what follows the last newline. */
-static bool cut(struct lab_journal *journal, const char *text, size_t bytes, size_t *whole, bool *was_cut,
-                char error[LAB_JOURNAL_ERROR_BYTES]) {
+/* How many bytes are whole lines. */
+static bool find_whole(const struct lab_journal *journal, const char *text, size_t bytes, size_t *whole,
+                       char error[LAB_JOURNAL_ERROR_BYTES]) {
     const char *newline = bytes > 0 ? memrchr(text, '\n', bytes) : NULL;
     *whole = newline != NULL ? (size_t)(newline - text) + 1 : 0;
-    *was_cut = *whole != bytes;
     if (*whole == 0) {
         snprintf(error, LAB_JOURNAL_ERROR_BYTES, "%s has no whole line: nothing to go on with; start a new run",
                  journal->path);
-        return false;
     }
-    return !*was_cut || ftruncate(journal->fd, (off_t)*whole) == 0 || fail(journal, "cannot cut its last line", error);
+    return *whole > 0;
 }
 
 static bool read_text(struct lab_journal *journal, char **text, size_t *bytes, char error[LAB_JOURNAL_ERROR_BYTES]) {
@@ -130,7 +128,7 @@ bool lab_journal_resume(struct lab_journal *journal, const char *path,
         return fail(journal, "cannot open it", error);
     }
     bool ok = begin(journal, error) && read_text(journal, &text, &bytes, error) &&
-              cut(journal, text, bytes, &whole, was_cut, error);
+              find_whole(journal, text, bytes, &whole, error);
     struct reading reading = {.path = path, .each = each, .arg = arg};
     size_t number = 1;
     for (size_t at = 0; ok && at < whole; number++) {
@@ -139,7 +137,10 @@ bool lab_journal_resume(struct lab_journal *journal, const char *path,
         at += length + 1;
     }
     free(text);
-    return ok;
+    /* Last: a file that is refused stays as it is. */
+    *was_cut = ok && whole != bytes;
+    return ok &&
+           (!*was_cut || ftruncate(journal->fd, (off_t)whole) == 0 || fail(journal, "cannot cut its last line", error));
 }
 
 bool lab_journal_append(struct lab_journal *journal, const json_t *line, char error[LAB_JOURNAL_ERROR_BYTES]) {

@@ -21,7 +21,7 @@ bool lab_journal_create(struct lab_journal *journal, const char *path, char erro
 
 /* Opens a file to go on with it. A last line that was cut short is removed, which `*was_cut` tells; one that is not as
  * it was written (line_check.h) is an error. Calls `each` for every line with its number from 1 on; false from it, with
- * a text in `error`, ends the reading and fails. */
+ * a text in `error`, ends the reading and fails. A file that is refused is not changed. */
 bool lab_journal_resume(struct lab_journal *journal, const char *path,
                         bool (*each)(json_t *line, size_t number, void *arg, char error[LAB_JOURNAL_ERROR_BYTES]),
                         void *arg, bool *was_cut, char error[LAB_JOURNAL_ERROR_BYTES]);

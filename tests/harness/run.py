@@ -301,6 +301,21 @@ class Stopping(lab.LabTest):
         self.assertEqual(0, self.lab("run", matrix, "--resume", old)[0])
         self.assertIn(": valid; 2 of 4 lines unverified", self.lab("validate", old)[1])
 
+    def test_a_file_that_is_refused_is_not_changed(self):
+        mine = self.matrix("{transport: raw:pipe, placement: same}", more="controls: false\n")
+        out = self.path("r.jsonl")
+        self.assertEqual(0, self.lab("run", mine, "--blocks", "1", "--out", out)[0])
+        with open(out, "ab") as file:
+            file.write(b'{"kind":"trial","run":"20')
+        with open(out, "rb") as file:
+            before = file.read()
+        status, _, err = self.lab("run", self.small(), "--resume", out)
+        self.assertEqual(1, status, err)
+        self.one_line(err)
+        self.assertIn("another matrix", err)
+        with open(out, "rb") as file:
+            self.assertEqual(before, file.read())
+
     def test_two_runs_do_not_write_one_file(self):
         matrix = self.matrix("{transport: raw:pipe, placement: same}", trial=LONG)
         out = self.path("r.jsonl")
