@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "lobby.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A hello on the wire: magic, number of bytes, number of descriptors, then always CORPS__HELLO_BYTES_MAX bytes. Both
@@ -25,7 +28,11 @@ struct wire {
 };
 #define MAGIC 0x31565243u       /* "CRV1" */
 #define TURNED_AWAY 0x30565243u /* "CRV0", in place of an answer, with nothing behind it */
-enum { BACKLOG = 1024 };
+enum {
+    BACKLOG = 1024,
+    LEFT_AFTER_S = 10, /* far longer than from bind to listen, between which nobody listens either */
+    LOOKS_MAX = 64,    /* each is a connection that a living program has to accept */
+};
 
 struct corps__rendezvous {
     struct corps__lobby *lobby; /* accepted, no hello yet: nobody's but ours */
@@ -379,6 +386,36 @@ static enum corps_err bind_and_listen(int fd, const struct sockaddr_un *address)
                                                    : corps_error_system("cannot listen on %s", address->sun_path);
 }
 
+static bool is_of_program(const char *name) {
+    const char *end = strrchr(name, '.');
+    return end != NULL && strcmp(end, ".sock") == 0 && strncmp(name, "env-", 4) != 0;
+}
+
+/* A program that ends leaves its socket, whose name no other one will have: without this, who looks at a Corps every
+ * few seconds would fill the directory. What an Env leaves its next life replaces. */
+static void remove_left(const char *directory) {
+    DIR *dir = opendir(directory);
+    if (dir == NULL) {
+        return;
+    }
+    time_t now = time(NULL);
+    unsigned looks = 0;
+    for (struct dirent *entry; looks < LOOKS_MAX && (entry = readdir(dir)) != NULL;) {
+        struct stat st;
+        if (!is_of_program(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISSOCK(st.st_mode) || now - st.st_mtime < LEFT_AFTER_S) {
+            continue;
+        }
+        struct sockaddr_un where = {.sun_family = AF_UNIX};
+        int length = snprintf(where.sun_path, sizeof where.sun_path, "%s/%s", directory, entry->d_name);
+        looks++;
+        if (length > 0 && (size_t)length < sizeof where.sun_path && is_stale(&where)) {
+            unlink(where.sun_path);
+        }
+    }
+    closedir(dir);
+}
+
 enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *options,
                                       const struct corps__rendezvous_ops *ops, void *owner,
                                       char address[CORPS_ADDRESS_BYTES], struct corps__rendezvous **rendezvous) {
@@ -413,6 +450,9 @@ enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *optio
     memcpy(made->path, where.sun_path, sizeof made->path);
     snprintf(address, CORPS_ADDRESS_BYTES, "%s", made->path);
     *rendezvous = made;
+    if (strncmp(options->name, "env-", 4) != 0) {
+        remove_left(options->directory);
+    }
     return CORPS_OK;
 }
 

@@ -45,7 +45,8 @@ struct corps__rendezvous_ops {
 };
 
 /* Listens on <directory>/<name>.sock, and writes that path as the address. A file that a killed owner left there is
- * replaced. Errors: INVALID (path too long, or in use by a living endpoint), SYSTEM. */
+ * replaced, and a program removes those of other programs. Errors: INVALID (path too long, or in use by a living
+ * endpoint), SYSTEM. */
 enum corps_err corps__rendezvous_open(const struct corps_endpoint_options *options,
                                       const struct corps__rendezvous_ops *ops, void *owner,
                                       char address[CORPS_ADDRESS_BYTES],

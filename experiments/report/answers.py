@@ -21,6 +21,12 @@ def best_text(cells, members, axis):
     return f"**{best}** (not clearly ahead of {', '.join(sorted(tied))})", best
 
 
+def times_as_long(c, first):
+    """By which factor one cell's median is another's: block by block where they share blocks, as the page has it."""
+    ours, theirs = stats.paired(c.blocks("p50_ns"), first.blocks("p50_ns"))
+    return stats.ratio(ours, theirs).estimate if ours else c.estimate("p50_ns") / first.estimate("p50_ns")
+
+
 def between_envs(cells, lang="c", **axes):
     """Cells that cross processes, of one language: what one costs says nothing of another. lang=None: of all."""
     return [c for c in grouping.find(cells, **axes) if c.joins_envs and c.is_plain and lang in (None, c.lang)]
@@ -48,7 +54,7 @@ def short_transport(cells):
         remote = [c for c in members if "remote" in c.traits.capabilities]
         first = next(c for c in members if c.axes["transport"] == name)
         if remote:
-            ahead.append(remote[0].estimate("p50_ns") / first.estimate("p50_ns"))
+            ahead.append(times_as_long(remote[0], first))
     where = "; ".join(f"{text} at every size from {size_text(sizes[0])} to {size_text(sizes[-1])}" if held == sizes and len(held) > 1
                       else f"{text} at {', '.join(size_text(s) for s in held)}" for text, held in best.items())
     network = f" Localhost TCP takes {span(min(ahead), max(ahead), '{:.1f}')} times as long." if ahead else ""
@@ -111,7 +117,7 @@ def transport_answers(cells):
             ranked = sorted(members, key=lambda c: c.estimate("p50_ns"))
             first = next(c for c in members if c.axes["transport"] == best)
             detail = (f"{time_text(first.estimate('p50_ns'))} at {size_text(size)} ({ranked[-1].axes['transport']} "
-                      f"{ranked[-1].estimate('p50_ns') / first.estimate('p50_ns'):.1f}×)")
+                      f"{times_as_long(ranked[-1], first):.1f}×)")
             if parts and parts[-1][0] == text:
                 parts[-1][1].append(detail)
             else:

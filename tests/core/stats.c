@@ -6,10 +6,16 @@
 #include <corps/stats.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { SLEEP_MS = 20, CALLERS = 5, BURST = 1000 };
 
@@ -428,6 +434,61 @@ static void test_found_by_another_process(void **state) {
     assert_null(find(list, count < ROOM ? count : ROOM, id));
 }
 
+/* A socket in the folder of a Corps, as a program leaves it; so old. Gives the listening descriptor. */
+static int make_socket(const char *path, time_t age_s) {
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    assert_true(strlen(path) < sizeof where.sun_path);
+    memcpy(where.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&where, sizeof where), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    const struct timespec then = {.tv_sec = time(NULL) - age_s}, times[] = {then, then};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    return fd;
+}
+
+/* A program that looks removes what others have left, and nothing that somebody listens on, or may soon. */
+static void test_left_sockets(void **state) {
+    (void)state;
+    enum { LEFT, FRESH, LIVING, ENV, COUNT };
+    static const char *const names[COUNT] = {"p1-ffff.sock", "p2-ffff.sock", "p3-ffff.sock", "env-7-shm.sock"};
+    struct corps *corps = NULL;
+    const struct corps_options options = {.env_count = one_env_only ? 1 : 2};
+    assert_ok(corps_create("Busy", NULL, &options, &corps));
+    char base[64], path[COUNT][108];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    snprintf(base, sizeof base, "%s/corps", runtime != NULL ? runtime : "");
+    if (runtime == NULL || access(base, F_OK) != 0) {
+        snprintf(base, sizeof base, "/tmp/corps-%u", (unsigned)geteuid());
+    }
+    int fds[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%016llx/%s", base, (unsigned long long)corps_id(corps), names[i]);
+        fds[i] = make_socket(path[i], i == FRESH ? 0 : 100);
+        if (i != LIVING) {
+            close(fds[i]);
+        }
+    }
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(look_as_another(corps_id(corps), corps_env_count(corps)));
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    bool by_rendezvous =
+        strcmp(getenv("CORPS_TRANSPORT"), "tcp") != 0; /* over TCP programs have no socket in the folder */
+    assert_int_equal(access(path[LEFT], F_OK), by_rendezvous ? -1 : 0);
+    assert_int_equal(access(path[FRESH], F_OK), 0);
+    assert_int_equal(access(path[LIVING], F_OK), 0);
+    assert_int_equal(access(path[ENV], F_OK), 0);
+    close(fds[LIVING]);
+    assert_ok(corps_exit(corps, LONG_NS));
+    assert_int_equal(access(path[FRESH], F_OK), -1);
+}
+
 int main(int argc, char **argv) {
     int status = test_start(argc, argv, classes);
     if (status != 0) {
@@ -443,6 +504,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_envs),
         cmocka_unit_test(test_started_again),
         cmocka_unit_test(test_found_by_another_process),
+        cmocka_unit_test(test_left_sockets),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }
