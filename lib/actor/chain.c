@@ -152,10 +152,6 @@ void corps__traced_returned(const struct corps__traced *traced, bool put_off) {
     }
 }
 
-void corps__traced_answered(const struct corps__traced *traced) {
-    put_time(traced->span, CORPS__SPAN_ANSWERED, corps__now_ns());
-}
-
 void corps__chain_answered(uint32_t span) {
     if (span != 0) {
         put_time(span, CORPS__SPAN_ANSWERED, corps__now_ns());

@@ -50,14 +50,13 @@ struct corps__traced {
     uint64_t id;
 };
 
-/* Its turn has come; its arguments are there; its method has returned, and has put its reply off or not; the reply has
- * been given away, and may have come to the caller before this is noted. */
+/* Its turn has come; its arguments are there; its method has returned, and has put its reply off or not. */
 void corps__traced_begin(struct corps__traced *traced, struct corps_context *context);
 void corps__traced_decoded(const struct corps__traced *traced);
 void corps__traced_returned(const struct corps__traced *traced, bool put_off);
-void corps__traced_answered(const struct corps__traced *traced);
 
-/* The reply of span `span`, which was put off, is given away; 0: nothing is done. */
+/* The reply of span `span` has been given away, and may have come to the caller before this is noted; 0: nothing is
+ * done. */
 void corps__chain_answered(uint32_t span);
 
 /* Likewise: the request fails, before, in, or after its method. */

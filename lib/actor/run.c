@@ -109,7 +109,7 @@ static void run_request(struct corps__conc *conc, struct corps__message *message
         }
         answer_request(&context, err, &result);
         if (is_traced && !context.held) {
-            corps__traced_answered(&traced);
+            corps__chain_answered(traced.span);
         }
     }
     corps__context_leave(&context);
