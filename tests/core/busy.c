@@ -8,7 +8,7 @@
 
 /* ---- Workers ---- */
 
-static struct corps_request *held;
+static struct corps_request *_Atomic held; /* the order of the two methods is the program's, in another process */
 
 static enum corps_err method_fail(struct corps_context *context, void *self, const struct corps_value *args,
                                   struct corps_value *result) {

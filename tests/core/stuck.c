@@ -13,7 +13,7 @@ static const char never[] = "/nowhere/corps-gate"; /* a gate that nobody opens *
 
 /* ---- Store: its methods are stuck after a second. Patient: they are not, but as its init is told ---- */
 
-static struct corps_request *held;
+static struct corps_request *_Atomic held; /* the order of the two methods is the program's, in another process */
 
 static enum corps_err store_add(struct corps_context *context, void *self, const struct corps_value *args,
                                 struct corps_value *result) {

@@ -12,7 +12,7 @@ struct store {
 };
 
 static _Atomic int inits, failing; /* so many inits from now on fail */
-static int64_t ended[64];          /* the first numbers of those whose cleanup ran, in order */
+static _Atomic int64_t ended[64];  /* the first numbers of those whose cleanup ran, in order */
 static _Atomic int ended_count;
 static struct corps_request *_Atomic held; /* the order of the two methods is the program's, in another process */
 
