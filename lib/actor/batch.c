@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { PAUSES = 16 }; /* how long a Conc waits for a batch's next entry: about half a microsecond */
+/* How long a Conc waits for a batch's next entry: about half a microsecond; and about four more, which bring a batch
+ * to its end, where that brought several. */
+enum { PAUSES = 16, PAUSES_MORE = 128, SEVERAL = 2, MANY = 64 };
 
 _Static_assert(offsetof(struct corps__batch, data) == CORPS__BATCH_HEAD_BYTES, "the head is as long as it says");
 _Static_assert(sizeof(struct corps__batch) == CORPS__BATCH_BYTES, "a batch is as long as it says");
@@ -35,6 +37,7 @@ struct corps__batch *corps__batch_create(struct corps__peer *from, struct corps_
         corps_block_init(&batch->block, batch->data, sizeof batch->data, free_batch);
         (void)corps_block_ref(&batch->block); /* one for the sender, one for the Conc */
         batch->used = 0;
+        corps__batch_prepare(batch, CORPS__BATCH_AHEAD);
         batch->timed = batch->timed_after = corps__sample_entry();
         atomic_store_explicit(&batch->word, 0, memory_order_relaxed);
     }
@@ -69,6 +72,7 @@ enum corps_err corps__batch_add_plain(struct corps__batch *batch, const struct c
     memcpy(made, entry, sizeof *made);
     made->bytes = (uint32_t)bytes;
     batch->used += (uint32_t)(sizeof *made + bytes);
+    corps__batch_prepare(batch, (uint32_t)(sizeof *made + bytes));
     return corps__batch_commit(batch, 1) ? CORPS_OK : CORPS_ERR_FULL;
 }
 
@@ -90,19 +94,38 @@ void corps__batch_leave(struct corps__batch *batch) {
     corps_block_unref(&batch->block);
 }
 
-/* The sender has the line with the count to itself meanwhile. */
-void corps__batch_pause(void) {
-    for (int i = 0; i < PAUSES && !corps__thread_pool_is_single(); i++) {
+static void pause_for(int pauses) {
+    for (int i = 0; i < pauses; i++) {
         corps__relax();
     }
 }
 
-unsigned corps__batch_count(struct corps__batch *batch, unsigned taken) {
-    uint32_t word = atomic_load_explicit(&batch->word, memory_order_acquire);
-    if (taken > 0 && entry_count(word) - taken < 8 && (word & CORPS__BATCH_LEFT) == 0) {
-        corps__batch_pause();
-        word = atomic_load_explicit(&batch->word, memory_order_acquire);
+void corps__batch_pause(void) {
+    if (!corps__thread_pool_is_single()) {
+        pause_for(PAUSES);
     }
+}
+
+/* Lets a sender that is at it on another processor get ahead. It has the line with the count to itself meanwhile: each
+ * look takes that away, and its next entry then waits for the line. */
+static uint32_t let_get_ahead(const struct corps__batch *batch, unsigned taken) {
+    uint32_t word = atomic_load_explicit(&batch->word, memory_order_acquire);
+    for (int pauses = PAUSES; entry_count(word) - taken < MANY && (word & CORPS__BATCH_LEFT) == 0;
+         pauses = PAUSES_MORE) {
+        uint32_t before = entry_count(word);
+        pause_for(pauses);
+        word = atomic_load_explicit(&batch->word, memory_order_acquire);
+        if (pauses == PAUSES_MORE || entry_count(word) - before < SEVERAL) {
+            break;
+        }
+    }
+    return word;
+}
+
+unsigned corps__batch_count(struct corps__batch *batch, unsigned taken) {
+    uint32_t word = taken > 0 && !corps__thread_pool_is_single()
+                        ? let_get_ahead(batch, taken)
+                        : atomic_load_explicit(&batch->word, memory_order_acquire);
     while (entry_count(word) == taken) {
         if ((word & CORPS__BATCH_LEFT) != 0 ||
             atomic_compare_exchange_strong(&batch->word, &word, word | CORPS__BATCH_CLOSED)) {

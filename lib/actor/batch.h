@@ -14,8 +14,9 @@
 #include "base/copy.h"
 
 enum {
-    CORPS__BATCH_BYTES = 4096, /* of a batch, its head included */
+    CORPS__BATCH_BYTES = 16384, /* of a batch, its head included */
     CORPS__BATCH_HEAD_BYTES = 192,
+    CORPS__BATCH_AHEAD = 512, /* bytes of entries for which lines are made ready */
 };
 
 /* One request. Its payload follows, up to the next multiple of 8 bytes: a struct corps_value and all that it points to,
@@ -43,11 +44,11 @@ struct corps__batch {
     struct corps__peer *from; /* NULL: a Conc of this Env */
     struct corps__grant *grant;
     struct corps_block block; /* counts who refers to the batch: the sender, the Conc, kept arguments */
-    _Alignas(128) _Atomic uint32_t word;
     uint32_t used;        /* bytes of `data`; the sender's */
     unsigned timed_after; /* entries until the one that is timed, then below zero; likewise */
     uint32_t timed;       /* which one that is, see sample.h */
     int64_t timed_ns;     /* when it came */
+    _Alignas(128) _Atomic uint32_t word; /* on a line of its own, which both write to */
     _Alignas(64) uint8_t data[CORPS__BATCH_BYTES - CORPS__BATCH_HEAD_BYTES];
 };
 
@@ -67,6 +68,16 @@ __attribute__((cold)) void corps__batch_stamp(struct corps__batch *batch);
 static inline void corps__batch_stamp_if_timed(struct corps__batch *batch) {
     if (__builtin_expect(batch->timed_after-- == 0, 0)) {
         corps__batch_stamp(batch);
+    }
+}
+
+/* Has the lines ready to be written to that entries will lie on soon: of `bytes` bytes that were just used, the same
+ * further on. They were last read by another processor, and an exchange waits until all that was written before it is
+ * there. */
+static inline void corps__batch_prepare(struct corps__batch *batch, uint32_t bytes) {
+    uint32_t end = batch->used + CORPS__BATCH_AHEAD;
+    for (uint32_t at = end - bytes; at < end && at < sizeof batch->data; at += 64) {
+        corps__prefetch_own(batch->data + at);
     }
 }
 
@@ -95,6 +106,7 @@ static inline bool corps__batch_put(struct corps__batch *batch, const struct cor
     }
     corps__copy_few(to, data, bytes);
     batch->used += (uint32_t)sizeof *made + whole;
+    corps__batch_prepare(batch, (uint32_t)sizeof *made + whole);
     return true;
 }
 

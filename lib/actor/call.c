@@ -189,7 +189,7 @@ static enum corps_err add_to_local_batch(const struct corps__call *call, struct 
     if (batch == NULL) {
         return CORPS_ERR_REFUSED; /* for a message there may be memory */
     }
-    *burst = (struct corps__burst){.to = conc, .batch = batch};
+    *burst = (struct corps__burst){.to = conc, .id = conc->id, .batch = batch};
     err = corps__batch_add_plain(batch, &entry, call->args);
     if (err != CORPS_OK) {
         corps__burst_end(burst);
@@ -207,7 +207,7 @@ static inline bool send_follows(const struct corps_name *to, const char *method,
     if (context == NULL || context->burst.batch == NULL || context->burst.room == 0 || context->chain != 0) {
         return false;
     }
-    bool same_conc = to->conc == context->burst.to->id && to->env == corps__own_env() &&
+    bool same_conc = to->conc == context->burst.id && to->env == corps__own_env() &&
                      to->corps_id == corps__own_id() && !corps__name_is_pool(to);
     if (!same_conc || context->sent_text != method || strcmp(context->sent_method->name, method) != 0 ||
         corps__traces() || atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
@@ -294,6 +294,7 @@ static enum corps_err send_local(const struct corps__call *call, struct corps__c
         corps__conc_leave_room(conc, 1);
     } else if (context != NULL) {
         context->burst.to = conc;
+        context->burst.id = conc->id;
     }
     return err;
 }

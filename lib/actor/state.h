@@ -26,6 +26,7 @@ enum { CORPS__CONC_PAGE = 1024, CORPS__CONC_PAGES = 16384 };
 /* What was sent last, by a method or by the leader: where to, and the batch that was begun for it; see burst.h. */
 struct corps__burst {
     struct corps__conc *to;
+    uint32_t id;                /* its own, which is not looked up where others write */
     struct corps__batch *batch; /* NULL: none yet */
     uint32_t room;              /* reserved in the mailbox and not used yet */
 };

@@ -30,4 +30,13 @@ static inline void corps__copy_few(uint8_t *to, const uint8_t *from, size_t byte
     }
 }
 
+/* Asks for a line that will be written to soon. Processors that do not know the instruction take it for none. */
+static inline void corps__prefetch_own(const void *line) {
+#ifdef __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 #endif

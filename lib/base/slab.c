@@ -4,7 +4,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { MAGAZINE = 64 };
+/* How many are handed over at once. */
+static unsigned magazine_of(enum corps__slab slab) {
+    return slab == CORPS__SLAB_BATCH ? 8 : 64;
+}
 
 CORPS__HOT_THREAD_LOCAL struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
@@ -31,15 +34,15 @@ static void hand_over(enum corps__slab slab, struct corps__slab_item *magazine, 
     pthread_mutex_unlock(&depots[slab].lock);
 }
 
-static unsigned kept_count(const struct corps__slab_cache *cache) {
-    return (unsigned)(CORPS__SLAB_CACHE_MAX - cache->room);
+static unsigned kept_count(enum corps__slab slab) {
+    return (unsigned)(corps__slab_cache_max(slab) - corps__slab_caches[slab].room);
 }
 
 static void thread_ends(void *unused) {
     (void)unused;
     for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
         if (corps__slab_caches[slab].first != NULL) {
-            hand_over(slab, corps__slab_caches[slab].first, kept_count(&corps__slab_caches[slab]));
+            hand_over(slab, corps__slab_caches[slab].first, kept_count(slab));
         }
         corps__slab_caches[slab] = (struct corps__slab_cache){0};
     }
@@ -59,7 +62,7 @@ static bool register_thread(void) {
     pthread_once(&once, make_key);
     (void)pthread_setspecific(key, &registered); /* without it, what an ending thread keeps is lost to others */
     for (enum corps__slab slab = 0; slab < CORPS__SLABS; slab++) {
-        corps__slab_caches[slab].room = CORPS__SLAB_CACHE_MAX;
+        corps__slab_caches[slab].room = corps__slab_cache_max(slab);
     }
     return true;
 }
@@ -77,20 +80,21 @@ void *corps__slab_refill(enum corps__slab slab, const struct corps__slab_source 
     pthread_mutex_unlock(&depots[slab].lock);
     struct corps__slab_cache *cache = &corps__slab_caches[slab];
     if (magazine == NULL) {
+        unsigned count = magazine_of(slab);
         char *memory =
-            source->make != NULL ? source->make(source->bytes, MAGAZINE) : aligned_alloc(64, source->bytes * MAGAZINE);
+            source->make != NULL ? source->make(source->bytes, count) : aligned_alloc(64, source->bytes * count);
         if (memory == NULL) {
             return NULL;
         }
-        for (unsigned i = MAGAZINE; i-- > 0;) {
+        for (unsigned i = count; i-- > 0;) {
             struct corps__slab_item *item = (struct corps__slab_item *)(void *)(memory + i * source->bytes);
             item->next = magazine;
             magazine = item;
         }
-        magazine->count = MAGAZINE;
+        magazine->count = count;
     }
     cache->first = magazine->next;
-    cache->room = CORPS__SLAB_CACHE_MAX - (int)(magazine->count - 1);
+    cache->room = corps__slab_cache_max(slab) - (int)(magazine->count - 1);
     return magazine;
 }
 
@@ -107,7 +111,7 @@ void corps__slab_spill(enum corps__slab slab, const struct corps__slab_source *s
     struct corps__slab_item *magazine = object, *last = magazine;
     magazine->next = cache->first;
     unsigned count = 1;
-    for (; count < MAGAZINE && last->next != NULL; count++) {
+    for (; count < magazine_of(slab) && last->next != NULL; count++) {
         last = last->next;
     }
     cache->first = last->next;

@@ -37,10 +37,16 @@ struct corps__slab_cache {
 extern CORPS__HOT_THREAD_LOCAL struct corps__slab_cache corps__slab_caches[CORPS__SLABS];
 
 #ifdef __SANITIZE_ADDRESS__
-enum { CORPS__SLAB_CACHE_MAX = 0 };
+enum { CORPS__SLAB_CACHE_MAX = 0, CORPS__SLAB_BATCHES_MAX = 0 };
 #else
-enum { CORPS__SLAB_CACHE_MAX = 512 };
+enum { CORPS__SLAB_CACHE_MAX = 512, CORPS__SLAB_BATCHES_MAX = 16 };
 #endif
+
+/* How many a thread keeps. Of batches, which are large, few: what goes round between two threads then fits into their
+ * processors' second-level caches. */
+static inline int corps__slab_cache_max(enum corps__slab slab) {
+    return slab == CORPS__SLAB_BATCH ? CORPS__SLAB_BATCHES_MAX : CORPS__SLAB_CACHE_MAX;
+}
 
 /* Where a slab's objects come from. */
 struct corps__slab_source {

@@ -31,15 +31,15 @@ static void *make(size_t bytes, unsigned count) {
 static const struct corps__slab_source source = {.bytes = BYTES, .make = make};
 
 static void *take(void) {
-    return corps__slab_take(CORPS__SLAB_BATCH, &source);
+    return corps__slab_take(CORPS__SLAB_MESSAGE, &source);
 }
 
 static void give(void *object) {
-    corps__slab_give(CORPS__SLAB_BATCH, &source, object);
+    corps__slab_give(CORPS__SLAB_MESSAGE, &source, object);
 }
 
 static unsigned kept_here(void) {
-    return (unsigned)(CORPS__SLAB_CACHE_MAX - corps__slab_caches[CORPS__SLAB_BATCH].room);
+    return (unsigned)(CORPS__SLAB_CACHE_MAX - corps__slab_caches[CORPS__SLAB_MESSAGE].room);
 }
 
 /* Takes what there is without more memory. */
@@ -90,7 +90,7 @@ static void nothing_is_lost(void **state) {
     unsigned count = take_all(objects, 2 * MANY);
     assert_int_equal(count, made_count);
     expect_apart(objects, count);
-    assert_null(corps__slab_caches[CORPS__SLAB_BATCH].first);
+    assert_null(corps__slab_caches[CORPS__SLAB_MESSAGE].first);
     assert_int_equal(kept_here(), 0);
     give_all(objects, count);
     assert_int_equal(take_all(objects, 2 * MANY), made_count);
@@ -158,10 +158,26 @@ static void a_thread_keeps_so_many(void **state) {
         assert_true(kept_here() > CORPS__SLAB_CACHE_MAX - AT_ONCE - 1u);
     }
     unsigned kept = 0;
-    for (struct corps__slab_item *item = corps__slab_caches[CORPS__SLAB_BATCH].first; item != NULL; item = item->next) {
+    for (struct corps__slab_item *item = corps__slab_caches[CORPS__SLAB_MESSAGE].first; item != NULL; item = item->next) {
         kept++;
     }
     assert_int_equal(kept, kept_here());
+}
+
+/* Of batches fewer. */
+static void fewer_batches_are_kept(void **state) {
+    (void)state;
+    static const struct corps__slab_source batches = {.bytes = BYTES};
+    void *objects[MANY];
+    for (unsigned i = 0; i < MANY; i++) {
+        objects[i] = corps__slab_take(CORPS__SLAB_BATCH, &batches);
+        assert_non_null(objects[i]);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        corps__slab_give(CORPS__SLAB_BATCH, &batches, objects[i]);
+        int kept = corps__slab_cache_max(CORPS__SLAB_BATCH) - corps__slab_caches[CORPS__SLAB_BATCH].room;
+        assert_true(kept >= 0 && kept <= CORPS__SLAB_BATCHES_MAX);
+    }
 }
 
 static void *takes_hundred(void *objects) {
@@ -248,6 +264,7 @@ int main(void) {
         cmocka_unit_test(last_given_is_first_taken),
         cmocka_unit_test(content_is_kept),
         cmocka_unit_test(a_thread_keeps_so_many),
+        cmocka_unit_test(fewer_batches_are_kept),
         cmocka_unit_test(threads_end),
         cmocka_unit_test(slabs_are_apart),
         cmocka_unit_test(forked),
