@@ -11,6 +11,8 @@
 #ifndef TRANSPORT_DRIVER_H
 #define TRANSPORT_DRIVER_H
 
+#include "../content.h"
+
 #include <corps/transport.h>
 
 #include <stdbool.h>
@@ -93,9 +95,6 @@ void pair_close(struct pair *pair);
 /* Lengths of frames, for flows. */
 size_t about_thousand(unsigned k);
 size_t below_300(unsigned k);
-
-void fill(uint8_t *data, size_t bytes, uint64_t seed);
-bool is_filled(const uint8_t *data, size_t bytes, uint64_t seed);
 
 /* Is the event a frame of this length and content, wherever its parts lie? */
 bool event_is(const struct corps_event *event, size_t bytes, uint64_t seed);

@@ -6,36 +6,6 @@
 
 /* ---- content ---- */
 
-/* Any two words, of any two frames, differ: a frame out of place or cut apart cannot pass. */
-static uint64_t word_at(uint64_t seed, size_t i) {
-    uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u;
-    return x ^ x >> 29;
-}
-
-void fill(uint8_t *data, size_t bytes, uint64_t seed) {
-    size_t i = 0;
-    for (; (i + 1) * 8 <= bytes; i++) {
-        uint64_t word = word_at(seed, i);
-        memcpy(data + i * 8, &word, 8);
-    }
-    uint64_t word = word_at(seed, i);
-    if (bytes > i * 8) {
-        memcpy(data + i * 8, &word, bytes - i * 8);
-    }
-}
-
-bool is_filled(const uint8_t *data, size_t bytes, uint64_t seed) {
-    uint64_t different = 0;
-    size_t i = 0;
-    for (; (i + 1) * 8 <= bytes; i++) {
-        uint64_t word;
-        memcpy(&word, data + i * 8, 8);
-        different |= word ^ word_at(seed, i);
-    }
-    uint64_t word = word_at(seed, i);
-    return different == 0 && (bytes == i * 8 || memcmp(data + i * 8, &word, bytes - i * 8) == 0);
-}
-
 bool event_is(const struct corps_event *event, size_t bytes, uint64_t seed) {
     const struct corps_block *tail = corps_frame_tail(event->data, event->block);
     size_t tail_bytes = tail != NULL ? tail->bytes : 0;

@@ -3,6 +3,8 @@
 
 #include "helpers.h"
 
+#include "../content.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -20,20 +22,6 @@ struct keeper {
     struct corps_box *kept[KEPT_MAX];
     unsigned count;
 };
-
-static void fill(uint8_t *data, size_t bytes, unsigned seed) {
-    for (size_t i = 0; i < bytes; i++) {
-        data[i] = (uint8_t)(i * 7 + i / 251 + seed);
-    }
-}
-
-static bool is_filled(const uint8_t *data, size_t bytes, unsigned seed) {
-    bool same = true;
-    for (size_t i = 0; i < bytes; i++) {
-        same = same && data[i] == (uint8_t)(i * 7 + i / 251 + seed);
-    }
-    return same;
-}
 
 /* Does it lie in shared memory of a transport? */
 static bool is_shared(const void *data) {

@@ -11,8 +11,8 @@
 
 static void key_of(unsigned n, uint8_t key[CORPS_DEFINITION_KEY_BYTES]) {
     memset(key, 0, CORPS_DEFINITION_KEY_BYTES);
-    /* The first bytes choose the slot: several keys share theirs. */
-    memcpy(key, &(uint32_t){n / 4}, sizeof(uint32_t));
+    /* The first bytes choose the slot: several keys share theirs, and these lie apart as hashes do. */
+    memcpy(key, &(uint32_t){n / 4 * UINT32_C(0x9e3779b1)}, sizeof(uint32_t));
     memcpy(key + 12, &n, sizeof n);
 }
 
