@@ -1,5 +1,5 @@
-/* Content that says where it belongs: any two words, of any two pieces of different seeds, differ, so that a piece out of
- * place, or cut apart, cannot pass for the right one. */
+/* Content that says where it belongs: any two words, of any two pieces of different seeds, differ, so that a piece out
+ * of place, or cut apart, cannot pass for the right one. */
 #ifndef CORPS_TEST_CONTENT_H
 #define CORPS_TEST_CONTENT_H
 
@@ -10,8 +10,8 @@
 
 enum { CONTENT_WORDS = 512 };
 
-/* Sanitizers look at each access to the bytes in question once, in memcpy and memcmp, and not at what is only made to be
- * compared: that took two thirds of what a test took under them. */
+/* Sanitizers look at each access to the bytes in question once, in memcpy and memcmp, and not at what is only made to
+ * be compared: that took two thirds of what a test took under them. */
 __attribute__((no_sanitize("address"), no_sanitize("undefined"), no_sanitize("thread"))) static inline void
 content_make(uint64_t words[CONTENT_WORDS], size_t count, uint64_t seed, size_t first) {
     for (size_t i = 0; i < count; i++) {

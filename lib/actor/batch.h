@@ -43,11 +43,11 @@ struct corps__batch {
     enum corps_keep keep_objects;
     struct corps__peer *from; /* NULL: a Conc of this Env */
     struct corps__grant *grant;
-    struct corps_block block; /* counts who refers to the batch: the sender, the Conc, kept arguments */
-    uint32_t used;        /* bytes of `data`; the sender's */
-    unsigned timed_after; /* entries until the one that is timed, then below zero; likewise */
-    uint32_t timed;       /* which one that is, see sample.h */
-    int64_t timed_ns;     /* when it came */
+    struct corps_block block;            /* counts who refers to the batch: the sender, the Conc, kept arguments */
+    uint32_t used;                       /* bytes of `data`; the sender's */
+    unsigned timed_after;                /* entries until the one that is timed, then below zero; likewise */
+    uint32_t timed;                      /* which one that is, see sample.h */
+    int64_t timed_ns;                    /* when it came */
     _Alignas(128) _Atomic uint32_t word; /* on a line of its own, which both write to */
     _Alignas(64) uint8_t data[CORPS__BATCH_BYTES - CORPS__BATCH_HEAD_BYTES];
 };

@@ -207,8 +207,8 @@ static inline bool send_follows(const struct corps_name *to, const char *method,
     if (context == NULL || context->burst.batch == NULL || context->burst.room == 0 || context->chain != 0) {
         return false;
     }
-    bool same_conc = to->conc == context->burst.id && to->env == corps__own_env() &&
-                     to->corps_id == corps__own_id() && !corps__name_is_pool(to);
+    bool same_conc = to->conc == context->burst.id && to->env == corps__own_env() && to->corps_id == corps__own_id() &&
+                     !corps__name_is_pool(to);
     if (!same_conc || context->sent_text != method || !same_name(context->sent_method->name, method) ||
         corps__traces() || atomic_load_explicit(&corps__own()->exited, memory_order_relaxed)) {
         return false;

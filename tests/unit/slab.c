@@ -158,7 +158,8 @@ static void a_thread_keeps_so_many(void **state) {
         assert_true(kept_here() > CORPS__SLAB_CACHE_MAX - AT_ONCE - 1u);
     }
     unsigned kept = 0;
-    for (struct corps__slab_item *item = corps__slab_caches[CORPS__SLAB_MESSAGE].first; item != NULL; item = item->next) {
+    for (struct corps__slab_item *item = corps__slab_caches[CORPS__SLAB_MESSAGE].first; item != NULL;
+         item = item->next) {
         kept++;
     }
     assert_int_equal(kept, kept_here());
