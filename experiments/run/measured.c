@@ -32,25 +32,16 @@ static json_t *positive(double value) {
     return value > 0 ? json_real(value) : json_null();
 }
 
-json_t *lab_measured(int *received) {
+json_t *lab_measured(struct lab_signals *signals) {
     static const char *const same[][2] = {{"transport", "raw:pipe"}, {"wake", "block"}, {"placement", "same"}};
     static const char *const cross[][2] = {{"transport", "raw:pipe"}, {"wake", "block"}, {"placement", "cross"}};
     static const char *const line[][2] = {{"transport", "raw:cacheline"}, {"wake", "spin"}, {"placement", "cross"}};
     static const char *const copy[][2] = {
         {"transport", "raw:memcpy"}, {"workload", "oneway"}, {"payload", "bytes:65536"}, {"wake", "spin"}};
-    struct lab_signals signals;
-    char error[LAB_ERROR_BYTES];
-    if (!lab_signals_begin(&signals, error)) {
-        return json_pack("{s:n, s:n, s:n}", "wake_ns", "line_ns", "copy_bytes_per_s");
-    }
-    double near_ns = figure_of(&signals, same, 3, "p50_ns");
-    double far_ns = figure_of(&signals, cross, 3, "p50_ns");
-    double line_ns = figure_of(&signals, line, 3, "p50_ns");
-    double copy_ns = figure_of(&signals, copy, 4, "p50_ns");
-    lab_signals_end(&signals);
-    if (signals.received != 0) {
-        *received = signals.received;
-    }
+    double near_ns = figure_of(signals, same, 3, "p50_ns");
+    double far_ns = figure_of(signals, cross, 3, "p50_ns");
+    double line_ns = figure_of(signals, line, 3, "p50_ns");
+    double copy_ns = figure_of(signals, copy, 4, "p50_ns");
     return json_pack("{s:o, s:o, s:o}", "wake_ns", positive(near_ns > 0 ? (far_ns - near_ns) / 2 : 0), "line_ns",
                      positive(line_ns), "copy_bytes_per_s", positive(copy_ns > 0 ? COPIED_BYTES * 1e9 / copy_ns : 0));
 }

@@ -113,7 +113,7 @@ static unsigned blocks_wanted(const struct lab_run *run) {
     return run->matrix.blocks > 0 ? run->matrix.blocks : LAB_BLOCKS_DEFAULT;
 }
 
-static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) {
+static bool begin_new(struct lab_run *run, struct lab_signals *signals, char error[LAB_JOURNAL_ERROR_BYTES]) {
     char stamp[24];
     char path[256];
     if (!name_run(run, stamp, error)) {
@@ -141,8 +141,8 @@ static bool begin_new(struct lab_run *run, char error[LAB_JOURNAL_ERROR_BYTES]) 
     if (!lab_journal_create(&run->journal, run->options.out != NULL ? run->options.out : path, error)) {
         return false;
     }
-    int received = 0;
-    json_t *line = lab_run_line(run, lab_measured(&received));
+    json_t *line = lab_run_line(run, lab_measured(signals));
+    int received = signals->received;
     bool ok = received == 0 && lab_journal_append(&run->journal, line, error);
     json_decref(line);
     if (received != 0 && run->journal.regular) {
@@ -268,10 +268,6 @@ static enum ending run_all(struct loop *loop) {
     if (!plan_time(loop)) {
         return BROKEN;
     }
-    if (!lab_signals_begin(&loop->signals, loop->error)) {
-        lab_estimate_finish(&loop->estimate);
-        return BROKEN;
-    }
     lab_progress_begin(&loop->progress, lab_run_total(run), run->done_count, run->blocks, &loop->estimate);
     bool all_known = false;
     for (unsigned block = 0; ending == FINISHED && !all_known && block < run->blocks; block++) {
@@ -380,7 +376,10 @@ static int execute(struct lab_run *run) {
         lab_plan_print(&run->plan, blocks_wanted(run), stdout);
         return LAB_EXIT_OK;
     }
-    bool ok = run->options.resume != NULL ? lab_run_resume(run, loop.error) : begin_new(run, loop.error);
+    /* A file that was begun is taken away again when a signal comes; what was there already can be read again. */
+    bool ok = run->options.resume != NULL
+                  ? lab_run_resume(run, loop.error) && lab_signals_begin(&loop.signals, loop.error)
+                  : lab_signals_begin(&loop.signals, loop.error) && begin_new(run, &loop.signals, loop.error);
     if (!ok) {
         lab_say("%s", loop.error);
         return LAB_EXIT_FAILURE;

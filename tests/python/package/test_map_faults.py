@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import corps
 from corps import Conc, Corps, Crash, LocType, WorkerLost, create_Concs, create_Corps
@@ -36,7 +37,9 @@ class Worker(Conc):
         return -x
 
     def poison(self, x):
+        """What it has answered before has gone by then: an answer may be held back for a millisecond."""
         if x == 50:
+            time.sleep(0.5)
             os.kill(os.getpid(), signal.SIGKILL)
         return -x
 
