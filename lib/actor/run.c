@@ -369,7 +369,7 @@ void corps__conc_run(struct corps__task *task, struct corps_node *first, bool (*
     /* Looked at after the store: whoever posts from now on sees IDLE and makes the Conc runnable itself. */
     if (corps__conc_has_mail(conc)) {
         /* Where there is nothing else to run, this thread is the next to look at its queue. */
-        bool goes_on = stop == NULL && corps__thread_pool_is_mine() && !corps__thread_pool_wants();
+        bool goes_on = stop == NULL && corps__thread_pool_is_mine() && corps__thread_pool_is_dry();
         corps__conc_wake(conc, goes_on ? CORPS__PUSH_MINE : CORPS__PUSH_OTHER);
     }
 }

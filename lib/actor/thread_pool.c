@@ -36,6 +36,10 @@ bool corps__thread_pool_is_single(void) {
     return the_pool()->single;
 }
 
+bool corps__thread_pool_is_dry(void) {
+    return atomic_load_explicit(&the_pool()->runnable, memory_order_relaxed) == 0;
+}
+
 /* ---- waking ---- */
 
 void corps__thread_pool_expect_tick(void) {

@@ -125,6 +125,9 @@ void corps__thread_pool_expect_tick(void);
 bool corps__thread_pool_is_single(void);
 bool corps__thread_pool_is_mine(void);
 
+/* Is nothing runnable at the moment? */
+bool corps__thread_pool_is_dry(void);
+
 /* With the end of the runtime: frees what threads had, none of which runs. */
 void corps__thread_pool_free(void);
 
