@@ -39,7 +39,9 @@ static void test_surge(void **state) {
     await_stat(pool, "members", 1, 1);
     await_stat(pool, "draining", 0, 0);
     assert_true(stat_of(pool, "moved") >= 5);
-    assert_true(call_many(pool, "add", 100) == 1);
+    int64_t grown = stat_of(pool, "grown");
+    members = call_many(pool, "add", 100);
+    assert_true(members == 1 || stat_of(pool, "grown") > grown); /* on a busy machine these wait, too */
     corps_name_unref(pool);
     assert_ok(corps_exit(corps, LONG_NS));
 }
